@@ -1,0 +1,130 @@
+//! AVX2, FMA and F16C: one block of 32 lanes is four registers of singles or eight of doubles.
+
+use std::arch::x86_64::*;
+
+use super::{F32_BLOCK, F64_BLOCK, Simd, Task, padded};
+
+/// Proof that the processor and the operating system have AVX2, FMA and F16C.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Avx2(());
+
+impl Avx2 {
+    pub(super) fn detect() -> Option<Avx2> {
+        let all = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("f16c");
+        all.then_some(Avx2(()))
+    }
+
+    #[inline]
+    pub(super) fn run<T: Task>(self, task: T) -> T::Output {
+        #[target_feature(enable = "avx2,fma,f16c")]
+        fn inner<T: Task>(token: Avx2, task: T) -> T::Output {
+            task.run(token)
+        }
+        // SAFETY: a token exists only where `detect` saw all these features.
+        unsafe { inner(self, task) }
+    }
+}
+
+impl Simd for Avx2 {
+    type F32 = [__m256; 4];
+    type F64 = [__m256d; 8];
+    const WIDE_TILE: bool = false;
+
+    #[inline(always)]
+    fn zero_f32(self) -> Self::F32 {
+        // SAFETY: the token proves AVX2.
+        unsafe { [_mm256_setzero_ps(); 4] }
+    }
+
+    #[inline(always)]
+    fn load_f32(self, block: &[u8; F32_BLOCK]) -> Self::F32 {
+        let p = block.as_ptr().cast::<f32>();
+        // SAFETY: the token proves AVX2; the array has 4 × 8 singles; `loadu` takes any alignment.
+        registers!(self.zero_f32(), |r| unsafe { _mm256_loadu_ps(p.add(8 * r)) })
+    }
+
+    #[inline(always)]
+    fn load_f32_tail(self, tail: &[u8]) -> Self::F32 {
+        self.load_f32(&padded(tail))
+    }
+
+    #[inline(always)]
+    fn sub_f32(self, a: Self::F32, b: Self::F32) -> Self::F32 {
+        // SAFETY: the token proves AVX2.
+        registers!(self.zero_f32(), |r| unsafe { _mm256_sub_ps(a[r], b[r]) })
+    }
+
+    #[inline(always)]
+    fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
+        // SAFETY: the token proves FMA.
+        registers!(self.zero_f32(), |r| unsafe { _mm256_fmadd_ps(a[r], b[r], c[r]) })
+    }
+
+    #[inline(always)]
+    fn sum_f32(self, a: Self::F32) -> f64 {
+        self.sum_f64(self.widen(a))
+    }
+
+    #[inline(always)]
+    fn zero_f64(self) -> Self::F64 {
+        // SAFETY: the token proves AVX2.
+        unsafe { [_mm256_setzero_pd(); 8] }
+    }
+
+    #[inline(always)]
+    fn load_f64(self, block: &[u8; F64_BLOCK]) -> Self::F64 {
+        let p = block.as_ptr().cast::<f64>();
+        // SAFETY: the token proves AVX2; the array has 8 × 4 doubles; `loadu` takes any alignment.
+        registers!(self.zero_f64(), |r| unsafe { _mm256_loadu_pd(p.add(4 * r)) })
+    }
+
+    #[inline(always)]
+    fn load_f64_tail(self, tail: &[u8]) -> Self::F64 {
+        self.load_f64(&padded(tail))
+    }
+
+    #[inline(always)]
+    fn widen(self, a: Self::F32) -> Self::F64 {
+        // SAFETY: the token proves AVX2.
+        registers!(self.zero_f64(), |r| unsafe {
+            let half = if r % 2 == 0 {
+                _mm256_castps256_ps128(a[r / 2])
+            } else {
+                _mm256_extractf128_ps::<1>(a[r / 2])
+            };
+            _mm256_cvtps_pd(half)
+        })
+    }
+
+    #[inline(always)]
+    fn sub_f64(self, a: Self::F64, b: Self::F64) -> Self::F64 {
+        // SAFETY: the token proves AVX2.
+        registers!(self.zero_f64(), |r| unsafe { _mm256_sub_pd(a[r], b[r]) })
+    }
+
+    #[inline(always)]
+    fn mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64 {
+        // SAFETY: the token proves AVX2.
+        registers!(self.zero_f64(), |r| unsafe { _mm256_add_pd(_mm256_mul_pd(a[r], b[r]), c[r]) })
+    }
+
+    #[inline(always)]
+    fn exact_mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64 {
+        // SAFETY: the token proves FMA.
+        registers!(self.zero_f64(), |r| unsafe { _mm256_fmadd_pd(a[r], b[r], c[r]) })
+    }
+
+    #[inline(always)]
+    fn sum_f64(self, a: Self::F64) -> f64 {
+        // SAFETY: the token proves AVX2; values only, no memory.
+        unsafe {
+            let sixteen = registers!([a[0]; 4], |r| _mm256_add_pd(a[r], a[r + 4]));
+            let eight = registers!([a[0]; 2], |r| _mm256_add_pd(sixteen[r], sixteen[r + 2]));
+            let four = _mm256_add_pd(eight[0], eight[1]);
+            let two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd::<1>(four));
+            _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! AVX-512 F, BW, DQ, VL: one block of 32 lanes is two registers of singles or four of doubles.
+
+use std::arch::x86_64::*;
+
+use super::{F32_BLOCK, F64_BLOCK, Simd, Task};
+
+/// Proof that the processor and the operating system have AVX-512 F, BW, DQ and VL.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Avx512(());
+
+impl Avx512 {
+    pub(super) fn detect() -> Option<Avx512> {
+        let all = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        all.then_some(Avx512(()))
+    }
+
+    #[inline]
+    pub(super) fn run<T: Task>(self, task: T) -> T::Output {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+        fn inner<T: Task>(token: Avx512, task: T) -> T::Output {
+            task.run(token)
+        }
+        // SAFETY: a token exists only where `detect` saw all these features (avx512f implies avx2, fma and f16c).
+        unsafe { inner(self, task) }
+    }
+}
+
+/// The upper eight lanes of a register of singles.
+///
+/// # Safety
+///
+/// The caller runs on a processor with AVX-512 DQ.
+#[inline(always)]
+unsafe fn upper(a: __m512) -> __m256 {
+    // SAFETY: the caller's promise.
+    unsafe { _mm512_extractf32x8_ps::<1>(a) }
+}
+
+/// Sum of eight doubles as the last three levels of the tree.
+///
+/// # Safety
+///
+/// The caller runs on a processor with AVX-512 F.
+#[inline(always)]
+unsafe fn tree8(a: __m512d) -> f64 {
+    // SAFETY: the caller's promise; values only, no memory.
+    unsafe {
+        let four = _mm256_add_pd(_mm512_castpd512_pd256(a), _mm512_extractf64x4_pd::<1>(a));
+        let two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd::<1>(four));
+        _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
+    }
+}
+
+/// The mask of the first `n` lanes of 16, and of none or all where `n` is out of range.
+#[inline(always)]
+fn first(n: usize) -> u32 {
+    if n >= 16 { 0xffff } else { (1 << n) - 1 }
+}
+
+impl Simd for Avx512 {
+    type F32 = [__m512; 2];
+    type F64 = [__m512d; 4];
+    const WIDE_TILE: bool = true;
+
+    #[inline(always)]
+    fn zero_f32(self) -> Self::F32 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { [_mm512_setzero_ps(); 2] }
+    }
+
+    #[inline(always)]
+    fn load_f32(self, block: &[u8; F32_BLOCK]) -> Self::F32 {
+        let p = block.as_ptr().cast::<f32>();
+        // SAFETY: the token proves AVX-512; the array has 32 singles; `loadu` takes any alignment.
+        unsafe { [_mm512_loadu_ps(p), _mm512_loadu_ps(p.add(16))] }
+    }
+
+    #[inline(always)]
+    fn load_f32_tail(self, tail: &[u8]) -> Self::F32 {
+        let n = tail.len() / 4;
+        let p = tail.as_ptr().cast::<f32>();
+        // A load under an empty mask would be sound, but may be slow where the page behind is not mapped.
+        // SAFETY: the token proves AVX-512; the masks select only the `n` singles of the slice, `n` < 32.
+        unsafe {
+            let low = _mm512_maskz_loadu_ps(first(n) as __mmask16, p);
+            let high = if n > 16 {
+                _mm512_maskz_loadu_ps(first(n - 16) as __mmask16, p.add(16))
+            } else {
+                _mm512_setzero_ps()
+            };
+            [low, high]
+        }
+    }
+
+    #[inline(always)]
+    fn sub_f32(self, a: Self::F32, b: Self::F32) -> Self::F32 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { [_mm512_sub_ps(a[0], b[0]), _mm512_sub_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { [_mm512_fmadd_ps(a[0], b[0], c[0]), _mm512_fmadd_ps(a[1], b[1], c[1])] }
+    }
+
+    #[inline(always)]
+    fn sum_f32(self, a: Self::F32) -> f64 {
+        self.sum_f64(self.widen(a))
+    }
+
+    #[inline(always)]
+    fn zero_f64(self) -> Self::F64 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { [_mm512_setzero_pd(); 4] }
+    }
+
+    #[inline(always)]
+    fn load_f64(self, block: &[u8; F64_BLOCK]) -> Self::F64 {
+        let p = block.as_ptr().cast::<f64>();
+        // SAFETY: the token proves AVX-512; the array has 32 doubles; `loadu` takes any alignment.
+        unsafe {
+            [
+                _mm512_loadu_pd(p),
+                _mm512_loadu_pd(p.add(8)),
+                _mm512_loadu_pd(p.add(16)),
+                _mm512_loadu_pd(p.add(24)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn load_f64_tail(self, tail: &[u8]) -> Self::F64 {
+        self.load_f64(&super::padded(tail))
+    }
+
+    #[inline(always)]
+    fn widen(self, a: Self::F32) -> Self::F64 {
+        // SAFETY: the token proves AVX-512.
+        unsafe {
+            [
+                _mm512_cvtps_pd(_mm512_castps512_ps256(a[0])),
+                _mm512_cvtps_pd(upper(a[0])),
+                _mm512_cvtps_pd(_mm512_castps512_ps256(a[1])),
+                _mm512_cvtps_pd(upper(a[1])),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn sub_f64(self, a: Self::F64, b: Self::F64) -> Self::F64 {
+        // SAFETY: the token proves AVX-512.
+        registers!(self.zero_f64(), |r| unsafe { _mm512_sub_pd(a[r], b[r]) })
+    }
+
+    #[inline(always)]
+    fn mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64 {
+        // SAFETY: the token proves AVX-512.
+        registers!(self.zero_f64(), |r| unsafe { _mm512_add_pd(_mm512_mul_pd(a[r], b[r]), c[r]) })
+    }
+
+    #[inline(always)]
+    fn exact_mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64 {
+        // SAFETY: the token proves AVX-512.
+        registers!(self.zero_f64(), |r| unsafe { _mm512_fmadd_pd(a[r], b[r], c[r]) })
+    }
+
+    #[inline(always)]
+    fn sum_f64(self, a: Self::F64) -> f64 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { tree8(_mm512_add_pd(_mm512_add_pd(a[0], a[2]), _mm512_add_pd(a[1], a[3]))) }
+    }
+}

@@ -1,0 +1,121 @@
+//! NEON (part of the aarch64 base): one block of 32 lanes is eight registers of singles or sixteen of doubles.
+
+use std::arch::aarch64::*;
+
+use super::{F32_BLOCK, F64_BLOCK, Simd, Task, padded};
+
+/// Proof that the processor has NEON.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Neon(());
+
+impl Neon {
+    pub(super) fn detect() -> Option<Neon> {
+        std::arch::is_aarch64_feature_detected!("neon").then_some(Neon(()))
+    }
+
+    #[inline]
+    pub(super) fn run<T: Task>(self, task: T) -> T::Output {
+        #[target_feature(enable = "neon")]
+        fn inner<T: Task>(token: Neon, task: T) -> T::Output {
+            task.run(token)
+        }
+        // SAFETY: a token exists only where `detect` saw NEON.
+        unsafe { inner(self, task) }
+    }
+}
+
+impl Simd for Neon {
+    type F32 = [float32x4_t; 8];
+    type F64 = [float64x2_t; 16];
+    const WIDE_TILE: bool = false;
+
+    #[inline(always)]
+    fn zero_f32(self) -> Self::F32 {
+        // SAFETY: the token proves NEON.
+        unsafe { [vdupq_n_f32(0.0); 8] }
+    }
+
+    #[inline(always)]
+    fn load_f32(self, block: &[u8; F32_BLOCK]) -> Self::F32 {
+        let p = block.as_ptr();
+        // SAFETY: the token proves NEON; the array has 8 × 16 bytes; a byte load takes any alignment.
+        registers!(self.zero_f32(), |r| unsafe { vreinterpretq_f32_u8(vld1q_u8(p.add(16 * r))) })
+    }
+
+    #[inline(always)]
+    fn load_f32_tail(self, tail: &[u8]) -> Self::F32 {
+        self.load_f32(&padded(tail))
+    }
+
+    #[inline(always)]
+    fn sub_f32(self, a: Self::F32, b: Self::F32) -> Self::F32 {
+        // SAFETY: the token proves NEON.
+        registers!(self.zero_f32(), |r| unsafe { vsubq_f32(a[r], b[r]) })
+    }
+
+    #[inline(always)]
+    fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
+        // SAFETY: the token proves NEON.
+        registers!(self.zero_f32(), |r| unsafe { vfmaq_f32(c[r], a[r], b[r]) })
+    }
+
+    #[inline(always)]
+    fn sum_f32(self, a: Self::F32) -> f64 {
+        self.sum_f64(self.widen(a))
+    }
+
+    #[inline(always)]
+    fn zero_f64(self) -> Self::F64 {
+        // SAFETY: the token proves NEON.
+        unsafe { [vdupq_n_f64(0.0); 16] }
+    }
+
+    #[inline(always)]
+    fn load_f64(self, block: &[u8; F64_BLOCK]) -> Self::F64 {
+        let p = block.as_ptr();
+        // SAFETY: the token proves NEON; the array has 16 × 16 bytes; a byte load takes any alignment.
+        registers!(self.zero_f64(), |r| unsafe { vreinterpretq_f64_u8(vld1q_u8(p.add(16 * r))) })
+    }
+
+    #[inline(always)]
+    fn load_f64_tail(self, tail: &[u8]) -> Self::F64 {
+        self.load_f64(&padded(tail))
+    }
+
+    #[inline(always)]
+    fn widen(self, a: Self::F32) -> Self::F64 {
+        // SAFETY: the token proves NEON.
+        registers!(self.zero_f64(), |r| unsafe {
+            if r % 2 == 0 { vcvt_f64_f32(vget_low_f32(a[r / 2])) } else { vcvt_high_f64_f32(a[r / 2]) }
+        })
+    }
+
+    #[inline(always)]
+    fn sub_f64(self, a: Self::F64, b: Self::F64) -> Self::F64 {
+        // SAFETY: the token proves NEON.
+        registers!(self.zero_f64(), |r| unsafe { vsubq_f64(a[r], b[r]) })
+    }
+
+    #[inline(always)]
+    fn mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64 {
+        // SAFETY: the token proves NEON.
+        registers!(self.zero_f64(), |r| unsafe { vaddq_f64(vmulq_f64(a[r], b[r]), c[r]) })
+    }
+
+    #[inline(always)]
+    fn exact_mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64 {
+        // SAFETY: the token proves NEON.
+        registers!(self.zero_f64(), |r| unsafe { vfmaq_f64(c[r], a[r], b[r]) })
+    }
+
+    #[inline(always)]
+    fn sum_f64(self, a: Self::F64) -> f64 {
+        // SAFETY: the token proves NEON; values only, no memory.
+        unsafe {
+            let sixteen = registers!([a[0]; 8], |r| vaddq_f64(a[r], a[r + 8]));
+            let eight = registers!([a[0]; 4], |r| vaddq_f64(sixteen[r], sixteen[r + 4]));
+            let four = registers!([a[0]; 2], |r| vaddq_f64(eight[r], eight[r + 2]));
+            vaddvq_f64(vaddq_f64(four[0], four[1]))
+        }
+    }
+}

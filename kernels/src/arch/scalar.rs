@@ -1,0 +1,174 @@
+//! The portable level: the definition written out, and what every other level is compared with.
+
+use super::{F32_BLOCK, F64_BLOCK, LANES, Simd, padded, tree_sum};
+
+/// Needs no proof: every machine can run it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Scalar;
+
+/// Fused multiply-add in single precision without hardware for it.
+///
+/// `f32::mul_add` calls the C library where the target has no such instruction, and not every C library rounds once.
+/// The product of two singles is exact in double precision; the sum with `c` is rounded to odd there, which
+/// makes the second rounding, to single, the only one that counts (Boldo and Melquiond 2008, "Emulation of a FMA").
+#[inline(always)]
+fn fma(a: f32, b: f32, c: f32) -> f32 {
+    if cfg!(any(target_feature = "fma", target_arch = "aarch64")) {
+        return a.mul_add(b, c);
+    }
+    let product = f64::from(a) * f64::from(b);
+    let c = f64::from(c);
+    let sum = product + c;
+    // Knuth's exact error of the sum; NaN or infinite where the sum is, and then of no effect.
+    let c_part = sum - product;
+    let error = (product - (sum - c_part)) + (c - c_part);
+    let bits = sum.to_bits();
+    // Round to odd: truncate towards zero (step back if the rounding went away from zero), then set the last bit.
+    let away = (error > 0.0) == (sum < 0.0);
+    let odd = bits.wrapping_sub(u64::from(away)) | 1;
+    let inexact = error != 0.0 && sum.is_finite();
+    (if inexact { f64::from_bits(odd) } else { sum }) as f32
+}
+
+#[inline(always)]
+fn map2<T: Copy + Default>(a: [T; LANES], b: [T; LANES], f: impl Fn(T, T) -> T) -> [T; LANES] {
+    let mut out = [T::default(); LANES];
+    for j in 0..LANES {
+        out[j] = f(a[j], b[j]);
+    }
+    out
+}
+
+impl Simd for Scalar {
+    type F32 = [f32; LANES];
+    type F64 = [f64; LANES];
+    const WIDE_TILE: bool = false;
+
+    #[inline(always)]
+    fn zero_f32(self) -> Self::F32 {
+        [0.0; LANES]
+    }
+
+    #[inline(always)]
+    fn load_f32(self, block: &[u8; F32_BLOCK]) -> Self::F32 {
+        let mut out = [0.0; LANES];
+        for (lane, bytes) in out.iter_mut().zip(block.as_chunks::<4>().0) {
+            *lane = f32::from_le_bytes(*bytes);
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn load_f32_tail(self, tail: &[u8]) -> Self::F32 {
+        self.load_f32(&padded(tail))
+    }
+
+    #[inline(always)]
+    fn sub_f32(self, a: Self::F32, b: Self::F32) -> Self::F32 {
+        map2(a, b, |a, b| a - b)
+    }
+
+    #[inline(always)]
+    fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
+        let mut out = c;
+        for j in 0..LANES {
+            out[j] = fma(a[j], b[j], c[j]);
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn sum_f32(self, a: Self::F32) -> f64 {
+        tree_sum(self.widen(a))
+    }
+
+    #[inline(always)]
+    fn zero_f64(self) -> Self::F64 {
+        [0.0; LANES]
+    }
+
+    #[inline(always)]
+    fn load_f64(self, block: &[u8; F64_BLOCK]) -> Self::F64 {
+        let mut out = [0.0; LANES];
+        for (lane, bytes) in out.iter_mut().zip(block.as_chunks::<8>().0) {
+            *lane = f64::from_le_bytes(*bytes);
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn load_f64_tail(self, tail: &[u8]) -> Self::F64 {
+        self.load_f64(&padded(tail))
+    }
+
+    #[inline(always)]
+    fn widen(self, a: Self::F32) -> Self::F64 {
+        a.map(f64::from)
+    }
+
+    #[inline(always)]
+    fn sub_f64(self, a: Self::F64, b: Self::F64) -> Self::F64 {
+        map2(a, b, |a, b| a - b)
+    }
+
+    #[inline(always)]
+    fn mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64 {
+        map2(map2(a, b, |a, b| a * b), c, |p, c| p + c)
+    }
+
+    #[inline(always)]
+    fn exact_mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64 {
+        self.mul_add_f64(a, b, c)
+    }
+
+    #[inline(always)]
+    fn sum_f64(self, a: Self::F64) -> f64 {
+        tree_sum(a)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fma;
+
+    /// The emulation against the hardware, on bit patterns of all kinds.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn emulated_fma_rounds_once() {
+        #[target_feature(enable = "fma")]
+        fn hardware(a: f32, b: f32, c: f32) -> f32 {
+            a.mul_add(b, c)
+        }
+        if !is_x86_feature_detected!("fma") {
+            return;
+        }
+        let corners =
+            [0.0f32, -0.0, 1.0, -1.0, 1e-38, 1e-45, -1e-45, 3.4e38, -3.4e38, f32::INFINITY, 0.1, 16777217.0];
+        let mut state = 1u64;
+        let mut random = || {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 32) as u32
+        };
+        let mut triples = Vec::new();
+        for a in corners {
+            for b in corners {
+                triples.extend(corners.map(|c| (a, b, c)));
+            }
+        }
+        for _ in 0..2_000_000 {
+            let [a, b] = [f32::from_bits(random()), f32::from_bits(random())];
+            // Half of them cancel or nearly so, where double rounding would show.
+            let near = f32::from_bits((-(a * b)).to_bits().wrapping_add(random() % 5).wrapping_sub(2));
+            triples.push((a, b, if random() % 2 == 0 { near } else { f32::from_bits(random()) }));
+        }
+        for (a, b, c) in triples {
+            // SAFETY: `fma` was detected above.
+            let expected = unsafe { hardware(a, b, c) };
+            let got = fma(a, b, c);
+            assert!(
+                got.to_bits() == expected.to_bits() || (got.is_nan() && expected.is_nan()),
+                "fma({a:e}, {b:e}, {c:e}) = {got:e}, hardware {expected:e}"
+            );
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What can go wrong, each with a stable code.
+
+use std::fmt;
+
+/// Why a kernel did not run.
+///
+/// Every variant has a stable number ([`Error::code`]) and one line of text that names the parameter, column and row, the
+/// value found and what was expected. Rows are counted from 1.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An environment variable of this library holds something else than it may.
+    #[error("environment variable {variable}: {problem}")]
+    Environment {
+        /// Its name.
+        variable: String,
+        /// What is wrong with its value.
+        problem: String,
+    },
+    /// No kernel has this name.
+    #[error("unknown kernel `{name}`{}", Suggestion(.nearest))]
+    UnknownKernel {
+        /// The name asked for.
+        name: String,
+        /// Names that are spelled alike, nearest first.
+        nearest: Vec<&'static str>,
+    },
+    /// The kernel has no such parameter.
+    #[error("unknown parameter @{name}; {kernel} takes {expected}")]
+    UnknownParameter {
+        /// The kernel.
+        kernel: &'static str,
+        /// The parameter given.
+        name: String,
+        /// The parameters it has.
+        expected: String,
+    },
+    /// A parameter without default was not given, or was NULL.
+    #[error("parameter @{name} is missing: {summary}")]
+    MissingParameter {
+        /// The parameter.
+        name: &'static str,
+        /// What it is for.
+        summary: &'static str,
+    },
+    /// A parameter's value is of the wrong type or out of range.
+    #[error("parameter @{name} is {value}; expected {expected}")]
+    ParameterValue {
+        /// The parameter.
+        name: String,
+        /// The value given, or its type.
+        value: String,
+        /// What it takes.
+        expected: String,
+    },
+    /// The input's columns cannot be bound to the declared ones.
+    #[error("expected input columns {expected}; found {found}")]
+    Columns {
+        /// Declared columns with their types.
+        expected: String,
+        /// Columns of the input with their types.
+        found: String,
+    },
+    /// A column's type does not fit the declared one.
+    #[error("column {column} has type {found}; expected {expected}")]
+    ColumnType {
+        /// The column.
+        column: String,
+        /// Its type.
+        found: String,
+        /// The types it may have.
+        expected: String,
+    },
+    /// A packed vector's byte length is no multiple of the element's size.
+    #[error(
+        "column {column}, row {row}: {bytes} bytes are not a whole number of {element} elements ({size} bytes each)"
+    )]
+    VectorBytes {
+        /// Column or parameter.
+        column: String,
+        /// Row, from 1.
+        row: u64,
+        /// Byte length found.
+        bytes: usize,
+        /// The element type.
+        element: &'static str,
+        /// Its size in bytes.
+        size: usize,
+    },
+    /// Two vectors that belong together have different dimensions.
+    #[error("column {column}, row {row}: {found} dimensions, but {other} has {expected}")]
+    Dimensions {
+        /// Column or parameter.
+        column: String,
+        /// Row, from 1.
+        row: u64,
+        /// Its dimensions.
+        found: usize,
+        /// What it is compared with.
+        other: String,
+        /// The dimensions of that.
+        expected: usize,
+    },
+    /// A text is not a JSON array of numbers.
+    #[error("column {column}, row {row}: invalid vector text at byte {offset}: {problem}")]
+    Json {
+        /// Column or parameter.
+        column: String,
+        /// Row, from 1.
+        row: u64,
+        /// Byte offset in the text, from 0.
+        offset: usize,
+        /// What is wrong there.
+        problem: &'static str,
+    },
+    /// A text is not UTF-8 or UTF-16.
+    #[error("column {column}, row {row}: invalid {encoding} at byte {offset}")]
+    Text {
+        /// Column or parameter.
+        column: String,
+        /// Row, from 1.
+        row: u64,
+        /// `UTF-8` or `UTF-16`.
+        encoding: &'static str,
+        /// Byte offset in the value, from 0.
+        offset: usize,
+    },
+    /// The result would take more memory than allowed.
+    #[error("{what} needs {bytes} bytes; the limit is {limit} bytes")]
+    Memory {
+        /// What needs it.
+        what: String,
+        /// Bytes needed.
+        bytes: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
+}
+
+impl Error {
+    /// A stable number for programs: numbers are never reused.
+    pub fn code(&self) -> u16 {
+        match self {
+            Error::Environment { .. } => 1,
+            Error::UnknownKernel { .. } => 2,
+            Error::UnknownParameter { .. } => 3,
+            Error::MissingParameter { .. } => 4,
+            Error::ParameterValue { .. } => 5,
+            Error::Columns { .. } => 6,
+            Error::ColumnType { .. } => 7,
+            Error::VectorBytes { .. } => 8,
+            Error::Dimensions { .. } => 9,
+            Error::Json { .. } => 10,
+            Error::Text { .. } => 11,
+            Error::Memory { .. } => 12,
+        }
+    }
+
+    /// The same error with its row counted from an earlier start: `rows` rows came before this input.
+    #[must_use]
+    pub fn after_rows(mut self, rows: u64) -> Error {
+        match &mut self {
+            Error::VectorBytes { row, .. }
+            | Error::Dimensions { row, .. }
+            | Error::Json { row, .. }
+            | Error::Text { row, .. } => *row += rows,
+            _ => {}
+        }
+        self
+    }
+}
+
+struct Suggestion<'a>(&'a [&'static str]);
+
+impl fmt::Display for Suggestion<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => f.write_str("; `hart list` shows all names"),
+            names => write!(f, "; did you mean {}?", names.join(" or ")),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Reproducible SIMD kernels for vectors, tensor coefficients and spatial projections.
+//!
+//! A dot product, norm or distance has **the same bits** on every instruction set, for any number of threads and any
+//! batch shape: the number of lanes, the use of fused multiply-add and the order of the sum belong to the definition
+//! ([`LANES`]), not to the processor. Two servers with different processors rank alike.
+//!
+//! There are two ways in. Services call functions ([`vector`]); hosts such as SQL Server's external-language process call
+//! kernels by name ([`registry`]) on whole columns.
+//!
+//! ```
+//! use hart_kernels::{Metric, Vectors, vector};
+//!
+//! assert_eq!(vector::dot_product(&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0])?, 32.0);
+//!
+//! let rows = Vectors::matrix(&[1.0, 0.0, 0.0, 1.0, 0.6, 0.8], 2)?;
+//! let query = Vectors::matrix(&[1.0, 0.0], 2)?;
+//! let nearest = vector::top_k(&rows, &[10, 20, 30], &query, 2, Metric::Cosine)?;
+//! let ids: Vec<i64> = nearest[0].iter().map(|hit| hit.id).collect();
+//! assert_eq!(ids, [10, 30]);
+//! # Ok::<(), hart_kernels::Error>(())
+//! ```
+
+mod arch;
+mod compute;
+mod error;
+mod json;
+mod parallel;
+mod reduce;
+pub mod registry;
+mod system;
+pub mod vector;
+mod vectors;
+
+pub use arch::{LANES, Level, MAX_LEVEL_VARIABLE, MIN_LEVEL_VARIABLE};
+pub use compute::Compute;
+pub use error::Error;
+pub use reduce::Accumulate;
+pub use vector::{Hit, Metric};
+pub use vectors::{Element, PackedVectors, Vectors, Width, decode};
+
+/// Text forms of vectors.
+pub mod text {
+    use crate::vectors::{Element, Width, narrow};
+
+    pub use crate::json::JsonError;
+
+    /// Parses a JSON array of numbers, each rounded once to single precision.
+    ///
+    /// # Errors
+    ///
+    /// [`JsonError`] with the byte offset of what is no array of numbers in range.
+    pub fn parse_singles(text: &[u8]) -> Result<Vec<f32>, JsonError> {
+        let mut out = Vec::new();
+        crate::json::parse_array(text, &mut out).map(|()| out)
+    }
+
+    /// Appends packed elements as a JSON array with the fewest digits that give the same numbers back.
+    ///
+    /// Returns `false`, with nothing appended, where a component is NaN or infinite, which JSON cannot say.
+    pub fn write_packed(element: Element, bytes: &[u8], out: &mut String) -> bool {
+        match element {
+            Element::F32 => crate::json::write_array(bytes, Width::F32, out),
+            Element::F64 => crate::json::write_array(bytes, Width::F64, out),
+            narrow => {
+                let doubles = crate::vectors::decode(narrow, bytes);
+                let singles: Vec<f32> = doubles.into_iter().map(|v| v as f32).collect();
+                crate::json::write_array(bytemuck::cast_slice(&singles), Width::F32, out)
+            }
+        }
+    }
+
+    /// Packs singles as elements of another type, rounding to nearest even; `f64` and `f32` are exact.
+    pub fn pack(element: Element, values: &[f32]) -> Vec<u8> {
+        match element {
+            Element::F64 => values.iter().flat_map(|v| f64::from(*v).to_le_bytes()).collect(),
+            Element::I8 => values.iter().map(|v| *v as i8 as u8).collect(),
+            other => narrow(other, bytemuck::cast_slice(values)),
+        }
+    }
+}

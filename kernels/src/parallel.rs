@@ -1,0 +1,72 @@
+//! Rows in parallel, with results that do not depend on the number of threads.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::error::Error;
+
+/// Below this many bytes of input one thread is faster than waking others.
+const SEQUENTIAL: usize = 1 << 20;
+/// Input bytes of one block: enough to make the hand-over free, few enough to balance two or two hundred threads.
+const BLOCK: usize = 1 << 20;
+
+/// Splits `rows` into consecutive ranges of about a block each. The split depends on the input alone.
+pub(crate) fn ranges(rows: usize, bytes: usize) -> Vec<Range<usize>> {
+    let blocks = (bytes / BLOCK).clamp(1, rows.max(1));
+    let step = rows.div_ceil(blocks).max(1);
+    (0..rows).step_by(step).map(|start| start..(start + step).min(rows)).collect()
+}
+
+/// Runs `work` over blocks of rows in the current thread pool and returns the results in order, or the error of
+/// the first failing block.
+pub(crate) fn blocks<T: Send>(
+    rows: usize,
+    bytes: usize,
+    work: impl Fn(Range<usize>) -> Result<T, Error> + Sync + Send,
+) -> Result<Vec<T>, Error> {
+    let ranges = ranges(rows, bytes);
+    if bytes < SEQUENTIAL || ranges.len() < 2 {
+        return ranges.into_iter().map(work).collect();
+    }
+    // Collected before the errors are looked at: otherwise which error is reported would be a matter of timing.
+    let results: Vec<Result<T, Error>> = ranges.into_par_iter().map(work).collect();
+    results.into_iter().collect()
+}
+
+/// As [`blocks`], where block `i` also owns `outputs[i]`.
+pub(crate) fn blocks_into(
+    ranges: Vec<Range<usize>>,
+    outputs: Vec<&mut [u8]>,
+    work: impl Fn(Range<usize>, &mut [u8]) + Sync + Send,
+) {
+    if ranges.len() < 2 {
+        ranges.into_iter().zip(outputs).for_each(|(range, out)| work(range, out));
+    } else {
+        ranges.into_par_iter().zip(outputs).for_each(|(range, out)| work(range, out));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_cover_every_row_once() {
+        for (rows, bytes) in [(0, 0), (1, 1 << 30), (10, 100), (1000, 50 << 20), (7, 3 << 20)] {
+            let ranges = ranges(rows, bytes);
+            assert_eq!(ranges.iter().map(|r| r.len()).sum::<usize>(), rows);
+            assert!(ranges.windows(2).all(|w| w[0].end == w[1].start));
+        }
+    }
+
+    #[test]
+    fn the_first_error_wins() {
+        let error = |i: usize| Error::Environment { variable: i.to_string(), problem: String::new() };
+        for _ in 0..20 {
+            let out = blocks(1000, 64 << 20, |r| if r.start >= 300 { Err(error(r.start)) } else { Ok(()) });
+            let first = ranges(1000, 64 << 20).into_iter().find(|r| r.start >= 300).unwrap().start;
+            assert_eq!(out, Err(error(first)));
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! Sums over pairs of vectors: the shared body of dot products, norms, distances and similarities.
+//!
+//! A *mode* says which numbers are loaded and in which precision they are accumulated; a *form* says what is summed.
+//! Both are resolved at compile time, inside the function that enables a level's instructions.
+
+use crate::arch::{F32_BLOCK, F64_BLOCK, Simd};
+use crate::vectors::Width;
+
+/// Precision in which a kernel adds up single-precision vectors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Accumulate {
+    /// 32 single-precision lanes with fused multiply-add, added in double precision at the end.
+    ///
+    /// A sum that overflows, or is so small that its terms may have underflowed (below 2⁻¹⁰⁰), is computed again in
+    /// double precision, so that finite vectors never give an infinite or vanishing result.
+    #[default]
+    F32,
+    /// 32 double-precision lanes: the products of singles are exact.
+    F64,
+}
+
+impl Accumulate {
+    /// `f32` or `f64`.
+    pub fn parse(name: &str) -> Option<Accumulate> {
+        match name {
+            "f32" => Some(Accumulate::F32),
+            "f64" => Some(Accumulate::F64),
+            _ => None,
+        }
+    }
+}
+
+/// How packed bytes become lanes.
+pub(crate) trait Mode: Copy {
+    type Vec<S: Simd>: Copy;
+    type Acc<S: Simd>: Copy;
+    /// Bytes of one block of lanes.
+    const BLOCK: usize;
+    /// The mode in which a sum out of range is computed again.
+    type Wide: Mode;
+
+    fn zero<S: Simd>(simd: S) -> Self::Acc<S>;
+    /// `bytes.len() == BLOCK`.
+    fn load<S: Simd>(simd: S, bytes: &[u8]) -> Self::Vec<S>;
+    /// `bytes.len() < BLOCK`.
+    fn load_tail<S: Simd>(simd: S, bytes: &[u8]) -> Self::Vec<S>;
+    fn dot<S: Simd>(simd: S, a: Self::Vec<S>, b: Self::Vec<S>, acc: Self::Acc<S>) -> Self::Acc<S>;
+    fn square_of_difference<S: Simd>(
+        simd: S,
+        a: Self::Vec<S>,
+        b: Self::Vec<S>,
+        acc: Self::Acc<S>,
+    ) -> Self::Acc<S>;
+    fn sum<S: Simd>(simd: S, acc: Self::Acc<S>) -> f64;
+    /// Whether the sum may have left the range of its lanes.
+    fn suspect(sum: f64) -> bool;
+}
+
+/// Single-precision vectors, single-precision lanes.
+#[derive(Clone, Copy)]
+pub(crate) struct Single;
+/// Single-precision vectors, double-precision lanes.
+#[derive(Clone, Copy)]
+pub(crate) struct Widened;
+/// Double-precision vectors and lanes.
+#[derive(Clone, Copy)]
+pub(crate) struct Double;
+
+#[inline(always)]
+fn block<const N: usize>(bytes: &[u8]) -> &[u8; N] {
+    bytes.try_into().expect("a block of lanes")
+}
+
+impl Mode for Single {
+    type Vec<S: Simd> = S::F32;
+    type Acc<S: Simd> = S::F32;
+    const BLOCK: usize = F32_BLOCK;
+    type Wide = Widened;
+
+    #[inline(always)]
+    fn zero<S: Simd>(simd: S) -> S::F32 {
+        simd.zero_f32()
+    }
+    #[inline(always)]
+    fn load<S: Simd>(simd: S, bytes: &[u8]) -> S::F32 {
+        simd.load_f32(block(bytes))
+    }
+    #[inline(always)]
+    fn load_tail<S: Simd>(simd: S, bytes: &[u8]) -> S::F32 {
+        simd.load_f32_tail(bytes)
+    }
+    #[inline(always)]
+    fn dot<S: Simd>(simd: S, a: S::F32, b: S::F32, acc: S::F32) -> S::F32 {
+        simd.fma_f32(a, b, acc)
+    }
+    #[inline(always)]
+    fn square_of_difference<S: Simd>(simd: S, a: S::F32, b: S::F32, acc: S::F32) -> S::F32 {
+        let d = simd.sub_f32(a, b);
+        simd.fma_f32(d, d, acc)
+    }
+    #[inline(always)]
+    fn sum<S: Simd>(simd: S, acc: S::F32) -> f64 {
+        simd.sum_f32(acc)
+    }
+    #[inline(always)]
+    fn suspect(sum: f64) -> bool {
+        // 2⁻¹⁰⁰: a term that underflowed lost less than 2⁻¹⁴⁹, which is nothing beside a sum of this size. NaN is suspect.
+        const TINY: f64 = 1.0 / (1u128 << 100) as f64;
+        !(TINY..f64::INFINITY).contains(&sum.abs())
+    }
+}
+
+impl Mode for Widened {
+    type Vec<S: Simd> = S::F64;
+    type Acc<S: Simd> = S::F64;
+    const BLOCK: usize = F32_BLOCK;
+    type Wide = Widened;
+
+    #[inline(always)]
+    fn zero<S: Simd>(simd: S) -> S::F64 {
+        simd.zero_f64()
+    }
+    #[inline(always)]
+    fn load<S: Simd>(simd: S, bytes: &[u8]) -> S::F64 {
+        simd.widen(simd.load_f32(block(bytes)))
+    }
+    #[inline(always)]
+    fn load_tail<S: Simd>(simd: S, bytes: &[u8]) -> S::F64 {
+        simd.widen(simd.load_f32_tail(bytes))
+    }
+    #[inline(always)]
+    fn dot<S: Simd>(simd: S, a: S::F64, b: S::F64, acc: S::F64) -> S::F64 {
+        simd.exact_mul_add_f64(a, b, acc)
+    }
+    #[inline(always)]
+    fn square_of_difference<S: Simd>(simd: S, a: S::F64, b: S::F64, acc: S::F64) -> S::F64 {
+        Double::square_of_difference(simd, a, b, acc)
+    }
+    #[inline(always)]
+    fn sum<S: Simd>(simd: S, acc: S::F64) -> f64 {
+        simd.sum_f64(acc)
+    }
+    #[inline(always)]
+    fn suspect(_: f64) -> bool {
+        false
+    }
+}
+
+impl Mode for Double {
+    type Vec<S: Simd> = S::F64;
+    type Acc<S: Simd> = S::F64;
+    const BLOCK: usize = F64_BLOCK;
+    type Wide = Double;
+
+    #[inline(always)]
+    fn zero<S: Simd>(simd: S) -> S::F64 {
+        simd.zero_f64()
+    }
+    #[inline(always)]
+    fn load<S: Simd>(simd: S, bytes: &[u8]) -> S::F64 {
+        simd.load_f64(block(bytes))
+    }
+    #[inline(always)]
+    fn load_tail<S: Simd>(simd: S, bytes: &[u8]) -> S::F64 {
+        simd.load_f64_tail(bytes)
+    }
+    #[inline(always)]
+    fn dot<S: Simd>(simd: S, a: S::F64, b: S::F64, acc: S::F64) -> S::F64 {
+        simd.mul_add_f64(a, b, acc)
+    }
+    #[inline(always)]
+    fn square_of_difference<S: Simd>(simd: S, a: S::F64, b: S::F64, acc: S::F64) -> S::F64 {
+        let d = simd.sub_f64(a, b);
+        simd.mul_add_f64(d, d, acc)
+    }
+    #[inline(always)]
+    fn sum<S: Simd>(simd: S, acc: S::F64) -> f64 {
+        simd.sum_f64(acc)
+    }
+    #[inline(always)]
+    fn suspect(_: f64) -> bool {
+        false
+    }
+}
+
+/// Runs `$body` with the type `$mode` that the vectors' width and the wanted precision name.
+macro_rules! with_mode {
+    ($width:expr, $accumulate:expr, $mode:ident => $body:expr) => {
+        match ($width, $accumulate) {
+            (crate::vectors::Width::F32, crate::reduce::Accumulate::F32) => {
+                type $mode = crate::reduce::Single;
+                $body
+            }
+            (crate::vectors::Width::F32, crate::reduce::Accumulate::F64) => {
+                type $mode = crate::reduce::Widened;
+                $body
+            }
+            (crate::vectors::Width::F64, _) => {
+                type $mode = crate::reduce::Double;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use with_mode;
+
+/// What is computed from one pair of equally long vectors.
+pub(crate) trait Form: Copy + Send + Sync {
+    fn pair<M: Mode, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64;
+}
+
+/// Σ aᵢ·bᵢ
+#[derive(Clone, Copy)]
+pub(crate) struct Dot;
+/// Σ (aᵢ − bᵢ)², and its square root.
+#[derive(Clone, Copy)]
+pub(crate) struct Euclidean;
+/// Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²)
+#[derive(Clone, Copy)]
+pub(crate) struct Cosine;
+
+/// Adds `step` over the blocks of both vectors, the last one filled up with zeros.
+macro_rules! over_blocks {
+    ($mode:ty, $simd:expr, $a:expr, $b:expr, |$x:ident, $y:ident| $step:expr) => {{
+        let (a, b): (&[u8], &[u8]) = ($a, $b);
+        let (mut blocks_a, mut blocks_b) = (a.chunks_exact(<$mode>::BLOCK), b.chunks_exact(<$mode>::BLOCK));
+        for (block_a, block_b) in (&mut blocks_a).zip(&mut blocks_b) {
+            let ($x, $y) = (<$mode>::load($simd, block_a), <$mode>::load($simd, block_b));
+            $step;
+        }
+        let (tail_a, tail_b) = (blocks_a.remainder(), blocks_b.remainder());
+        if !tail_a.is_empty() {
+            let ($x, $y) = (<$mode>::load_tail($simd, tail_a), <$mode>::load_tail($simd, tail_b));
+            $step;
+        }
+    }};
+}
+
+#[inline(always)]
+fn plain_dot<M: Mode, S: Simd>(simd: S, a: &[u8], b: &[u8]) -> f64 {
+    let mut acc = M::zero(simd);
+    over_blocks!(M, simd, a, b, |x, y| acc = M::dot(simd, x, y, acc));
+    M::sum(simd, acc)
+}
+
+#[inline(always)]
+fn plain_squared_distance<M: Mode, S: Simd>(simd: S, a: &[u8], b: &[u8]) -> f64 {
+    let mut acc = M::zero(simd);
+    over_blocks!(M, simd, a, b, |x, y| acc = M::square_of_difference(simd, x, y, acc));
+    M::sum(simd, acc)
+}
+
+/// The sum, or, where it may have left the range of its lanes, the dot product in the wider mode.
+#[inline(always)]
+fn checked_dot<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
+    if M::suspect(sum) { plain_dot::<M::Wide, S>(simd, a, b) } else { sum }
+}
+
+#[inline(always)]
+pub(crate) fn dot<M: Mode, S: Simd>(simd: S, a: &[u8], b: &[u8]) -> f64 {
+    checked_dot::<M, S>(simd, plain_dot::<M, S>(simd, a, b), a, b)
+}
+
+#[inline(always)]
+fn load_part<M: Mode, S: Simd>(simd: S, part: &[u8]) -> M::Vec<S> {
+    if part.len() == M::BLOCK { M::load(simd, part) } else { M::load_tail(simd, part) }
+}
+
+/// Dot products of `Q` queries with `R` rows at once: the same bits as one by one, but every vector is loaded
+/// once for the whole tile.
+#[inline(always)]
+pub(crate) fn dot_tile<M: Mode, S: Simd, const Q: usize, const R: usize>(
+    simd: S,
+    queries: [&[u8]; Q],
+    rows: [&[u8]; R],
+) -> [[f64; R]; Q] {
+    let mut acc = [[M::zero(simd); R]; Q];
+    let bytes = queries[0].len();
+    let mut start = 0;
+    while start < bytes {
+        let end = bytes.min(start + M::BLOCK);
+        let mut row_lanes = [load_part::<M, S>(simd, &rows[0][start..end]); R];
+        for r in 1..R {
+            row_lanes[r] = load_part::<M, S>(simd, &rows[r][start..end]);
+        }
+        for q in 0..Q {
+            let query_lanes = load_part::<M, S>(simd, &queries[q][start..end]);
+            for r in 0..R {
+                acc[q][r] = M::dot(simd, query_lanes, row_lanes[r], acc[q][r]);
+            }
+        }
+        start = end;
+    }
+    let mut out = [[0.0; R]; Q];
+    for q in 0..Q {
+        for r in 0..R {
+            out[q][r] = checked_dot::<M, S>(simd, M::sum(simd, acc[q][r]), queries[q], rows[r]);
+        }
+    }
+    out
+}
+
+/// Cosine similarity from the three sums. A zero vector has similarity 0 with every finite vector.
+#[inline(always)]
+pub(crate) fn cosine_of_sums(ab: f64, aa: f64, bb: f64) -> f64 {
+    // √(x·x) is exactly x, so a vector and itself have similarity 1, not almost 1. Sums of singles cannot leave the
+    // range of this product; those of doubles can.
+    let product = aa * bb;
+    let scale = if product.is_normal() { product.sqrt() } else { aa.sqrt() * bb.sqrt() };
+    if scale == 0.0 { 0.0 } else { (ab / scale).clamp(-1.0, 1.0) }
+}
+
+impl Form for Dot {
+    #[inline(always)]
+    fn pair<M: Mode, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64 {
+        dot::<M, S>(simd, a, b)
+    }
+}
+
+impl Form for Euclidean {
+    #[inline(always)]
+    fn pair<M: Mode, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64 {
+        let sum = plain_squared_distance::<M, S>(simd, a, b);
+        let sum = if M::suspect(sum) { plain_squared_distance::<M::Wide, S>(simd, a, b) } else { sum };
+        sum.sqrt()
+    }
+}
+
+impl Form for Cosine {
+    #[inline(always)]
+    fn pair<M: Mode, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64 {
+        let (mut ab, mut aa, mut bb) = (M::zero(simd), M::zero(simd), M::zero(simd));
+        over_blocks!(M, simd, a, b, |x, y| {
+            ab = M::dot(simd, x, y, ab);
+            aa = M::dot(simd, x, x, aa);
+            bb = M::dot(simd, y, y, bb);
+        });
+        cosine_of_sums(
+            checked_dot::<M, S>(simd, M::sum(simd, ab), a, b),
+            checked_dot::<M, S>(simd, M::sum(simd, aa), a, a),
+            checked_dot::<M, S>(simd, M::sum(simd, bb), b, b),
+        )
+    }
+}
+
+/// One pair, as a task for a level.
+pub(crate) struct Pair<'a, F> {
+    pub(crate) form: F,
+    pub(crate) width: Width,
+    pub(crate) accumulate: Accumulate,
+    pub(crate) a: &'a [u8],
+    pub(crate) b: &'a [u8],
+}
+
+impl<F: Form> crate::arch::Task for Pair<'_, F> {
+    type Output = f64;
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> f64 {
+        with_mode!(self.width, self.accumulate, M => self.form.pair::<M, S>(simd, self.a, self.b))
+    }
+}

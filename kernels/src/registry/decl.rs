@@ -1,0 +1,209 @@
+//! What is said of a kernel.
+
+use super::{Call, Output};
+use crate::error::Error;
+
+/// A kernel that can be called by name.
+#[derive(Debug)]
+pub struct Kernel {
+    /// Registry name, script text and the stem of its other spellings: `vector_dot_product`.
+    pub name: &'static str,
+    /// Family it belongs to.
+    pub family: Family,
+    /// One sentence.
+    pub summary: &'static str,
+    /// What it computes, precisely: formula, signs, differences to look-alikes.
+    pub details: &'static str,
+    /// Declared input columns, in positional order.
+    pub inputs: &'static [Column],
+    /// Parameters.
+    pub params: &'static [Param],
+    /// Result columns.
+    pub outputs: &'static [Column],
+    /// How result rows relate to input rows.
+    pub rows: RowShape,
+    /// What NULL inputs give.
+    pub nulls: &'static str,
+    /// What empty vectors and empty inputs give.
+    pub empty: &'static str,
+    /// What NaN and infinities give.
+    pub nan: &'static str,
+    /// Error bound and reproducibility.
+    pub accuracy: &'static str,
+    /// Meaning when the input comes in chunks.
+    pub streaming: &'static str,
+    /// Where the definition comes from.
+    pub source: &'static str,
+    /// A worked example, run by the tests.
+    pub example: Example,
+    /// The body.
+    pub run: fn(&Call<'_>) -> Result<Output, Error>,
+}
+
+impl Kernel {
+    /// The T-SQL spelling: `VectorDotProduct`.
+    pub fn sql_name(&self) -> String {
+        let mut out = String::with_capacity(self.name.len());
+        for word in self.name.split('_') {
+            let (first, rest) = word.split_at(1);
+            out.push_str(&first.to_ascii_uppercase());
+            out.push_str(rest);
+        }
+        out
+    }
+
+    /// `id bigint, a vector, b vector`: for messages and help.
+    pub fn signature(columns: &[Column]) -> String {
+        if columns.is_empty() {
+            return "none".into();
+        }
+        columns.iter().map(|c| format!("{} {}", c.name, c.kind.name())).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Families of kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Vectors of equal length.
+    Vector,
+    /// The library itself.
+    System,
+}
+
+impl Family {
+    /// Lower-case name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Family::Vector => "vector",
+            Family::System => "system",
+        }
+    }
+}
+
+/// An input or result column.
+#[derive(Debug)]
+pub struct Column {
+    /// Name; bound without regard to case.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// Unit, or `1` for a bare number.
+    pub unit: &'static str,
+    /// One sentence.
+    pub summary: &'static str,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The caller's key: goes from an input row to the result rows that it leads to.
+    Id,
+    /// A vector: packed elements (binary) or a JSON array (text).
+    Vector,
+    /// A double.
+    Float,
+    /// A 32-bit integer.
+    Int,
+    /// Text.
+    Text,
+}
+
+impl Kind {
+    /// Name in messages and documentation.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Id => "bigint",
+            Kind::Vector => "vector",
+            Kind::Float => "float",
+            Kind::Int => "int",
+            Kind::Text => "text",
+        }
+    }
+}
+
+/// A parameter.
+#[derive(Debug)]
+pub struct Param {
+    /// Name without `@`.
+    pub name: &'static str,
+    /// Type and range.
+    pub kind: ParamKind,
+    /// Default as text; `None` where the caller must give it.
+    pub default: Option<&'static str>,
+    /// One sentence.
+    pub summary: &'static str,
+}
+
+/// Type and range of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ParamKind {
+    /// An integer within bounds, both included.
+    Int {
+        /// Smallest.
+        min: i64,
+        /// Largest.
+        max: i64,
+    },
+    /// A finite double.
+    Float,
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// A vector, packed or as JSON.
+    Vector,
+    /// Any type. A parameter named [`ANY_NAME`] of this kind stands for all names that are not declared.
+    Any,
+}
+
+/// Name of the parameter that stands for all names that are not declared.
+pub const ANY_NAME: &str = "*";
+
+impl ParamKind {
+    /// Type and range in words.
+    pub fn describe(&self) -> String {
+        match self {
+            ParamKind::Int { min, max: i64::MAX } => format!("an integer ≥ {min}"),
+            ParamKind::Int { min, max } => format!("an integer from {min} to {max}"),
+            ParamKind::Float => "a finite number".into(),
+            ParamKind::Choice(words) => format!("one of {}", words.join(", ")),
+            ParamKind::Vector => "a vector: binary (packed elements) or text (JSON array)".into(),
+            ParamKind::Any => "any value".into(),
+        }
+    }
+}
+
+/// How result rows relate to input rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowShape {
+    /// Result row `i` belongs to input row `i`.
+    Same,
+    /// The kernel picks and orders rows; each comes from one input row.
+    Picked,
+    /// Result rows come from no input row.
+    Made,
+}
+
+/// A worked example.
+#[derive(Debug)]
+pub struct Example {
+    /// Input rows, in the order of the declared columns.
+    pub inputs: &'static [&'static [Cell]],
+    /// Parameters.
+    pub params: &'static [(&'static str, Cell)],
+    /// Result rows. Empty where the result depends on the machine.
+    pub outputs: &'static [&'static [Cell]],
+}
+
+/// One value of an example.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cell {
+    /// NULL.
+    Null,
+    /// An integer.
+    Int(i64),
+    /// A number.
+    Float(f64),
+    /// A word.
+    Text(&'static str),
+    /// A vector of singles.
+    Vector(&'static [f32]),
+}

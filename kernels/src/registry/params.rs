@@ -1,0 +1,190 @@
+//! Parameters as given, checked against the declared ones.
+
+use super::decl::{ANY_NAME, Kernel, ParamKind};
+use crate::error::Error;
+use crate::vectors::{Element, Vectors};
+
+/// A parameter's value as a host gives it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// NULL: the default is taken.
+    Null,
+    /// Any integer type, and bit.
+    Int(i64),
+    /// Any other number.
+    Float(f64),
+    /// Text.
+    Text(String),
+    /// Bytes.
+    Bytes(Vec<u8>),
+}
+
+impl Value {
+    fn describe(&self) -> String {
+        match self {
+            Value::Null => "NULL".into(),
+            Value::Int(v) => v.to_string(),
+            Value::Float(v) => v.to_string(),
+            Value::Text(v) if v.chars().count() > 40 => {
+                format!("'{}…'", v.chars().take(40).collect::<String>())
+            }
+            Value::Text(v) => format!("'{v}'"),
+            Value::Bytes(v) => format!("{} bytes", v.len()),
+        }
+    }
+}
+
+/// A kernel's parameters: every declared one has a value of its kind, or is an optional vector not given.
+#[derive(Clone, Debug)]
+pub struct Params {
+    values: Vec<(&'static str, Value)>,
+}
+
+impl Params {
+    /// Checks names, types and ranges, and fills in the defaults.
+    ///
+    /// Integers are taken from any numeric type or text that holds a whole number; floats from any number or text.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownParameter`], [`Error::MissingParameter`], [`Error::ParameterValue`].
+    pub fn bind(kernel: &'static Kernel, given: &[(String, Value)]) -> Result<Params, Error> {
+        for (i, (name, value)) in given.iter().enumerate() {
+            if !kernel.params.iter().any(|p| p.name == ANY_NAME || p.name.eq_ignore_ascii_case(name)) {
+                let expected = match kernel.params {
+                    [] => "no parameters".into(),
+                    params => params.iter().map(|p| format!("@{}", p.name)).collect::<Vec<_>>().join(", "),
+                };
+                return Err(Error::UnknownParameter { kernel: kernel.name, name: name.clone(), expected });
+            }
+            if given[..i].iter().any(|(earlier, _)| earlier.eq_ignore_ascii_case(name)) {
+                return Err(Error::ParameterValue {
+                    name: name.clone(),
+                    value: value.describe(),
+                    expected: "to be given once".into(),
+                });
+            }
+        }
+        let mut values = Vec::with_capacity(kernel.params.len());
+        for param in kernel.params.iter().filter(|p| p.name != ANY_NAME) {
+            let default = || param.default.map(|d| Value::Text(d.into()));
+            let value = given
+                .iter()
+                .find(|(name, value)| param.name.eq_ignore_ascii_case(name) && *value != Value::Null)
+                .map(|(_, value)| value.clone())
+                .or_else(default)
+                .ok_or(Error::MissingParameter { name: param.name, summary: param.summary })?;
+            let wrong = || Error::ParameterValue {
+                name: param.name.into(),
+                value: value.describe(),
+                expected: param.kind.describe(),
+            };
+            values.push((param.name, convert(param.kind, &value).ok_or_else(wrong)?));
+        }
+        Ok(Params { values })
+    }
+
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.values.iter().find(|(n, _)| *n == name).map(|(_, v)| v)
+    }
+
+    /// A declared integer.
+    ///
+    /// # Panics
+    ///
+    /// Where the kernel's row declares no such integer, a mistake in the row that every test of the kernel meets.
+    pub fn int(&self, name: &str) -> i64 {
+        let Some(Value::Int(v)) = self.get(name) else { panic!("@{name} is not declared as an integer") };
+        *v
+    }
+
+    /// A declared number.
+    ///
+    /// # Panics
+    ///
+    /// As [`Params::int`].
+    pub fn float(&self, name: &str) -> f64 {
+        let Some(Value::Float(v)) = self.get(name) else { panic!("@{name} is not declared as a number") };
+        *v
+    }
+
+    /// A declared word.
+    ///
+    /// # Panics
+    ///
+    /// As [`Params::int`].
+    pub fn word(&self, name: &str) -> &str {
+        let Some(Value::Text(v)) = self.get(name) else { panic!("@{name} is not declared as a word") };
+        v
+    }
+
+    /// The element type of packed vectors; `f32` where the kernel has no such parameter.
+    pub fn element(&self) -> Element {
+        match self.get("element") {
+            Some(Value::Text(name)) => Element::parse(name).unwrap_or_default(),
+            _ => Element::default(),
+        }
+    }
+
+    /// A declared vector: packed elements, or the text of a JSON array.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vectors::packed`] and [`Vectors::from_json`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Params::int`].
+    pub fn vector(&self, name: &str) -> Result<Vectors<'_>, Error> {
+        let too_long = |bytes: usize| Error::ParameterValue {
+            name: name.into(),
+            value: format!("{bytes} bytes"),
+            expected: format!("at most {} bytes", i32::MAX),
+        };
+        let length = |n: usize| i32::try_from(n).map_err(|_| too_long(n));
+        let shown = format!("@{name}");
+        match self.get(name) {
+            Some(Value::Bytes(bytes)) => {
+                Vectors::packed(&shown, self.element(), bytes, &[length(bytes.len())?])
+            }
+            Some(Value::Text(text)) => {
+                // JSON text carries no element type: narrow elements concern packed columns only.
+                let element = if self.element() == Element::F64 { Element::F64 } else { Element::F32 };
+                Vectors::from_json(&shown, element, text.as_bytes(), &[length(text.len())?])
+            }
+            _ => panic!("@{name} is not declared as a vector"),
+        }
+    }
+}
+
+fn convert(kind: ParamKind, value: &Value) -> Option<Value> {
+    match kind {
+        ParamKind::Int { min, max } => {
+            let v = match value {
+                Value::Int(v) => *v,
+                // Doubles beyond 2⁵³ are whole, but not what was written.
+                Value::Float(v) if v.fract() == 0.0 && v.abs() <= 9_007_199_254_740_992.0 => *v as i64,
+                Value::Text(v) => v.trim().parse().ok()?,
+                _ => return None,
+            };
+            (min..=max).contains(&v).then_some(Value::Int(v))
+        }
+        ParamKind::Float => {
+            let v = match value {
+                Value::Int(v) => *v as f64,
+                Value::Float(v) => *v,
+                Value::Text(v) => v.trim().parse().ok()?,
+                _ => return None,
+            };
+            v.is_finite().then_some(Value::Float(v))
+        }
+        ParamKind::Choice(words) => {
+            let Value::Text(v) = value else { return None };
+            // Fixed-length char parameters arrive padded with blanks.
+            let word = words.iter().find(|w| w.eq_ignore_ascii_case(v.trim()))?;
+            Some(Value::Text((*word).into()))
+        }
+        ParamKind::Any => Some(value.clone()),
+        ParamKind::Vector => matches!(value, Value::Text(_) | Value::Bytes(_)).then(|| value.clone()),
+    }
+}

@@ -1,0 +1,28 @@
+//! Returns its input: shows what a host sends and takes back.
+
+use crate::registry::{ANY_NAME, Example, Family, Kernel, Output, Param, ParamKind, RowShape};
+
+pub(crate) static KERNEL: Kernel = Kernel {
+    name: "system_echo",
+    family: Family::System,
+    summary: "Returns every input column unchanged.",
+    details: "For checking an installation: every column of every type comes back as it came, and so does every OUTPUT \
+              parameter. Any columns and any parameters are accepted.",
+    inputs: &[],
+    params: &[Param {
+        name: ANY_NAME,
+        kind: ParamKind::Any,
+        default: Some(""),
+        summary: "Any parameters of any type.",
+    }],
+    outputs: &[],
+    rows: RowShape::Same,
+    nulls: "NULL comes back as NULL.",
+    empty: "Empty values come back empty.",
+    nan: "Unchanged in binary columns; SQL Server's FLOAT and REAL hold neither NaN nor infinity.",
+    accuracy: "Exact.",
+    streaming: "Row by row: chunks and partitions do not change results.",
+    source: "This library.",
+    example: Example { inputs: &[], params: &[], outputs: &[] },
+    run: |_| Ok(Output { columns: Vec::new(), picked: None }),
+};

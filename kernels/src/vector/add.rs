@@ -1,0 +1,64 @@
+//! Component-wise sum.
+
+use crate::arch::Simd;
+use crate::error::Error;
+use crate::registry::{Cell, Example, Family, Kernel, RowShape};
+use crate::vector::rows::{self, A, B, ELEMENT, ID, RESULT_VECTOR, RowOp};
+use crate::vectors::Width;
+
+/// Component-wise sum, aᵢ + bᵢ.
+///
+/// # Shapes
+///
+/// Two slices of equal length n ≥ 0; a vector of the same length, in the vectors' unit.
+///
+/// # Errors
+///
+/// [`Error::Dimensions`] where the lengths differ.
+///
+/// # Accuracy
+///
+/// Correctly rounded.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(hart_kernels::vector::add(&[1.0, 2.0], &[4.0, 5.0])?, [5.0, 7.0]);
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+pub fn add(a: &[f32], b: &[f32]) -> Result<Vec<f32>, Error> {
+    rows::map_slices(Add, [a, b])
+}
+
+#[derive(Clone, Copy)]
+struct Add;
+
+impl RowOp<2> for Add {
+    #[inline(always)]
+    fn row<S: Simd>(self, _: S, width: Width, inputs: [&[u8]; 2], out: &mut [u8]) {
+        rows::elementwise(width, inputs, out, |[a, b]| a + b, |[a, b]| a + b);
+    }
+}
+
+pub(crate) static KERNEL: Kernel = Kernel {
+    name: "vector_add",
+    family: Family::Vector,
+    summary: "Sum of two vectors, component by component.",
+    details: "aᵢ + bᵢ",
+    inputs: &[ID, A, B],
+    params: &[ELEMENT],
+    outputs: &[ID, RESULT_VECTOR],
+    rows: RowShape::Same,
+    nulls: rows::NULLS,
+    empty: "Two empty vectors give an empty vector.",
+    nan: rows::NAN_ELEMENT,
+    accuracy: "Correctly rounded. For f16 and bf16 the f32 result is rounded once more.",
+    streaming: rows::STREAMING,
+    source: "IEEE 754.",
+    example: Example {
+        inputs: &[&[Cell::Int(1), Cell::Vector(&[1.0, 2.0]), Cell::Vector(&[4.0, 5.0])]],
+        params: &[],
+        outputs: &[&[Cell::Int(1), Cell::Vector(&[5.0, 7.0])]],
+    },
+    run: |call| rows::run_vectors(call, Add),
+};

@@ -1,0 +1,73 @@
+//! Length of a vector.
+
+use crate::compute::Compute;
+use crate::error::Error;
+use crate::reduce::Dot;
+use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
+use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
+
+/// Euclidean norm of a vector, √(Σ vᵢ²).
+///
+/// # Shapes
+///
+/// A slice of length n ≥ 0; a scalar in the vector's unit. The empty vector gives 0.
+///
+/// # Errors
+///
+/// [`Error::Environment`] as [`Compute::new`].
+///
+/// # Accuracy
+///
+/// Relative error at most γ(⌈n/32⌉)/2 ([module's bound](crate::vector#accuracy)). Same bits on every machine.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(hart_kernels::vector::norm(&[3.0, 4.0])?, 5.0);
+/// // No overflow and no underflow within single precision.
+/// assert_eq!(hart_kernels::vector::norm(&[3e38, 0.0])?, f64::from(3e38f32));
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+pub fn norm(v: &[f32]) -> Result<f64, Error> {
+    norm_with(Compute::new()?, v)
+}
+
+/// [`norm`] with a chosen precision or level.
+///
+/// # Errors
+///
+/// As [`norm`].
+#[inline]
+pub fn norm_with(compute: Compute, v: &[f32]) -> Result<f64, Error> {
+    Ok(rows::pair(Dot, compute, v, v)?.sqrt())
+}
+
+pub(crate) static KERNEL: Kernel = Kernel {
+    name: "vector_norm",
+    family: Family::Vector,
+    summary: "Euclidean norm of a vector.",
+    details: "√(Σ vᵢ²): VECTOR_NORM(v, 'norm2').",
+    inputs: &[ID, V],
+    params: &[ELEMENT, ACCUMULATE],
+    outputs: &[
+        ID,
+        Column { name: "norm", kind: Kind::Float, unit: "the vector's unit", summary: "At least 0." },
+    ],
+    rows: RowShape::Same,
+    nulls: rows::NULLS,
+    empty: "The empty vector gives 0.",
+    nan: rows::NAN_SUM,
+    accuracy: "Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors neither overflow \
+               nor underflow. Same bits on every instruction set, thread count and batch shape.",
+    streaming: rows::STREAMING,
+    source: "Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1.",
+    example: Example {
+        inputs: &[&[Cell::Int(1), Cell::Vector(&[3.0, 4.0])], &[Cell::Int(2), Cell::Vector(&[])]],
+        params: &[],
+        outputs: &[&[Cell::Int(1), Cell::Float(5.0)], &[Cell::Int(2), Cell::Float(0.0)]],
+    },
+    run: |call| {
+        let v = call.vectors(0);
+        Ok(Output::same(Values::Float(rows::numbers(rows::compute_of(call), Dot, v, v, f64::sqrt)?)))
+    },
+};

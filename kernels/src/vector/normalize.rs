@@ -1,0 +1,80 @@
+//! Scaling to unit length.
+
+use crate::arch::Simd;
+use crate::error::Error;
+use crate::reduce::{self, Double, Single};
+use crate::registry::{Cell, Example, Family, Kernel, RowShape};
+use crate::vector::rows::{self, ELEMENT, ID, RESULT_VECTOR, RowOp, V};
+use crate::vectors::Width;
+
+/// The vector divided by its Euclidean norm. A zero vector is returned unchanged.
+///
+/// # Shapes
+///
+/// A slice of length n ≥ 0; a vector of the same length, without unit.
+///
+/// # Errors
+///
+/// [`Error::Environment`] as [`crate::Compute::new`].
+///
+/// # Accuracy
+///
+/// Relative error of a component at most u + γ(⌈n/32⌉)/2 ([module's bound](crate::vector#accuracy)). Same bits on every
+/// machine. An infinite component makes the norm infinite: the finite components become 0, the infinite ones NaN.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(hart_kernels::vector::normalize(&[3.0, 4.0])?, [0.6, 0.8]);
+/// assert_eq!(hart_kernels::vector::normalize(&[0.0, 0.0])?, [0.0, 0.0]);
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+pub fn normalize(v: &[f32]) -> Result<Vec<f32>, Error> {
+    rows::map_slices(Normalize, [v])
+}
+
+#[derive(Clone, Copy)]
+struct Normalize;
+
+impl RowOp<1> for Normalize {
+    #[inline(always)]
+    fn row<S: Simd>(self, simd: S, width: Width, [v]: [&[u8]; 1], out: &mut [u8]) {
+        let norm = match width {
+            Width::F32 => reduce::dot::<Single, S>(simd, v, v),
+            Width::F64 => reduce::dot::<Double, S>(simd, v, v),
+        }
+        .sqrt();
+        if norm == 0.0 {
+            out.copy_from_slice(v);
+            return;
+        }
+        // The norm of singles is at least 2⁻¹⁴⁹, so its inverse is finite, and the product's error of 2⁻⁵² vanishes in
+        // the rounding to single precision. Doubles are divided.
+        let inverse = 1.0 / norm;
+        rows::elementwise(width, [v], out, |[x]| (f64::from(x) * inverse) as f32, |[x]| x / norm);
+    }
+}
+
+pub(crate) static KERNEL: Kernel = Kernel {
+    name: "vector_normalize",
+    family: Family::Vector,
+    summary: "The vector divided by its Euclidean norm.",
+    details: "vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.",
+    inputs: &[ID, V],
+    params: &[ELEMENT],
+    outputs: &[ID, RESULT_VECTOR],
+    rows: RowShape::Same,
+    nulls: rows::NULLS,
+    empty: "The empty vector gives an empty vector.",
+    nan: "A NaN makes all components NaN. An infinite component becomes NaN and the finite ones 0. Packed results carry \
+          NaN; JSON cannot, so such a row's JSON result is NULL.",
+    accuracy: "Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64). Same bits on every instruction set.",
+    streaming: rows::STREAMING,
+    source: "SQL Server's VECTOR_NORMALIZE with norm2.",
+    example: Example {
+        inputs: &[&[Cell::Int(1), Cell::Vector(&[3.0, 4.0])], &[Cell::Int(2), Cell::Vector(&[0.0, 0.0])]],
+        params: &[],
+        outputs: &[&[Cell::Int(1), Cell::Vector(&[0.6, 0.8])], &[Cell::Int(2), Cell::Vector(&[0.0, 0.0])]],
+    },
+    run: |call| rows::run_vectors(call, Normalize),
+};

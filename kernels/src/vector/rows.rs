@@ -1,0 +1,273 @@
+//! What the vector kernels share: their columns and parameters, and the loops over rows.
+
+use std::ops::Range;
+
+use crate::arch::{Simd, Task};
+use crate::compute::Compute;
+use crate::error::Error;
+use crate::parallel;
+use crate::reduce::{Accumulate, Form, Pair, with_mode};
+use crate::registry::{Call, Column, Kind, Output, Param, ParamKind, Values};
+use crate::vectors::{PackedVectors, Vectors, Width, narrow};
+
+pub(crate) const ID: Column =
+    Column { name: "id", kind: Kind::Id, unit: "1", summary: "The caller's key; returned unchanged." };
+pub(crate) const A: Column = Column { name: "a", kind: Kind::Vector, unit: "1", summary: "First vector." };
+pub(crate) const B: Column = Column {
+    name: "b",
+    kind: Kind::Vector,
+    unit: "1",
+    summary: "Second vector, of the same dimension as a.",
+};
+pub(crate) const V: Column = Column { name: "v", kind: Kind::Vector, unit: "1", summary: "The vector." };
+pub(crate) const RESULT_VECTOR: Column = Column {
+    name: "result",
+    kind: Kind::Vector,
+    unit: "1",
+    summary: "The resulting vector: packed if the first vector was packed, JSON if it was JSON; f32 where the elements are i8.",
+};
+
+pub(crate) const ELEMENT: Param = Param {
+    name: "element",
+    kind: ParamKind::Choice(&["f32", "f64", "f16", "bf16", "i8"]),
+    default: Some("f32"),
+    summary: "Element type of packed vectors, and with f64 also the precision of JSON ones. \
+              f16, bf16 and i8 are converted exactly to f32.",
+};
+pub(crate) const ACCUMULATE: Param = Param {
+    name: "accumulate",
+    kind: ParamKind::Choice(&["f32", "f64"]),
+    default: Some("f32"),
+    summary: "Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.",
+};
+
+pub(crate) const NULLS: &str = "NULL in any vector of a row gives NULL.";
+pub(crate) const NAN_SUM: &str = "NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it arrives as NULL.";
+pub(crate) const NAN_ELEMENT: &str = "NaN and infinities follow IEEE 754, component by component. Packed results carry \
+     them; JSON cannot, so such a row's JSON result is NULL.";
+pub(crate) const STREAMING: &str = "Row by row: chunks and partitions do not change results.";
+
+/// The precision that a call's parameters ask for.
+pub(crate) fn compute_of(call: &Call<'_>) -> Compute {
+    let accumulate = Accumulate::parse(call.params.word(ACCUMULATE.name)).unwrap_or_default();
+    call.compute.accumulate(accumulate)
+}
+
+/// Checks that two vectors given as slices have the same length.
+pub(crate) fn same_length(a: usize, b: usize) -> Result<(), Error> {
+    if a == b {
+        return Ok(());
+    }
+    Err(Error::Dimensions { column: "b".into(), row: 1, found: b, other: "a".into(), expected: a })
+}
+
+/// One pair of slices.
+pub(crate) fn pair<F: Form>(form: F, compute: Compute, a: &[f32], b: &[f32]) -> Result<f64, Error> {
+    same_length(a.len(), b.len())?;
+    let (a, b) = (bytemuck::cast_slice(a), bytemuck::cast_slice(b));
+    Ok(compute.level.run(Pair { form, width: Width::F32, accumulate: compute.accumulate, a, b }))
+}
+
+struct PairRows<'a, F> {
+    form: F,
+    accumulate: Accumulate,
+    a: &'a Vectors<'a>,
+    b: &'a Vectors<'a>,
+    rows: Range<usize>,
+}
+
+impl<F: Form> Task for PairRows<'_, F> {
+    type Output = Result<Vec<Option<f64>>, Error>;
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> Self::Output {
+        let mut out = Vec::with_capacity(self.rows.len());
+        with_mode!(self.a.width(), self.accumulate, M => {
+            for i in self.rows {
+                out.push(match (self.a.row(i), self.b.row(i)) {
+                    (Some(a), Some(b)) if a.len() == b.len() => Some(self.form.pair::<M, S>(simd, a, b)),
+                    (Some(_), Some(_)) => {
+                        let expected = self.a.dimensions(i).unwrap_or(0);
+                        return Err(self.b.mismatch(i, format!("column {}", self.a.name()), expected));
+                    }
+                    _ => None,
+                });
+            }
+        });
+        Ok(out)
+    }
+}
+
+/// A number for every pair of rows of two columns: `finish` of the form's value.
+pub(crate) fn numbers<F: Form>(
+    compute: Compute,
+    form: F,
+    a: &Vectors<'_>,
+    b: &Vectors<'_>,
+    finish: fn(f64) -> f64,
+) -> Result<Vec<Option<f64>>, Error> {
+    let bytes = a.bytes().len() + b.bytes().len();
+    let blocks = parallel::blocks(a.len(), bytes, |rows| {
+        let mut out = compute.level.run(PairRows { form, accumulate: compute.accumulate, a, b, rows })?;
+        out.iter_mut().flatten().for_each(|v| *v = finish(*v));
+        Ok(out)
+    })?;
+    Ok(blocks.into_iter().flatten().collect())
+}
+
+/// Runs a kernel whose result is one number for each pair of vectors.
+pub(crate) fn run_numbers<F: Form>(
+    call: &Call<'_>,
+    form: F,
+    finish: fn(f64) -> f64,
+) -> Result<Output, Error> {
+    let values = numbers(compute_of(call), form, call.vectors(0), call.vectors(1), finish)?;
+    Ok(Output::same(Values::Float(values)))
+}
+
+/// What an operation does with the vectors of one row, all of the same length as the result.
+pub(crate) trait RowOp<const N: usize>: Copy + Sync {
+    fn row<S: Simd>(self, simd: S, width: Width, inputs: [&[u8]; N], out: &mut [u8]);
+}
+
+struct MapRow<'a, const N: usize, O> {
+    op: O,
+    width: Width,
+    inputs: [&'a [u8]; N],
+    out: &'a mut [u8],
+}
+
+impl<const N: usize, O: RowOp<N>> Task for MapRow<'_, N, O> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        self.op.row(simd, self.width, self.inputs, self.out);
+    }
+}
+
+/// One row of slices.
+pub(crate) fn map_slices<const N: usize, O: RowOp<N>>(op: O, inputs: [&[f32]; N]) -> Result<Vec<f32>, Error> {
+    for input in inputs {
+        same_length(inputs[0].len(), input.len())?;
+    }
+    let mut out = vec![0f32; inputs[0].len()];
+    Compute::new()?.level.run(MapRow {
+        op,
+        width: Width::F32,
+        inputs: inputs.map(bytemuck::cast_slice),
+        out: bytemuck::cast_slice_mut(&mut out),
+    });
+    Ok(out)
+}
+
+/// Runs a kernel whose result is one vector for each row of `N` vectors.
+pub(crate) fn run_vectors<const N: usize, O: RowOp<N>>(call: &Call<'_>, op: O) -> Result<Output, Error> {
+    let inputs: [&Vectors<'_>; N] = std::array::from_fn(|n| call.vectors(n));
+    let [first, ..] = inputs.as_slice() else { unreachable!("a row has at least one vector") };
+    let mut lengths = Vec::with_capacity(call.rows);
+    let mut ends = Vec::with_capacity(call.rows + 1);
+    let mut end = 0usize;
+    ends.push(0);
+    for i in 0..call.rows {
+        let row = inputs.map(|v| v.row(i));
+        if row.iter().any(Option::is_none) {
+            lengths.push(-1);
+        } else {
+            let expected = row[0].map_or(0, <[u8]>::len);
+            for (other, bytes) in inputs.iter().zip(row) {
+                if bytes.is_some_and(|b| b.len() != expected) {
+                    let dimensions = expected / first.width().bytes();
+                    return Err(other.mismatch(i, format!("column {}", first.name()), dimensions));
+                }
+            }
+            let length = i32::try_from(expected).map_err(|_| Error::Memory {
+                what: format!("column {}, row {}: the result", first.name(), i + 1),
+                bytes: expected as u64,
+                limit: i32::MAX as u64,
+            })?;
+            lengths.push(length);
+            end += expected;
+        }
+        ends.push(end);
+    }
+    let width = first.width();
+    let mut bytes = vec![0u8; end];
+    let ranges = parallel::ranges(call.rows, end);
+    let mut outputs = Vec::with_capacity(ranges.len());
+    let mut rest = bytes.as_mut_slice();
+    for range in &ranges {
+        let (own, others) = rest.split_at_mut(ends[range.end] - ends[range.start]);
+        outputs.push(own);
+        rest = others;
+    }
+    let level = call.compute.level;
+    parallel::blocks_into(ranges, outputs, |range, out| {
+        let start = ends[range.start];
+        for i in range {
+            if lengths[i] >= 0 {
+                let inputs = inputs.map(|v| v.row(i).unwrap_or_default());
+                level.run(MapRow { op, width, inputs, out: &mut out[ends[i] - start..ends[i + 1] - start] });
+            }
+        }
+    });
+    let element = first.element().of_result();
+    if element.size() != width.bytes() {
+        let shrink = (width.bytes() / element.size()) as i32;
+        bytes = narrow(element, &bytes);
+        lengths.iter_mut().filter(|l| **l > 0).for_each(|l| *l /= shrink);
+    }
+    Ok(Output::same(Values::Vectors(PackedVectors { element, bytes, lengths })))
+}
+
+/// Applies `f` to the elements of one or two packed vectors. The loop is compiled for the level of its caller.
+#[inline(always)]
+pub(crate) fn elementwise<const N: usize>(
+    width: Width,
+    inputs: [&[u8]; N],
+    out: &mut [u8],
+    single: impl Fn([f32; N]) -> f32,
+    double: impl Fn([f64; N]) -> f64,
+) {
+    // Cutting all to one length lets the compiler drop the bounds checks in the loop.
+    let n = out.len();
+    let inputs = inputs.map(|v| &v[..n]);
+    match width {
+        Width::F32 => {
+            let inputs = inputs.map(|v| v.as_chunks::<4>().0);
+            for (i, target) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+                *target = single(inputs.map(|v| f32::from_le_bytes(v[i]))).to_le_bytes();
+            }
+        }
+        Width::F64 => {
+            let inputs = inputs.map(|v| v.as_chunks::<8>().0);
+            for (i, target) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+                *target = double(inputs.map(|v| f64::from_le_bytes(v[i]))).to_le_bytes();
+            }
+        }
+    }
+}
+
+/// The elements of a packed vector as doubles, 32 at a time, the last block filled up with `fill`.
+#[inline(always)]
+pub(crate) fn doubles(
+    width: Width,
+    bytes: &[u8],
+    fill: f64,
+) -> impl Iterator<Item = ([f64; 32], usize)> + '_ {
+    let step = 32 * width.bytes();
+    bytes.chunks(step).map(move |chunk| {
+        let mut block = [fill; 32];
+        match width {
+            Width::F32 => {
+                for (value, b) in block.iter_mut().zip(chunk.as_chunks::<4>().0) {
+                    *value = f64::from(f32::from_le_bytes(*b));
+                }
+            }
+            Width::F64 => {
+                for (value, b) in block.iter_mut().zip(chunk.as_chunks::<8>().0) {
+                    *value = f64::from_le_bytes(*b);
+                }
+            }
+        }
+        (block, chunk.len() / width.bytes())
+    })
+}

@@ -1,0 +1,158 @@
+//! Normalized exponentials.
+
+use crate::arch::{LANES, Simd, tree_sum};
+use crate::error::Error;
+use crate::registry::{Cell, Example, Family, Kernel, RowShape};
+use crate::vector::rows::{self, ELEMENT, ID, RESULT_VECTOR, RowOp, V, doubles};
+use crate::vectors::Width;
+
+/// Softmax, exp(vᵢ − max v) / Σ exp(vⱼ − max v): positive numbers whose sum is 1.
+///
+/// # Shapes
+///
+/// A slice of length n ≥ 0; a vector of the same length, without unit.
+///
+/// # Errors
+///
+/// [`Error::Environment`] as [`crate::Compute::new`].
+///
+/// # Accuracy
+///
+/// Computed in double precision with the exponential of this crate (relative error below 2⁻⁵⁰) and rounded once. Same bits
+/// on every machine: the C library's exponential is not used. A NaN or +∞ component, or nothing but −∞, gives all NaN.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(hart_kernels::vector::softmax(&[1000.0, 1000.0])?, [0.5, 0.5]);
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+pub fn softmax(v: &[f32]) -> Result<Vec<f32>, Error> {
+    rows::map_slices(Softmax, [v])
+}
+
+/// exp(x) for x ≤ 0, in the same bits everywhere: only additions, multiplications and integer steps, none fused.
+///
+/// x = k·ln 2 + r with |r| ≤ ln 2 / 2; exp(r) by its Taylor polynomial of degree 13 (remainder below 2⁻⁵⁷). Below −708,
+/// where the result would become subnormal, it is exp(−708), about 3e-308.
+#[inline(always)]
+fn exp(x: f64) -> f64 {
+    const LOG2_E: f64 = std::f64::consts::LOG2_E;
+    // ln 2 in two parts: the product of the first with any k in range is exact.
+    const LN2_HIGH: f64 = 6.931_471_803_691_238e-1;
+    const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+    // Adding 1.5·2⁵² rounds to an integer and leaves it in the low bits.
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    let x = if x < -708.0 { -708.0 } else { x };
+    let shifted = x * LOG2_E + ROUND;
+    let k = shifted - ROUND;
+    let r = (x - k * LN2_HIGH) - k * LN2_LOW;
+    let mut p = 1.0 / 6_227_020_800.0;
+    for c in [
+        479_001_600.0,
+        39_916_800.0,
+        3_628_800.0,
+        362_880.0,
+        40_320.0,
+        5_040.0,
+        720.0,
+        120.0,
+        24.0,
+        6.0,
+        2.0,
+        1.0,
+        1.0,
+    ] {
+        p = p * r + 1.0 / c;
+    }
+    let power = shifted.to_bits().wrapping_add(1023) << 52;
+    p * f64::from_bits(power)
+}
+
+#[derive(Clone, Copy)]
+struct Softmax;
+
+impl RowOp<1> for Softmax {
+    #[inline(always)]
+    fn row<S: Simd>(self, _: S, width: Width, [v]: [&[u8]; 1], out: &mut [u8]) {
+        let mut max = [f64::NEG_INFINITY; LANES];
+        let mut nan = [false; LANES];
+        for (block, _) in doubles(width, v, f64::NEG_INFINITY) {
+            for j in 0..LANES {
+                max[j] = if block[j] > max[j] { block[j] } else { max[j] };
+                nan[j] |= block[j].is_nan();
+            }
+        }
+        let top = max.into_iter().fold(f64::NEG_INFINITY, f64::max);
+        if nan.contains(&true) || !top.is_finite() {
+            rows::elementwise(width, [v], out, |_| f32::NAN, |_| f64::NAN);
+            return;
+        }
+        let mut total = [0.0; LANES];
+        for (block, count) in doubles(width, v, f64::NEG_INFINITY) {
+            for j in 0..LANES {
+                let term = exp(block[j] - top);
+                total[j] += if j < count { term } else { 0.0 };
+            }
+        }
+        let inverse = 1.0 / tree_sum(total);
+        let targets = out.chunks_mut(LANES * width.bytes());
+        for ((block, _), target) in doubles(width, v, f64::NEG_INFINITY).zip(targets) {
+            let terms = block.map(|x| exp(x - top) * inverse);
+            match width {
+                Width::F32 => {
+                    for (t, term) in target.as_chunks_mut::<4>().0.iter_mut().zip(terms) {
+                        *t = (term as f32).to_le_bytes();
+                    }
+                }
+                Width::F64 => {
+                    for (t, term) in target.as_chunks_mut::<8>().0.iter_mut().zip(terms) {
+                        *t = term.to_le_bytes();
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(crate) static KERNEL: Kernel = Kernel {
+    name: "vector_softmax",
+    family: Family::Vector,
+    summary: "Softmax of a vector: positive components whose sum is 1.",
+    details: "exp(vᵢ − max v) / Σ exp(vⱼ − max v)",
+    inputs: &[ID, V],
+    params: &[ELEMENT],
+    outputs: &[ID, RESULT_VECTOR],
+    rows: RowShape::Same,
+    nulls: rows::NULLS,
+    empty: "The empty vector gives an empty vector.",
+    nan: "A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞ beside finite components gives 0 there. \
+          Packed results carry NaN; JSON cannot, so such a row's JSON result is NULL.",
+    accuracy: "Computed in f64, each component rounded once: error below 0.51 ulp of f32. Same bits on every instruction set: \
+               the exponential is the library's own.",
+    streaming: rows::STREAMING,
+    source: "Goodfellow, Bengio and Courville 2016, Deep Learning, section 4.1 (shifted softmax).",
+    example: Example {
+        inputs: &[&[Cell::Int(1), Cell::Vector(&[1000.0, 1000.0])]],
+        params: &[],
+        outputs: &[&[Cell::Int(1), Cell::Vector(&[0.5, 0.5])]],
+    },
+    run: |call| rows::run_vectors(call, Softmax),
+};
+
+#[cfg(test)]
+mod tests {
+    use super::exp;
+
+    #[test]
+    fn exponential_is_good_to_the_last_bits() {
+        let mut worst: f64 = 0.0;
+        for i in 0..700_000 {
+            let x = -(f64::from(i) / 1000.0);
+            worst = worst.max(((exp(x) - x.exp()) / x.exp()).abs());
+        }
+        assert!(worst < 1.0 / (1u64 << 50) as f64, "{worst:e}");
+        assert_eq!(exp(0.0), 1.0);
+        assert!(exp(f64::NEG_INFINITY) < 1e-300);
+    }
+}

@@ -1,0 +1,451 @@
+//! Exact search for the nearest rows.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::ops::Range;
+
+use crate::arch::{Simd, Task};
+use crate::compute::Compute;
+use crate::error::Error;
+use crate::parallel;
+use crate::reduce::{self, Accumulate, Euclidean, Form, Mode, with_mode};
+use crate::registry::{
+    Call, Cell, Column, Example, Family, Input, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+};
+use crate::vector::distance::{METRIC, Metric, from_dot, from_similarity};
+use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
+use crate::vectors::Vectors;
+
+/// A row that was found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hit {
+    /// The row's id.
+    pub id: i64,
+    /// Its distance from the query; NaN where the distance is none.
+    pub distance: f64,
+    /// Its position in the input, from 0.
+    pub row: usize,
+}
+
+/// The `k` rows nearest to each query, nearest first: exact, by looking at every row.
+///
+/// # Shapes
+///
+/// `rows`: m vectors of n dimensions, `ids`: m numbers, `queries`: q vectors of n dimensions; a list of min(k, m) hits for each
+/// query. Rows that are NULL are not looked at. Equal distances are ordered by the smaller id, then by position; NaN comes last.
+///
+/// # Errors
+///
+/// [`Error::Dimensions`] where a row has other dimensions than the query, or `ids` not one number for each row;
+/// [`Error::ParameterValue`] where `k` is 0 or a query is NULL.
+///
+/// # Accuracy
+///
+/// Distances have the bits that [`crate::vector::distance`] gives for the pair, whatever the number of queries and threads.
+///
+/// # Examples
+///
+/// ```
+/// use hart_kernels::{Metric, Vectors, vector::top_k};
+/// let rows = Vectors::matrix(&[0.0, 0.0, 3.0, 4.0, 6.0, 8.0], 2)?;
+/// let queries = Vectors::matrix(&[3.0, 4.0, 9.0, 9.0], 2)?;
+/// let hits = top_k(&rows, &[7, 8, 9], &queries, 2, Metric::Euclidean)?;
+/// assert_eq!((hits[0][0].id, hits[0][0].distance), (8, 0.0));
+/// assert_eq!((hits[1][0].id, hits[1][1].id), (9, 8));
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+pub fn top_k(
+    rows: &Vectors<'_>,
+    ids: &[i64],
+    queries: &Vectors<'_>,
+    k: usize,
+    metric: Metric,
+) -> Result<Vec<Vec<Hit>>, Error> {
+    top_k_with(Compute::new()?, rows, ids, queries, k, metric)
+}
+
+/// [`top_k`] with a chosen precision or level.
+///
+/// # Errors
+///
+/// As [`top_k`].
+pub fn top_k_with(
+    compute: Compute,
+    rows: &Vectors<'_>,
+    ids: &[i64],
+    queries: &Vectors<'_>,
+    k: usize,
+    metric: Metric,
+) -> Result<Vec<Vec<Hit>>, Error> {
+    if ids.len() != rows.len() {
+        return Err(Error::Dimensions {
+            column: "ids".into(),
+            row: 1,
+            found: ids.len(),
+            other: format!("column {}", rows.name()),
+            expected: rows.len(),
+        });
+    }
+    let key = |row: usize| Some(ids[row]);
+    let found = search(compute, rows, &key, queries, k, metric)?;
+    Ok(found
+        .into_iter()
+        .map(|list| {
+            list.into_iter().map(|c| Hit { id: ids[c.row], distance: c.distance, row: c.row }).collect()
+        })
+        .collect())
+}
+
+/// A row on its way into the result. Its order is the order of the result.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    distance: f64,
+    /// NULL ids come after all others.
+    id: (bool, i64),
+    row: usize,
+}
+
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // `partial_cmp`, so that −0 and 0 are a tie; NaN is greater than every number.
+        let by_distance = self.distance.partial_cmp(&other.distance);
+        let by_distance = by_distance.unwrap_or_else(|| self.distance.is_nan().cmp(&other.distance.is_nan()));
+        by_distance.then(self.id.cmp(&other.id)).then(self.row.cmp(&other.row))
+    }
+}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Candidate {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Candidate {}
+
+/// The best `k` candidates seen so far.
+struct Best {
+    k: usize,
+    heap: BinaryHeap<Candidate>,
+}
+
+impl Best {
+    fn offer(&mut self, candidate: Candidate) {
+        if self.heap.len() < self.k {
+            self.heap.push(candidate);
+        } else if self.heap.peek().is_some_and(|worst| candidate < *worst) {
+            self.heap.pop();
+            self.heap.push(candidate);
+        }
+    }
+}
+
+/// Id of a row, `None` where it is NULL.
+type Key<'a> = &'a (dyn Fn(usize) -> Option<i64> + Sync);
+
+fn search(
+    compute: Compute,
+    rows: &Vectors<'_>,
+    key: Key<'_>,
+    queries: &Vectors<'_>,
+    k: usize,
+    metric: Metric,
+) -> Result<Vec<Vec<Candidate>>, Error> {
+    if k == 0 {
+        return Err(Error::ParameterValue {
+            name: "k".into(),
+            value: "0".into(),
+            expected: "an integer ≥ 1".into(),
+        });
+    }
+    if queries.width() != rows.width() {
+        return Err(Error::ParameterValue {
+            name: queries.name().into(),
+            value: queries.element().name().into(),
+            expected: format!("{} elements, as column {}", rows.element().name(), rows.name()),
+        });
+    }
+    let packed: Option<Vec<&[u8]>> = (0..queries.len()).map(|q| queries.row(q)).collect();
+    let packed = packed.ok_or_else(|| Error::ParameterValue {
+        name: queries.name().into(),
+        value: "NULL".into(),
+        expected: "a vector".into(),
+    })?;
+    let blocks = parallel::blocks(rows.len(), rows.bytes().len(), |range| {
+        compute.level.run(Scan {
+            rows,
+            key,
+            queries: &packed,
+            query_name: queries.name(),
+            k,
+            metric,
+            accumulate: compute.accumulate,
+            range,
+        })
+    })?;
+    let mut found: Vec<Vec<Candidate>> = vec![Vec::new(); packed.len()];
+    for block in blocks {
+        for (all, heap) in found.iter_mut().zip(block) {
+            all.extend(heap);
+        }
+    }
+    for all in &mut found {
+        all.sort_unstable();
+        all.truncate(k);
+    }
+    Ok(found)
+}
+
+/// One block of rows against all queries.
+struct Scan<'a> {
+    rows: &'a Vectors<'a>,
+    key: Key<'a>,
+    queries: &'a [&'a [u8]],
+    query_name: &'a str,
+    k: usize,
+    metric: Metric,
+    accumulate: Accumulate,
+    range: Range<usize>,
+}
+
+/// Rows whose distances to all queries are computed before they are ranked: they stay in the second-level cache
+/// while one tile of queries after the other passes over them.
+const PANEL: usize = 24;
+
+impl Task for Scan<'_> {
+    type Output = Result<Vec<Vec<Candidate>>, Error>;
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> Self::Output {
+        let mut best: Vec<Best> =
+            self.queries.iter().map(|_| Best { k: self.k, heap: BinaryHeap::new() }).collect();
+        let mut distances = vec![0.0; self.queries.len() * PANEL];
+        let mut panel: Vec<(usize, &[u8])> = Vec::with_capacity(PANEL);
+        with_mode!(self.rows.width(), self.accumulate, M => {
+            let mut squares = vec![0.0; self.queries.len()];
+            if self.metric == Metric::Cosine {
+                for (square, query) in squares.iter_mut().zip(self.queries) {
+                    *square = reduce::dot::<M, S>(simd, query, query);
+                }
+            }
+            let mut next = self.range.start;
+            while next < self.range.end {
+                panel.clear();
+                while next < self.range.end && panel.len() < PANEL {
+                    if let Some(row) = self.rows.row(next) {
+                        if let Some(query) = self.queries.first().filter(|q| q.len() != row.len()) {
+                            let dimensions = query.len() / self.rows.width().bytes();
+                            return Err(self.rows.mismatch(next, self.query_name.into(), dimensions));
+                        }
+                        panel.push((next, row));
+                    }
+                    next += 1;
+                }
+                panel_distances::<M, S>(simd, self.metric, self.queries, &squares, &panel, &mut distances);
+                for (best, distances) in best.iter_mut().zip(distances.chunks_exact(PANEL)) {
+                    for ((row, _), distance) in panel.iter().zip(distances) {
+                        let worst = best.heap.peek().filter(|_| best.heap.len() == best.k);
+                        // Most rows are farther than the worst of the best: skip them before asking for their id.
+                        if worst.is_some_and(|w| *distance > w.distance) {
+                            continue;
+                        }
+                        let id = (self.key)(*row);
+                        best.offer(Candidate {
+                            distance: *distance,
+                            id: (id.is_none(), id.unwrap_or(0)),
+                            row: *row,
+                        });
+                    }
+                }
+            }
+        });
+        Ok(best.into_iter().map(|b| b.heap.into_vec()).collect())
+    }
+}
+
+/// Distances of a panel's rows from all queries, `PANEL` places for each query.
+#[inline(always)]
+fn panel_distances<M: Mode, S: Simd>(
+    simd: S,
+    metric: Metric,
+    queries: &[&[u8]],
+    squares: &[f64],
+    panel: &[(usize, &[u8])],
+    distances: &mut [f64],
+) {
+    if metric == Metric::Euclidean {
+        for (query, distances) in queries.iter().zip(distances.chunks_exact_mut(PANEL)) {
+            for ((_, row), distance) in panel.iter().zip(distances) {
+                *distance = Euclidean.pair::<M, S>(simd, query, row);
+            }
+        }
+        return;
+    }
+    // Tiles are as large as the registers allow: 3 × 3 pairs of two registers each beside what is loaded, or 1 × 2 of four.
+    if S::WIDE_TILE {
+        panel_dots::<M, S, 3, 3>(simd, queries, panel, distances);
+    } else {
+        panel_dots::<M, S, 1, 2>(simd, queries, panel, distances);
+    }
+    let mut row_squares = [0.0; PANEL];
+    if metric == Metric::Cosine {
+        for ((_, row), square) in panel.iter().zip(&mut row_squares) {
+            *square = reduce::dot::<M, S>(simd, row, row);
+        }
+    }
+    for (square, distances) in squares.iter().zip(distances.chunks_exact_mut(PANEL)) {
+        for (distance, row_square) in distances.iter_mut().zip(row_squares).take(panel.len()) {
+            *distance = match metric {
+                Metric::Cosine => from_similarity(reduce::cosine_of_sums(*distance, *square, row_square)),
+                Metric::Dot | Metric::Euclidean => from_dot(*distance),
+            };
+        }
+    }
+}
+
+/// Dot products of a panel's rows with all queries, in tiles.
+#[inline(always)]
+fn panel_dots<M: Mode, S: Simd, const Q: usize, const R: usize>(
+    simd: S,
+    queries: &[&[u8]],
+    panel: &[(usize, &[u8])],
+    out: &mut [f64],
+) {
+    for (q, tile_queries) in queries.chunks(Q).enumerate() {
+        for (r, tile_rows) in panel.chunks(R).enumerate() {
+            if tile_queries.len() == Q && tile_rows.len() == R {
+                let mut columns = [tile_rows[0].1; R];
+                for (column, (_, row)) in columns.iter_mut().zip(tile_rows) {
+                    *column = row;
+                }
+                let mut tile = [tile_queries[0]; Q];
+                tile.copy_from_slice(tile_queries);
+                let dots = reduce::dot_tile::<M, S, Q, R>(simd, tile, columns);
+                for (i, dots) in dots.iter().enumerate() {
+                    let start = (q * Q + i) * PANEL + r * R;
+                    out[start..start + R].copy_from_slice(dots);
+                }
+            } else {
+                for (i, query) in tile_queries.iter().enumerate() {
+                    for (j, (_, row)) in tile_rows.iter().enumerate() {
+                        out[(q * Q + i) * PANEL + r * R + j] = reduce::dot::<M, S>(simd, query, row);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn run(call: &Call<'_>) -> Result<Output, Error> {
+    let rows = call.vectors(0);
+    let Some(Input::Id(ids)) = call.inputs.first() else { unreachable!("the row declares an id") };
+    let Some(ids) = ids else {
+        return Err(Error::ColumnType {
+            column: ID.name.into(),
+            found: "no integer".into(),
+            expected: "an integer type, because equal distances are ordered by id".into(),
+        });
+    };
+    let metric = Metric::parse(call.params.word(METRIC.name)).unwrap_or_default();
+    let given = call.params.vector("query")?;
+    let count = call.params.int("query_count") as usize;
+    let total = given.dimensions(0).unwrap_or(0);
+    if !total.is_multiple_of(count) || total == 0 {
+        return Err(Error::ParameterValue {
+            name: "query".into(),
+            value: format!("{total} numbers"),
+            expected: format!("a positive multiple of @query_count = {count}"),
+        });
+    }
+    let queries = given.reshape(total / count);
+    let k = usize::try_from(call.params.int("k")).unwrap_or(usize::MAX);
+    let found = search(rows::compute_of(call), rows, &|row| ids[row], &queries, k, metric)?;
+
+    let mut output = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (query, list) in found.into_iter().enumerate() {
+        for (rank, candidate) in list.into_iter().enumerate() {
+            output.0.push(Some(query as i32 + 1));
+            output.1.push(Some(rank as i32 + 1));
+            output.2.push(Some(candidate.distance));
+            output.3.push(candidate.row);
+        }
+    }
+    Ok(Output {
+        columns: vec![Values::Int(output.0), Values::Int(output.1), Values::Float(output.2)],
+        picked: Some(output.3),
+    })
+}
+
+pub(crate) static KERNEL: Kernel = Kernel {
+    name: "vector_top_k",
+    family: Family::Vector,
+    summary: "The k rows nearest to one or many query vectors, exactly.",
+    details: "Looks at every row: no index, no approximation. Nearest first; equal distances are ordered by the smaller id, then \
+              by input order. Several queries come in one parameter, one after the other.",
+    inputs: &[ID, V],
+    params: &[
+        Param {
+            name: "query",
+            kind: ParamKind::Vector,
+            default: None,
+            summary: "The query vector; with query_count > 1 all of them, one after the other in one packed value or JSON array.",
+        },
+        Param {
+            name: "query_count",
+            kind: ParamKind::Int { min: 1, max: 1_000_000 },
+            default: Some("1"),
+            summary: "Number of queries in @query.",
+        },
+        Param {
+            name: "k",
+            kind: ParamKind::Int { min: 1, max: i32::MAX as i64 },
+            default: Some("10"),
+            summary: "Rows wanted for each query.",
+        },
+        METRIC,
+        ELEMENT,
+        ACCUMULATE,
+    ],
+    outputs: &[
+        Column { name: "query", kind: Kind::Int, unit: "number from 1", summary: "Which query." },
+        Column { name: "rank", kind: Kind::Int, unit: "number from 1", summary: "1 is the nearest." },
+        ID,
+        Column {
+            name: "distance",
+            kind: Kind::Float,
+            unit: "that of the metric",
+            summary: "As vector_distance.",
+        },
+    ],
+    rows: RowShape::Picked,
+    nulls: "A row whose vector is NULL is no candidate. A NULL id is kept and loses every tie.",
+    empty: "No rows give no result rows.",
+    nan: "A row whose distance is NaN comes after all others; it is never dropped. SQL Server's FLOAT cannot hold NaN: the \
+          distance arrives as NULL.",
+    accuracy: "The distances have the bits of vector_distance, so the order is the same on every machine, for any number of \
+               threads and queries.",
+    streaming: "Each chunk or partition gives its own best k; the caller merges, by distance and then id: \
+                SELECT TOP (k) … ORDER BY CASE WHEN distance IS NULL THEN 1 ELSE 0 END, distance, id.",
+    source: "Exhaustive search; metrics of SQL Server 2025's VECTOR_DISTANCE.",
+    example: Example {
+        inputs: &[
+            &[Cell::Int(7), Cell::Vector(&[0.0, 0.0])],
+            &[Cell::Int(8), Cell::Vector(&[3.0, 4.0])],
+            &[Cell::Int(9), Cell::Vector(&[6.0, 8.0])],
+        ],
+        params: &[
+            ("query", Cell::Vector(&[3.0, 4.0])),
+            ("k", Cell::Int(2)),
+            ("metric", Cell::Text("euclidean")),
+        ],
+        outputs: &[
+            &[Cell::Int(1), Cell::Int(1), Cell::Int(8), Cell::Float(0.0)],
+            &[Cell::Int(1), Cell::Int(2), Cell::Int(7), Cell::Float(5.0)],
+        ],
+    },
+    run,
+};
