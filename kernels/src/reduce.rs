@@ -306,7 +306,13 @@ pub(crate) fn cosine_of_sums(ab: f64, aa: f64, bb: f64) -> f64 {
     // √(x·x) is exactly x, so a vector and itself have similarity 1, not almost 1. Sums of singles cannot leave the
     // range of this product; those of doubles can.
     let product = aa * bb;
-    let scale = if product.is_normal() { product.sqrt() } else { aa.sqrt() * bb.sqrt() };
+    let scale = if product.is_normal() {
+        product.sqrt()
+    } else if aa == bb {
+        aa
+    } else {
+        aa.sqrt() * bb.sqrt()
+    };
     if scale == 0.0 { 0.0 } else { (ab / scale).clamp(-1.0, 1.0) }
 }
 

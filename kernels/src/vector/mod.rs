@@ -2,10 +2,12 @@
 //!
 //! # Accuracy
 //!
-//! With n dimensions, u = 2⁻²⁴ and [`Accumulate::F32`](crate::Accumulate), every sum of products Σ aᵢ·bᵢ is off by at most
-//! γ·Σ|aᵢ·bᵢ|, where γ = m·u / (1 − m·u) and m = ⌈n/32⌉, plus 6·2⁻⁵³ of the same sum for adding the lanes: each lane takes ⌈n/32⌉
-//! fused steps, each of which rounds once (Higham 2002, "Accuracy and Stability of Numerical Algorithms", section 3.1). With
-//! `Accumulate::F64` u is 2⁻⁵³.
+//! With n dimensions, m = ⌈n/32⌉, u = 2⁻²⁴ and [`Accumulate::F32`](crate::Accumulate), every sum of products Σ aᵢ·bᵢ is off by
+//! at most γ(m)·Σ|aᵢ·bᵢ|, where γ(m) = m·u / (1 − m·u) + 7·2⁻⁵³: each lane takes m steps, each of which rounds the term once
+//! (Higham 2002, "Accuracy and Stability of Numerical Algorithms", section 3.1); the last part is for adding the lanes in
+//! double precision and for what is done with the sum there. With `Accumulate::F64`, and for `f64` elements, u is 2⁻⁵³.
+//!
+//! No sum of finite singles overflows or underflows. The bounds for `f64` elements hold where no term overflows or underflows.
 
 pub mod add;
 pub mod arg_max;

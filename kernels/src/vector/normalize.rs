@@ -19,8 +19,8 @@ use crate::vectors::Width;
 ///
 /// # Accuracy
 ///
-/// Relative error of a component at most u + γ(⌈n/32⌉)/2 ([module's bound](crate::vector#accuracy)). Same bits on every
-/// machine. An infinite component makes the norm infinite: the finite components become 0, the infinite ones NaN.
+/// Relative error of a component at most u + γ(⌈n/32⌉)/2 ([module's bound](crate::vector#accuracy)); one that becomes
+/// subnormal is off by up to half a step of the subnormal numbers more. Same bits on every machine. An infinite component makes the norm infinite: the finite components become 0, the infinite ones NaN.
 ///
 /// # Examples
 ///
@@ -68,7 +68,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "The empty vector gives an empty vector.",
     nan: "A NaN makes all components NaN. An infinite component becomes NaN and the finite ones 0. Packed results carry \
           NaN; JSON cannot, so such a row's JSON result is NULL.",
-    accuracy: "Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64). Same bits on every instruction set.",
+    accuracy: "Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), unless it becomes subnormal. For f16 and \
+               bf16 the f32 result is rounded once more. Same bits on every instruction set.",
     streaming: rows::STREAMING,
     source: "SQL Server's VECTOR_NORMALIZE with norm2.",
     example: Example {

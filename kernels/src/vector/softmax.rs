@@ -18,8 +18,8 @@ use crate::vectors::Width;
 ///
 /// # Accuracy
 ///
-/// Computed in double precision with the exponential of this crate (relative error below 2⁻⁵⁰) and rounded once. Same bits
-/// on every machine: the C library's exponential is not used. A NaN or +∞ component, or nothing but −∞, gives all NaN.
+/// Computed in double precision with the exponential of this crate (relative error below 2⁻⁵⁰) and rounded once, which is off
+/// by less than 0.51 units in the last place. Same bits on every machine: the C library's exponential is not used. A NaN or +∞ component, or nothing but −∞, gives all NaN.
 ///
 /// # Examples
 ///
@@ -34,7 +34,7 @@ pub fn softmax(v: &[f32]) -> Result<Vec<f32>, Error> {
 /// exp(x) for x ≤ 0, in the same bits everywhere: only additions, multiplications and integer steps, none fused.
 ///
 /// x = k·ln 2 + r with |r| ≤ ln 2 / 2; exp(r) by its Taylor polynomial of degree 13 (remainder below 2⁻⁵⁷). Below −708,
-/// where the result would become subnormal, it is exp(−708), about 3e-308.
+/// where the result would soon become subnormal, it is 0.
 #[inline(always)]
 fn exp(x: f64) -> f64 {
     const LOG2_E: f64 = std::f64::consts::LOG2_E;
@@ -43,7 +43,8 @@ fn exp(x: f64) -> f64 {
     const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
     // Adding 1.5·2⁵² rounds to an integer and leaves it in the low bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;
-    let x = if x < -708.0 { -708.0 } else { x };
+    let vanishes = x < -708.0;
+    let x = if vanishes { -708.0 } else { x };
     let shifted = x * LOG2_E + ROUND;
     let k = shifted - ROUND;
     let r = (x - k * LN2_HIGH) - k * LN2_LOW;
@@ -66,7 +67,7 @@ fn exp(x: f64) -> f64 {
         p = p * r + 1.0 / c;
     }
     let power = shifted.to_bits().wrapping_add(1023) << 52;
-    p * f64::from_bits(power)
+    if vanishes { 0.0 } else { p * f64::from_bits(power) }
 }
 
 #[derive(Clone, Copy)]
@@ -128,8 +129,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "The empty vector gives an empty vector.",
     nan: "A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞ beside finite components gives 0 there. \
           Packed results carry NaN; JSON cannot, so such a row's JSON result is NULL.",
-    accuracy: "Computed in f64, each component rounded once: error below 0.51 ulp of f32. Same bits on every instruction set: \
-               the exponential is the library's own.",
+    accuracy: "Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative error of a \
+               component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. \
+               Same bits on every instruction set: the exponential is the library's own.",
     streaming: rows::STREAMING,
     source: "Goodfellow, Bengio and Courville 2016, Deep Learning, section 4.1 (shifted softmax).",
     example: Example {
@@ -153,6 +155,6 @@ mod tests {
         }
         assert!(worst < 1.0 / (1u64 << 50) as f64, "{worst:e}");
         assert_eq!(exp(0.0), 1.0);
-        assert!(exp(f64::NEG_INFINITY) < 1e-300);
+        assert_eq!((exp(-708.5), exp(f64::NEG_INFINITY)), (0.0, 0.0));
     }
 }

@@ -36,7 +36,7 @@ pub struct Hit {
 ///
 /// # Errors
 ///
-/// [`Error::Dimensions`] where a row has other dimensions than the query, or `ids` not one number for each row;
+/// [`Error::Dimensions`] where a row has other dimensions than the query, the queries differ in theirs, or `ids` not one number for each row;
 /// [`Error::ParameterValue`] where `k` is 0 or a query is NULL.
 ///
 /// # Accuracy
@@ -176,6 +176,9 @@ fn search(
         value: "NULL".into(),
         expected: "a vector".into(),
     })?;
+    if let Some(other) = packed.iter().position(|query| query.len() != packed[0].len()) {
+        return Err(queries.mismatch(other, "row 1".into(), queries.dimensions(0).unwrap_or(0)));
+    }
     let blocks = parallel::blocks(rows.len(), rows.bytes().len(), |range| {
         compute.level.run(Scan {
             rows,

@@ -1,0 +1,94 @@
+//! `hart`: the kernels without SQL Server, behind the same library that SQL Server loads.
+
+mod catalogue;
+mod data;
+mod engine;
+mod feed;
+mod run;
+mod search;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use hart_sqlhost::local::LocalError;
+
+/// Vector kernels for SQL Server: run them on files, look them up, check them.
+///
+/// Kernels run in the library that SQL Server loads as an external language, through the same calls, so what works
+/// here works there. No server is needed.
+#[derive(Parser)]
+#[command(version, max_term_width = 100, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List the kernels
+    List(catalogue::ListOptions),
+    /// Describe a kernel: columns, parameters, results, accuracy, example
+    Describe(catalogue::DescribeOptions),
+    /// Run a kernel on the rows of a file
+    Run(run::RunOptions),
+    /// Find the rows of a file nearest to one of them
+    Search(search::SearchOptions),
+    /// Write or check the generated documentation
+    #[command(hide = true)]
+    Docs {
+        /// Folder of the documentation
+        #[arg(default_value = "docs")]
+        folder: PathBuf,
+        /// Only compare; fail where a file differs
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::List(options) => catalogue::list(&options),
+        Command::Describe(options) => catalogue::describe(&options),
+        Command::Run(options) => run::run(options),
+        Command::Search(options) => search::search(options),
+        Command::Docs { folder, check } => catalogue::docs(&folder, check),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The extension has said its reason on stderr, as it does under SQL Server.
+            let refused = |cause: &(dyn std::error::Error + 'static)| {
+                matches!(cause.downcast_ref(), Some(LocalError::Refused(_)))
+            };
+            if !error.chain().any(refused) {
+                eprintln!("hart: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `hart … | head` is no error.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>()).any(|e| {
+        e.kind() == std::io::ErrorKind::BrokenPipe
+    })
+}
+
+/// A bar for long work on a terminal; hidden elsewhere.
+fn progress(rows: Option<u64>) -> indicatif::ProgressBar {
+    use std::io::IsTerminal;
+    /// Shorter inputs are done before a bar would be seen.
+    const LONG: u64 = 50_000;
+    match rows.filter(|rows| *rows >= LONG && std::io::stderr().is_terminal()) {
+        None => indicatif::ProgressBar::hidden(),
+        Some(rows) => {
+            let style = indicatif::ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} rows, {eta} left");
+            let bar = indicatif::ProgressBar::new(rows);
+            if let Ok(style) = style { bar.with_style(style) } else { bar }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! `hart run`: a kernel on the rows of a file.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef};
+use clap::Args;
+use hart_kernels::Element;
+use hart_kernels::registry::{self, ANY_NAME, Kernel, Kind, ParamKind};
+use hart_sqlhost::columns::{CType, LARGE_OBJECT};
+use hart_sqlhost::convert::ParamField;
+use hart_sqlhost::local::Chunk;
+use hart_sqlhost::session::{ROWS_IN, ROWS_OUT};
+
+use crate::data::{self, Format};
+use crate::engine::{EngineOptions, Request};
+use crate::feed::{arrow_column, host_column, host_field, vector_element};
+
+/// Options of `hart run`.
+#[derive(Args)]
+pub struct RunOptions {
+    /// Kernel name, as `hart list` shows it
+    kernel: String,
+    /// Rows: .parquet, .arrow, .csv or .npy
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// Take a declared column from a column of another name; may be repeated
+    #[arg(long, value_name = "DECLARED=COLUMN", value_parser = pair)]
+    bind: Vec<(String, String)>,
+    /// Return this input column too, unchanged; may be repeated
+    #[arg(long, value_name = "COLUMN")]
+    carry: Vec<String>,
+    /// Set a parameter; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    param: Vec<(String, String)>,
+    /// Give the kernel N rows at a time, as @r_rowsPerRead does [default: all at once]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
+    rows_per_read: Option<u32>,
+    /// Run the kernel once for each value of this column, in ascending order
+    #[arg(long, value_name = "COLUMN")]
+    partition_by: Option<String>,
+    /// Format on standard output
+    #[arg(long, value_enum, default_value = "table", conflicts_with = "output")]
+    format: data::ScreenFormat,
+    /// Write the result to a file instead: .parquet, .arrow, .csv or .json
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    engine: EngineOptions,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    if name.is_empty() { Err("the name before = is empty".into()) } else { Ok((name.into(), value.into())) }
+}
+
+/// An input column and what the kernel knows it as.
+struct Source {
+    column: usize,
+    declared: String,
+}
+
+/// Runs the kernel and writes what it gives.
+pub fn run(options: RunOptions) -> Result<()> {
+    let kernel = registry::find(&options.kernel)?;
+    // Found out before the work is done, not after.
+    let output = options.output.as_deref().map(|path| Format::of(path).map(|format| (path, format))).transpose()?;
+    let Some(input) = &options.input else {
+        ensure!(kernel.inputs.is_empty(), "{} needs --input FILE with {}", kernel.name, Kernel::signature(kernel.inputs));
+        let params = params(kernel, &options.param, None)?;
+        let request = Request { script: kernel.name.into(), fields: Vec::new(), params };
+        let batch = options.engine.run(request, |execute| batch_of(kernel, &execute(0, &[])?, None, &[]))?;
+        return write(&[batch], output, &options);
+    };
+    let reader = data::open(input)?;
+    let schema = reader.schema();
+    let mut sources = sources(kernel, &schema, &options).with_context(|| input.display().to_string())?;
+    let partition = options.partition_by.as_ref().map(|name| data::find_column(&schema, name)).transpose()?;
+    if let Some(column) = partition
+        && !sources.iter().any(|s| s.column == column)
+    {
+        sources.push(Source { column, declared: schema.field(column).name().clone() });
+    }
+    let element = element(kernel, &schema, &sources, &options.param)?;
+    let fields = sources
+        .iter()
+        .map(|s| host_field(&s.declared, schema.field(s.column).data_type(), partition == Some(s.column)))
+        .collect::<Result<Vec<_>>>()?;
+    let mut params = params(kernel, &options.param, element)?;
+    if let Some(rows) = options.rows_per_read {
+        params.push(param("r_rowsPerRead", CType::Int, rows.to_le_bytes().to_vec()));
+    }
+    let names: Vec<String> = sources.iter().map(|s| schema.field(s.column).name().clone()).collect();
+    let bar = crate::progress(reader.rows());
+    let batches = reader.only(&names)?.collect::<Result<Vec<_>>>()?;
+    let whole = concat_batches(&project(&schema, &sources)?, &batches)?;
+    let chunks = match &options.partition_by {
+        Some(name) => data::partitions(&whole, name)?,
+        None => vec![whole],
+    };
+    let carried: Vec<String> = sources.iter().skip(kernel.inputs.len()).map(|s| s.declared.clone()).collect();
+    let request = Request { script: kernel.name.into(), fields, params };
+    let results = options.engine.run(request, |execute| {
+        let mut results = Vec::new();
+        for chunk in &chunks {
+            let step = options.rows_per_read.map_or(chunk.num_rows().max(1), |n| n as usize);
+            let mut start = 0;
+            loop {
+                let part = chunk.slice(start, step.min(chunk.num_rows() - start));
+                let columns = sources
+                    .iter()
+                    .zip(part.columns())
+                    .map(|(source, array)| host_column(&source.declared, array))
+                    .collect::<Result<Vec<_>>>()?;
+                results.push(batch_of(kernel, &execute(part.num_rows(), &columns)?, element, &carried)?);
+                start += part.num_rows();
+                bar.inc(part.num_rows() as u64);
+                if start >= chunk.num_rows() {
+                    break;
+                }
+            }
+        }
+        Ok(results)
+    })?;
+    bar.finish_and_clear();
+    write(&data::one_schema(results)?, output, &options)
+}
+
+fn write(batches: &[RecordBatch], output: Option<(&std::path::Path, Format)>, options: &RunOptions) -> Result<()> {
+    match output {
+        Some((path, format)) => data::write_file(path, format, batches),
+        None => data::print(options.format, batches),
+    }
+}
+
+fn project(schema: &SchemaRef, sources: &[Source]) -> Result<SchemaRef> {
+    let columns: Vec<usize> = sources.iter().map(|s| s.column).collect();
+    Ok(schema.project(&columns)?.into())
+}
+
+/// The file's columns that the kernel gets: bound by hand, by name, or, where the counts match, by position.
+fn sources(kernel: &Kernel, schema: &SchemaRef, options: &RunOptions) -> Result<Vec<Source>> {
+    for (declared, _) in &options.bind {
+        let known = kernel.inputs.iter().any(|c| c.name.eq_ignore_ascii_case(declared));
+        ensure!(known, "--bind {declared}: {} takes {}", kernel.name, Kernel::signature(kernel.inputs));
+    }
+    let mut out = Vec::new();
+    for column in kernel.inputs {
+        let bound = options.bind.iter().find(|(declared, _)| column.name.eq_ignore_ascii_case(declared));
+        let found = match bound {
+            Some((_, name)) => Some(data::find_column(schema, name)?),
+            None => data::find_column(schema, column.name).ok(),
+        };
+        out.extend(found.map(|found| Source { column: found, declared: column.name.into() }));
+    }
+    let carried = |name: &String| {
+        let column = data::find_column(schema, name)?;
+        Ok(Source { column, declared: schema.field(column).name().clone() })
+    };
+    if out.len() == kernel.inputs.len() {
+        if kernel.inputs.is_empty() && options.carry.is_empty() {
+            // A kernel without columns of its own gets them all.
+            return Ok(all(schema));
+        }
+        out.extend(options.carry.iter().map(carried).collect::<Result<Vec<_>>>()?);
+        return Ok(out);
+    }
+    if options.bind.is_empty() && options.carry.is_empty() && schema.fields().len() == kernel.inputs.len() {
+        return Ok(all(schema));
+    }
+    let missing: Vec<&str> =
+        kernel.inputs.iter().map(|c| c.name).filter(|n| !out.iter().any(|s| s.declared == *n)).collect();
+    let found: Vec<String> = schema.fields().iter().map(|f| format!("{} {}", f.name(), f.data_type())).collect();
+    bail!(
+        "{} takes {}; no column for {} (use --bind {}=COLUMN); found {}",
+        kernel.name,
+        Kernel::signature(kernel.inputs),
+        missing.join(", "),
+        missing.first().unwrap_or(&""),
+        found.join(", ")
+    )
+}
+
+fn all(schema: &SchemaRef) -> Vec<Source> {
+    let fields = schema.fields().iter().enumerate();
+    fields.map(|(column, field)| Source { column, declared: field.name().clone() }).collect()
+}
+
+/// Element type of the vectors sent: the columns' own, where they say one.
+fn element(
+    kernel: &Kernel,
+    schema: &SchemaRef,
+    sources: &[Source],
+    given: &[(String, String)],
+) -> Result<Option<Element>> {
+    let vectors = kernel.inputs.iter().zip(sources).filter(|(column, _)| column.kind == Kind::Vector);
+    let given = given.iter().find(|(name, _)| name.eq_ignore_ascii_case("element"));
+    let given = given.and_then(|(_, word)| Element::parse(word));
+    let mut out = given;
+    for (_, source) in vectors {
+        let field = schema.field(source.column);
+        if let Some(own) = vector_element(field.data_type()) {
+            if out.is_some_and(|other| other != own) {
+                let other = out.map_or("", Element::name);
+                bail!("column {} holds {} elements, not {other}; all vectors must have one type", field.name(), own.name());
+            }
+            out = Some(own);
+        }
+    }
+    Ok(out)
+}
+
+/// A parameter with a value.
+pub fn param(name: &str, ctype: CType, value: Vec<u8>) -> ParamField {
+    let size = ctype.fixed_size().map_or(LARGE_OBJECT, |s| s as u64);
+    ParamField { name: name.into(), ctype, size, digits: 0, value: Some(value), output: false }
+}
+
+/// The parameters in the types that a T-SQL caller would declare. What a type cannot hold is left to the kernel as text, so
+/// that its message is the one that is seen.
+fn params(kernel: &Kernel, given: &[(String, String)], element: Option<Element>) -> Result<Vec<ParamField>> {
+    let mut out = Vec::new();
+    for (name, value) in given {
+        let name = name.strip_prefix('@').unwrap_or(name);
+        let declared = kernel.params.iter().find(|p| p.name.eq_ignore_ascii_case(name));
+        out.push(match declared.map(|p| p.kind) {
+            Some(ParamKind::Int { .. }) if value.parse::<i64>().is_ok() => {
+                param(name, CType::BigInt, value.parse::<i64>()?.to_le_bytes().to_vec())
+            }
+            Some(ParamKind::Float) if value.parse::<f64>().is_ok() => {
+                param(name, CType::Double, value.parse::<f64>()?.to_le_bytes().to_vec())
+            }
+            _ => param(name, CType::Char, value.clone().into_bytes()),
+        });
+    }
+    let takes_element = kernel.params.iter().any(|p| p.name == "element");
+    let said = given.iter().any(|(name, _)| name.trim_start_matches('@').eq_ignore_ascii_case("element"));
+    if let Some(element) = element.filter(|_| takes_element && !said) {
+        out.push(param("element", CType::Char, element.name().into()));
+    }
+    let any = kernel.params.iter().any(|p| p.name == ANY_NAME);
+    if !any {
+        for name in [ROWS_IN, ROWS_OUT] {
+            out.push(ParamField { value: None, output: true, ..param(name, CType::BigInt, Vec::new()) });
+        }
+    }
+    Ok(out)
+}
+
+/// A chunk's result under the kernel's column names, followed by those of the carried columns.
+pub fn batch_of(
+    kernel: &Kernel,
+    chunk: &Chunk,
+    element: Option<Element>,
+    carried: &[String],
+) -> Result<RecordBatch> {
+    let element = element.unwrap_or_default().of_result();
+    let mut fields = Vec::new();
+    let mut columns: Vec<ArrayRef> = Vec::new();
+    for (n, (field, column)) in chunk.fields.iter().zip(&chunk.columns).enumerate() {
+        let declared = kernel.outputs.get(n);
+        let vectors = declared.filter(|c| c.kind == Kind::Vector).map(|_| element);
+        let array = arrow_column(field, column, vectors)?;
+        let name = match declared {
+            Some(column) => column.name,
+            None => carried.get(n - kernel.outputs.len()).context("the extension returned a column too many")?,
+        };
+        fields.push(ArrowField::new(name, array.data_type().clone(), true));
+        columns.push(array);
+    }
+    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(chunk.rows));
+    let batch = RecordBatch::try_new_with_options(Schema::new(fields).into(), columns, &options);
+    batch.map_err(|e| anyhow!("the result's columns do not fit together: {e}"))
+}
+
+/// A column that can be an id: whole numbers.
+pub fn is_integer(data_type: &DataType) -> bool {
+    use DataType::*;
+    matches!(data_type, Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32)
+}

@@ -1,0 +1,169 @@
+//! Which input column is which declared one, and what the result looks like.
+
+use hart_kernels::Error;
+use hart_kernels::registry::{Input, Kernel, Kind, Params, RowShape};
+use hart_kernels::{Element, Vectors};
+
+use crate::columns::{CType, ColumnData, Field, LARGE_OBJECT, ResultField, carried, text_size};
+use crate::convert;
+
+/// The input of a session, bound to its kernel.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// Input column of each declared one.
+    pub declared: Vec<usize>,
+    /// Further input columns, which go to the result unchanged.
+    pub carried: Vec<usize>,
+    /// The result's columns: the declared ones, then the carried ones.
+    pub results: Vec<ResultField>,
+}
+
+impl Binding {
+    /// Binds by name, without regard to case, where all declared names are there; else by position where the counts match
+    /// (columns of the partition do not count). Columns that are left over are carried along.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Columns`] that lists what was expected and found; [`Error::ColumnType`].
+    pub fn new(kernel: &Kernel, element: Element, fields: &[Field]) -> Result<Binding, Error> {
+        let declared = columns(kernel, fields)?;
+        for (column, &position) in kernel.inputs.iter().zip(&declared) {
+            let ctype = fields[position].ctype;
+            let fits = match column.kind {
+                Kind::Vector => matches!(ctype, CType::Binary | CType::Char | CType::WChar),
+                _ => true,
+            };
+            if !fits {
+                return Err(Error::ColumnType {
+                    column: fields[position].label(position),
+                    found: ctype.name().into(),
+                    expected: "varbinary (packed elements) or varchar/nvarchar (JSON array), for a vector"
+                        .into(),
+                });
+            }
+        }
+        let all = 0..fields.len();
+        let carried_columns: Vec<usize> = match kernel.rows {
+            RowShape::Made => Vec::new(),
+            _ => all.filter(|position| !declared.contains(position)).collect(),
+        };
+        let mut results: Vec<ResultField> = kernel
+            .outputs
+            .iter()
+            .map(|column| {
+                let input = |kind: Kind| {
+                    let n = kernel.inputs.iter().position(|c| c.kind == kind);
+                    n.map(|n| (declared[n], &fields[declared[n]]))
+                };
+                let (ctype, size) = match column.kind {
+                    Kind::Float => (CType::Double, 8),
+                    Kind::Int => (CType::Int, 4),
+                    Kind::Text => (CType::Char, 8000),
+                    Kind::Id => {
+                        let (position, field) =
+                            input(Kind::Id).expect("a kernel that returns an id takes one");
+                        return ResultField { name: column.name.into(), ..carried(field, position) };
+                    }
+                    Kind::Vector => match input(Kind::Vector) {
+                        Some((_, field)) if field.ctype == CType::Binary => {
+                            // Known from the schema, never from a first chunk: later ones may be longer.
+                            let growth = element.of_result().size() / element.size();
+                            (CType::Binary, text_size(text_size(field.size).saturating_mul(growth as u64)))
+                        }
+                        _ => (CType::Char, LARGE_OBJECT),
+                    },
+                };
+                ResultField { name: column.name.into(), ctype, size, digits: 0 }
+            })
+            .collect();
+        results.extend(carried_columns.iter().map(|&position| carried(&fields[position], position)));
+        Ok(Binding { declared, carried: carried_columns, results })
+    }
+
+    /// The kernel's input columns from a chunk's data.
+    ///
+    /// # Errors
+    ///
+    /// What the vectors' conversion says: byte lengths, JSON and text errors with column and row.
+    pub fn inputs<'a>(
+        &self,
+        kernel: &Kernel,
+        params: &Params,
+        fields: &[Field],
+        data: &'a [ColumnData<'a>],
+        rows: usize,
+    ) -> Result<Vec<Input<'a>>, Error> {
+        let declared = kernel.inputs.iter().zip(&self.declared);
+        declared
+            .map(|(column, &position)| {
+                let (field, data) = (&fields[position], &data[position]);
+                match column.kind {
+                    Kind::Vector => {
+                        let name = field.label(position);
+                        vectors(&name, params.element(), field.ctype, data, rows).map(Input::Vectors)
+                    }
+                    _ => Ok(Input::Id(convert::integer_keys(field, data, rows))),
+                }
+            })
+            .collect()
+    }
+}
+
+fn columns(kernel: &Kernel, fields: &[Field]) -> Result<Vec<usize>, Error> {
+    let named = |name: &str| {
+        let mut matches = (0..fields.len()).filter(|&i| fields[i].name.eq_ignore_ascii_case(name));
+        // A name that stands twice names nothing.
+        matches.next().filter(|_| matches.next().is_none())
+    };
+    let by_name: Option<Vec<usize>> = kernel.inputs.iter().map(|c| named(c.name)).collect();
+    let free: Vec<usize> = (0..fields.len()).filter(|&i| !fields[i].partition).collect();
+    by_name.or_else(|| (free.len() == kernel.inputs.len()).then_some(free)).ok_or_else(|| {
+        let found: Vec<String> =
+            fields.iter().enumerate().map(|(i, f)| format!("{} {}", f.label(i), f.ctype.name())).collect();
+        Error::Columns {
+            expected: Kernel::signature(kernel.inputs),
+            found: if found.is_empty() { "none".into() } else { found.join(", ") },
+        }
+    })
+}
+
+fn vectors<'a>(
+    name: &str,
+    element: Element,
+    ctype: CType,
+    data: &'a ColumnData<'a>,
+    rows: usize,
+) -> Result<Vectors<'a>, Error> {
+    let lengths = data.lengths(rows);
+    match ctype {
+        CType::Binary => Vectors::packed(name, element, data.bytes, &lengths),
+        CType::WChar => {
+            let mut text = Vec::with_capacity(data.bytes.len() / 2);
+            let mut text_lengths = Vec::with_capacity(rows);
+            let mut end = 0;
+            for (row, length) in lengths.iter().enumerate() {
+                let Ok(bytes) = usize::try_from(*length) else {
+                    text_lengths.push(-1);
+                    continue;
+                };
+                let value = convert::utf16(name, row, &data.bytes[end..end + bytes])?;
+                end += bytes;
+                text.extend_from_slice(value.as_bytes());
+                // A text of n UTF-16 bytes has at most 1.5·n UTF-8 bytes; numbers have fewer.
+                text_lengths.push(i32::try_from(value.len()).unwrap_or(i32::MAX));
+            }
+            Vectors::from_json(name, element, &text, &text_lengths)
+        }
+        _ => Vectors::from_json(name, element, data.bytes, &lengths).map_err(|error| match error {
+            // Bytes that are no text at all deserve that message rather than one about JSON.
+            Error::Json { row, .. } => invalid_utf8(name, data.bytes, &lengths, row).unwrap_or(error),
+            other => other,
+        }),
+    }
+}
+
+fn invalid_utf8(name: &str, bytes: &[u8], lengths: &[i32], row: u64) -> Option<Error> {
+    let row = row as usize - 1;
+    let start: usize = lengths[..row].iter().map(|l| (*l).max(0) as usize).sum();
+    convert::utf8(name, row, &bytes[start..start + lengths[row].max(0) as usize]).err()
+}

@@ -1,0 +1,133 @@
+//! Documentation and catalogue entries derived from the registry.
+
+use std::fmt::Write;
+
+use hart_kernels::registry::{ANY_NAME, Cell, KERNELS, Kernel, Kind};
+
+use crate::session::{ROWS_IN, ROWS_OUT};
+
+/// A value of an example as T-SQL readers would write it.
+pub fn cell(cell: &Cell) -> String {
+    match cell {
+        Cell::Null => "NULL".into(),
+        Cell::Int(v) => v.to_string(),
+        Cell::Float(v) => v.to_string(),
+        Cell::Text(v) => format!("'{v}'"),
+        Cell::Vector(v) => format!("[{}]", v.iter().map(f32::to_string).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+fn table(out: &mut String, head: &[&str], rows: impl Iterator<Item = Vec<String>>) {
+    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    out.push_str(&line(head.iter().map(ToString::to_string).collect()));
+    out.push_str(&line(head.iter().map(|_| "---".into()).collect()));
+    rows.for_each(|row| out.push_str(&line(row)));
+}
+
+/// One kernel as Markdown.
+pub fn kernel(kernel: &Kernel) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(out, "## {}\n\n{}\n\n{}\n", kernel.name, kernel.summary, kernel.details);
+    if !kernel.inputs.is_empty() {
+        let rows = kernel
+            .inputs
+            .iter()
+            .map(|c| vec![format!("`{}`", c.name), sql_types(c.kind).into(), c.summary.into()]);
+        table(&mut out, &["input column", "SQL type", "meaning"], rows);
+        out.push('\n');
+    }
+    if !kernel.params.is_empty() {
+        let rows = kernel.params.iter().map(|p| {
+            let name = if p.name == ANY_NAME { "any".into() } else { format!("`@{}`", p.name) };
+            let default = match p.default {
+                None => "required".into(),
+                Some("") => String::new(),
+                Some(value) => format!("`{value}`"),
+            };
+            vec![name, p.kind.describe(), default, p.summary.into()]
+        });
+        table(&mut out, &["parameter", "takes", "default", "meaning"], rows);
+        out.push('\n');
+    }
+    if !kernel.outputs.is_empty() {
+        let rows = kernel.outputs.iter().map(|c| {
+            vec![format!("`{}`", c.name), result_type(c.kind).into(), c.unit.into(), c.summary.into()]
+        });
+        table(&mut out, &["result column", "SQL type", "unit", "meaning"], rows);
+        out.push('\n');
+    }
+    for (title, text) in [
+        ("NULL", kernel.nulls),
+        ("Empty", kernel.empty),
+        ("NaN and infinity", kernel.nan),
+        ("Accuracy", kernel.accuracy),
+        ("Chunks", kernel.streaming),
+        ("Source", kernel.source),
+    ] {
+        let _ = writeln!(out, "- **{title}**: {text}");
+    }
+    if !kernel.example.outputs.is_empty() {
+        let params: Vec<String> =
+            kernel.example.params.iter().map(|(n, v)| format!("@{n} = {}", cell(v))).collect();
+        let with = if params.is_empty() { String::new() } else { format!(" with {}", params.join(", ")) };
+        let _ = writeln!(out, "\nExample{with}:\n");
+        let rows =
+            |rows: &[&[Cell]]| rows.iter().map(|r| r.iter().map(cell).collect()).collect::<Vec<Vec<_>>>();
+        let names =
+            |columns: &[hart_kernels::registry::Column]| columns.iter().map(|c| c.name).collect::<Vec<_>>();
+        table(&mut out, &names(kernel.inputs), rows(kernel.example.inputs).into_iter());
+        out.push_str("\ngives\n\n");
+        table(&mut out, &names(kernel.outputs), rows(kernel.example.outputs).into_iter());
+    }
+    out
+}
+
+/// SQL types that an input column may have.
+fn sql_types(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Id => "bigint, int, smallint, tinyint",
+        Kind::Vector => "varbinary (packed), varchar or nvarchar (JSON)",
+        Kind::Float => "float",
+        Kind::Int => "int",
+        Kind::Text => "varchar, nvarchar",
+    }
+}
+
+/// SQL type of a result column.
+fn result_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Id => "as the input's",
+        Kind::Vector => "varbinary or varchar(max), as the input",
+        Kind::Float => "float",
+        Kind::Int => "int",
+        Kind::Text => "varchar(8000)",
+    }
+}
+
+/// docs/KERNELS.md.
+pub fn all() -> String {
+    let mut out = String::from(
+        "# Kernels\n\n\
+         Generated from the registry by `hart docs`; do not edit.\n\n\
+         A kernel is called by its name, as the `@script` of `sp_execute_external_script`, by `hart run`, or through the \
+         registry of the crate `hart-kernels`.\n\n\
+         **Columns** are bound by name, without regard to case, where all declared names are there; else by position where \
+         the counts match (partition columns do not count). Columns that are left over come back unchanged beside the \
+         result, so a search can return titles with its hits.\n\n\
+         **Vectors** are varbinary (packed little-endian elements, `@element` says of which type) or text (a JSON array, which is \
+         how a VECTOR column travels: `CAST(v AS varchar(max))`). n is the dimension; γ(m) = m·u / (1 − m·u).\n\n",
+    );
+    let _ = writeln!(
+        out,
+        "**Every kernel** also takes the OUTPUT parameters `@{ROWS_IN}` and `@{ROWS_OUT}` (bigint, int or float: rows given \
+         and returned so far) and `@r_rowsPerRead`.\n"
+    );
+    let rows = KERNELS.iter().map(|k| vec![format!("[`{0}`](#{0})", k.name), k.summary.into()]);
+    table(&mut out, &["kernel", ""], rows);
+    for k in KERNELS {
+        out.push('\n');
+        out.push_str(&kernel(k));
+    }
+    out
+}

@@ -1,0 +1,181 @@
+//! Host pointers, read into checked slices, and results, handed out as pointers.
+#![allow(unsafe_code)]
+
+use std::ffi::c_void;
+
+use crate::columns::{Buffer, ColumnData, Field, ResultColumn};
+use crate::session::Fault;
+use crate::sys::{HostCallbacks, SqlPointer};
+
+/// What a session has handed out: the host reads it until the next Execute or CleanupSession.
+#[derive(Debug, Default)]
+pub(crate) struct Handed {
+    data: Vec<SqlPointer>,
+    indicators: Vec<*mut i32>,
+    /// Values of OUTPUT parameters by number.
+    params: Vec<(u16, Option<Buffer>)>,
+    counter_names: Vec<*const u8>,
+    counter_lengths: Vec<i32>,
+    counter_values: Vec<i64>,
+}
+
+// SAFETY: the pointers point into the results of the same session, which moves between threads together with this
+// structure and only behind the session's lock; nothing here reads through them.
+unsafe impl Send for Handed {}
+
+/// Reads `length` bytes. A null pointer is an empty slice where the length is 0, and a fault otherwise.
+///
+/// # Safety
+///
+/// A pointer that is not null is valid for reads of `length` bytes while the slice is used; the host's ABI promises it.
+pub(crate) unsafe fn bytes<'a>(what: &str, pointer: *const u8, length: u64) -> Result<&'a [u8], Fault> {
+    let fits = usize::try_from(length).ok().filter(|l| *l <= isize::MAX as usize);
+    match (pointer.is_null(), fits) {
+        (_, None) => Err(Fault::Call(format!("{what}: a length of {length} bytes"))),
+        (true, Some(0)) => Ok(&[]),
+        (true, Some(length)) => Err(Fault::Call(format!("{what}: a null pointer for {length} bytes"))),
+        // SAFETY: not null, at most isize::MAX bytes, valid for reads by the caller's promise.
+        (false, Some(length)) => Ok(unsafe { std::slice::from_raw_parts(pointer, length) }),
+    }
+}
+
+/// Reads UTF-8 text.
+///
+/// # Safety
+///
+/// As [`bytes`].
+pub(crate) unsafe fn text<'a>(what: &str, pointer: *const u8, length: u64) -> Result<&'a str, Fault> {
+    // SAFETY: the caller's promise.
+    let bytes = unsafe { bytes(what, pointer, length) }?;
+    std::str::from_utf8(bytes)
+        .map_err(|e| Fault::Call(format!("{what}: invalid UTF-8 at byte {}", e.valid_up_to())))
+}
+
+/// Writes through an out pointer; a null pointer is a fault.
+///
+/// # Safety
+///
+/// A pointer that is not null is valid for a write of `T`; the host's ABI promises it. Alignment is not needed.
+pub(crate) unsafe fn write<T>(what: &str, pointer: *mut T, value: T) -> Result<(), Fault> {
+    if pointer.is_null() {
+        return Err(Fault::Call(format!("{what}: a null pointer for a result")));
+    }
+    // SAFETY: not null, valid for writes by the caller's promise; `write_unaligned` needs no alignment.
+    unsafe { pointer.write_unaligned(value) };
+    Ok(())
+}
+
+/// Element `i` of a host array of `T`, which may be unaligned.
+///
+/// # Safety
+///
+/// `array` is valid for reads of more than `i` elements.
+unsafe fn element<T: Copy>(array: *const T, i: usize) -> T {
+    // SAFETY: in bounds by the caller's promise; `read_unaligned` needs no alignment.
+    unsafe { array.wrapping_add(i).read_unaligned() }
+}
+
+/// The columns of a chunk.
+///
+/// # Safety
+///
+/// Where not null, `data` and `indicators` hold one pointer for each field; a column's indicators, where not null, hold
+/// `rows` numbers; its data holds `rows` elements or the bytes that the indicators add up to. The host's ABI promises it,
+/// for the duration of the call.
+pub(crate) unsafe fn columns<'a>(
+    fields: &[Field],
+    rows: u64,
+    data: *const SqlPointer,
+    indicators: *const *mut i32,
+) -> Result<(usize, Vec<ColumnData<'a>>), Fault> {
+    // Whatever the element size, the bytes of a column must fit the address space.
+    let rows = usize::try_from(rows).ok().filter(|r| *r <= isize::MAX as usize / 32);
+    let rows = rows.ok_or_else(|| Fault::Call("more rows than memory can hold".into()))?;
+    let mut columns = Vec::with_capacity(fields.len());
+    for (i, field) in fields.iter().enumerate() {
+        let label = field.label(i);
+        let (start, column_indicators) = if rows == 0 {
+            (std::ptr::null(), std::ptr::null())
+        } else {
+            // SAFETY: not null, and one pointer for each field by the caller's promise.
+            unsafe {
+                let start = if data.is_null() { std::ptr::null_mut() } else { element(data, i) };
+                let own = if indicators.is_null() { std::ptr::null_mut() } else { element(indicators, i) };
+                (start.cast_const(), own.cast_const())
+            }
+        };
+        let copied: Option<Vec<i32>> = (!column_indicators.is_null() || rows == 0).then(|| {
+            // SAFETY: `rows` numbers by the caller's promise; nothing is read where there are none.
+            (0..rows).map(|row| unsafe { element(column_indicators, row) }).collect()
+        });
+        let length = match (field.ctype.fixed_size(), &copied) {
+            (Some(size), _) => rows * size,
+            (None, Some(lengths)) => lengths
+                .iter()
+                .try_fold(0usize, |sum, l| sum.checked_add((*l).max(0) as usize))
+                .unwrap_or(usize::MAX),
+            (None, None) => 0,
+        };
+        // SAFETY: as many bytes as the indicators or the element size say, by the caller's promise.
+        let bytes = unsafe { bytes(&format!("column {label}"), start.cast(), length as u64) }?;
+        columns.push(ColumnData { bytes, indicators: copied });
+    }
+    Ok((rows, columns))
+}
+
+impl Handed {
+    /// Forgets everything: the host's pointers are no longer good.
+    pub(crate) fn clear(&mut self) {
+        self.data.clear();
+        self.indicators.clear();
+    }
+
+    /// The pointer arrays of a result. They and the columns must stay where they are until [`Handed::clear`].
+    pub(crate) fn results(&mut self, columns: &[ResultColumn]) -> (*mut SqlPointer, *mut *mut i32) {
+        // The host reads only; the ABI's pointers are mutable because it is a C header.
+        self.data = columns.iter().map(|c| c.data.bytes().as_ptr().cast_mut().cast::<c_void>()).collect();
+        self.indicators = columns.iter().map(|c| c.indicators.as_ptr().cast_mut()).collect();
+        (self.data.as_mut_ptr(), self.indicators.as_mut_ptr())
+    }
+
+    /// The value of an OUTPUT parameter, kept until CleanupSession, and its length; null and −1 for NULL.
+    pub(crate) fn output(&mut self, number: u16, value: Option<Buffer>) -> (SqlPointer, i32) {
+        self.params.push((number, value));
+        match self.params.last() {
+            Some((_, Some(buffer))) => {
+                let bytes = buffer.bytes();
+                // An empty value is not NULL: its pointer must not be null, and a dangling one is not.
+                (bytes.as_ptr().cast_mut().cast(), i32::try_from(bytes.len()).unwrap_or(i32::MAX))
+            }
+            _ => (std::ptr::null_mut(), -1),
+        }
+    }
+
+    /// Counter names, their lengths and values.
+    pub(crate) fn telemetry(
+        &mut self,
+        counters: &[(&'static str, i64)],
+    ) -> (*mut *const u8, *mut i32, *mut i64) {
+        self.counter_names = counters.iter().map(|(name, _)| name.as_ptr()).collect();
+        self.counter_lengths = counters.iter().map(|(name, _)| name.len() as i32).collect();
+        self.counter_values = counters.iter().map(|(_, value)| *value).collect();
+        (self.counter_names.as_mut_ptr(), self.counter_lengths.as_mut_ptr(), self.counter_values.as_mut_ptr())
+    }
+}
+
+/// Copies the host's callbacks: the structure may be on its stack.
+///
+/// # Safety
+///
+/// A pointer that is not null is valid for reads of the structure that its `Version` and `SizeInBytes` describe.
+pub(crate) unsafe fn callbacks(pointer: *const HostCallbacks) -> Result<HostCallbacks, Fault> {
+    if pointer.is_null() {
+        return Err(Fault::Call("SetHostCallbacks: a null pointer".into()));
+    }
+    // SAFETY: not null; version 1 of the structure has 32 bytes, and later versions may only grow it.
+    let callbacks = unsafe { pointer.read_unaligned() };
+    if callbacks.version < 1 {
+        return Err(Fault::Call(format!("SetHostCallbacks: version {} of the structure", callbacks.version)));
+    }
+    Ok(callbacks)
+}

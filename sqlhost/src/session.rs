@@ -1,0 +1,384 @@
+//! One session: what the host declared, the chunk at hand, and the results it may read.
+
+use hart_kernels::registry::{self, Call, Kernel, Output, Params, RowShape, Value, Values};
+use hart_kernels::{Compute, Error, PackedVectors, text};
+
+use crate::bind::Binding;
+use crate::columns::{Buffer, CType, ColumnData, Field, ResultColumn, ResultField, take};
+use crate::convert::{self, ParamField};
+use crate::pool::Pool;
+use crate::settings::Settings;
+use crate::sys::SQL_NULL_DATA;
+
+/// Why a call failed: the host called out of order or out of range, or the kernel refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// A call that may not come now, or with a number that is not there.
+    #[error("{0}")]
+    Call(String),
+    /// What the kernel or the binding says.
+    #[error(transparent)]
+    Kernel(#[from] Error),
+}
+
+fn call_fault<T>(message: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault::Call(message.into()))
+}
+
+/// Parameter by which SQL Server streams; of no meaning to a kernel.
+const ROWS_PER_READ: &str = "r_rowsPerRead";
+/// OUTPUT parameters that every kernel offers: rows seen and rows returned so far.
+pub const ROWS_IN: &str = "rows_in";
+/// See [`ROWS_IN`].
+pub const ROWS_OUT: &str = "rows_out";
+
+/// A session of one task.
+#[derive(Debug)]
+pub struct Session {
+    kernel: &'static Kernel,
+    fields: Vec<Option<Field>>,
+    params: Vec<Option<ParamField>>,
+    /// Made by the first chunk.
+    bound: Option<(Binding, Params, Vec<Field>)>,
+    results: Vec<ResultColumn>,
+    result_rows: usize,
+    counters: Counters,
+}
+
+/// What a session has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Rows given to Execute.
+    pub rows_in: u64,
+    /// Rows returned.
+    pub rows_out: u64,
+    /// Calls of Execute.
+    pub chunks: u64,
+}
+
+impl Session {
+    /// Starts a session for the kernel that `script` names, with places for its columns and parameters.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownKernel`].
+    pub fn new(script: &str, columns: u16, params: u16) -> Result<Session, Fault> {
+        Ok(Session {
+            kernel: registry::find(script)?,
+            fields: vec![None; columns.into()],
+            params: vec![None; params.into()],
+            bound: None,
+            results: Vec::new(),
+            result_rows: 0,
+            counters: Counters::default(),
+        })
+    }
+
+    /// The kernel.
+    pub fn kernel(&self) -> &'static Kernel {
+        self.kernel
+    }
+
+    /// What has been done so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// The declared input columns, where all are declared.
+    pub(crate) fn input_fields(&self) -> Option<Vec<Field>> {
+        self.fields.iter().cloned().collect()
+    }
+
+    /// `InitColumn`.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Call`] for a number out of range, a column declared twice, or one declared after Execute.
+    pub fn declare_column(&mut self, number: u16, field: Field) -> Result<(), Fault> {
+        let count = self.fields.len();
+        declare(&mut self.fields, number.into(), field, "column", count, self.bound.is_some())
+    }
+
+    /// `InitParam`.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Call`] as for columns; [`Error::ParameterValue`] for an OUTPUT parameter of a type that cannot hold its value.
+    pub fn declare_param(&mut self, number: u16, param: ParamField) -> Result<(), Fault> {
+        if is_counter(&param) && convert::count_as(param.ctype, 0).is_none() {
+            return Err(Fault::Kernel(Error::ParameterValue {
+                name: param.name,
+                value: param.ctype.name().into(),
+                expected: "bigint, int or float".into(),
+            }));
+        }
+        let count = self.params.len();
+        declare(&mut self.params, number.into(), param, "parameter", count, self.bound.is_some())
+    }
+
+    /// `Execute`: computes a chunk. The data is used during the call only. Gives the number of result columns.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Call`] where a column or parameter was never declared; what the kernel says of columns, parameters and rows.
+    pub fn execute(
+        &mut self,
+        settings: &Settings,
+        pool: &Pool,
+        rows: usize,
+        data: &[ColumnData<'_>],
+    ) -> Result<u16, Fault> {
+        self.results.clear();
+        self.result_rows = 0;
+        if self.bound.is_none() {
+            self.bound = Some(self.bind()?);
+        }
+        let Some((binding, params, fields)) = &self.bound else { return call_fault("not bound") };
+        for (position, (field, data)) in fields.iter().zip(data).enumerate() {
+            data.check(field, position, rows).map_err(|e| e.after_rows(self.counters.rows_in))?;
+        }
+        let kernel = self.kernel;
+        if let Some(limit) = settings.max_memory_mb {
+            check_memory(kernel, binding, params, fields, data, limit << 20)?;
+        }
+        let bytes: usize = data.iter().map(|d| d.bytes.len()).sum();
+        let made = kernel.rows == RowShape::Made;
+        let output = pool.run(settings.threads, bytes, made, || {
+            let inputs = binding.inputs(kernel, params, fields, data, rows)?;
+            (kernel.run)(&Call { rows, inputs, params: params.clone(), compute: Compute::new()? })
+        });
+        let output = output.map_err(|e| e.after_rows(self.counters.rows_in))?;
+        self.result_rows = match (&output.picked, kernel.rows, output.columns.first()) {
+            (Some(picked), _, _) => picked.len(),
+            (None, RowShape::Made, Some(column)) => column.len(),
+            _ => rows,
+        };
+        self.results = results(kernel, binding, fields, data, rows, output)?;
+        self.counters.rows_in += rows as u64;
+        self.counters.rows_out += self.result_rows as u64;
+        self.counters.chunks += 1;
+        // A u16 counts the inputs, and a kernel declares a handful of results.
+        Ok(u16::try_from(binding.results.len()).unwrap_or(u16::MAX))
+    }
+
+    fn bind(&self) -> Result<(Binding, Params, Vec<Field>), Fault> {
+        let missing = |what: &str, n: usize| Fault::Call(format!("{what} number {n} was never declared"));
+        let mut fields = Vec::with_capacity(self.fields.len());
+        for (n, field) in self.fields.iter().enumerate() {
+            fields.push(field.clone().ok_or_else(|| missing("column", n))?);
+        }
+        let mut given: Vec<(String, Value)> = Vec::new();
+        for (n, param) in self.params.iter().enumerate() {
+            let param = param.as_ref().ok_or_else(|| missing("parameter", n))?;
+            if !param.name.eq_ignore_ascii_case(ROWS_PER_READ) && !is_counter(param) {
+                given.push((param.name.clone(), convert::param_value(param)?));
+            }
+        }
+        let params = Params::bind(self.kernel, &given)?;
+        let binding = Binding::new(self.kernel, params.element(), &fields)?;
+        Ok((binding, params, fields))
+    }
+
+    /// `GetResultColumn`.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Call`] before Execute and for a number out of range.
+    pub fn result_field(&self, number: u16) -> Result<&ResultField, Fault> {
+        let Some((binding, ..)) = &self.bound else { return call_fault("GetResultColumn before Execute") };
+        let count = binding.results.len();
+        let found = binding.results.get(usize::from(number));
+        found.ok_or_else(|| Fault::Call(format!("result column {number} of {count}")))
+    }
+
+    /// `GetResults`: rows and columns of the last chunk.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Call`] before Execute.
+    pub fn results(&self) -> Result<(usize, &[ResultColumn]), Fault> {
+        if self.bound.is_none() {
+            return call_fault("GetResults before Execute");
+        }
+        Ok((self.result_rows, &self.results))
+    }
+
+    /// `GetOutputParam`: the value in the parameter's own type, `None` for NULL.
+    ///
+    /// The counters are what they are now; every other parameter comes back as it came.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Call`] for a number out of range and for a parameter that is not OUTPUT;
+    /// [`Error::ParameterValue`] where the type is too small.
+    pub fn output_param(&self, number: u16) -> Result<Option<Buffer>, Fault> {
+        let count = self.params.len();
+        let Some(Some(param)) = self.params.get(usize::from(number)) else {
+            return call_fault(format!("parameter {number} of {count}"));
+        };
+        if !param.output {
+            return call_fault(format!("parameter @{} is not OUTPUT", param.name));
+        }
+        if is_counter(param) {
+            let named = param.name.eq_ignore_ascii_case(ROWS_IN);
+            let rows = if named { self.counters.rows_in } else { self.counters.rows_out };
+            let bytes = convert::count_as(param.ctype, rows).ok_or_else(|| Error::ParameterValue {
+                name: param.name.clone(),
+                value: format!("{rows} rows"),
+                expected: "a type that holds it: bigint".into(),
+            })?;
+            return Ok(Some(Buffer::aligned(&bytes)));
+        }
+        let empty_numeric = |v: &&Vec<u8>| !(param.ctype == CType::Numeric && v.first() == Some(&0));
+        Ok(param.value.as_ref().filter(empty_numeric).map(|v| Buffer::aligned(v)))
+    }
+}
+
+fn is_counter(param: &ParamField) -> bool {
+    param.output && [ROWS_IN, ROWS_OUT].iter().any(|name| param.name.eq_ignore_ascii_case(name))
+}
+
+fn declare<T>(
+    places: &mut [Option<T>],
+    number: usize,
+    value: T,
+    what: &str,
+    count: usize,
+    executed: bool,
+) -> Result<(), Fault> {
+    if executed {
+        return call_fault(format!("{what} {number} declared after Execute"));
+    }
+    match places.get_mut(number) {
+        None => call_fault(format!("{what} number {number} is out of range: {count} were announced")),
+        Some(Some(_)) => call_fault(format!("{what} number {number} declared twice")),
+        Some(place) => {
+            *place = Some(value);
+            Ok(())
+        }
+    }
+}
+
+/// What a call takes beside its input: converted vectors, results and carried columns.
+fn check_memory(
+    kernel: &Kernel,
+    binding: &Binding,
+    params: &Params,
+    fields: &[Field],
+    data: &[ColumnData<'_>],
+    limit: u64,
+) -> Result<(), Error> {
+    let element = params.element();
+    let mut needed = 0u64;
+    for &position in &binding.declared {
+        let bytes = data[position].bytes.len() as u64;
+        needed += match fields[position].ctype {
+            CType::Binary if element.size() >= 4 => 0,
+            CType::Binary => bytes * (4 / element.size() as u64),
+            // A number and its comma take at least two characters.
+            CType::Char => bytes / 2 * element.width().bytes() as u64,
+            CType::WChar => bytes / 2 + bytes / 4 * element.width().bytes() as u64,
+            _ => 0,
+        };
+    }
+    if kernel.rows == RowShape::Same {
+        needed += data.iter().map(|d| d.bytes.len() as u64).sum::<u64>();
+    }
+    if needed > limit {
+        return Err(Error::Memory { what: "this chunk".into(), bytes: needed, limit });
+    }
+    Ok(())
+}
+
+/// The kernel's output and the carried columns in the layout of the host.
+fn results(
+    kernel: &Kernel,
+    binding: &Binding,
+    fields: &[Field],
+    data: &[ColumnData<'_>],
+    rows: usize,
+    output: Output,
+) -> Result<Vec<ResultColumn>, Fault> {
+    use hart_kernels::registry::Kind;
+    let picked = output.picked.as_deref();
+    let carry = |position: usize| take(&fields[position], &data[position], rows, picked);
+    let mut computed = output.columns.into_iter();
+    let mut out = Vec::with_capacity(binding.results.len());
+    for (column, result) in kernel.outputs.iter().zip(&binding.results) {
+        let made = if column.kind == Kind::Id {
+            let n = kernel.inputs.iter().position(|c| c.kind == Kind::Id);
+            n.map(|n| carry(binding.declared[n]))
+        } else {
+            computed.next().map(|values| lay_out(values, result.ctype))
+        };
+        let made =
+            made.ok_or_else(|| Fault::Call(format!("{} gave no column {}", kernel.name, column.name)))?;
+        if let Some(row) = made.indicators.iter().position(|l| *l as i64 > result.size as i64) {
+            return call_fault(format!(
+                "result column {}, row {}: {} bytes are more than the {} declared",
+                result.name,
+                row + 1,
+                made.indicators[row],
+                result.size
+            ));
+        }
+        out.push(made);
+    }
+    out.extend(binding.carried.iter().map(|&position| carry(position)));
+    Ok(out)
+}
+
+fn lay_out(values: Values, ctype: CType) -> ResultColumn {
+    match values {
+        // SQL Server's FLOAT holds neither NaN nor infinity: they become NULL, as in Microsoft's Python extension.
+        Values::Float(values) => {
+            fixed(values.into_iter().map(|v| v.filter(|v| v.is_finite()).map(f64::to_le_bytes)))
+        }
+        Values::Int(values) => fixed(values.into_iter().map(|v| v.map(i32::to_le_bytes))),
+        Values::Text(values) => packed(values.into_iter().map(|v| v.map(String::into_bytes))),
+        Values::Vectors(vectors) if ctype == CType::Binary => {
+            ResultColumn { data: Buffer::Bytes(vectors.bytes), indicators: vectors.lengths }
+        }
+        Values::Vectors(vectors) => json(&vectors),
+    }
+}
+
+fn fixed<const N: usize>(values: impl ExactSizeIterator<Item = Option<[u8; N]>>) -> ResultColumn {
+    let mut bytes = Vec::with_capacity(values.len() * N);
+    let mut indicators = Vec::with_capacity(values.len());
+    for value in values {
+        indicators.push(if value.is_some() { N as i32 } else { SQL_NULL_DATA });
+        bytes.extend_from_slice(&value.unwrap_or([0; N]));
+    }
+    ResultColumn { data: Buffer::aligned(&bytes), indicators }
+}
+
+fn packed(values: impl Iterator<Item = Option<Vec<u8>>>) -> ResultColumn {
+    let mut bytes = Vec::new();
+    let mut indicators = Vec::new();
+    for value in values {
+        // A length beyond 2³¹ is caught as longer than any declared size.
+        indicators.push(value.as_ref().map_or(SQL_NULL_DATA, |v| i32::try_from(v.len()).unwrap_or(i32::MAX)));
+        bytes.extend_from_slice(&value.unwrap_or_default());
+    }
+    ResultColumn { data: Buffer::Bytes(bytes), indicators }
+}
+
+fn json(vectors: &PackedVectors) -> ResultColumn {
+    let mut out = String::new();
+    let mut start = 0usize;
+    let mut indicators = Vec::with_capacity(vectors.lengths.len());
+    for length in &vectors.lengths {
+        let Ok(length) = usize::try_from(*length) else {
+            indicators.push(SQL_NULL_DATA);
+            continue;
+        };
+        let before = out.len();
+        let said = text::write_packed(vectors.element, &vectors.bytes[start..start + length], &mut out);
+        start += length;
+        let written = i32::try_from(out.len() - before).unwrap_or(i32::MAX);
+        indicators.push(if said { written } else { SQL_NULL_DATA });
+    }
+    ResultColumn { data: Buffer::Bytes(out.into_bytes()), indicators }
+}
