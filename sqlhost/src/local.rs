@@ -126,6 +126,36 @@ impl Drop for Lent {
     }
 }
 
+/// A chunk's columns in memory that is lent to the extension.
+pub struct LentChunk {
+    rows: u64,
+    data: Vec<Lent>,
+    indicators: Vec<Option<Vec<i32>>>,
+}
+
+impl LentChunk {
+    /// Copies the columns; `turn` varies their addresses, and whether needless indicators are left out.
+    pub fn new(rows: usize, columns: &[HostColumn], turn: usize) -> LentChunk {
+        let data = columns.iter().enumerate().map(|(i, c)| Lent::new(&c.bytes, turn + i)).collect();
+        let indicators = columns.iter().map(|c| {
+            // Hosts may leave the array out where a column is of fixed width and has no NULL.
+            let needed =
+                c.ctype.fixed_size().is_none() || c.indicators.contains(&SQL_NULL_DATA) || turn.is_multiple_of(2);
+            needed.then(|| c.indicators.clone())
+        });
+        LentChunk { rows: rows as u64, data, indicators: indicators.collect() }
+    }
+}
+
+impl Drop for LentChunk {
+    fn drop(&mut self) {
+        for indicator in self.indicators.iter_mut().flatten() {
+            indicator.fill(i32::MIN);
+            std::hint::black_box(indicator);
+        }
+    }
+}
+
 /// File name of the extension on this platform.
 pub fn library_name() -> String {
     libloading::library_filename("hart_sqlhost").to_string_lossy().into_owned()
@@ -296,48 +326,39 @@ impl AbiSession<'_> {
         Ok(())
     }
 
-    /// Execute, GetResultColumn (after the first chunk) and GetResults.
+    /// Execute, GetResultColumn (after the first chunk) and GetResults, on a copy of the columns that is overwritten and
+    /// freed before the result is looked at.
     ///
     /// # Errors
     ///
     /// [`LocalError::Refused`]; [`LocalError::Contract`] where a result is not what the ABI allows.
     pub fn execute(&mut self, rows: usize, columns: &[HostColumn]) -> Result<Chunk> {
+        let count = self.execute_lent(&mut LentChunk::new(rows, columns, self.turn + 1))?;
         self.turn += 1;
-        let turn = self.turn;
-        let mut data: Vec<Lent> =
-            columns.iter().enumerate().map(|(i, c)| Lent::new(&c.bytes, turn + i)).collect();
-        let mut indicators: Vec<Option<Vec<i32>>> = columns
-            .iter()
-            .map(|c| {
-                // Hosts may leave the array out where a column is of fixed width and has no NULL.
-                let needed =
-                    c.ctype.fixed_size().is_none() || c.indicators.contains(&SQL_NULL_DATA) || turn % 2 == 0;
-                needed.then(|| c.indicators.clone())
-            })
-            .collect();
-        let pointers: Vec<SqlPointer> = data.iter_mut().map(|l| l.pointer().cast()).collect();
-        let indicator_pointers: Vec<*mut i32> =
-            indicators.iter_mut().map(|i| i.as_mut().map_or(null_mut(), |i| i.as_mut_ptr())).collect();
-        let mut count = u16::MAX;
-        // SAFETY: one pointer for each column; the buffers live until the call has returned.
-        let code = unsafe {
-            let execute = self.extension.function::<Execute>("Execute")?;
-            execute(self.id, 0, rows as u64, pointers.as_ptr(), indicator_pointers.as_ptr(), &mut count)
-        };
-        drop(data);
-        for indicator in indicators.iter_mut().flatten() {
-            indicator.fill(i32::MIN);
-            std::hint::black_box(indicator);
-        }
-        check("Execute", code)?;
-        if turn == 1 {
+        if self.turn == 1 {
             self.results = (0..count).map(|n| self.result_field(n)).collect::<Result<_>>()?;
         }
-        ensure!(
-            self.results.len() == usize::from(count),
-            "the extension changed its number of result columns"
-        );
+        ensure!(self.results.len() == usize::from(count), "the extension changed its number of result columns");
         self.results()
+    }
+
+    /// Execute alone, on memory that is lent again and again: for measuring. Gives the number of result columns.
+    ///
+    /// # Errors
+    ///
+    /// [`LocalError::Refused`].
+    pub fn execute_lent(&self, chunk: &mut LentChunk) -> Result<u16> {
+        let pointers: Vec<SqlPointer> = chunk.data.iter_mut().map(|l| l.pointer().cast()).collect();
+        let indicators: Vec<*mut i32> =
+            chunk.indicators.iter_mut().map(|i| i.as_mut().map_or(null_mut(), |i| i.as_mut_ptr())).collect();
+        let mut count = u16::MAX;
+        // SAFETY: one pointer for each column; the chunk outlives the call.
+        let code = unsafe {
+            let execute = self.extension.function::<Execute>("Execute")?;
+            execute(self.id, 0, chunk.rows, pointers.as_ptr(), indicators.as_ptr(), &mut count)
+        };
+        check("Execute", code)?;
+        Ok(count)
     }
 
     fn result_field(&self, number: u16) -> Result<ResultField> {

@@ -4,13 +4,13 @@ mod catalogue;
 mod data;
 mod engine;
 mod feed;
+mod partition;
 mod run;
 mod search;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
 use clap::{Parser, Subcommand};
 use hart_sqlhost::local::LocalError;
 

@@ -1,10 +1,11 @@
 //! `hart run`: a kernel on the rows of a file.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use arrow::array::{ArrayRef, RecordBatch};
-use arrow::compute::concat_batches;
+use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef};
 use clap::Args;
 use hart_kernels::Element;
@@ -17,6 +18,7 @@ use hart_sqlhost::session::{ROWS_IN, ROWS_OUT};
 use crate::data::{self, Format};
 use crate::engine::{EngineOptions, Request};
 use crate::feed::{arrow_column, host_column, host_field, vector_element};
+use crate::partition;
 
 /// Options of `hart run`.
 #[derive(Args)]
@@ -43,7 +45,7 @@ pub struct RunOptions {
     partition_by: Option<String>,
     /// Format on standard output
     #[arg(long, value_enum, default_value = "table", conflicts_with = "output")]
-    format: data::ScreenFormat,
+    format: data::Style,
     /// Write the result to a file instead: .parquet, .arrow, .csv or .json
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -65,19 +67,21 @@ struct Source {
 /// Runs the kernel and writes what it gives.
 pub fn run(options: RunOptions) -> Result<()> {
     let kernel = registry::find(&options.kernel)?;
-    // Found out before the work is done, not after.
-    let output = options.output.as_deref().map(|path| Format::of(path).map(|format| (path, format))).transpose()?;
+    if let Some(path) = &options.output {
+        // Found out before the work is done, not after.
+        Format::of(path)?;
+    }
     let Some(input) = &options.input else {
         ensure!(kernel.inputs.is_empty(), "{} needs --input FILE with {}", kernel.name, Kernel::signature(kernel.inputs));
         let params = params(kernel, &options.param, None)?;
         let request = Request { script: kernel.name.into(), fields: Vec::new(), params };
         let batch = options.engine.run(request, |execute| batch_of(kernel, &execute(0, &[])?, None, &[]))?;
-        return write(&[batch], output, &options);
+        return write(&[batch], &options);
     };
     let reader = data::open(input)?;
-    let schema = reader.schema();
+    let schema = reader.schema().clone();
     let mut sources = sources(kernel, &schema, &options).with_context(|| input.display().to_string())?;
-    let partition = options.partition_by.as_ref().map(|name| data::find_column(&schema, name)).transpose()?;
+    let partition = options.partition_by.as_ref().map(|name| column(&schema, name)).transpose()?;
     if let Some(column) = partition
         && !sources.iter().any(|s| s.column == column)
     {
@@ -97,7 +101,7 @@ pub fn run(options: RunOptions) -> Result<()> {
     let batches = reader.only(&names)?.collect::<Result<Vec<_>>>()?;
     let whole = concat_batches(&project(&schema, &sources)?, &batches)?;
     let chunks = match &options.partition_by {
-        Some(name) => data::partitions(&whole, name)?,
+        Some(name) => partition::by(&whole, name)?,
         None => vec![whole],
     };
     let carried: Vec<String> = sources.iter().skip(kernel.inputs.len()).map(|s| s.declared.clone()).collect();
@@ -125,14 +129,40 @@ pub fn run(options: RunOptions) -> Result<()> {
         Ok(results)
     })?;
     bar.finish_and_clear();
-    write(&data::one_schema(results)?, output, &options)
+    write(&one_schema(results)?, &options)
 }
 
-fn write(batches: &[RecordBatch], output: Option<(&std::path::Path, Format)>, options: &RunOptions) -> Result<()> {
-    match output {
-        Some((path, format)) => data::write_file(path, format, batches),
-        None => data::print(options.format, batches),
+fn write(batches: &[RecordBatch], options: &RunOptions) -> Result<()> {
+    let schema = batches.first().map_or_else(|| Schema::empty().into(), RecordBatch::schema);
+    let rows = batches.iter().cloned().map(Ok);
+    match &options.output {
+        Some(path) => data::write(path, &schema, rows)?,
+        None => data::print(options.format, &schema, rows)?,
+    };
+    Ok(())
+}
+
+/// Vectors of one dimension make a column of another type than vectors of several, and chunks may differ in that: then all
+/// take the more general type.
+fn one_schema(mut batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
+    if batches.windows(2).all(|pair| pair[0].schema() == pair[1].schema()) {
+        return Ok(batches);
     }
+    for batch in &mut batches {
+        let general = |field: &Arc<ArrowField>| match field.data_type() {
+            DataType::FixedSizeList(item, _) => Arc::new(ArrowField::new_list(field.name(), item.clone(), true)),
+            _ => field.clone(),
+        };
+        let schema = Arc::new(Schema::new(batch.schema().fields().iter().map(general).collect::<Vec<_>>()));
+        let columns = batch.columns().iter().zip(schema.fields()).map(|(c, f)| cast(c, f.data_type()));
+        *batch = RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)?;
+    }
+    Ok(batches)
+}
+
+/// The position of a column, whatever the case of its name.
+pub fn column(schema: &SchemaRef, name: &str) -> Result<usize> {
+    data::find(schema, name).map_err(|problem| anyhow!(problem))
 }
 
 fn project(schema: &SchemaRef, sources: &[Source]) -> Result<SchemaRef> {
@@ -150,13 +180,13 @@ fn sources(kernel: &Kernel, schema: &SchemaRef, options: &RunOptions) -> Result<
     for column in kernel.inputs {
         let bound = options.bind.iter().find(|(declared, _)| column.name.eq_ignore_ascii_case(declared));
         let found = match bound {
-            Some((_, name)) => Some(data::find_column(schema, name)?),
-            None => data::find_column(schema, column.name).ok(),
+            Some((_, name)) => Some(self::column(schema, name)?),
+            None => data::find(schema, column.name).ok(),
         };
         out.extend(found.map(|found| Source { column: found, declared: column.name.into() }));
     }
     let carried = |name: &String| {
-        let column = data::find_column(schema, name)?;
+        let column = column(schema, name)?;
         Ok(Source { column, declared: schema.field(column).name().clone() })
     };
     if out.len() == kernel.inputs.len() {

@@ -16,7 +16,7 @@ use hart_sqlhost::columns::CType;
 use crate::data;
 use crate::engine::{EngineOptions, Request};
 use crate::feed::{host_column, host_field, vector_element};
-use crate::run::{batch_of, is_integer, param};
+use crate::run::{batch_of, column, is_integer, param};
 
 /// Options of `hart search`.
 #[derive(Args)]
@@ -41,7 +41,7 @@ pub struct SearchOptions {
     id: Option<String>,
     /// Output format
     #[arg(long, value_enum, default_value = "table")]
-    format: data::ScreenFormat,
+    format: data::Style,
     #[command(flatten)]
     engine: EngineOptions,
 }
@@ -58,10 +58,10 @@ struct Plan {
 
 /// Finds the start row, then the nearest rows, then prints them.
 pub fn search(options: SearchOptions) -> Result<()> {
-    let (column, value) = options.like.split_once('=').context("--like takes COLUMN=VALUE")?;
+    let (like, value) = options.like.split_once('=').context("--like takes COLUMN=VALUE")?;
     let reader = data::open(&options.input)?;
-    let schema = reader.schema();
-    let plan = plan(&schema, &options, column).with_context(|| options.input.display().to_string())?;
+    let schema = reader.schema().clone();
+    let plan = plan(&schema, &options, like).with_context(|| options.input.display().to_string())?;
     let name = |column: usize| schema.field(column).name().clone();
 
     let start = find_start(&options.input, &name(plan.like), value, &name(plan.vectors))?;
@@ -80,7 +80,7 @@ pub fn search(options: SearchOptions) -> Result<()> {
         param("k", CType::Int, options.k.to_le_bytes().to_vec()),
         param("metric", CType::Char, options.metric.clone().into_bytes()),
         param("element", CType::Char, plan.element.name().into()),
-        param("r_rowsPerRead", CType::Int, data::BATCH_ROWS.to_le_bytes().to_vec()),
+        param("r_rowsPerRead", CType::Int, (data::BATCH_ROWS as i32).to_le_bytes().to_vec()),
     ];
     let kernel = registry::find("vector_top_k")?;
     let names: Vec<String> = columns.iter().map(|&c| name(c)).collect();
@@ -106,7 +106,9 @@ pub fn search(options: SearchOptions) -> Result<()> {
     })?;
     bar.finish_and_clear();
     let best = best.with_context(|| format!("{} has no rows", options.input.display()))?;
-    data::print(options.format, &[ranked(&best)?])
+    let ranked = ranked(&best)?;
+    data::print(options.format, &ranked.schema(), [Ok(ranked.clone())])?;
+    Ok(())
 }
 
 /// The columns that were named, or the ones whose type leaves no choice.
@@ -116,9 +118,9 @@ fn plan(schema: &SchemaRef, options: &SearchOptions, like: &str) -> Result<Plan>
         let names: Vec<&str> = columns.iter().map(|&c| fields[c].name().as_str()).collect();
         if names.is_empty() { "none".to_string() } else { names.join(", ") }
     };
-    let like = data::find_column(schema, like)?;
+    let like = column(schema, like)?;
     let vectors = match &options.vectors {
-        Some(name) => data::find_column(schema, name)?,
+        Some(name) => column(schema, name)?,
         None => {
             let lists: Vec<usize> = (0..fields.len()).filter(|&c| vector_element(fields[c].data_type()).is_some()).collect();
             let binaries: Vec<usize> =
@@ -135,7 +137,7 @@ fn plan(schema: &SchemaRef, options: &SearchOptions, like: &str) -> Result<Plan>
         None => bail!("column {} has type {data_type}; vectors are lists of numbers, binary, or JSON text", fields[vectors].name()),
     };
     let id = match &options.id {
-        Some(name) => data::find_column(schema, name)?,
+        Some(name) => column(schema, name)?,
         None => (0..fields.len())
             .find(|&c| is_integer(fields[c].data_type()))
             .context("no column of whole numbers to use as id; say --id COLUMN")?,

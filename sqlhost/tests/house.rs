@@ -1,0 +1,83 @@
+//! Rules of the house that a compiler does not hold.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// The only files that may contain unsafe code. A test that plays host is a border too.
+const UNSAFE: &[&str] = &[
+    "kernels/src/arch/avx2.rs",
+    "kernels/src/arch/avx512.rs",
+    "kernels/src/arch/mod.rs",
+    "kernels/src/arch/neon.rs",
+    "kernels/src/arch/scalar.rs",
+    "sqlhost/src/exports.rs",
+    "sqlhost/src/local.rs",
+    "sqlhost/src/raw.rs",
+    "sqlhost/tests/abi_misuse.rs",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn rust_files(folder: &Path, out: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let (path, name) = (entry.path(), entry.file_name());
+        if path.is_dir() && name != "target" {
+            rust_files(&path, out);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            out.push(path);
+        }
+    }
+}
+
+/// Source files by their path from the root, with `/`.
+fn sources() -> Vec<(String, String)> {
+    let root = root();
+    let mut files = Vec::new();
+    for folder in ["kernels", "sqlhost", "ffi", "benches", "fuzz"] {
+        rust_files(&root.join(folder), &mut files);
+    }
+    assert!(files.len() > 40, "found {} files", files.len());
+    files
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
+            (name, std::fs::read_to_string(path).unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn unsafe_code_is_where_it_may_be() {
+    let word = |line: &str| {
+        let code = line.split("//").next().unwrap_or("");
+        code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == "unsafe") && !code.contains('"')
+    };
+    let found: BTreeSet<String> =
+        sources().into_iter().filter(|(_, text)| text.lines().any(word)).map(|(name, _)| name).collect();
+    let allowed: BTreeSet<String> = UNSAFE.iter().map(ToString::to_string).collect();
+    assert_eq!(found, allowed, "files with unsafe code, against the list");
+}
+
+#[test]
+fn every_member_takes_the_lints_of_the_workspace() {
+    for member in ["kernels", "sqlhost", "ffi", "benches"] {
+        let manifest = std::fs::read_to_string(root().join(member).join("Cargo.toml")).unwrap();
+        assert!(manifest.contains("[lints]\nworkspace = true"), "{member}/Cargo.toml");
+    }
+}
+
+#[test]
+fn files_stay_readable() {
+    for (name, text) in sources() {
+        assert!(text.lines().count() <= 650, "{name} has {} lines", text.lines().count());
+    }
+}
+
+#[test]
+fn generated_documentation_is_current() {
+    let docs = root().join("docs/KERNELS.md");
+    let found = std::fs::read_to_string(&docs).unwrap().replace("\r\n", "\n");
+    assert!(found == hart_sqlhost::docs::all(), "docs/KERNELS.md differs; `cargo run -- docs` writes it anew");
+}
