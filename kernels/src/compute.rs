@@ -28,7 +28,7 @@ impl Compute {
     ///
     /// # Errors
     ///
-    /// [`Error::Environment`] as [`Level::current`].
+    /// [`Error::Setting`] as [`Level::current`].
     pub fn new() -> Result<Compute, Error> {
         Ok(Compute { accumulate: Accumulate::default(), level: Level::current()? })
     }

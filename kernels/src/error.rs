@@ -9,11 +9,11 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// An environment variable of this library holds something else than it may.
-    #[error("environment variable {variable}: {problem}")]
-    Environment {
-        /// Its name.
-        variable: String,
+    /// A setting of this library (an environment variable, or what a host passes at the start) is not what it may be.
+    #[error("setting {setting}: {problem}")]
+    Setting {
+        /// Its name, or where it comes from.
+        setting: String,
         /// What is wrong with its value.
         problem: String,
     },
@@ -141,7 +141,7 @@ impl Error {
     /// A stable number for programs: numbers are never reused.
     pub fn code(&self) -> u16 {
         match self {
-            Error::Environment { .. } => 1,
+            Error::Setting { .. } => 1,
             Error::UnknownKernel { .. } => 2,
             Error::UnknownParameter { .. } => 3,
             Error::MissingParameter { .. } => 4,

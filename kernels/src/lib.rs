@@ -69,11 +69,12 @@ pub mod text {
         }
     }
 
-    /// Packs singles as elements of another type, rounding to nearest even; `f64` and `f32` are exact.
+    /// Packs singles as elements of another type, rounding to nearest even; `f64` and `f32` are exact, and `i8` ends at
+    /// −128 and 127.
     pub fn pack(element: Element, values: &[f32]) -> Vec<u8> {
         match element {
             Element::F64 => values.iter().flat_map(|v| f64::from(*v).to_le_bytes()).collect(),
-            Element::I8 => values.iter().map(|v| *v as i8 as u8).collect(),
+            Element::I8 => values.iter().map(|v| v.round_ties_even() as i8 as u8).collect(),
             other => narrow(other, bytemuck::cast_slice(values)),
         }
     }

@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn the_first_error_wins() {
-        let error = |i: usize| Error::Environment { variable: i.to_string(), problem: String::new() };
+        let error = |i: usize| Error::Setting { setting: i.to_string(), problem: String::new() };
         for _ in 0..20 {
             let out = blocks(1000, 64 << 20, |r| if r.start >= 300 { Err(error(r.start)) } else { Ok(()) });
             let first = ranges(1000, 64 << 20).into_iter().find(|r| r.start >= 300).unwrap().start;

@@ -161,7 +161,8 @@ impl<'a> Vectors<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::VectorBytes`] where a row is no whole number of elements, and where `bytes` is shorter than the lengths say.
+    /// [`Error::VectorBytes`] where a row is no whole number of elements; [`Error::ParameterValue`] where `bytes` is shorter than
+    /// the lengths say.
     pub fn packed(
         name: &str,
         element: Element,
@@ -176,15 +177,19 @@ impl<'a> Vectors<'a> {
             element: element.name(),
             size,
         };
+        let too_short = |total: usize| Error::ParameterValue {
+            name: name.into(),
+            value: format!("{} bytes", bytes.len()),
+            expected: format!("the {total} bytes that its rows' lengths add up to"),
+        };
         let first = lengths.first().copied().unwrap_or(0);
         if first > 0 && lengths.iter().all(|&l| l == first) {
             let row_bytes = first as usize;
             if !row_bytes.is_multiple_of(size) {
                 return Err(wrong(0, row_bytes));
             }
-            let total = row_bytes * lengths.len();
-            let bytes =
-                bytes.get(..total).ok_or_else(|| wrong(bytes.len() / row_bytes, bytes.len() % row_bytes))?;
+            let total = row_bytes.saturating_mul(lengths.len());
+            let bytes = bytes.get(..total).ok_or_else(|| too_short(total))?;
             return Ok(Vectors::new(name, element, bytes, Rows::Matrix { rows: lengths.len(), row_bytes }));
         }
         let mut end = 0usize;
@@ -194,14 +199,14 @@ impl<'a> Vectors<'a> {
                 rows.push(None);
                 continue;
             };
-            let start = end;
-            end = start + length;
-            if !length.is_multiple_of(size) || end > bytes.len() {
-                return Err(wrong(row, length.min(bytes.len() - start)));
+            if !length.is_multiple_of(size) {
+                return Err(wrong(row, length));
             }
-            rows.push(Some(start..end));
+            rows.push(Some(end..end + length));
+            end += length;
         }
-        Ok(Vectors::new(name, element, &bytes[..end], Rows::Ragged(rows)))
+        let bytes = bytes.get(..end).ok_or_else(|| too_short(end))?;
+        Ok(Vectors::new(name, element, bytes, Rows::Ragged(rows)))
     }
 
     fn new(name: &str, element: Element, bytes: &'a [u8], rows: Rows) -> Vectors<'a> {

@@ -139,8 +139,9 @@ impl LentChunk {
         let data = columns.iter().enumerate().map(|(i, c)| Lent::new(&c.bytes, turn + i)).collect();
         let indicators = columns.iter().map(|c| {
             // Hosts may leave the array out where a column is of fixed width and has no NULL.
-            let needed =
-                c.ctype.fixed_size().is_none() || c.indicators.contains(&SQL_NULL_DATA) || turn.is_multiple_of(2);
+            let needed = c.ctype.fixed_size().is_none()
+                || c.indicators.contains(&SQL_NULL_DATA)
+                || turn.is_multiple_of(2);
             needed.then(|| c.indicators.clone())
         });
         LentChunk { rows: rows as u64, data, indicators: indicators.collect() }
@@ -214,12 +215,7 @@ impl Extension {
     /// # Errors
     ///
     /// [`LocalError::Refused`] where the extension refuses one of them.
-    pub fn open(
-        &self,
-        script: &str,
-        fields: Vec<Field>,
-        params: Vec<ParamField>,
-    ) -> Result<AbiSession<'_>> {
+    pub fn open(&self, script: &str, fields: Vec<Field>, params: Vec<ParamField>) -> Result<AbiSession<'_>> {
         let number = self.sessions.fetch_add(1, Ordering::Relaxed);
         let id = SqlGuid { data1: number, data2: 0x4841, data3: 0x5254, data4: *b"localrun" };
         let (mut text, mut input, mut output) =
@@ -338,7 +334,10 @@ impl AbiSession<'_> {
         if self.turn == 1 {
             self.results = (0..count).map(|n| self.result_field(n)).collect::<Result<_>>()?;
         }
-        ensure!(self.results.len() == usize::from(count), "the extension changed its number of result columns");
+        ensure!(
+            self.results.len() == usize::from(count),
+            "the extension changed its number of result columns"
+        );
         self.results()
     }
 

@@ -146,7 +146,7 @@ impl Session {
         let made = kernel.rows == RowShape::Made;
         let output = pool.run(settings.threads, bytes, made, || {
             let inputs = binding.inputs(kernel, params, fields, data, rows)?;
-            (kernel.run)(&Call { rows, inputs, params: params.clone(), compute: Compute::new()? })
+            (kernel.run)(&Call::new(kernel, rows, inputs, params.clone(), Compute::new()?)?)
         });
         let output = output.map_err(|e| e.after_rows(self.counters.rows_in))?;
         self.result_rows = match (&output.picked, kernel.rows, output.columns.first()) {

@@ -29,7 +29,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`Error::Environment`] or [`Error::ParameterValue`] that names the setting, the value and what it may be.
+    /// [`Error::Setting`] that names the setting, the value and what it may be.
     pub fn read(parameters: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
         let mut settings = Settings {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
@@ -40,17 +40,13 @@ impl Settings {
             if let Some(value) = environment(variable).filter(|v| !v.is_empty()) {
                 settings
                     .set(name, &value)
-                    .map_err(|problem| Error::Environment { variable: variable.into(), problem })?;
+                    .map_err(|problem| Error::Setting { setting: variable.into(), problem })?;
             }
         }
         let pairs = parameters.split([';', ',', ' ', '\t', '\r', '\n']).filter(|p| !p.is_empty());
         for pair in pairs {
-            let wrong = |expected: String| Error::ParameterValue {
-                name: "PARAMETERS".into(),
-                value: format!("`{pair}`"),
-                expected,
-            };
-            let (name, value) = pair.split_once('=').ok_or_else(|| wrong("name=value".into()))?;
+            let wrong = |problem: String| Error::Setting { setting: format!("{pair} (PARAMETERS)"), problem };
+            let (name, value) = pair.split_once('=').ok_or_else(|| wrong("expected name=value".into()))?;
             settings.set(name, value).map_err(wrong)?;
         }
         Ok(settings)
@@ -62,7 +58,10 @@ impl Settings {
             "interface_version" => self.interface_version = within(value, 2, 3)?,
             "max_memory_mb" => self.max_memory_mb = Some(within(value, 1, u64::MAX >> 20)?),
             _ => {
-                return Err(format!("one of {}, {}, {}", THREADS.0, INTERFACE_VERSION.0, MAX_MEMORY_MB.0));
+                return Err(format!(
+                    "unknown; expected one of {}, {}, {}",
+                    THREADS.0, INTERFACE_VERSION.0, MAX_MEMORY_MB.0
+                ));
             }
         }
         Ok(())
@@ -91,7 +90,7 @@ mod tests {
     fn wrong_settings_say_what_is_expected() {
         for (text, part) in [
             ("threads=0", "1 to 1024"),
-            ("threads", "name=value"),
+            ("threads", "expected name=value"),
             ("color=red", "one of threads, interface_version, max_memory_mb"),
             ("interface_version=4", "2 to 3"),
             ("max_memory_mb=-1", "whole number"),

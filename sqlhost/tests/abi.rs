@@ -8,7 +8,12 @@ use hart_sqlhost::columns::{CType, Field, ResultColumn};
 use hart_sqlhost::convert::ParamField;
 use hart_sqlhost::local::{Chunk, HostColumn, LocalError};
 
-fn run(script: &str, fields: Vec<Field>, params: Vec<ParamField>, columns: &[HostColumn]) -> Result<Chunk, LocalError> {
+fn run(
+    script: &str,
+    fields: Vec<Field>,
+    params: Vec<ParamField>,
+    columns: &[HostColumn],
+) -> Result<Chunk, LocalError> {
     let rows = columns.first().map_or(0, |c| c.indicators.len());
     EXTENSION.open(script, fields, params)?.execute(rows, columns)
 }
@@ -53,7 +58,9 @@ fn samples(ctype: CType) -> Vec<Option<Vec<u8>>> {
         CType::WChar => vec![vec![], utf16("grüß 😀"), utf16(&"x".repeat(20_000))],
         CType::Binary => vec![vec![], vec![0, 255], vec![9; 20_000]],
         CType::Guid => vec![vec![0; 16], (0..16).collect(), vec![255; 16]],
-        CType::Date => vec![time(1, 0)[..6].to_vec(), time(2026, 0)[..6].to_vec(), time(9999, 0)[..6].to_vec()],
+        CType::Date => {
+            vec![time(1, 0)[..6].to_vec(), time(2026, 0)[..6].to_vec(), time(9999, 0)[..6].to_vec()]
+        }
         CType::Timestamp => vec![time(1753, 0), time(2026, 123_456_700), time(9999, 999_999_900)],
     };
     let mut out: Vec<_> = present.into_iter().map(Some).collect();
@@ -66,14 +73,19 @@ fn every_type_comes_back_unchanged_in_any_chunks() {
     for chunk_rows in [1, 3, 4] {
         let fields: Vec<Field> = CType::ALL
             .iter()
-            .map(|t| Field { size: if *t == CType::Numeric { 38 } else { field("", *t).size }, digits: 4, ..field(t.name(), *t) })
+            .map(|t| Field {
+                size: if *t == CType::Numeric { 38 } else { field("", *t).size },
+                digits: 4,
+                ..field(t.name(), *t)
+            })
             .collect();
         let session = EXTENSION.open("system_echo", fields, Vec::new());
         let mut session = session.unwrap();
         let all: Vec<_> = CType::ALL.iter().map(|t| samples(*t)).collect();
         for start in (0..4).step_by(chunk_rows) {
             let end = 4.min(start + chunk_rows);
-            let columns: Vec<_> = CType::ALL.iter().zip(&all).map(|(t, v)| column(*t, &v[start..end])).collect();
+            let columns: Vec<_> =
+                CType::ALL.iter().zip(&all).map(|(t, v)| column(*t, &v[start..end])).collect();
             let chunk = session.execute(end - start, &columns).unwrap();
             assert_eq!(chunk.rows, end - start);
             for (n, ctype) in CType::ALL.into_iter().enumerate() {
@@ -119,7 +131,12 @@ fn every_example_in_every_encoding_and_chunking() {
                         let expected = encode(&expected[n], Kind::Vector, Encoding::Raw).1;
                         assert_eq!(numbers.map(|v| packed(&v)), expected, "{} {encoding:?}", kernel.name);
                     } else {
-                        assert_eq!(got, encode(&expected[n], declared.kind, encoding).1, "{} {encoding:?}", kernel.name);
+                        assert_eq!(
+                            got,
+                            encode(&expected[n], declared.kind, encoding).1,
+                            "{} {encoding:?}",
+                            kernel.name
+                        );
                     }
                 }
             }
@@ -158,7 +175,10 @@ fn further_columns_are_carried_and_picked_with_their_rows() {
         param("metric", CType::Char, Some(b"EUCLIDEAN   ")),
     ];
     let chunk = run("VECTOR_TOP_K", fields, params, &columns).unwrap();
-    assert_eq!(chunk.fields.iter().map(|f| f.ctype).collect::<Vec<_>>(), [CType::Int, CType::Int, CType::Int, CType::Double, CType::WChar]);
+    assert_eq!(
+        chunk.fields.iter().map(|f| f.ctype).collect::<Vec<_>>(),
+        [CType::Int, CType::Int, CType::Int, CType::Double, CType::WChar]
+    );
     assert_eq!(result(&chunk, 2), [Some(10i32.to_le_bytes().to_vec()), Some(20i32.to_le_bytes().to_vec())]);
     assert_eq!(floats(&chunk, 3), [Some(0.0), Some(1.0)]);
     assert_eq!(result(&chunk, 4), [Some(utf16("two")), Some(utf16("one"))]);
@@ -182,7 +202,8 @@ fn every_element_type_and_its_result() {
         let kind = hart_kernels::Element::parse(element).unwrap();
         let value = hart_kernels::text::pack(kind, &[1.0, 3.0]);
         assert_eq!(value.len(), 2 * size);
-        let fields = vec![field("id", CType::BigInt), Field { size: 2 * size as u64, ..field("v", CType::Binary) }];
+        let fields =
+            vec![field("id", CType::BigInt), Field { size: 2 * size as u64, ..field("v", CType::Binary) }];
         let columns = [ids(&[1]), column(CType::Binary, &[Some(value)])];
         let params = vec![
             param("element", CType::Char, Some(element.as_bytes())),
@@ -213,10 +234,8 @@ fn output_parameters_echo_their_type_and_count_rows() {
         let present = samples(*t)[2].clone();
         [present, None].map(|v| ParamField { output: true, ..param(t.name(), *t, v.as_deref()) })
     });
-    let params: Vec<ParamField> = params
-        .enumerate()
-        .map(|(n, p)| ParamField { name: format!("{}{n}", p.name), ..p })
-        .collect();
+    let params: Vec<ParamField> =
+        params.enumerate().map(|(n, p)| ParamField { name: format!("{}{n}", p.name), ..p }).collect();
     let mut session = EXTENSION.open("system_echo", vec![], params.clone()).unwrap();
     session.execute(0, &[]).unwrap();
     let out = session.output_params().unwrap();
@@ -234,17 +253,90 @@ fn what_is_wrong_is_refused_and_the_next_session_works() {
     let cases: Vec<(&str, &str, Vec<Field>, Vec<ParamField>, Vec<HostColumn>)> = vec![
         ("unknown kernel", "vector_dot_produkt", good().0, vec![], good().1),
         ("empty script", "", good().0, vec![], good().1),
-        ("unknown parameter", "vector_dot_product", good().0, vec![param("x", CType::Int, Some(&[0; 4]))], good().1),
-        ("missing parameter", "vector_scale", vec![f("id", CType::BigInt), vector("v")], vec![], vec![columns[0].clone(), columns[1].clone()]),
-        ("wrong type", "vector_dot_product", vec![f("id", CType::BigInt), vector("a"), f("b", CType::Date)], vec![], vec![columns[0].clone(), columns[1].clone(), column(CType::Date, &[None, None])]),
-        ("missing column", "vector_dot_product", vec![f("id", CType::BigInt), vector("a")], vec![], columns[..2].to_vec()),
-        ("odd length", "vector_norm", vec![f("id", CType::BigInt), vector("v")], vec![], vec![ids(&[1]), column(CType::Binary, &[Some(vec![1, 2, 3])])]),
-        ("dimensions", "vector_add", good().0, vec![], vec![columns[0].clone(), columns[1].clone(), column(CType::Binary, &[Some(packed(&[1.0, 2.0])), Some(packed(&[1.0, 2.0]))])]),
-        ("k = 0", "vector_top_k", vec![f("id", CType::BigInt), vector("v")], vec![param("query", CType::Binary, Some(&packed(&[1.0, 2.0]))), param("k", CType::Int, Some(&[0; 4]))], vec![columns[0].clone(), columns[1].clone()]),
-        ("invalid UTF-8", "vector_norm", vec![f("id", CType::BigInt), f("v", CType::Char)], vec![], vec![ids(&[1]), column(CType::Char, &[Some(b"[1,\xff]".to_vec())])]),
-        ("invalid UTF-16", "vector_norm", vec![f("id", CType::BigInt), f("v", CType::WChar)], vec![], vec![ids(&[1]), column(CType::WChar, &[Some(vec![0, 0xdc])])]),
-        ("invalid JSON", "vector_norm", vec![f("id", CType::BigInt), f("v", CType::Char)], vec![], vec![ids(&[1]), column(CType::Char, &[Some(b"[1,]".to_vec())])]),
-        ("text id in a search", "vector_top_k", vec![f("id", CType::Char), vector("v")], vec![param("query", CType::Binary, Some(&packed(&[1.0])))], vec![column(CType::Char, &[Some(b"a".to_vec())]), column(CType::Binary, &[Some(packed(&[1.0]))])]),
+        (
+            "unknown parameter",
+            "vector_dot_product",
+            good().0,
+            vec![param("x", CType::Int, Some(&[0; 4]))],
+            good().1,
+        ),
+        (
+            "missing parameter",
+            "vector_scale",
+            vec![f("id", CType::BigInt), vector("v")],
+            vec![],
+            vec![columns[0].clone(), columns[1].clone()],
+        ),
+        (
+            "wrong type",
+            "vector_dot_product",
+            vec![f("id", CType::BigInt), vector("a"), f("b", CType::Date)],
+            vec![],
+            vec![columns[0].clone(), columns[1].clone(), column(CType::Date, &[None, None])],
+        ),
+        (
+            "missing column",
+            "vector_dot_product",
+            vec![f("id", CType::BigInt), vector("a")],
+            vec![],
+            columns[..2].to_vec(),
+        ),
+        (
+            "odd length",
+            "vector_norm",
+            vec![f("id", CType::BigInt), vector("v")],
+            vec![],
+            vec![ids(&[1]), column(CType::Binary, &[Some(vec![1, 2, 3])])],
+        ),
+        (
+            "dimensions",
+            "vector_add",
+            good().0,
+            vec![],
+            vec![
+                columns[0].clone(),
+                columns[1].clone(),
+                column(CType::Binary, &[Some(packed(&[1.0, 2.0])), Some(packed(&[1.0, 2.0]))]),
+            ],
+        ),
+        (
+            "k = 0",
+            "vector_top_k",
+            vec![f("id", CType::BigInt), vector("v")],
+            vec![
+                param("query", CType::Binary, Some(&packed(&[1.0, 2.0]))),
+                param("k", CType::Int, Some(&[0; 4])),
+            ],
+            vec![columns[0].clone(), columns[1].clone()],
+        ),
+        (
+            "invalid UTF-8",
+            "vector_norm",
+            vec![f("id", CType::BigInt), f("v", CType::Char)],
+            vec![],
+            vec![ids(&[1]), column(CType::Char, &[Some(b"[1,\xff]".to_vec())])],
+        ),
+        (
+            "invalid UTF-16",
+            "vector_norm",
+            vec![f("id", CType::BigInt), f("v", CType::WChar)],
+            vec![],
+            vec![ids(&[1]), column(CType::WChar, &[Some(vec![0, 0xdc])])],
+        ),
+        (
+            "invalid JSON",
+            "vector_norm",
+            vec![f("id", CType::BigInt), f("v", CType::Char)],
+            vec![],
+            vec![ids(&[1]), column(CType::Char, &[Some(b"[1,]".to_vec())])],
+        ),
+        (
+            "text id in a search",
+            "vector_top_k",
+            vec![f("id", CType::Char), vector("v")],
+            vec![param("query", CType::Binary, Some(&packed(&[1.0])))],
+            vec![column(CType::Char, &[Some(b"a".to_vec())]), column(CType::Binary, &[Some(packed(&[1.0]))])],
+        ),
     ];
     for (what, script, fields, params, columns) in cases {
         let refused = run(script, fields, params, &columns);
@@ -267,7 +359,10 @@ fn a_failed_chunk_leaves_the_session_usable() {
 #[test]
 fn nothing_in_nothing_out() {
     for kernel in KERNELS.iter().filter(|k| k.rows != RowShape::Made) {
-        let fields = kernel.inputs.iter().map(|c| field(c.name, if c.kind == Kind::Id { CType::BigInt } else { CType::Binary }));
+        let fields = kernel
+            .inputs
+            .iter()
+            .map(|c| field(c.name, if c.kind == Kind::Id { CType::BigInt } else { CType::Binary }));
         let columns: Vec<_> = kernel
             .inputs
             .iter()
@@ -279,7 +374,8 @@ fn nothing_in_nothing_out() {
     }
     let kernel = registry::find("vector_norm").unwrap();
     let fields = vec![field("id", CType::BigInt), field("v", CType::Char)];
-    let chunk = run(kernel.name, fields, vec![], &[ids(&[1, 2]), column(CType::Char, &[None, None])]).unwrap();
+    let chunk =
+        run(kernel.name, fields, vec![], &[ids(&[1, 2]), column(CType::Char, &[None, None])]).unwrap();
     assert_eq!(floats(&chunk, 1), [None, None]);
 }
 
@@ -308,11 +404,19 @@ fn sessions_at_once_do_not_meet() {
                     let columns = [
                         ids(&(0..rows as i64).collect::<Vec<_>>()),
                         column(CType::Binary, &(0..rows).map(vector).collect::<Vec<_>>()),
-                        column(CType::Binary, &(0..rows).map(|_| Some(packed(&vec![1.0; n]))).collect::<Vec<_>>()),
+                        column(
+                            CType::Binary,
+                            &(0..rows).map(|_| Some(packed(&vec![1.0; n]))).collect::<Vec<_>>(),
+                        ),
                     ];
-                    let fields = vec![field("id", CType::BigInt), field("a", CType::Binary), field("b", CType::Binary)];
+                    let fields = vec![
+                        field("id", CType::BigInt),
+                        field("a", CType::Binary),
+                        field("b", CType::Binary),
+                    ];
                     let chunk = run("vector_dot_product", fields, vec![], &columns).unwrap();
-                    let expected: Vec<_> = (0..rows).map(|row| Some(((row as i64 + thread) * n as i64) as f64)).collect();
+                    let expected: Vec<_> =
+                        (0..rows).map(|row| Some(((row as i64 + thread) * n as i64) as f64)).collect();
                     assert_eq!(floats(&chunk, 1), expected);
                 }
             });

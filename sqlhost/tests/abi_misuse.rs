@@ -12,10 +12,18 @@ use hart_sqlhost::sys::*;
 static EVENTS: Mutex<Vec<(u16, i32, String)>> = Mutex::new(Vec::new());
 
 unsafe extern "C" fn log_event(
-    name: *const u8, name_length: u64, _: SqlGuid, _: u16, level: u16, code: i32, message: *const u8, length: u64,
+    name: *const u8,
+    name_length: u64,
+    _: SqlGuid,
+    _: u16,
+    level: u16,
+    code: i32,
+    message: *const u8,
+    length: u64,
 ) {
     // SAFETY: the extension passes texts of these lengths.
-    let text = |p, n| unsafe { String::from_utf8(std::slice::from_raw_parts(p, n as usize).to_vec()).unwrap() };
+    let text =
+        |p, n| unsafe { String::from_utf8(std::slice::from_raw_parts(p, n as usize).to_vec()).unwrap() };
     assert_eq!(text(name, name_length), "hart");
     EVENTS.lock().unwrap().push((level, code, text(message, length)));
 }
@@ -36,7 +44,9 @@ fn column(number: u16, name: &str, code: i16) -> i16 {
 fn int_param(number: u16, name: &str, value: *const i32, direction: i16) -> i16 {
     let length = name.len() as i16;
     // SAFETY: name and value are valid, or the value is null and the callee must refuse it.
-    unsafe { InitParam(ID, 0, number, name.as_ptr(), length, -16, 4, 0, value.cast_mut().cast(), 0, direction) }
+    unsafe {
+        InitParam(ID, 0, number, name.as_ptr(), length, -16, 4, 0, value.cast_mut().cast(), 0, direction)
+    }
 }
 
 fn execute(rows: u64, data: &[SqlPointer], indicators: &[*mut i32]) -> (i16, u16) {
@@ -52,7 +62,12 @@ fn misuse_is_refused_and_nothing_is_lost() {
     assert_eq!(GetInterfaceVersion(), 2);
     assert_eq!(open(ID, 0, "vector_norm", 0, 0), SQL_ERROR);
     let mut callbacks = HostCallbacks {
-        version: 1, reserved0: 0, size_in_bytes: 0, log_xevent: Some(log_event), reserved1: null_mut(), reserved2: null_mut(),
+        version: 1,
+        reserved0: 0,
+        size_in_bytes: 0,
+        log_xevent: Some(log_event),
+        reserved1: null_mut(),
+        reserved2: null_mut(),
     };
     // SAFETY: the structure is valid.
     assert_eq!(unsafe { SetHostCallbacks(&callbacks) }, SQL_ERROR);
@@ -116,7 +131,11 @@ fn misuse_is_refused_and_nothing_is_lost() {
     let (mut rows_number, mut data, mut indicators) = (9u64, null_mut(), null_mut());
     // SAFETY: the out pointers are valid.
     unsafe {
-        assert_eq!(GetResults(ID, 0, &mut rows_number, &mut data, &mut indicators), SQL_ERROR, "before Execute");
+        assert_eq!(
+            GetResults(ID, 0, &mut rows_number, &mut data, &mut indicators),
+            SQL_ERROR,
+            "before Execute"
+        );
         assert_eq!(rows_number, 0, "outputs are written all the same");
     }
     assert_eq!(int_param(0, "@rows_in", &0, 2), SQL_SUCCESS);
@@ -138,7 +157,11 @@ fn misuse_is_refused_and_nothing_is_lost() {
     let mut negative = [-7i32, 4];
     assert_eq!(execute(2, &columns, &[lengths[0], negative.as_mut_ptr()]), (SQL_ERROR, 0));
     assert!(EVENTS.lock().unwrap().last().unwrap().2.contains("indicator -7 in row 1"));
-    assert_eq!(execute(2, &columns, &[null_mut(), null_mut()]), (SQL_SUCCESS, 2), "vectors without indicators are NULL");
+    assert_eq!(
+        execute(2, &columns, &[null_mut(), null_mut()]),
+        (SQL_SUCCESS, 2),
+        "vectors without indicators are NULL"
+    );
     assert_eq!(execute(2, &columns, &lengths), (SQL_SUCCESS, 2));
     assert_eq!(column(0, "id", -25), SQL_ERROR, "after Execute");
 
@@ -146,7 +169,8 @@ fn misuse_is_refused_and_nothing_is_lost() {
     let (mut data_type, mut size, mut digits, mut nullable) = (0, 0, 0, 0);
     // SAFETY: the out pointers are valid, or null and must be refused.
     unsafe {
-        let mut describe = |n| GetResultColumn(ID, 0, n, &mut data_type, &mut size, &mut digits, &mut nullable);
+        let mut describe =
+            |n| GetResultColumn(ID, 0, n, &mut data_type, &mut size, &mut digits, &mut nullable);
         assert_eq!(describe(2), SQL_ERROR);
         assert_eq!(describe(1), SQL_SUCCESS);
         assert_eq!((data_type, size, digits, nullable), (8, 8, 0, 1));
@@ -177,7 +201,17 @@ fn misuse_is_refused_and_nothing_is_lost() {
     let (mut error, mut error_length) = (null_mut(), 5);
     // SAFETY: the texts are valid for their lengths, the out pointers for writes.
     unsafe {
-        let code = InstallExternalLibrary(ID, b"lib".as_ptr(), 3, null(), 0, null(), 0, &mut error, &mut error_length);
+        let code = InstallExternalLibrary(
+            ID,
+            b"lib".as_ptr(),
+            3,
+            null(),
+            0,
+            null(),
+            0,
+            &mut error,
+            &mut error_length,
+        );
         assert_eq!((code, error.is_null(), error_length), (SQL_ERROR, true, 0));
         assert!(EVENTS.lock().unwrap().last().unwrap().2.contains("library `lib`"));
         let code = UninstallExternalLibrary(ID, b"lib".as_ptr(), 3, null(), 0, &mut error, &mut error_length);

@@ -79,5 +79,8 @@ fn files_stay_readable() {
 fn generated_documentation_is_current() {
     let docs = root().join("docs/KERNELS.md");
     let found = std::fs::read_to_string(&docs).unwrap().replace("\r\n", "\n");
-    assert!(found == hart_sqlhost::docs::all(), "docs/KERNELS.md differs; `cargo run -- docs` writes it anew");
+    assert!(
+        found == hart_sqlhost::docs::all(),
+        "docs/KERNELS.md differs; `cargo run -- docs` writes it anew"
+    );
 }

@@ -32,7 +32,9 @@ fn packed_vectors_are_not_copied() {
         let mut session = Session::new(kernel, columns.len() as u16, params.len() as u16).unwrap();
         let mut data = vec![ColumnData { bytes: &keys, indicators: None }];
         for (n, name) in columns.iter().enumerate() {
-            session.declare_column(n as u16, field(name, if n == 0 { CType::BigInt } else { CType::Binary })).unwrap();
+            session
+                .declare_column(n as u16, field(name, if n == 0 { CType::BigInt } else { CType::Binary }))
+                .unwrap();
             if n > 0 {
                 data.push(vectors());
             }

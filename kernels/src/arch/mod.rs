@@ -150,7 +150,7 @@ impl Level {
     ///
     /// # Errors
     ///
-    /// [`Error::Environment`] where a variable holds no level's name, or demands one that is not here.
+    /// [`Error::Setting`] where a variable holds no level's name, or demands one that is not here.
     pub fn current() -> Result<Level, Error> {
         static CURRENT: OnceLock<Result<Level, Error>> = OnceLock::new();
         CURRENT
@@ -204,8 +204,8 @@ fn choose(levels: &[Level], max: Option<String>, min: Option<String>) -> Result<
         None => Ok(None),
         Some(value) => match NAMES.iter().position(|name| name.eq_ignore_ascii_case(&value)) {
             Some(rank) => Ok(Some(rank)),
-            None => Err(Error::Environment {
-                variable: variable.into(),
+            None => Err(Error::Setting {
+                setting: variable.into(),
                 problem: format!("`{value}` is not a level; expected one of {}", NAMES.join(", ")),
             }),
         },
@@ -215,8 +215,8 @@ fn choose(levels: &[Level], max: Option<String>, min: Option<String>) -> Result<
     let best = levels.iter().copied().filter(|l| l.rank() <= max).max_by_key(|l| l.rank());
     let best = best.unwrap_or(Level::scalar());
     if best.rank() < min {
-        return Err(Error::Environment {
-            variable: MIN_LEVEL_VARIABLE.into(),
+        return Err(Error::Setting {
+            setting: MIN_LEVEL_VARIABLE.into(),
             problem: format!("demands `{}`, but the fastest level here is `{}`", NAMES[min], best.name()),
         });
     }

@@ -1,7 +1,8 @@
 //! A call by name: bound columns and parameters in, columns out.
 
-use super::Params;
+use super::{Column, Kernel, Kind, Params};
 use crate::compute::Compute;
+use crate::error::Error;
 use crate::vectors::{PackedVectors, Vectors};
 
 /// A declared input column, bound.
@@ -13,25 +14,66 @@ pub enum Input<'a> {
     Vectors(Vectors<'a>),
 }
 
-/// What a kernel gets.
+/// What a kernel gets: inputs that fit its declaration and each other.
 #[derive(Clone, Debug)]
 pub struct Call<'a> {
-    /// Input rows.
-    pub rows: usize,
-    /// The declared input columns, in order.
-    pub inputs: Vec<Input<'a>>,
-    /// The declared parameters.
-    pub params: Params,
-    /// How to compute.
-    pub compute: Compute,
+    pub(crate) rows: usize,
+    pub(crate) inputs: Vec<Input<'a>>,
+    pub(crate) params: Params,
+    pub(crate) compute: Compute,
 }
 
 impl<'a> Call<'a> {
+    /// A call with `rows` input rows, the declared input columns in order, and bound parameters.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Columns`] where the columns are not the declared ones or do not all have `rows` rows;
+    /// [`Error::ColumnType`] where vectors of different precision meet.
+    pub fn new(
+        kernel: &Kernel,
+        rows: usize,
+        inputs: Vec<Input<'a>>,
+        params: Params,
+        compute: Compute,
+    ) -> Result<Call<'a>, Error> {
+        let fits = |(column, input): (&Column, &Input<'_>)| match input {
+            Input::Id(keys) => column.kind == Kind::Id && keys.as_ref().is_none_or(|k| k.len() == rows),
+            Input::Vectors(v) => column.kind == Kind::Vector && v.len() == rows,
+        };
+        if inputs.len() != kernel.inputs.len() || !kernel.inputs.iter().zip(&inputs).all(fits) {
+            let found = inputs.iter().map(|input| match input {
+                Input::Id(Some(keys)) => format!("{} ids", keys.len()),
+                Input::Id(None) => "ids".into(),
+                Input::Vectors(v) => format!("{} vectors {}", v.len(), v.name()),
+            });
+            return Err(Error::Columns {
+                expected: format!("{} with {rows} rows each", Kernel::signature(kernel.inputs)),
+                found: found.collect::<Vec<_>>().join(", "),
+            });
+        }
+        let call = Call { rows, inputs, params, compute };
+        let mut vectors = call.all_vectors();
+        if let Some(first) = vectors.next()
+            && let Some(other) = vectors.find(|v| v.width() != first.width())
+        {
+            return Err(Error::ColumnType {
+                column: other.name().into(),
+                found: format!("vectors of {}", other.element().name()),
+                expected: format!("{}, as column {}", first.element().name(), first.name()),
+            });
+        }
+        drop(vectors);
+        Ok(call)
+    }
+
+    fn all_vectors(&self) -> impl Iterator<Item = &Vectors<'a>> {
+        self.inputs.iter().filter_map(|i| if let Input::Vectors(v) = i { Some(v) } else { None })
+    }
+
     /// The `n`-th vector column.
     pub(crate) fn vectors(&self, n: usize) -> &Vectors<'a> {
-        let vectors =
-            self.inputs.iter().filter_map(|i| if let Input::Vectors(v) = i { Some(v) } else { None });
-        vectors.skip(n).next().expect("the registry row declares this vector column")
+        self.all_vectors().nth(n).expect("the registry row declares this vector column")
     }
 }
 

@@ -14,7 +14,7 @@ use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
 ///
 /// # Errors
 ///
-/// [`Error::Environment`] as [`Compute::new`].
+/// [`Error::Setting`] as [`Compute::new`].
 ///
 /// # Accuracy
 ///

@@ -14,7 +14,7 @@ use crate::vectors::Width;
 ///
 /// # Errors
 ///
-/// [`Error::Environment`] as [`crate::Compute::new`].
+/// [`Error::Setting`] as [`crate::Compute::new`].
 ///
 /// # Accuracy
 ///

@@ -36,8 +36,8 @@ pub struct Hit {
 ///
 /// # Errors
 ///
-/// [`Error::Dimensions`] where a row has other dimensions than the query, the queries differ in theirs, or `ids` not one number for each row;
-/// [`Error::ParameterValue`] where `k` is 0 or a query is NULL.
+/// [`Error::Dimensions`] where a row has other dimensions than the query, or the queries differ in theirs;
+/// [`Error::ParameterValue`] where `k` is 0, a query is NULL, or `ids` has not one number for each row.
 ///
 /// # Accuracy
 ///
@@ -78,12 +78,10 @@ pub fn top_k_with(
     metric: Metric,
 ) -> Result<Vec<Vec<Hit>>, Error> {
     if ids.len() != rows.len() {
-        return Err(Error::Dimensions {
-            column: "ids".into(),
-            row: 1,
-            found: ids.len(),
-            other: format!("column {}", rows.name()),
-            expected: rows.len(),
+        return Err(Error::ParameterValue {
+            name: "ids".into(),
+            value: format!("{} numbers", ids.len()),
+            expected: format!("{}, one for each row", rows.len()),
         });
     }
     let key = |row: usize| Some(ids[row]);

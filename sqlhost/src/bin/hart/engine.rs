@@ -10,7 +10,6 @@ use hart_sqlhost::pool::Pool;
 use hart_sqlhost::session::{ROWS_IN, Session};
 use hart_sqlhost::settings::Settings;
 
-
 /// What a session is opened with.
 pub struct Request {
     /// Kernel name.
@@ -43,8 +42,9 @@ impl EngineOptions {
             return Ok(path.clone());
         }
         let program = std::env::current_exe().context("cannot find the running program")?;
-        find_library(program.parent().unwrap_or(Path::new(".")))
-            .context("name the external-language library with --library, or compute without it with --in-process")
+        find_library(program.parent().unwrap_or(Path::new("."))).context(
+            "name the external-language library with --library, or compute without it with --in-process",
+        )
     }
 
     fn parameters(&self) -> String {

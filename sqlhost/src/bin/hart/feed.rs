@@ -12,10 +12,10 @@ use hart_sqlhost::columns::{CType, Field as HostField, LARGE_OBJECT, ResultColum
 use hart_sqlhost::local::HostColumn;
 use hart_sqlhost::sys::SQL_NULL_DATA;
 
-
 /// Element type of a column of vectors, where it is one.
 pub fn vector_element(data_type: &DataType) -> Option<Element> {
-    let (DataType::FixedSizeList(item, _) | DataType::List(item) | DataType::LargeList(item)) = data_type else {
+    let (DataType::FixedSizeList(item, _) | DataType::List(item) | DataType::LargeList(item)) = data_type
+    else {
         return None;
     };
     match item.data_type() {
@@ -153,7 +153,11 @@ fn append_elements(values: &ArrayRef, out: &mut Vec<u8>) -> Result<()> {
 }
 
 /// A result column as an Arrow column; a binary one that holds vectors becomes a list of their elements.
-pub fn arrow_column(field: &ResultField, column: &ResultColumn, vectors: Option<Element>) -> Result<ArrayRef> {
+pub fn arrow_column(
+    field: &ResultField,
+    column: &ResultColumn,
+    vectors: Option<Element>,
+) -> Result<ArrayRef> {
     let bytes = column.data.bytes();
     let present: Vec<bool> = column.indicators.iter().map(|l| *l != SQL_NULL_DATA).collect();
     let nulls = Some(NullBuffer::from(present)).filter(|n| n.null_count() > 0);
@@ -239,13 +243,18 @@ fn vector_column(column: &ResultColumn, element: Element, nulls: Option<NullBuff
     let doubles = decode(element, column.data.bytes());
     let (item_type, values): (DataType, ArrayRef) = match element {
         Element::F64 => (DataType::Float64, Arc::new(Float64Array::from(doubles))),
-        Element::F16 => {
-            (DataType::Float16, Arc::new(Float16Array::from_iter_values(doubles.into_iter().map(half::f16::from_f64))))
-        }
-        _ => (DataType::Float32, Arc::new(Float32Array::from_iter_values(doubles.into_iter().map(|v| v as f32)))),
+        Element::F16 => (
+            DataType::Float16,
+            Arc::new(Float16Array::from_iter_values(doubles.into_iter().map(half::f16::from_f64))),
+        ),
+        _ => (
+            DataType::Float32,
+            Arc::new(Float32Array::from_iter_values(doubles.into_iter().map(|v| v as f32))),
+        ),
     };
     let item = Arc::new(Field::new("item", item_type, true));
-    let lengths: Vec<usize> = column.indicators.iter().map(|l| (*l).max(0) as usize / element.size()).collect();
+    let lengths: Vec<usize> =
+        column.indicators.iter().map(|l| (*l).max(0) as usize / element.size()).collect();
     if let Some(first) = lengths.first().filter(|first| **first > 0 && lengths.iter().all(|l| l == *first)) {
         return Ok(Arc::new(FixedSizeListArray::try_new(item, i32::try_from(*first)?, values, nulls)?));
     }

@@ -73,9 +73,10 @@ fn main() -> ExitCode {
 
 /// `hart … | head` is no error.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>()).any(|e| {
-        e.kind() == std::io::ErrorKind::BrokenPipe
-    })
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// A bar for long work on a terminal; hidden elsewhere.
@@ -86,7 +87,8 @@ fn progress(rows: Option<u64>) -> indicatif::ProgressBar {
     match rows.filter(|rows| *rows >= LONG && std::io::stderr().is_terminal()) {
         None => indicatif::ProgressBar::hidden(),
         Some(rows) => {
-            let style = indicatif::ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} rows, {eta} left");
+            let style =
+                indicatif::ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} rows, {eta} left");
             let bar = indicatif::ProgressBar::new(rows);
             if let Ok(style) = style { bar.with_style(style) } else { bar }
         }

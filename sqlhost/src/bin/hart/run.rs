@@ -72,7 +72,12 @@ pub fn run(options: RunOptions) -> Result<()> {
         Format::of(path)?;
     }
     let Some(input) = &options.input else {
-        ensure!(kernel.inputs.is_empty(), "{} needs --input FILE with {}", kernel.name, Kernel::signature(kernel.inputs));
+        ensure!(
+            kernel.inputs.is_empty(),
+            "{} needs --input FILE with {}",
+            kernel.name,
+            Kernel::signature(kernel.inputs)
+        );
         let params = params(kernel, &options.param, None)?;
         let request = Request { script: kernel.name.into(), fields: Vec::new(), params };
         let batch = options.engine.run(request, |execute| batch_of(kernel, &execute(0, &[])?, None, &[]))?;
@@ -150,7 +155,9 @@ fn one_schema(mut batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
     }
     for batch in &mut batches {
         let general = |field: &Arc<ArrowField>| match field.data_type() {
-            DataType::FixedSizeList(item, _) => Arc::new(ArrowField::new_list(field.name(), item.clone(), true)),
+            DataType::FixedSizeList(item, _) => {
+                Arc::new(ArrowField::new_list(field.name(), item.clone(), true))
+            }
             _ => field.clone(),
         };
         let schema = Arc::new(Schema::new(batch.schema().fields().iter().map(general).collect::<Vec<_>>()));
@@ -202,7 +209,8 @@ fn sources(kernel: &Kernel, schema: &SchemaRef, options: &RunOptions) -> Result<
     }
     let missing: Vec<&str> =
         kernel.inputs.iter().map(|c| c.name).filter(|n| !out.iter().any(|s| s.declared == *n)).collect();
-    let found: Vec<String> = schema.fields().iter().map(|f| format!("{} {}", f.name(), f.data_type())).collect();
+    let found: Vec<String> =
+        schema.fields().iter().map(|f| format!("{} {}", f.name(), f.data_type())).collect();
     bail!(
         "{} takes {}; no column for {} (use --bind {}=COLUMN); found {}",
         kernel.name,
@@ -234,7 +242,11 @@ fn element(
         if let Some(own) = vector_element(field.data_type()) {
             if out.is_some_and(|other| other != own) {
                 let other = out.map_or("", Element::name);
-                bail!("column {} holds {} elements, not {other}; all vectors must have one type", field.name(), own.name());
+                bail!(
+                    "column {} holds {} elements, not {other}; all vectors must have one type",
+                    field.name(),
+                    own.name()
+                );
             }
             out = Some(own);
         }
@@ -295,7 +307,9 @@ pub fn batch_of(
         let array = arrow_column(field, column, vectors)?;
         let name = match declared {
             Some(column) => column.name,
-            None => carried.get(n - kernel.outputs.len()).context("the extension returned a column too many")?,
+            None => {
+                carried.get(n - kernel.outputs.len()).context("the extension returned a column too many")?
+            }
         };
         fields.push(ArrowField::new(name, array.data_type().clone(), true));
         columns.push(array);

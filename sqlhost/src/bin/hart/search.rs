@@ -71,7 +71,8 @@ pub fn search(options: SearchOptions) -> Result<()> {
         .iter()
         .enumerate()
         .map(|(n, &column)| {
-            let known_as = [String::from("id"), String::from("v")].into_iter().nth(n).unwrap_or_else(|| name(column));
+            let known_as =
+                [String::from("id"), String::from("v")].into_iter().nth(n).unwrap_or_else(|| name(column));
             host_field(&known_as, schema.field(column).data_type(), false)
         })
         .collect::<Result<Vec<_>>>()?;
@@ -122,19 +123,30 @@ fn plan(schema: &SchemaRef, options: &SearchOptions, like: &str) -> Result<Plan>
     let vectors = match &options.vectors {
         Some(name) => column(schema, name)?,
         None => {
-            let lists: Vec<usize> = (0..fields.len()).filter(|&c| vector_element(fields[c].data_type()).is_some()).collect();
-            let binaries: Vec<usize> =
-                (0..fields.len()).filter(|&c| matches!(fields[c].data_type(), DataType::Binary | DataType::LargeBinary)).collect();
+            let lists: Vec<usize> =
+                (0..fields.len()).filter(|&c| vector_element(fields[c].data_type()).is_some()).collect();
+            let binaries: Vec<usize> = (0..fields.len())
+                .filter(|&c| matches!(fields[c].data_type(), DataType::Binary | DataType::LargeBinary))
+                .collect();
             let candidates = if lists.is_empty() { binaries } else { lists };
-            ensure!(candidates.len() == 1, "which column holds the vectors? Say --vectors COLUMN; candidates: {}", names(&candidates));
+            ensure!(
+                candidates.len() == 1,
+                "which column holds the vectors? Say --vectors COLUMN; candidates: {}",
+                names(&candidates)
+            );
             candidates[0]
         }
     };
     let data_type = fields[vectors].data_type();
     let element = match vector_element(data_type) {
         Some(element) => element,
-        None if is_text(data_type) || matches!(data_type, DataType::Binary | DataType::LargeBinary) => Element::F32,
-        None => bail!("column {} has type {data_type}; vectors are lists of numbers, binary, or JSON text", fields[vectors].name()),
+        None if is_text(data_type) || matches!(data_type, DataType::Binary | DataType::LargeBinary) => {
+            Element::F32
+        }
+        None => bail!(
+            "column {} has type {data_type}; vectors are lists of numbers, binary, or JSON text",
+            fields[vectors].name()
+        ),
     };
     let id = match &options.id {
         Some(name) => column(schema, name)?,
@@ -148,7 +160,8 @@ fn plan(schema: &SchemaRef, options: &SearchOptions, like: &str) -> Result<Plan>
         fields[id].name(),
         fields[id].data_type()
     );
-    let texts = (0..fields.len()).filter(|&c| is_text(fields[c].data_type()) && c != vectors && c != id).collect();
+    let texts =
+        (0..fields.len()).filter(|&c| is_text(fields[c].data_type()) && c != vectors && c != id).collect();
     Ok(Plan { like, vectors, id, texts, element })
 }
 
@@ -189,7 +202,8 @@ fn find_start(path: &Path, column: &str, value: &str, vectors: &str) -> Result<V
         before += batch.num_rows();
     }
     let Some((row, vector)) = found else {
-        let hint = if others.is_empty() { String::new() } else { format!("; there is {}", others.join(", ")) };
+        let hint =
+            if others.is_empty() { String::new() } else { format!("; there is {}", others.join(", ")) };
         bail!("{}: no row where {column} = {value}{hint}", path.display());
     };
     if matches > 1 {
