@@ -125,6 +125,16 @@ pub enum Error {
         /// Byte offset in the value, from 0.
         offset: usize,
     },
+    /// A column's buffer is shorter than its rows' lengths say.
+    #[error("column {column}: {found} bytes, but its rows take {expected}")]
+    Buffer {
+        /// The column.
+        column: String,
+        /// Bytes there.
+        found: usize,
+        /// Bytes needed.
+        expected: usize,
+    },
     /// The result would take more memory than allowed.
     #[error("{what} needs {bytes} bytes; the limit is {limit} bytes")]
     Memory {
@@ -153,6 +163,7 @@ impl Error {
             Error::Json { .. } => 10,
             Error::Text { .. } => 11,
             Error::Memory { .. } => 12,
+            Error::Buffer { .. } => 13,
         }
     }
 

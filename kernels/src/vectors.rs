@@ -161,8 +161,8 @@ impl<'a> Vectors<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::VectorBytes`] where a row is no whole number of elements; [`Error::ParameterValue`] where `bytes` is shorter than
-    /// the lengths say.
+    /// [`Error::VectorBytes`] where a row is no whole number of elements; [`Error::Buffer`] where `bytes` is shorter than the
+    /// lengths say.
     pub fn packed(
         name: &str,
         element: Element,
@@ -177,11 +177,7 @@ impl<'a> Vectors<'a> {
             element: element.name(),
             size,
         };
-        let too_short = |total: usize| Error::ParameterValue {
-            name: name.into(),
-            value: format!("{} bytes", bytes.len()),
-            expected: format!("the {total} bytes that its rows' lengths add up to"),
-        };
+        let too_short = |expected: usize| Error::Buffer { column: name.into(), found: bytes.len(), expected };
         let first = lengths.first().copied().unwrap_or(0);
         if first > 0 && lengths.iter().all(|&l| l == first) {
             let row_bytes = first as usize;
@@ -236,10 +232,10 @@ impl<'a> Vectors<'a> {
                 end - length..end
             }));
         }
-        let texts = texts.get(..end).ok_or_else(|| Error::ParameterValue {
-            name: name.into(),
-            value: format!("{} bytes", texts.len()),
-            expected: format!("{end} bytes"),
+        let texts = texts.get(..end).ok_or_else(|| Error::Buffer {
+            column: name.into(),
+            found: texts.len(),
+            expected: end,
         })?;
         let (data, rows) = match element {
             Element::F32 => {

@@ -165,7 +165,11 @@ impl ColumnData<'_> {
             None => self.lengths(rows).iter().map(|l| (*l).max(0) as usize).sum(),
         };
         if self.bytes.len() < needed {
-            return Err(wrong(format!("{} bytes", self.bytes.len()), format!("{needed} bytes")));
+            return Err(Error::Buffer {
+                column: field.label(position),
+                found: self.bytes.len(),
+                expected: needed,
+            });
         }
         Ok(())
     }

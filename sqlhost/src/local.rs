@@ -146,6 +146,11 @@ impl LentChunk {
         });
         LentChunk { rows: rows as u64, data, indicators: indicators.collect() }
     }
+
+    /// A column's values where the extension finds them.
+    pub fn bytes(&self, column: usize) -> &[u8] {
+        &self.data[column].bytes[self.data[column].start..]
+    }
 }
 
 impl Drop for LentChunk {
@@ -379,7 +384,12 @@ impl AbiSession<'_> {
         Ok(ResultField { name: String::new(), ctype, size, digits })
     }
 
-    fn results(&self) -> Result<Chunk> {
+    /// GetResults, copied; empty columns before the first chunk of [`AbiSession::execute`], which asks for their types.
+    ///
+    /// # Errors
+    ///
+    /// As [`AbiSession::execute`].
+    pub fn results(&self) -> Result<Chunk> {
         let (mut rows, mut data, mut indicators) = (u64::MAX, null_mut(), null_mut());
         // SAFETY: the out pointers are valid for writes.
         let code = unsafe {

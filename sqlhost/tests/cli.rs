@@ -62,8 +62,7 @@ const PAIRS: &str = "id,a,b,shop\n1,\"[1,2]\",\"[3,4]\",x\n2,\"[1,1]\",\"[5,6]\"
 
 #[test]
 fn search_starts_with_the_row_itself() {
-    let hits =
-        json(&["search", "--input", DATA, "--like", "name=cargo", "-k", "5", "--format", "json"]);
+    let hits = json(&["search", "--input", DATA, "--like", "name=cargo", "-k", "5", "--format", "json"]);
     assert_eq!(hits.len(), 5);
     assert_eq!((&hits[0]["rank"], &hits[0]["name"]), (&1.into(), &"cargo".into()));
     assert!(hits[0]["distance"].as_f64().unwrap().abs() < 1e-6);

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 const UNSAFE: &[&str] = &[
     "kernels/src/arch/avx2.rs",
     "kernels/src/arch/avx512.rs",
-    "kernels/src/arch/mod.rs",
     "kernels/src/arch/neon.rs",
     "kernels/src/arch/scalar.rs",
     "sqlhost/src/exports.rs",

@@ -101,10 +101,14 @@ pub fn run(options: RunOptions) -> Result<()> {
     if let Some(rows) = options.rows_per_read {
         params.push(param("r_rowsPerRead", CType::Int, rows.to_le_bytes().to_vec()));
     }
-    let names: Vec<String> = sources.iter().map(|s| schema.field(s.column).name().clone()).collect();
+    // A column that is bound twice is read once.
+    let mut read: Vec<usize> = sources.iter().map(|s| s.column).collect();
+    read.sort_unstable();
+    read.dedup();
+    let names: Vec<String> = read.iter().map(|&c| schema.field(c).name().clone()).collect();
     let bar = crate::progress(reader.rows());
     let batches = reader.only(&names)?.collect::<Result<Vec<_>>>()?;
-    let whole = concat_batches(&project(&schema, &sources)?, &batches)?;
+    let whole = concat_batches(&schema.project(&read)?.into(), &batches)?;
     let chunks = match &options.partition_by {
         Some(name) => partition::by(&whole, name)?,
         None => vec![whole],
@@ -120,8 +124,12 @@ pub fn run(options: RunOptions) -> Result<()> {
                 let part = chunk.slice(start, step.min(chunk.num_rows() - start));
                 let columns = sources
                     .iter()
-                    .zip(part.columns())
-                    .map(|(source, array)| host_column(&source.declared, array))
+                    .map(|source| {
+                        host_column(
+                            &source.declared,
+                            part.column(read.partition_point(|&c| c < source.column)),
+                        )
+                    })
                     .collect::<Result<Vec<_>>>()?;
                 results.push(batch_of(kernel, &execute(part.num_rows(), &columns)?, element, &carried)?);
                 start += part.num_rows();
@@ -170,11 +178,6 @@ fn one_schema(mut batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
 /// The position of a column, whatever the case of its name.
 pub fn column(schema: &SchemaRef, name: &str) -> Result<usize> {
     data::find(schema, name).map_err(|problem| anyhow!(problem))
-}
-
-fn project(schema: &SchemaRef, sources: &[Source]) -> Result<SchemaRef> {
-    let columns: Vec<usize> = sources.iter().map(|s| s.column).collect();
-    Ok(schema.project(&columns)?.into())
 }
 
 /// The file's columns that the kernel gets: bound by hand, by name, or, where the counts match, by position.
