@@ -204,7 +204,7 @@ mod tests {
             message(param(CType::WChar, &[b'a', 0, 0, 0xdc])),
             "column @p, row 1: invalid UTF-16 at byte 2"
         );
-        assert_eq!(message(param(CType::WChar, &[b'a'])), "column @p, row 1: invalid UTF-16 at byte 0");
+        assert_eq!(message(param(CType::WChar, b"a")), "column @p, row 1: invalid UTF-16 at byte 0");
         assert!(message(param(CType::BigInt, &[1, 2])).contains("8 bytes of bigint"));
     }
 }

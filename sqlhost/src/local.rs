@@ -445,12 +445,12 @@ impl AbiSession<'_> {
         Ok(Chunk { rows, fields: self.results.clone(), columns })
     }
 
-    /// GetOutputParam for every OUTPUT parameter: name, type and value.
+    /// GetOutputParam for every OUTPUT parameter: the parameters with the values they came back with.
     ///
     /// # Errors
     ///
     /// As [`AbiSession::execute`].
-    pub fn output_params(&self) -> Result<Vec<(String, CType, Option<Vec<u8>>)>> {
+    pub fn output_params(&self) -> Result<Vec<ParamField>> {
         let mut out = Vec::new();
         for (number, param) in self.params.iter().enumerate().filter(|(_, p)| p.output) {
             let (mut value, mut length) = (null_mut(), i32::MIN);
@@ -468,7 +468,7 @@ impl AbiSession<'_> {
                     Some(unsafe { std::slice::from_raw_parts(value.cast::<u8>(), length) }.to_vec())
                 }
             };
-            out.push((param.name.clone(), param.ctype, bytes));
+            out.push(ParamField { value: bytes, ..param.clone() });
         }
         Ok(out)
     }

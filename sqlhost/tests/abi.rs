@@ -227,8 +227,8 @@ fn output_parameters_echo_their_type_and_count_rows() {
     session.execute(2, &columns).unwrap();
     session.execute(2, &columns).unwrap();
     let out = session.output_params().unwrap();
-    assert_eq!(out[0].2, Some(4i64.to_le_bytes().to_vec()));
-    assert_eq!(out[1].2, Some(4i32.to_le_bytes().to_vec()));
+    assert_eq!(out[0].value, Some(4i64.to_le_bytes().to_vec()));
+    assert_eq!(out[1].value, Some(4i32.to_le_bytes().to_vec()));
 
     let params = CType::ALL.iter().flat_map(|t| {
         let present = samples(*t)[2].clone();
@@ -239,9 +239,7 @@ fn output_parameters_echo_their_type_and_count_rows() {
     let mut session = EXTENSION.open("system_echo", vec![], params.clone()).unwrap();
     session.execute(0, &[]).unwrap();
     let out = session.output_params().unwrap();
-    for (param, (name, ctype, value)) in params.iter().zip(out) {
-        assert_eq!((&param.name, param.ctype, &param.value), (&name, ctype, &value));
-    }
+    assert_eq!(params, out);
 }
 
 #[test]
@@ -250,7 +248,8 @@ fn what_is_wrong_is_refused_and_the_next_session_works() {
     let f = |name: &str, ctype| field(name, ctype);
     let vector = |name: &str| f(name, CType::Binary);
     let good = || (fields.clone(), columns.clone());
-    let cases: Vec<(&str, &str, Vec<Field>, Vec<ParamField>, Vec<HostColumn>)> = vec![
+    type Case = (&'static str, &'static str, Vec<Field>, Vec<ParamField>, Vec<HostColumn>);
+    let cases: Vec<Case> = vec![
         ("unknown kernel", "vector_dot_produkt", good().0, vec![], good().1),
         ("empty script", "", good().0, vec![], good().1),
         (

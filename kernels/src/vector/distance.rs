@@ -48,7 +48,7 @@ impl Metric {
 ///
 /// # Accuracy
 ///
-/// See [`crate::vector::cosine_similarity`], [`crate::vector::euclidean_distance`] and [`crate::vector::dot_product`].
+/// See [`crate::vector::cosine_similarity()`], [`crate::vector::euclidean_distance()`] and [`crate::vector::dot_product()`].
 ///
 /// # Examples
 ///

@@ -9,20 +9,20 @@
 //!
 //! No sum of finite singles overflows or underflows. The bounds for `f64` elements hold where no term overflows or underflows.
 
-pub mod add;
-pub mod arg_max;
-pub mod cosine_similarity;
-pub mod distance;
-pub mod dot_product;
-pub mod euclidean_distance;
-pub mod lerp;
-pub mod norm;
-pub mod normalize;
+pub(crate) mod add;
+pub(crate) mod arg_max;
+pub(crate) mod cosine_similarity;
+pub(crate) mod distance;
+pub(crate) mod dot_product;
+pub(crate) mod euclidean_distance;
+pub(crate) mod lerp;
+pub(crate) mod norm;
+pub(crate) mod normalize;
 pub(crate) mod rows;
-pub mod scale;
-pub mod softmax;
-pub mod subtract;
-pub mod top_k;
+pub(crate) mod scale;
+pub(crate) mod softmax;
+pub(crate) mod subtract;
+pub(crate) mod top_k;
 
 pub use add::add;
 pub use arg_max::arg_max;

@@ -41,7 +41,7 @@ pub struct Hit {
 ///
 /// # Accuracy
 ///
-/// Distances have the bits that [`crate::vector::distance`] gives for the pair, whatever the number of queries and threads.
+/// Distances have the bits that [`crate::vector::distance()`] gives for the pair, whatever the number of queries and threads.
 ///
 /// # Examples
 ///

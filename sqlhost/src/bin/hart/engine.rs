@@ -67,7 +67,7 @@ impl EngineOptions {
                 (sent, received) = (sent + rows as i64, received + chunk.rows as i64);
                 Ok(chunk)
             })?;
-            for (name, _, value) in session.output_params()? {
+            for ParamField { name, value, .. } in session.output_params()? {
                 let expected = if name == ROWS_IN { sent } else { received };
                 ensure!(
                     value.as_deref() == Some(&expected.to_le_bytes()[..]),

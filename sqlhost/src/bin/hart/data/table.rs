@@ -1,0 +1,175 @@
+//! Rows as an aligned table for people to read.
+
+use std::io::Write;
+
+use anyhow::Result;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Float16Type, Float32Type, Float64Type, Schema};
+use arrow::error::ArrowError;
+use unicode_width::UnicodeWidthStr;
+
+use super::cell;
+
+/// No text column is cut below this to fit the terminal.
+const LEAST_WIDTH: usize = 8;
+
+/// This many items of a list, or bytes of binary data, are shown.
+const SHOWN_ITEMS: usize = 4;
+const SHOWN_BYTES: usize = 8;
+
+const GAP: &str = "  ";
+
+/// How the table is to look where it goes.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Look {
+    /// The columns of characters there are, if there is a limit.
+    pub(super) width: Option<usize>,
+    /// Whether the header is bold.
+    pub(super) bold: bool,
+}
+
+/// Writes a header, a rule and the rows.
+pub(super) fn draw(out: &mut dyn Write, schema: &Schema, batches: &[RecordBatch], look: Look) -> Result<()> {
+    let names: Vec<String> = schema.fields().iter().map(|field| visible(field.name())).collect();
+    let numeric: Vec<bool> = schema.fields().iter().map(|field| field.data_type().is_numeric()).collect();
+    let mut widths: Vec<usize> = names.iter().map(|name| name.width()).collect();
+    for batch in batches {
+        for (column, width) in batch.columns().iter().zip(&mut widths) {
+            for row in 0..column.len() {
+                *width = (*width).max(shown(column, row)?.width());
+            }
+        }
+    }
+    if let Some(limit) = look.width {
+        fit(&mut widths, &numeric, limit);
+    }
+
+    let header = line(&names, &widths, &numeric);
+    if look.bold {
+        writeln!(out, "\x1b[1m{header}\x1b[0m")?
+    } else {
+        writeln!(out, "{header}")?
+    }
+    let rules: Vec<String> = widths.iter().map(|width| "─".repeat(*width)).collect();
+    writeln!(out, "{}", rules.join(GAP))?;
+    for batch in batches {
+        for row in 0..batch.num_rows() {
+            let cells =
+                batch.columns().iter().map(|column| shown(column, row)).collect::<Result<Vec<_>, _>>()?;
+            writeln!(out, "{}", line(&cells, &widths, &numeric))?;
+        }
+    }
+    Ok(())
+}
+
+/// Narrows the widest columns, but not those of numbers, until a line is no longer than `limit`.
+fn fit(widths: &mut [usize], numeric: &[bool], limit: usize) {
+    let gaps = GAP.len() * widths.len().saturating_sub(1);
+    let total = |cap: usize| -> usize {
+        let capped =
+            widths.iter().zip(numeric).map(|(width, fixed)| if *fixed { *width } else { cap.min(*width) });
+        capped.sum::<usize>() + gaps
+    };
+    // The largest cap that fits; no cap above the limit is of use.
+    let cap =
+        (LEAST_WIDTH..=limit.max(LEAST_WIDTH)).rev().find(|cap| total(*cap) <= limit).unwrap_or(LEAST_WIDTH);
+    for (width, fixed) in widths.iter_mut().zip(numeric) {
+        if !fixed {
+            *width = cap.min(*width);
+        }
+    }
+}
+
+/// The cells of one line, numbers to the right, without blanks at the end.
+fn line(cells: &[String], widths: &[usize], numeric: &[bool]) -> String {
+    let mut line = String::new();
+    for (number, ((cell, width), right)) in cells.iter().zip(widths).zip(numeric).enumerate() {
+        line.push_str(if number == 0 { "" } else { GAP });
+        let cell = cut(cell, *width);
+        let blanks = " ".repeat(width.saturating_sub(cell.width()));
+        if *right {
+            line.push_str(&blanks);
+        }
+        line.push_str(&cell);
+        if !*right {
+            line.push_str(&blanks);
+        }
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+/// The text, or its beginning and … where it is wider than that.
+fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut end = 0;
+    for (at, character) in text.char_indices() {
+        let next = at + character.len_utf8();
+        if text[..next].width() + 1 > width {
+            break;
+        }
+        end = next;
+    }
+    format!("{}…", &text[..end])
+}
+
+/// A value as the table shows it.
+fn shown(column: &ArrayRef, row: usize) -> Result<String, ArrowError> {
+    if cell::is_null(column, row) {
+        return Ok("NULL".to_owned());
+    }
+    Ok(match column.data_type() {
+        DataType::Float16 => significant(column.as_primitive::<Float16Type>().value(row).to_f64()),
+        DataType::Float32 => significant(column.as_primitive::<Float32Type>().value(row).into()),
+        DataType::Float64 => significant(column.as_primitive::<Float64Type>().value(row)),
+        _ => {
+            if let Some(bytes) = cell::bytes(column, row) {
+                let mut text = String::new();
+                cell::hex(&mut text, &bytes[..bytes.len().min(SHOWN_BYTES)]);
+                if bytes.len() > SHOWN_BYTES {
+                    text.push_str(&format!("… ({} bytes)", bytes.len()));
+                }
+                text
+            } else if let Some(items) = cell::list(column, row) {
+                let first = (0..items.len().min(SHOWN_ITEMS)).map(|item| shown(&items, item));
+                let mut text = first.collect::<Result<Vec<_>, _>>()?.join(", ");
+                if items.len() > SHOWN_ITEMS {
+                    text.push_str(&format!(", … ({} items)", items.len()));
+                }
+                format!("[{text}]")
+            } else {
+                visible(&cell::text(column, row)?)
+            }
+        }
+    })
+}
+
+/// Control characters would break the lines of the table or steer the terminal, so they are spelled out.
+fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() { out.extend(character.escape_default()) } else { out.push(character) }
+    }
+    out
+}
+
+/// The number with up to six significant digits.
+fn significant(number: f64) -> String {
+    if !number.is_finite() || number == 0.0 {
+        return number.to_string();
+    }
+    // Rounding first decides the exponent: 9.999999 becomes 10.
+    let scientific = format!("{number:.5e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let trim = |digits: &str| match digits.contains('.') {
+        true => digits.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => digits.to_owned(),
+    };
+    match exponent {
+        -5..=5 => trim(&format!("{number:.*}", (5 - exponent) as usize)),
+        _ => format!("{}e{exponent}", trim(digits)),
+    }
+}
