@@ -62,7 +62,7 @@ pub enum Error {
         found: String,
     },
     /// A column's type does not fit the declared one.
-    #[error("column {column} has type {found}; expected {expected}")]
+    #[error("{} has type {found}; expected {expected}", Place(.column, &0))]
     ColumnType {
         /// The column.
         column: String,
@@ -72,9 +72,7 @@ pub enum Error {
         expected: String,
     },
     /// A packed vector's byte length is no multiple of the element's size.
-    #[error(
-        "column {column}, row {row}: {bytes} bytes are not a whole number of {element} elements ({size} bytes each)"
-    )]
+    #[error("{}: {bytes} bytes are not a whole number of {element} elements ({size} bytes each)", Place(.column, .row))]
     VectorBytes {
         /// Column or parameter.
         column: String,
@@ -88,7 +86,7 @@ pub enum Error {
         size: usize,
     },
     /// Two vectors that belong together have different dimensions.
-    #[error("column {column}, row {row}: {found} dimensions, but {other} has {expected}")]
+    #[error("{}: {found} dimensions, but {other} has {expected}", Place(.column, .row))]
     Dimensions {
         /// Column or parameter.
         column: String,
@@ -102,7 +100,7 @@ pub enum Error {
         expected: usize,
     },
     /// A text is not a JSON array of numbers.
-    #[error("column {column}, row {row}: invalid vector text at byte {offset}: {problem}")]
+    #[error("{}: invalid vector text at byte {offset}: {problem}", Place(.column, .row))]
     Json {
         /// Column or parameter.
         column: String,
@@ -114,7 +112,7 @@ pub enum Error {
         problem: &'static str,
     },
     /// A text is not UTF-8 or UTF-16.
-    #[error("column {column}, row {row}: invalid {encoding} at byte {offset}")]
+    #[error("{}: invalid {encoding} at byte {offset}", Place(.column, .row))]
     Text {
         /// Column or parameter.
         column: String,
@@ -126,7 +124,7 @@ pub enum Error {
         offset: usize,
     },
     /// A column's buffer is shorter than its rows' lengths say.
-    #[error("column {column}: {found} bytes, but its rows take {expected}")]
+    #[error("{}: {found} bytes, but its rows take {expected}", Place(.column, &0))]
     Buffer {
         /// The column.
         column: String,
@@ -181,12 +179,25 @@ impl Error {
     }
 }
 
+/// A column with its row (0 is none), or the parameter that a name with `@` stands for, which has no rows.
+struct Place<'a>(&'a str, &'a u64);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.strip_prefix('@'), self.1) {
+            (Some(_), _) => write!(f, "parameter {}", self.0),
+            (None, 0) => write!(f, "column {}", self.0),
+            (None, row) => write!(f, "column {}, row {row}", self.0),
+        }
+    }
+}
+
 struct Suggestion<'a>(&'a [&'static str]);
 
 impl fmt::Display for Suggestion<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            [] => f.write_str("; `hart list` shows all names"),
+            [] => f.write_str("; docs/KERNELS.md and `hart list` have all names"),
             names => write!(f, "; did you mean {}?", names.join(" or ")),
         }
     }

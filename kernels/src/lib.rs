@@ -1,4 +1,4 @@
-//! Reproducible SIMD kernels for vectors, tensor coefficients and spatial projections.
+//! Reproducible SIMD kernels for vectors.
 //!
 //! A dot product, norm or distance has **the same bits** on every instruction set, for any number of threads and any
 //! batch shape: the number of lanes, the use of fused multiply-add and the order of the sum belong to the definition
@@ -75,7 +75,7 @@ pub mod text {
         match element {
             Element::F64 => values.iter().flat_map(|v| f64::from(*v).to_le_bytes()).collect(),
             Element::I8 => values.iter().map(|v| v.round_ties_even() as i8 as u8).collect(),
-            other => narrow(other, bytemuck::cast_slice(values)),
+            Element::F32 | Element::F16 | Element::Bf16 => narrow(element, bytemuck::cast_slice(values)),
         }
     }
 }

@@ -11,6 +11,12 @@ const SEQUENTIAL: usize = 1 << 20;
 /// Input bytes of one block: enough to make the hand-over free, few enough to balance two or two hundred threads.
 const BLOCK: usize = 1 << 20;
 
+/// How many workers an input of that size gets.
+pub(crate) fn workers(bytes: usize) -> usize {
+    // Asking starts the pool, which small inputs never need.
+    if bytes < SEQUENTIAL { 1 } else { rayon::current_num_threads() }
+}
+
 /// Splits `rows` into consecutive ranges of about a block each. The split depends on the input alone.
 pub(crate) fn ranges(rows: usize, bytes: usize) -> Vec<Range<usize>> {
     let blocks = (bytes / BLOCK).clamp(1, rows.max(1));
@@ -32,6 +38,36 @@ pub(crate) fn blocks<T: Send>(
     // Collected before the errors are looked at: otherwise which error is reported would be a matter of timing.
     let results: Vec<Result<T, Error>> = ranges.into_par_iter().map(work).collect();
     results.into_iter().collect()
+}
+
+/// Folds blocks of rows into one value, by workers that each have their own: memory grows with the workers, not with the
+/// rows. `merge` must not care about order. The error is that of the first failing block, whatever the timing.
+pub(crate) fn fold<T: Send>(
+    rows: usize,
+    bytes: usize,
+    none: impl Fn() -> T + Sync + Send,
+    work: impl Fn(&mut T, Range<usize>) -> Result<(), Error> + Sync + Send,
+    merge: impl Fn(T, T) -> T + Sync + Send,
+) -> Result<T, Error> {
+    let ranges = ranges(rows, bytes);
+    let mut value = none();
+    if bytes < SEQUENTIAL || ranges.len() < 2 {
+        ranges.into_iter().try_for_each(|range| work(&mut value, range))?;
+        return Ok(value);
+    }
+    // A worker's ranges ascend, so it stops at its first error; of several workers' errors the one of the first row counts.
+    type Partial<T> = Result<T, (usize, Error)>;
+    let step = |partial: Partial<T>, range: Range<usize>| {
+        let (mut value, start) = (partial?, range.start);
+        work(&mut value, range).map(|()| value).map_err(|e| (start, e))
+    };
+    let join = |a: Partial<T>, b: Partial<T>| match (a, b) {
+        (Ok(a), Ok(b)) => Ok(merge(a, b)),
+        (Err(a), Err(b)) => Err(if a.0 <= b.0 { a } else { b }),
+        (Err(e), _) | (_, Err(e)) => Err(e),
+    };
+    let folded = ranges.into_par_iter().fold(|| Ok(none()), step).reduce(|| Ok(none()), join);
+    folded.map_err(|(_, error)| error)
 }
 
 /// As [`blocks`], where block `i` also owns `outputs[i]`.
@@ -67,6 +103,9 @@ mod tests {
             let out = blocks(1000, 64 << 20, |r| if r.start >= 300 { Err(error(r.start)) } else { Ok(()) });
             let first = ranges(1000, 64 << 20).into_iter().find(|r| r.start >= 300).unwrap().start;
             assert_eq!(out, Err(error(first)));
+            let fail =
+                |_: &mut usize, r: Range<usize>| if r.start >= 300 { Err(error(r.start)) } else { Ok(()) };
+            assert_eq!(fold(1000, 64 << 20, || 0, fail, |a, b| a + b), Err(error(first)));
         }
     }
 }

@@ -362,11 +362,12 @@ fn to_singles(element: Element, bytes: &[u8]) -> Vec<f32> {
                     *value = f32::from_bits(u32::from(*bits) << 16);
                 }
             }
-            _ => {
+            Element::I8 => {
                 for (value, byte) in target.iter_mut().zip(source) {
                     *value = f32::from(*byte as i8);
                 }
             }
+            Element::F32 | Element::F64 => unreachable!("wide elements are used where they lie"),
         }
     }
     out
@@ -440,7 +441,9 @@ pub fn decode(element: Element, bytes: &[u8]) -> Vec<f64> {
     match element {
         Element::F64 => bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
         Element::F32 => bytes.as_chunks::<4>().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
-        _ => to_singles(element, bytes).into_iter().map(f64::from).collect(),
+        Element::F16 | Element::Bf16 | Element::I8 => {
+            to_singles(element, bytes).into_iter().map(f64::from).collect()
+        }
     }
 }
 
@@ -450,7 +453,7 @@ pub(crate) fn narrow(element: Element, singles: &[u8]) -> Vec<u8> {
     match element {
         Element::F16 => values.flat_map(|v| half::f16::from_f32(v).to_le_bytes()).collect(),
         Element::Bf16 => values.flat_map(|v| half::bf16::from_f32(v).to_le_bytes()).collect(),
-        _ => singles.to_vec(),
+        Element::F32 | Element::F64 | Element::I8 => singles.to_vec(),
     }
 }
 

@@ -394,7 +394,7 @@ fn queries_of_a_search_are_checked() {
     }
     let broken = [("query", text("[1,2"))];
     let error = call("vector_top_k", compute(), slice::from_ref(&rows), &broken).unwrap_err().to_string();
-    assert_eq!(error, "column @query, row 1: invalid vector text at byte 4: the array is not closed");
+    assert_eq!(error, "parameter @query: invalid vector text at byte 4: the array is not closed");
     let ids =
         call_with_ids("vector_top_k", compute(), slice::from_ref(&rows), None, &[("query", text("[1,2]"))]);
     assert_eq!(ids.unwrap_err().code(), 7);

@@ -31,14 +31,21 @@ impl Binding {
             let ctype = fields[position].ctype;
             let fits = match column.kind {
                 Kind::Vector => matches!(ctype, CType::Binary | CType::Char | CType::WChar),
+                // Equal distances are ordered by id, so it must have an order that all agree on.
+                Kind::Id if kernel.rows == RowShape::Picked => convert::is_integer(ctype),
                 _ => true,
             };
             if !fits {
+                let expected = match column.kind {
+                    Kind::Vector => {
+                        "varbinary (packed elements) or varchar/nvarchar (JSON array), for a vector"
+                    }
+                    _ => "an integer type, because equal distances are ordered by id",
+                };
                 return Err(Error::ColumnType {
                     column: fields[position].label(position),
                     found: ctype.name().into(),
-                    expected: "varbinary (packed elements) or varchar/nvarchar (JSON array), for a vector"
-                        .into(),
+                    expected: expected.into(),
                 });
             }
         }
@@ -118,8 +125,11 @@ fn columns(kernel: &Kernel, fields: &[Field]) -> Result<Vec<usize>, Error> {
     let by_name: Option<Vec<usize>> = kernel.inputs.iter().map(|c| named(c.name)).collect();
     let free: Vec<usize> = (0..fields.len()).filter(|&i| !fields[i].partition).collect();
     by_name.or_else(|| (free.len() == kernel.inputs.len()).then_some(free)).ok_or_else(|| {
-        let found: Vec<String> =
-            fields.iter().enumerate().map(|(i, f)| format!("{} {}", f.label(i), f.ctype.name())).collect();
+        let describe = |(i, f): (usize, &Field)| {
+            let note = if f.partition { " (partition, not counted)" } else { "" };
+            format!("{} {}{note}", f.label(i), f.ctype.name())
+        };
+        let found: Vec<String> = fields.iter().enumerate().map(describe).collect();
         Error::Columns {
             expected: Kernel::signature(kernel.inputs),
             found: if found.is_empty() { "none".into() } else { found.join(", ") },

@@ -281,7 +281,9 @@ pub fn carried(field: &Field, position: usize) -> ResultField {
         CType::Numeric => (CType::Numeric, field.size.clamp(1, 38)),
         // Hosts are said to give characters or bytes here; results are bytes, so take the larger.
         CType::WChar => (CType::WChar, text_size(field.size.saturating_mul(2)).max(2)),
-        CType::Char | CType::Binary => (field.ctype, text_size(field.size)),
+        // A host that converts from another code page may send more bytes than it declared characters.
+        CType::Char => (CType::Char, text_size(field.size.saturating_mul(3))),
+        CType::Binary => (CType::Binary, text_size(field.size)),
         fixed => (fixed, fixed.fixed_size().unwrap_or(1) as u64),
     };
     let digits = if matches!(ctype, CType::Numeric | CType::Timestamp) { field.digits } else { 0 };

@@ -126,15 +126,14 @@ fn numeric(bytes: &[u8; 19]) -> Value {
     Value::Float(format!("{sign}{magnitude}e{}", -scale).parse().unwrap_or(f64::NAN))
 }
 
+/// Whether a type holds whole numbers.
+pub fn is_integer(ctype: CType) -> bool {
+    matches!(ctype, CType::TinyInt | CType::SmallInt | CType::Int | CType::BigInt)
+}
+
 /// The keys of an id column, where its type is an integer one.
 pub fn integer_keys(field: &Field, data: &ColumnData<'_>, rows: usize) -> Option<Vec<Option<i64>>> {
-    let size = match field.ctype {
-        CType::TinyInt => 1,
-        CType::SmallInt => 2,
-        CType::Int => 4,
-        CType::BigInt => 8,
-        _ => return None,
-    };
+    let size = field.ctype.fixed_size().filter(|_| is_integer(field.ctype))?;
     let key = |i: usize| integer(field.ctype, &data.bytes[i * size..(i + 1) * size]);
     Some((0..rows).map(|i| (!data.is_null(field.ctype, i)).then(|| key(i))).collect())
 }
@@ -199,12 +198,12 @@ mod tests {
     #[test]
     fn invalid_text_names_the_offset() {
         let message = |r: Result<Value, Error>| r.unwrap_err().to_string();
-        assert_eq!(message(param(CType::Char, b"ab\xff")), "column @p, row 1: invalid UTF-8 at byte 2");
+        assert_eq!(message(param(CType::Char, b"ab\xff")), "parameter @p: invalid UTF-8 at byte 2");
         assert_eq!(
             message(param(CType::WChar, &[b'a', 0, 0, 0xdc])),
-            "column @p, row 1: invalid UTF-16 at byte 2"
+            "parameter @p: invalid UTF-16 at byte 2"
         );
-        assert_eq!(message(param(CType::WChar, b"a")), "column @p, row 1: invalid UTF-16 at byte 0");
+        assert_eq!(message(param(CType::WChar, b"a")), "parameter @p: invalid UTF-16 at byte 0");
         assert!(message(param(CType::BigInt, &[1, 2])).contains("8 bytes of bigint"));
     }
 }

@@ -116,7 +116,7 @@ pub fn all() -> String {
          the counts match (partition columns do not count). Columns that are left over come back unchanged beside the \
          result, so a search can return titles with its hits.\n\n\
          **Vectors** are varbinary (packed little-endian elements, `@element` says of which type) or text (a JSON array, which is \
-         how a VECTOR column travels: `CAST(v AS varchar(max))`). n is the dimension; γ(m) = m·u / (1 − m·u).\n\n",
+         how a VECTOR column travels: `CAST(v AS varchar(max))`). n is the dimension; γ(m) = m·u / (1 − m·u) + 7·2⁻⁵³, where a kernel states u.\n\n",
     );
     let _ = writeln!(
         out,

@@ -16,12 +16,7 @@ use crate::session::Fault;
 use crate::sys::*;
 
 static HOST: LazyLock<Host> = LazyLock::new(Host::default);
-static CALLBACKS: Mutex<Option<Shared>> = Mutex::new(None);
-
-/// The pointers in the host's structure are functions and reserved fields that nobody reads.
-struct Shared(HostCallbacks);
-// SAFETY: a function pointer may be called from any thread; the reserved pointers are never read.
-unsafe impl Send for Shared {}
+static LOG_EVENT: Mutex<Option<LogXEvent>> = Mutex::new(None);
 
 const NO_SESSION: Key = (SqlGuid { data1: 0, data2: 0, data3: 0, data4: [0; 8] }, 0);
 
@@ -59,8 +54,8 @@ fn report(function: &str, key: Key, fault: &Fault) {
 }
 
 fn log_event(key: Key, level: u16, code: i32, message: &str) {
-    let callbacks = CALLBACKS.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|c| c.0.log_xevent);
-    if let Some(Some(log)) = callbacks {
+    let log = *LOG_EVENT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(log) = log {
         const NAME: &str = "hart";
         // SAFETY: the host gave the function for this; both texts live during the call and their lengths are right.
         unsafe {
@@ -123,8 +118,8 @@ pub unsafe extern "C" fn SetHostCallbacks(callbacks: *const HostCallbacks) -> Sq
     guard("SetHostCallbacks", NO_SESSION, || {
         HOST.settings()?;
         // SAFETY: the host's promise.
-        let copy = Shared(unsafe { raw::callbacks(callbacks) }?);
-        *CALLBACKS.lock().unwrap_or_else(PoisonError::into_inner) = Some(copy);
+        let log = unsafe { raw::callbacks(callbacks) }?;
+        *LOG_EVENT.lock().unwrap_or_else(PoisonError::into_inner) = log;
         Ok(())
     })
 }
@@ -152,7 +147,7 @@ pub unsafe extern "C" fn InitSession(
     guard("InitSession", key, || {
         // SAFETY: the host's promise.
         let script = unsafe { raw::text("@script", script, script_length) }?;
-        HOST.open(key, script, input_schema_columns_number, parameters_number)
+        HOST.open(key, script.trim_end_matches('\0'), input_schema_columns_number, parameters_number)
     })
 }
 
@@ -162,7 +157,10 @@ fn name_length(what: &str, length: i16) -> Result<u64, Fault> {
 }
 
 fn ctype(what: &str, code: i16) -> Result<CType, Fault> {
-    CType::from_code(code).ok_or_else(|| Fault::Call(format!("{what}: unknown ODBC C type {code}")))
+    CType::from_code(code).ok_or_else(|| {
+        let known: Vec<&str> = CType::ALL.iter().map(|t| t.name()).collect();
+        Fault::Call(format!("{what}: unknown ODBC C type {code}; CAST it to one of {}", known.join(", ")))
+    })
 }
 
 /// Declares an input column.
@@ -189,12 +187,12 @@ pub unsafe extern "C" fn InitColumn(
         HOST.with(key, |slot| {
             let what = format!("column {column_number}");
             // SAFETY: the host's promise.
-            let name = unsafe { raw::text(&what, column_name, name_length(&what, column_name_length)?) }?;
+            let name = unsafe { raw::name(&what, column_name, name_length(&what, column_name_length)?) }?;
             slot.session.declare_column(
                 column_number,
                 Field {
                     name: name.to_string(),
-                    ctype: ctype(&what, data_type)?,
+                    ctype: ctype(&format!("column {name}"), data_type)?,
                     size: column_size,
                     digits: decimal_digits,
                     partition: partition_by_number >= 0,
@@ -229,9 +227,9 @@ pub unsafe extern "C" fn InitParam(
         HOST.with(key, |slot| {
             let what = format!("parameter {param_number}");
             // SAFETY: the host's promise.
-            let name = unsafe { raw::text(&what, param_name, name_length(&what, param_name_length)?) }?;
+            let name = unsafe { raw::name(&what, param_name, name_length(&what, param_name_length)?) }?;
             let name = name.strip_prefix('@').unwrap_or(name);
-            let ctype = ctype(&what, data_type)?;
+            let ctype = ctype(&format!("parameter @{name}"), data_type)?;
             let length = match (strlen_or_ind, ctype.fixed_size()) {
                 (SQL_NULL_DATA, _) => None,
                 // The indicator of a fixed type may be 0 although there is a value.
@@ -283,10 +281,9 @@ pub unsafe extern "C" fn Execute(
         let settings = HOST.settings()?;
         let columns = HOST.with(key, |slot| {
             slot.handed.clear();
-            let fields = slot.session.input_fields();
-            let fields = fields.ok_or_else(|| Fault::Call("a column was never declared".into()))?;
+            let fields = slot.session.prepare()?;
             // SAFETY: the host's promise.
-            let (rows, columns) = unsafe { raw::columns(&fields, rows_number, data, strlen_or_ind) }?;
+            let (rows, columns) = unsafe { raw::columns(fields, rows_number, data, strlen_or_ind) }?;
             let count = slot.session.execute(&settings, &HOST.pool, rows, &columns)?;
             Ok((count, slot.session.counters()))
         });
@@ -389,7 +386,7 @@ pub unsafe extern "C" fn GetOutputParam(
         write(std::ptr::null_mut(), SQL_NULL_DATA)?;
         let (value, length) = HOST.with(key, |slot| {
             let value = slot.session.output_param(param_number)?;
-            Ok(slot.handed.output(param_number, value))
+            Ok(slot.handed.output(value))
         })?;
         write(value, length)
     })
@@ -448,10 +445,28 @@ pub extern "C" fn CleanupSession(session_id: SqlGuid, task_id: u16) -> SqlReturn
 #[unsafe(no_mangle)]
 pub extern "C" fn Cleanup() -> SqlReturn {
     guard("Cleanup", NO_SESSION, || {
-        *CALLBACKS.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *LOG_EVENT.lock().unwrap_or_else(PoisonError::into_inner) = None;
         HOST.cleanup();
         Ok(())
     })
+}
+
+/// Says that there is no text of an error, to a host that wants to know.
+///
+/// # Safety
+///
+/// The pointers are null or valid for writes.
+unsafe fn no_library_error(text: *mut *mut u8, length: *mut i32) -> Result<(), Fault> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if !text.is_null() {
+            raw::write("LibraryError", text, std::ptr::null_mut())?;
+        }
+        if !length.is_null() {
+            raw::write("LibraryErrorLength", length, 0)?;
+        }
+    }
+    Ok(())
 }
 
 /// Refuses an external library: the kernels are built in.
@@ -477,8 +492,7 @@ pub unsafe extern "C" fn InstallExternalLibrary(
     guard("InstallExternalLibrary", key, || {
         // SAFETY: the host's promise.
         let name = unsafe {
-            raw::write("LibraryError", library_error, std::ptr::null_mut())?;
-            raw::write("LibraryErrorLength", library_error_length, 0)?;
+            no_library_error(library_error, library_error_length)?;
             raw::text("library name", library_name, u64::try_from(library_name_length).unwrap_or(0))
         }?;
         Err(Fault::Call(format!(
@@ -505,10 +519,7 @@ pub unsafe extern "C" fn UninstallExternalLibrary(
 ) -> SqlReturn {
     guard("UninstallExternalLibrary", (setup_session_id, 0), || {
         // SAFETY: the host's promise.
-        unsafe {
-            raw::write("LibraryError", library_error, std::ptr::null_mut())?;
-            raw::write("LibraryErrorLength", library_error_length, 0)
-        }
+        unsafe { no_library_error(library_error, library_error_length) }
     })
 }
 

@@ -53,17 +53,17 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// Wrong settings; a demanded instruction-set level that is not here.
+    /// Wrong settings; a demanded instruction-set level that is not here; a second call before Cleanup.
     pub fn init(&self, parameters: &str) -> Result<(), Fault> {
         let settings = Settings::read(parameters, |name| std::env::var(name).ok())?;
         Level::current()?;
-        *lock(&self.settings) = Some(settings);
+        let mut place = lock(&self.settings);
+        if place.is_some() {
+            return Err(Fault::Call("called again before Cleanup".into()));
+        }
+        self.pool.open();
+        *place = Some(settings);
         Ok(())
-    }
-
-    /// Whether Init has been called and Cleanup not.
-    pub fn is_initialized(&self) -> bool {
-        lock(&self.settings).is_some()
     }
 
     /// The settings.

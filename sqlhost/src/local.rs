@@ -130,7 +130,7 @@ impl Drop for Lent {
 pub struct LentChunk {
     rows: u64,
     data: Vec<Lent>,
-    indicators: Vec<Option<Vec<i32>>>,
+    indicators: Vec<Option<Lent>>,
 }
 
 impl LentChunk {
@@ -142,7 +142,7 @@ impl LentChunk {
             let needed = c.ctype.fixed_size().is_none()
                 || c.indicators.contains(&SQL_NULL_DATA)
                 || turn.is_multiple_of(2);
-            needed.then(|| c.indicators.clone())
+            needed.then(|| Lent::new(bytemuck::cast_slice(&c.indicators), turn))
         });
         LentChunk { rows: rows as u64, data, indicators: indicators.collect() }
     }
@@ -150,15 +150,6 @@ impl LentChunk {
     /// A column's values where the extension finds them.
     pub fn bytes(&self, column: usize) -> &[u8] {
         &self.data[column].bytes[self.data[column].start..]
-    }
-}
-
-impl Drop for LentChunk {
-    fn drop(&mut self) {
-        for indicator in self.indicators.iter_mut().flatten() {
-            indicator.fill(i32::MIN);
-            std::hint::black_box(indicator);
-        }
     }
 }
 
@@ -174,7 +165,9 @@ pub fn library_name() -> String {
 /// [`LocalError::Library`] where it is in neither.
 pub fn find_library(folder: &Path) -> Result<PathBuf> {
     let places = [folder.join(library_name()), folder.join("deps").join(library_name())];
-    let found = places.into_iter().find(|p| p.is_file());
+    // A build may refresh the one and leave an older copy of the other.
+    let age = |p: &PathBuf| p.metadata().and_then(|m| m.modified()).ok();
+    let found = places.into_iter().filter(|p| p.is_file()).max_by_key(age);
     found.ok_or_else(|| LocalError::Library(format!("{} is not in {}", library_name(), folder.display())))
 }
 
@@ -192,6 +185,9 @@ impl Extension {
         let extension = Extension { library, sessions: AtomicU32::new(0) };
         // SAFETY: the function has this signature by the ABI.
         let version = unsafe { (extension.function::<GetInterfaceVersion>("GetInterfaceVersion")?)() };
+        if version == 0 {
+            return Err(LocalError::Refused("GetInterfaceVersion"));
+        }
         ensure!((1..=3).contains(&version), "{}: interface version {version}", path.display());
         let mut lent = Lent::new(parameters.as_bytes(), 0);
         let length = parameters.len() as u64;
@@ -353,8 +349,11 @@ impl AbiSession<'_> {
     /// [`LocalError::Refused`].
     pub fn execute_lent(&self, chunk: &mut LentChunk) -> Result<u16> {
         let pointers: Vec<SqlPointer> = chunk.data.iter_mut().map(|l| l.pointer().cast()).collect();
-        let indicators: Vec<*mut i32> =
-            chunk.indicators.iter_mut().map(|i| i.as_mut().map_or(null_mut(), |i| i.as_mut_ptr())).collect();
+        let indicators: Vec<*mut i32> = chunk
+            .indicators
+            .iter_mut()
+            .map(|i| i.as_mut().map_or(null_mut(), |i| i.pointer().cast()))
+            .collect();
         let mut count = u16::MAX;
         // SAFETY: one pointer for each column; the chunk outlives the call.
         let code = unsafe {

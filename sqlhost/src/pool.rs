@@ -1,5 +1,6 @@
 //! The thread pool of this process: made when a call is large enough to use it, joined before the library may be unloaded.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -16,6 +17,8 @@ type Made = (Arc<ThreadPool>, Vec<JoinHandle<()>>);
 #[derive(Default)]
 pub struct Pool {
     made: Mutex<Option<Made>>,
+    /// Set by Cleanup, so that a call that is still running starts no threads that nobody would join.
+    closed: AtomicBool,
 }
 
 impl Pool {
@@ -38,15 +41,25 @@ impl Pool {
             let mut made = self.made.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             match made.as_ref().filter(|(pool, _)| pool.current_num_threads() == threads) {
                 Some((pool, _)) => pool.clone(),
+                None if self.closed.load(Ordering::Acquire) => return work(),
                 None => made.insert(build(threads)?).0.clone(),
             }
         };
         pool.install(work)
     }
 
+    /// Lets threads be started, again after [`Pool::close`].
+    pub fn open(&self) {
+        self.closed.store(false, Ordering::Release);
+    }
+
     /// Ends the threads and waits for them.
     pub fn close(&self) {
-        let made = self.made.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        let made = {
+            let mut made = self.made.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            self.closed.store(true, Ordering::Release);
+            made.take()
+        };
         if let Some((pool, threads)) = made {
             drop(pool);
             for thread in threads {

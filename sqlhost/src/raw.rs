@@ -5,15 +5,15 @@ use std::ffi::c_void;
 
 use crate::columns::{Buffer, ColumnData, Field, ResultColumn};
 use crate::session::Fault;
-use crate::sys::{HostCallbacks, SqlPointer};
+use crate::sys::{HostCallbacks, LogXEvent, SqlPointer};
 
 /// What a session has handed out: the host reads it until the next Execute or CleanupSession.
 #[derive(Debug, Default)]
 pub(crate) struct Handed {
     data: Vec<SqlPointer>,
     indicators: Vec<*mut i32>,
-    /// Values of OUTPUT parameters by number.
-    params: Vec<(u16, Option<Buffer>)>,
+    /// Values of OUTPUT parameters.
+    params: Vec<Buffer>,
     counter_names: Vec<*const u8>,
     counter_lengths: Vec<i32>,
     counter_values: Vec<i64>,
@@ -49,6 +49,19 @@ pub(crate) unsafe fn text<'a>(what: &str, pointer: *const u8, length: u64) -> Re
     let bytes = unsafe { bytes(what, pointer, length) }?;
     std::str::from_utf8(bytes)
         .map_err(|e| Fault::Call(format!("{what}: invalid UTF-8 at byte {}", e.valid_up_to())))
+}
+
+/// Reads a name: not null, though it may be empty, and without the terminator that some hosts count.
+///
+/// # Safety
+///
+/// As [`bytes`].
+pub(crate) unsafe fn name<'a>(what: &str, pointer: *const u8, length: u64) -> Result<&'a str, Fault> {
+    if pointer.is_null() {
+        return Err(Fault::Call(format!("{what}: a null pointer for its name")));
+    }
+    // SAFETY: the caller's promise.
+    Ok(unsafe { text(what, pointer, length) }?.trim_end_matches('\0'))
 }
 
 /// Writes through an out pointer; a null pointer is a fault.
@@ -130,8 +143,11 @@ impl Handed {
         self.indicators.clear();
     }
 
-    /// The pointer arrays of a result. They and the columns must stay where they are until [`Handed::clear`].
+    /// The pointer arrays of a result, made once. They and the columns must stay where they are until [`Handed::clear`].
     pub(crate) fn results(&mut self, columns: &[ResultColumn]) -> (*mut SqlPointer, *mut *mut i32) {
+        if !self.data.is_empty() {
+            return (self.data.as_mut_ptr(), self.indicators.as_mut_ptr());
+        }
         // The host reads only; the ABI's pointers are mutable because it is a C header.
         self.data = columns.iter().map(|c| c.data.bytes().as_ptr().cast_mut().cast::<c_void>()).collect();
         self.indicators = columns.iter().map(|c| c.indicators.as_ptr().cast_mut()).collect();
@@ -139,16 +155,14 @@ impl Handed {
     }
 
     /// The value of an OUTPUT parameter, kept until CleanupSession, and its length; null and −1 for NULL.
-    pub(crate) fn output(&mut self, number: u16, value: Option<Buffer>) -> (SqlPointer, i32) {
-        self.params.push((number, value));
-        match self.params.last() {
-            Some((_, Some(buffer))) => {
-                let bytes = buffer.bytes();
-                // An empty value is not NULL: its pointer must not be null, and a dangling one is not.
-                (bytes.as_ptr().cast_mut().cast(), i32::try_from(bytes.len()).unwrap_or(i32::MAX))
-            }
-            _ => (std::ptr::null_mut(), -1),
-        }
+    pub(crate) fn output(&mut self, value: Option<Buffer>) -> (SqlPointer, i32) {
+        let Some(buffer) = value else { return (std::ptr::null_mut(), -1) };
+        let bytes = buffer.bytes();
+        // An empty value is not NULL: its pointer must not be null, and that of an empty buffer is not.
+        let handed = (bytes.as_ptr().cast_mut().cast(), i32::try_from(bytes.len()).unwrap_or(i32::MAX));
+        // The buffer's memory does not move with it.
+        self.params.push(buffer);
+        handed
     }
 
     /// Counter names, their lengths and values.
@@ -156,9 +170,15 @@ impl Handed {
         &mut self,
         counters: &[(&'static str, i64)],
     ) -> (*mut *const u8, *mut i32, *mut i64) {
-        self.counter_names = counters.iter().map(|(name, _)| name.as_ptr()).collect();
-        self.counter_lengths = counters.iter().map(|(name, _)| name.len() as i32).collect();
-        self.counter_values = counters.iter().map(|(_, value)| *value).collect();
+        // Made once, so that pointers of an earlier call stay good.
+        if self.counter_names.is_empty() {
+            self.counter_names = counters.iter().map(|(name, _)| name.as_ptr()).collect();
+            self.counter_lengths = counters.iter().map(|(name, _)| name.len() as i32).collect();
+            self.counter_values = vec![0; counters.len()];
+        }
+        for (place, (_, value)) in self.counter_values.iter_mut().zip(counters) {
+            *place = *value;
+        }
         (self.counter_names.as_mut_ptr(), self.counter_lengths.as_mut_ptr(), self.counter_values.as_mut_ptr())
     }
 }
@@ -167,15 +187,26 @@ impl Handed {
 ///
 /// # Safety
 ///
-/// A pointer that is not null is valid for reads of the structure that its `Version` and `SizeInBytes` describe.
-pub(crate) unsafe fn callbacks(pointer: *const HostCallbacks) -> Result<HostCallbacks, Fault> {
+/// A pointer that is not null is valid for reads of as many bytes as the structure's `SizeInBytes` says, or of version 1 of it
+/// where that is 0.
+pub(crate) unsafe fn callbacks(pointer: *const HostCallbacks) -> Result<Option<LogXEvent>, Fault> {
+    /// Bytes up to the end of the function that is read.
+    const NEEDED: u32 = 16;
     if pointer.is_null() {
         return Err(Fault::Call("SetHostCallbacks: a null pointer".into()));
     }
-    // SAFETY: not null; version 1 of the structure has 32 bytes, and later versions may only grow it.
-    let callbacks = unsafe { pointer.read_unaligned() };
-    if callbacks.version < 1 {
-        return Err(Fault::Call(format!("SetHostCallbacks: version {} of the structure", callbacks.version)));
+    // SAFETY: not null; version and size are the first eight bytes of every version.
+    let (version, size) = unsafe {
+        (
+            (&raw const (*pointer).version).read_unaligned(),
+            (&raw const (*pointer).size_in_bytes).read_unaligned(),
+        )
+    };
+    if version < 1 || (size != 0 && size < NEEDED) {
+        return Err(Fault::Call(format!(
+            "SetHostCallbacks: a structure of version {version} with {size} bytes"
+        )));
     }
-    Ok(callbacks)
+    // SAFETY: the size has been checked; 0 is what some hosts of version 1 send.
+    Ok(unsafe { (&raw const (*pointer).log_xevent).read_unaligned() })
 }

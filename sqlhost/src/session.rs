@@ -4,7 +4,7 @@ use hart_kernels::registry::{self, Call, Kernel, Output, Params, RowShape, Value
 use hart_kernels::{Compute, Error, PackedVectors, text};
 
 use crate::bind::Binding;
-use crate::columns::{Buffer, CType, ColumnData, Field, ResultColumn, ResultField, take};
+use crate::columns::{Buffer, CType, ColumnData, Field, ResultColumn, ResultField, is_true, take};
 use crate::convert::{self, ParamField};
 use crate::pool::Pool;
 use crate::settings::Settings;
@@ -40,10 +40,18 @@ pub struct Session {
     fields: Vec<Option<Field>>,
     params: Vec<Option<ParamField>>,
     /// Made by the first chunk.
-    bound: Option<(Binding, Params, Vec<Field>)>,
-    results: Vec<ResultColumn>,
-    result_rows: usize,
+    bound: Option<Bound>,
+    /// Rows and columns of the last chunk; none where it failed.
+    results: Option<(usize, Vec<ResultColumn>)>,
     counters: Counters,
+}
+
+/// Columns and parameters, once all are declared.
+#[derive(Debug)]
+struct Bound {
+    binding: Binding,
+    params: Params,
+    fields: Vec<Field>,
 }
 
 /// What a session has done so far.
@@ -69,8 +77,7 @@ impl Session {
             fields: vec![None; columns.into()],
             params: vec![None; params.into()],
             bound: None,
-            results: Vec::new(),
-            result_rows: 0,
+            results: None,
             counters: Counters::default(),
         })
     }
@@ -83,11 +90,6 @@ impl Session {
     /// What has been done so far.
     pub fn counters(&self) -> Counters {
         self.counters
-    }
-
-    /// The declared input columns, where all are declared.
-    pub(crate) fn input_fields(&self) -> Option<Vec<Field>> {
-        self.fields.iter().cloned().collect()
     }
 
     /// `InitColumn`.
@@ -117,11 +119,24 @@ impl Session {
         declare(&mut self.params, number.into(), param, "parameter", count, self.bound.is_some())
     }
 
+    /// Binds columns and parameters, if that has not been done, and gives the input columns.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Call`] where a column or parameter was never declared; what the kernel says of columns and parameters.
+    pub fn prepare(&mut self) -> Result<&[Field], Fault> {
+        let bound = match self.bound.take() {
+            Some(bound) => bound,
+            None => self.bind()?,
+        };
+        Ok(&self.bound.insert(bound).fields)
+    }
+
     /// `Execute`: computes a chunk. The data is used during the call only. Gives the number of result columns.
     ///
     /// # Errors
     ///
-    /// [`Fault::Call`] where a column or parameter was never declared; what the kernel says of columns, parameters and rows.
+    /// As [`Session::prepare`]; what the kernel says of rows.
     pub fn execute(
         &mut self,
         settings: &Settings,
@@ -129,40 +144,53 @@ impl Session {
         rows: usize,
         data: &[ColumnData<'_>],
     ) -> Result<u16, Fault> {
-        self.results.clear();
-        self.result_rows = 0;
-        if self.bound.is_none() {
-            self.bound = Some(self.bind()?);
-        }
-        let Some((binding, params, fields)) = &self.bound else { return call_fault("not bound") };
-        for (position, (field, data)) in fields.iter().zip(data).enumerate() {
-            data.check(field, position, rows).map_err(|e| e.after_rows(self.counters.rows_in))?;
-        }
+        self.results = None;
+        self.prepare()?;
+        let results = self.compute(settings, pool, rows, data)?;
+        self.counters.rows_in += rows as u64;
+        self.counters.rows_out += results.0 as u64;
+        self.counters.chunks += 1;
+        let columns = results.1.len();
+        self.results = Some(results);
+        // A u16 counts the inputs, and a kernel declares a handful of results.
+        Ok(u16::try_from(columns).unwrap_or(u16::MAX))
+    }
+
+    /// Rows and columns of a chunk's result.
+    fn compute(
+        &self,
+        settings: &Settings,
+        pool: &Pool,
+        rows: usize,
+        data: &[ColumnData<'_>],
+    ) -> Result<(usize, Vec<ResultColumn>), Fault> {
+        let Some(Bound { binding, params, fields }) = &self.bound else {
+            return call_fault("Execute unprepared");
+        };
         let kernel = self.kernel;
-        if let Some(limit) = settings.max_memory_mb {
-            check_memory(kernel, binding, params, fields, data, limit << 20)?;
+        let later = |e: Error| e.after_rows(self.counters.rows_in);
+        for (position, (field, data)) in fields.iter().zip(data).enumerate() {
+            data.check(field, position, rows).map_err(later)?;
         }
+        let limit = settings.max_memory_mb.map(|mb| mb << 20);
+        check_conversion(kernel, binding, params, fields, data, limit)?;
         let bytes: usize = data.iter().map(|d| d.bytes.len()).sum();
         let made = kernel.rows == RowShape::Made;
         let output = pool.run(settings.threads, bytes, made, || {
             let inputs = binding.inputs(kernel, params, fields, data, rows)?;
-            (kernel.run)(&Call::new(kernel, rows, inputs, params.clone(), Compute::new()?)?)
+            let call = Call::new(kernel, rows, inputs, params.clone(), Compute::new()?)?;
+            (kernel.run)(&call.memory_limit(limit))
         });
-        let output = output.map_err(|e| e.after_rows(self.counters.rows_in))?;
-        self.result_rows = match (&output.picked, kernel.rows, output.columns.first()) {
+        let output = output.map_err(later)?;
+        let result_rows = match (&output.picked, kernel.rows, output.columns.first()) {
             (Some(picked), _, _) => picked.len(),
             (None, RowShape::Made, Some(column)) => column.len(),
             _ => rows,
         };
-        self.results = results(kernel, binding, fields, data, rows, output)?;
-        self.counters.rows_in += rows as u64;
-        self.counters.rows_out += self.result_rows as u64;
-        self.counters.chunks += 1;
-        // A u16 counts the inputs, and a kernel declares a handful of results.
-        Ok(u16::try_from(binding.results.len()).unwrap_or(u16::MAX))
+        Ok((result_rows, results(kernel, binding, fields, data, rows, output)?))
     }
 
-    fn bind(&self) -> Result<(Binding, Params, Vec<Field>), Fault> {
+    fn bind(&self) -> Result<Bound, Fault> {
         let missing = |what: &str, n: usize| Fault::Call(format!("{what} number {n} was never declared"));
         let mut fields = Vec::with_capacity(self.fields.len());
         for (n, field) in self.fields.iter().enumerate() {
@@ -177,7 +205,7 @@ impl Session {
         }
         let params = Params::bind(self.kernel, &given)?;
         let binding = Binding::new(self.kernel, params.element(), &fields)?;
-        Ok((binding, params, fields))
+        Ok(Bound { binding, params, fields })
     }
 
     /// `GetResultColumn`.
@@ -186,7 +214,9 @@ impl Session {
     ///
     /// [`Fault::Call`] before Execute and for a number out of range.
     pub fn result_field(&self, number: u16) -> Result<&ResultField, Fault> {
-        let Some((binding, ..)) = &self.bound else { return call_fault("GetResultColumn before Execute") };
+        let Some(Bound { binding, .. }) = &self.bound else {
+            return call_fault("GetResultColumn before Execute");
+        };
         let count = binding.results.len();
         let found = binding.results.get(usize::from(number));
         found.ok_or_else(|| Fault::Call(format!("result column {number} of {count}")))
@@ -196,12 +226,12 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Fault::Call`] before Execute.
+    /// [`Fault::Call`] before Execute, and after one that failed.
     pub fn results(&self) -> Result<(usize, &[ResultColumn]), Fault> {
-        if self.bound.is_none() {
-            return call_fault("GetResults before Execute");
+        match &self.results {
+            Some((rows, columns)) => Ok((*rows, columns)),
+            None => call_fault("GetResults without a successful Execute"),
         }
-        Ok((self.result_rows, &self.results))
     }
 
     /// `GetOutputParam`: the value in the parameter's own type, `None` for NULL.
@@ -231,7 +261,11 @@ impl Session {
             return Ok(Some(Buffer::aligned(&bytes)));
         }
         let empty_numeric = |v: &&Vec<u8>| !(param.ctype == CType::Numeric && v.first() == Some(&0));
-        Ok(param.value.as_ref().filter(empty_numeric).map(|v| Buffer::aligned(v)))
+        let value = param.value.as_ref().filter(empty_numeric);
+        Ok(value.map(|v| match (param.ctype, v.first()) {
+            (CType::Bit, Some(byte)) => Buffer::aligned(&[u8::from(is_true(*byte))]),
+            _ => Buffer::aligned(v),
+        }))
     }
 }
 
@@ -260,33 +294,35 @@ fn declare<T>(
     }
 }
 
-/// What a call takes beside its input: converted vectors, results and carried columns.
-fn check_memory(
+/// Checks what the conversion of vectors and the carried columns take; the kernel checks its own results.
+fn check_conversion(
     kernel: &Kernel,
     binding: &Binding,
     params: &Params,
     fields: &[Field],
     data: &[ColumnData<'_>],
-    limit: u64,
+    limit: Option<u64>,
 ) -> Result<(), Error> {
+    let Some(limit) = limit else { return Ok(()) };
     let element = params.element();
+    let width = element.width().bytes() as u64;
     let mut needed = 0u64;
     for &position in &binding.declared {
         let bytes = data[position].bytes.len() as u64;
         needed += match fields[position].ctype {
             CType::Binary if element.size() >= 4 => 0,
             CType::Binary => bytes * (4 / element.size() as u64),
-            // A number and its comma take at least two characters.
-            CType::Char => bytes / 2 * element.width().bytes() as u64,
-            CType::WChar => bytes / 2 + bytes / 4 * element.width().bytes() as u64,
+            // A number and its comma take at least two characters; the blocks of a parallel parse are joined afterwards.
+            CType::Char => bytes * width,
+            CType::WChar => bytes / 2 + bytes / 2 * width,
             _ => 0,
         };
     }
     if kernel.rows == RowShape::Same {
-        needed += data.iter().map(|d| d.bytes.len() as u64).sum::<u64>();
+        needed += binding.carried.iter().map(|&c| data[c].bytes.len() as u64).sum::<u64>();
     }
     if needed > limit {
-        return Err(Error::Memory { what: "this chunk".into(), bytes: needed, limit });
+        return Err(Error::Memory { what: "converting this chunk".into(), bytes: needed, limit });
     }
     Ok(())
 }
@@ -314,6 +350,12 @@ fn results(
         };
         let made =
             made.ok_or_else(|| Fault::Call(format!("{} gave no column {}", kernel.name, column.name)))?;
+        out.push(made);
+    }
+    out.extend(binding.carried.iter().map(|&position| carry(position)));
+    // A length beyond the declared size would be the host's protocol error; fixed types have no such size.
+    let sized = |r: &ResultField| r.ctype.fixed_size().is_none();
+    for (made, result) in out.iter().zip(&binding.results).filter(|(_, r)| sized(r)) {
         if let Some(row) = made.indicators.iter().position(|l| *l as i64 > result.size as i64) {
             return call_fault(format!(
                 "result column {}, row {}: {} bytes are more than the {} declared",
@@ -323,9 +365,7 @@ fn results(
                 result.size
             ));
         }
-        out.push(made);
     }
-    out.extend(binding.carried.iter().map(|&position| carry(position)));
     Ok(out)
 }
 

@@ -196,6 +196,26 @@ fn partition_columns_do_not_count_as_positions() {
 }
 
 #[test]
+fn a_key_may_be_of_any_type() {
+    for ctype in CType::ALL {
+        let keys = samples(ctype);
+        // A numeric's size is its precision, which says nothing of the 19 bytes that it takes.
+        let size = if ctype == CType::Numeric { 5 } else { field("", ctype).size };
+        let fields = vec![Field { size, digits: 4, ..field("id", ctype) }, field("v", CType::Binary)];
+        let vectors = vec![Some(packed(&[3.0, 4.0])); keys.len()];
+        let columns = [column(ctype, &keys), column(CType::Binary, &vectors)];
+        let chunk = run("vector_norm", fields.clone(), vec![], &columns).unwrap();
+        assert_eq!(floats(&chunk, 1), vec![Some(5.0); keys.len()], "{}", ctype.name());
+        let expected: Vec<bool> = keys.iter().map(Option::is_some).collect();
+        assert_eq!(result(&chunk, 0).iter().map(Option::is_some).collect::<Vec<_>>(), expected);
+        // A search orders ties by the key, so it takes integers only.
+        let query = param("query", CType::Binary, Some(&packed(&[3.0, 4.0])));
+        let integer = matches!(ctype, CType::TinyInt | CType::SmallInt | CType::Int | CType::BigInt);
+        assert_eq!(run("vector_top_k", fields, vec![query], &columns).is_ok(), integer, "{}", ctype.name());
+    }
+}
+
+#[test]
 fn every_element_type_and_its_result() {
     let one_half_two = [("f64", 8), ("f32", 4), ("f16", 2), ("bf16", 2), ("i8", 1)];
     for (element, size) in one_half_two {

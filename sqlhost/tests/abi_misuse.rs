@@ -84,6 +84,8 @@ fn misuse_is_refused_and_nothing_is_lost() {
         assert_eq!(Init(null(), 0, null(), 0, null(), 0, null(), 0), SQL_SUCCESS);
     }
     assert_eq!(GetInterfaceVersion(), 2);
+    assert_eq!(init(b""), SQL_ERROR, "once, until Cleanup");
+    assert_eq!(Cleanup(), SQL_SUCCESS);
     assert_eq!(init(b"interface_version=3\0"), SQL_SUCCESS);
     assert_eq!(GetInterfaceVersion(), 3);
 
@@ -97,6 +99,9 @@ fn misuse_is_refused_and_nothing_is_lost() {
         callbacks.version = 9;
         assert_eq!(SetHostCallbacks(&callbacks), SQL_SUCCESS);
         callbacks.log_xevent = Some(log_event);
+        callbacks.size_in_bytes = 8;
+        assert_eq!(SetHostCallbacks(&callbacks), SQL_ERROR, "too small for the function");
+        callbacks.size_in_bytes = 32;
         assert_eq!(SetHostCallbacks(&callbacks), SQL_SUCCESS);
     }
 
@@ -104,7 +109,7 @@ fn misuse_is_refused_and_nothing_is_lost() {
     assert_eq!(open(ID, 0, "no_such_kernel", 2, 0), SQL_ERROR);
     let (level, code, message) = EVENTS.lock().unwrap().pop().unwrap();
     assert_eq!((level, code), (2, 2));
-    assert_eq!(message, "hart: unknown kernel `no_such_kernel`; `hart list` shows all names");
+    assert_eq!(message, "hart: unknown kernel `no_such_kernel`; docs/KERNELS.md and `hart list` have all names");
     // SAFETY: null for a script of 5 bytes must be refused.
     unsafe { assert_eq!(InitSession(ID, 0, 1, null(), 5, 0, 0, null(), 0, null(), 0), SQL_ERROR) };
     assert_eq!(open(ID, 0, "vector_norm", 2, 1), SQL_SUCCESS);
@@ -125,7 +130,9 @@ fn misuse_is_refused_and_nothing_is_lost() {
         assert_eq!(InitColumn(ID, 0, 1, b"v".as_ptr(), -3, -2, 8, 0, 1, -1, -1), SQL_ERROR);
         assert_eq!(InitColumn(ID, 7, 1, b"v".as_ptr(), 1, -2, 8, 0, 1, -1, -1), SQL_ERROR, "no such task");
     }
-    assert_eq!(column(1, "v", -2), SQL_SUCCESS);
+    // SAFETY: a null name, even of length 0, must be refused.
+    unsafe { assert_eq!(InitColumn(ID, 0, 1, null(), 0, -2, 8, 0, 1, -1, -1), SQL_ERROR) };
+    assert_eq!(column(1, "v\0", -2), SQL_SUCCESS, "a terminator that is counted");
     assert_eq!(int_param(1, "@rows_in", &0, 2), SQL_ERROR, "out of range");
     assert_eq!(int_param(0, "@rows_in", null(), 2), SQL_ERROR, "no value");
     let (mut rows_number, mut data, mut indicators) = (9u64, null_mut(), null_mut());
@@ -142,7 +149,8 @@ fn misuse_is_refused_and_nothing_is_lost() {
 
     // Execute.
     let (mut ids, mut vectors) = ([1i64, 2], [3f32, 4.0, 5.0]);
-    let (mut id_lengths, mut vector_lengths) = ([8i32, 8], [8i32, 4]);
+    // A fixed type's indicator may be 0 although there is a value.
+    let (mut id_lengths, mut vector_lengths) = ([0i32, 8], [8i32, 4]);
     let columns: [SqlPointer; 2] = [ids.as_mut_ptr().cast(), vectors.as_mut_ptr().cast()];
     let lengths = [id_lengths.as_mut_ptr(), vector_lengths.as_mut_ptr()];
     // SAFETY: a null pointer for the count must be refused.
@@ -157,6 +165,14 @@ fn misuse_is_refused_and_nothing_is_lost() {
     let mut negative = [-7i32, 4];
     assert_eq!(execute(2, &columns, &[lengths[0], negative.as_mut_ptr()]), (SQL_ERROR, 0));
     assert!(EVENTS.lock().unwrap().last().unwrap().2.contains("indicator -7 in row 1"));
+    // SAFETY: the out pointers are valid.
+    unsafe {
+        assert_eq!(
+            GetResults(ID, 0, &mut rows_number, &mut data, &mut indicators),
+            SQL_ERROR,
+            "after a failure"
+        )
+    };
     assert_eq!(
         execute(2, &columns, &[null_mut(), null_mut()]),
         (SQL_SUCCESS, 2),
@@ -180,6 +196,11 @@ fn misuse_is_refused_and_nothing_is_lost() {
         assert_eq!(rows_number, 2);
         let norms = std::slice::from_raw_parts((*data.add(1)).cast::<f64>(), 2);
         assert_eq!(norms, [5.0, 5.0]);
+        let ids = std::slice::from_raw_parts((*data).cast::<i64>(), 2);
+        assert_eq!(ids, [1, 2]);
+        let (first_data, first_indicators) = (data, indicators);
+        assert_eq!(GetResults(ID, 0, &mut rows_number, &mut data, &mut indicators), SQL_SUCCESS);
+        assert_eq!((data, indicators), (first_data, first_indicators), "asked again, the same");
     }
 
     // OUTPUT parameters and telemetry.
@@ -216,6 +237,7 @@ fn misuse_is_refused_and_nothing_is_lost() {
         assert!(EVENTS.lock().unwrap().last().unwrap().2.contains("library `lib`"));
         let code = UninstallExternalLibrary(ID, b"lib".as_ptr(), 3, null(), 0, &mut error, &mut error_length);
         assert_eq!(code, SQL_SUCCESS);
+        assert_eq!(UninstallExternalLibrary(ID, null(), 0, null(), 0, null_mut(), null_mut()), SQL_SUCCESS);
     }
 
     // The end.

@@ -135,6 +135,46 @@ fn chunks_and_partitions() {
 }
 
 #[test]
+fn carried_columns_may_have_the_names_of_declared_ones() {
+    let folder = Folder::new();
+    let file = folder.file("named.csv", b"num,id,v,a\n1,one,\"[3,4]\",x\n2,two,\"[6,8]\",y\n");
+    let rows = json(&[
+        "run",
+        "vector_norm",
+        "--input",
+        &file,
+        "--bind",
+        "id=num",
+        "--carry",
+        "id",
+        "--carry",
+        "a",
+        "--format",
+        "json",
+    ]);
+    assert_eq!((&rows[1]["norm"], &rows[1]["a"]), (&10.0.into(), &"y".into()));
+    let hits = json(&[
+        "search",
+        "--input",
+        &file,
+        "--like",
+        "id=two",
+        "--vectors",
+        "v",
+        "--id",
+        "num",
+        "--metric",
+        "euclidean",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(
+        (&hits[0]["distance"], &hits[1]["distance"], &hits[1]["a"]),
+        (&0.0.into(), &5.0.into(), &"x".into())
+    );
+}
+
+#[test]
 fn formats_in_and_out() {
     let folder = Folder::new();
     let pairs = folder.file("pairs.csv", PAIRS.as_bytes());

@@ -12,6 +12,7 @@ const UNSAFE: &[&str] = &[
     "sqlhost/src/exports.rs",
     "sqlhost/src/local.rs",
     "sqlhost/src/raw.rs",
+    "sqlhost/src/sys.rs",
     "sqlhost/tests/abi_misuse.rs",
 ];
 
@@ -50,8 +51,10 @@ fn sources() -> Vec<(String, String)> {
 #[test]
 fn unsafe_code_is_where_it_may_be() {
     let word = |line: &str| {
-        let code = line.split("//").next().unwrap_or("");
-        code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == "unsafe") && !code.contains('"')
+        // Outside of string literals, as far as one line can tell, and before a comment.
+        let code: String = line.replace("\\\"", "").split('"').step_by(2).collect::<Vec<_>>().join(" ");
+        let code = code.split("//").next().unwrap_or("");
+        code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == "unsafe")
     };
     let found: BTreeSet<String> =
         sources().into_iter().filter(|(_, text)| text.lines().any(word)).map(|(name, _)| name).collect();

@@ -10,7 +10,9 @@ pub(super) struct Avx512(());
 
 impl Avx512 {
     pub(super) fn detect() -> Option<Avx512> {
-        let all = is_x86_feature_detected!("avx512f")
+        // A hypervisor may hide the older instructions, which the kernels use as well.
+        let all = super::avx2::Avx2::detect().is_some()
+            && is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl");
@@ -23,7 +25,7 @@ impl Avx512 {
         fn inner<T: Task>(token: Avx512, task: T) -> T::Output {
             task.run(token)
         }
-        // SAFETY: a token exists only where `detect` saw all these features (avx512f implies avx2, fma and f16c).
+        // SAFETY: a token exists only where `detect` saw all these features (the older ones through `Avx2::detect`).
         unsafe { inner(self, task) }
     }
 }

@@ -61,8 +61,7 @@ pub(crate) trait Simd: Copy {
     type F32: Copy;
     /// A block of double-precision lanes.
     type F64: Copy;
-    /// Physical vector registers that hold one block of single-precision lanes would leave for others:
-    /// true where a tile of several pairs stays in registers (32 wide registers).
+    /// Whether a tile of 3 × 3 pairs fits the registers, as it does in 32 of 512 bits.
     const WIDE_TILE: bool;
 
     fn zero_f32(self) -> Self::F32;

@@ -21,6 +21,7 @@ pub struct Call<'a> {
     pub(crate) inputs: Vec<Input<'a>>,
     pub(crate) params: Params,
     pub(crate) compute: Compute,
+    limit: Option<u64>,
 }
 
 impl<'a> Call<'a> {
@@ -52,7 +53,7 @@ impl<'a> Call<'a> {
                 found: found.collect::<Vec<_>>().join(", "),
             });
         }
-        let call = Call { rows, inputs, params, compute };
+        let call = Call { rows, inputs, params, compute, limit: None };
         let mut vectors = call.all_vectors();
         if let Some(first) = vectors.next()
             && let Some(other) = vectors.find(|v| v.width() != first.width())
@@ -65,6 +66,20 @@ impl<'a> Call<'a> {
         }
         drop(vectors);
         Ok(call)
+    }
+
+    /// The same with a limit, in bytes, on what the kernel may take for its results.
+    #[must_use]
+    pub fn memory_limit(self, limit: Option<u64>) -> Call<'a> {
+        Call { limit, ..self }
+    }
+
+    /// Refuses before it is taken what would exceed the limit.
+    pub(crate) fn check_memory(&self, what: &str, bytes: u64) -> Result<(), Error> {
+        match self.limit {
+            Some(limit) if bytes > limit => Err(Error::Memory { what: what.into(), bytes, limit }),
+            _ => Ok(()),
+        }
     }
 
     fn all_vectors(&self) -> impl Iterator<Item = &Vectors<'a>> {

@@ -59,12 +59,13 @@ pub fn find(name: &str) -> Result<&'static Kernel, Error> {
 }
 
 /// Up to three of `names` that are spelled like `name`, nearest first.
-pub fn nearest(name: &str, names: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let name: String = name.chars().take(60).collect::<String>().to_ascii_lowercase();
-    let mut scored: Vec<(usize, &'static str)> = names
+    let mut scored: Vec<(usize, &'a str)> = names
         .filter_map(|candidate| {
-            let distance = edit_distance(&name, candidate);
-            let contains = name.len() >= 3 && candidate.contains(&name);
+            let lower = candidate.to_ascii_lowercase();
+            let distance = edit_distance(&name, &lower);
+            let contains = name.len() >= 3 && lower.contains(&name);
             (contains || distance <= candidate.len() / 3).then_some((distance, candidate))
         })
         .collect();

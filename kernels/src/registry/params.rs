@@ -34,7 +34,7 @@ impl Value {
     }
 }
 
-/// A kernel's parameters: every declared one has a value of its kind, or is an optional vector not given.
+/// A kernel's parameters: every declared one has a value of its kind.
 #[derive(Clone, Debug)]
 pub struct Params {
     values: Vec<(&'static str, Value)>,

@@ -6,8 +6,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "system_echo",
     family: Family::System,
     summary: "Returns every input column unchanged.",
-    details: "For checking an installation: every column of every type comes back as it came, and so does every OUTPUT \
-              parameter. Any columns and any parameters are accepted.",
+    details: "For checking an installation: every column comes back as it came, and so does every OUTPUT parameter; only a \
+              uniqueidentifier becomes text and a bit 0 or 1. Any columns and any parameters are accepted.",
     inputs: &[],
     params: &[Param {
         name: ANY_NAME,

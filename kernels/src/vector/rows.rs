@@ -43,8 +43,8 @@ pub(crate) const ACCUMULATE: Param = Param {
 
 pub(crate) const NULLS: &str = "NULL in any vector of a row gives NULL.";
 pub(crate) const NAN_SUM: &str = "NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it arrives as NULL.";
-pub(crate) const NAN_ELEMENT: &str = "NaN and infinities follow IEEE 754, component by component. Packed results carry \
-     them; JSON cannot, so such a row's JSON result is NULL.";
+pub(crate) const NAN_ELEMENT: &str = "NaN and infinities follow IEEE 754, component by component; which of the NaN bit patterns is not specified. \
+     Packed results carry them; JSON cannot, so such a row's JSON result is NULL.";
 pub(crate) const STREAMING: &str = "Row by row: chunks and partitions do not change results.";
 
 /// The precision that a call's parameters ask for.
@@ -190,6 +190,8 @@ pub(crate) fn run_vectors<const N: usize, O: RowOp<N>>(call: &Call<'_>, op: O) -
         ends.push(end);
     }
     let width = first.width();
+    // The narrowed copy of half-precision results stands beside the singles for a moment.
+    call.check_memory("the resulting vectors", end as u64 + end as u64 / 2)?;
     let mut bytes = vec![0u8; end];
     let ranges = parallel::ranges(call.rows, end);
     let mut outputs = Vec::with_capacity(ranges.len());

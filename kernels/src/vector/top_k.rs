@@ -177,29 +177,31 @@ fn search(
     if let Some(other) = packed.iter().position(|query| query.len() != packed[0].len()) {
         return Err(queries.mismatch(other, "row 1".into(), queries.dimensions(0).unwrap_or(0)));
     }
-    let blocks = parallel::blocks(rows.len(), rows.bytes().len(), |range| {
-        compute.level.run(Scan {
-            rows,
-            key,
-            queries: &packed,
-            query_name: queries.name(),
-            k,
-            metric,
-            accumulate: compute.accumulate,
-            range,
-        })
-    })?;
-    let mut found: Vec<Vec<Candidate>> = vec![Vec::new(); packed.len()];
-    for block in blocks {
-        for (all, heap) in found.iter_mut().zip(block) {
-            all.extend(heap);
-        }
-    }
-    for all in &mut found {
-        all.sort_unstable();
-        all.truncate(k);
-    }
-    Ok(found)
+    let none = || packed.iter().map(|_| Best { k, heap: BinaryHeap::new() }).collect::<Vec<_>>();
+    let best = parallel::fold(
+        rows.len(),
+        rows.bytes().len(),
+        none,
+        |best, range| {
+            compute.level.run(Scan {
+                rows,
+                key,
+                queries: &packed,
+                query_name: queries.name(),
+                metric,
+                accumulate: compute.accumulate,
+                range,
+                best,
+            })
+        },
+        |mut best, other| {
+            for (best, other) in best.iter_mut().zip(other) {
+                other.heap.into_iter().for_each(|candidate| best.offer(candidate));
+            }
+            best
+        },
+    )?;
+    Ok(best.into_iter().map(|b| b.heap.into_sorted_vec()).collect())
 }
 
 /// One block of rows against all queries.
@@ -208,10 +210,10 @@ struct Scan<'a> {
     key: Key<'a>,
     queries: &'a [&'a [u8]],
     query_name: &'a str,
-    k: usize,
     metric: Metric,
     accumulate: Accumulate,
     range: Range<usize>,
+    best: &'a mut [Best],
 }
 
 /// Rows whose distances to all queries are computed before they are ranked: they stay in the second-level cache
@@ -219,11 +221,9 @@ struct Scan<'a> {
 const PANEL: usize = 24;
 
 impl Task for Scan<'_> {
-    type Output = Result<Vec<Vec<Candidate>>, Error>;
+    type Output = Result<(), Error>;
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Self::Output {
-        let mut best: Vec<Best> =
-            self.queries.iter().map(|_| Best { k: self.k, heap: BinaryHeap::new() }).collect();
         let mut distances = vec![0.0; self.queries.len() * PANEL];
         let mut panel: Vec<(usize, &[u8])> = Vec::with_capacity(PANEL);
         with_mode!(self.rows.width(), self.accumulate, M => {
@@ -247,7 +247,7 @@ impl Task for Scan<'_> {
                     next += 1;
                 }
                 panel_distances::<M, S>(simd, self.metric, self.queries, &squares, &panel, &mut distances);
-                for (best, distances) in best.iter_mut().zip(distances.chunks_exact(PANEL)) {
+                for (best, distances) in self.best.iter_mut().zip(distances.chunks_exact(PANEL)) {
                     for ((row, _), distance) in panel.iter().zip(distances) {
                         let worst = best.heap.peek().filter(|_| best.heap.len() == best.k);
                         // Most rows are farther than the worst of the best: skip them before asking for their id.
@@ -264,7 +264,7 @@ impl Task for Scan<'_> {
                 }
             }
         });
-        Ok(best.into_iter().map(|b| b.heap.into_vec()).collect())
+        Ok(())
     }
 }
 
@@ -364,6 +364,11 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     }
     let queries = given.reshape(total / count);
     let k = usize::try_from(call.params.int("k")).unwrap_or(usize::MAX);
+    // Every worker may hold the best of all queries, and the result has them once more.
+    let hits = (queries.len() as u64).saturating_mul(k.min(call.rows) as u64);
+    let workers = parallel::workers(rows.bytes().len()) as u64;
+    let hit = size_of::<Candidate>() as u64;
+    call.check_memory("the candidates of the search", hits.saturating_mul(hit * (2 * workers + 2)))?;
     let found = search(rows::compute_of(call), rows, &|row| ids[row], &queries, k, metric)?;
 
     let mut output = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -425,8 +430,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
     rows: RowShape::Picked,
     nulls: "A row whose vector is NULL is no candidate. A NULL id is kept and loses every tie.",
     empty: "No rows give no result rows.",
-    nan: "A row whose distance is NaN comes after all others; it is never dropped. SQL Server's FLOAT cannot hold NaN: the \
-          distance arrives as NULL.",
+    nan: "A row whose distance is NaN comes after all others; it is never dropped. Vectors of finite numbers always have finite \
+          distances; infinite ones rank by their value. SQL Server's FLOAT can hold neither NaN nor infinity: such a distance \
+          arrives as NULL, so the merge of chunks puts both last.",
     accuracy: "The distances have the bits of vector_distance, so the order is the same on every machine, for any number of \
                threads and queries.",
     streaming: "Each chunk or partition gives its own best k; the caller merges, by distance and then id: \

@@ -56,8 +56,8 @@ pub fn host_field(name: &str, data_type: &DataType, partition: bool) -> Result<H
     Ok(HostField { name: name.into(), ctype, size, digits, partition })
 }
 
-/// A column's values in the host's layout.
-pub fn host_column(name: &str, array: &ArrayRef) -> Result<HostColumn> {
+/// A column's values in the host's layout. `before` rows came before these, for messages.
+pub fn host_column(name: &str, array: &ArrayRef, before: usize) -> Result<HostColumn> {
     let ctype = host_field(name, array.data_type(), false)?.ctype;
     // Types that SQL Server has no word for travel in the next larger one.
     let wider = match array.data_type() {
@@ -76,15 +76,15 @@ pub fn host_column(name: &str, array: &ArrayRef) -> Result<HostColumn> {
     };
     let mut out = HostColumn { ctype, bytes: Vec::new(), indicators: Vec::with_capacity(array.len()) };
     for i in 0..array.len() {
-        let before = out.bytes.len();
+        let start = out.bytes.len();
         if array.is_null(i) {
             // A fixed-width slot of a NULL row holds anything: something that would be noticed if it were read.
-            out.bytes.resize(before + ctype.fixed_size().unwrap_or(0), 0xA5);
+            out.bytes.resize(start + ctype.fixed_size().unwrap_or(0), 0xA5);
             out.indicators.push(SQL_NULL_DATA);
             continue;
         }
-        append(array, i, &mut out.bytes).with_context(|| format!("column {name}, row {}", i + 1))?;
-        out.indicators.push(i32::try_from(out.bytes.len() - before).context("a value of more than 2 GB")?);
+        append(array, i, &mut out.bytes).with_context(|| format!("column {name}, row {}", before + i + 1))?;
+        out.indicators.push(i32::try_from(out.bytes.len() - start).context("a value of more than 2 GB")?);
     }
     Ok(out)
 }
@@ -247,7 +247,7 @@ fn vector_column(column: &ResultColumn, element: Element, nulls: Option<NullBuff
             DataType::Float16,
             Arc::new(Float16Array::from_iter_values(doubles.into_iter().map(half::f16::from_f64))),
         ),
-        _ => (
+        Element::F32 | Element::Bf16 | Element::I8 => (
             DataType::Float32,
             Arc::new(Float32Array::from_iter_values(doubles.into_iter().map(|v| v as f32))),
         ),

@@ -95,7 +95,13 @@ pub fn run(options: RunOptions) -> Result<()> {
     let element = element(kernel, &schema, &sources, &options.param)?;
     let fields = sources
         .iter()
-        .map(|s| host_field(&s.declared, schema.field(s.column).data_type(), partition == Some(s.column)))
+        .enumerate()
+        .map(|(n, source)| {
+            // Carried columns go without a name, lest one be taken for a declared column; results are named here.
+            let carried = n >= kernel.inputs.len() && !kernel.inputs.is_empty();
+            let name = if carried { "" } else { &source.declared };
+            host_field(name, schema.field(source.column).data_type(), partition == Some(source.column))
+        })
         .collect::<Result<Vec<_>>>()?;
     let mut params = params(kernel, &options.param, element)?;
     if let Some(rows) = options.rows_per_read {
@@ -117,6 +123,7 @@ pub fn run(options: RunOptions) -> Result<()> {
     let request = Request { script: kernel.name.into(), fields, params };
     let results = options.engine.run(request, |execute| {
         let mut results = Vec::new();
+        let mut done = 0;
         for chunk in &chunks {
             let step = options.rows_per_read.map_or(chunk.num_rows().max(1), |n| n as usize);
             let mut start = 0;
@@ -128,11 +135,13 @@ pub fn run(options: RunOptions) -> Result<()> {
                         host_column(
                             &source.declared,
                             part.column(read.partition_point(|&c| c < source.column)),
+                            done,
                         )
                     })
                     .collect::<Result<Vec<_>>>()?;
                 results.push(batch_of(kernel, &execute(part.num_rows(), &columns)?, element, &carried)?);
                 start += part.num_rows();
+                done += part.num_rows();
                 bar.inc(part.num_rows() as u64);
                 if start >= chunk.num_rows() {
                     break;
@@ -237,7 +246,7 @@ fn element(
     given: &[(String, String)],
 ) -> Result<Option<Element>> {
     let vectors = kernel.inputs.iter().zip(sources).filter(|(column, _)| column.kind == Kind::Vector);
-    let given = given.iter().find(|(name, _)| name.eq_ignore_ascii_case("element"));
+    let given = given.iter().find(|(name, _)| name.trim_start_matches('@').eq_ignore_ascii_case("element"));
     let given = given.and_then(|(_, word)| Element::parse(word));
     let mut out = given;
     for (_, source) in vectors {

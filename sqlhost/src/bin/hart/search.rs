@@ -71,9 +71,9 @@ pub fn search(options: SearchOptions) -> Result<()> {
         .iter()
         .enumerate()
         .map(|(n, &column)| {
-            let known_as =
-                [String::from("id"), String::from("v")].into_iter().nth(n).unwrap_or_else(|| name(column));
-            host_field(&known_as, schema.field(column).data_type(), false)
+            // Carried columns go without a name, lest one be taken for a declared column.
+            let known_as = ["id", "v"].get(n).copied().unwrap_or("");
+            host_field(known_as, schema.field(column).data_type(), false)
         })
         .collect::<Result<Vec<_>>>()?;
     let params = vec![
@@ -92,15 +92,20 @@ pub fn search(options: SearchOptions) -> Result<()> {
     let best = options.engine.run(request, |execute| {
         // Each chunk gives its own best; only the best of all are kept.
         let mut best: Option<RecordBatch> = None;
+        let mut done = 0;
         for batch in rows {
             let batch = batch?;
-            let host: Vec<_> =
-                names.iter().zip(batch.columns()).map(|(n, a)| host_column(n, a)).collect::<Result<_>>()?;
+            let host: Vec<_> = names
+                .iter()
+                .zip(batch.columns())
+                .map(|(n, a)| host_column(n, a, done))
+                .collect::<Result<_>>()?;
             let found = batch_of(kernel, &execute(batch.num_rows(), &host)?, Some(plan.element), &carried)?;
             best = Some(match best {
                 None => found,
                 Some(best) => merge(&best, &found, options.k as usize)?,
             });
+            done += batch.num_rows();
             bar.inc(batch.num_rows() as u64);
         }
         Ok(best)
@@ -170,10 +175,10 @@ fn is_text(data_type: &DataType) -> bool {
 }
 
 /// The vector of the row whose `column` is `value`.
-fn find_start(path: &Path, column: &str, value: &str, vectors: &str) -> Result<Vec<u8>> {
+fn find_start(path: &Path, column: &str, value: &str, vectors_name: &str) -> Result<Vec<u8>> {
     let mut wanted = vec![column.to_string()];
-    if column != vectors {
-        wanted.push(vectors.to_string());
+    if column != vectors_name {
+        wanted.push(vectors_name.to_string());
     }
     let mut found: Option<(usize, Vec<u8>)> = None;
     let mut others: Vec<String> = Vec::new();
@@ -193,7 +198,7 @@ fn find_start(path: &Path, column: &str, value: &str, vectors: &str) -> Result<V
                     let vectors = batch.column(wanted.len() - 1).slice(i, 1);
                     let row = before + i + 1;
                     ensure!(!vectors.is_null(0), "row {row}, where {column} = {value}, has no vector");
-                    found = Some((row, host_column(column, &vectors)?.bytes));
+                    found = Some((row, host_column(vectors_name, &vectors, row - 1)?.bytes));
                 }
             } else if others.len() < 3 && texts.value(i).to_lowercase().contains(&value.to_lowercase()) {
                 others.push(texts.value(i).to_string());

@@ -12,6 +12,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::{FileReader, StreamReader};
+use hart_kernels::registry::nearest;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -153,16 +154,8 @@ pub(crate) fn find(schema: &Schema, name: &str) -> Result<usize, String> {
     match matches[..] {
         [column] => Ok(column),
         [] => {
-            let mut near: Vec<(usize, &str)> = schema
-                .fields()
-                .iter()
-                .map(|field| {
-                    (strsim::levenshtein(&lower, &field.name().to_lowercase()), field.name().as_str())
-                })
-                .filter(|(distance, other)| *distance <= other.chars().count() / 3 + 1)
-                .collect();
-            near.sort_unstable();
-            let near: Vec<String> = near.iter().take(3).map(|(_, other)| format!("`{other}`")).collect();
+            let near = nearest(&lower, schema.fields().iter().map(|field| field.name().as_str()));
+            let near: Vec<String> = near.iter().map(|other| format!("`{other}`")).collect();
             let hint =
                 if near.is_empty() { ".".to_owned() } else { format!("; did you mean {}?", near.join(", ")) };
             let all = described(&mut schema.fields().iter());
