@@ -6,16 +6,23 @@ use super::{F32_BLOCK, F64_BLOCK, LANES, Simd, padded, tree_sum};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Scalar;
 
+/// Fused multiply-add in single precision.
+#[inline(always)]
+fn fma(a: f32, b: f32, c: f32) -> f32 {
+    if cfg!(any(target_feature = "fma", target_arch = "aarch64")) {
+        a.mul_add(b, c)
+    } else {
+        emulated_fma(a, b, c)
+    }
+}
+
 /// Fused multiply-add in single precision without hardware for it.
 ///
 /// `f32::mul_add` calls the C library where the target has no such instruction, and not every C library rounds once.
 /// The product of two singles is exact in double precision; the sum with `c` is rounded to odd there, which
 /// makes the second rounding, to single, the only one that counts (Boldo and Melquiond 2008, "Emulation of a FMA").
 #[inline(always)]
-fn fma(a: f32, b: f32, c: f32) -> f32 {
-    if cfg!(any(target_feature = "fma", target_arch = "aarch64")) {
-        return a.mul_add(b, c);
-    }
+fn emulated_fma(a: f32, b: f32, c: f32) -> f32 {
     let product = f64::from(a) * f64::from(b);
     let c = f64::from(c);
     let sum = product + c;
@@ -129,16 +136,17 @@ impl Simd for Scalar {
 
 #[cfg(test)]
 mod tests {
-    use super::fma;
+    use super::emulated_fma;
 
     /// The emulation against the hardware, on bit patterns of all kinds.
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     #[test]
     fn emulated_fma_rounds_once() {
-        #[target_feature(enable = "fma")]
+        #[cfg_attr(target_arch = "x86_64", target_feature(enable = "fma"))]
         fn hardware(a: f32, b: f32, c: f32) -> f32 {
             a.mul_add(b, c)
         }
+        #[cfg(target_arch = "x86_64")]
         if !is_x86_feature_detected!("fma") {
             return;
         }
@@ -163,8 +171,11 @@ mod tests {
         }
         for (a, b, c) in triples {
             // SAFETY: `fma` was detected above.
+            #[cfg(target_arch = "x86_64")]
             let expected = unsafe { hardware(a, b, c) };
-            let got = fma(a, b, c);
+            #[cfg(target_arch = "aarch64")]
+            let expected = hardware(a, b, c);
+            let got = emulated_fma(a, b, c);
             assert!(
                 got.to_bits() == expected.to_bits() || (got.is_nan() && expected.is_nan()),
                 "fma({a:e}, {b:e}, {c:e}) = {got:e}, hardware {expected:e}"
