@@ -9,7 +9,7 @@ use crate::error::Error;
 /// Below this many bytes of input one thread is faster than waking others.
 const SEQUENTIAL: usize = 1 << 20;
 /// Input bytes of one block: enough to make the hand-over free, few enough to balance two or two hundred threads.
-const BLOCK: usize = 1 << 20;
+const BLOCK: usize = 1 << 22;
 
 /// How many workers an input of that size gets.
 pub(crate) fn workers(bytes: usize) -> usize {

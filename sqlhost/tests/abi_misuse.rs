@@ -109,7 +109,10 @@ fn misuse_is_refused_and_nothing_is_lost() {
     assert_eq!(open(ID, 0, "no_such_kernel", 2, 0), SQL_ERROR);
     let (level, code, message) = EVENTS.lock().unwrap().pop().unwrap();
     assert_eq!((level, code), (2, 2));
-    assert_eq!(message, "hart: unknown kernel `no_such_kernel`; docs/KERNELS.md and `hart list` have all names");
+    assert_eq!(
+        message,
+        "hart: unknown kernel `no_such_kernel`; docs/KERNELS.md and `hart list` have all names"
+    );
     // SAFETY: null for a script of 5 bytes must be refused.
     unsafe { assert_eq!(InitSession(ID, 0, 1, null(), 5, 0, 0, null(), 0, null(), 0), SQL_ERROR) };
     assert_eq!(open(ID, 0, "vector_norm", 2, 1), SQL_SUCCESS);

@@ -287,8 +287,12 @@ fn panel_distances<M: Mode, S: Simd>(
         return;
     }
     // Tiles are as large as the registers allow: 3 × 3 pairs of two registers each beside what is loaded, or 1 × 2 of four.
+    // Queries left over take one row after the other: a single stream is what the memory delivers fastest.
     if S::WIDE_TILE {
-        panel_dots::<M, S, 3, 3>(simd, queries, panel, distances);
+        let (tiled, rest) = queries.split_at(queries.len() - queries.len() % 3);
+        let (tiled_out, rest_out) = distances.split_at_mut(tiled.len() * PANEL);
+        panel_dots::<M, S, 3, 3>(simd, tiled, panel, tiled_out);
+        panel_dots::<M, S, 1, 1>(simd, rest, panel, rest_out);
     } else {
         panel_dots::<M, S, 1, 2>(simd, queries, panel, distances);
     }
@@ -308,7 +312,7 @@ fn panel_distances<M: Mode, S: Simd>(
     }
 }
 
-/// Dot products of a panel's rows with all queries, in tiles.
+/// Dot products of a panel's rows with queries whose number `Q` divides, in tiles of `Q` × `R`.
 #[inline(always)]
 fn panel_dots<M: Mode, S: Simd, const Q: usize, const R: usize>(
     simd: S,
@@ -316,26 +320,22 @@ fn panel_dots<M: Mode, S: Simd, const Q: usize, const R: usize>(
     panel: &[(usize, &[u8])],
     out: &mut [f64],
 ) {
-    for (q, tile_queries) in queries.chunks(Q).enumerate() {
-        for (r, tile_rows) in panel.chunks(R).enumerate() {
-            if tile_queries.len() == Q && tile_rows.len() == R {
-                let mut columns = [tile_rows[0].1; R];
-                for (column, (_, row)) in columns.iter_mut().zip(tile_rows) {
-                    *column = row;
-                }
-                let mut tile = [tile_queries[0]; Q];
-                tile.copy_from_slice(tile_queries);
-                let dots = reduce::dot_tile::<M, S, Q, R>(simd, tile, columns);
-                for (i, dots) in dots.iter().enumerate() {
-                    let start = (q * Q + i) * PANEL + r * R;
-                    out[start..start + R].copy_from_slice(dots);
-                }
-            } else {
-                for (i, query) in tile_queries.iter().enumerate() {
-                    for (j, (_, row)) in tile_rows.iter().enumerate() {
-                        out[(q * Q + i) * PANEL + r * R + j] = reduce::dot::<M, S>(simd, query, row);
-                    }
-                }
+    for (tile, out) in queries.as_chunks::<Q>().0.iter().zip(out.chunks_exact_mut(Q * PANEL)) {
+        // A tile of one pair is the plain loop, which the compiler does better.
+        let (tiles, rest) = if Q * R == 1 { (&[][..], panel) } else { panel.as_chunks::<R>() };
+        for (r, rows) in tiles.iter().enumerate() {
+            let mut columns = [rows[0].1; R];
+            for (column, (_, row)) in columns.iter_mut().zip(rows) {
+                *column = row;
+            }
+            let dots = reduce::dot_tile::<M, S, Q, R>(simd, *tile, columns);
+            for (dots, out) in dots.iter().zip(out.chunks_exact_mut(PANEL)) {
+                out[r * R..][..R].copy_from_slice(dots);
+            }
+        }
+        for (query, out) in tile.iter().zip(out.chunks_exact_mut(PANEL)) {
+            for ((_, row), out) in rest.iter().zip(&mut out[tiles.len() * R..]) {
+                *out = reduce::dot::<M, S>(simd, query, row);
             }
         }
     }
