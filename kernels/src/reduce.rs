@@ -250,6 +250,26 @@ fn plain_squared_distance<M: Mode, S: Simd>(simd: S, a: &[u8], b: &[u8]) -> f64 
     M::sum(simd, acc)
 }
 
+/// As [`dot`], for a row that streams from memory: asks for what comes behind it, also of the next row.
+#[inline(always)]
+pub(crate) fn stream_dot<M: Mode, S: Simd>(simd: S, query: &[u8], row: &[u8]) -> f64 {
+    /// Far enough ahead to hide the memory's latency at its full rate.
+    const AHEAD: usize = 2048;
+    let mut acc = M::zero(simd);
+    let (mut blocks_a, mut blocks_b) = (query.chunks_exact(M::BLOCK), row.chunks_exact(M::BLOCK));
+    for (a, b) in (&mut blocks_a).zip(&mut blocks_b) {
+        simd.prefetch(b, AHEAD);
+        simd.prefetch(b, AHEAD + 64);
+        acc = M::dot(simd, M::load(simd, a), M::load(simd, b), acc);
+    }
+    let (tail_a, tail_b) = (blocks_a.remainder(), blocks_b.remainder());
+    if !tail_a.is_empty() {
+        simd.prefetch(tail_b, AHEAD);
+        acc = M::dot(simd, M::load_tail(simd, tail_a), M::load_tail(simd, tail_b), acc);
+    }
+    checked_dot::<M, S>(simd, M::sum(simd, acc), query, row)
+}
+
 /// The sum, or, where it may have left the range of its lanes, the dot product in the wider mode.
 #[inline(always)]
 fn checked_dot<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {

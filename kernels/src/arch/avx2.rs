@@ -33,6 +33,13 @@ impl Simd for Avx2 {
     const WIDE_TILE: bool = false;
 
     #[inline(always)]
+    fn prefetch(self, block: &[u8], distance: usize) {
+        let p = block.as_ptr().wrapping_add(distance).cast::<i8>();
+        // SAFETY: a prefetch is a hint of the base instruction set: it reads nothing and never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p) }
+    }
+
+    #[inline(always)]
     fn zero_f32(self) -> Self::F32 {
         // SAFETY: the token proves AVX2.
         unsafe { [_mm256_setzero_ps(); 4] }

@@ -68,6 +68,13 @@ impl Simd for Avx512 {
     const WIDE_TILE: bool = true;
 
     #[inline(always)]
+    fn prefetch(self, block: &[u8], distance: usize) {
+        let p = block.as_ptr().wrapping_add(distance).cast::<i8>();
+        // SAFETY: a prefetch is a hint of the base instruction set: it reads nothing and never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p) }
+    }
+
+    #[inline(always)]
     fn zero_f32(self) -> Self::F32 {
         // SAFETY: the token proves AVX-512.
         unsafe { [_mm512_setzero_ps(); 2] }

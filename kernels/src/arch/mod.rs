@@ -64,6 +64,9 @@ pub(crate) trait Simd: Copy {
     /// Whether a tile of 3 × 3 pairs fits the registers, as it does in 32 of 512 bits.
     const WIDE_TILE: bool;
 
+    /// Asks for the cache line at that distance behind the block, which may lie outside of any object.
+    fn prefetch(self, block: &[u8], distance: usize);
+
     fn zero_f32(self) -> Self::F32;
     fn load_f32(self, block: &[u8; F32_BLOCK]) -> Self::F32;
     /// A last, incomplete block: the missing lanes are +0.

@@ -30,6 +30,9 @@ impl Simd for Neon {
     const WIDE_TILE: bool = false;
 
     #[inline(always)]
+    fn prefetch(self, _: &[u8], _: usize) {}
+
+    #[inline(always)]
     fn zero_f32(self) -> Self::F32 {
         // SAFETY: the token proves NEON.
         unsafe { [vdupq_n_f32(0.0); 8] }

@@ -52,6 +52,9 @@ impl Simd for Scalar {
     const WIDE_TILE: bool = false;
 
     #[inline(always)]
+    fn prefetch(self, _: &[u8], _: usize) {}
+
+    #[inline(always)]
     fn zero_f32(self) -> Self::F32 {
         [0.0; LANES]
     }

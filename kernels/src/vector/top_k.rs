@@ -335,7 +335,7 @@ fn panel_dots<M: Mode, S: Simd, const Q: usize, const R: usize>(
         }
         for (query, out) in tile.iter().zip(out.chunks_exact_mut(PANEL)) {
             for ((_, row), out) in rest.iter().zip(&mut out[tiles.len() * R..]) {
-                *out = reduce::dot::<M, S>(simd, query, row);
+                *out = reduce::stream_dot::<M, S>(simd, query, row);
             }
         }
     }
