@@ -200,9 +200,14 @@ pub enum Buffer {
 impl Buffer {
     /// Copies fixed-width elements into aligned memory.
     pub fn aligned(bytes: &[u8]) -> Buffer {
-        let mut words = vec![0u64; bytes.len().div_ceil(8)];
-        bytemuck::cast_slice_mut::<u64, u8>(&mut words)[..bytes.len()].copy_from_slice(bytes);
-        Buffer::Words(words, bytes.len())
+        Buffer::aligned_with(bytes.len(), |place| place.copy_from_slice(bytes))
+    }
+
+    /// Aligned memory of that many bytes, zero until `fill` writes them.
+    pub fn aligned_with(length: usize, fill: impl FnOnce(&mut [u8])) -> Buffer {
+        let mut words = vec![0u64; length.div_ceil(8)];
+        fill(&mut bytemuck::cast_slice_mut(&mut words)[..length]);
+        Buffer::Words(words, length)
     }
 
     /// The bytes.
@@ -255,6 +260,13 @@ pub fn take(field: &Field, data: &ColumnData<'_>, rows: usize, picked: Option<&[
         }
         return ResultColumn { data: Buffer::Bytes(bytes), indicators };
     };
+    let plain = !matches!(field.ctype, CType::Bit | CType::Guid);
+    if picked.is_none() && plain && data.indicators.as_ref().is_none_or(|l| !l.contains(&SQL_NULL_DATA)) {
+        return ResultColumn {
+            data: Buffer::aligned(&data.bytes[..rows * size]),
+            indicators: vec![size as i32; rows],
+        };
+    }
     let mut bytes = Vec::with_capacity(count * size);
     for i in 0..count {
         let row = source(i);

@@ -385,13 +385,14 @@ fn lay_out(values: Values, ctype: CType) -> ResultColumn {
 }
 
 fn fixed<const N: usize>(values: impl ExactSizeIterator<Item = Option<[u8; N]>>) -> ResultColumn {
-    let mut bytes = Vec::with_capacity(values.len() * N);
     let mut indicators = Vec::with_capacity(values.len());
-    for value in values {
-        indicators.push(if value.is_some() { N as i32 } else { SQL_NULL_DATA });
-        bytes.extend_from_slice(&value.unwrap_or([0; N]));
-    }
-    ResultColumn { data: Buffer::aligned(&bytes), indicators }
+    let data = Buffer::aligned_with(values.len() * N, |bytes| {
+        for (place, value) in bytes.as_chunks_mut::<N>().0.iter_mut().zip(values) {
+            indicators.push(if value.is_some() { N as i32 } else { SQL_NULL_DATA });
+            *place = value.unwrap_or([0; N]);
+        }
+    });
+    ResultColumn { data, indicators }
 }
 
 fn packed(values: impl Iterator<Item = Option<Vec<u8>>>) -> ResultColumn {

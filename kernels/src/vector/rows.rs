@@ -111,7 +111,9 @@ pub(crate) fn numbers<F: Form>(
         out.iter_mut().flatten().for_each(|v| *v = finish(*v));
         Ok(out)
     })?;
-    Ok(blocks.into_iter().flatten().collect())
+    let mut all = Vec::with_capacity(a.len());
+    blocks.into_iter().for_each(|block| all.extend_from_slice(&block));
+    Ok(all)
 }
 
 /// Runs a kernel whose result is one number for each pair of vectors.
