@@ -125,6 +125,7 @@ fn a_payload_is_a_whole_number_of_blocks() {
                 continue;
             }
             let error = decode(payload_type, &vec![0; wrong]).unwrap_err();
+            assert_eq!(error.code(), 15);
             assert!(matches!(error, Error::Payload { payload_type, .. } if payload_type == name), "{error}");
             let (found, expected) = (format!("{wrong} bytes"), format!("a multiple of {block} bytes"));
             let text = error.to_string();
@@ -192,8 +193,10 @@ fn unknown_types_are_named() {
         (PayloadType::from_ggml(4), "GGML type 4"),
         (PayloadType::from_ggml(u32::MAX), "GGML type 4294967295"),
     ] {
+        let error = error.unwrap_err();
+        assert_eq!(error.code(), 14);
         assert_eq!(
-            error.unwrap_err().to_string(),
+            error.to_string(),
             format!("tensor payloads of type `{name}` cannot be decoded; expected one of {list}")
         );
     }

@@ -6,8 +6,9 @@ use crate::arch::{Level, Simd, Task};
 
 /// One block of a layout, as its bytes lie in the payload: fields are bytes alone, so it has no alignment and no gaps.
 pub(super) trait Block<const ELEMENTS: usize>: AnyBitPattern {
-    /// Writes the block's elements. Must be `#[inline(always)]`, and so must all that it calls.
-    fn decode(&self, out: &mut [f32; ELEMENTS]);
+    /// The block's elements. Must be `#[inline(always)]`, and so must all that it calls. By value, because a compiler that
+    /// has to allow for a block and an output that overlap makes no vector code.
+    fn decode(&self) -> [f32; ELEMENTS];
 }
 
 /// A half-precision number (IEEE 754 binary16), little-endian.
@@ -78,7 +79,12 @@ impl<B: Block<ELEMENTS>, const ELEMENTS: usize> Task for Blocks<'_, B, ELEMENTS>
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         for (block, out) in self.blocks.iter().zip(self.out) {
-            block.decode(out);
+            *out = block.decode();
+            // Does nothing, but keeps the compiler from working on the same element of several blocks at once, with a
+            // load or store for every element, instead of on the elements of a block.
+            if ELEMENTS > 1 {
+                std::hint::black_box(());
+            }
         }
     }
 }

@@ -11,8 +11,8 @@ pub(super) struct F32([u8; 4]);
 
 impl Block<1> for F32 {
     #[inline(always)]
-    fn decode(&self, out: &mut [f32; 1]) {
-        out[0] = f32::from_le_bytes(self.0);
+    fn decode(&self) -> [f32; 1] {
+        [f32::from_le_bytes(self.0)]
     }
 }
 
@@ -23,8 +23,8 @@ pub(super) struct F16(Half);
 
 impl Block<1> for F16 {
     #[inline(always)]
-    fn decode(&self, out: &mut [f32; 1]) {
-        out[0] = self.0.single();
+    fn decode(&self) -> [f32; 1] {
+        [self.0.single()]
     }
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Bf16([u8; 2]);
 
 impl Block<1> for Bf16 {
     #[inline(always)]
-    fn decode(&self, out: &mut [f32; 1]) {
-        out[0] = f32::from_bits(u32::from(u16::from_le_bytes(self.0)) << 16);
+    fn decode(&self) -> [f32; 1] {
+        [f32::from_bits(u32::from(u16::from_le_bytes(self.0)) << 16)]
     }
 }

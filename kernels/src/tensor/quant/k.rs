@@ -42,7 +42,8 @@ pub(super) struct Q4K {
 
 impl Block<256> for Q4K {
     #[inline(always)]
-    fn decode(&self, out: &mut [f32; 256]) {
+    fn decode(&self) -> [f32; 256] {
+        let mut out = [0.0; 256];
         let (scales, minima) = self.scales.times(self.d, self.dmin);
         for (i, (out, quants)) in out.as_chunks_mut::<64>().0.iter_mut().zip(&self.quants).enumerate() {
             let (s, m) = (&scales[2 * i..2 * i + 2], &minima[2 * i..2 * i + 2]);
@@ -52,6 +53,7 @@ impl Block<256> for Q4K {
                 *second = s[1] * f32::from(byte >> 4) - m[1];
             }
         }
+        out
     }
 }
 
@@ -68,7 +70,8 @@ pub(super) struct Q5K {
 
 impl Block<256> for Q5K {
     #[inline(always)]
-    fn decode(&self, out: &mut [f32; 256]) {
+    fn decode(&self) -> [f32; 256] {
+        let mut out = [0.0; 256];
         let (scales, minima) = self.scales.times(self.d, self.dmin);
         for (i, (out, quants)) in out.as_chunks_mut::<64>().0.iter_mut().zip(&self.quants).enumerate() {
             let (s, m) = (&scales[2 * i..2 * i + 2], &minima[2 * i..2 * i + 2]);
@@ -80,6 +83,7 @@ impl Block<256> for Q5K {
                 *second = s[1] * f32::from(byte >> 4 | (bits & 2) << 3) - m[1];
             }
         }
+        out
     }
 }
 
@@ -99,7 +103,8 @@ pub(super) struct Q6K {
 
 impl Block<256> for Q6K {
     #[inline(always)]
-    fn decode(&self, out: &mut [f32; 256]) {
+    fn decode(&self) -> [f32; 256] {
+        let mut out = [0.0; 256];
         let d = self.d.single();
         for (h, out) in out.as_chunks_mut::<128>().0.iter_mut().enumerate() {
             let (low, high, scales) = (&self.low[h], &self.high[h], &self.scales[h]);
@@ -114,5 +119,6 @@ impl Block<256> for Q6K {
                 }
             }
         }
+        out
     }
 }

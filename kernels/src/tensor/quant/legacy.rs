@@ -15,11 +15,13 @@ pub(super) struct Q8_0 {
 
 impl Block<32> for Q8_0 {
     #[inline(always)]
-    fn decode(&self, out: &mut [f32; 32]) {
+    fn decode(&self) -> [f32; 32] {
+        let mut out = [0.0; 32];
         let d = f32::from_le_bytes(self.d);
         for (value, quant) in out.iter_mut().zip(&self.quants) {
             *value = d * f32::from(*quant);
         }
+        out
     }
 }
 
@@ -33,9 +35,11 @@ pub(super) struct Q4_0 {
 
 impl Block<32> for Q4_0 {
     #[inline(always)]
-    fn decode(&self, out: &mut [f32; 32]) {
+    fn decode(&self) -> [f32; 32] {
+        let mut out = [0.0; 32];
         let d = self.d.single();
-        nibbles(&self.quants, out, |q| d * (q - 8) as f32);
+        nibbles(&self.quants, &mut out, |q| d * (q - 8) as f32);
+        out
     }
 }
 
@@ -50,9 +54,11 @@ pub(super) struct Q4_1 {
 
 impl Block<32> for Q4_1 {
     #[inline(always)]
-    fn decode(&self, out: &mut [f32; 32]) {
+    fn decode(&self) -> [f32; 32] {
+        let mut out = [0.0; 32];
         let (d, m) = (self.d.single(), self.m.single());
-        nibbles(&self.quants, out, |q| d * q as f32 + m);
+        nibbles(&self.quants, &mut out, |q| d * q as f32 + m);
+        out
     }
 }
 
@@ -67,9 +73,11 @@ pub(super) struct Q5_0 {
 
 impl Block<32> for Q5_0 {
     #[inline(always)]
-    fn decode(&self, out: &mut [f32; 32]) {
+    fn decode(&self) -> [f32; 32] {
+        let mut out = [0.0; 32];
         let d = self.d.single();
-        five_bits(&self.fifth, &self.quants, out, |q| d * (q - 16) as f32);
+        five_bits(&self.fifth, &self.quants, &mut out, |q| d * (q - 16) as f32);
+        out
     }
 }
 
@@ -85,9 +93,11 @@ pub(super) struct Q5_1 {
 
 impl Block<32> for Q5_1 {
     #[inline(always)]
-    fn decode(&self, out: &mut [f32; 32]) {
+    fn decode(&self) -> [f32; 32] {
+        let mut out = [0.0; 32];
         let (d, m) = (self.d.single(), self.m.single());
-        five_bits(&self.fifth, &self.quants, out, |q| d * q as f32 + m);
+        five_bits(&self.fifth, &self.quants, &mut out, |q| d * q as f32 + m);
+        out
     }
 }
 
@@ -102,9 +112,11 @@ pub(super) struct Q4K {
 
 impl Block<128> for Q4K {
     #[inline(always)]
-    fn decode(&self, out: &mut [f32; 128]) {
+    fn decode(&self) -> [f32; 128] {
+        let mut out = [0.0; 128];
         let (d, m) = (self.d.single(), self.m.single());
-        nibbles(&self.quants, out, |q| d * q as f32 + m);
+        nibbles(&self.quants, &mut out, |q| d * q as f32 + m);
+        out
     }
 }
 
@@ -119,9 +131,11 @@ pub(super) struct Q5K {
 
 impl Block<128> for Q5K {
     #[inline(always)]
-    fn decode(&self, out: &mut [f32; 128]) {
+    fn decode(&self) -> [f32; 128] {
+        let mut out = [0.0; 128];
         let d = self.d.single();
-        five_bits(&self.fifth, &self.quants, out, |q| d * (q - 16) as f32);
+        five_bits(&self.fifth, &self.quants, &mut out, |q| d * (q - 16) as f32);
+        out
     }
 }
 
@@ -136,7 +150,8 @@ pub(super) struct Q6K {
 
 impl Block<128> for Q6K {
     #[inline(always)]
-    fn decode(&self, out: &mut [f32; 128]) {
+    fn decode(&self) -> [f32; 128] {
+        let mut out = [0.0; 128];
         let d = self.d.single();
         for (values, [a, b, c]) in out.as_chunks_mut::<4>().0.iter_mut().zip(&self.quants) {
             let quants = [a & 63, a >> 6 | (b & 15) << 2, b >> 4 | (c & 3) << 4, c >> 2];
@@ -144,6 +159,7 @@ impl Block<128> for Q6K {
                 *value = d * (i32::from(quant) - 32) as f32;
             }
         }
+        out
     }
 }
 

@@ -14,13 +14,15 @@ pub(super) struct Q4_0 {
 
 impl Block<32> for Q4_0 {
     #[inline(always)]
-    fn decode(&self, out: &mut [f32; 32]) {
+    fn decode(&self) -> [f32; 32] {
+        let mut out = [0.0; 32];
         let d = self.d.single();
         let (first, second) = out.split_at_mut(16);
         for ((first, second), byte) in first.iter_mut().zip(second).zip(&self.quants) {
             *first = d * (i32::from(byte & 15) - 8) as f32;
             *second = d * (i32::from(byte >> 4) - 8) as f32;
         }
+        out
     }
 }
 
@@ -35,12 +37,14 @@ pub(super) struct Q4_1 {
 
 impl Block<32> for Q4_1 {
     #[inline(always)]
-    fn decode(&self, out: &mut [f32; 32]) {
+    fn decode(&self) -> [f32; 32] {
+        let mut out = [0.0; 32];
         let (d, m) = (self.d.single(), self.m.single());
         let (first, second) = out.split_at_mut(16);
         for ((first, second), byte) in first.iter_mut().zip(second).zip(&self.quants) {
             *first = d * f32::from(byte & 15) + m;
             *second = d * f32::from(byte >> 4) + m;
         }
+        out
     }
 }

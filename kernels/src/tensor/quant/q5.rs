@@ -16,9 +16,11 @@ pub(super) struct Q5_0 {
 
 impl Block<32> for Q5_0 {
     #[inline(always)]
-    fn decode(&self, out: &mut [f32; 32]) {
+    fn decode(&self) -> [f32; 32] {
+        let mut out = [0.0; 32];
         let d = self.d.single();
-        for_each(self.fifth, &self.quants, out, |q| d * (q - 16) as f32);
+        for_each(self.fifth, &self.quants, &mut out, |q| d * (q - 16) as f32);
+        out
     }
 }
 
@@ -34,9 +36,11 @@ pub(super) struct Q5_1 {
 
 impl Block<32> for Q5_1 {
     #[inline(always)]
-    fn decode(&self, out: &mut [f32; 32]) {
+    fn decode(&self) -> [f32; 32] {
+        let mut out = [0.0; 32];
         let (d, m) = (self.d.single(), self.m.single());
-        for_each(self.fifth, &self.quants, out, |q| d * q as f32 + m);
+        for_each(self.fifth, &self.quants, &mut out, |q| d * q as f32 + m);
+        out
     }
 }
 

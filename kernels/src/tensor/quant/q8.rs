@@ -14,10 +14,12 @@ pub(super) struct Q8_0 {
 
 impl Block<32> for Q8_0 {
     #[inline(always)]
-    fn decode(&self, out: &mut [f32; 32]) {
+    fn decode(&self) -> [f32; 32] {
+        let mut out = [0.0; 32];
         let d = self.d.single();
         for (value, quant) in out.iter_mut().zip(&self.quants) {
             *value = d * f32::from(*quant);
         }
+        out
     }
 }
