@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::tensor::quant::PayloadType;
+
 /// Why a kernel did not run.
 ///
 /// Every variant has a stable number ([`Error::code`]) and one line of text that names the parameter, column and row, the
@@ -143,6 +145,25 @@ pub enum Error {
         /// Bytes allowed.
         limit: u64,
     },
+    /// A tensor's payload type is not known, or cannot be decoded.
+    #[error(
+        "tensor payloads of type `{payload_type}` cannot be decoded; expected one of {}",
+        payload_types()
+    )]
+    UnknownPayloadType {
+        /// Name or number of the type.
+        payload_type: String,
+    },
+    /// A tensor's payload does not have the length that its type, or its output, asks for.
+    #[error("payload of type {payload_type}: {found}; expected {expected}")]
+    Payload {
+        /// The payload's type.
+        payload_type: &'static str,
+        /// The length found.
+        found: String,
+        /// The length expected.
+        expected: String,
+    },
 }
 
 impl Error {
@@ -162,6 +183,8 @@ impl Error {
             Error::Text { .. } => 11,
             Error::Memory { .. } => 12,
             Error::Buffer { .. } => 13,
+            Error::UnknownPayloadType { .. } => 14,
+            Error::Payload { .. } => 15,
         }
     }
 
@@ -190,6 +213,10 @@ impl fmt::Display for Place<'_> {
             (None, row) => write!(f, "column {}, row {row}", self.0),
         }
     }
+}
+
+fn payload_types() -> String {
+    PayloadType::ALL.map(PayloadType::name).join(", ")
 }
 
 struct Suggestion<'a>(&'a [&'static str]);

@@ -28,6 +28,7 @@ mod parallel;
 mod reduce;
 pub mod registry;
 mod system;
+pub mod tensor;
 pub mod vector;
 mod vectors;
 

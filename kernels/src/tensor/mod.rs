@@ -1,0 +1,3 @@
+//! Tensors: the payloads in which models store their weights.
+
+pub mod quant;
