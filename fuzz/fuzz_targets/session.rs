@@ -3,7 +3,7 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use hart_kernels::registry::KERNELS;
+use hart_kernels::registry::{KERNELS, RowShape};
 use hart_sqlhost::columns::{CType, ColumnData, Field};
 use hart_sqlhost::convert::ParamField;
 use hart_sqlhost::pool::Pool;
@@ -49,24 +49,30 @@ fn run(input: &Input, settings: &Settings) -> Result<Values, Fault> {
     let mut session = Session::new(kernel.name, input.columns.len() as u16, input.params.len() as u16)?;
     for (n, column) in input.columns.iter().enumerate() {
         let declared = kernel.inputs.get(usize::from(column.name));
-        session.declare_column(n as u16, Field {
-            name: declared.map_or(format!("c{}", column.name), |c| c.name.into()),
-            ctype: ctype(column.ctype),
-            size: column.size,
-            digits: column.digits,
-            partition: column.partition,
-        })?;
+        session.declare_column(
+            n as u16,
+            Field {
+                name: declared.map_or(format!("c{}", column.name), |c| c.name.into()),
+                ctype: ctype(column.ctype),
+                size: column.size,
+                digits: column.digits,
+                partition: column.partition,
+            },
+        )?;
     }
     for (n, param) in input.params.iter().enumerate() {
         let declared = kernel.params.get(usize::from(param.name));
-        session.declare_param(n as u16, ParamField {
-            name: declared.map_or(format!("p{}", param.name), |p| p.name.into()),
-            ctype: ctype(param.ctype),
-            size: 0,
-            digits: 0,
-            value: param.value.clone(),
-            output: param.output,
-        })?;
+        session.declare_param(
+            n as u16,
+            ParamField {
+                name: declared.map_or(format!("p{}", param.name), |p| p.name.into()),
+                ctype: ctype(param.ctype),
+                size: 0,
+                digits: 0,
+                value: param.value.clone(),
+                output: param.output,
+            },
+        )?;
     }
     let data: Vec<ColumnData<'_>> = input
         .columns
@@ -97,5 +103,8 @@ fuzz_target!(|input: Input| {
     let settings = |threads| Settings { threads, interface_version: 2, max_memory_mb: Some(64) };
     let first = run(&input, &settings(1)).map_err(|e| e.to_string());
     let second = run(&input, &settings(2)).map_err(|e| e.to_string());
-    assert_eq!(first, second);
+    // What describes the library itself names the number of threads.
+    if KERNELS[usize::from(input.kernel) % KERNELS.len()].rows != RowShape::Made {
+        assert_eq!(first, second);
+    }
 });
