@@ -219,17 +219,31 @@ pub(crate) struct Euclidean;
 #[derive(Clone, Copy)]
 pub(crate) struct Cosine;
 
-/// Adds `step` over the blocks of both vectors, the last one filled up with zeros.
+/// How far ahead of itself a streamed row is asked for: enough to hide the memory's latency at its full rate, and
+/// therefore into the next row too.
+const AHEAD: usize = 2048;
+
+/// Adds `step` over the blocks of both vectors, the last one filled up with zeros. `STREAM`: the second vector comes from
+/// memory, and what lies behind it is asked for in time.
 macro_rules! over_blocks {
-    ($mode:ty, $simd:expr, $a:expr, $b:expr, |$x:ident, $y:ident| $step:expr) => {{
+    ($mode:ty, $stream:expr, $simd:expr, $a:expr, $b:expr, |$x:ident, $y:ident| $step:expr) => {{
         let (a, b): (&[u8], &[u8]) = ($a, $b);
         let (mut blocks_a, mut blocks_b) = (a.chunks_exact(<$mode>::BLOCK), b.chunks_exact(<$mode>::BLOCK));
         for (block_a, block_b) in (&mut blocks_a).zip(&mut blocks_b) {
+            if $stream {
+                // A block is two cache lines or four.
+                for line in (0..<$mode>::BLOCK).step_by(64) {
+                    $simd.prefetch(block_b, AHEAD + line);
+                }
+            }
             let ($x, $y) = (<$mode>::load($simd, block_a), <$mode>::load($simd, block_b));
             $step;
         }
         let (tail_a, tail_b) = (blocks_a.remainder(), blocks_b.remainder());
         if !tail_a.is_empty() {
+            if $stream {
+                $simd.prefetch(tail_b, AHEAD);
+            }
             let ($x, $y) = (<$mode>::load_tail($simd, tail_a), <$mode>::load_tail($simd, tail_b));
             $step;
         }
@@ -237,48 +251,56 @@ macro_rules! over_blocks {
 }
 
 #[inline(always)]
-fn plain_dot<M: Mode, S: Simd>(simd: S, a: &[u8], b: &[u8]) -> f64 {
+fn plain_dot<M: Mode, S: Simd, const STREAM: bool>(simd: S, a: &[u8], b: &[u8]) -> f64 {
     let mut acc = M::zero(simd);
-    over_blocks!(M, simd, a, b, |x, y| acc = M::dot(simd, x, y, acc));
+    over_blocks!(M, STREAM, simd, a, b, |x, y| acc = M::dot(simd, x, y, acc));
     M::sum(simd, acc)
 }
 
 #[inline(always)]
-fn plain_squared_distance<M: Mode, S: Simd>(simd: S, a: &[u8], b: &[u8]) -> f64 {
+fn plain_squared_distance<M: Mode, S: Simd, const STREAM: bool>(simd: S, a: &[u8], b: &[u8]) -> f64 {
     let mut acc = M::zero(simd);
-    over_blocks!(M, simd, a, b, |x, y| acc = M::square_of_difference(simd, x, y, acc));
+    over_blocks!(M, STREAM, simd, a, b, |x, y| acc = M::square_of_difference(simd, x, y, acc));
     M::sum(simd, acc)
-}
-
-/// As [`dot`], for a row that streams from memory: asks for what comes behind it, also of the next row.
-#[inline(always)]
-pub(crate) fn stream_dot<M: Mode, S: Simd>(simd: S, query: &[u8], row: &[u8]) -> f64 {
-    /// Far enough ahead to hide the memory's latency at its full rate.
-    const AHEAD: usize = 2048;
-    let mut acc = M::zero(simd);
-    let (mut blocks_a, mut blocks_b) = (query.chunks_exact(M::BLOCK), row.chunks_exact(M::BLOCK));
-    for (a, b) in (&mut blocks_a).zip(&mut blocks_b) {
-        simd.prefetch(b, AHEAD);
-        simd.prefetch(b, AHEAD + 64);
-        acc = M::dot(simd, M::load(simd, a), M::load(simd, b), acc);
-    }
-    let (tail_a, tail_b) = (blocks_a.remainder(), blocks_b.remainder());
-    if !tail_a.is_empty() {
-        simd.prefetch(tail_b, AHEAD);
-        acc = M::dot(simd, M::load_tail(simd, tail_a), M::load_tail(simd, tail_b), acc);
-    }
-    checked_dot::<M, S>(simd, M::sum(simd, acc), query, row)
 }
 
 /// The sum, or, where it may have left the range of its lanes, the dot product in the wider mode.
 #[inline(always)]
 fn checked_dot<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
-    if M::suspect(sum) { plain_dot::<M::Wide, S>(simd, a, b) } else { sum }
+    if M::suspect(sum) { plain_dot::<M::Wide, S, false>(simd, a, b) } else { sum }
 }
 
 #[inline(always)]
 pub(crate) fn dot<M: Mode, S: Simd>(simd: S, a: &[u8], b: &[u8]) -> f64 {
-    checked_dot::<M, S>(simd, plain_dot::<M, S>(simd, a, b), a, b)
+    checked_dot::<M, S>(simd, plain_dot::<M, S, false>(simd, a, b), a, b)
+}
+
+/// As [`dot`], for a row that streams from memory.
+#[inline(always)]
+pub(crate) fn stream_dot<M: Mode, S: Simd>(simd: S, query: &[u8], row: &[u8]) -> f64 {
+    checked_dot::<M, S>(simd, plain_dot::<M, S, true>(simd, query, row), query, row)
+}
+
+/// `query`·`row` and `row`·`row` in one pass over a row that streams from memory.
+#[inline(always)]
+pub(crate) fn stream_dot_and_square<M: Mode, S: Simd>(simd: S, query: &[u8], row: &[u8]) -> (f64, f64) {
+    let (mut dot, mut square) = (M::zero(simd), M::zero(simd));
+    over_blocks!(M, true, simd, query, row, |x, y| {
+        dot = M::dot(simd, x, y, dot);
+        square = M::dot(simd, y, y, square);
+    });
+    (
+        checked_dot::<M, S>(simd, M::sum(simd, dot), query, row),
+        checked_dot::<M, S>(simd, M::sum(simd, square), row, row),
+    )
+}
+
+/// Euclidean distance; `STREAM` where `b` streams from memory.
+#[inline(always)]
+pub(crate) fn euclidean<M: Mode, S: Simd, const STREAM: bool>(simd: S, a: &[u8], b: &[u8]) -> f64 {
+    let sum = plain_squared_distance::<M, S, STREAM>(simd, a, b);
+    let sum = if M::suspect(sum) { plain_squared_distance::<M::Wide, S, false>(simd, a, b) } else { sum };
+    sum.sqrt()
 }
 
 #[inline(always)]
@@ -346,9 +368,7 @@ impl Form for Dot {
 impl Form for Euclidean {
     #[inline(always)]
     fn pair<M: Mode, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64 {
-        let sum = plain_squared_distance::<M, S>(simd, a, b);
-        let sum = if M::suspect(sum) { plain_squared_distance::<M::Wide, S>(simd, a, b) } else { sum };
-        sum.sqrt()
+        euclidean::<M, S, false>(simd, a, b)
     }
 }
 
@@ -356,7 +376,7 @@ impl Form for Cosine {
     #[inline(always)]
     fn pair<M: Mode, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64 {
         let (mut ab, mut aa, mut bb) = (M::zero(simd), M::zero(simd), M::zero(simd));
-        over_blocks!(M, simd, a, b, |x, y| {
+        over_blocks!(M, false, simd, a, b, |x, y| {
             ab = M::dot(simd, x, y, ab);
             aa = M::dot(simd, x, x, aa);
             bb = M::dot(simd, y, y, bb);

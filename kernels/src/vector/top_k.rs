@@ -8,7 +8,7 @@ use crate::arch::{Simd, Task};
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
-use crate::reduce::{self, Accumulate, Euclidean, Form, Mode, with_mode};
+use crate::reduce::{self, Accumulate, Mode, with_mode};
 use crate::registry::{
     Call, Cell, Column, Example, Family, Input, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
 };
@@ -278,10 +278,24 @@ fn panel_distances<M: Mode, S: Simd>(
     panel: &[(usize, &[u8])],
     distances: &mut [f64],
 ) {
+    if let [query] = queries {
+        // A single query is as fast as the rows come from memory, so each is read once and the next ones are asked for.
+        for ((_, row), distance) in panel.iter().zip(distances) {
+            *distance = match metric {
+                Metric::Euclidean => reduce::euclidean::<M, S, true>(simd, query, row),
+                Metric::Dot => from_dot(reduce::stream_dot::<M, S>(simd, query, row)),
+                Metric::Cosine => {
+                    let (dot, square) = reduce::stream_dot_and_square::<M, S>(simd, query, row);
+                    from_similarity(reduce::cosine_of_sums(dot, squares[0], square))
+                }
+            };
+        }
+        return;
+    }
     if metric == Metric::Euclidean {
         for (query, distances) in queries.iter().zip(distances.chunks_exact_mut(PANEL)) {
             for ((_, row), distance) in panel.iter().zip(distances) {
-                *distance = Euclidean.pair::<M, S>(simd, query, row);
+                *distance = reduce::euclidean::<M, S, false>(simd, query, row);
             }
         }
         return;
