@@ -154,6 +154,18 @@ pub enum Error {
         /// Name or number of the type.
         payload_type: String,
     },
+    /// A value that the kernel cannot work with.
+    #[error("{}: {found}; expected {expected}", Place(column, row))]
+    Value {
+        /// Name of the column, of a parameter with `@`, or of the thing that the rows make up together.
+        column: String,
+        /// Row, from 1; 0 where it is none in particular.
+        row: u64,
+        /// What was found.
+        found: String,
+        /// What the kernel needs.
+        expected: String,
+    },
     /// A tensor's payload does not have the length that its type, or its output, asks for.
     #[error("payload of type {payload_type}: {found}; expected {expected}")]
     Payload {
@@ -185,6 +197,7 @@ impl Error {
             Error::Buffer { .. } => 13,
             Error::UnknownPayloadType { .. } => 14,
             Error::Payload { .. } => 15,
+            Error::Value { .. } => 16,
         }
     }
 
@@ -192,7 +205,9 @@ impl Error {
     #[must_use]
     pub fn after_rows(mut self, rows: u64) -> Error {
         match &mut self {
+            Error::Value { row: 0, .. } => {}
             Error::VectorBytes { row, .. }
+            | Error::Value { row, .. }
             | Error::Dimensions { row, .. }
             | Error::Json { row, .. }
             | Error::Text { row, .. } => *row += rows,

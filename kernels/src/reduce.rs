@@ -221,7 +221,7 @@ pub(crate) struct Cosine;
 
 /// How far ahead of itself a streamed row is asked for: enough to hide the memory's latency at its full rate, and
 /// therefore into the next row too.
-const AHEAD: usize = 2048;
+const AHEAD: usize = 8192;
 
 /// Adds `step` over the blocks of both vectors, the last one filled up with zeros. `STREAM`: the second vector comes from
 /// memory, and what lies behind it is asked for in time.

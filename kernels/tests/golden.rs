@@ -240,7 +240,7 @@ fn replay(function: &str, arguments: &[Json]) -> Outcome {
             Values::Int(v) => v[0].map_or(Outcome::Null, |i| Outcome::Number(f64::from(i))),
             Values::Vectors(v) if v.lengths[0] < 0 => Outcome::Null,
             Values::Vectors(v) => Outcome::Vector(floats_of(&v.bytes)),
-            Values::Text(_) => panic!("{kernel} gives text"),
+            other => panic!("{kernel} gives {other:?}"),
         },
     }
 }

@@ -31,6 +31,10 @@ impl Binding {
             let ctype = fields[position].ctype;
             let fits = match column.kind {
                 Kind::Vector => matches!(ctype, CType::Binary | CType::Char | CType::WChar),
+                Kind::Binary => ctype == CType::Binary,
+                Kind::Text => matches!(ctype, CType::Char | CType::WChar | CType::Guid),
+                Kind::Int | Kind::BigInt => convert::is_integer(ctype),
+                Kind::Float => convert::is_number(ctype),
                 // Equal distances are ordered by id, so it must have an order that all agree on.
                 Kind::Id if kernel.rows == RowShape::Picked => convert::is_integer(ctype),
                 _ => true,
@@ -40,7 +44,11 @@ impl Binding {
                     Kind::Vector => {
                         "varbinary (packed elements) or varchar/nvarchar (JSON array), for a vector"
                     }
-                    _ => "an integer type, because equal distances are ordered by id",
+                    Kind::Binary => "varbinary",
+                    Kind::Text => "varchar, nvarchar or uniqueidentifier",
+                    Kind::Int | Kind::BigInt => "an integer type",
+                    Kind::Float => "a numeric type",
+                    Kind::Id => "an integer type, because equal distances are ordered by id",
                 };
                 return Err(Error::ColumnType {
                     column: fields[position].label(position),
@@ -65,6 +73,8 @@ impl Binding {
                 let (ctype, size) = match column.kind {
                     Kind::Float => (CType::Double, 8),
                     Kind::Int => (CType::Int, 4),
+                    Kind::BigInt => (CType::BigInt, 8),
+                    Kind::Binary => (CType::Binary, LARGE_OBJECT),
                     Kind::Text => (CType::Char, 8000),
                     Kind::Id => {
                         let (position, field) =
@@ -109,7 +119,14 @@ impl Binding {
                         let name = field.label(position);
                         vectors(&name, params.element(), field.ctype, data, rows).map(Input::Vectors)
                     }
-                    _ => Ok(Input::Id(convert::integer_keys(field, data, rows))),
+                    Kind::Id => Ok(Input::Id(convert::integer_keys(field, data, rows))),
+                    Kind::Int | Kind::BigInt => {
+                        // The binding has made sure of the type.
+                        Ok(Input::Integers(convert::integer_keys(field, data, rows).unwrap_or_default()))
+                    }
+                    Kind::Float => Ok(Input::Floats(convert::numbers(field, data, rows))),
+                    Kind::Text => convert::texts(&field.label(position), field, data, rows).map(Input::Texts),
+                    Kind::Binary => Ok(Input::Binary(slices(data, rows))),
                 }
             })
             .collect()
@@ -135,6 +152,17 @@ fn columns(kernel: &Kernel, fields: &[Field]) -> Result<Vec<usize>, Error> {
             found: if found.is_empty() { "none".into() } else { found.join(", ") },
         }
     })
+}
+
+/// The rows of a packed column.
+fn slices<'a>(data: &'a ColumnData<'a>, rows: usize) -> Vec<Option<&'a [u8]>> {
+    let mut rest = data.bytes;
+    let row = |length: &i32| {
+        let (row, after) = rest.split_at(usize::try_from(*length).ok()?);
+        rest = after;
+        Some(row)
+    };
+    data.lengths(rows).iter().map(row).collect()
 }
 
 fn vectors<'a>(

@@ -138,6 +138,66 @@ pub fn integer_keys(field: &Field, data: &ColumnData<'_>, rows: usize) -> Option
     Some((0..rows).map(|i| (!data.is_null(field.ctype, i)).then(|| key(i))).collect())
 }
 
+/// Whether a type holds numbers.
+pub fn is_number(ctype: CType) -> bool {
+    is_integer(ctype) || matches!(ctype, CType::Bit | CType::Real | CType::Double | CType::Numeric)
+}
+
+/// A numeric column as doubles. The binding has made sure of its type.
+pub fn numbers(field: &Field, data: &ColumnData<'_>, rows: usize) -> Vec<Option<f64>> {
+    let size = field.ctype.fixed_size().unwrap_or(0);
+    let number = |i: usize| {
+        if data.is_null(field.ctype, i) {
+            return None;
+        }
+        let bytes = &data.bytes[i * size..(i + 1) * size];
+        match field.ctype {
+            CType::Double => Some(f64::from_le_bytes(start(bytes))),
+            CType::Real => Some(f64::from(f32::from_le_bytes(start(bytes)))),
+            CType::Bit => Some(f64::from(u8::from(is_true(bytes[0])))),
+            CType::Numeric => match numeric(&start(bytes)) {
+                Value::Int(v) => Some(v as f64),
+                Value::Float(v) => Some(v),
+                _ => None,
+            },
+            ctype => Some(integer(ctype, bytes) as f64),
+        }
+    };
+    (0..rows).map(number).collect()
+}
+
+/// A text column. The binding has made sure of its type.
+///
+/// # Errors
+///
+/// [`Error::Text`] for invalid text.
+pub fn texts(
+    name: &str,
+    field: &Field,
+    data: &ColumnData<'_>,
+    rows: usize,
+) -> Result<Vec<Option<String>>, Error> {
+    let mut end = 0;
+    let lengths = data.lengths(rows);
+    let text = |i: usize| {
+        if data.is_null(field.ctype, i) {
+            return Ok(None);
+        }
+        let (from, length) = match field.ctype.fixed_size() {
+            Some(size) => (i * size, size),
+            None => (end, lengths[i] as usize),
+        };
+        end = from + length;
+        let bytes = &data.bytes[from..end];
+        Ok(Some(match field.ctype {
+            CType::WChar => utf16(name, i, bytes)?,
+            CType::Guid => guid_text(bytes),
+            _ => utf8(name, i, bytes)?.to_string(),
+        }))
+    };
+    (0..rows).map(text).collect()
+}
+
 /// A count in the type of an OUTPUT parameter, `None` where the type cannot hold it.
 pub fn count_as(ctype: CType, count: u64) -> Option<Vec<u8>> {
     match ctype {

@@ -13,6 +13,7 @@ pub fn cell(cell: &Cell) -> String {
         Cell::Int(v) => v.to_string(),
         Cell::Float(v) => v.to_string(),
         Cell::Text(v) => format!("'{v}'"),
+        Cell::Binary(v) => format!("0x{}", v.iter().map(|b| format!("{b:02X}")).collect::<String>()),
         Cell::Vector(v) => format!("[{}]", v.iter().map(f32::to_string).collect::<Vec<_>>().join(", ")),
     }
 }
@@ -88,8 +89,9 @@ fn sql_types(kind: Kind) -> &'static str {
     match kind {
         Kind::Id => "bigint, int, smallint, tinyint",
         Kind::Vector => "varbinary (packed), varchar or nvarchar (JSON)",
-        Kind::Float => "float",
-        Kind::Int => "int",
+        Kind::Float => "float, real, numeric or an integer type",
+        Kind::Int | Kind::BigInt => "bigint, int, smallint, tinyint",
+        Kind::Binary => "varbinary",
         Kind::Text => "varchar, nvarchar",
     }
 }
@@ -101,6 +103,8 @@ fn result_type(kind: Kind) -> &'static str {
         Kind::Vector => "varbinary or varchar(max), as the input",
         Kind::Float => "float",
         Kind::Int => "int",
+        Kind::BigInt => "bigint",
+        Kind::Binary => "varbinary(max)",
         Kind::Text => "varchar(8000)",
     }
 }

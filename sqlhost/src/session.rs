@@ -376,6 +376,8 @@ fn lay_out(values: Values, ctype: CType) -> ResultColumn {
             fixed(values.into_iter().map(|v| v.filter(|v| v.is_finite()).map(f64::to_le_bytes)))
         }
         Values::Int(values) => fixed(values.into_iter().map(|v| v.map(i32::to_le_bytes))),
+        Values::BigInt(values) => fixed(values.into_iter().map(|v| v.map(i64::to_le_bytes))),
+        Values::Binary(values) => packed(values.into_iter()),
         Values::Text(values) => packed(values.into_iter().map(|v| v.map(String::into_bytes))),
         Values::Vectors(vectors) if ctype == CType::Binary => {
             ResultColumn { data: Buffer::Bytes(vectors.bytes), indicators: vectors.lengths }

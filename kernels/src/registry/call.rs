@@ -12,11 +12,46 @@ pub enum Input<'a> {
     Id(Option<Vec<Option<i64>>>),
     /// Vectors.
     Vectors(Vectors<'a>),
+    /// Integers, of a column of kind [`Kind::Int`] or [`Kind::BigInt`].
+    Integers(Vec<Option<i64>>),
+    /// Numbers.
+    Floats(Vec<Option<f64>>),
+    /// Texts.
+    Texts(Vec<Option<String>>),
+    /// Bytes, borrowed from the host.
+    Binary(Vec<Option<&'a [u8]>>),
+}
+
+impl Input<'_> {
+    /// Whether it can stand for a declared column of that kind, with that many rows.
+    fn fits(&self, kind: Kind, rows: usize) -> bool {
+        match self {
+            Input::Id(keys) => kind == Kind::Id && keys.as_ref().is_none_or(|k| k.len() == rows),
+            Input::Vectors(v) => kind == Kind::Vector && v.len() == rows,
+            Input::Integers(v) => matches!(kind, Kind::Int | Kind::BigInt) && v.len() == rows,
+            Input::Floats(v) => kind == Kind::Float && v.len() == rows,
+            Input::Texts(v) => kind == Kind::Text && v.len() == rows,
+            Input::Binary(v) => kind == Kind::Binary && v.len() == rows,
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Input::Id(Some(keys)) => format!("{} ids", keys.len()),
+            Input::Id(None) => "ids".into(),
+            Input::Vectors(v) => format!("{} vectors {}", v.len(), v.name()),
+            Input::Integers(v) => format!("{} integers", v.len()),
+            Input::Floats(v) => format!("{} numbers", v.len()),
+            Input::Texts(v) => format!("{} texts", v.len()),
+            Input::Binary(v) => format!("{} byte strings", v.len()),
+        }
+    }
 }
 
 /// What a kernel gets: inputs that fit its declaration and each other.
 #[derive(Clone, Debug)]
 pub struct Call<'a> {
+    kernel: &'static Kernel,
     pub(crate) rows: usize,
     pub(crate) inputs: Vec<Input<'a>>,
     pub(crate) params: Params,
@@ -32,28 +67,21 @@ impl<'a> Call<'a> {
     /// [`Error::Columns`] where the columns are not the declared ones or do not all have `rows` rows;
     /// [`Error::ColumnType`] where vectors of different precision meet.
     pub fn new(
-        kernel: &Kernel,
+        kernel: &'static Kernel,
         rows: usize,
         inputs: Vec<Input<'a>>,
         params: Params,
         compute: Compute,
     ) -> Result<Call<'a>, Error> {
-        let fits = |(column, input): (&Column, &Input<'_>)| match input {
-            Input::Id(keys) => column.kind == Kind::Id && keys.as_ref().is_none_or(|k| k.len() == rows),
-            Input::Vectors(v) => column.kind == Kind::Vector && v.len() == rows,
-        };
+        let fits = |(column, input): (&Column, &Input<'_>)| input.fits(column.kind, rows);
         if inputs.len() != kernel.inputs.len() || !kernel.inputs.iter().zip(&inputs).all(fits) {
-            let found = inputs.iter().map(|input| match input {
-                Input::Id(Some(keys)) => format!("{} ids", keys.len()),
-                Input::Id(None) => "ids".into(),
-                Input::Vectors(v) => format!("{} vectors {}", v.len(), v.name()),
-            });
+            let found = inputs.iter().map(Input::describe);
             return Err(Error::Columns {
                 expected: format!("{} with {rows} rows each", Kernel::signature(kernel.inputs)),
                 found: found.collect::<Vec<_>>().join(", "),
             });
         }
-        let call = Call { rows, inputs, params, compute, limit: None };
+        let call = Call { kernel, rows, inputs, params, compute, limit: None };
         let mut vectors = call.all_vectors();
         if let Some(first) = vectors.next()
             && let Some(other) = vectors.find(|v| v.width() != first.width())
@@ -90,6 +118,43 @@ impl<'a> Call<'a> {
     pub(crate) fn vectors(&self, n: usize) -> &Vectors<'a> {
         self.all_vectors().nth(n).expect("the registry row declares this vector column")
     }
+
+    fn input(&self, name: &str) -> Option<&Input<'a>> {
+        let n = self.kernel.inputs.iter().position(|c| c.name == name)?;
+        self.inputs.get(n)
+    }
+
+    /// The keys of the column `id`, `None` where they are no integers.
+    pub(crate) fn keys(&self) -> Option<&[Option<i64>]> {
+        match self.input("id") {
+            Some(Input::Id(keys)) => keys.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// A declared column of integers. Panics, as the others here, where the kernel's row declares none of that name.
+    pub(crate) fn integers(&self, name: &str) -> &[Option<i64>] {
+        let Some(Input::Integers(v)) = self.input(name) else { panic!("{name} is not declared as integers") };
+        v
+    }
+
+    /// A declared column of numbers.
+    pub(crate) fn floats(&self, name: &str) -> &[Option<f64>] {
+        let Some(Input::Floats(v)) = self.input(name) else { panic!("{name} is not declared as numbers") };
+        v
+    }
+
+    /// A declared column of texts.
+    pub(crate) fn texts(&self, name: &str) -> &[Option<String>] {
+        let Some(Input::Texts(v)) = self.input(name) else { panic!("{name} is not declared as texts") };
+        v
+    }
+
+    /// A declared column of bytes.
+    pub(crate) fn binary(&self, name: &str) -> &[Option<&'a [u8]>] {
+        let Some(Input::Binary(v)) = self.input(name) else { panic!("{name} is not declared as bytes") };
+        v
+    }
 }
 
 /// A result column.
@@ -99,10 +164,14 @@ pub enum Values {
     Float(Vec<Option<f64>>),
     /// 32-bit integers.
     Int(Vec<Option<i32>>),
+    /// 64-bit integers.
+    BigInt(Vec<Option<i64>>),
     /// Texts.
     Text(Vec<Option<String>>),
     /// Vectors.
     Vectors(PackedVectors),
+    /// Bytes.
+    Binary(Vec<Option<Vec<u8>>>),
 }
 
 impl Values {
@@ -111,6 +180,8 @@ impl Values {
         match self {
             Values::Float(v) => v.len(),
             Values::Int(v) => v.len(),
+            Values::BigInt(v) => v.len(),
+            Values::Binary(v) => v.len(),
             Values::Text(v) => v.len(),
             Values::Vectors(v) => v.lengths.len(),
         }

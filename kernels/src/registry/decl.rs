@@ -66,6 +66,10 @@ impl Kernel {
 pub enum Family {
     /// Vectors of equal length.
     Vector,
+    /// Weights of models: factors, atoms and coefficients.
+    Tensor,
+    /// Points in space, their bytes and their keys.
+    Spatial,
     /// The library itself.
     System,
 }
@@ -75,6 +79,8 @@ impl Family {
     pub const fn name(self) -> &'static str {
         match self {
             Family::Vector => "vector",
+            Family::Tensor => "tensor",
+            Family::Spatial => "spatial",
             Family::System => "system",
         }
     }
@@ -104,8 +110,12 @@ pub enum Kind {
     Float,
     /// A 32-bit integer.
     Int,
+    /// A 64-bit integer.
+    BigInt,
     /// Text.
     Text,
+    /// Bytes: a payload, a geometry, a basis.
+    Binary,
 }
 
 impl Kind {
@@ -116,7 +126,9 @@ impl Kind {
             Kind::Vector => "vector",
             Kind::Float => "float",
             Kind::Int => "int",
+            Kind::BigInt => "bigint",
             Kind::Text => "text",
+            Kind::Binary => "varbinary",
         }
     }
 }
@@ -144,14 +156,28 @@ pub enum ParamKind {
         /// Largest.
         max: i64,
     },
-    /// A finite double.
-    Float,
+    /// A double within bounds, both included; never NaN or infinite.
+    Float {
+        /// Smallest.
+        min: f64,
+        /// Largest.
+        max: f64,
+    },
     /// One of a few words.
     Choice(&'static [&'static str]),
     /// A vector, packed or as JSON.
     Vector,
+    /// Any text.
+    Text,
+    /// Bytes, or text of them in hexadecimal (`0x…`).
+    Binary,
     /// Any type. A parameter named [`ANY_NAME`] of this kind stands for all names that are not declared.
     Any,
+}
+
+impl ParamKind {
+    /// Any finite double.
+    pub const FINITE: ParamKind = ParamKind::Float { min: f64::MIN, max: f64::MAX };
 }
 
 /// Name of the parameter that stands for all names that are not declared.
@@ -163,9 +189,13 @@ impl ParamKind {
         match self {
             ParamKind::Int { min, max: i64::MAX } => format!("an integer ≥ {min}"),
             ParamKind::Int { min, max } => format!("an integer from {min} to {max}"),
-            ParamKind::Float => "a finite number".into(),
+            ParamKind::Float { min: f64::MIN, max: f64::MAX } => "a finite number".into(),
+            ParamKind::Float { min, max: f64::MAX } => format!("a finite number ≥ {min}"),
+            ParamKind::Float { min, max } => format!("a number from {min} to {max}"),
             ParamKind::Choice(words) => format!("one of {}", words.join(", ")),
             ParamKind::Vector => "a vector: binary (packed elements) or text (JSON array)".into(),
+            ParamKind::Text => "text".into(),
+            ParamKind::Binary => "binary, or its hexadecimal text (0x…)".into(),
             ParamKind::Any => "any value".into(),
         }
     }
@@ -204,6 +234,8 @@ pub enum Cell {
     Float(f64),
     /// A word.
     Text(&'static str),
-    /// A vector of singles.
+    /// A vector of singles; in a column of bytes, the packed singles.
     Vector(&'static [f32]),
+    /// Bytes.
+    Binary(&'static [u8]),
 }

@@ -108,13 +108,23 @@ impl Params {
         *v
     }
 
-    /// A declared word.
+    /// A declared word or text.
     ///
     /// # Panics
     ///
     /// As [`Params::int`].
     pub fn word(&self, name: &str) -> &str {
         let Some(Value::Text(v)) = self.get(name) else { panic!("@{name} is not declared as a word") };
+        v
+    }
+
+    /// Declared bytes.
+    ///
+    /// # Panics
+    ///
+    /// As [`Params::int`].
+    pub fn bytes(&self, name: &str) -> &[u8] {
+        let Some(Value::Bytes(v)) = self.get(name) else { panic!("@{name} is not declared as bytes") };
         v
     }
 
@@ -169,14 +179,14 @@ fn convert(kind: ParamKind, value: &Value) -> Option<Value> {
             };
             (min..=max).contains(&v).then_some(Value::Int(v))
         }
-        ParamKind::Float => {
+        ParamKind::Float { min, max } => {
             let v = match value {
                 Value::Int(v) => *v as f64,
                 Value::Float(v) => *v,
                 Value::Text(v) => v.trim().parse().ok()?,
                 _ => return None,
             };
-            v.is_finite().then_some(Value::Float(v))
+            (min..=max).contains(&v).then_some(Value::Float(v))
         }
         ParamKind::Choice(words) => {
             let Value::Text(v) = value else { return None };
@@ -184,7 +194,22 @@ fn convert(kind: ParamKind, value: &Value) -> Option<Value> {
             let word = words.iter().find(|w| w.eq_ignore_ascii_case(v.trim()))?;
             Some(Value::Text((*word).into()))
         }
+        ParamKind::Text => matches!(value, Value::Text(_)).then(|| value.clone()),
+        ParamKind::Binary => match value {
+            Value::Bytes(_) => Some(value.clone()),
+            Value::Text(text) => hexadecimal(text.trim()).map(Value::Bytes),
+            _ => None,
+        },
         ParamKind::Any => Some(value.clone()),
         ParamKind::Vector => matches!(value, Value::Text(_) | Value::Bytes(_)).then(|| value.clone()),
     }
+}
+
+/// The bytes of `0x…`, as T-SQL writes them.
+fn hexadecimal(text: &str) -> Option<Vec<u8>> {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))?;
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    let digit = |c: u8| char::from(c).to_digit(16);
+    let byte = |[high, low]: &[u8; 2]| Some((digit(*high)? * 16 + digit(*low)?) as u8);
+    if rest.is_empty() { pairs.iter().map(byte).collect() } else { None }
 }

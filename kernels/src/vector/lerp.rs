@@ -56,7 +56,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               elements are f64.",
     inputs: &[ID, A, B],
     params: &[
-        Param { name: "t", kind: ParamKind::Float, default: None, summary: "0 gives a, 1 gives b." },
+        Param { name: "t", kind: ParamKind::FINITE, default: None, summary: "0 gives a, 1 gives b." },
         ELEMENT,
     ],
     outputs: &[ID, RESULT_VECTOR],

@@ -50,7 +50,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     params: &[
         Param {
             name: "factor",
-            kind: ParamKind::Float,
+            kind: ParamKind::FINITE,
             default: None,
             summary: "What every component is multiplied by.",
         },

@@ -163,7 +163,7 @@ pub(crate) fn variants(kernel: &'static Kernel) -> Vec<Vec<(&'static str, Value)
     for param in kernel.params {
         let values = match param.kind {
             ParamKind::Choice(words) => words.iter().map(|word| text(word)).collect(),
-            ParamKind::Float if param.default.is_none() => vec![Value::Float(0.3)],
+            ParamKind::Float { .. } if param.default.is_none() => vec![Value::Float(0.3)],
             ParamKind::Int { min, max } if param.default.is_none() => vec![Value::Int(min.max(2).min(max))],
             _ => continue,
         };

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use hart_kernels::registry::{Cell, Kernel, Kind};
+use hart_kernels::registry::{Cell, Family, Kernel, Kind, ParamKind};
 use hart_sqlhost::columns::{CType, Field, LARGE_OBJECT};
 use hart_sqlhost::convert::ParamField;
 use hart_sqlhost::local::{Extension, HostColumn, find_library};
@@ -70,7 +70,8 @@ pub fn utf16(text: &str) -> Vec<u8> {
 /// Type and bytes of an example's value.
 pub fn encode(cell: &Cell, kind: Kind, encoding: Encoding) -> (CType, Option<Vec<u8>>) {
     let ctype = match (kind, encoding) {
-        (Kind::Id, _) => CType::BigInt,
+        (Kind::Id | Kind::BigInt, _) => CType::BigInt,
+        (Kind::Binary, _) => CType::Binary,
         (Kind::Float, _) => CType::Double,
         (Kind::Int, _) => CType::Int,
         (Kind::Vector, Encoding::Raw) => CType::Binary,
@@ -83,6 +84,8 @@ pub fn encode(cell: &Cell, kind: Kind, encoding: Encoding) -> (CType, Option<Vec
         Cell::Int(v) => Some(v.to_le_bytes().to_vec()),
         Cell::Float(v) => Some(v.to_le_bytes().to_vec()),
         Cell::Text(v) => Some(v.as_bytes().to_vec()),
+        Cell::Binary(v) => Some(v.to_vec()),
+        Cell::Vector(v) if kind == Kind::Binary => Some(packed(v)),
         Cell::Vector(v) => Some(match encoding {
             Encoding::Raw => packed(v),
             Encoding::Char => text(v).into_bytes(),
@@ -92,10 +95,39 @@ pub fn encode(cell: &Cell, kind: Kind, encoding: Encoding) -> (CType, Option<Vec
     (ctype, bytes)
 }
 
+/// The SQL type of a declared column, vectors being packed.
+pub fn ctype_of(kind: Kind) -> CType {
+    encode(&Cell::Null, kind, Encoding::Raw).0
+}
+
+/// Whether a result is the example's value: bit for bit, but for what a factorization gives, whose last digits are free.
+pub fn is_example(kernel: &Kernel, kind: Kind, got: Option<&[u8]>, expected: Option<&[u8]>) -> bool {
+    let near = |a: f64, b: f64, digits: f64| (a - b).abs() <= digits * a.abs().max(b.abs()).max(1.0);
+    match (got, expected) {
+        (Some(got), Some(expected)) if kernel.family != Family::Vector && got.len() == expected.len() => {
+            match kind {
+                Kind::Float => {
+                    let number = |b: &[u8]| f64::from_le_bytes(b.try_into().unwrap());
+                    near(number(got), number(expected), 1e-13)
+                }
+                Kind::Binary if got != expected => {
+                    let number = |b: &[u8; 4]| f64::from(f32::from_le_bytes(*b));
+                    let pairs = got.as_chunks().0.iter().zip(expected.as_chunks().0);
+                    pairs.into_iter().all(|(a, b)| near(number(a), number(b), 1e-6))
+                }
+                _ => got == expected,
+            }
+        }
+        _ => got == expected,
+    }
+}
+
 /// The example's parameters as a T-SQL caller would pass them.
 pub fn example_params(kernel: &Kernel, encoding: Encoding) -> Vec<ParamField> {
     let params = kernel.example.params.iter().map(|(name, cell)| {
+        let declared = kernel.params.iter().find(|p| p.name == *name).map(|p| p.kind);
         let kind = match cell {
+            Cell::Vector(_) | Cell::Binary(_) if declared == Some(ParamKind::Binary) => Kind::Binary,
             Cell::Vector(_) => Kind::Vector,
             Cell::Int(_) => Kind::Id,
             Cell::Float(_) => Kind::Float,

@@ -283,7 +283,7 @@ fn params(kernel: &Kernel, given: &[(String, String)], element: Option<Element>)
             Some(ParamKind::Int { .. }) if value.parse::<i64>().is_ok() => {
                 param(name, CType::BigInt, value.parse::<i64>()?.to_le_bytes().to_vec())
             }
-            Some(ParamKind::Float) if value.parse::<f64>().is_ok() => {
+            Some(ParamKind::Float { .. }) if value.parse::<f64>().is_ok() => {
                 param(name, CType::Double, value.parse::<f64>()?.to_le_bytes().to_vec())
             }
             _ => param(name, CType::Char, value.clone().into_bytes()),
