@@ -83,6 +83,24 @@ pub(crate) fn blocks_into(
     }
 }
 
+/// Fills rows of `out`, which are equally long, in blocks. `work` gets the range of rows and their part of `out`.
+pub(crate) fn rows_into<T: Send>(
+    rows: usize,
+    bytes: usize,
+    out: &mut [T],
+    work: impl Fn(Range<usize>, &mut [T]) + Sync + Send,
+) {
+    let step = ranges(rows, bytes).first().map_or(0, Range::len);
+    let width = out.len().checked_div(rows).unwrap_or(0);
+    if bytes < SEQUENTIAL || step == rows || width == 0 {
+        return work(0..rows, out);
+    }
+    out.par_chunks_mut(step * width).enumerate().for_each(|(block, out)| {
+        let start = block * step;
+        work(start..start + out.len() / width, out);
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +111,21 @@ mod tests {
             let ranges = ranges(rows, bytes);
             assert_eq!(ranges.iter().map(|r| r.len()).sum::<usize>(), rows);
             assert!(ranges.windows(2).all(|w| w[0].end == w[1].start));
+        }
+    }
+
+    #[test]
+    fn rows_of_an_output_are_filled_once() {
+        for (rows, width, bytes) in [(0, 3, 0), (5, 0, 0), (7, 2, 64 << 20), (1000, 3, 64 << 20), (9, 1, 10)]
+        {
+            let mut out = vec![0; rows * width];
+            rows_into(rows, bytes, &mut out, |range, out| {
+                assert_eq!(out.len(), range.len() * width);
+                for (i, value) in out.iter_mut().enumerate() {
+                    *value += range.start * width + i + 1;
+                }
+            });
+            assert!(out.iter().copied().eq(1..=rows * width));
         }
     }
 

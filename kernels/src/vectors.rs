@@ -205,6 +205,53 @@ impl<'a> Vectors<'a> {
         Ok(Vectors::new(name, element, bytes, Rows::Ragged(rows)))
     }
 
+    /// A column of packed vectors that lie at the given byte ranges of `bytes`; `None` is NULL. There may be gaps between them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::VectorBytes`] where a row is no whole number of elements; [`Error::Buffer`] where a range leaves `bytes`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hart_kernels::{Element, Vectors};
+    /// let bytes = [1u8, 2, 99, 99, 3, 4];
+    /// let rows = vec![Some(0..2), None, Some(4..6)];
+    /// let column = Vectors::at("v", Element::I8, &bytes, rows)?;
+    /// assert_eq!((column.dimensions(1), column.dimensions(2)), (None, Some(2)));
+    /// # Ok::<(), hart_kernels::Error>(())
+    /// ```
+    pub fn at(
+        name: &str,
+        element: Element,
+        bytes: &'a [u8],
+        rows: Vec<Option<Range<usize>>>,
+    ) -> Result<Vectors<'a>, Error> {
+        let size = element.size();
+        for (row, range) in rows.iter().enumerate() {
+            let Some(range) = range else { continue };
+            if range.start > range.end || range.end > bytes.len() {
+                let column = name.into();
+                return Err(Error::Buffer {
+                    column,
+                    found: bytes.len(),
+                    expected: range.end.max(range.start),
+                });
+            }
+            // Narrow elements are converted where they lie, so a row starts at an element too.
+            if !range.len().is_multiple_of(size) || !range.start.is_multiple_of(size) {
+                return Err(Error::VectorBytes {
+                    column: name.into(),
+                    row: row as u64 + 1,
+                    bytes: range.len(),
+                    element: element.name(),
+                    size,
+                });
+            }
+        }
+        Ok(Vectors::new(name, element, bytes, Rows::Ragged(rows)))
+    }
+
     fn new(name: &str, element: Element, bytes: &'a [u8], rows: Rows) -> Vectors<'a> {
         let (data, rows) = match element {
             Element::F32 | Element::F64 => (Data::Borrowed(bytes), rows),

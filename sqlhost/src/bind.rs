@@ -1,7 +1,7 @@
 //! Which input column is which declared one, and what the result looks like.
 
 use hart_kernels::Error;
-use hart_kernels::registry::{Input, Kernel, Kind, Params, RowShape};
+use hart_kernels::registry::{self, Input, Kernel, Kind, Offered, Params, RowShape};
 use hart_kernels::{Element, Vectors};
 
 use crate::columns::{CType, ColumnData, Field, LARGE_OBJECT, ResultField, carried, text_size};
@@ -134,24 +134,11 @@ impl Binding {
 }
 
 fn columns(kernel: &Kernel, fields: &[Field]) -> Result<Vec<usize>, Error> {
-    let named = |name: &str| {
-        let mut matches = (0..fields.len()).filter(|&i| fields[i].name.eq_ignore_ascii_case(name));
-        // A name that stands twice names nothing.
-        matches.next().filter(|_| matches.next().is_none())
+    let offered = |f| {
+        let Field { name, ctype, partition, .. }: &Field = f;
+        Offered { name, type_name: ctype.name(), partition: *partition }
     };
-    let by_name: Option<Vec<usize>> = kernel.inputs.iter().map(|c| named(c.name)).collect();
-    let free: Vec<usize> = (0..fields.len()).filter(|&i| !fields[i].partition).collect();
-    by_name.or_else(|| (free.len() == kernel.inputs.len()).then_some(free)).ok_or_else(|| {
-        let describe = |(i, f): (usize, &Field)| {
-            let note = if f.partition { " (partition, not counted)" } else { "" };
-            format!("{} {}{note}", f.label(i), f.ctype.name())
-        };
-        let found: Vec<String> = fields.iter().enumerate().map(describe).collect();
-        Error::Columns {
-            expected: Kernel::signature(kernel.inputs),
-            found: if found.is_empty() { "none".into() } else { found.join(", ") },
-        }
-    })
+    registry::bind(kernel, &fields.iter().map(offered).collect::<Vec<_>>())
 }
 
 /// The rows of a packed column.

@@ -108,7 +108,7 @@ pub struct Field {
 impl Field {
     /// The name, or the position where there is none.
     pub fn label(&self, position: usize) -> String {
-        if self.name.is_empty() { format!("#{} (unnamed)", position + 1) } else { self.name.clone() }
+        hart_kernels::registry::label(&self.name, position)
     }
 }
 

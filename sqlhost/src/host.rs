@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hart_kernels::Level;
+use hart_kernels::{Level, Pool};
 
 use crate::columns::ResultField;
-use crate::pool::Pool;
 use crate::session::{Fault, Session};
 use crate::settings::Settings;
 use crate::sys::SqlGuid;

@@ -19,7 +19,6 @@ pub mod docs;
 pub mod exports;
 pub mod host;
 pub mod local;
-pub mod pool;
 mod raw;
 pub mod session;
 pub mod settings;

@@ -1,12 +1,11 @@
 //! One session: what the host declared, the chunk at hand, and the results it may read.
 
 use hart_kernels::registry::{self, Call, Kernel, Output, Params, RowShape, Value, Values};
-use hart_kernels::{Compute, Error, PackedVectors, text};
+use hart_kernels::{Compute, Error, PackedVectors, Pool, text};
 
 use crate::bind::Binding;
 use crate::columns::{Buffer, CType, ColumnData, Field, ResultColumn, ResultField, is_true, take};
 use crate::convert::{self, ParamField};
-use crate::pool::Pool;
 use crate::settings::Settings;
 use crate::sys::SQL_NULL_DATA;
 

@@ -3,9 +3,9 @@
 mod common;
 
 use common::{field, param};
+use hart_kernels::Pool;
 use hart_kernels::registry;
 use hart_sqlhost::columns::{CType, ColumnData};
-use hart_sqlhost::pool::Pool;
 use hart_sqlhost::session::Session;
 use hart_sqlhost::settings::Settings;
 

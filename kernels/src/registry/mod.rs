@@ -3,10 +3,12 @@
 //! Everything else is derived from it: dispatch, result schemas, `docs/KERNELS.md`, `hart list` and `hart describe`, and
 //! the loops of the tests, benches and fuzzers. To add a kernel, write its file with its row and name the row in `KERNELS`.
 
+mod bind;
 mod call;
 mod decl;
 mod params;
 
+pub use bind::{Offered, bind, label};
 pub use call::{Call, Input, Output, Values};
 pub use decl::{ANY_NAME, Cell, Column, Example, Family, Kernel, Kind, Param, ParamKind, RowShape};
 pub use params::{Params, Value};

@@ -31,7 +31,7 @@ pub fn add(a: &[f32], b: &[f32]) -> Result<Vec<f32>, Error> {
 }
 
 #[derive(Clone, Copy)]
-struct Add;
+pub(crate) struct Add;
 
 impl RowOp<2> for Add {
     #[inline(always)]

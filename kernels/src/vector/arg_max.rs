@@ -33,9 +33,9 @@ pub fn arg_max(v: &[f32]) -> Result<Option<usize>, Error> {
     Ok(Level::current()?.run(ArgMax { width: Width::F32, v: bytemuck::cast_slice(v) }))
 }
 
-struct ArgMax<'a> {
-    width: Width,
-    v: &'a [u8],
+pub(crate) struct ArgMax<'a> {
+    pub(crate) width: Width,
+    pub(crate) v: &'a [u8],
 }
 
 impl Task for ArgMax<'_> {

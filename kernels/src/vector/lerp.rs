@@ -31,7 +31,7 @@ pub fn lerp(a: &[f32], b: &[f32], t: f64) -> Result<Vec<f32>, Error> {
 }
 
 #[derive(Clone, Copy)]
-struct Lerp(f64);
+pub(crate) struct Lerp(pub(crate) f64);
 
 impl RowOp<2> for Lerp {
     #[inline(always)]

@@ -11,6 +11,7 @@
 
 pub(crate) mod add;
 pub(crate) mod arg_max;
+pub mod batch;
 pub(crate) mod cosine_similarity;
 pub(crate) mod distance;
 pub(crate) mod dot_product;

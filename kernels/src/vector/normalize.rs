@@ -34,7 +34,7 @@ pub fn normalize(v: &[f32]) -> Result<Vec<f32>, Error> {
 }
 
 #[derive(Clone, Copy)]
-struct Normalize;
+pub(crate) struct Normalize;
 
 impl RowOp<1> for Normalize {
     #[inline(always)]

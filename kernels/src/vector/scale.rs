@@ -31,7 +31,7 @@ pub fn scale(v: &[f32], factor: f64) -> Result<Vec<f32>, Error> {
 }
 
 #[derive(Clone, Copy)]
-struct Scale(f64);
+pub(crate) struct Scale(pub(crate) f64);
 
 impl RowOp<1> for Scale {
     #[inline(always)]

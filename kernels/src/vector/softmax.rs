@@ -71,7 +71,7 @@ fn exp(x: f64) -> f64 {
 }
 
 #[derive(Clone, Copy)]
-struct Softmax;
+pub(crate) struct Softmax;
 
 impl RowOp<1> for Softmax {
     #[inline(always)]

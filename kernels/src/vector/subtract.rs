@@ -31,7 +31,7 @@ pub fn subtract(a: &[f32], b: &[f32]) -> Result<Vec<f32>, Error> {
 }
 
 #[derive(Clone, Copy)]
-struct Subtract;
+pub(crate) struct Subtract;
 
 impl RowOp<2> for Subtract {
     #[inline(always)]

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use hart_kernels::Pool;
 use hart_sqlhost::columns::{ColumnData, Field};
 use hart_sqlhost::convert::ParamField;
 use hart_sqlhost::local::{Chunk, Extension, HostColumn, find_library};
-use hart_sqlhost::pool::Pool;
 use hart_sqlhost::session::{ROWS_IN, Session};
 use hart_sqlhost::settings::Settings;
 

@@ -1,11 +1,12 @@
-//! The thread pool of this process: made when a call is large enough to use it, joined before the library may be unloaded.
+//! The thread pool of a library's border: made when a call is large enough to use it, joined before the library may be unloaded.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use hart_kernels::Error;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::error::Error;
 
 /// Inputs smaller than this are computed on the calling thread. Conversion makes bytes grow fourfold at most, so what the
 /// kernels would split (1 MiB) always finds the pool and never starts a global one.
@@ -13,15 +14,32 @@ const SMALL: usize = 1 << 18;
 
 type Made = (Arc<ThreadPool>, Vec<JoinHandle<()>>);
 
-/// A pool that is made on first use.
-#[derive(Default)]
+/// A pool that is made on first use, for hosts that may unload the library: rayon's own pool is never joined.
+///
+/// # Examples
+///
+/// ```
+/// use hart_kernels::{Pool, vector::batch};
+/// static POOL: Pool = Pool::new();
+/// let (rows, mut out) = (vec![0.5; 1 << 20], vec![0.0; 1 << 10]);
+/// POOL.run(2, rows.len() * 4, false, || batch::norm(&rows, 1 << 10, &mut out))?;
+/// assert_eq!(out[0], 16.0);
+/// POOL.close();
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+#[derive(Debug, Default)]
 pub struct Pool {
     made: Mutex<Option<Made>>,
-    /// Set by Cleanup, so that a call that is still running starts no threads that nobody would join.
+    /// Set by [`Pool::close`], so that a call that is still running leaves no threads that nobody would join.
     closed: AtomicBool,
 }
 
 impl Pool {
+    /// A pool without threads so far.
+    pub const fn new() -> Pool {
+        Pool { made: Mutex::new(None), closed: AtomicBool::new(false) }
+    }
+
     /// Runs `work` in the pool where the input is large, or `always`, where `work` asks about threads.
     ///
     /// # Errors
@@ -41,8 +59,23 @@ impl Pool {
             let mut made = self.made.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             match made.as_ref().filter(|(pool, _)| pool.current_num_threads() == threads) {
                 Some((pool, _)) => pool.clone(),
-                None if self.closed.load(Ordering::Acquire) => return work(),
-                None => made.insert(build(threads)?).0.clone(),
+                None if self.closed.load(Ordering::Acquire) => {
+                    drop(made);
+                    // Threads of this call alone, joined at its end.
+                    let own = build(threads)?;
+                    let result = own.0.install(work);
+                    join(own);
+                    return result;
+                }
+                None => {
+                    let new = build(threads)?;
+                    let pool = new.0.clone();
+                    let old = made.replace(new);
+                    drop(made);
+                    // Waits for the calls that still use the threads of another number.
+                    old.into_iter().for_each(join);
+                    pool
+                }
             }
         };
         pool.install(work)
@@ -60,13 +93,17 @@ impl Pool {
             self.closed.store(true, Ordering::Release);
             made.take()
         };
-        if let Some((pool, threads)) = made {
-            drop(pool);
-            for thread in threads {
-                // A worker's panic has already been reported by the call that met it.
-                let _ = thread.join();
-            }
+        if let Some(made) = made {
+            join(made);
         }
+    }
+}
+
+fn join((pool, threads): Made) {
+    drop(pool);
+    for thread in threads {
+        // A worker's panic has already been reported by the call that met it.
+        let _ = thread.join();
     }
 }
 
