@@ -1,1 +1,21 @@
-//! Place of the C library `hart_native`. It has no exports yet: services in Rust use `hart-kernels`.
+//! The C library `hart_native`: every kernel of `hart-kernels` for C, C++, .NET, Python and whatever else calls C.
+//!
+//! The contract that callers read is `ffi/include/hart.h`, which is generated from the exports here. From the border inwards:
+//! `exports` and `typed` (the C functions, the latter generated from the registry) → `raw` and `arrow` (pointers to checked slices
+//! and columns) → `invoke`, `columns`, `handles` (safe code). Unsafe code is in the exports, `raw` and `arrow` only.
+
+#[cfg(not(panic = "unwind"))]
+compile_error!("a panic is caught at the border, so it must unwind");
+
+pub mod abi;
+mod arrow;
+pub mod codes;
+mod columns;
+pub mod exports;
+mod failure;
+mod handles;
+mod invoke;
+mod params;
+mod raw;
+mod state;
+pub mod typed;

@@ -8,10 +8,6 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::Error;
 
-/// Inputs smaller than this are computed on the calling thread. Conversion makes bytes grow fourfold at most, so what the
-/// kernels would split (1 MiB) always finds the pool and never starts a global one.
-const SMALL: usize = 1 << 18;
-
 type Made = (Arc<ThreadPool>, Vec<JoinHandle<()>>);
 
 /// A pool that is made on first use, for hosts that may unload the library: rayon's own pool is never joined.
@@ -35,6 +31,10 @@ pub struct Pool {
 }
 
 impl Pool {
+    /// Bytes of input below which work runs on the calling thread. Conversion makes bytes grow fourfold at most, so what
+    /// the kernels would split (1 MiB) always finds the pool and never starts a global one.
+    pub const SMALL: usize = 1 << 18;
+
     /// A pool without threads so far.
     pub const fn new() -> Pool {
         Pool { made: Mutex::new(None), closed: AtomicBool::new(false) }
@@ -52,7 +52,7 @@ impl Pool {
         always: bool,
         work: impl FnOnce() -> Result<T, Error> + Send,
     ) -> Result<T, Error> {
-        if input_bytes < SMALL && !always {
+        if input_bytes < Pool::SMALL && !always {
             return work();
         }
         let pool = {

@@ -1,0 +1,232 @@
+//! `src/typed.rs`: a function for one row and one for many, for every vector kernel that gives a number, an index or a vector for
+//! each row.
+
+use std::fmt::Write;
+
+use hart_kernels::registry::{Family, KERNELS, Kernel, Kind, ParamKind, RowShape};
+
+use super::rustfmt;
+
+/// What a kernel gives for each row.
+#[derive(Clone, Copy, PartialEq)]
+enum Gives {
+    Number,
+    Index,
+    Vector,
+}
+
+/// A kernel whose C functions can be derived from its row.
+struct Shape {
+    operation: &'static str,
+    vectors: Vec<&'static str>,
+    metric: bool,
+    numbers: Vec<(&'static str, f64, f64)>,
+    gives: Gives,
+}
+
+fn shape(kernel: &Kernel) -> Option<Shape> {
+    if kernel.family != Family::Vector || kernel.rows != RowShape::Same {
+        return None;
+    }
+    let [id, vectors @ ..] = kernel.inputs else { return None };
+    if id.kind != Kind::Id || vectors.is_empty() || vectors.iter().any(|c| c.kind != Kind::Vector) {
+        return None;
+    }
+    let [_, result] = kernel.outputs else { return None };
+    let gives = match result.kind {
+        Kind::Float => Gives::Number,
+        Kind::Int => Gives::Index,
+        Kind::Vector => Gives::Vector,
+        _ => return None,
+    };
+    let (mut metric, mut numbers) = (false, Vec::new());
+    for param in kernel.params {
+        match (param.name, param.kind) {
+            // A typed function is for singles, summed as the default says.
+            ("element" | "accumulate", _) => {}
+            ("metric", _) => metric = true,
+            (name, ParamKind::Float { min, max }) => numbers.push((name, min, max)),
+            _ => return None,
+        }
+    }
+    let operation = kernel.name.strip_prefix("vector_")?;
+    Some(Shape { operation, vectors: vectors.iter().map(|c| c.name).collect(), metric, numbers, gives })
+}
+
+fn bound(value: f64) -> String {
+    if value == f64::MIN {
+        "f64::MIN".into()
+    } else if value == f64::MAX {
+        "f64::MAX".into()
+    } else {
+        format!("{value:?}")
+    }
+}
+
+/// Wraps a paragraph as documentation.
+fn paragraph(out: &mut String, text: &str) {
+    let mut line = String::from("///");
+    for word in text.split_whitespace() {
+        if line.chars().count() + word.chars().count() > 125 {
+            let _ = writeln!(out, "{line}");
+            line = String::from("///");
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    let _ = writeln!(out, "{line}");
+}
+
+fn function(out: &mut String, kernel: &Kernel, shape: &Shape, batch: bool) {
+    let Shape { operation, vectors, metric, numbers, gives } = shape;
+    let element = match gives {
+        Gives::Number => "f64",
+        Gives::Index => "i64",
+        Gives::Vector => "f32",
+    };
+    let scalar = *gives != Gives::Vector;
+    paragraph(out, kernel.summary);
+    paragraph(out, "");
+    paragraph(out, kernel.details);
+    paragraph(out, "");
+    let list = |names: &[&str]| names.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(" and ");
+    let shapes = match (batch, scalar) {
+        (false, true) => format!("{}: n singles. `result`: the number.", list(vectors)),
+        (false, false) => format!("{}: n singles. `out`: room for n singles.", list(vectors)),
+        (true, _) => {
+            let rows: Vec<String> = vectors.iter().map(|v| format!("{v}_rows")).collect();
+            let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+            let size = if scalar { "rows numbers" } else { "rows · n singles" };
+            format!(
+                "{}: {} rows of n singles, row-major, either as many as there are results or one for all. `out`: room for {size}. \
+                 Large matrices are shared among the library's threads.",
+                list(vectors),
+                list(&rows),
+            )
+        }
+    };
+    paragraph(out, &shapes);
+    if *gives == Gives::Index {
+        paragraph(out, "−1 stands for no index (NULL in SQL).");
+    }
+    if *metric {
+        paragraph(out, "`metric`: `HART_METRIC_…`.");
+    }
+    for param in kernel.params.iter().filter(|p| numbers.iter().any(|(name, ..)| *name == p.name)) {
+        paragraph(out, &format!("`{}`: {} {}.", param.name, param.summary, param.kind.describe()));
+    }
+    paragraph(out, &format!("Empty: {} NaN: {}", kernel.empty, canonical_nan(kernel.nan, *gives)));
+    paragraph(out, &format!("Accuracy: {}", kernel.accuracy));
+    paragraph(out, "");
+    paragraph(out, "# Safety");
+    paragraph(out, "");
+    paragraph(
+        out,
+        "The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, \
+         during the call.",
+    );
+    let suffix = if batch { "_batch" } else { "" };
+    let _ =
+        writeln!(out, "#[unsafe(no_mangle)]\npub unsafe extern \"C\" fn hart_{}_f32{suffix}(", kernel.name);
+    if *metric {
+        out.push_str("metric: i32,");
+    }
+    for v in vectors {
+        let _ = write!(out, "{v}: *const f32,");
+        if batch {
+            let _ = write!(out, "{v}_rows: usize,");
+        }
+    }
+    out.push_str("n: usize,");
+    for (name, ..) in numbers {
+        let _ = write!(out, "{name}: f64,");
+    }
+    let target = if batch || !scalar { "out" } else { "result" };
+    let _ = write!(out, "{target}: *mut {element},");
+    if batch {
+        out.push_str("rows: usize,");
+    }
+    out.push_str(") -> i32 {\nguard(|| {\n");
+    for v in vectors {
+        let _ = match batch {
+            true => writeln!(out, "let {v} = raw::matrix(\"{v}\", {v}, {v}_rows, n)?;"),
+            false => writeln!(out, "let {v} = raw::input(\"{v}\", {v}, n)?;"),
+        };
+    }
+    let _ = match (batch, scalar) {
+        (false, true) => writeln!(out, "let result = raw::output(\"result\", result, 1)?;"),
+        (false, false) => writeln!(out, "let out = raw::output(\"out\", out, n)?;"),
+        (true, true) => writeln!(out, "let out = raw::output(\"out\", out, rows)?;"),
+        (true, false) => writeln!(out, "let out = raw::matrix_out(\"out\", out, rows, n)?;"),
+    };
+    let spans = vectors.iter().map(|v| format!("{v}.span()")).collect::<Vec<_>>().join(", ");
+    let _ = writeln!(out, "raw::apart(&[{target}.span()], &[{spans}])?;");
+    if *metric {
+        out.push_str("let metric = params::metric(metric)?;\n");
+    }
+    for (name, min, max) in numbers {
+        let _ = writeln!(
+            out,
+            "let {name} = params::number(\"{name}\", {name}, {}, {})?;",
+            bound(*min),
+            bound(*max)
+        );
+    }
+    let names = vectors.iter().copied().chain([target]).collect::<Vec<_>>().join(", ");
+    let slices = vectors
+        .iter()
+        .copied()
+        .chain([target])
+        .map(|v| format!("{v}.slice()"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    out.push_str("// SAFETY: this function's premise; the slices have been checked not to overlap.\n");
+    let _ = writeln!(out, "let ({names}) = unsafe {{ ({slices}) }};");
+    let before = if *metric { "metric, " } else { "" };
+    let vector_arguments = vectors.join(", ");
+    let after: String = numbers.iter().map(|(name, ..)| format!(", {name}")).collect();
+    let arguments = format!("{before}{vector_arguments}{after}");
+    if batch {
+        let bytes = vectors.iter().map(|v| format!("size_of_val({v})")).collect::<Vec<_>>().join(" + ");
+        let _ =
+            writeln!(out, "state::run({bytes}, false, || batch::{operation}({arguments}, n, out))?;\nOk(())");
+    } else {
+        let _ = match gives {
+            Gives::Number => {
+                writeln!(out, "result[0] = canonical(vector::{operation}({arguments})?);\nOk(())")
+            }
+            Gives::Index => writeln!(out, "batch::{operation}({arguments}, n, result)?;\nOk(())"),
+            Gives::Vector => writeln!(out, "batch::{operation}({arguments}, n, out)?;\nOk(())"),
+        };
+    }
+    out.push_str("})\n}\n\n");
+}
+
+/// What the registry says of NaN without what it says of SQL and JSON, which C does not have.
+fn canonical_nan(text: &str, gives: Gives) -> String {
+    let text = text.replace("; which of the NaN bit patterns is not specified", "");
+    let sentences =
+        text.split_inclusive(". ").filter(|s| !["SQL", "JSON", "Packed"].iter().any(|w| s.contains(w)));
+    let kept = sentences.collect::<String>().trim_end().to_string();
+    if gives == Gives::Index { kept } else { format!("{kept} A NaN in a result is the canonical one.") }
+}
+
+pub fn text() -> String {
+    let mut out = String::from(
+        "//! Typed functions of the vector kernels, on singles. Generated from the registry: `cargo run -p hart-ffi --example generate`.\n\
+         #![allow(unsafe_code)]\n\n\
+         use hart_kernels::vector::{self, batch};\n\n\
+         use crate::failure::guard;\n\
+         use crate::{params, raw, state};\n\n\
+         /// The number, or the canonical NaN.\n\
+         #[inline]\n\
+         fn canonical(value: f64) -> f64 {\nif value.is_nan() { f64::NAN } else { value }\n}\n\n",
+    );
+    for kernel in KERNELS {
+        if let Some(shape) = shape(kernel) {
+            function(&mut out, kernel, &shape, false);
+            function(&mut out, kernel, &shape, true);
+        }
+    }
+    rustfmt(&out)
+}

@@ -1,0 +1,488 @@
+//! The border of the Arrow C data interface: a batch of the caller's to checked columns, and columns to a batch that the caller
+//! releases.
+//!
+//! Whatever can be seen without following a wild pointer is checked: released structures, NULL buffers, negative or overflowing
+//! lengths, offsets that go back, children that do not fit. The size of a buffer cannot be seen; the caller answers for it.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString, c_char, c_void};
+
+use crate::abi::{ArrowArray, ArrowSchema};
+use crate::columns::{Bits, Column, Data, Made, Type};
+use crate::failure::Failure;
+use crate::raw;
+
+fn wrong(place: &str, found: impl Into<String>, expected: impl Into<String>) -> Failure {
+    Failure::Arrow { place: place.into(), found: found.into(), expected: expected.into() }
+}
+
+/// A length, offset or count of the interface.
+fn count(place: &str, what: &str, value: i64) -> Result<usize, Failure> {
+    usize::try_from(value).map_err(|_| wrong(place, format!("{what} {value}"), "a number ≥ 0"))
+}
+
+/// # Safety
+///
+/// `pointer` is NULL or points to a structure that lives and does not change for `'a`.
+unsafe fn reference<'a, T>(name: &'static str, pointer: *const T) -> Result<&'a T, Failure> {
+    let span = raw::input(name, pointer, 1)?;
+    // SAFETY: this function's premise; NULL and alignment have been checked.
+    Ok(&unsafe { span.slice() }[0])
+}
+
+/// # Safety
+///
+/// `pointer` is NULL or points to a text with a terminator that lives and does not change for `'a`.
+unsafe fn text<'a>(pointer: *const c_char) -> Result<&'a str, Failure> {
+    if pointer.is_null() {
+        return Ok("");
+    }
+    // SAFETY: this function's premise.
+    let bytes = unsafe { CStr::from_ptr(pointer) }.to_bytes();
+    std::str::from_utf8(bytes).map_err(|_| wrong("a schema", "a text that is not UTF-8", "UTF-8"))
+}
+
+/// The columns of a batch, given as an array of type struct, and its number of rows. Two NULL pointers are a batch without
+/// columns and rows.
+///
+/// # Safety
+///
+/// Pointers that are not NULL point to structures as the Arrow C data interface defines them, whose buffers are as large as
+/// their lengths and offsets say. Nothing of it changes for `'a`.
+pub(crate) unsafe fn import<'a>(
+    schema: *const ArrowSchema,
+    array: *const ArrowArray,
+) -> Result<(Vec<Column<'a>>, usize), Failure> {
+    if schema.is_null() && array.is_null() {
+        return Ok((Vec::new(), 0));
+    }
+    // SAFETY: this function's premise.
+    let (schema, array) = unsafe {
+        (reference::<ArrowSchema>("input_schema", schema)?, reference::<ArrowArray>("input", array)?)
+    };
+    live("input", schema, array)?;
+    // SAFETY: this function's premise, for what the live structures point to.
+    unsafe {
+        let format = text(schema.format)?;
+        if format != "+s" {
+            return Err(wrong("input", format!("format {format}"), "+s, a batch as an array of type struct"));
+        }
+        let (rows, start) =
+            (count("input", "length", array.length)?, count("input", "offset", array.offset)?);
+        let end = start.checked_add(rows).ok_or_else(|| wrong("input", "offset + length", "no overflow"))?;
+        let buffers = buffers("input", array, 1)?;
+        if let Some(bits) = bitmap("input", buffers[0], array.null_count, start, rows)?
+            && (0..rows).any(|i| !bits.get(i))
+        {
+            return Err(wrong("input", "a row that is NULL as a whole", "NULLs in columns only"));
+        }
+        let (schemas, arrays) = children("input", schema, array)?;
+        let mut columns = Vec::with_capacity(schemas.len());
+        for (i, (schema, array)) in schemas.iter().zip(arrays).enumerate() {
+            let place = format!("input column {}", i + 1);
+            let (schema, array) =
+                (reference("a child of input_schema", *schema)?, reference("a child of input", *array)?);
+            live(&place, schema, array)?;
+            if count(&place, "length", array.length)? < end {
+                return Err(wrong(&place, format!("length {}", array.length), format!("at least {end}")));
+            }
+            columns.push(column(&place, schema, array, start, rows)?);
+        }
+        Ok((columns, rows))
+    }
+}
+
+fn live(place: &str, schema: &ArrowSchema, array: &ArrowArray) -> Result<(), Failure> {
+    if schema.release.is_none() || array.release.is_none() {
+        return Err(wrong(place, "a released structure", "a live one"));
+    }
+    if !schema.dictionary.is_null() || !array.dictionary.is_null() {
+        return Err(wrong(place, "a dictionary", "plain values"));
+    }
+    Ok(())
+}
+
+/// # Safety
+///
+/// As [`import`], for this array.
+unsafe fn buffers<'a>(
+    place: &str,
+    array: &'a ArrowArray,
+    expected: usize,
+) -> Result<&'a [*const c_void], Failure> {
+    if array.n_buffers != expected as i64 {
+        return Err(wrong(
+            place,
+            format!("{} buffers", array.n_buffers),
+            format!("{expected} for its format"),
+        ));
+    }
+    let pointers = raw::input("the buffers of an Arrow array", array.buffers.cast_const(), expected)?;
+    // SAFETY: this function's premise.
+    Ok(unsafe { pointers.slice() })
+}
+
+type Children<'a> = (&'a [*mut ArrowSchema], &'a [*mut ArrowArray]);
+
+/// # Safety
+///
+/// As [`import`], for this pair.
+unsafe fn children<'a>(
+    place: &str,
+    schema: &'a ArrowSchema,
+    array: &'a ArrowArray,
+) -> Result<Children<'a>, Failure> {
+    let expected = count(place, "children in the schema", schema.n_children)?;
+    if array.n_children != schema.n_children {
+        return Err(wrong(
+            place,
+            format!("{} children", array.n_children),
+            format!("{expected}, as in the schema"),
+        ));
+    }
+    let schemas = raw::input("the children of an Arrow schema", schema.children.cast_const(), expected)?;
+    let arrays = raw::input("the children of an Arrow array", array.children.cast_const(), expected)?;
+    // SAFETY: this function's premise.
+    Ok(unsafe { (schemas.slice(), arrays.slice()) })
+}
+
+/// The validity bitmap, `None` where all rows are there.
+///
+/// # Safety
+///
+/// As [`import`], for this buffer.
+unsafe fn bitmap<'a>(
+    place: &str,
+    buffer: *const c_void,
+    null_count: i64,
+    start: usize,
+    rows: usize,
+) -> Result<Option<Bits<'a>>, Failure> {
+    if null_count == 0 || rows == 0 {
+        return Ok(None);
+    }
+    if buffer.is_null() {
+        // −1 says that nobody has counted; without a bitmap there is nothing to count.
+        let found = || format!("null count {null_count} and no bitmap");
+        return if null_count == -1 { Ok(None) } else { Err(wrong(place, found(), "a bitmap, or no NULLs")) };
+    }
+    // SAFETY: this function's premise.
+    let bytes = unsafe { bytes(place, buffer, start / 8, (start % 8 + rows).div_ceil(8))? };
+    Ok(Some(Bits { bytes, offset: start % 8 }))
+}
+
+/// `length` bytes of a buffer from `start` on.
+///
+/// # Safety
+///
+/// As [`import`], for this buffer.
+unsafe fn bytes<'a>(
+    place: &str,
+    buffer: *const c_void,
+    start: usize,
+    length: usize,
+) -> Result<&'a [u8], Failure> {
+    if length == 0 {
+        return Ok(&[]);
+    }
+    if buffer.is_null() {
+        return Err(wrong(place, "a NULL buffer", format!("{length} bytes")));
+    }
+    let end = start.checked_add(length).ok_or_else(|| wrong(place, "a buffer's end", "no overflow"))?;
+    let whole = raw::input("a buffer of an Arrow array", buffer.cast::<u8>(), end)?;
+    // SAFETY: this function's premise.
+    Ok(&unsafe { whole.slice() }[start..])
+}
+
+/// One column, or the elements of a list, from `start` on behind its own offset.
+///
+/// # Safety
+///
+/// As [`import`], for this pair.
+unsafe fn column<'a>(
+    place: &str,
+    schema: &ArrowSchema,
+    array: &ArrowArray,
+    start: usize,
+    rows: usize,
+) -> Result<Column<'a>, Failure> {
+    let too_large = || wrong(place, "lengths and offsets", "no overflow");
+    // SAFETY: this function's premise, here and below.
+    let (name, format) = unsafe { (text(schema.name)?.to_string(), text(schema.format)?.to_string()) };
+    let place = if name.is_empty() { place.to_string() } else { format!("input column {name}") };
+    let own = count(&place, "offset", array.offset)?;
+    let start =
+        own.checked_add(start).filter(|start| start.checked_add(rows).is_some()).ok_or_else(too_large)?;
+    // SAFETY: see above.
+    let (schemas, arrays) = unsafe { children(&place, schema, array)? };
+    let child = match (schemas, arrays) {
+        // SAFETY: see above.
+        ([schema], [array]) => Some(unsafe {
+            (
+                reference::<ArrowSchema>("a child of a schema", *schema)?,
+                reference::<ArrowArray>("a child of an array", *array)?,
+            )
+        }),
+        _ => None,
+    };
+    if let Some((schema, array)) = child {
+        live(&place, schema, array)?;
+    }
+    // SAFETY: see above.
+    let child_text =
+        child.map(|(schema, _)| unsafe { Ok::<_, Failure>((text(schema.name)?, text(schema.format)?)) });
+    let child_text = child_text.transpose()?.map(|(name, format)| (name.to_string(), format.to_string()));
+    let kind = Type::parse(&format, child_text.as_ref().map(|(_, format)| format.as_str()));
+    let unsupported = || {
+        let inner = child_text.as_ref().map_or(String::new(), |(_, inner)| format!(" of {inner}"));
+        wrong(
+            &place,
+            format!("format {format}{inner}"),
+            "integers, floats, bool, utf8, binary, dates and times, or a list of int8, float16, float32 or float64",
+        )
+    };
+    let kind =
+        kind.filter(|kind| kind.list_element().is_some() == child.is_some()).ok_or_else(unsupported)?;
+    let nested = matches!(kind, Type::FixedList { .. });
+    let listed = matches!(kind, Type::List { .. });
+    let expected = match kind {
+        Type::Text { .. } | Type::Bytes { .. } => 3,
+        _ if nested => 1,
+        _ => 2,
+    };
+    // SAFETY: see above.
+    let (pointers, validity) = unsafe {
+        let pointers = buffers(&place, array, expected)?;
+        (pointers, bitmap(&place, pointers[0], array.null_count, start, rows)?)
+    };
+    // A list's values are its child's, where some may be missing.
+    let mut missing = None;
+    let mut values = |first: usize, length: usize| {
+        // SAFETY: see above.
+        unsafe {
+            let Some((_, array)) = child else { return bytes(&place, pointers[expected - 1], first, length) };
+            let (bytes, bits) = elements(&place, array, first, length, kind.unit())?;
+            missing = bits;
+            Ok(bytes)
+        }
+    };
+    let data = if let Some(width) = kind.width() {
+        let (first, length) =
+            (start.checked_mul(width).ok_or_else(too_large)?, rows.checked_mul(width).ok_or_else(too_large)?);
+        Data::Fixed { width, bytes: values(first, length)? }
+    } else if kind == Type::Bool {
+        // SAFETY: see above.
+        let bits = unsafe {
+            bytes(&place, pointers[1], start / 8, if rows == 0 { 0 } else { (start % 8 + rows).div_ceil(8) })?
+        };
+        Data::Bits(Bits { bytes: bits, offset: start % 8 })
+    } else {
+        debug_assert!(listed || expected == 3);
+        let size = if kind.large() { 8 } else { 4 };
+        let room = |n: usize| n.checked_mul(size).ok_or_else(too_large);
+        // SAFETY: see above.
+        let raw = match rows {
+            0 => &[][..],
+            rows => unsafe {
+                bytes(&place, pointers[1], room(start)?, room(rows.checked_add(1).ok_or_else(too_large)?)?)?
+            },
+        };
+        let offsets = parse_offsets(&place, raw, kind)?;
+        let (first, last) = (offsets[0], offsets[rows]);
+        let bytes = values(first, last - first)?;
+        Data::Variable { offsets: offsets.into_iter().map(|offset| offset - first).collect(), bytes }
+    };
+    let column = Column { name, format, child: child_text, kind, rows, validity, data };
+    if let Some(bits) = missing {
+        // What lies under a list that is NULL does not count.
+        let unit = kind.unit();
+        let elements = |row: &usize| column.range(*row).step_by(unit).any(|byte| !bits.get(byte / unit));
+        if let Some(row) = (0..rows).filter(|row| !column.is_null(*row)).find(elements) {
+            return Err(wrong(&place, format!("a NULL among the elements of row {}", row + 1), "numbers"));
+        }
+    }
+    Ok(column)
+}
+
+/// Offsets in bytes. They must not be negative and not go back.
+fn parse_offsets(place: &str, raw: &[u8], kind: Type) -> Result<Vec<usize>, Failure> {
+    let read = |value: i64| {
+        let offset = count(place, "an offset of", value)?;
+        offset.checked_mul(kind.unit()).ok_or_else(|| wrong(place, "an offset", "no overflow"))
+    };
+    let offsets: Vec<usize> = if raw.is_empty() {
+        vec![0]
+    } else if kind.large() {
+        raw.as_chunks().0.iter().map(|b| read(i64::from_le_bytes(*b))).collect::<Result<_, _>>()?
+    } else {
+        raw.as_chunks().0.iter().map(|b| read(i32::from_le_bytes(*b).into())).collect::<Result<_, _>>()?
+    };
+    match offsets.windows(2).position(|pair| pair[0] > pair[1]) {
+        Some(row) => Err(wrong(place, format!("offsets that go back in row {}", row + 1), "ascending ones")),
+        None => Ok(offsets),
+    }
+}
+
+/// Bytes `first..first + length` of a list's elements, and which of them are there.
+///
+/// # Safety
+///
+/// As [`import`], for this array.
+unsafe fn elements<'a>(
+    place: &str,
+    array: &ArrowArray,
+    first: usize,
+    length: usize,
+    size: usize,
+) -> Result<(&'a [u8], Option<Bits<'a>>), Failure> {
+    let (rows, own) =
+        (count(place, "elements", array.length)?, count(place, "offset of elements", array.offset)?);
+    let (from, number) = (first / size, length / size);
+    let end = from.checked_add(number).filter(|end| *end <= rows);
+    let (Some(end), Some(start)) = (end, own.checked_add(from)) else {
+        return Err(wrong(place, format!("{rows} elements"), "as many as its lists say"));
+    };
+    if start.checked_add(number).is_none_or(|end| end.checked_mul(size).is_none()) {
+        return Err(wrong(place, "an offset of elements", "no overflow"));
+    }
+    // SAFETY: this function's premise.
+    unsafe {
+        let pointers = buffers(place, array, 2)?;
+        let bits = bitmap(place, pointers[0], array.null_count, start, end - from)?;
+        Ok((bytes(place, pointers[1], start * size, length)?, bits))
+    }
+}
+
+/// What an exported array owns.
+struct ArrayHolder {
+    /// The buffers' memory stays where it is when the vectors move.
+    _buffers: Vec<Vec<u8>>,
+    pointers: Vec<*const c_void>,
+    children: Vec<*mut ArrowArray>,
+}
+
+/// What an exported schema owns.
+struct SchemaHolder {
+    _texts: [CString; 2],
+    children: Vec<*mut ArrowSchema>,
+}
+
+/// Frees an exported array.
+///
+/// # Safety
+///
+/// The Arrow C data interface's: called once, with an array that [`array`] made.
+unsafe extern "C" fn release_array(array: *mut ArrowArray) {
+    // SAFETY: this function's premise; `private_data` is the box of `array`, and the children are its boxes, which whoever
+    // moved one out has marked as released.
+    unsafe {
+        let array = &mut *array;
+        for child in &Box::from_raw(array.private_data.cast::<ArrayHolder>()).children {
+            let mut child = Box::from_raw(*child);
+            if let Some(release) = child.release {
+                release(&raw mut *child);
+            }
+        }
+        array.private_data = std::ptr::null_mut();
+        array.release = None;
+    }
+}
+
+/// Frees an exported schema.
+///
+/// # Safety
+///
+/// As [`release_array`], of a schema that [`schema`] made.
+unsafe extern "C" fn release_schema(schema: *mut ArrowSchema) {
+    // SAFETY: as in `release_array`.
+    unsafe {
+        let schema = &mut *schema;
+        for child in &Box::from_raw(schema.private_data.cast::<SchemaHolder>()).children {
+            let mut child = Box::from_raw(*child);
+            if let Some(release) = child.release {
+                release(&raw mut *child);
+            }
+        }
+        schema.private_data = std::ptr::null_mut();
+        schema.release = None;
+    }
+}
+
+/// A buffer at a multiple of 8 bytes, as Arrow recommends, and as allocators give it anyway.
+fn aligned(buffer: Vec<u8>) -> (Vec<u8>, *const c_void) {
+    let skip = buffer.as_ptr().align_offset(8);
+    if skip == 0 || buffer.is_empty() {
+        let pointer = buffer.as_ptr();
+        return (buffer, pointer.cast());
+    }
+    let mut copy = vec![0; buffer.len() + 7];
+    let skip = copy.as_ptr().align_offset(8);
+    copy[skip..skip + buffer.len()].copy_from_slice(&buffer);
+    let pointer = copy[skip..].as_ptr();
+    (copy, pointer.cast())
+}
+
+fn array(rows: usize, nulls: usize, buffers: Vec<Option<Vec<u8>>>, children: Vec<ArrowArray>) -> ArrowArray {
+    let (mut kept, mut pointers) = (Vec::new(), Vec::new());
+    for buffer in buffers {
+        let Some(buffer) = buffer else {
+            pointers.push(std::ptr::null());
+            continue;
+        };
+        let (buffer, pointer) = aligned(buffer);
+        kept.push(buffer);
+        pointers.push(pointer);
+    }
+    let children = children.into_iter().map(|child| Box::into_raw(Box::new(child))).collect();
+    let mut holder = Box::new(ArrayHolder { _buffers: kept, pointers, children });
+    ArrowArray {
+        length: rows as i64,
+        null_count: nulls as i64,
+        offset: 0,
+        n_buffers: holder.pointers.len() as i64,
+        n_children: holder.children.len() as i64,
+        buffers: holder.pointers.as_mut_ptr(),
+        children: holder.children.as_mut_ptr(),
+        dictionary: std::ptr::null_mut(),
+        release: Some(release_array),
+        private_data: Box::into_raw(holder).cast(),
+    }
+}
+
+fn schema(name: &str, format: &str, nullable: bool, children: Vec<ArrowSchema>) -> ArrowSchema {
+    const NULLABLE: i64 = 2;
+    // Names come from texts with a terminator, so none has a zero inside.
+    let texts = [CString::new(name).unwrap_or_default(), CString::new(format).unwrap_or_default()];
+    let (name, format) = (texts[0].as_ptr(), texts[1].as_ptr());
+    let children = children.into_iter().map(|child| Box::into_raw(Box::new(child))).collect();
+    let mut holder = Box::new(SchemaHolder { _texts: texts, children });
+    ArrowSchema {
+        format,
+        name,
+        metadata: std::ptr::null(),
+        flags: if nullable { NULLABLE } else { 0 },
+        n_children: holder.children.len() as i64,
+        children: holder.children.as_mut_ptr(),
+        dictionary: std::ptr::null_mut(),
+        release: Some(release_schema),
+        private_data: Box::into_raw(holder).cast(),
+    }
+}
+
+/// A batch of columns as the caller takes it over: an array of type struct.
+pub(crate) fn export(columns: Vec<Made>, rows: usize) -> (ArrowSchema, ArrowArray) {
+    let (mut schemas, mut arrays) = (Vec::new(), Vec::new());
+    for column in columns {
+        let mut buffers: Vec<Option<Vec<u8>>> = vec![column.validity];
+        buffers.extend(column.buffers.into_iter().map(Some));
+        let (mut inner_schema, mut inner_array) = (Vec::new(), Vec::new());
+        if let Some((name, format)) = &column.child {
+            let values = buffers.pop().flatten().unwrap_or_default();
+            inner_schema.push(schema(name, format, false, Vec::new()));
+            inner_array.push(array(column.child_rows, 0, vec![None, Some(values)], Vec::new()));
+        }
+        schemas.push(schema(&column.name, &column.format, true, inner_schema));
+        arrays.push(array(column.rows, column.nulls, buffers, inner_array));
+    }
+    (schema("", "+s", false, schemas), array(rows, 0, vec![None], arrays))
+}

@@ -1,0 +1,6 @@
+//! The exported functions that are not generated from the registry.
+
+pub mod invoke;
+pub mod library;
+pub mod search;
+pub mod tensor;

@@ -1,0 +1,230 @@
+//! Exact search for the nearest rows: in the caller's memory, or in an index.
+#![allow(unsafe_code)]
+
+use hart_kernels::Error;
+
+use crate::abi::{HART_INDEX_BORROW_ROWS, HartHit, HartIndex, HartIndexOptions};
+use crate::failure::{Failure, guard};
+use crate::handles::{self, Index, Rows, Search, hits_of_query};
+use crate::{params, raw};
+
+/// The queries and the room for their hits, checked against each other.
+struct Request<'a> {
+    queries: raw::In<f32>,
+    query_count: usize,
+    k: usize,
+    metric: i32,
+    hits: raw::Out<HartHit>,
+    capacity: usize,
+    written: raw::Out<usize>,
+    inputs: &'a [raw::Span],
+}
+
+impl Request<'_> {
+    /// Runs `search` with the memory of the request.
+    ///
+    /// # Safety
+    ///
+    /// As the exports' premises for `queries`, `hits` and `written`.
+    unsafe fn run(
+        self,
+        rows: usize,
+        search: impl FnOnce(&Search<'_>, &mut [HartHit]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut inputs = vec![self.queries.span()];
+        inputs.extend_from_slice(self.inputs);
+        raw::apart(&[self.hits.span(), self.written.span()], &inputs)?;
+        let metric = params::metric(self.metric)?;
+        if self.k == 0 {
+            return Err(Error::ParameterValue {
+                name: "k".into(),
+                value: "0".into(),
+                expected: "an integer ≥ 1".into(),
+            }
+            .into());
+        }
+        let needed = raw::product::<HartHit>("hits", self.query_count, hits_of_query(rows, self.k))?;
+        // SAFETY: this function's premise.
+        let (queries, hits) = unsafe {
+            self.written.write(needed);
+            (self.queries.slice(), self.hits.slice())
+        };
+        let Some(hits) = hits.get_mut(..needed) else {
+            return Err(Failure::Capacity { name: "hits", capacity: self.capacity, needed });
+        };
+        search(&Search { queries, query_count: self.query_count, k: self.k, metric }, hits)
+    }
+}
+
+/// The `k` rows nearest to each query, nearest first: exact, by looking at every row.
+///
+/// Each query gets min(k, row_count) hits, behind those of the query before; their number in all goes to `written`, also where
+/// `capacity` hits are too few for it (`HART_STATUS_CAPACITY`). Equal distances are ordered by the smaller id, then by the
+/// position; NaN comes last. Same result on every machine, for any number of threads and queries.
+///
+/// `rows`: row_count · dimensions singles, row-major. `ids`: row_count numbers, or NULL for the positions. `queries`:
+/// query_count · dimensions singles. `metric`: `HART_METRIC_…`.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_top_k_f32(
+    rows: *const f32,
+    row_count: usize,
+    dimensions: usize,
+    ids: *const i64,
+    queries: *const f32,
+    query_count: usize,
+    k: usize,
+    metric: i32,
+    hits: *mut HartHit,
+    capacity: usize,
+    written: *mut usize,
+) -> i32 {
+    guard(|| {
+        let rows = raw::matrix("rows", rows, row_count, dimensions)?;
+        let given = raw::input("ids", ids, if ids.is_null() { 0 } else { row_count })?;
+        let request = Request {
+            queries: raw::matrix("queries", queries, query_count, dimensions)?,
+            query_count,
+            k,
+            metric,
+            hits: raw::output("hits", hits, capacity)?,
+            capacity,
+            written: raw::output("written", written, 1)?,
+            inputs: &[rows.span(), given.span()],
+        };
+        // SAFETY: this function's premise.
+        unsafe {
+            request.run(row_count, |search, hits| {
+                let ids = (!ids.is_null()).then(|| given.slice());
+                let positions;
+                let ids = match ids {
+                    Some(ids) => ids,
+                    None => {
+                        positions = handles::ids(None, row_count)?;
+                        &positions
+                    }
+                };
+                handles::search(rows.slice(), dimensions, ids, search, hits)
+            })
+        }
+    })
+}
+
+/// Makes an index of rows for repeated searches. It keeps a copy of the ids and, unless `options` say otherwise, of the rows.
+///
+/// `rows`: row_count · dimensions singles, row-major; dimensions ≥ 1. `ids`: row_count numbers, or NULL for the positions.
+/// `options`: NULL for the default. `index` is NULL after a failure. Searches may run in many threads at once. Every index is released
+/// with `hart_index_release`.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read during the call, or, with
+/// `HART_INDEX_BORROW_ROWS`, before the release.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_index_create_f32(
+    rows: *const f32,
+    row_count: usize,
+    dimensions: usize,
+    ids: *const i64,
+    options: *const HartIndexOptions,
+    index: *mut *mut HartIndex,
+) -> i32 {
+    guard(|| {
+        let target = raw::output("index", index, 1)?;
+        let rows = raw::matrix("rows", rows, row_count, dimensions)?;
+        let given = raw::input("ids", ids, if ids.is_null() { 0 } else { row_count })?;
+        raw::apart(&[target.span()], &[rows.span(), given.span()])?;
+        // SAFETY: this function's premise.
+        unsafe {
+            target.write(std::ptr::null_mut());
+            let flags = if options.is_null() { 0 } else { raw::read(options)?.flags };
+            if flags & !HART_INDEX_BORROW_ROWS != 0 {
+                return Err(Failure::Constant {
+                    name: "HartIndexOptions.flags",
+                    value: flags.into(),
+                    expected: "HART_INDEX_BORROW_ROWS or 0".into(),
+                });
+            }
+            if dimensions == 0 {
+                return Err(Error::ParameterValue {
+                    name: "dimensions".into(),
+                    value: "0".into(),
+                    expected: "an integer ≥ 1".into(),
+                }
+                .into());
+            }
+            let ids = handles::ids((!ids.is_null()).then(|| given.slice()), row_count)?;
+            let rows = if flags & HART_INDEX_BORROW_ROWS == 0 {
+                Rows::Owned(handles::copy("the index", rows.slice())?)
+            } else {
+                Rows::Borrowed(rows.slice())
+            };
+            target.write(handles::insert(Index { rows, dimensions, ids }));
+        }
+        Ok(())
+    })
+}
+
+/// As `hart_vector_top_k_f32`, over the rows of an index. `dimensions` are those of the queries and must be the index's.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the
+/// call. `index` may be anything: what is not the handle of an index is refused.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_index_top_k_f32(
+    index: *const HartIndex,
+    queries: *const f32,
+    query_count: usize,
+    dimensions: usize,
+    k: usize,
+    metric: i32,
+    hits: *mut HartHit,
+    capacity: usize,
+    written: *mut usize,
+) -> i32 {
+    guard(|| {
+        let index = handles::get(index)?;
+        if dimensions != index.dimensions {
+            return Err(Error::Dimensions {
+                column: "@queries".into(),
+                row: 0,
+                found: dimensions,
+                other: "the index".into(),
+                expected: index.dimensions,
+            }
+            .into());
+        }
+        let request = Request {
+            queries: raw::matrix("queries", queries, query_count, dimensions)?,
+            query_count,
+            k,
+            metric,
+            hits: raw::output("hits", hits, capacity)?,
+            capacity,
+            written: raw::output("written", written, 1)?,
+            inputs: &[],
+        };
+        // SAFETY: this function's premise.
+        unsafe { request.run(index.len(), |search, hits| index.search(search, hits)) }
+    })
+}
+
+/// Releases an index and sets the caller's handle to NULL. Releasing NULL does nothing. A search that is running in another thread
+/// ends first, without a fault.
+///
+/// # Safety
+///
+/// `index` is NULL or points to a writable handle, which may be anything: what is not the handle of an index is refused and set to NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_index_release(index: *mut *mut HartIndex) -> i32 {
+    guard(|| {
+        let target = raw::output("index", index, 1)?;
+        // SAFETY: this function's premise.
+        let handle = unsafe { std::mem::replace(&mut target.slice()[0], std::ptr::null_mut()) };
+        if handle.is_null() { Ok(()) } else { handles::remove(handle) }
+    })
+}

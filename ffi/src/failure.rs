@@ -1,0 +1,106 @@
+//! Failures as status codes, with a text for each thread; and the guard around every export.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use hart_kernels::Error;
+
+use crate::abi::{
+    HART_OK, HART_STATUS_ALIGNMENT, HART_STATUS_ARROW, HART_STATUS_CAPACITY, HART_STATUS_CONSTANT,
+    HART_STATUS_HANDLE, HART_STATUS_LENGTH, HART_STATUS_NULL_POINTER, HART_STATUS_OUT_OF_MEMORY,
+    HART_STATUS_OVERLAP, HART_STATUS_PANIC, HART_STATUS_STRUCT_SIZE,
+};
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Kernel(#[from] Error),
+    #[error("{name} is NULL")]
+    NullPointer { name: &'static str },
+    #[error("{name} is at address {address:#x}; expected a multiple of {alignment}")]
+    Alignment { name: &'static str, address: usize, alignment: usize },
+    #[error("{name}: {counts:?} elements of {size} bytes do not fit the address space")]
+    Length { name: &'static str, counts: Vec<usize>, size: usize },
+    #[error("{name} overlaps {other}")]
+    Overlap { name: &'static str, other: &'static str },
+    #[error("{name} has size {found}; expected {expected}")]
+    StructSize { name: &'static str, found: u32, expected: String },
+    #[error("the index was never created, or has been released")]
+    Handle,
+    #[error("{place}: {found}; expected {expected}")]
+    Arrow { place: String, found: String, expected: String },
+    #[error("{name} has room for {capacity}; expected {needed}")]
+    Capacity { name: &'static str, capacity: usize, needed: usize },
+    #[error("{name} is {value}; expected {expected}")]
+    Constant { name: &'static str, value: i64, expected: String },
+    #[error("{bytes} bytes for {what} could not be taken")]
+    OutOfMemory { what: &'static str, bytes: usize },
+    #[error("internal error: {0}")]
+    Panic(String),
+}
+
+impl Failure {
+    fn status(&self) -> i32 {
+        match self {
+            Failure::Kernel(error) => i32::from(error.code()),
+            Failure::NullPointer { .. } => HART_STATUS_NULL_POINTER,
+            Failure::Alignment { .. } => HART_STATUS_ALIGNMENT,
+            Failure::Length { .. } => HART_STATUS_LENGTH,
+            Failure::Overlap { .. } => HART_STATUS_OVERLAP,
+            Failure::StructSize { .. } => HART_STATUS_STRUCT_SIZE,
+            Failure::Handle => HART_STATUS_HANDLE,
+            Failure::Arrow { .. } => HART_STATUS_ARROW,
+            Failure::Capacity { .. } => HART_STATUS_CAPACITY,
+            Failure::Constant { .. } => HART_STATUS_CONSTANT,
+            Failure::OutOfMemory { .. } => HART_STATUS_OUT_OF_MEMORY,
+            Failure::Panic(_) => HART_STATUS_PANIC,
+        }
+    }
+}
+
+thread_local! {
+    static LAST: RefCell<(i32, String)> = const { RefCell::new((HART_OK, String::new())) };
+}
+
+/// Runs the body of an export: no panic leaves it, and its failure becomes this thread's last one.
+#[inline]
+pub(crate) fn guard(work: impl FnOnce() -> Result<(), Failure>) -> i32 {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(())) => HART_OK,
+        Ok(Err(failure)) => remember(&failure),
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+            remember(&Failure::Panic(text.unwrap_or_else(|| "a panic without text".into())))
+        }
+    }
+}
+
+#[cold]
+fn remember(failure: &Failure) -> i32 {
+    let status = failure.status();
+    // A thread that is ending has no place for the text any more; the status still says what is wrong.
+    let _ = LAST.try_with(|last| *last.borrow_mut() = (status, failure.to_string()));
+    status
+}
+
+/// Status and text of this thread's last failure.
+pub(crate) fn last() -> (i32, String) {
+    LAST.try_with(|last| last.borrow().clone()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_status_with_its_text() {
+        assert_eq!(guard(|| panic!("row {}", 7)), HART_STATUS_PANIC);
+        assert_eq!(last(), (HART_STATUS_PANIC, "internal error: row 7".into()));
+        assert_eq!(guard(|| Ok(())), HART_OK);
+        assert_eq!(guard(|| Err(Failure::Handle)), HART_STATUS_HANDLE);
+        std::thread::spawn(|| assert_eq!(last(), (HART_OK, String::new()))).join().unwrap();
+        assert_eq!(last().0, HART_STATUS_HANDLE);
+    }
+}

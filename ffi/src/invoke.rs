@@ -1,0 +1,296 @@
+//! A kernel called by name on the columns of a batch: the same binding of inputs and carrying of further columns as in SQL.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use hart_kernels::registry::{
+    self, Call, Input, Kernel, Kind, Offered, Output, Params, RowShape, Value, Values,
+};
+use hart_kernels::{Compute, Element, Error, PackedVectors, Vectors, text};
+
+use crate::columns::{BitmapBuilder, Column, Made, Type, offsets, take};
+use crate::failure::Failure;
+use crate::state;
+
+/// Name of the parameter that says what packed vectors consist of.
+const ELEMENT: &str = "element";
+
+/// Runs the kernel of that name.
+pub(crate) fn invoke(
+    name: &str,
+    columns: &[Column<'_>],
+    rows: usize,
+    mut given: Vec<(String, Value)>,
+    limit: Option<u64>,
+) -> Result<(Vec<Made>, usize), Failure> {
+    let kernel = registry::find(name)?;
+    let labels: Vec<String> =
+        columns.iter().enumerate().map(|(i, column)| registry::label(&column.name, i)).collect();
+    let types: Vec<String> = columns.iter().map(|column| column.kind.name()).collect();
+    let offered: Vec<Offered<'_>> = columns
+        .iter()
+        .zip(&types)
+        .map(|(column, type_name)| Offered { name: &column.name, type_name, partition: false })
+        .collect();
+    let declared = registry::bind(kernel, &offered)?;
+    for (column, &position) in kernel.inputs.iter().zip(&declared) {
+        check_type(kernel, column.kind, &columns[position], &labels[position])?;
+    }
+    let vector = kernel.inputs.iter().position(|c| c.kind == Kind::Vector).map(|n| columns[declared[n]].kind);
+    // A list says itself what it consists of.
+    let says_element = |(name, _): &(String, Value)| name.eq_ignore_ascii_case(ELEMENT);
+    if let Some(element) = vector.and_then(|kind| kind.list_element())
+        && kernel.params.iter().any(|param| param.name == ELEMENT)
+        && !given.iter().any(says_element)
+    {
+        given.push((ELEMENT.into(), Value::Text(element.name().into())));
+    }
+    let params = Params::bind(kernel, &given)?;
+    let inputs = kernel.inputs.iter().zip(&declared).map(|(column, &position)| {
+        input(column.kind, &columns[position], &labels[position], params.element())
+    });
+    let inputs = inputs.collect::<Result<Vec<_>, Error>>()?;
+    let bytes = columns.iter().map(Column::bytes).fold(0, usize::saturating_add);
+    // Kernels that make rows do more work than their input says, or ask about threads.
+    let output = state::run(bytes, kernel.rows == RowShape::Made, || {
+        let call = Call::new(kernel, rows, inputs, params, Compute::new()?)?.memory_limit(limit);
+        (kernel.run)(&call)
+    })?;
+    results(kernel, columns, &declared, rows, vector, output, limit)
+}
+
+fn check_type(kernel: &Kernel, kind: Kind, column: &Column<'_>, label: &str) -> Result<(), Error> {
+    let is_bytes = matches!(column.kind, Type::Bytes { .. } | Type::FixedBytes(_));
+    let is_text = matches!(column.kind, Type::Text { .. });
+    let (fits, expected) = match kind {
+        Kind::Vector => (
+            is_bytes || is_text || column.kind.list_element().is_some(),
+            "a list of numbers, binary (packed elements) or utf8 (JSON array), for a vector",
+        ),
+        Kind::Binary => (is_bytes, "binary"),
+        Kind::Text => (is_text, "utf8"),
+        Kind::Int | Kind::BigInt => (column.kind.is_integer(), "an integer type"),
+        Kind::Float => (column.kind.is_number(), "a numeric type"),
+        Kind::Id => (
+            kernel.rows != RowShape::Picked || column.kind.is_integer(),
+            "an integer type, because equal distances are ordered by id",
+        ),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(Error::ColumnType { column: label.into(), found: column.kind.name(), expected: expected.into() })
+}
+
+/// A declared column as its kernel takes it.
+fn input<'a>(kind: Kind, column: &Column<'a>, name: &str, element: Element) -> Result<Input<'a>, Error> {
+    let all = 0..column.rows;
+    let integers = || all.clone().map(|i| column.integer(i)).collect::<Result<Vec<_>, _>>();
+    Ok(match kind {
+        Kind::Vector => Input::Vectors(vectors(column, name, element)?),
+        Kind::Id if column.kind.is_integer() => Input::Id(Some(integers()?)),
+        Kind::Id => Input::Id(None),
+        Kind::Int | Kind::BigInt => Input::Integers(integers()?),
+        Kind::Float => Input::Floats(all.map(|i| column.number(i)).collect()),
+        Kind::Text => Input::Texts(all.map(|i| string(column, name, i)).collect::<Result<_, _>>()?),
+        Kind::Binary => Input::Binary(all.map(|i| column.value(i)).collect()),
+    })
+}
+
+fn string(column: &Column<'_>, name: &str, i: usize) -> Result<Option<String>, Error> {
+    let Some(bytes) = column.value(i) else { return Ok(None) };
+    let text = std::str::from_utf8(bytes).map_err(|e| Error::Text {
+        column: name.into(),
+        row: i as u64 + 1,
+        encoding: "UTF-8",
+        offset: e.valid_up_to(),
+    })?;
+    Ok(Some(text.into()))
+}
+
+fn vectors<'a>(column: &Column<'a>, name: &str, element: Element) -> Result<Vectors<'a>, Error> {
+    if let Type::Text { .. } = column.kind {
+        return json(column, name, element);
+    }
+    if let Some(own) = column.kind.list_element()
+        && own != element
+    {
+        return Err(Error::ColumnType {
+            column: name.into(),
+            found: column.kind.name(),
+            expected: format!("a list of {}, as @{ELEMENT} says", element.name()),
+        });
+    }
+    let range = |i: usize| (!column.is_null(i)).then(|| column.range(i));
+    let ranges: Vec<Option<Range<usize>>> = (0..column.rows).map(range).collect();
+    // Equally long rows without gaps are a matrix, which needs no range for each row.
+    let length = ranges.first().cloned().flatten().map_or(0, |first| first.len());
+    let regular = |(i, range): (usize, &Option<Range<usize>>)| {
+        range.as_ref().is_some_and(|range| range.start == i * length && range.len() == length)
+    };
+    if length > 0 && length.is_multiple_of(element.size()) && ranges.iter().enumerate().all(regular) {
+        let bytes = &column.buffer()[..length * column.rows];
+        return Vectors::packed_matrix(name, element, bytes, length / element.size());
+    }
+    Vectors::at(name, element, column.buffer(), ranges)
+}
+
+fn json(column: &Column<'_>, name: &str, element: Element) -> Result<Vectors<'static>, Error> {
+    let mut lengths = Vec::with_capacity(column.rows);
+    let mut texts = Cow::Borrowed(column.buffer());
+    // Bytes may lie under a NULL; the parser expects none.
+    if (0..column.rows).any(|i| column.is_null(i) && !column.range(i).is_empty()) {
+        texts = Cow::Owned((0..column.rows).filter_map(|i| column.value(i)).collect::<Vec<_>>().concat());
+    }
+    for i in 0..column.rows {
+        let length = column.value(i).map_or(Ok(-1), |text| i32::try_from(text.len()));
+        lengths.push(length.map_err(|_| Error::Memory {
+            what: format!("column {name}, row {}", i + 1),
+            bytes: column.range(i).len() as u64,
+            limit: i32::MAX as u64,
+        })?);
+    }
+    Vectors::from_json(name, element, &texts, &lengths).map_err(|error| match error {
+        // Bytes that are no text at all deserve that message rather than one about JSON.
+        Error::Json { row, .. } => string(column, name, row as usize - 1).err().unwrap_or(error),
+        other => other,
+    })
+}
+
+/// The result's columns: the declared ones, then the carried ones.
+fn results(
+    kernel: &Kernel,
+    columns: &[Column<'_>],
+    declared: &[usize],
+    rows: usize,
+    vector: Option<Type>,
+    output: Output,
+    limit: Option<u64>,
+) -> Result<(Vec<Made>, usize), Failure> {
+    let picked = output.picked.as_deref();
+    let mut computed = output.columns.into_iter();
+    let mut made = Vec::new();
+    for column in kernel.outputs {
+        made.push(if column.kind == Kind::Id {
+            let n = kernel.inputs.iter().position(|c| c.kind == Kind::Id);
+            let n = n.expect("a kernel that returns an id takes one");
+            Made { name: column.name.into(), ..take(&columns[declared[n]], picked, limit)? }
+        } else {
+            values(column.name, computed.next().expect("a kernel gives its declared columns"), vector)?
+        });
+    }
+    if kernel.rows != RowShape::Made {
+        for position in (0..columns.len()).filter(|position| !declared.contains(position)) {
+            made.push(take(&columns[position], picked, limit)?);
+        }
+    }
+    let rows = made.first().map_or(picked.map_or(rows, <[usize]>::len), |first| first.rows);
+    Ok((made, rows))
+}
+
+/// A computed column. Vectors come back as they came: lists for lists, packed for packed, JSON for JSON.
+fn values(name: &str, values: Values, vector: Option<Type>) -> Result<Made, Failure> {
+    let rows = values.len();
+    let made = Made { name: name.into(), rows, ..Made::default() };
+    Ok(match values {
+        Values::Float(values) => {
+            let canonical = |v: f64| if v.is_nan() { f64::NAN } else { v };
+            fixed(made, "g", values, |v| canonical(v).to_le_bytes())
+        }
+        Values::Int(values) => fixed(made, "i", values, i32::to_le_bytes),
+        Values::BigInt(values) => fixed(made, "l", values, i64::to_le_bytes),
+        Values::Text(values) => variable(made, "U", &values)?,
+        Values::Binary(values) => variable(made, "Z", &values)?,
+        Values::Vectors(values) => match vector {
+            Some(Type::Text { .. }) => variable(made, "U", &json_rows(&values))?,
+            Some(Type::Bytes { .. } | Type::FixedBytes(_)) => packed(made, "Z", None, values)?,
+            _ => packed(made, "+L", Some(values.element), values)?,
+        },
+    })
+}
+
+fn fixed<T: Copy, const N: usize>(
+    made: Made,
+    format: &str,
+    values: Vec<Option<T>>,
+    bytes: impl Fn(T) -> [u8; N],
+) -> Made {
+    let mut present = BitmapBuilder::with_capacity(values.len());
+    let mut out = Vec::with_capacity(values.len() * N);
+    for value in values {
+        present.push(value.is_some());
+        out.extend_from_slice(&value.map_or([0; N], &bytes));
+    }
+    let (validity, nulls) = present.validity();
+    Made { format: format.into(), validity, nulls, buffers: vec![out], ..made }
+}
+
+fn variable<T: AsRef<[u8]>>(made: Made, format: &str, values: &[Option<T>]) -> Result<Made, Failure> {
+    let bytes = |value: &Option<T>| value.as_ref().map_or(0, |v| v.as_ref().len());
+    let starts = offsets(&made.name, values.iter().map(bytes), 1, true)?;
+    let mut present = BitmapBuilder::with_capacity(values.len());
+    let mut out = Vec::with_capacity(values.iter().map(bytes).sum());
+    for value in values {
+        present.push(value.is_some());
+        out.extend_from_slice(value.as_ref().map_or(&[][..], AsRef::as_ref));
+    }
+    let (validity, nulls) = present.validity();
+    Ok(Made { format: format.into(), validity, nulls, buffers: vec![starts, out], ..made })
+}
+
+/// Vectors as they lie: bytes, or a list of `element`.
+fn packed(
+    made: Made,
+    format: &str,
+    element: Option<Element>,
+    mut vectors: PackedVectors,
+) -> Result<Made, Failure> {
+    canonical(vectors.element, &mut vectors.bytes);
+    let unit = element.map_or(1, Element::size);
+    let lengths = vectors.lengths.iter().map(|length| (*length).max(0) as usize);
+    let starts = offsets(&made.name, lengths, unit, true)?;
+    let mut present = BitmapBuilder::with_capacity(vectors.lengths.len());
+    vectors.lengths.iter().for_each(|length| present.push(*length >= 0));
+    let (validity, nulls) = present.validity();
+    let child = element.map(|element| {
+        let format = match element {
+            Element::F32 => "f",
+            Element::F64 => "g",
+            Element::F16 => "e",
+            // Arrow has no type for bfloat16, so no list holds it; what is left is int8.
+            Element::Bf16 | Element::I8 => "c",
+        };
+        ("item".to_string(), format.to_string())
+    });
+    let child_rows = vectors.bytes.len() / unit;
+    let buffers = vec![starts, vectors.bytes];
+    Ok(Made { format: format.into(), child, validity, nulls, buffers, child_rows, ..made })
+}
+
+/// Makes every NaN of packed elements the canonical one: processors differ in those that they make.
+fn canonical(element: Element, bytes: &mut [u8]) {
+    fn each<const N: usize>(bytes: &mut [u8], is_nan: impl Fn([u8; N]) -> bool, nan: [u8; N]) {
+        bytes.as_chunks_mut::<N>().0.iter_mut().filter(|b| is_nan(**b)).for_each(|b| *b = nan);
+    }
+    match element {
+        Element::F32 => each(bytes, |b| f32::from_le_bytes(b).is_nan(), f32::NAN.to_le_bytes()),
+        Element::F64 => each(bytes, |b| f64::from_le_bytes(b).is_nan(), f64::NAN.to_le_bytes()),
+        Element::F16 => each(bytes, |b| half::f16::from_le_bytes(b).is_nan(), half::f16::NAN.to_le_bytes()),
+        Element::Bf16 => {
+            each(bytes, |b| half::bf16::from_le_bytes(b).is_nan(), half::bf16::NAN.to_le_bytes());
+        }
+        Element::I8 => {}
+    }
+}
+
+/// Vectors as JSON arrays; one with a component that JSON cannot say is NULL.
+fn json_rows(vectors: &PackedVectors) -> Vec<Option<String>> {
+    let mut end = 0;
+    let row = |length: &i32| {
+        let length = usize::try_from(*length).ok()?;
+        end += length;
+        let mut out = String::new();
+        text::write_packed(vectors.element, &vectors.bytes[end - length..end], &mut out).then_some(out)
+    };
+    vectors.lengths.iter().map(row).collect()
+}

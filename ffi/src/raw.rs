@@ -1,0 +1,417 @@
+//! Pointers of a caller to slices, after every check that can be made without following them.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_char};
+
+use hart_kernels::Error;
+
+use crate::abi::{HartIndexOptions, HartInvokeOptions, HartParam};
+use crate::failure::Failure;
+
+/// Bytes of memory that a call was given, by the name of the parameter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    name: &'static str,
+    start: usize,
+    bytes: usize,
+}
+
+/// Memory that is read.
+pub(crate) struct In<T> {
+    pointer: *const T,
+    length: usize,
+    name: &'static str,
+}
+
+/// Memory that is written.
+pub(crate) struct Out<T> {
+    pointer: *mut T,
+    length: usize,
+    name: &'static str,
+}
+
+// Not derived, because that would ask for elements that can be copied.
+impl<T> Clone for In<T> {
+    fn clone(&self) -> In<T> {
+        *self
+    }
+}
+
+impl<T> Copy for In<T> {}
+
+impl<T> Clone for Out<T> {
+    fn clone(&self) -> Out<T> {
+        *self
+    }
+}
+
+impl<T> Copy for Out<T> {}
+
+/// Checks that `length` elements at `pointer` can be a slice: not NULL unless empty, aligned, inside of the address space.
+#[inline]
+fn check<T>(name: &'static str, pointer: *const T, length: usize) -> Result<(), Failure> {
+    if length == 0 {
+        return Ok(());
+    }
+    let address = pointer.addr();
+    if address == 0 {
+        return Err(Failure::NullPointer { name });
+    }
+    if !address.is_multiple_of(align_of::<T>()) {
+        return Err(Failure::Alignment { name, address, alignment: align_of::<T>() });
+    }
+    let fits = length
+        .checked_mul(size_of::<T>())
+        .is_some_and(|bytes| bytes <= isize::MAX as usize && address.checked_add(bytes).is_some());
+    if fits { Ok(()) } else { Err(Failure::Length { name, counts: vec![length], size: size_of::<T>() }) }
+}
+
+/// `rows` · `columns` elements, or a failure where there are more than can be.
+#[inline]
+pub(crate) fn product<T>(name: &'static str, rows: usize, columns: usize) -> Result<usize, Failure> {
+    rows.checked_mul(columns).ok_or_else(|| Failure::Length {
+        name,
+        counts: vec![rows, columns],
+        size: size_of::<T>(),
+    })
+}
+
+/// Memory that is read, checked.
+#[inline]
+pub(crate) fn input<T>(name: &'static str, pointer: *const T, length: usize) -> Result<In<T>, Failure> {
+    check(name, pointer, length)?;
+    Ok(In { pointer, length, name })
+}
+
+/// Memory that is written, checked.
+#[inline]
+pub(crate) fn output<T>(name: &'static str, pointer: *mut T, length: usize) -> Result<Out<T>, Failure> {
+    check(name, pointer, length)?;
+    Ok(Out { pointer, length, name })
+}
+
+/// A row-major matrix that is read, checked.
+#[inline]
+pub(crate) fn matrix<T>(
+    name: &'static str,
+    pointer: *const T,
+    rows: usize,
+    columns: usize,
+) -> Result<In<T>, Failure> {
+    input(name, pointer, product::<T>(name, rows, columns)?)
+}
+
+/// A row-major matrix that is written, checked.
+#[inline]
+pub(crate) fn matrix_out<T>(
+    name: &'static str,
+    pointer: *mut T,
+    rows: usize,
+    columns: usize,
+) -> Result<Out<T>, Failure> {
+    output(name, pointer, product::<T>(name, rows, columns)?)
+}
+
+impl<T> In<T> {
+    #[inline]
+    pub(crate) fn span(&self) -> Span {
+        Span { name: self.name, start: self.pointer.addr(), bytes: self.length * size_of::<T>() }
+    }
+
+    /// The slice.
+    ///
+    /// # Safety
+    ///
+    /// The memory must hold `length` initialized elements that nobody writes while the slice lives.
+    #[inline]
+    pub(crate) unsafe fn slice<'a>(self) -> &'a [T] {
+        if self.length == 0 {
+            return &[];
+        }
+        // SAFETY: `input` has checked NULL, alignment and size; the rest is this function's premise.
+        unsafe { std::slice::from_raw_parts(self.pointer, self.length) }
+    }
+}
+
+impl<T> Out<T> {
+    #[inline]
+    pub(crate) fn span(&self) -> Span {
+        Span { name: self.name, start: self.pointer.addr(), bytes: self.length * size_of::<T>() }
+    }
+
+    /// The slice.
+    ///
+    /// # Safety
+    ///
+    /// The memory must be writable, and nobody else may touch it while the slice lives: see [`apart`] for the caller's own part.
+    #[inline]
+    pub(crate) unsafe fn slice<'a>(self) -> &'a mut [T] {
+        if self.length == 0 {
+            return &mut [];
+        }
+        // SAFETY: `output` has checked NULL, alignment and size; the rest is this function's premise. Every bit pattern is a
+        // value of the number types and structures of numbers that are written here.
+        unsafe { std::slice::from_raw_parts_mut(self.pointer, self.length) }
+    }
+
+    /// The one value.
+    ///
+    /// # Safety
+    ///
+    /// As [`Out::slice`], of memory checked for one element.
+    #[inline]
+    pub(crate) unsafe fn write(self, value: T) {
+        debug_assert_eq!(self.length, 1);
+        // SAFETY: `output` has checked it for one element; the rest is this function's premise.
+        unsafe { self.pointer.write(value) }
+    }
+}
+
+/// Checks that no output overlaps an input or another output.
+#[inline]
+pub(crate) fn apart(outputs: &[Span], inputs: &[Span]) -> Result<(), Failure> {
+    for (i, output) in outputs.iter().enumerate() {
+        for other in inputs.iter().chain(&outputs[i + 1..]) {
+            if output.bytes == 0 || other.bytes == 0 {
+                continue;
+            }
+            // `check` has made sure that no end overflows.
+            if output.start < other.start + other.bytes && other.start < output.start + output.bytes {
+                return Err(Failure::Overlap { name: output.name, other: other.name });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A text with a terminator.
+///
+/// # Safety
+///
+/// `pointer` is NULL or points to memory with a terminating zero that nobody writes while the text lives.
+pub(crate) unsafe fn text<'a>(name: &'static str, pointer: *const c_char) -> Result<&'a str, Failure> {
+    check(name, pointer, 1)?;
+    // SAFETY: not NULL; the rest is this function's premise.
+    let bytes = unsafe { CStr::from_ptr(pointer) }.to_bytes();
+    utf8(name, bytes)
+}
+
+/// Bytes as a text, or the failure that names the first wrong one.
+pub(crate) fn utf8<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Failure> {
+    std::str::from_utf8(bytes).map_err(|e| {
+        let column = format!("@{name}");
+        Failure::Kernel(Error::Text { column, row: 0, encoding: "UTF-8", offset: e.valid_up_to() })
+    })
+}
+
+/// Writes a text with its terminator into the caller's buffer, and the room that it needs into `needed` if that is not NULL.
+/// A NULL buffer of no capacity asks for the room alone.
+///
+/// # Safety
+///
+/// `buffer` is NULL or has `capacity` writable bytes; `needed` is NULL or points to a writable number.
+pub(crate) unsafe fn write_text(
+    text: &str,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> Result<(), Failure> {
+    let room = text.len() + 1;
+    let target = output("buffer", buffer.cast::<u8>(), capacity)?;
+    let count = output("needed", needed, usize::from(!needed.is_null()))?;
+    apart(&[target.span(), count.span()], &[])?;
+    if !needed.is_null() {
+        // SAFETY: checked for one element; writable by this function's premise.
+        unsafe { count.write(room) };
+    }
+    if capacity == 0 && buffer.is_null() {
+        return Ok(());
+    }
+    // SAFETY: `capacity` writable bytes by this function's premise.
+    let target = unsafe { target.slice() };
+    let Some(target) = target.get_mut(..room) else {
+        return Err(Failure::Capacity { name: "buffer", capacity, needed: room });
+    };
+    target[..room - 1].copy_from_slice(text.as_bytes());
+    target[room - 1] = 0;
+    Ok(())
+}
+
+/// A structure that starts with its size and may grow.
+///
+/// # Safety
+///
+/// The structure is `repr(C)`, starts with a `u32`, and is valid where all its bytes are zero.
+pub(crate) unsafe trait Sized32: Copy {
+    const NAME: &'static str;
+    /// Bytes of the structure in the first version that had it.
+    const FIRST: usize;
+}
+
+// SAFETY: `repr(C)`, numbers and pointers alone, the size first.
+unsafe impl Sized32 for HartIndexOptions {
+    const NAME: &'static str = "HartIndexOptions";
+    const FIRST: usize = 8;
+}
+
+// SAFETY: as above.
+unsafe impl Sized32 for HartInvokeOptions {
+    const NAME: &'static str = "HartInvokeOptions";
+    const FIRST: usize = 16;
+}
+
+// SAFETY: as above.
+unsafe impl Sized32 for HartParam {
+    const NAME: &'static str = "HartParam";
+    const FIRST: usize = std::mem::offset_of!(HartParam, length) + size_of::<usize>();
+}
+
+/// No structure will ever be that large: more is a caller's uninitialized size.
+const LARGEST: usize = 1024;
+
+/// The bytes that the caller says the structure at `pointer` has.
+///
+/// # Safety
+///
+/// `pointer` points to a readable `u32`, checked.
+unsafe fn size_of_structure(
+    name: &'static str,
+    first: usize,
+    alignment: usize,
+    pointer: *const u32,
+) -> Result<usize, Failure> {
+    // SAFETY: this function's premise.
+    let found = unsafe { pointer.read() };
+    let size = found as usize;
+    if size < first || size > LARGEST || !size.is_multiple_of(alignment) {
+        let expected = format!("at least {first}, a multiple of {alignment}");
+        return Err(Failure::StructSize { name, found, expected });
+    }
+    Ok(size)
+}
+
+/// Reads a structure that the caller may have compiled against an earlier or a later version of this interface: what it lacks
+/// is zero; what this version does not know must be.
+///
+/// # Safety
+///
+/// `pointer` is NULL or points to a readable structure of the size that it says.
+pub(crate) unsafe fn read<T: Sized32>(pointer: *const T) -> Result<T, Failure> {
+    check(T::NAME, pointer, 1)?;
+    // SAFETY: the structure starts with its size, and `check` has looked at the pointer.
+    let size = unsafe { size_of_structure(T::NAME, T::FIRST, align_of::<T>(), pointer.cast()) }?;
+    let known = size.min(size_of::<T>());
+    // SAFETY: the structure has `size` readable bytes, by what it says and this function's premise.
+    let unknown = unsafe { std::slice::from_raw_parts(pointer.cast::<u8>().add(known), size - known) };
+    if unknown.iter().any(|byte| *byte != 0) {
+        let expected = format!("{}, or zeros behind those", size_of::<T>());
+        return Err(Failure::StructSize { name: T::NAME, found: size as u32, expected });
+    }
+    // SAFETY: all zero is a value of the structure, by the trait's premise; `known` bytes of it are copied over.
+    unsafe {
+        let mut value = std::mem::zeroed::<T>();
+        std::ptr::copy_nonoverlapping(pointer.cast::<u8>(), (&raw mut value).cast::<u8>(), known);
+        Ok(value)
+    }
+}
+
+/// Reads an array of structures that all say the same size, which is also the way from one to the next.
+///
+/// # Safety
+///
+/// `pointer` is NULL or points to `count` readable structures, one behind the other, of the size that they say.
+pub(crate) unsafe fn read_array<T: Sized32>(pointer: *const T, count: usize) -> Result<Vec<T>, Failure> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    check(T::NAME, pointer, count)?;
+    // SAFETY: the first structure starts with its size, and `check` has looked at the pointer.
+    let size = unsafe { size_of_structure(T::NAME, T::FIRST, align_of::<T>(), pointer.cast()) }?;
+    check(T::NAME, pointer.cast::<u8>(), product::<u8>(T::NAME, count, size)?)?;
+    let mut values = Vec::new();
+    for i in 0..count {
+        // SAFETY: `count` structures of `size` bytes, by what the first says and this function's premise; the size is a
+        // multiple of the alignment.
+        let value = unsafe {
+            let place = pointer.byte_add(i * size);
+            let found = place.cast::<u32>().read();
+            if found as usize != size {
+                let expected = format!("{size}, as the first of the array");
+                return Err(Failure::StructSize { name: T::NAME, found, expected });
+            }
+            read(place)?
+        };
+        values.push(value);
+    }
+    Ok(values)
+}
+
+/// Writes as much of a structure as the caller has room for by the size that it has set there.
+///
+/// # Safety
+///
+/// `pointer` is NULL or points to a writable structure of the size that it says. `T` is `repr(C)` without padding and starts
+/// with its size.
+pub(crate) unsafe fn write_structure<T: Copy>(
+    name: &'static str,
+    first: usize,
+    pointer: *mut T,
+    value: T,
+) -> Result<(), Failure> {
+    check(name, pointer, 1)?;
+    // SAFETY: the structure starts with its size, and `check` has looked at the pointer.
+    unsafe {
+        let size = size_of_structure(name, first, align_of::<T>(), pointer.cast())?;
+        // The caller's own size stays: behind it starts what is copied.
+        let skip = size_of::<u32>();
+        let count = size.min(size_of::<T>()) - skip;
+        let from = (&raw const value).cast::<u8>().add(skip);
+        std::ptr::copy_nonoverlapping(from, pointer.cast::<u8>().add(skip), count);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_overlap_where_they_share_a_byte() {
+        let at = |start, bytes| Span { name: "s", start, bytes };
+        for (a, b, expected) in [
+            (at(16, 8), at(24, 8), true),
+            (at(16, 9), at(24, 8), false),
+            (at(16, 0), at(16, 8), true),
+            (at(20, 0), at(16, 8), true),
+            (at(20, 1), at(16, 8), false),
+            (at(16, 8), at(16, 8), false),
+        ] {
+            assert_eq!(apart(&[a], &[b]).is_ok(), expected, "{a:?} {b:?}");
+            assert_eq!(apart(&[a, b], &[]).is_ok(), expected, "{a:?} {b:?}");
+        }
+    }
+
+    #[test]
+    fn structures_of_other_versions() {
+        #[repr(C)]
+        #[derive(Clone, Copy)]
+        struct Later {
+            options: HartInvokeOptions,
+            more: u64,
+        }
+        let read_it = |later: &Later| {
+            // SAFETY: a live structure that starts with its size.
+            unsafe { read::<HartInvokeOptions>((&raw const *later).cast()) }
+        };
+        let mut later =
+            Later { options: HartInvokeOptions { size: 24, reserved: 0, memory_limit: 5 }, more: 0 };
+        assert_eq!(read_it(&later).unwrap().memory_limit, 5);
+        later.more = 1;
+        assert!(matches!(read_it(&later), Err(Failure::StructSize { found: 24, .. })));
+        for size in [0, 4, 15, 17, 2000] {
+            later.options.size = size;
+            assert!(matches!(read_it(&later), Err(Failure::StructSize { .. })), "{size}");
+        }
+        assert!(<HartParam as Sized32>::FIRST <= size_of::<HartParam>());
+    }
+}

@@ -1,0 +1,54 @@
+//! What this process shares: the thread pool, and how many threads it has.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hart_kernels::{Error, Pool};
+
+use crate::failure::Failure;
+
+static POOL: Pool = Pool::new();
+/// 0 stands for one thread for each processor.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// More threads than that are a mistake: no machine has as many processors.
+pub(crate) const MAX_THREADS: u32 = 4096;
+
+/// Threads that large calls use.
+pub(crate) fn threads() -> usize {
+    match THREADS.load(Ordering::Relaxed) {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    }
+}
+
+/// Sets the number of threads, 0 for the default, and ends those that run.
+pub(crate) fn set_threads(threads: u32) -> Result<(), Failure> {
+    if threads > MAX_THREADS {
+        return Err(Error::ParameterValue {
+            name: "threads".into(),
+            value: threads.to_string(),
+            expected: format!("at most {MAX_THREADS}"),
+        }
+        .into());
+    }
+    THREADS.store(threads as usize, Ordering::Relaxed);
+    shut_down();
+    Ok(())
+}
+
+/// Ends the threads and waits for them. A later call starts them anew.
+pub(crate) fn shut_down() {
+    POOL.close();
+    POOL.open();
+}
+
+/// Runs work over that many bytes of input, in the pool where they are many, or `always`.
+#[inline]
+pub(crate) fn run<T: Send>(
+    bytes: usize,
+    always: bool,
+    work: impl FnOnce() -> Result<T, Error> + Send,
+) -> Result<T, Error> {
+    // Small calls do not even ask how many processors there are.
+    if bytes < Pool::SMALL && !always { work() } else { POOL.run(threads(), bytes, always, work) }
+}
