@@ -1,1 +1,812 @@
-//! x
+//! Typed functions of the vector kernels, on singles. Generated from the registry: `cargo run -p hart-ffi --example generate`.
+#![allow(unsafe_code)]
+
+use hart_kernels::vector::{self, batch};
+
+use crate::failure::guard;
+use crate::{params, raw, state};
+
+/// The number, or the canonical NaN.
+#[inline]
+fn canonical(value: f64) -> f64 {
+    if value.is_nan() { f64::NAN } else { value }
+}
+
+/// Sum of two vectors, component by component.
+///
+/// aᵢ + bᵢ
+///
+/// `a` and `b`: n singles. `out`: room for n singles.
+/// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
+/// result is the canonical one.
+/// Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_add_f32(a: *const f32, b: *const f32, n: usize, out: *mut f32) -> i32 {
+    guard(|| {
+        let a = raw::input("a", a, n)?;
+        let b = raw::input("b", b, n)?;
+        let out = raw::output("out", out, n)?;
+        raw::apart(&[out.span()], &[a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
+        batch::add(a, b, n, out)?;
+        Ok(())
+    })
+}
+
+/// Sum of two vectors, component by component.
+///
+/// aᵢ + bᵢ
+///
+/// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
+/// `out`: room for rows · n singles. Large matrices are shared among the library's threads.
+/// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
+/// result is the canonical one.
+/// Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_add_f32_batch(
+    a: *const f32,
+    a_rows: usize,
+    b: *const f32,
+    b_rows: usize,
+    n: usize,
+    out: *mut f32,
+    rows: usize,
+) -> i32 {
+    guard(|| {
+        let a = raw::matrix("a", a, a_rows, n)?;
+        let b = raw::matrix("b", b, b_rows, n)?;
+        let out = raw::matrix_out("out", out, rows, n)?;
+        raw::apart(&[out.span()], &[a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
+        state::run(size_of_val(a) + size_of_val(b), false, || batch::add(a, b, n, out))?;
+        Ok(())
+    })
+}
+
+/// Position of a vector's greatest component.
+///
+/// Index from 0; of equal components the first.
+///
+/// `v`: n singles. `result`: the number.
+/// −1 stands for no index (NULL in SQL).
+/// Empty: The empty vector gives NULL. NaN: NaN is never the greatest; a vector of nothing but NaN gives NULL.
+/// Accuracy: Exact. −0 and 0 are equal.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_arg_max_f32(v: *const f32, n: usize, result: *mut i64) -> i32 {
+    guard(|| {
+        let v = raw::input("v", v, n)?;
+        let result = raw::output("result", result, 1)?;
+        raw::apart(&[result.span()], &[v.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (v, result) = unsafe { (v.slice(), result.slice()) };
+        batch::arg_max(v, n, result)?;
+        Ok(())
+    })
+}
+
+/// Position of a vector's greatest component.
+///
+/// Index from 0; of equal components the first.
+///
+/// `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows
+/// numbers. Large matrices are shared among the library's threads.
+/// −1 stands for no index (NULL in SQL).
+/// Empty: The empty vector gives NULL. NaN: NaN is never the greatest; a vector of nothing but NaN gives NULL.
+/// Accuracy: Exact. −0 and 0 are equal.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_arg_max_f32_batch(
+    v: *const f32,
+    v_rows: usize,
+    n: usize,
+    out: *mut i64,
+    rows: usize,
+) -> i32 {
+    guard(|| {
+        let v = raw::matrix("v", v, v_rows, n)?;
+        let out = raw::output("out", out, rows)?;
+        raw::apart(&[out.span()], &[v.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (v, out) = unsafe { (v.slice(), out.slice()) };
+        state::run(size_of_val(v), false, || batch::arg_max(v, n, out))?;
+        Ok(())
+    })
+}
+
+/// Cosine of the angle between two vectors.
+///
+/// Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]: 1 − VECTOR_DISTANCE('cosine', a, b). A vector has similarity 1 with
+/// itself, exactly; a zero vector has similarity 0 with everything finite.
+///
+/// `a` and `b`: n singles. `result`: the number.
+/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+/// Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Same bits on every instruction set, thread
+/// count and batch shape.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_cosine_similarity_f32(
+    a: *const f32,
+    b: *const f32,
+    n: usize,
+    result: *mut f64,
+) -> i32 {
+    guard(|| {
+        let a = raw::input("a", a, n)?;
+        let b = raw::input("b", b, n)?;
+        let result = raw::output("result", result, 1)?;
+        raw::apart(&[result.span()], &[a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (a, b, result) = unsafe { (a.slice(), b.slice(), result.slice()) };
+        result[0] = canonical(vector::cosine_similarity(a, b)?);
+        Ok(())
+    })
+}
+
+/// Cosine of the angle between two vectors.
+///
+/// Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]: 1 − VECTOR_DISTANCE('cosine', a, b). A vector has similarity 1 with
+/// itself, exactly; a zero vector has similarity 0 with everything finite.
+///
+/// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
+/// `out`: room for rows numbers. Large matrices are shared among the library's threads.
+/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+/// Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Same bits on every instruction set, thread
+/// count and batch shape.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_cosine_similarity_f32_batch(
+    a: *const f32,
+    a_rows: usize,
+    b: *const f32,
+    b_rows: usize,
+    n: usize,
+    out: *mut f64,
+    rows: usize,
+) -> i32 {
+    guard(|| {
+        let a = raw::matrix("a", a, a_rows, n)?;
+        let b = raw::matrix("b", b, b_rows, n)?;
+        let out = raw::output("out", out, rows)?;
+        raw::apart(&[out.span()], &[a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
+        state::run(size_of_val(a) + size_of_val(b), false, || batch::cosine_similarity(a, b, n, out))?;
+        Ok(())
+    })
+}
+
+/// Distance of two vectors in a chosen metric.
+///
+/// As VECTOR_DISTANCE(metric, a, b): cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ.
+/// The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
+///
+/// `a` and `b`: n singles. `result`: the number.
+/// `metric`: `HART_METRIC_…`.
+/// Empty: Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0. NaN: NaN and infinities follow
+/// IEEE 754. A NaN in a result is the canonical one.
+/// Accuracy: As vector_cosine_similarity, vector_euclidean_distance and vector_dot_product. Same bits on every instruction
+/// set, thread count and batch shape.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_distance_f32(
+    metric: i32,
+    a: *const f32,
+    b: *const f32,
+    n: usize,
+    result: *mut f64,
+) -> i32 {
+    guard(|| {
+        let a = raw::input("a", a, n)?;
+        let b = raw::input("b", b, n)?;
+        let result = raw::output("result", result, 1)?;
+        raw::apart(&[result.span()], &[a.span(), b.span()])?;
+        let metric = params::metric(metric)?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (a, b, result) = unsafe { (a.slice(), b.slice(), result.slice()) };
+        result[0] = canonical(vector::distance(metric, a, b)?);
+        Ok(())
+    })
+}
+
+/// Distance of two vectors in a chosen metric.
+///
+/// As VECTOR_DISTANCE(metric, a, b): cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ.
+/// The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
+///
+/// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
+/// `out`: room for rows numbers. Large matrices are shared among the library's threads.
+/// `metric`: `HART_METRIC_…`.
+/// Empty: Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0. NaN: NaN and infinities follow
+/// IEEE 754. A NaN in a result is the canonical one.
+/// Accuracy: As vector_cosine_similarity, vector_euclidean_distance and vector_dot_product. Same bits on every instruction
+/// set, thread count and batch shape.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_distance_f32_batch(
+    metric: i32,
+    a: *const f32,
+    a_rows: usize,
+    b: *const f32,
+    b_rows: usize,
+    n: usize,
+    out: *mut f64,
+    rows: usize,
+) -> i32 {
+    guard(|| {
+        let a = raw::matrix("a", a, a_rows, n)?;
+        let b = raw::matrix("b", b, b_rows, n)?;
+        let out = raw::output("out", out, rows)?;
+        raw::apart(&[out.span()], &[a.span(), b.span()])?;
+        let metric = params::metric(metric)?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
+        state::run(size_of_val(a) + size_of_val(b), false, || batch::distance(metric, a, b, n, out))?;
+        Ok(())
+    })
+}
+
+/// Inner product of two vectors.
+///
+/// Σ aᵢ·bᵢ, positive for vectors that point alike: the negative of VECTOR_DISTANCE('dot', a, b).
+///
+/// `a` and `b`: n singles. `result`: the number.
+/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+/// Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never overflow.
+/// Same bits on every instruction set, thread count and batch shape.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_dot_product_f32(
+    a: *const f32,
+    b: *const f32,
+    n: usize,
+    result: *mut f64,
+) -> i32 {
+    guard(|| {
+        let a = raw::input("a", a, n)?;
+        let b = raw::input("b", b, n)?;
+        let result = raw::output("result", result, 1)?;
+        raw::apart(&[result.span()], &[a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (a, b, result) = unsafe { (a.slice(), b.slice(), result.slice()) };
+        result[0] = canonical(vector::dot_product(a, b)?);
+        Ok(())
+    })
+}
+
+/// Inner product of two vectors.
+///
+/// Σ aᵢ·bᵢ, positive for vectors that point alike: the negative of VECTOR_DISTANCE('dot', a, b).
+///
+/// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
+/// `out`: room for rows numbers. Large matrices are shared among the library's threads.
+/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+/// Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never overflow.
+/// Same bits on every instruction set, thread count and batch shape.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_dot_product_f32_batch(
+    a: *const f32,
+    a_rows: usize,
+    b: *const f32,
+    b_rows: usize,
+    n: usize,
+    out: *mut f64,
+    rows: usize,
+) -> i32 {
+    guard(|| {
+        let a = raw::matrix("a", a, a_rows, n)?;
+        let b = raw::matrix("b", b, b_rows, n)?;
+        let out = raw::output("out", out, rows)?;
+        raw::apart(&[out.span()], &[a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
+        state::run(size_of_val(a) + size_of_val(b), false, || batch::dot_product(a, b, n, out))?;
+        Ok(())
+    })
+}
+
+/// Euclidean distance of two vectors.
+///
+/// √(Σ (aᵢ − bᵢ)²), not squared: VECTOR_DISTANCE('euclidean', a, b).
+///
+/// `a` and `b`: n singles. `result`: the number.
+/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+/// Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never
+/// overflow. Same bits on every instruction set, thread count and batch shape.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_euclidean_distance_f32(
+    a: *const f32,
+    b: *const f32,
+    n: usize,
+    result: *mut f64,
+) -> i32 {
+    guard(|| {
+        let a = raw::input("a", a, n)?;
+        let b = raw::input("b", b, n)?;
+        let result = raw::output("result", result, 1)?;
+        raw::apart(&[result.span()], &[a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (a, b, result) = unsafe { (a.slice(), b.slice(), result.slice()) };
+        result[0] = canonical(vector::euclidean_distance(a, b)?);
+        Ok(())
+    })
+}
+
+/// Euclidean distance of two vectors.
+///
+/// √(Σ (aᵢ − bᵢ)²), not squared: VECTOR_DISTANCE('euclidean', a, b).
+///
+/// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
+/// `out`: room for rows numbers. Large matrices are shared among the library's threads.
+/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+/// Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never
+/// overflow. Same bits on every instruction set, thread count and batch shape.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_euclidean_distance_f32_batch(
+    a: *const f32,
+    a_rows: usize,
+    b: *const f32,
+    b_rows: usize,
+    n: usize,
+    out: *mut f64,
+    rows: usize,
+) -> i32 {
+    guard(|| {
+        let a = raw::matrix("a", a, a_rows, n)?;
+        let b = raw::matrix("b", b, b_rows, n)?;
+        let out = raw::output("out", out, rows)?;
+        raw::apart(&[out.span()], &[a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
+        state::run(size_of_val(a) + size_of_val(b), false, || batch::euclidean_distance(a, b, n, out))?;
+        Ok(())
+    })
+}
+
+/// Linear interpolation between two vectors.
+///
+/// aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements are
+/// f64.
+///
+/// `a` and `b`: n singles. `out`: room for n singles.
+/// `t`: 0 gives a, 1 gives b. a finite number.
+/// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
+/// result is the canonical one.
+/// Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. For f16 and bf16 the f32
+/// result is rounded once more.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_lerp_f32(
+    a: *const f32,
+    b: *const f32,
+    n: usize,
+    t: f64,
+    out: *mut f32,
+) -> i32 {
+    guard(|| {
+        let a = raw::input("a", a, n)?;
+        let b = raw::input("b", b, n)?;
+        let out = raw::output("out", out, n)?;
+        raw::apart(&[out.span()], &[a.span(), b.span()])?;
+        let t = params::number("t", t, f64::MIN, f64::MAX)?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
+        batch::lerp(a, b, t, n, out)?;
+        Ok(())
+    })
+}
+
+/// Linear interpolation between two vectors.
+///
+/// aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements are
+/// f64.
+///
+/// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
+/// `out`: room for rows · n singles. Large matrices are shared among the library's threads.
+/// `t`: 0 gives a, 1 gives b. a finite number.
+/// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
+/// result is the canonical one.
+/// Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. For f16 and bf16 the f32
+/// result is rounded once more.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_lerp_f32_batch(
+    a: *const f32,
+    a_rows: usize,
+    b: *const f32,
+    b_rows: usize,
+    n: usize,
+    t: f64,
+    out: *mut f32,
+    rows: usize,
+) -> i32 {
+    guard(|| {
+        let a = raw::matrix("a", a, a_rows, n)?;
+        let b = raw::matrix("b", b, b_rows, n)?;
+        let out = raw::matrix_out("out", out, rows, n)?;
+        raw::apart(&[out.span()], &[a.span(), b.span()])?;
+        let t = params::number("t", t, f64::MIN, f64::MAX)?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
+        state::run(size_of_val(a) + size_of_val(b), false, || batch::lerp(a, b, t, n, out))?;
+        Ok(())
+    })
+}
+
+/// Euclidean norm of a vector.
+///
+/// √(Σ vᵢ²): VECTOR_NORM(v, 'norm2').
+///
+/// `v`: n singles. `result`: the number.
+/// Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+/// Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors neither overflow
+/// nor underflow. Same bits on every instruction set, thread count and batch shape.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_norm_f32(v: *const f32, n: usize, result: *mut f64) -> i32 {
+    guard(|| {
+        let v = raw::input("v", v, n)?;
+        let result = raw::output("result", result, 1)?;
+        raw::apart(&[result.span()], &[v.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (v, result) = unsafe { (v.slice(), result.slice()) };
+        result[0] = canonical(vector::norm(v)?);
+        Ok(())
+    })
+}
+
+/// Euclidean norm of a vector.
+///
+/// √(Σ vᵢ²): VECTOR_NORM(v, 'norm2').
+///
+/// `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows
+/// numbers. Large matrices are shared among the library's threads.
+/// Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+/// Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors neither overflow
+/// nor underflow. Same bits on every instruction set, thread count and batch shape.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_norm_f32_batch(
+    v: *const f32,
+    v_rows: usize,
+    n: usize,
+    out: *mut f64,
+    rows: usize,
+) -> i32 {
+    guard(|| {
+        let v = raw::matrix("v", v, v_rows, n)?;
+        let out = raw::output("out", out, rows)?;
+        raw::apart(&[out.span()], &[v.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (v, out) = unsafe { (v.slice(), out.slice()) };
+        state::run(size_of_val(v), false, || batch::norm(v, n, out))?;
+        Ok(())
+    })
+}
+
+/// The vector divided by its Euclidean norm.
+///
+/// vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
+///
+/// `v`: n singles. `out`: room for n singles.
+/// Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
+/// the finite ones 0. A NaN in a result is the canonical one.
+/// Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), unless it becomes subnormal. For f16
+/// and bf16 the f32 result is rounded once more. Same bits on every instruction set.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_normalize_f32(v: *const f32, n: usize, out: *mut f32) -> i32 {
+    guard(|| {
+        let v = raw::input("v", v, n)?;
+        let out = raw::output("out", out, n)?;
+        raw::apart(&[out.span()], &[v.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (v, out) = unsafe { (v.slice(), out.slice()) };
+        batch::normalize(v, n, out)?;
+        Ok(())
+    })
+}
+
+/// The vector divided by its Euclidean norm.
+///
+/// vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
+///
+/// `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
+/// singles. Large matrices are shared among the library's threads.
+/// Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
+/// the finite ones 0. A NaN in a result is the canonical one.
+/// Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), unless it becomes subnormal. For f16
+/// and bf16 the f32 result is rounded once more. Same bits on every instruction set.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_normalize_f32_batch(
+    v: *const f32,
+    v_rows: usize,
+    n: usize,
+    out: *mut f32,
+    rows: usize,
+) -> i32 {
+    guard(|| {
+        let v = raw::matrix("v", v, v_rows, n)?;
+        let out = raw::matrix_out("out", out, rows, n)?;
+        raw::apart(&[out.span()], &[v.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (v, out) = unsafe { (v.slice(), out.slice()) };
+        state::run(size_of_val(v), false, || batch::normalize(v, n, out))?;
+        Ok(())
+    })
+}
+
+/// A vector times a number.
+///
+/// vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64.
+///
+/// `v`: n singles. `out`: room for n singles.
+/// `factor`: What every component is multiplied by. a finite number.
+/// Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
+/// result is the canonical one.
+/// Accuracy: Correctly rounded product. For f16 and bf16 the f32 result is rounded once more.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_scale_f32(v: *const f32, n: usize, factor: f64, out: *mut f32) -> i32 {
+    guard(|| {
+        let v = raw::input("v", v, n)?;
+        let out = raw::output("out", out, n)?;
+        raw::apart(&[out.span()], &[v.span()])?;
+        let factor = params::number("factor", factor, f64::MIN, f64::MAX)?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (v, out) = unsafe { (v.slice(), out.slice()) };
+        batch::scale(v, factor, n, out)?;
+        Ok(())
+    })
+}
+
+/// A vector times a number.
+///
+/// vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64.
+///
+/// `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
+/// singles. Large matrices are shared among the library's threads.
+/// `factor`: What every component is multiplied by. a finite number.
+/// Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
+/// result is the canonical one.
+/// Accuracy: Correctly rounded product. For f16 and bf16 the f32 result is rounded once more.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_scale_f32_batch(
+    v: *const f32,
+    v_rows: usize,
+    n: usize,
+    factor: f64,
+    out: *mut f32,
+    rows: usize,
+) -> i32 {
+    guard(|| {
+        let v = raw::matrix("v", v, v_rows, n)?;
+        let out = raw::matrix_out("out", out, rows, n)?;
+        raw::apart(&[out.span()], &[v.span()])?;
+        let factor = params::number("factor", factor, f64::MIN, f64::MAX)?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (v, out) = unsafe { (v.slice(), out.slice()) };
+        state::run(size_of_val(v), false, || batch::scale(v, factor, n, out))?;
+        Ok(())
+    })
+}
+
+/// Softmax of a vector: positive components whose sum is 1.
+///
+/// exp(vᵢ − max v) / Σ exp(vⱼ − max v)
+///
+/// `v`: n singles. `out`: room for n singles.
+/// Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
+/// beside finite components gives 0 there. A NaN in a result is the canonical one.
+/// Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative error
+/// of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. Same bits on every
+/// instruction set: the exponential is the library's own.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_softmax_f32(v: *const f32, n: usize, out: *mut f32) -> i32 {
+    guard(|| {
+        let v = raw::input("v", v, n)?;
+        let out = raw::output("out", out, n)?;
+        raw::apart(&[out.span()], &[v.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (v, out) = unsafe { (v.slice(), out.slice()) };
+        batch::softmax(v, n, out)?;
+        Ok(())
+    })
+}
+
+/// Softmax of a vector: positive components whose sum is 1.
+///
+/// exp(vᵢ − max v) / Σ exp(vⱼ − max v)
+///
+/// `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
+/// singles. Large matrices are shared among the library's threads.
+/// Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
+/// beside finite components gives 0 there. A NaN in a result is the canonical one.
+/// Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative error
+/// of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. Same bits on every
+/// instruction set: the exponential is the library's own.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_softmax_f32_batch(
+    v: *const f32,
+    v_rows: usize,
+    n: usize,
+    out: *mut f32,
+    rows: usize,
+) -> i32 {
+    guard(|| {
+        let v = raw::matrix("v", v, v_rows, n)?;
+        let out = raw::matrix_out("out", out, rows, n)?;
+        raw::apart(&[out.span()], &[v.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (v, out) = unsafe { (v.slice(), out.slice()) };
+        state::run(size_of_val(v), false, || batch::softmax(v, n, out))?;
+        Ok(())
+    })
+}
+
+/// Difference of two vectors, component by component.
+///
+/// aᵢ − bᵢ
+///
+/// `a` and `b`: n singles. `out`: room for n singles.
+/// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
+/// result is the canonical one.
+/// Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_subtract_f32(
+    a: *const f32,
+    b: *const f32,
+    n: usize,
+    out: *mut f32,
+) -> i32 {
+    guard(|| {
+        let a = raw::input("a", a, n)?;
+        let b = raw::input("b", b, n)?;
+        let out = raw::output("out", out, n)?;
+        raw::apart(&[out.span()], &[a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
+        batch::subtract(a, b, n, out)?;
+        Ok(())
+    })
+}
+
+/// Difference of two vectors, component by component.
+///
+/// aᵢ − bᵢ
+///
+/// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
+/// `out`: room for rows · n singles. Large matrices are shared among the library's threads.
+/// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
+/// result is the canonical one.
+/// Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_subtract_f32_batch(
+    a: *const f32,
+    a_rows: usize,
+    b: *const f32,
+    b_rows: usize,
+    n: usize,
+    out: *mut f32,
+    rows: usize,
+) -> i32 {
+    guard(|| {
+        let a = raw::matrix("a", a, a_rows, n)?;
+        let b = raw::matrix("b", b, b_rows, n)?;
+        let out = raw::matrix_out("out", out, rows, n)?;
+        raw::apart(&[out.span()], &[a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
+        state::run(size_of_val(a) + size_of_val(b), false, || batch::subtract(a, b, n, out))?;
+        Ok(())
+    })
+}

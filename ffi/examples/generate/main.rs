@@ -1,12 +1,10 @@
 //! Writes the generated files of the C library anew: `cargo run -p hart-ffi --example generate`.
-//!
-//! It takes two runs where kernels have changed: the first writes the exports, the second what is derived from them.
 
 mod files;
 
 fn main() {
-    for (path, text) in files::all() {
-        let path = files::root().join(path);
+    for (path, text) in files::ALL {
+        let (path, text) = (files::root().join(path), text());
         if std::fs::read_to_string(&path).is_ok_and(|found| found == text) {
             continue;
         }

@@ -24,16 +24,14 @@ const EXPORTS: &[&str] = &[
 /// Rust sources with structures and constants.
 const TYPES: &[&str] = &["src/abi.rs", "src/codes.rs"];
 
-/// All generated files, the sources first: the others are derived from them.
-pub fn all() -> Vec<(&'static str, String)> {
-    vec![
-        ("src/codes.rs", codes::text()),
-        ("src/typed.rs", typed::text()),
-        ("include/hart.h", header::text()),
-        ("bindings/dotnet/src/NativeMethods.g.cs", csharp::text()),
-        ("bindings/python/src/hart_native/_native.py", python::text()),
-    ]
-}
+/// All generated files and what makes their text, the sources first: the others are made from those.
+pub const ALL: &[(&str, fn() -> String)] = &[
+    ("src/codes.rs", codes::text),
+    ("src/typed.rs", typed::text),
+    ("include/hart.h", header::text),
+    ("bindings/dotnet/src/NativeMethods.g.cs", csharp::text),
+    ("bindings/python/src/hart_native/_native.py", python::text),
+];
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).replace("\r\n", "\n")
