@@ -66,320 +66,320 @@ struct ArrowArray {
 #endif
 
 
-/*
- Version of this interface: raised when a function, a constant or a structure is added. What is there never changes.
+/**
+ * Version of this interface: raised when a function, a constant or a structure is added. What is there never changes.
  */
 #define HART_ABI_VERSION 1
 
-/*
- Success. Every other status is an error whose text `hart_last_error` gives.
+/**
+ * Success. Every other status is an error whose text `hart_last_error` gives.
  */
 #define HART_OK 0
 
-/*
- A pointer is NULL that must not be.
+/**
+ * A pointer is NULL that must not be.
  */
 #define HART_STATUS_NULL_POINTER 1001
 
-/*
- A pointer is not aligned for its type.
+/**
+ * A pointer is not aligned for its type.
  */
 #define HART_STATUS_ALIGNMENT 1002
 
-/*
- A length or a product of lengths does not fit the address space.
+/**
+ * A length or a product of lengths does not fit the address space.
  */
 #define HART_STATUS_LENGTH 1003
 
-/*
- A buffer that is written overlaps another one of the same call.
+/**
+ * A buffer that is written overlaps another one of the same call.
  */
 #define HART_STATUS_OVERLAP 1004
 
-/*
- The size at the start of a structure is none that this version knows, or what is new in it is not zero.
+/**
+ * The size at the start of a structure is none that this version knows, or what is new in it is not zero.
  */
 #define HART_STATUS_STRUCT_SIZE 1005
 
-/*
- A handle was never created, or has been released.
+/**
+ * A handle was never created, or has been released.
  */
 #define HART_STATUS_HANDLE 1006
 
-/*
- An Arrow structure is released, inconsistent, or of a type that is not supported.
+/**
+ * An Arrow structure is released, inconsistent, or of a type that is not supported.
  */
 #define HART_STATUS_ARROW 1007
 
-/*
- A buffer of the caller is too small for the result; what it needs has been written where the function says so.
+/**
+ * A buffer of the caller is too small for the result; what it needs has been written where the function says so.
  */
 #define HART_STATUS_CAPACITY 1008
 
-/*
- A constant or flag has a value that this version does not know.
+/**
+ * A constant or flag has a value that this version does not know.
  */
 #define HART_STATUS_CONSTANT 1009
 
-/*
- Memory could not be taken.
+/**
+ * Memory could not be taken.
  */
 #define HART_STATUS_OUT_OF_MEMORY 1010
 
-/*
- The library is at fault: please report the text. It stays usable.
+/**
+ * The library is at fault: please report the text. It stays usable.
  */
 #define HART_STATUS_PANIC 1099
 
-/*
- A parameter that is NULL: its default is taken.
+/**
+ * A parameter that is NULL: its default is taken.
  */
 #define HART_PARAM_NULL 0
 
-/*
- A parameter in the field `integer`.
+/**
+ * A parameter in the field `integer`.
  */
 #define HART_PARAM_INTEGER 1
 
-/*
- A parameter in the field `number`.
+/**
+ * A parameter in the field `number`.
  */
 #define HART_PARAM_NUMBER 2
 
-/*
- A parameter of `length` bytes of UTF-8 at `data`, without terminator: a word, a text, or a vector as a JSON array.
+/**
+ * A parameter of `length` bytes of UTF-8 at `data`, without terminator: a word, a text, or a vector as a JSON array.
  */
 #define HART_PARAM_TEXT 3
 
-/*
- A parameter of `length` bytes at `data`: a payload, or a vector's packed elements.
+/**
+ * A parameter of `length` bytes at `data`: a payload, or a vector's packed elements.
  */
 #define HART_PARAM_BYTES 4
 
-/*
- `HartIndexOptions.flags`: the index reads the rows where they lie instead of copying them. They must stay there, unchanged,
- until the index is released and no call with it is running.
+/**
+ * `HartIndexOptions.flags`: the index reads the rows where they lie instead of copying them. They must stay there, unchanged,
+ * until the index is released and no call with it is running.
  */
 #define HART_INDEX_BORROW_ROWS 1
 
-/*
- A setting of this library (an environment variable, or what a host passes at the start) is not what it may be.
+/**
+ * A setting of this library (an environment variable, or what a host passes at the start) is not what it may be.
  */
 #define HART_STATUS_SETTING 1
 
-/*
- No kernel has this name.
+/**
+ * No kernel has this name.
  */
 #define HART_STATUS_UNKNOWN_KERNEL 2
 
-/*
- The kernel has no such parameter.
+/**
+ * The kernel has no such parameter.
  */
 #define HART_STATUS_UNKNOWN_PARAMETER 3
 
-/*
- A parameter without default was not given, or was NULL.
+/**
+ * A parameter without default was not given, or was NULL.
  */
 #define HART_STATUS_MISSING_PARAMETER 4
 
-/*
- A parameter's value is of the wrong type or out of range.
+/**
+ * A parameter's value is of the wrong type or out of range.
  */
 #define HART_STATUS_PARAMETER_VALUE 5
 
-/*
- The input's columns cannot be bound to the declared ones.
+/**
+ * The input's columns cannot be bound to the declared ones.
  */
 #define HART_STATUS_COLUMNS 6
 
-/*
- A column's type does not fit the declared one.
+/**
+ * A column's type does not fit the declared one.
  */
 #define HART_STATUS_COLUMN_TYPE 7
 
-/*
- A packed vector's byte length is no multiple of the element's size.
+/**
+ * A packed vector's byte length is no multiple of the element's size.
  */
 #define HART_STATUS_VECTOR_BYTES 8
 
-/*
- Two vectors that belong together have different dimensions.
+/**
+ * Two vectors that belong together have different dimensions.
  */
 #define HART_STATUS_DIMENSIONS 9
 
-/*
- A text is not a JSON array of numbers.
+/**
+ * A text is not a JSON array of numbers.
  */
 #define HART_STATUS_JSON 10
 
-/*
- A text is not UTF-8 or UTF-16.
+/**
+ * A text is not UTF-8 or UTF-16.
  */
 #define HART_STATUS_TEXT 11
 
-/*
- The result would take more memory than allowed.
+/**
+ * The result would take more memory than allowed.
  */
 #define HART_STATUS_MEMORY 12
 
-/*
- A column's buffer is shorter than its rows' lengths say.
+/**
+ * A column's buffer is shorter than its rows' lengths say.
  */
 #define HART_STATUS_BUFFER 13
 
-/*
- A tensor's payload type is not known, or cannot be decoded.
+/**
+ * A tensor's payload type is not known, or cannot be decoded.
  */
 #define HART_STATUS_UNKNOWN_PAYLOAD_TYPE 14
 
-/*
- A tensor's payload does not have the length that its type, or its output, asks for.
+/**
+ * A tensor's payload does not have the length that its type, or its output, asks for.
  */
 #define HART_STATUS_PAYLOAD 15
 
-/*
- A value that the kernel cannot work with.
+/**
+ * A value that the kernel cannot work with.
  */
 #define HART_STATUS_VALUE 16
 
-/*
- The metric `cosine`: 1 − cosine similarity.
+/**
+ * The metric `cosine`: 1 − cosine similarity.
  */
 #define HART_METRIC_COSINE 0
 
-/*
- The metric `euclidean`: straight-line distance, not squared.
+/**
+ * The metric `euclidean`: straight-line distance, not squared.
  */
 #define HART_METRIC_EUCLIDEAN 1
 
-/*
- The metric `dot`: negated inner product.
+/**
+ * The metric `dot`: negated inner product.
  */
 #define HART_METRIC_DOT 2
 
-/*
- An index of rows for repeated searches. It is not a pointer to be followed: only the library knows what is behind it.
+/**
+ * An index of rows for repeated searches. It is not a pointer to be followed: only the library knows what is behind it.
  */
 typedef struct HartIndex HartIndex;
 
-/*
- What this library and this machine can do.
+/**
+ * What this library and this machine can do.
  */
 typedef struct HartCapabilities {
-    /*
-     Size of this structure as the caller knows it; set it before the call.
+    /**
+     * Size of this structure as the caller knows it; set it before the call.
      */
     uint32_t size;
-    /*
-     `HART_ABI_VERSION` of the library.
+    /**
+     * `HART_ABI_VERSION` of the library.
      */
     uint32_t abi_version;
-    /*
-     Virtual lanes of every sum, which are part of the definition of the results.
+    /**
+     * Virtual lanes of every sum, which are part of the definition of the results.
      */
     uint32_t lanes;
-    /*
-     Threads that large calls use.
+    /**
+     * Threads that large calls use.
      */
     uint32_t threads;
-    /*
-     Number of kernels that `hart_invoke` can call.
+    /**
+     * Number of kernels that `hart_invoke` can call.
      */
     uint32_t kernels;
-    /*
-     Zero.
+    /**
+     * Zero.
      */
     uint32_t reserved;
-    /*
-     The instruction-set level in use (`scalar`, `avx2`, `avx512`, `neon`), with a terminator. It never changes a result.
+    /**
+     * The instruction-set level in use (`scalar`, `avx2`, `avx512`, `neon`), with a terminator. It never changes a result.
      */
     char level[16];
-    /*
-     Version of the library, with a terminator.
+    /**
+     * Version of the library, with a terminator.
      */
     char version[24];
 } HartCapabilities;
 
-/*
- A row that a search found.
+/**
+ * A row that a search found.
  */
 typedef struct HartHit {
-    /*
-     The row's id: the caller's, or its position where the caller gave none.
+    /**
+     * The row's id: the caller's, or its position where the caller gave none.
      */
     int64_t id;
-    /*
-     Its distance from the query; NaN where it is none.
+    /**
+     * Its distance from the query; NaN where it is none.
      */
     double distance;
-    /*
-     Its position among the rows, from 0.
+    /**
+     * Its position among the rows, from 0.
      */
     uint64_t row;
 } HartHit;
 
-/*
- How an index is made. All zero but the size is the default.
+/**
+ * How an index is made. All zero but the size is the default.
  */
 typedef struct HartIndexOptions {
-    /*
-     Size of this structure as the caller knows it.
+    /**
+     * Size of this structure as the caller knows it.
      */
     uint32_t size;
-    /*
-     `HART_INDEX_…` flags.
+    /**
+     * `HART_INDEX_…` flags.
      */
     uint32_t flags;
 } HartIndexOptions;
 
-/*
- A parameter of `hart_invoke`.
+/**
+ * A parameter of `hart_invoke`.
  */
 typedef struct HartParam {
-    /*
-     Size of this structure as the caller knows it, the same for all of an array.
+    /**
+     * Size of this structure as the caller knows it, the same for all of an array.
      */
     uint32_t size;
-    /*
-     `HART_PARAM_…`: which field holds the value.
+    /**
+     * `HART_PARAM_…`: which field holds the value.
      */
     uint32_t kind;
-    /*
-     Name without `@`, with a terminator; case does not count.
+    /**
+     * Name without `@`, with a terminator; case does not count.
      */
     const char *name;
-    /*
-     The value of `HART_PARAM_INTEGER`.
+    /**
+     * The value of `HART_PARAM_INTEGER`.
      */
     int64_t integer;
-    /*
-     The value of `HART_PARAM_NUMBER`.
+    /**
+     * The value of `HART_PARAM_NUMBER`.
      */
     double number;
-    /*
-     The value of `HART_PARAM_TEXT` and `HART_PARAM_BYTES`.
+    /**
+     * The value of `HART_PARAM_TEXT` and `HART_PARAM_BYTES`.
      */
     const void *data;
-    /*
-     Bytes at `data`.
+    /**
+     * Bytes at `data`.
      */
     size_t length;
 } HartParam;
 
-/*
- How `hart_invoke` runs. All zero but the size is the default.
+/**
+ * How `hart_invoke` runs. All zero but the size is the default.
  */
 typedef struct HartInvokeOptions {
-    /*
-     Size of this structure as the caller knows it.
+    /**
+     * Size of this structure as the caller knows it.
      */
     uint32_t size;
-    /*
-     Zero.
+    /**
+     * Zero.
      */
     uint32_t reserved;
-    /*
-     Most bytes that the kernel may take for its results; 0 is no limit.
+    /**
+     * Most bytes that the kernel may take for its results; 0 is no limit.
      */
     uint64_t memory_limit;
 } HartInvokeOptions;
@@ -388,121 +388,121 @@ typedef struct HartInvokeOptions {
 extern "C" {
 #endif // __cplusplus
 
-/*
- Version of the interface of the library that is loaded. A program compiled against `HART_ABI_VERSION` n runs with every
- library that returns at least n.
+/**
+ * Version of the interface of the library that is loaded. A program compiled against `HART_ABI_VERSION` n runs with every
+ * library that returns at least n.
  */
 uint32_t hart_abi_version(void);
 
-/*
- Version of the library, such as `0.1.0`. The text is static.
+/**
+ * Version of the library, such as `0.1.0`. The text is static.
  */
 const char *hart_version(void);
 
-/*
- Status of this thread's last call that failed; `HART_OK` where none has.
+/**
+ * Status of this thread's last call that failed; `HART_OK` where none has.
  */
 int32_t hart_last_error_status(void);
 
-/*
- Text of this thread's last call that failed, one line of UTF-8 that names the parameter or column and row, the value found
- and what was expected.
-
- Writes at most `capacity` bytes with the terminator, cut between two characters where it does not fit, and returns the bytes
- that the whole needs with its terminator. `buffer` may be NULL where `capacity` is 0. Calls that succeed leave the text as it is.
-
- # Safety
-
- `buffer` has `capacity` writable bytes.
+/**
+ * Text of this thread's last call that failed, one line of UTF-8 that names the parameter or column and row, the value found
+ * and what was expected.
+ *
+ * Writes at most `capacity` bytes with the terminator, cut between two characters where it does not fit, and returns the bytes
+ * that the whole needs with its terminator. `buffer` may be NULL where `capacity` is 0. Calls that succeed leave the text as it is.
+ *
+ * Premises:
+ *
+ * `buffer` has `capacity` writable bytes.
  */
 size_t hart_last_error(char *buffer,
                        size_t capacity);
 
-/*
- What this library and this machine can do. Set `capabilities->size` before the call.
-
- # Safety
-
- `capabilities` is NULL or points to a writable structure of the size that it says.
+/**
+ * What this library and this machine can do. Set `capabilities->size` before the call.
+ *
+ * Premises:
+ *
+ * `capabilities` is NULL or points to a writable structure of the size that it says.
  */
 int32_t hart_capabilities(struct HartCapabilities *capabilities);
 
-/*
- Sets the number of threads that large calls of this process use; 0 is one for each processor, as at the start. The number
- never changes a result. Threads that run are ended first: waits for the calls that use them.
+/**
+ * Sets the number of threads that large calls of this process use; 0 is one for each processor, as at the start. The number
+ * never changes a result. Threads that run are ended first: waits for the calls that use them.
  */
 int32_t hart_set_threads(uint32_t threads);
 
-/*
- Ends the library's threads and waits for them, so that it can be unloaded; waits for the calls that use them. A later large
- call starts them anew. Indexes stay.
+/**
+ * Ends the library's threads and waits for them, so that it can be unloaded; waits for the calls that use them. A later large
+ * call starts them anew. Indexes stay.
  */
 int32_t hart_shutdown(void);
 
-/*
- Name of kernel `index`, from 0 up to `HartCapabilities.kernels` − 1, as `hart_invoke` takes it.
-
- Writes it with its terminator; the bytes that it needs go to `needed`, which may be NULL. With a NULL `buffer` and a `capacity` of
- 0 it only asks for those; otherwise a buffer that is too small is `HART_STATUS_CAPACITY`.
-
- # Safety
-
- `buffer` has `capacity` writable bytes; `needed` is NULL or writable.
+/**
+ * Name of kernel `index`, from 0 up to `HartCapabilities.kernels` − 1, as `hart_invoke` takes it.
+ *
+ * Writes it with its terminator; the bytes that it needs go to `needed`, which may be NULL. With a NULL `buffer` and a `capacity` of
+ * 0 it only asks for those; otherwise a buffer that is too small is `HART_STATUS_CAPACITY`.
+ *
+ * Premises:
+ *
+ * `buffer` has `capacity` writable bytes; `needed` is NULL or writable.
  */
 int32_t hart_kernel_name(size_t index,
                          char *buffer,
                          size_t capacity,
                          size_t *needed);
 
-/*
- What a kernel takes and gives, as a JSON object: `name`, `family`, `summary`, `details`, `inputs` and `outputs` (each with
- `name`, `kind`, `unit`, `summary`), `params` (each with `name`, `takes`, `default`, `summary`), `rows`, `nulls`, `empty`, `nan`,
- `accuracy`, `streaming`, `source`. Buffers as in `hart_kernel_name`.
-
- # Safety
-
- `kernel` is NULL or a text with a terminator; `buffer` has `capacity` writable bytes; `needed` is NULL or writable.
+/**
+ * What a kernel takes and gives, as a JSON object: `name`, `family`, `summary`, `details`, `inputs` and `outputs` (each with
+ * `name`, `kind`, `unit`, `summary`), `params` (each with `name`, `takes`, `default`, `summary`), `rows`, `nulls`, `empty`, `nan`,
+ * `accuracy`, `streaming`, `source`. Buffers as in `hart_kernel_name`.
+ *
+ * Premises:
+ *
+ * `kernel` is NULL or a text with a terminator; `buffer` has `capacity` writable bytes; `needed` is NULL or writable.
  */
 int32_t hart_kernel_describe(const char *kernel,
                              char *buffer,
                              size_t capacity,
                              size_t *needed);
 
-/*
- Sum of two vectors, component by component.
-
- aᵢ + bᵢ
-
- `a` and `b`: n singles. `out`: room for n singles.
- Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
- result is the canonical one.
- Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Sum of two vectors, component by component.
+ *
+ * aᵢ + bᵢ
+ *
+ * `a` and `b`: n singles. `out`: room for n singles.
+ * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
+ * result is the canonical one.
+ * Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_add_f32(const float *a,
                             const float *b,
                             size_t n,
                             float *out);
 
-/*
- Sum of two vectors, component by component.
-
- aᵢ + bᵢ
-
- `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
- `out`: room for rows · n singles. Large matrices are shared among the library's threads.
- Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
- result is the canonical one.
- Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Sum of two vectors, component by component.
+ *
+ * aᵢ + bᵢ
+ *
+ * `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
+ * `out`: room for rows · n singles. Large matrices are shared among the library's threads.
+ * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
+ * result is the canonical one.
+ * Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_add_f32_batch(const float *a,
                                   size_t a_rows,
@@ -512,40 +512,40 @@ int32_t hart_vector_add_f32_batch(const float *a,
                                   float *out,
                                   size_t rows);
 
-/*
- Position of a vector's greatest component.
-
- Index from 0; of equal components the first.
-
- `v`: n singles. `result`: the number.
- −1 stands for no index (NULL in SQL).
- Empty: The empty vector gives NULL. NaN: NaN is never the greatest; a vector of nothing but NaN gives NULL.
- Accuracy: Exact. −0 and 0 are equal.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Position of a vector's greatest component.
+ *
+ * Index from 0; of equal components the first.
+ *
+ * `v`: n singles. `result`: the number.
+ * −1 stands for no index (NULL in SQL).
+ * Empty: The empty vector gives NULL. NaN: NaN is never the greatest; a vector of nothing but NaN gives NULL.
+ * Accuracy: Exact. −0 and 0 are equal.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_arg_max_f32(const float *v,
                                 size_t n,
                                 int64_t *result);
 
-/*
- Position of a vector's greatest component.
-
- Index from 0; of equal components the first.
-
- `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows
- numbers. Large matrices are shared among the library's threads.
- −1 stands for no index (NULL in SQL).
- Empty: The empty vector gives NULL. NaN: NaN is never the greatest; a vector of nothing but NaN gives NULL.
- Accuracy: Exact. −0 and 0 are equal.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Position of a vector's greatest component.
+ *
+ * Index from 0; of equal components the first.
+ *
+ * `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows
+ * numbers. Large matrices are shared among the library's threads.
+ * −1 stands for no index (NULL in SQL).
+ * Empty: The empty vector gives NULL. NaN: NaN is never the greatest; a vector of nothing but NaN gives NULL.
+ * Accuracy: Exact. −0 and 0 are equal.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_arg_max_f32_batch(const float *v,
                                       size_t v_rows,
@@ -553,43 +553,43 @@ int32_t hart_vector_arg_max_f32_batch(const float *v,
                                       int64_t *out,
                                       size_t rows);
 
-/*
- Cosine of the angle between two vectors.
-
- Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]: 1 − VECTOR_DISTANCE('cosine', a, b). A vector has similarity 1 with
- itself, exactly; a zero vector has similarity 0 with everything finite.
-
- `a` and `b`: n singles. `result`: the number.
- Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
- Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Same bits on every instruction set, thread
- count and batch shape.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Cosine of the angle between two vectors.
+ *
+ * Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]: 1 − VECTOR_DISTANCE('cosine', a, b). A vector has similarity 1 with
+ * itself, exactly; a zero vector has similarity 0 with everything finite.
+ *
+ * `a` and `b`: n singles. `result`: the number.
+ * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+ * Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Same bits on every instruction set, thread
+ * count and batch shape.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_cosine_similarity_f32(const float *a,
                                           const float *b,
                                           size_t n,
                                           double *result);
 
-/*
- Cosine of the angle between two vectors.
-
- Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]: 1 − VECTOR_DISTANCE('cosine', a, b). A vector has similarity 1 with
- itself, exactly; a zero vector has similarity 0 with everything finite.
-
- `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
- `out`: room for rows numbers. Large matrices are shared among the library's threads.
- Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
- Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Same bits on every instruction set, thread
- count and batch shape.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Cosine of the angle between two vectors.
+ *
+ * Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]: 1 − VECTOR_DISTANCE('cosine', a, b). A vector has similarity 1 with
+ * itself, exactly; a zero vector has similarity 0 with everything finite.
+ *
+ * `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
+ * `out`: room for rows numbers. Large matrices are shared among the library's threads.
+ * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+ * Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Same bits on every instruction set, thread
+ * count and batch shape.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_cosine_similarity_f32_batch(const float *a,
                                                 size_t a_rows,
@@ -599,23 +599,23 @@ int32_t hart_vector_cosine_similarity_f32_batch(const float *a,
                                                 double *out,
                                                 size_t rows);
 
-/*
- Distance of two vectors in a chosen metric.
-
- As VECTOR_DISTANCE(metric, a, b): cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ.
- The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
-
- `a` and `b`: n singles. `result`: the number.
- `metric`: `HART_METRIC_…`.
- Empty: Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0. NaN: NaN and infinities follow
- IEEE 754. A NaN in a result is the canonical one.
- Accuracy: As vector_cosine_similarity, vector_euclidean_distance and vector_dot_product. Same bits on every instruction
- set, thread count and batch shape.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Distance of two vectors in a chosen metric.
+ *
+ * As VECTOR_DISTANCE(metric, a, b): cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ.
+ * The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
+ *
+ * `a` and `b`: n singles. `result`: the number.
+ * `metric`: `HART_METRIC_…`.
+ * Empty: Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0. NaN: NaN and infinities follow
+ * IEEE 754. A NaN in a result is the canonical one.
+ * Accuracy: As vector_cosine_similarity, vector_euclidean_distance and vector_dot_product. Same bits on every instruction
+ * set, thread count and batch shape.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_distance_f32(int32_t metric,
                                  const float *a,
@@ -623,24 +623,24 @@ int32_t hart_vector_distance_f32(int32_t metric,
                                  size_t n,
                                  double *result);
 
-/*
- Distance of two vectors in a chosen metric.
-
- As VECTOR_DISTANCE(metric, a, b): cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ.
- The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
-
- `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
- `out`: room for rows numbers. Large matrices are shared among the library's threads.
- `metric`: `HART_METRIC_…`.
- Empty: Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0. NaN: NaN and infinities follow
- IEEE 754. A NaN in a result is the canonical one.
- Accuracy: As vector_cosine_similarity, vector_euclidean_distance and vector_dot_product. Same bits on every instruction
- set, thread count and batch shape.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Distance of two vectors in a chosen metric.
+ *
+ * As VECTOR_DISTANCE(metric, a, b): cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ.
+ * The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
+ *
+ * `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
+ * `out`: room for rows numbers. Large matrices are shared among the library's threads.
+ * `metric`: `HART_METRIC_…`.
+ * Empty: Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0. NaN: NaN and infinities follow
+ * IEEE 754. A NaN in a result is the canonical one.
+ * Accuracy: As vector_cosine_similarity, vector_euclidean_distance and vector_dot_product. Same bits on every instruction
+ * set, thread count and batch shape.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_distance_f32_batch(int32_t metric,
                                        const float *a,
@@ -651,41 +651,41 @@ int32_t hart_vector_distance_f32_batch(int32_t metric,
                                        double *out,
                                        size_t rows);
 
-/*
- Inner product of two vectors.
-
- Σ aᵢ·bᵢ, positive for vectors that point alike: the negative of VECTOR_DISTANCE('dot', a, b).
-
- `a` and `b`: n singles. `result`: the number.
- Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
- Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never overflow.
- Same bits on every instruction set, thread count and batch shape.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Inner product of two vectors.
+ *
+ * Σ aᵢ·bᵢ, positive for vectors that point alike: the negative of VECTOR_DISTANCE('dot', a, b).
+ *
+ * `a` and `b`: n singles. `result`: the number.
+ * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+ * Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never overflow.
+ * Same bits on every instruction set, thread count and batch shape.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_dot_product_f32(const float *a,
                                     const float *b,
                                     size_t n,
                                     double *result);
 
-/*
- Inner product of two vectors.
-
- Σ aᵢ·bᵢ, positive for vectors that point alike: the negative of VECTOR_DISTANCE('dot', a, b).
-
- `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
- `out`: room for rows numbers. Large matrices are shared among the library's threads.
- Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
- Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never overflow.
- Same bits on every instruction set, thread count and batch shape.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Inner product of two vectors.
+ *
+ * Σ aᵢ·bᵢ, positive for vectors that point alike: the negative of VECTOR_DISTANCE('dot', a, b).
+ *
+ * `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
+ * `out`: room for rows numbers. Large matrices are shared among the library's threads.
+ * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+ * Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never overflow.
+ * Same bits on every instruction set, thread count and batch shape.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_dot_product_f32_batch(const float *a,
                                           size_t a_rows,
@@ -695,41 +695,41 @@ int32_t hart_vector_dot_product_f32_batch(const float *a,
                                           double *out,
                                           size_t rows);
 
-/*
- Euclidean distance of two vectors.
-
- √(Σ (aᵢ − bᵢ)²), not squared: VECTOR_DISTANCE('euclidean', a, b).
-
- `a` and `b`: n singles. `result`: the number.
- Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
- Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never
- overflow. Same bits on every instruction set, thread count and batch shape.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Euclidean distance of two vectors.
+ *
+ * √(Σ (aᵢ − bᵢ)²), not squared: VECTOR_DISTANCE('euclidean', a, b).
+ *
+ * `a` and `b`: n singles. `result`: the number.
+ * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+ * Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never
+ * overflow. Same bits on every instruction set, thread count and batch shape.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_euclidean_distance_f32(const float *a,
                                            const float *b,
                                            size_t n,
                                            double *result);
 
-/*
- Euclidean distance of two vectors.
-
- √(Σ (aᵢ − bᵢ)²), not squared: VECTOR_DISTANCE('euclidean', a, b).
-
- `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
- `out`: room for rows numbers. Large matrices are shared among the library's threads.
- Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
- Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never
- overflow. Same bits on every instruction set, thread count and batch shape.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Euclidean distance of two vectors.
+ *
+ * √(Σ (aᵢ − bᵢ)²), not squared: VECTOR_DISTANCE('euclidean', a, b).
+ *
+ * `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
+ * `out`: room for rows numbers. Large matrices are shared among the library's threads.
+ * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+ * Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never
+ * overflow. Same bits on every instruction set, thread count and batch shape.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_euclidean_distance_f32_batch(const float *a,
                                                  size_t a_rows,
@@ -739,23 +739,23 @@ int32_t hart_vector_euclidean_distance_f32_batch(const float *a,
                                                  double *out,
                                                  size_t rows);
 
-/*
- Linear interpolation between two vectors.
-
- aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements are
- f64.
-
- `a` and `b`: n singles. `out`: room for n singles.
- `t`: 0 gives a, 1 gives b. a finite number.
- Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
- result is the canonical one.
- Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. For f16 and bf16 the f32
- result is rounded once more.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Linear interpolation between two vectors.
+ *
+ * aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements are
+ * f64.
+ *
+ * `a` and `b`: n singles. `out`: room for n singles.
+ * `t`: 0 gives a, 1 gives b. a finite number.
+ * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
+ * result is the canonical one.
+ * Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. For f16 and bf16 the f32
+ * result is rounded once more.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_lerp_f32(const float *a,
                              const float *b,
@@ -763,24 +763,24 @@ int32_t hart_vector_lerp_f32(const float *a,
                              double t,
                              float *out);
 
-/*
- Linear interpolation between two vectors.
-
- aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements are
- f64.
-
- `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
- `out`: room for rows · n singles. Large matrices are shared among the library's threads.
- `t`: 0 gives a, 1 gives b. a finite number.
- Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
- result is the canonical one.
- Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. For f16 and bf16 the f32
- result is rounded once more.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Linear interpolation between two vectors.
+ *
+ * aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements are
+ * f64.
+ *
+ * `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
+ * `out`: room for rows · n singles. Large matrices are shared among the library's threads.
+ * `t`: 0 gives a, 1 gives b. a finite number.
+ * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
+ * result is the canonical one.
+ * Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. For f16 and bf16 the f32
+ * result is rounded once more.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_lerp_f32_batch(const float *a,
                                    size_t a_rows,
@@ -791,40 +791,40 @@ int32_t hart_vector_lerp_f32_batch(const float *a,
                                    float *out,
                                    size_t rows);
 
-/*
- Euclidean norm of a vector.
-
- √(Σ vᵢ²): VECTOR_NORM(v, 'norm2').
-
- `v`: n singles. `result`: the number.
- Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
- Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors neither overflow
- nor underflow. Same bits on every instruction set, thread count and batch shape.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Euclidean norm of a vector.
+ *
+ * √(Σ vᵢ²): VECTOR_NORM(v, 'norm2').
+ *
+ * `v`: n singles. `result`: the number.
+ * Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+ * Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors neither overflow
+ * nor underflow. Same bits on every instruction set, thread count and batch shape.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_norm_f32(const float *v,
                              size_t n,
                              double *result);
 
-/*
- Euclidean norm of a vector.
-
- √(Σ vᵢ²): VECTOR_NORM(v, 'norm2').
-
- `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows
- numbers. Large matrices are shared among the library's threads.
- Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
- Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors neither overflow
- nor underflow. Same bits on every instruction set, thread count and batch shape.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Euclidean norm of a vector.
+ *
+ * √(Σ vᵢ²): VECTOR_NORM(v, 'norm2').
+ *
+ * `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows
+ * numbers. Large matrices are shared among the library's threads.
+ * Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+ * Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors neither overflow
+ * nor underflow. Same bits on every instruction set, thread count and batch shape.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_norm_f32_batch(const float *v,
                                    size_t v_rows,
@@ -832,42 +832,42 @@ int32_t hart_vector_norm_f32_batch(const float *v,
                                    double *out,
                                    size_t rows);
 
-/*
- The vector divided by its Euclidean norm.
-
- vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
-
- `v`: n singles. `out`: room for n singles.
- Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
- the finite ones 0. A NaN in a result is the canonical one.
- Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), unless it becomes subnormal. For f16
- and bf16 the f32 result is rounded once more. Same bits on every instruction set.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * The vector divided by its Euclidean norm.
+ *
+ * vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
+ *
+ * `v`: n singles. `out`: room for n singles.
+ * Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
+ * the finite ones 0. A NaN in a result is the canonical one.
+ * Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), unless it becomes subnormal. For f16
+ * and bf16 the f32 result is rounded once more. Same bits on every instruction set.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_normalize_f32(const float *v,
                                   size_t n,
                                   float *out);
 
-/*
- The vector divided by its Euclidean norm.
-
- vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
-
- `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
- singles. Large matrices are shared among the library's threads.
- Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
- the finite ones 0. A NaN in a result is the canonical one.
- Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), unless it becomes subnormal. For f16
- and bf16 the f32 result is rounded once more. Same bits on every instruction set.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * The vector divided by its Euclidean norm.
+ *
+ * vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
+ *
+ * `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
+ * singles. Large matrices are shared among the library's threads.
+ * Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
+ * the finite ones 0. A NaN in a result is the canonical one.
+ * Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), unless it becomes subnormal. For f16
+ * and bf16 the f32 result is rounded once more. Same bits on every instruction set.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_normalize_f32_batch(const float *v,
                                         size_t v_rows,
@@ -875,43 +875,43 @@ int32_t hart_vector_normalize_f32_batch(const float *v,
                                         float *out,
                                         size_t rows);
 
-/*
- A vector times a number.
-
- vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64.
-
- `v`: n singles. `out`: room for n singles.
- `factor`: What every component is multiplied by. a finite number.
- Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
- result is the canonical one.
- Accuracy: Correctly rounded product. For f16 and bf16 the f32 result is rounded once more.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * A vector times a number.
+ *
+ * vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64.
+ *
+ * `v`: n singles. `out`: room for n singles.
+ * `factor`: What every component is multiplied by. a finite number.
+ * Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
+ * result is the canonical one.
+ * Accuracy: Correctly rounded product. For f16 and bf16 the f32 result is rounded once more.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_scale_f32(const float *v,
                               size_t n,
                               double factor,
                               float *out);
 
-/*
- A vector times a number.
-
- vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64.
-
- `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
- singles. Large matrices are shared among the library's threads.
- `factor`: What every component is multiplied by. a finite number.
- Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
- result is the canonical one.
- Accuracy: Correctly rounded product. For f16 and bf16 the f32 result is rounded once more.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * A vector times a number.
+ *
+ * vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64.
+ *
+ * `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
+ * singles. Large matrices are shared among the library's threads.
+ * `factor`: What every component is multiplied by. a finite number.
+ * Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
+ * result is the canonical one.
+ * Accuracy: Correctly rounded product. For f16 and bf16 the f32 result is rounded once more.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_scale_f32_batch(const float *v,
                                     size_t v_rows,
@@ -920,44 +920,44 @@ int32_t hart_vector_scale_f32_batch(const float *v,
                                     float *out,
                                     size_t rows);
 
-/*
- Softmax of a vector: positive components whose sum is 1.
-
- exp(vᵢ − max v) / Σ exp(vⱼ − max v)
-
- `v`: n singles. `out`: room for n singles.
- Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
- beside finite components gives 0 there. A NaN in a result is the canonical one.
- Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative error
- of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. Same bits on every
- instruction set: the exponential is the library's own.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Softmax of a vector: positive components whose sum is 1.
+ *
+ * exp(vᵢ − max v) / Σ exp(vⱼ − max v)
+ *
+ * `v`: n singles. `out`: room for n singles.
+ * Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
+ * beside finite components gives 0 there. A NaN in a result is the canonical one.
+ * Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative error
+ * of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. Same bits on every
+ * instruction set: the exponential is the library's own.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_softmax_f32(const float *v,
                                 size_t n,
                                 float *out);
 
-/*
- Softmax of a vector: positive components whose sum is 1.
-
- exp(vᵢ − max v) / Σ exp(vⱼ − max v)
-
- `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
- singles. Large matrices are shared among the library's threads.
- Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
- beside finite components gives 0 there. A NaN in a result is the canonical one.
- Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative error
- of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. Same bits on every
- instruction set: the exponential is the library's own.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Softmax of a vector: positive components whose sum is 1.
+ *
+ * exp(vᵢ − max v) / Σ exp(vⱼ − max v)
+ *
+ * `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
+ * singles. Large matrices are shared among the library's threads.
+ * Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
+ * beside finite components gives 0 there. A NaN in a result is the canonical one.
+ * Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative error
+ * of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. Same bits on every
+ * instruction set: the exponential is the library's own.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_softmax_f32_batch(const float *v,
                                       size_t v_rows,
@@ -965,41 +965,41 @@ int32_t hart_vector_softmax_f32_batch(const float *v,
                                       float *out,
                                       size_t rows);
 
-/*
- Difference of two vectors, component by component.
-
- aᵢ − bᵢ
-
- `a` and `b`: n singles. `out`: room for n singles.
- Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
- result is the canonical one.
- Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Difference of two vectors, component by component.
+ *
+ * aᵢ − bᵢ
+ *
+ * `a` and `b`: n singles. `out`: room for n singles.
+ * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
+ * result is the canonical one.
+ * Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_subtract_f32(const float *a,
                                  const float *b,
                                  size_t n,
                                  float *out);
 
-/*
- Difference of two vectors, component by component.
-
- aᵢ − bᵢ
-
- `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
- `out`: room for rows · n singles. Large matrices are shared among the library's threads.
- Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
- result is the canonical one.
- Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- the call.
+/**
+ * Difference of two vectors, component by component.
+ *
+ * aᵢ − bᵢ
+ *
+ * `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
+ * `out`: room for rows · n singles. Large matrices are shared among the library's threads.
+ * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
+ * result is the canonical one.
+ * Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+ * the call.
  */
 int32_t hart_vector_subtract_f32_batch(const float *a,
                                        size_t a_rows,
@@ -1009,19 +1009,19 @@ int32_t hart_vector_subtract_f32_batch(const float *a,
                                        float *out,
                                        size_t rows);
 
-/*
- The `k` rows nearest to each query, nearest first: exact, by looking at every row.
-
- Each query gets min(k, row_count) hits, behind those of the query before; their number in all goes to `written`, also where
- `capacity` hits are too few for it (`HART_STATUS_CAPACITY`). Equal distances are ordered by the smaller id, then by the
- position; NaN comes last. Same result on every machine, for any number of threads and queries.
-
- `rows`: row_count · dimensions singles, row-major. `ids`: row_count numbers, or NULL for the positions. `queries`:
- query_count · dimensions singles. `metric`: `HART_METRIC_…`.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
+/**
+ * The `k` rows nearest to each query, nearest first: exact, by looking at every row.
+ *
+ * Each query gets min(k, row_count) hits, behind those of the query before; their number in all goes to `written`, also where
+ * `capacity` hits are too few for it (`HART_STATUS_CAPACITY`). Equal distances are ordered by the smaller id, then by the
+ * position; NaN comes last. Same result on every machine, for any number of threads and queries.
+ *
+ * `rows`: row_count · dimensions singles, row-major. `ids`: row_count numbers, or NULL for the positions. `queries`:
+ * query_count · dimensions singles. `metric`: `HART_METRIC_…`.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
  */
 int32_t hart_vector_top_k_f32(const float *rows,
                               size_t row_count,
@@ -1035,17 +1035,17 @@ int32_t hart_vector_top_k_f32(const float *rows,
                               size_t capacity,
                               size_t *written);
 
-/*
- Makes an index of rows for repeated searches. It keeps a copy of the ids and, unless `options` say otherwise, of the rows.
-
- `rows`: row_count · dimensions singles, row-major; dimensions ≥ 1. `ids`: row_count numbers, or NULL for the positions.
- `options`: NULL for the default. `index` is NULL after a failure. Searches may run in many threads at once. Every index is released
- with `hart_index_release`.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read during the call, or, with
- `HART_INDEX_BORROW_ROWS`, before the release.
+/**
+ * Makes an index of rows for repeated searches. It keeps a copy of the ids and, unless `options` say otherwise, of the rows.
+ *
+ * `rows`: row_count · dimensions singles, row-major; dimensions ≥ 1. `ids`: row_count numbers, or NULL for the positions.
+ * `options`: NULL for the default. `index` is NULL after a failure. Searches may run in many threads at once. Every index is released
+ * with `hart_index_release`.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read during the call, or, with
+ * `HART_INDEX_BORROW_ROWS`, before the release.
  */
 int32_t hart_index_create_f32(const float *rows,
                               size_t row_count,
@@ -1054,13 +1054,13 @@ int32_t hart_index_create_f32(const float *rows,
                               const struct HartIndexOptions *options,
                               struct HartIndex **index);
 
-/*
- As `hart_vector_top_k_f32`, over the rows of an index. `dimensions` are those of the queries and must be the index's.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the
- call. `index` may be anything: what is not the handle of an index is refused.
+/**
+ * As `hart_vector_top_k_f32`, over the rows of an index. `dimensions` are those of the queries and must be the index's.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the
+ * call. `index` may be anything: what is not the handle of an index is refused.
  */
 int32_t hart_index_top_k_f32(const struct HartIndex *index,
                              const float *queries,
@@ -1072,38 +1072,38 @@ int32_t hart_index_top_k_f32(const struct HartIndex *index,
                              size_t capacity,
                              size_t *written);
 
-/*
- Releases an index and sets the caller's handle to NULL. Releasing NULL does nothing. A search that is running in another thread
- ends first, without a fault.
-
- # Safety
-
- `index` is NULL or points to a writable handle, which may be anything: what is not the handle of an index is refused and set to NULL.
+/**
+ * Releases an index and sets the caller's handle to NULL. Releasing NULL does nothing. A search that is running in another thread
+ * ends first, without a fault.
+ *
+ * Premises:
+ *
+ * `index` is NULL or points to a writable handle, which may be anything: what is not the handle of an index is refused and set to NULL.
  */
 int32_t hart_index_release(struct HartIndex **index);
 
-/*
- Number of elements of a payload.
-
- `payload_type`: its name, such as `q4_k`. `payload_bytes`: a whole number of blocks. `count`: where the number goes.
-
- # Safety
-
- `payload_type` is NULL or a text with a terminator; `count` is NULL or writable.
+/**
+ * Number of elements of a payload.
+ *
+ * `payload_type`: its name, such as `q4_k`. `payload_bytes`: a whole number of blocks. `count`: where the number goes.
+ *
+ * Premises:
+ *
+ * `payload_type` is NULL or a text with a terminator; `count` is NULL or writable.
  */
 int32_t hart_tensor_payload_elements(const char *payload_type,
                                      size_t payload_bytes,
                                      size_t *count);
 
-/*
- Decodes a quantized tensor payload to singles. Same bits on every machine; a NaN is the canonical one.
-
- `payload_type`: its name, such as `q4_k`. `payload`: `payload_bytes` bytes of any alignment, a whole number of blocks.
- `out`: `count` singles, as many as `hart_tensor_payload_elements` says.
-
- # Safety
-
- The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
+/**
+ * Decodes a quantized tensor payload to singles. Same bits on every machine; a NaN is the canonical one.
+ *
+ * `payload_type`: its name, such as `q4_k`. `payload`: `payload_bytes` bytes of any alignment, a whole number of blocks.
+ * `out`: `count` singles, as many as `hart_tensor_payload_elements` says.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
  */
 int32_t hart_tensor_decode_payload_f32(const char *payload_type,
                                        const uint8_t *payload,
@@ -1111,47 +1111,47 @@ int32_t hart_tensor_decode_payload_f32(const char *payload_type,
                                        float *out,
                                        size_t count);
 
-/*
- Runs a kernel by name on the columns of a batch.
-
- The batch is an array of type struct (`+s`), as record batches are exported; it is only read, and stays the caller's to
- release. Columns are bound by name, without regard to case, where all declared names are there, else by position where their
- numbers match. Further columns are carried along: row by row, or with the rows that a search picks.
-
- Vectors are lists or fixed-size lists of int8, float16, float32 or float64, binary (packed elements, as the parameter `element` says)
- or utf8 (JSON arrays). Numbers are integers, floats and bools. Results have the types float64, int32, int64, large_utf8, large_binary,
- and for vectors large_list, large_binary or large_utf8, as the first vector column was a list, packed or JSON. NULLs and
- offsets are understood; a NULL inside a list, a dictionary or a nested batch is refused. A NaN in a result is the canonical one.
-
- The result is a batch of the same kind, for the caller to release: `hart_arrow_release` does, or its own callbacks. After a failure
- both structures are released already. Where the kernel takes no columns, `input_schema` and `input` may be NULL.
-
- `params`: `param_count` parameters; those that are not given have the defaults of the kernel. `options`: NULL for the default.
-
- # Safety
-
- The pointers are NULL or point to what their types say, the structures of Arrow to live ones with buffers as large as their lengths and
- offsets say; nobody writes what is read, or touches what is written, during the call.
+/**
+ * Runs a kernel by name on the columns of a batch.
+ *
+ * The batch is an array of type struct (`+s`), as record batches are exported; it is only read, and stays the caller's to
+ * release. Columns are bound by name, without regard to case, where all declared names are there, else by position where their
+ * numbers match. Further columns are carried along: row by row, or with the rows that a search picks.
+ *
+ * Vectors are lists or fixed-size lists of int8, float16, float32 or float64, binary (packed elements, as the parameter `element` says)
+ * or utf8 (JSON arrays). Numbers are integers, floats and bools. Results have the types float64, int32, int64, large_utf8, large_binary,
+ * and for vectors large_list, large_binary or large_utf8, as the first vector column was a list, packed or JSON. NULLs and
+ * offsets are understood; a NULL inside a list, a dictionary or a nested batch is refused. A NaN in a result is the canonical one.
+ *
+ * The result is a batch of the same kind, for the caller to release: `hart_arrow_release` does, or its own callbacks. After a failure
+ * both structures are released already. Where the kernel takes no columns, `input_schema` and `input` may be NULL.
+ *
+ * `params`: `param_count` parameters; those that are not given have the defaults of the kernel. `options`: NULL for the default.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to what their types say, the structures of Arrow to live ones with buffers as large as their lengths and
+ * offsets say; nobody writes what is read, or touches what is written, during the call.
  */
 int32_t hart_invoke(const char *kernel,
-                    const ArrowSchema *input_schema,
-                    const ArrowArray *input,
+                    const struct ArrowSchema *input_schema,
+                    const struct ArrowArray *input,
                     const struct HartParam *params,
                     size_t param_count,
                     const struct HartInvokeOptions *options,
-                    ArrowSchema *output_schema,
-                    ArrowArray *output);
+                    struct ArrowSchema *output_schema,
+                    struct ArrowArray *output);
 
-/*
- Releases a batch that `hart_invoke` returned, or any other live one. Either pointer may be NULL, and a structure that is released
- already is left alone.
-
- # Safety
-
- The pointers are NULL or point to structures as the Arrow C data interface defines them.
+/**
+ * Releases a batch that `hart_invoke` returned, or any other live one. Either pointer may be NULL, and a structure that is released
+ * already is left alone.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to structures as the Arrow C data interface defines them.
  */
-int32_t hart_arrow_release(ArrowSchema *schema,
-                           ArrowArray *array);
+int32_t hart_arrow_release(struct ArrowSchema *schema,
+                           struct ArrowArray *array);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1,0 +1,189 @@
+/* Every function once, the way a program would call it. */
+#include "check.h"
+
+static void library(void)
+{
+    HartCapabilities c;
+    char name[64], *text;
+    size_t needed = 0, found = 0;
+    uint32_t i;
+
+    memset(&c, 0, sizeof c);
+    c.size = sizeof c;
+    CHECK(hart_abi_version() >= HART_ABI_VERSION);
+    OK(hart_capabilities(&c));
+    CHECK(c.abi_version == hart_abi_version() && c.lanes == 32 && c.threads >= 1 && c.kernels >= 15);
+    CHECK(strcmp(c.version, hart_version()) == 0 && strlen(c.level) >= 4);
+    for (i = 0; i < c.kernels; i++) {
+        OK(hart_kernel_name(i, name, sizeof name, &needed));
+        CHECK(needed == strlen(name) + 1);
+        found += strcmp(name, "vector_dot_product") == 0;
+        OK(hart_kernel_describe(name, NULL, 0, &needed));
+        text = (char *)take_memory(needed);
+        OK(hart_kernel_describe(name, text, needed, NULL));
+        CHECK(strlen(text) == needed - 1 && text[0] == '{' && strstr(text, name) != NULL);
+        free(text);
+    }
+    CHECK(found == 1);
+    OK(hart_set_threads(2));
+    OK(hart_capabilities(&c));
+    CHECK(c.threads == 2);
+    printf("hart %s, level %s, %u kernels\n", c.version, c.level, (unsigned)c.kernels);
+}
+
+static void typed(void)
+{
+    const float a[] = {1, 2, 3}, b[] = {4, 5, 6}, x[] = {3, 0, 4, 0}, y[] = {1, 0, 0, 0};
+    const float rows[] = {1, 0, 0, 1, 0.5f, 0.5f}, query[] = {2, 6};
+    float out[6];
+    double number = 0, numbers[3];
+    int64_t index = 0, indexes[3];
+
+    OK(hart_vector_dot_product_f32(a, b, 3, &number));
+    CHECK(number == 32);
+    OK(hart_vector_cosine_similarity_f32(x, y, 4, &number));
+    CHECK(number == 0.6);
+    OK(hart_vector_euclidean_distance_f32(x, y, 4, &number));
+    CHECK(number > 4.472135 && number < 4.472136);
+    OK(hart_vector_distance_f32(HART_METRIC_DOT, a, b, 3, &number));
+    CHECK(number == -32);
+    OK(hart_vector_norm_f32(x, 4, &number));
+    CHECK(number == 5);
+    OK(hart_vector_norm_f32(NULL, 0, &number));
+    CHECK(number == 0);
+    OK(hart_vector_arg_max_f32(x, 4, &index));
+    CHECK(index == 2);
+    OK(hart_vector_arg_max_f32(NULL, 0, &index));
+    CHECK(index == -1);
+    OK(hart_vector_add_f32(a, b, 3, out));
+    CHECK(out[0] == 5 && out[1] == 7 && out[2] == 9);
+    OK(hart_vector_subtract_f32(a, b, 3, out));
+    CHECK(out[0] == -3 && out[2] == -3);
+    OK(hart_vector_scale_f32(a, 3, 2.0, out));
+    CHECK(out[2] == 6);
+    OK(hart_vector_lerp_f32(a, b, 3, 0.5, out));
+    CHECK(out[0] == 2.5f);
+    OK(hart_vector_normalize_f32(x, 4, out));
+    CHECK(out[0] == 0.6f && out[2] == 0.8f);
+    OK(hart_vector_softmax_f32(y + 1, 2, out));
+    CHECK(out[0] == 0.5f && out[1] == 0.5f);
+
+    OK(hart_vector_dot_product_f32_batch(rows, 3, query, 1, 2, numbers, 3));
+    CHECK(numbers[0] == 2 && numbers[1] == 6 && numbers[2] == 4);
+    OK(hart_vector_norm_f32_batch(rows, 3, 2, numbers, 3));
+    CHECK(numbers[0] == 1 && numbers[1] == 1);
+    OK(hart_vector_arg_max_f32_batch(rows, 3, 2, indexes, 3));
+    CHECK(indexes[0] == 0 && indexes[1] == 1 && indexes[2] == 0);
+    OK(hart_vector_add_f32_batch(rows, 3, query, 1, 2, out, 3));
+    CHECK(out[0] == 3 && out[1] == 6 && out[4] == 2.5f);
+}
+
+static void search(void)
+{
+    const float rows[] = {0, 0, 3, 4, 6, 8}, queries[] = {3, 4, 9, 9};
+    const int64_t ids[] = {7, 8, 9};
+    HartHit hits[4];
+    HartIndex *index = NULL;
+    HartIndexOptions options;
+    size_t written = 0;
+    int borrow;
+
+    OK(hart_vector_top_k_f32(rows, 3, 2, ids, queries, 2, 2, HART_METRIC_EUCLIDEAN, hits, 4, &written));
+    CHECK(written == 4 && hits[0].id == 8 && hits[0].distance == 0 && hits[0].row == 1);
+    CHECK(hits[2].id == 9 && hits[3].id == 8);
+    for (borrow = 0; borrow < 2; borrow++) {
+        memset(&options, 0, sizeof options);
+        options.size = sizeof options;
+        options.flags = borrow ? HART_INDEX_BORROW_ROWS : 0;
+        OK(hart_index_create_f32(rows, 3, 2, borrow ? ids : NULL, &options, &index));
+        OK(hart_index_top_k_f32(index, queries, 1, 2, 9, HART_METRIC_EUCLIDEAN, hits, 4, &written));
+        CHECK(written == 3 && hits[0].id == (borrow ? 8 : 1) && hits[0].row == 1);
+        OK(hart_index_release(&index));
+        CHECK(index == NULL);
+        OK(hart_index_release(&index));
+    }
+}
+
+static void payload(void)
+{
+    unsigned char block[34] = {0x00, 0x38};
+    float out[32];
+    size_t count = 0;
+    int i;
+
+    for (i = 0; i < 32; i++)
+        block[2 + i] = (unsigned char)i;
+    OK(hart_tensor_payload_elements("q8_0", sizeof block, &count));
+    CHECK(count == 32);
+    OK(hart_tensor_decode_payload_f32("q8_0", block, sizeof block, out, count));
+    CHECK(out[3] == 1.5f && out[31] == 15.5f);
+}
+
+static void invoke(void)
+{
+    const float rows[] = {0, 0, 3, 4, 6, 8}, query[] = {3, 4};
+    const int64_t ids[] = {7, 8, 9}, years[] = {1990, 2000, 2010};
+    const unsigned char validity[] = {0x03};
+    struct column columns[3];
+    struct batch input;
+    struct ArrowSchema schema;
+    struct ArrowArray array;
+    HartParam params[3];
+    HartInvokeOptions options;
+
+    int64_column(&columns[0], "id", ids, 3);
+    vector_column(&columns[1], "V", rows, 3, 2, validity, 1);
+    int64_column(&columns[2], "year", years, 3);
+    make_batch(&input, columns, 3, 3);
+    OK(hart_invoke("vector_norm", &input.schema, &input.array, NULL, 0, NULL, &schema, &array));
+    CHECK(array.length == 3 && array.n_children == 3 && array.children[1]->null_count == 1);
+    CHECK(strcmp(schema.children[1]->name, "norm") == 0 && strcmp(schema.children[1]->format, "g") == 0);
+    CHECK(((const double *)array.children[1]->buffers[1])[1] == 5);
+    CHECK(*(const unsigned char *)array.children[1]->buffers[0] == 0x03);
+    CHECK(((const int64_t *)array.children[2]->buffers[1])[2] == 2010);
+    OK(hart_arrow_release(&schema, &array));
+    CHECK(schema.release == NULL && array.release == NULL);
+    OK(hart_arrow_release(&schema, &array));
+
+    params[0] = data_param("query", HART_PARAM_BYTES, query, sizeof query);
+    params[1] = integer_param("K", 1);
+    params[2] = data_param("metric", HART_PARAM_TEXT, "euclidean", 9);
+    memset(&options, 0, sizeof options);
+    options.size = sizeof options;
+    options.memory_limit = 1 << 20;
+    OK(hart_invoke("vector_top_k", &input.schema, &input.array, params, 3, &options, &schema, &array));
+    CHECK(array.length == 1 && array.n_children == 5 && strcmp(schema.children[4]->name, "year") == 0);
+    CHECK(((const int64_t *)array.children[2]->buffers[1])[0] == 8);
+    CHECK(((const int64_t *)array.children[4]->buffers[1])[0] == 2000);
+    /* A consumer may move a child out and release it later than the rest. */
+    {
+        struct ArrowArray moved = *array.children[4];
+        array.children[4]->release = NULL;
+        array.release(&array);
+        schema.release(&schema);
+        CHECK(((const int64_t *)moved.buffers[1])[0] == 2000);
+        moved.release(&moved);
+    }
+    OK(hart_invoke("system_info", NULL, NULL, NULL, 0, NULL, &schema, &array));
+    CHECK(array.n_children == 2 && array.length >= 5);
+    OK(hart_arrow_release(&schema, &array));
+}
+
+int main(void)
+{
+    char text[8];
+
+    CHECK(check_uses());
+    CHECK(hart_last_error_status() == HART_OK);
+    library();
+    typed();
+    search();
+    payload();
+    invoke();
+    FAILS(hart_kernel_describe("vector_dotproduct", NULL, 0, NULL), HART_STATUS_UNKNOWN_KERNEL,
+          "did you mean vector_dot_product?");
+    CHECK(hart_last_error(text, sizeof text) > sizeof text && strlen(text) == 7);
+    OK(hart_shutdown());
+    puts("smoke: ok");
+    return 0;
+}
