@@ -83,6 +83,7 @@ pub(crate) fn blocks_into(
     }
 }
 
+
 #[cfg(test)]
 mod tests {
     use super::*;
