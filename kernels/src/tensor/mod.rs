@@ -1,5 +1,6 @@
 //! Tensors: the weights of models, their payloads and their factors.
 
+mod payload;
 pub mod quant;
 mod svd;
 
