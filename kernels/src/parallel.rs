@@ -83,7 +83,6 @@ pub(crate) fn blocks_into(
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
