@@ -13,6 +13,7 @@ pub use params::{Params, Value};
 
 use crate::error::Error;
 use crate::system;
+use crate::tensor;
 use crate::vector;
 
 /// All kernels, by family and then by name.
@@ -30,6 +31,9 @@ pub static KERNELS: &[&Kernel] = &[
     &vector::softmax::KERNEL,
     &vector::subtract::KERNEL,
     &vector::top_k::KERNEL,
+    &tensor::compare::KERNEL,
+    &tensor::drift::KERNEL,
+    &tensor::prune::KERNEL,
     &system::echo::KERNEL,
     &system::info::KERNEL,
 ];
