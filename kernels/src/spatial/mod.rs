@@ -2,4 +2,7 @@
 //!
 //! The library's functions take slices and the types of [`geometry`]; the registry's kernels take columns.
 
+pub mod curve;
 pub mod geometry;
+pub mod hilbert;
+pub mod morton;
