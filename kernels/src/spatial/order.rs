@@ -73,16 +73,14 @@ impl<'a> Space<'a> {
             Order::Xyz => 3,
             Order::Xy => 2,
         };
-        let compute = compute.accumulate(Accumulate::F64);
-        let projection = project::project_with(compute, basis, rows, pad)?;
-        Ok(Space::Points(Points { compute, basis, pad, rows: projection, axes: axes.min(basis.axes()) }))
+        Points::new(compute, basis, rows, pad, axes).map(Space::Points)
     }
 
     /// Where the queries are.
     pub(crate) fn prepare(&self, queries: &Vectors<'_>) -> Result<Projection, Error> {
         match self {
             Space::Bound(sieve) => sieve.prepare(queries),
-            Space::Points(points) => project::project_with(points.compute, points.basis, queries, points.pad),
+            Space::Points(points) => points.prepare(queries),
         }
     }
 
@@ -92,8 +90,7 @@ impl<'a> Space<'a> {
             Space::Bound(sieve) => sieve.bounds(queries, query),
             Space::Points(points) => {
                 let from = queries.point(query).unwrap_or_default();
-                let one = |row| points.rows.point(row).map_or(f64::NAN, |to| distance(points.axes, from, to));
-                Ok((0..points.rows.len()).map(one).collect())
+                Ok((0..points.rows.len()).map(|row| points.distance(from, row)).collect())
             }
         }
     }
@@ -116,7 +113,33 @@ impl<'a> Space<'a> {
     }
 }
 
-/// Euclidean distance over the first `axes` coordinates, added in their order.
-fn distance(axes: usize, a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).take(axes).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
+impl<'a> Points<'a> {
+    /// Points of rows, of which the first `axes` coordinates count.
+    pub(crate) fn new(
+        compute: Compute,
+        basis: &'a Basis,
+        rows: &Vectors<'_>,
+        pad: bool,
+        axes: usize,
+    ) -> Result<Points<'a>, Error> {
+        let compute = compute.accumulate(Accumulate::F64);
+        let rows = project::project_with(compute, basis, rows, pad)?;
+        Ok(Points { compute, basis, pad, rows, axes: axes.min(basis.axes()) })
+    }
+
+    /// Where the rows are.
+    pub(crate) fn rows(&self) -> &Projection {
+        &self.rows
+    }
+
+    /// Where the queries are.
+    pub(crate) fn prepare(&self, queries: &Vectors<'_>) -> Result<Projection, Error> {
+        project::project_with(self.compute, self.basis, queries, self.pad)
+    }
+
+    /// Euclidean distance of a row from a point, added axis by axis; NaN where the row is NULL.
+    pub(crate) fn distance(&self, from: &[f64], row: usize) -> f64 {
+        let Some(to) = self.rows.point(row) else { return f64::NAN };
+        from.iter().zip(to).take(self.axes).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
+    }
 }

@@ -106,12 +106,17 @@ impl Basis {
     /// [`Error::Value`] that names the row where a vector is NULL, not finite, or lies in the span of those before it (less
     /// than 1e-6 of its length is left outside of it); [`Error::Dimensions`] where a row differs from the first.
     pub fn landmarks(vectors: &Vectors<'_>) -> Result<Basis, Error> {
-        let rows = finite_rows(vectors)?;
+        Basis::landmarks_in(vectors, &Vec::from_iter(0..vectors.len()))
+    }
+
+    /// [`Basis::landmarks`] of rows in a given order.
+    pub(crate) fn landmarks_in(vectors: &Vectors<'_>, order: &[usize]) -> Result<Basis, Error> {
+        let rows = finite_rows(vectors, order)?;
         let dimension = rows.first().map_or(0, Vec::len);
         check_shape(vectors.name(), dimension, rows.len())?;
         let axes = orthonormal::gram_schmidt(rows).map_err(|collinear| Error::Value {
             column: vectors.name().into(),
-            row: collinear.row as u64 + 1,
+            row: order[collinear.row] as u64 + 1,
             found: format!(
                 "collinear with the landmarks before it ({:.1e} of its length lies outside of their span)",
                 collinear.rest
@@ -157,7 +162,16 @@ impl Basis {
     /// [`Error::Value`] where an anchor is NULL, not finite or the same as another; [`Error::Dimensions`] where a row differs
     /// from the first.
     pub fn trilateration(compute: Compute, anchors: &Vectors<'_>) -> Result<Basis, Error> {
-        let rows = finite_rows(anchors)?;
+        Basis::trilateration_in(compute, anchors, &Vec::from_iter(0..anchors.len()))
+    }
+
+    /// [`Basis::trilateration`] of rows in a given order.
+    pub(crate) fn trilateration_in(
+        compute: Compute,
+        anchors: &Vectors<'_>,
+        order: &[usize],
+    ) -> Result<Basis, Error> {
+        let rows = finite_rows(anchors, order)?;
         let dimension = rows.first().map_or(0, Vec::len);
         check_limits(anchors.name(), dimension, rows.len())?;
         let axes: Vec<f32> = rows.iter().flatten().map(|v| *v as f32).collect();
@@ -169,7 +183,7 @@ impl Basis {
                 if distance == 0.0 || !distance.is_finite() {
                     return Err(Error::Value {
                         column: anchors.name().into(),
-                        row: i as u64 + 1,
+                        row: order[i] as u64 + 1,
                         found: format!("an anchor at distance {distance} from another"),
                         expected: "different anchors of finite distance".into(),
                     });
@@ -272,20 +286,19 @@ impl Basis {
     }
 }
 
-/// All rows as doubles, which must be there, finite and of one dimension.
-fn finite_rows(vectors: &Vectors<'_>) -> Result<Vec<Vec<f64>>, Error> {
+/// The rows in that order as doubles, which must be there, finite and of one dimension.
+fn finite_rows(vectors: &Vectors<'_>, order: &[usize]) -> Result<Vec<Vec<f64>>, Error> {
     let bad = |row: usize, found: &str| Error::Value {
         column: vectors.name().into(),
         row: row as u64 + 1,
         found: found.into(),
         expected: "a vector of finite numbers".into(),
     };
-    let element = vectors.wide_element();
-    let mut rows: Vec<Vec<f64>> = Vec::with_capacity(vectors.len());
-    for i in 0..vectors.len() {
-        let row = decode(element, vectors.row(i).ok_or_else(|| bad(i, "NULL"))?);
+    let mut rows: Vec<Vec<f64>> = Vec::with_capacity(order.len());
+    for &i in order {
+        let row = decode(vectors.wide_element(), vectors.row(i).ok_or_else(|| bad(i, "NULL"))?);
         if let Some(first) = rows.first().filter(|first| first.len() != row.len()) {
-            return Err(vectors.mismatch(i, "row 1".into(), first.len()));
+            return Err(vectors.mismatch(i, format!("row {}", order[0] + 1), first.len()));
         }
         if !row.iter().all(|v| v.is_finite()) {
             return Err(bad(i, "a number that is not finite"));
