@@ -215,7 +215,11 @@ impl<C: Curve, K: Fn(usize) -> i64> Task for Backward<'_, C, K> {
                         column: "key".into(),
                         row: (self.start + done + lane) as u64 + 1,
                         found: given.to_string(),
-                        expected: format!("a key from 0 to {} of {} bits an axis", grid.last_key(), grid.bits),
+                        expected: format!(
+                            "a key from 0 to {} of {} bits an axis",
+                            grid.last_key(),
+                            grid.bits
+                        ),
                     });
                 }
                 *key = given as u64;
@@ -313,8 +317,12 @@ pub(super) fn single_cells<C: Curve>(curve: C, bits: u32, key: u64) -> [u32; 3] 
 pub(super) const X: Column = Column { name: "x", kind: Kind::Float, unit: "length", summary: "X." };
 pub(super) const Y: Column = Column { name: "y", kind: Kind::Float, unit: "length", summary: "Y." };
 pub(super) const Z: Column = Column { name: "z", kind: Kind::Float, unit: "length", summary: "Z." };
-pub(super) const KEY: Column =
-    Column { name: "key", kind: Kind::BigInt, unit: "index from 0", summary: "The position along the curve." };
+pub(super) const KEY: Column = Column {
+    name: "key",
+    kind: Kind::BigInt,
+    unit: "index from 0",
+    summary: "The position along the curve.",
+};
 
 pub(super) const INPUTS: &[Column] = &[ID, X, Y, Z];
 pub(super) const KEY_COLUMNS: &[Column] = &[ID, KEY];
@@ -348,7 +356,8 @@ pub(super) const NULLS: &str = "NULL in any coordinate gives NULL.";
 pub(super) const NAN: &str = "NaN and infinities are errors, also with @outside = clamp.";
 pub(super) const EMPTY: &str = "No rows give no rows.";
 pub(super) const STREAMING: &str = "Row by row: chunks and partitions do not change results.";
-pub(super) const ACCURACY: &str = "Cells are exact results of the formula in double precision, the same on every machine; keys are exact.";
+pub(super) const ACCURACY: &str =
+    "Cells are exact results of the formula in double precision, the same on every machine; keys are exact.";
 
 /// One number, or three.
 pub(super) fn triple(call: &Call<'_>, name: &'static str) -> Result<[f64; 3], Error> {
@@ -358,8 +367,11 @@ pub(super) fn triple(call: &Call<'_>, name: &'static str) -> Result<[f64; 3], Er
         value: format!("'{}'", text.chars().take(40).collect::<String>()),
         expected: "one finite number, or three with commas between them".into(),
     };
-    let numbers: Vec<f64> =
-        text.split(',').map(|n| n.trim().parse().ok().filter(|v: &f64| v.is_finite())).collect::<Option<_>>().ok_or_else(wrong)?;
+    let numbers: Vec<f64> = text
+        .split(',')
+        .map(|n| n.trim().parse().ok().filter(|v: &f64| v.is_finite()))
+        .collect::<Option<_>>()
+        .ok_or_else(wrong)?;
     match numbers[..] {
         [all] => Ok([all; 3]),
         [x, y, z] => Ok([x, y, z]),
@@ -401,8 +413,7 @@ pub(super) fn run_positions<C: Curve>(call: &Call<'_>, curve: C) -> Result<Outpu
     call.check_memory("the positions", call.rows as u64 * 72)?;
     let keys = call.integers(KEY.name);
     let positions = positions_of(call.compute.level, curve, &grid, |row| keys[row].unwrap_or(0), call.rows)?;
-    let column = |axis: Vec<f64>| {
-        Values::Float(axis.into_iter().zip(keys).map(|(v, key)| key.map(|_| v)).collect())
-    };
+    let column =
+        |axis: Vec<f64>| Values::Float(axis.into_iter().zip(keys).map(|(v, key)| key.map(|_| v)).collect());
     Ok(Output { columns: positions.into_iter().map(column).collect(), picked: None })
 }

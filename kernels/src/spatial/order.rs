@@ -96,12 +96,7 @@ impl<'a> Space<'a> {
     }
 
     /// The first `n` rows by the measure, nearest first; rows whose measure is NaN come last, NULL rows not at all.
-    pub(crate) fn first(
-        distances: &[f64],
-        rows: &Vectors<'_>,
-        key: Key<'_>,
-        n: usize,
-    ) -> Vec<Candidate> {
+    pub(crate) fn first(distances: &[f64], rows: &Vectors<'_>, key: Key<'_>, n: usize) -> Vec<Candidate> {
         let mut best = Best::new(n);
         for (row, distance) in distances.iter().enumerate() {
             if best.worst().is_some_and(|worst| *distance > worst) || rows.row(row).is_none() {

@@ -48,8 +48,7 @@ pub(crate) const EXAMINED: Column = Column {
 };
 
 pub(crate) const WHOLE: &str = "The whole input must come in one chunk: call without @r_rowsPerRead. Each partition is a search of its own.";
-pub(crate) const NAN_SEARCH: &str =
-    "As vector_top_k: a row whose distance is NaN comes after all others. Vectors that are not finite have no place in space; \
+pub(crate) const NAN_SEARCH: &str = "As vector_top_k: a row whose distance is NaN comes after all others. Vectors that are not finite have no place in space; \
      the proven sieve always looks at them, the others look at them last.";
 pub(crate) const SEARCH_NULLS: &str =
     "A row whose vector is NULL is no candidate. A NULL id is kept and loses every tie.";

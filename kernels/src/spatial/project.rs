@@ -13,6 +13,7 @@ use crate::registry::{
 use crate::spatial::basis::{Basis, BasisKind};
 use crate::spatial::geometry::SpatialType;
 use crate::spatial::geometry::points::{self, Points};
+use crate::spatial::hybrid_search::XY;
 use crate::spatial::params::{self, ACCUMULATE_POINTS, BASIS, PAD, X, Y, Z};
 use crate::vector::rows::{self, ELEMENT, ID, V};
 use crate::vector::top_k::{PANEL, tiled_dots};
@@ -294,14 +295,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let orthonormal = basis.kind() != BasisKind::Trilateration;
     let residual = (0..call.rows).map(|i| projection.residual(i).filter(|_| orthonormal)).collect();
     Ok(Output {
-        columns: vec![
-            x,
-            y,
-            z,
-            Values::Binary(geometry),
-            Values::Float(norm),
-            Values::Float(residual),
-        ],
+        columns: vec![x, y, z, Values::Binary(geometry), Values::Float(norm), Values::Float(residual)],
         picked: None,
     })
 }
@@ -352,17 +346,17 @@ pub(crate) static KERNEL: Kernel = Kernel {
     streaming: rows::STREAMING,
     source: "SQLCLR functions fn_ProjectTo3D and clr_ProjectToPoint; MS-SSCLRT, section 2.1.",
     example: Example {
-        inputs: &[&[Cell::Int(1), Cell::Vector(&[0.5; 1998])], &[Cell::Int(2), Cell::Null]],
-        params: &[],
+        inputs: &[&[Cell::Int(1), Cell::Vector(&[3.0, 4.0, 12.0])], &[Cell::Int(2), Cell::Null]],
+        params: &[("basis", Cell::Binary(XY))],
         outputs: &[
             &[
                 Cell::Int(1),
+                Cell::Float(3.0),
+                Cell::Float(4.0),
                 Cell::Float(0.0),
-                Cell::Float(0.0),
-                Cell::Float(0.0),
-                Cell::Binary(&[0]),
-                Cell::Float(0.0),
-                Cell::Float(0.0),
+                Cell::Binary(b"\x00\x00\x00\x00\x01\x0d\x00\x00\x00\x00\x00\x00\x08\x40\x00\x00\x00\x00\x00\x00\x10\x40\x00\x00\x00\x00\x00\x00\x00\x00"),
+                Cell::Float(13.0),
+                Cell::Float(12.0),
             ],
             &[Cell::Int(2), Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null],
         ],

@@ -189,7 +189,8 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     }
     let there = (0..rows.len()).filter(|i| rows.row(*i).is_some()).count().max(1) as f64;
     let floats = |of: fn(&Line) -> f64| Values::Float(lines.iter().map(|line| Some(of(line))).collect());
-    let texts = |of: fn(&Line) -> &str| Values::Text(lines.iter().map(|line| Some(of(line).into())).collect());
+    let texts =
+        |of: fn(&Line) -> &str| Values::Text(lines.iter().map(|line| Some(of(line).into())).collect());
     Ok(Output {
         columns: vec![
             texts(|line| line.order),
@@ -273,7 +274,12 @@ pub(crate) static KERNEL: Kernel = Kernel {
             unit: "rows",
             summary: "Rows whose exact distance is computed for each query; of proven their mean.",
         },
-        Column { name: "share", kind: Kind::Float, unit: "share of 1", summary: "Of all rows that are not NULL." },
+        Column {
+            name: "share",
+            kind: Kind::Float,
+            unit: "share of 1",
+            summary: "Of all rows that are not NULL.",
+        },
         Column {
             name: "recall",
             kind: Kind::Float,
@@ -301,13 +307,71 @@ pub(crate) static KERNEL: Kernel = Kernel {
             &[Cell::Int(9), Cell::Vector(&[6.0, 8.0, 0.0])],
         ],
         params: &[
-            ("query", Cell::Vector(&[0.0, 0.0, 0.0])),
-            ("k", Cell::Int(2)),
-            ("metric", Cell::Text("dot")),
+            ("query", Cell::Vector(&[2.0, 2.0, 4.0, 6.0, 8.0, -7.0])),
+            ("query_count", Cell::Int(2)),
+            ("k", Cell::Int(1)),
+            ("metric", Cell::Text("euclidean")),
             ("basis", Cell::Binary(XY)),
             ("order", Cell::Text("xy")),
         ],
-        outputs: &[],
+        outputs: &[
+            &[
+                Cell::Text("xy"),
+                Cell::Text("recall"),
+                Cell::Float(1.0),
+                Cell::Float(1.0 / 3.0),
+                Cell::Float(0.5),
+                Cell::Float(0.0),
+            ],
+            &[
+                Cell::Text("xy"),
+                Cell::Text("recall"),
+                Cell::Float(2.0),
+                Cell::Float(2.0 / 3.0),
+                Cell::Float(1.0),
+                Cell::Float(1.0),
+            ],
+            &[
+                Cell::Text("xy"),
+                Cell::Text("recall"),
+                Cell::Float(3.0),
+                Cell::Float(1.0),
+                Cell::Float(1.0),
+                Cell::Float(1.0),
+            ],
+            &[
+                Cell::Text("xy"),
+                Cell::Text("need_90"),
+                Cell::Float(2.0),
+                Cell::Float(2.0 / 3.0),
+                Cell::Float(1.0),
+                Cell::Float(1.0),
+            ],
+            &[
+                Cell::Text("xy"),
+                Cell::Text("need_95"),
+                Cell::Float(2.0),
+                Cell::Float(2.0 / 3.0),
+                Cell::Float(1.0),
+                Cell::Float(1.0),
+            ],
+            &[
+                Cell::Text("xy"),
+                Cell::Text("need_99"),
+                Cell::Float(2.0),
+                Cell::Float(2.0 / 3.0),
+                Cell::Float(1.0),
+                Cell::Float(1.0),
+            ],
+            &[
+                Cell::Text("xy"),
+                Cell::Text("need_100"),
+                Cell::Float(2.0),
+                Cell::Float(2.0 / 3.0),
+                Cell::Float(1.0),
+                Cell::Float(1.0),
+            ],
+        ],
     },
     run,
 };

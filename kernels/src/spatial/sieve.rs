@@ -109,7 +109,13 @@ struct Point {
 }
 
 impl Rounding {
-    fn new(basis: &Basis, width: Width, dimension: usize, accumulate: Accumulate, metric: Metric) -> Rounding {
+    fn new(
+        basis: &Basis,
+        width: Width,
+        dimension: usize,
+        accumulate: Accumulate,
+        metric: Metric,
+    ) -> Rounding {
         let (n, k) = (dimension as f64, basis.axes() as f64);
         let steps = (n / LANES as f64).ceil();
         let unit = match (width, accumulate) {
@@ -213,7 +219,9 @@ impl<'a> Sieve<'a> {
             length: vec![0.0; rows.len()],
         };
         for i in 0..rows.len() {
-            let (Some(coordinates), Some(square)) = (projection.point(i), projection.square(i)) else { continue };
+            let (Some(coordinates), Some(square)) = (projection.point(i), projection.square(i)) else {
+                continue;
+            };
             sieve.slack[i] = f64::INFINITY;
             if let Some(point) = rounding.point(metric, coordinates, square) {
                 let block = &mut sieve.blocks[i / LANES * numbers..][..numbers];

@@ -486,8 +486,12 @@ pub(crate) const QUERY_NUMBER: Column =
     Column { name: "query", kind: Kind::Int, unit: "number from 1", summary: "Which query." };
 pub(crate) const RANK: Column =
     Column { name: "rank", kind: Kind::Int, unit: "number from 1", summary: "1 is the nearest." };
-pub(crate) const DISTANCE: Column =
-    Column { name: "distance", kind: Kind::Float, unit: "that of the metric", summary: "As vector_distance." };
+pub(crate) const DISTANCE: Column = Column {
+    name: "distance",
+    kind: Kind::Float,
+    unit: "that of the metric",
+    summary: "As vector_distance.",
+};
 
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "vector_top_k",
@@ -496,20 +500,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Looks at every row: no index, no approximation. Nearest first; equal distances are ordered by the smaller id, then \
               by input order. Several queries come in one parameter, one after the other.",
     inputs: &[ID, V],
-    params: &[
-        QUERY,
-        QUERY_COUNT,
-        K,
-        METRIC,
-        ELEMENT,
-        ACCUMULATE,
-    ],
-    outputs: &[
-        QUERY_NUMBER,
-        RANK,
-        ID,
-        DISTANCE,
-    ],
+    params: &[QUERY, QUERY_COUNT, K, METRIC, ELEMENT, ACCUMULATE],
+    outputs: &[QUERY_NUMBER, RANK, ID, DISTANCE],
     rows: RowShape::Picked,
     nulls: "A row whose vector is NULL is no candidate. A NULL id is kept and loses every tie.",
     empty: "No rows give no result rows.",

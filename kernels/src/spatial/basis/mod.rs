@@ -32,13 +32,8 @@ pub enum BasisKind {
 
 impl BasisKind {
     /// Every kind, in the order of its number in the bytes.
-    pub const ALL: [BasisKind; 5] = [
-        BasisKind::ClrV1,
-        BasisKind::Landmarks,
-        BasisKind::Pca,
-        BasisKind::Random,
-        BasisKind::Trilateration,
-    ];
+    pub const ALL: [BasisKind; 5] =
+        [BasisKind::ClrV1, BasisKind::Landmarks, BasisKind::Pca, BasisKind::Random, BasisKind::Trilateration];
 
     /// Names as [`BasisKind::parse`] takes them, in the order of [`BasisKind::ALL`].
     pub const NAMES: &[&str] = &["clr_v1", "landmarks", "pca", "random", "trilateration"];

@@ -101,7 +101,8 @@ fn products(compute: Compute, width: Width, a: &[u8], b: &[u8], n: usize) -> Res
     // Work grows with both matrices, so the blocks are cut as if there were that many bytes.
     let work = a.len().saturating_mul(panels.len());
     let blocks = parallel::blocks(panels.len(), work, |range| {
-        let tasks = range.map(|p| compute.level.run(Products { width, queries: &queries, panel: &panels[p] }));
+        let tasks =
+            range.map(|p| compute.level.run(Products { width, queries: &queries, panel: &panels[p] }));
         Ok(tasks.collect::<Vec<_>>())
     })?;
     let mut out = vec![0.0; queries.len() * rows.len()];
@@ -135,12 +136,7 @@ impl Task for Products<'_> {
 
 /// The first eigenvectors of a symmetric matrix by falling eigenvalue: subspace iteration with Rayleigh–Ritz steps (Golub and
 /// Van Loan 2013, "Matrix Computations", section 8.2.4), from fixed random directions.
-fn principal_axes(
-    compute: Compute,
-    matrix: &[f64],
-    n: usize,
-    wanted: usize,
-) -> Result<Vec<Vec<f64>>, Error> {
+fn principal_axes(compute: Compute, matrix: &[f64], n: usize, wanted: usize) -> Result<Vec<Vec<f64>>, Error> {
     let block = (wanted + SPARE).min(n);
     let bytes: &[u8] = bytemuck::cast_slice(matrix);
     let times = |rows: &[Vec<f64>]| -> Result<Vec<Vec<f64>>, Error> {

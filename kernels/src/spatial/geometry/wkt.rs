@@ -32,7 +32,9 @@ fn shape_text(shape: &Shape, out: &mut String) {
         Shape::MultiPoint(points) => list(points, out, point_text),
         Shape::LineString(line) => list(line, out, position_text),
         Shape::Polygon(lines) | Shape::MultiLineString(lines) => list(lines, out, line_text),
-        Shape::MultiPolygon(polygons) => list(polygons, out, |rings, out| parenthesized(rings, out, line_text)),
+        Shape::MultiPolygon(polygons) => {
+            list(polygons, out, |rings, out| parenthesized(rings, out, line_text))
+        }
         Shape::Collection(members) => list(members, out, shape_text),
     }
 }
@@ -92,7 +94,8 @@ fn number(value: f64, out: &mut String) {
         precision = 17;
         text = format!("{value:.16e}");
     }
-    let Some((digits, exponent)) = text.split_once('e').and_then(|(d, e)| Some((d, e.parse::<i32>().ok()?))) else {
+    let Some((digits, exponent)) = text.split_once('e').and_then(|(d, e)| Some((d, e.parse::<i32>().ok()?)))
+    else {
         // Infinite, which only Z and M can be.
         out.push_str(&text);
         return;
