@@ -89,7 +89,7 @@ fn variance(basis: &Basis, vectors: &Vectors<'_>) -> Result<Option<f64>, Error> 
             *out = row.iter().zip(axis).map(|(v, a)| v * a).sum();
         }
     })?;
-    Ok(Some((kept / total).min(1.0)).filter(|share| share.is_finite()))
+    Ok(Some(kept / total).filter(|share| share.is_finite()).map(|share| share.min(1.0)))
 }
 
 /// The total variance of what `map` makes of each vector, filled up with zeros: Σ‖m‖²/N − ‖Σm/N‖².

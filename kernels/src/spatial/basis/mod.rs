@@ -86,10 +86,14 @@ impl Basis {
     /// The basis of the replaced SQLCLR assembly: three axes for 1998 dimensions.
     ///
     /// `System.Random(42)` of .NET Framework (Knuth's subtractive generator) draws 3 × 1998 numbers r in \[0, 1); a component is
-    /// 2r − 1 rounded to single precision, and the three rows are orthonormalized in their order. The original does the latter
-    /// in single precision, with 4 or 8 partial sums as its processor has it, so that its stored points already differ from one
-    /// machine to another by up to 1e-6 per unit of component range. Here the sums are of double precision and the axes are
-    /// rounded at the end; coordinates agree with both orders of the original within 3e-6 × the range of the components.
+    /// 2r − 1 rounded to single precision, and the rows are orthonormalized in their order. Here that is done in double
+    /// precision and the axes are rounded at the end.
+    ///
+    /// The original did it in single precision: each row scaled to unit length, then less its part along each axis before it,
+    /// then scaled again. Its dot products add the products of one chunk after the other to a total: on processors without AVX2
+    /// chunks of four, ((p₀ + p₁) + p₂) + p₃, and with AVX2 chunks of eight, ((p₀ + p₁) + (p₂ + p₃)) + ((p₄ + p₅) + (p₆ + p₇)).
+    /// So its stored points differ from one machine to another by up to 1e-6 per unit of component range. Coordinates on this
+    /// basis agree with both orders within 3e-6 × the range of the components.
     pub fn clr_v1() -> Basis {
         clr_v1::basis()
     }
