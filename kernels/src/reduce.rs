@@ -295,6 +295,35 @@ pub(crate) fn stream_dot_and_square<M: Mode, S: Simd>(simd: S, query: &[u8], row
     )
 }
 
+/// As [`stream_dot_and_square`] for several queries: the row is read once for all.
+#[inline(always)]
+pub(crate) fn stream_dots_and_square<M: Mode, S: Simd, const Q: usize>(
+    simd: S,
+    queries: [&[u8]; Q],
+    row: &[u8],
+) -> ([f64; Q], f64) {
+    let (mut dots, mut square) = ([M::zero(simd); Q], M::zero(simd));
+    let mut start = 0;
+    while start < row.len() {
+        let end = row.len().min(start + M::BLOCK);
+        let part = &row[start..end];
+        for line in (0..M::BLOCK).step_by(64) {
+            simd.prefetch(part, AHEAD + line);
+        }
+        let lanes = load_part::<M, S>(simd, part);
+        square = M::dot(simd, lanes, lanes, square);
+        for q in 0..Q {
+            dots[q] = M::dot(simd, load_part::<M, S>(simd, &queries[q][start..end]), lanes, dots[q]);
+        }
+        start = end;
+    }
+    let mut out = [0.0; Q];
+    for q in 0..Q {
+        out[q] = checked_dot::<M, S>(simd, M::sum(simd, dots[q]), queries[q], row);
+    }
+    (out, checked_dot::<M, S>(simd, M::sum(simd, square), row, row))
+}
+
 /// Euclidean distance; `STREAM` where `b` streams from memory.
 #[inline(always)]
 pub(crate) fn euclidean<M: Mode, S: Simd, const STREAM: bool>(simd: S, a: &[u8], b: &[u8]) -> f64 {

@@ -296,6 +296,14 @@ impl<'a> Vectors<'a> {
         self.element.width()
     }
 
+    /// The element type of [`Vectors::bytes`].
+    pub(crate) fn wide_element(&self) -> Element {
+        match self.width() {
+            Width::F32 => Element::F32,
+            Width::F64 => Element::F64,
+        }
+    }
+
     /// All bytes, in the width that kernels compute in.
     pub(crate) fn bytes(&self) -> &[u8] {
         match &self.data {
