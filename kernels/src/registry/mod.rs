@@ -34,6 +34,7 @@ pub static KERNELS: &[&Kernel] = &[
     &tensor::compare::KERNEL,
     &tensor::drift::KERNEL,
     &tensor::prune::KERNEL,
+    &tensor::synthesize::KERNEL,
     &system::echo::KERNEL,
     &system::info::KERNEL,
 ];
