@@ -46,6 +46,7 @@ pub static KERNELS: &[&Kernel] = &[
     &spatial::multi_resolution_search::KERNEL,
     &spatial::project::KERNEL,
     &spatial::recall::KERNEL,
+    &tensor::synthesize::KERNEL,
     &system::echo::KERNEL,
     &system::info::KERNEL,
 ];
