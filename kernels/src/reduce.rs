@@ -281,11 +281,15 @@ pub(crate) fn stream_dot<M: Mode, S: Simd>(simd: S, query: &[u8], row: &[u8]) ->
     checked_dot::<M, S>(simd, plain_dot::<M, S, true>(simd, query, row), query, row)
 }
 
-/// `query`·`row` and `row`·`row` in one pass over a row that streams from memory.
+/// `query`·`row` and `row`·`row` in one pass; `STREAM` where the row streams from memory.
 #[inline(always)]
-pub(crate) fn stream_dot_and_square<M: Mode, S: Simd>(simd: S, query: &[u8], row: &[u8]) -> (f64, f64) {
+pub(crate) fn dot_and_square<M: Mode, S: Simd, const STREAM: bool>(
+    simd: S,
+    query: &[u8],
+    row: &[u8],
+) -> (f64, f64) {
     let (mut dot, mut square) = (M::zero(simd), M::zero(simd));
-    over_blocks!(M, true, simd, query, row, |x, y| {
+    over_blocks!(M, STREAM, simd, query, row, |x, y| {
         dot = M::dot(simd, x, y, dot);
         square = M::dot(simd, y, y, square);
     });
@@ -295,7 +299,7 @@ pub(crate) fn stream_dot_and_square<M: Mode, S: Simd>(simd: S, query: &[u8], row
     )
 }
 
-/// As [`stream_dot_and_square`] for several queries: the row is read once for all.
+/// As [`dot_and_square`] of a row that streams from memory for several queries: the row is read once for all.
 #[inline(always)]
 pub(crate) fn stream_dots_and_square<M: Mode, S: Simd, const Q: usize>(
     simd: S,

@@ -27,7 +27,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let queries = top_k::queries_of(call)?;
     let size = |name| usize::try_from(call.params.int(name)).unwrap_or(usize::MAX).min(call.rows);
     let (k, coarse, fine) = (size(K.name).max(1), size(COARSE.name), size(FINE.name));
-    if fine > coarse || k > fine {
+    if call.rows > 0 && (fine > coarse || k > fine) {
         return Err(Error::ParameterValue {
             name: FINE.name.into(),
             value: call.params.int(FINE.name).to_string(),

@@ -87,7 +87,7 @@ impl<'a> Space<'a> {
     /// The measure of every row for a query, NaN where the row is NULL.
     pub(crate) fn distances(&self, queries: &Projection, query: usize) -> Result<Vec<f64>, Error> {
         match self {
-            Space::Bound(sieve) => sieve.bounds(queries, query),
+            Space::Bound(sieve) => Ok(sieve.bounds(queries, &[query])?.pop().unwrap_or_default()),
             Space::Points(points) => {
                 let from = queries.point(query).unwrap_or_default();
                 Ok((0..points.rows.len()).map(|row| points.distance(from, row)).collect())

@@ -243,7 +243,7 @@ fn few<M: Mode, S: Simd>(simd: S, axes: &[&[u8]], row: &[u8], out: &mut [f64]) -
     for (a, (axis, out)) in axes.iter().zip(out).enumerate() {
         let axis = &axis[..row.len()];
         if a == 0 {
-            (*out, square) = reduce::stream_dot_and_square::<M, S>(simd, axis, row);
+            (*out, square) = reduce::dot_and_square::<M, S, true>(simd, axis, row);
         } else {
             *out = reduce::dot::<M, S>(simd, axis, row);
         }

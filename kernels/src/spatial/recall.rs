@@ -13,7 +13,7 @@ use crate::spatial::params::{self, BASIS, PAD, SEARCH_NULLS, WHOLE};
 use crate::spatial::sieve::Sieve;
 use crate::vector::distance::{METRIC, Metric};
 use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
-use crate::vector::top_k::{self, K, Key, QUERY, QUERY_COUNT};
+use crate::vector::top_k::{self, Candidate, K, Key, QUERY, QUERY_COUNT};
 use crate::vectors::Vectors;
 
 /// Where a sieve's order has the true neighbours of many queries.
@@ -96,22 +96,9 @@ pub fn recall(
         });
     }
     let (compute, key) = (Compute::new()?, |row: usize| Some(ids[row]));
-    let truth = truth(compute, rows, &key, queries, k, metric)?;
+    let truth = top_k::search(compute, rows, &key, queries, k, metric)?;
     let space = Space::new(compute, basis, rows, metric, pad, order)?;
     places(&space, rows, &key, queries, &truth)
-}
-
-/// The true neighbours of every query.
-fn truth(
-    compute: Compute,
-    rows: &Vectors<'_>,
-    key: Key<'_>,
-    queries: &Vectors<'_>,
-    k: usize,
-    metric: Metric,
-) -> Result<Vec<Vec<usize>>, Error> {
-    let found = top_k::search(compute, rows, key, queries, k, metric)?;
-    Ok(found.into_iter().map(|list| list.into_iter().map(|c| c.row).collect()).collect())
 }
 
 /// Where the order has the true neighbours.
@@ -120,7 +107,7 @@ fn places(
     rows: &Vectors<'_>,
     key: Key<'_>,
     queries: &Vectors<'_>,
-    truth: &[Vec<usize>],
+    truth: &[Vec<Candidate>],
 ) -> Result<Recall, Error> {
     let points = space.prepare(queries)?;
     let work = rows.len().saturating_mul(64 * truth.len());
@@ -132,7 +119,7 @@ fn places(
             for (i, candidate) in Space::first(&measure, rows, key, rows.len()).into_iter().enumerate() {
                 place[candidate.row] = i + 1;
             }
-            let mut places: Vec<usize> = truth[q].iter().map(|row| place[*row]).collect();
+            let mut places: Vec<usize> = truth[q].iter().map(|c| place[c.row]).collect();
             places.sort_unstable();
             Ok(places)
         };
@@ -160,7 +147,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let workers = parallel::workers(usize::MAX) as u64;
     call.check_memory("the order of all rows", (call.rows as u64).saturating_mul(64 * workers))?;
     let (compute, key) = (rows::compute_of(call), |row: usize| ids[row]);
-    let truth = truth(compute, rows, &key, &queries, k, metric)?;
+    let truth = top_k::search(compute, rows, &key, &queries, k, metric)?;
     let provable = basis.kind() != BasisKind::Trilateration;
     let wanted = call.params.word(ORDER.name);
     let mut lines = Vec::new();
@@ -184,7 +171,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
             lines.push(line(name, recall.needed(share)));
         }
         if let Space::Bound(sieve) = &space {
-            lines.push(proven(sieve, &key, &queries, k, &truth)?);
+            lines.extend(proven(sieve, &key, &queries, k, &truth)?);
         }
     }
     let there = (0..rows.len()).filter(|i| rows.row(*i).is_some()).count().max(1) as f64;
@@ -204,29 +191,36 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     })
 }
 
-/// What the proven sieve examined, on average, and whether it found the truth.
+/// How many rows the bound leaves, on average, where the k-th distance is known from the start, and how many the proven sieve
+/// examined; with the share of the truth that is among them.
 fn proven(
     sieve: &Sieve<'_>,
     key: Key<'_>,
     queries: &Vectors<'_>,
     k: usize,
-    truth: &[Vec<usize>],
-) -> Result<Line, Error> {
-    let found = sieve.sift(key, queries, k, k)?;
-    let examined: usize = found.iter().map(|(_, examined)| examined).sum();
-    let shares = found.iter().zip(truth).map(|((list, _), truth)| {
-        let kept = list.iter().filter(|(c, _)| truth.contains(&c.row)).count();
-        if truth.is_empty() { 1.0 } else { kept as f64 / truth.len() as f64 }
-    });
-    let shares: Vec<f64> = shares.collect();
-    let queries = shares.len().max(1) as f64;
-    Ok(Line {
+    truth: &[Vec<Candidate>],
+) -> Result<[Line; 2], Error> {
+    let (found, points) = (sieve.sift(key, queries, k, k)?, sieve.prepare(queries)?);
+    let mut totals = [0.0; 2];
+    let mut shares = [Vec::new(), Vec::new()];
+    for (q, ((list, examined), truth)) in found.iter().zip(truth).enumerate() {
+        let bounds = sieve.bounds(&points, &[q])?.pop().unwrap_or_default();
+        let limit = truth.last().map_or(f64::INFINITY, |c| c.distance);
+        let left = |bound: f64| !(bound.is_nan() || bound > limit);
+        totals[0] += bounds.iter().filter(|bound| left(**bound)).count() as f64;
+        totals[1] += *examined as f64;
+        let share = |kept: usize| if truth.is_empty() { 1.0 } else { kept as f64 / truth.len() as f64 };
+        shares[0].push(share(truth.iter().filter(|c| left(bounds[c.row])).count()));
+        shares[1].push(share(truth.iter().filter(|c| list.iter().any(|(f, _)| f.row == c.row)).count()));
+    }
+    let queries = truth.len().max(1) as f64;
+    Ok([("left", 0), ("proven", 1)].map(|(measure, i)| Line {
         order: Order::Bound.name(),
-        measure: "proven",
-        candidates: examined as f64 / queries,
-        recall: shares.iter().sum::<f64>() / queries,
-        worst: shares.iter().copied().fold(1.0, f64::min),
-    })
+        measure,
+        candidates: totals[i] / queries,
+        recall: if truth.is_empty() { 1.0 } else { shares[i].iter().sum::<f64>() / queries },
+        worst: shares[i].iter().copied().fold(1.0, f64::min),
+    }))
 }
 
 /// Numbers of candidates to report: k, and 1, 2, 5 times the powers of ten from there up to all rows.
@@ -256,8 +250,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Measures how many true neighbours a spatial sieve keeps.",
     details: "Finds the k true neighbours of each query by exact search and their places in the order in which a sieve picks candidates. \
               Rows with measure recall say which share of them n candidates contain; need_90, need_95, need_99 and need_100 say how \
-              many candidates it takes for that share; proven says how many rows the proven sieve of spatial_hybrid_search \
-              examines on average.",
+              many candidates it takes for that share; left says how many rows the proven bound cannot exclude, and proven how \
+              many rows the proven sieve of spatial_hybrid_search examines, on average.",
     inputs: &[ID, V],
     params: &[QUERY, QUERY_COUNT, K, METRIC, BASIS, PAD, ORDER, ELEMENT, ACCUMULATE],
     outputs: &[
@@ -266,13 +260,13 @@ pub(crate) static KERNEL: Kernel = Kernel {
             name: "measure",
             kind: Kind::Text,
             unit: "1",
-            summary: "recall, need_90, need_95, need_99, need_100 or proven.",
+            summary: "recall, need_90, need_95, need_99, need_100, left or proven.",
         },
         Column {
             name: "candidates",
             kind: Kind::Float,
             unit: "rows",
-            summary: "Rows whose exact distance is computed for each query; of proven their mean.",
+            summary: "Rows whose exact distance is computed for each query; of left and proven their mean.",
         },
         Column {
             name: "share",

@@ -272,13 +272,39 @@ impl<'a> Sieve<'a> {
         let points = self.prepare(queries)?;
         let work = (self.blocks.len() * size_of::<[f32; LANES]>()).saturating_mul(packed.len());
         let blocks = parallel::blocks(packed.len(), work, |range| {
-            let one = |q: usize| {
-                let bounds = self.bounds(&points, q)?;
-                self.nearest(key, (queries.name(), packed[q]), k, first.max(k), bounds)
-            };
-            range.map(one).collect::<Result<Vec<_>, Error>>()
+            let mut found = Vec::with_capacity(range.len());
+            for group in Vec::from_iter(range).chunks(GROUP) {
+                for (q, bounds) in group.iter().zip(self.bounds(&points, group)?) {
+                    found.push(self.nearest(key, (queries.name(), packed[*q]), k, first.max(k), bounds)?);
+                }
+            }
+            Ok(found)
         })?;
-        Ok(blocks.into_iter().flatten().collect())
+        let found: Vec<Nearest> = blocks.into_iter().flatten().collect();
+        self.finish(key, queries, k, found)
+    }
+
+    /// Searches all rows for the queries whose bounds leave too many of them, all at once: that is several times faster for each
+    /// row than to look at it alone.
+    fn finish(
+        &self,
+        key: Key<'_>,
+        queries: &Vectors<'_>,
+        k: usize,
+        found: Vec<Nearest>,
+    ) -> Result<Vec<(Vec<(Candidate, f64)>, usize)>, Error> {
+        let open: Vec<usize> = (0..found.len()).filter(|q| found[*q].best.is_none()).collect();
+        let rest = queries.picked(&open);
+        let mut searched = top_k::search(self.compute, self.rows, key, &rest, k, self.metric)?.into_iter();
+        let there = (0..self.rows.len()).filter(|row| !self.slack[*row].is_nan()).count();
+        let one = |found: Nearest| {
+            let (best, examined) = match found.best {
+                Some(best) => (best.into_sorted(), found.examined),
+                None => (searched.next().unwrap_or_default(), there),
+            };
+            (best.into_iter().map(|c| (c, found.bounds[c.row])).collect(), examined)
+        };
+        Ok(found.into_iter().map(one).collect())
     }
 
     /// The queries' bytes, checked as exact search checks them.
@@ -310,19 +336,24 @@ impl<'a> Sieve<'a> {
         project::project_with(self.compute.accumulate(Accumulate::F64), self.basis, queries, self.pad)
     }
 
-    /// A lower bound of the distance that exact search finds, for every row: −∞ where nothing is known, NaN where the row is NULL.
-    pub(crate) fn bounds(&self, queries: &Projection, query: usize) -> Result<Vec<f64>, Error> {
-        let coordinates = queries.point(query).unwrap_or_default();
-        let point = self.rounding.point(self.metric, coordinates, queries.square(query).unwrap_or(f64::NAN));
-        let Some(point) = point else {
-            let none = |slack: &f64| if slack.is_nan() { f64::NAN } else { f64::NEG_INFINITY };
-            return Ok(self.slack.iter().map(none).collect());
+    /// For each of the queries a lower bound of the distance that exact search finds, for every row: −∞ where nothing is known,
+    /// NaN where the row is NULL.
+    pub(crate) fn bounds(&self, points: &Projection, queries: &[usize]) -> Result<Vec<Vec<f64>>, Error> {
+        let point = |q: &usize| {
+            let square = points.square(*q).unwrap_or(f64::NAN);
+            self.rounding.point(self.metric, points.point(*q).unwrap_or_default(), square)
         };
+        let points: Vec<Option<Point>> = queries.iter().map(point).collect();
         let bytes = self.blocks.len() * size_of::<[f32; LANES]>();
         let parts = parallel::blocks(self.slack.len().div_ceil(LANES), bytes, |range| {
-            Ok(self.compute.level.run(Bounds { sieve: self, query: &point, range }))
+            Ok(self.compute.level.run(Bounds { sieve: self, queries: &points, range }))
         })?;
-        Ok(parts.concat())
+        let mut parts = parts.into_iter();
+        let mut all = parts.next().unwrap_or_else(|| vec![Vec::new(); queries.len()]);
+        for part in parts {
+            all.iter_mut().zip(part).for_each(|(all, part)| all.extend_from_slice(&part));
+        }
+        Ok(all)
     }
 
     /// The bound of one row from the sum over its û and the query's.
@@ -344,39 +375,41 @@ impl<'a> Sieve<'a> {
         if self.metric == Metric::Cosine { 1.0 + from_zero - (-40f64).exp2() } else { from_zero }
     }
 
-    /// The nearest rows: first those of least bound, then all others whose bound does not exclude them, by rising bound.
+    /// The nearest rows: first those of least bound, then all others whose bound does not exclude them, by rising bound; none
+    /// where those are too many.
     fn nearest(
         &self,
         key: Key<'_>,
         query: (&str, &[u8]),
         k: usize,
         first: usize,
-        mut bounds: Vec<f64>,
-    ) -> Result<(Vec<(Candidate, f64)>, usize), Error> {
+        bounds: Vec<f64>,
+    ) -> Result<Nearest, Error> {
         let mut least = Best::new(first);
         for (row, bound) in bounds.iter().enumerate() {
             if !bound.is_nan() && least.worst().is_none_or(|worst| *bound < worst) {
                 least.offer(Candidate::new(*bound, None, row));
             }
         }
-        let least = least.into_sorted();
+        let mut list: Vec<usize> = least.into_sorted().into_iter().map(|c| c.row).collect();
         let mut best = Best::new(k);
         let offer = |list: &[usize], best: &mut Best| {
             top_k::offer_rows(self.compute, self.rows, key, query, self.metric, list, best)
         };
-        let list: Vec<usize> = least.iter().map(|c| c.row).collect();
         offer(&list, &mut best)?;
         let mut examined = list.len();
-        // NaN keeps a row from being looked at twice.
-        least.iter().for_each(|c| bounds[c.row] = f64::NAN);
+        list.sort_unstable();
         let limit = best.worst();
         let may_be_nearer = |bound: f64, limit: Option<f64>| limit.is_none_or(|limit| !(bound > limit));
-        let mut rest: Vec<(f64, usize)> = bounds
-            .iter()
-            .enumerate()
-            .filter(|(_, bound)| !bound.is_nan() && may_be_nearer(**bound, limit))
-            .map(|(row, bound)| (*bound, row))
-            .collect();
+        let mut rest: Vec<(f64, usize)> = Vec::new();
+        for (row, bound) in bounds.iter().enumerate() {
+            if !bound.is_nan() && may_be_nearer(*bound, limit) && list.binary_search(&row).is_err() {
+                rest.push((*bound, row));
+            }
+        }
+        if rest.len() > (bounds.len() / TOO_MANY).max(FEW) {
+            return Ok(Nearest { best: None, examined, bounds });
+        }
         rest.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         for panel in rest.chunks(PANEL) {
             let limit = best.worst();
@@ -388,44 +421,65 @@ impl<'a> Sieve<'a> {
             offer(&list, &mut best)?;
             examined += list.len();
         }
-        least.iter().for_each(|c| bounds[c.row] = c.distance);
-        let found = best.into_sorted().into_iter().map(|c| (c, bounds[c.row])).collect();
-        Ok((found, examined))
+        Ok(Nearest { best: Some(best), examined, bounds })
     }
+}
+
+/// Queries whose bounds are computed together, so that a block of rows is read once for all of them.
+const GROUP: usize = 8;
+/// The part of all rows that may be left over by the first candidates: of more, exact search of all rows is faster.
+const TOO_MANY: usize = 4;
+/// So many are never too many.
+const FEW: usize = 256;
+
+/// What one query found.
+struct Nearest {
+    /// The nearest rows; none where all rows are to be searched.
+    best: Option<Best>,
+    examined: usize,
+    bounds: Vec<f64>,
 }
 
 /// The bounds of a range of blocks. The loops over a block's lanes are compiled for the level; none of their operations is
 /// fused, so that all levels give the same bits.
 struct Bounds<'a> {
     sieve: &'a Sieve<'a>,
-    query: &'a Point,
+    queries: &'a [Option<Point>],
     range: Range<usize>,
 }
 
 impl Task for Bounds<'_> {
-    type Output = Vec<f64>;
+    type Output = Vec<Vec<f64>>;
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) -> Vec<f64> {
-        let (sieve, numbers) = (self.sieve, self.query.numbers.len());
-        let mut out = Vec::with_capacity(self.range.len() * LANES);
+    fn run<S: Simd>(self, _: S) -> Vec<Vec<f64>> {
+        let (sieve, numbers) = (self.sieve, self.sieve.basis.axes() + 1);
+        let mut out: Vec<Vec<f64>> =
+            self.queries.iter().map(|_| Vec::with_capacity(self.range.len() * LANES)).collect();
         for block in self.range {
             let lanes = &sieve.blocks[block * numbers..][..numbers];
-            let mut sums = [0.0f32; LANES];
-            for (x, q) in lanes.iter().zip(&self.query.numbers) {
-                if sieve.metric == Metric::Euclidean {
-                    for j in 0..LANES {
-                        sums[j] += (x[j] - q) * (x[j] - q);
-                    }
-                } else {
-                    for j in 0..LANES {
-                        sums[j] += x[j] * q;
+            let start = block * LANES;
+            let slack = &sieve.slack[start..];
+            for (query, out) in self.queries.iter().zip(&mut out) {
+                let Some(query) = query else {
+                    let none = |slack: &f64| if slack.is_nan() { f64::NAN } else { f64::NEG_INFINITY };
+                    out.extend(slack.iter().take(LANES).map(none));
+                    continue;
+                };
+                let mut sums = [0.0f32; LANES];
+                for (x, q) in lanes.iter().zip(&query.numbers) {
+                    if sieve.metric == Metric::Euclidean {
+                        for j in 0..LANES {
+                            sums[j] += (x[j] - q) * (x[j] - q);
+                        }
+                    } else {
+                        for j in 0..LANES {
+                            sums[j] += x[j] * q;
+                        }
                     }
                 }
-            }
-            let start = block * LANES;
-            let rows = sieve.slack[start..].iter().zip(&sieve.length[start..]).zip(sums);
-            for ((slack, length), sum) in rows {
-                out.push(sieve.bound(self.query, *slack, *length, f64::from(sum)));
+                for ((slack, length), sum) in slack.iter().zip(&sieve.length[start..]).zip(sums) {
+                    out.push(sieve.bound(query, *slack, *length, f64::from(sum)));
+                }
             }
         }
         out

@@ -298,7 +298,11 @@ impl Task for Scan<'_> {
                     }
                     next += 1;
                 }
-                panel_distances::<M, S>(simd, self.metric, self.queries, &squares, &panel, &mut distances);
+                if let (Some(_), [query]) = (self.list, self.queries) {
+                    scattered_distances::<M, S>(simd, self.metric, query, squares[0], &panel, &mut distances);
+                } else {
+                    panel_distances::<M, S>(simd, self.metric, self.queries, &squares, &panel, &mut distances);
+                }
                 for (best, distances) in self.best.iter_mut().zip(distances.chunks_exact(PANEL)) {
                     for ((row, _), distance) in panel.iter().zip(distances) {
                         // Most rows are farther than the worst of the best: skip them before asking for their id.
@@ -331,7 +335,7 @@ fn panel_distances<M: Mode, S: Simd>(
                 Metric::Euclidean => reduce::euclidean::<M, S, true>(simd, query, row),
                 Metric::Dot => from_dot(reduce::stream_dot::<M, S>(simd, query, row)),
                 Metric::Cosine => {
-                    let (dot, square) = reduce::stream_dot_and_square::<M, S>(simd, query, row);
+                    let (dot, square) = reduce::dot_and_square::<M, S, true>(simd, query, row);
                     from_similarity(reduce::cosine_of_sums(dot, squares[0], square))
                 }
             };
@@ -360,6 +364,36 @@ fn panel_distances<M: Mode, S: Simd>(
                 Metric::Dot | Metric::Euclidean => from_dot(*distance),
             };
         }
+    }
+}
+
+/// Cache lines of a row that are asked for ahead; the processor sees by itself what follows.
+const LINES_AHEAD: usize = 4;
+
+/// Distances of rows that lie anywhere from one query. What lies behind a row is of no use, but the next row is.
+#[inline(always)]
+fn scattered_distances<M: Mode, S: Simd>(
+    simd: S,
+    metric: Metric,
+    query: &[u8],
+    square: f64,
+    panel: &[(usize, &[u8])],
+    distances: &mut [f64],
+) {
+    for (_, row) in panel {
+        for line in 0..LINES_AHEAD {
+            simd.prefetch(row, 64 * line);
+        }
+    }
+    for ((_, row), distance) in panel.iter().zip(distances) {
+        *distance = match metric {
+            Metric::Euclidean => reduce::euclidean::<M, S, false>(simd, query, row),
+            Metric::Dot => from_dot(reduce::dot::<M, S>(simd, query, row)),
+            Metric::Cosine => {
+                let (dot, row_square) = reduce::dot_and_square::<M, S, false>(simd, query, row);
+                from_similarity(reduce::cosine_of_sums(dot, square, row_square))
+            }
+        };
     }
 }
 
