@@ -16,7 +16,9 @@
 --   EXEC [hart].[SystemEcho]
 --       @source = N'SELECT CAST(1 AS bigint) AS [value]';
 CREATE OR ALTER PROCEDURE [hart].[SystemEcho]
+(
     @source nvarchar(max)
+)
 AS
 BEGIN
     SET NOCOUNT ON;

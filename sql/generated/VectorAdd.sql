@@ -35,6 +35,7 @@
 --       @result_vectors = 'json';
 --   gives 1 | [5,7]
 CREATE OR ALTER PROCEDURE [hart].[VectorAdd]
+(
     @source nvarchar(max) = NULL,
     @source_rows [hart].[VectorPairs] READONLY,
     @element varchar(64) = 'f32',
@@ -42,11 +43,14 @@ CREATE OR ALTER PROCEDURE [hart].[VectorAdd]
     @by_part bit = 0,
     @parallel bit = 0,
     @rows_per_read int = 10000
+)
 AS
 BEGIN
     SET NOCOUNT ON;
     IF @source IS NULL
     BEGIN
+        IF @by_part = 1
+            THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
         SELECT [id], [a], [b] INTO [#hart_rows] FROM @source_rows;
         SET @source = N'SELECT [id], [a], [b] FROM [#hart_rows]';
     END;

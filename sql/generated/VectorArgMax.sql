@@ -31,17 +31,21 @@
 --   gives 1 | 1
 --   gives 2 | NULL
 CREATE OR ALTER PROCEDURE [hart].[VectorArgMax]
+(
     @source nvarchar(max) = NULL,
     @source_rows [hart].[VectorRows] READONLY,
     @element varchar(64) = 'f32',
     @by_part bit = 0,
     @parallel bit = 0,
     @rows_per_read int = 10000
+)
 AS
 BEGIN
     SET NOCOUNT ON;
     IF @source IS NULL
     BEGIN
+        IF @by_part = 1
+            THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
         SELECT [id], [v] INTO [#hart_rows] FROM @source_rows;
         SET @source = N'SELECT [id], [v] FROM [#hart_rows]';
     END;

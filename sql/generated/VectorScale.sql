@@ -36,6 +36,7 @@
 --       @result_vectors = 'json';
 --   gives 1 | [0.5,-1]
 CREATE OR ALTER PROCEDURE [hart].[VectorScale]
+(
     @source nvarchar(max) = NULL,
     @source_rows [hart].[VectorRows] READONLY,
     @factor float,
@@ -44,11 +45,14 @@ CREATE OR ALTER PROCEDURE [hart].[VectorScale]
     @by_part bit = 0,
     @parallel bit = 0,
     @rows_per_read int = 10000
+)
 AS
 BEGIN
     SET NOCOUNT ON;
     IF @source IS NULL
     BEGIN
+        IF @by_part = 1
+            THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
         SELECT [id], [v] INTO [#hart_rows] FROM @source_rows;
         SET @source = N'SELECT [id], [v] FROM [#hart_rows]';
     END;

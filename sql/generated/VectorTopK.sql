@@ -48,6 +48,7 @@
 --   gives 1 | 1 | 8 | 0
 --   gives 1 | 2 | 7 | 5
 CREATE OR ALTER PROCEDURE [hart].[VectorTopK]
+(
     @source nvarchar(max) = NULL,
     @source_rows [hart].[VectorRows] READONLY,
     @query varchar(max) = NULL,
@@ -59,11 +60,14 @@ CREATE OR ALTER PROCEDURE [hart].[VectorTopK]
     @accumulate varchar(64) = 'f32',
     @by_part bit = 0,
     @parallel bit = 0
+)
 AS
 BEGIN
     SET NOCOUNT ON;
     IF @source IS NULL
     BEGIN
+        IF @by_part = 1
+            THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
         SELECT [id], [v] INTO [#hart_rows] FROM @source_rows;
         SET @source = N'SELECT [id], [v] FROM [#hart_rows]';
     END;

@@ -16,10 +16,12 @@ GO
 --
 -- Errors: 59901 no SELECT; 59902 SQL Server cannot run it; 59903 not the kernel's columns; 59904 a cast is left to the caller.
 CREATE OR ALTER PROCEDURE [hart].[PrepareSource]
+(
     @source nvarchar(max),
     @columns nvarchar(4000),
     @by_part bit,
     @input nvarchar(max) OUTPUT
+)
 AS
 BEGIN
     SET NOCOUNT ON;

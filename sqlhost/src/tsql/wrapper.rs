@@ -179,6 +179,8 @@ fn body(kernel: &Kernel) -> String {
             let _ = write!(
                 out,
                 "    IF @{SOURCE} IS NULL\n    BEGIN\n        \
+                 IF @{BY_PART} = 1\n            \
+                 THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;\n        \
                  SELECT {names} INTO [#hart_rows] FROM @{SOURCE_ROWS};\n        \
                  SET @{SOURCE} = N'SELECT {names} FROM [#hart_rows]';\n    END;\n"
             );
@@ -341,7 +343,7 @@ pub fn procedure(kernel: &Kernel) -> String {
     let parameters = if declarations.is_empty() {
         String::new()
     } else {
-        format!("    {}\n", declarations.join(",\n    "))
+        format!("(\n    {}\n)\n", declarations.join(",\n    "))
     };
     format!(
         "{}CREATE OR ALTER PROCEDURE [{SCHEMA}].{}\n{parameters}AS\nBEGIN\n{}END;\nGO\n",
