@@ -93,9 +93,6 @@ pub fn rewritten(tokens: &[Token]) -> (Vec<Token>, Vec<Vec<Token>>) {
     let mut out: Vec<Token> = Vec::new();
     let mut results = Vec::new();
     let mut at = 0;
-    // Parameters of a procedure stand before its first AS, in parentheses.
-    let procedure = (0..tokens.len().min(6)).find(|&n| words(tokens, n, &["PROCEDURE"]));
-    let body = procedure.map(|p| (p..tokens.len()).find(|&n| words(tokens, n, &["AS"])).unwrap_or(0));
     while at < tokens.len() {
         if words(tokens, at, &["BEGIN", "TRY"]) || words(tokens, at, &["BEGIN", "CATCH"]) {
             // Blocks of their own: BEGIN … END; BEGIN … END;
@@ -112,13 +109,19 @@ pub fn rewritten(tokens: &[Token]) -> (Vec<Token>, Vec<Vec<Token>>) {
             let end = closing(tokens, at + 3);
             results.push(tokens[at + 4..end - 1].to_vec());
             at = end;
-        } else if body.is_some_and(|b| at < b)
-            && (words(tokens, at, &["READONLY"]) || words(tokens, at, &["OUTPUT"]))
+        } else if words(tokens, at, &["READONLY"])
+            || words(tokens, at, &["OUTPUT"])
+                && matches!(tokens.get(at + 1), Some(Token::Comma | Token::RParen | Token::SemiColon))
         {
-            // Parameters without their direction.
+            // Parameters and arguments without their direction.
             at += 1;
-        } else if body == Some(at + 3) && words(tokens, at, &["WITH", "EXECUTE", "AS"]) {
-            panic!("WITH EXECUTE AS in a procedure: nothing here runs with other rights than its caller's");
+        } else if words(tokens, at, &["BREAK"]) {
+            // Another statement without arguments.
+            out.extend(Tokenizer::new(&MsSqlDialect {}, "RETURN").tokenize().unwrap());
+            at += 1;
+        } else if words(tokens, at, &["geometry"]) && tokens.get(at + 1) == Some(&Token::DoubleColon) {
+            // A type's static method as a function.
+            at += 2;
         } else if words(tokens, at, &["INSERT"]) && insert_exec(tokens, at).is_some() {
             // INSERT … EXEC as the EXEC alone.
             at = insert_exec(tokens, at).unwrap();
@@ -198,6 +201,8 @@ pub struct ScriptCall {
     pub arguments: Vec<(String, Token)>,
     /// Names and types of WITH RESULT SETS.
     pub results: Vec<(String, String)>,
+    /// Columns of the INSERT before it.
+    pub inserted: Option<Vec<String>>,
 }
 
 /// Splits at commas outside of parentheses.
@@ -290,7 +295,14 @@ pub fn calls(tokens: &[Token]) -> Vec<(String, ScriptCall)> {
                 .map(|c| (written(&c[..1]).trim_matches(['[', ']']).to_string(), written(&c[1..])))
                 .collect();
         }
-        out.push((name, ScriptCall { arguments, results }));
+        let name_of = |c: &&[Token]| written(c).trim_matches(['[', ']']).to_string();
+        let insert =
+            (0..exec).find(|&n| words(tokens, n, &["INSERT"]) && insert_exec(tokens, n) == Some(exec));
+        let inserted = insert.and_then(|insert| {
+            let open = (insert..exec).find(|&n| tokens[n] == Token::LParen)?;
+            Some(items(&tokens[open + 1..closing(tokens, open) - 1]).iter().map(name_of).collect())
+        });
+        out.push((name, ScriptCall { arguments, results, inserted }));
     }
     out
 }
