@@ -520,3 +520,40 @@ fn names_are_quoted_by_rule() {
     assert_eq!(tsql::quoted("part]; DROP TABLE x --"), "[part]]; DROP TABLE x --]");
     assert_eq!(tsql::quoted("größe"), "[größe]");
 }
+
+/// Numbers from 59000 in a text.
+fn numbers(text: &str) -> BTreeSet<u32> {
+    let words = text.split(|c: char| !c.is_ascii_digit());
+    words.filter(|w| w.len() == 5 && w.starts_with("59")).map(|w| w.parse().unwrap()).collect()
+}
+
+#[test]
+fn every_error_number_is_in_the_troubleshooting_guide() {
+    let root = script::folder().join("..");
+    let guide = std::fs::read_to_string(root.join("docs/TROUBLESHOOTING.md")).unwrap();
+    let mut thrown: BTreeSet<u32> = BTreeSet::from([59000, 59900]);
+    for (_, text) in script::scripts() {
+        for batch in script::batches(&text) {
+            let tokens = script::tokens(&batch);
+            for n in (0..tokens.len()).filter(|&n| script::words(&tokens, n, &["THROW"])) {
+                if let Some(Token::Number(number, _)) = tokens.get(n + 1) {
+                    thrown.insert(number.parse().unwrap());
+                }
+            }
+        }
+    }
+    // The application's own number, which its callers know.
+    assert!(thrown.remove(&50001));
+    let kernels = std::fs::read_to_string(root.join("kernels/src/error.rs")).unwrap();
+    let codes = kernels.lines().filter_map(|line| {
+        let (left, right) = line.trim().split_once(" => ")?;
+        left.starts_with("Error::").then(|| right.trim_end_matches(',').parse::<u32>().ok())?
+    });
+    let codes: BTreeSet<u32> = codes.collect();
+    assert!(codes.len() >= 16, "{codes:?}");
+    for code in &codes {
+        assert!(guide.contains(&format!("\n| {code} | {} |", 59000 + code)), "error {code}");
+    }
+    thrown.extend(codes.iter().map(|code| 59000 + code));
+    assert_eq!(numbers(&guide), thrown);
+}
