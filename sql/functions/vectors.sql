@@ -54,7 +54,9 @@ CREATE OR ALTER FUNCTION [$(Schema)].[VectorNormalize] (@v VECTOR($(Dimensions))
 RETURNS VECTOR($(Dimensions))
 AS
 BEGIN
-    RETURN CASE WHEN VECTOR_NORM(@v, 'norm2') = 0 THEN @v ELSE VECTOR_NORMALIZE(@v, 'norm2') END;
+    IF VECTOR_NORM(@v, 'norm2') = 0
+        RETURN @v;
+    RETURN VECTOR_NORMALIZE(@v, 'norm2');
 END;
 GO
 

@@ -156,7 +156,7 @@ BEGIN
         AVG(CAST(c.Coefficient AS float)) AS avg_value,
         MAX(c.Coefficient) AS max_value,
         MIN(c.Coefficient) AS min_value
-    FROM (VALUES (@ModelAId), (@ModelBId)) AS m (model_id)
+    FROM (SELECT @ModelAId AS model_id UNION SELECT @ModelBId) AS m
     LEFT JOIN dbo.TensorAtoms AS a ON a.ModelId = m.model_id
     LEFT JOIN dbo.TensorAtomCoefficients AS c ON c.TensorAtomId = a.TensorAtomId
     GROUP BY m.model_id

@@ -73,7 +73,7 @@ BEGIN
             (SELECT * FROM @described WHERE name COLLATE Latin1_General_100_CI_AS = N'part'))
     BEGIN
         SELECT @message = LEFT(CONCAT(N'@source returns ',
-            STRING_AGG(CONCAT(COALESCE(name, N'(no name)'), N' ', type_name), N', ') WITHIN GROUP (ORDER BY ordinal),
+            STRING_AGG(CAST(CONCAT(COALESCE(name, N'(no name)'), N' ', type_name) AS nvarchar(max)), N', ') WITHIN GROUP (ORDER BY ordinal),
             N'; expected exactly ', @expected), 2000)
         FROM @described;
         THROW 59903, @message, 1;

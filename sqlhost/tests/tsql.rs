@@ -468,6 +468,14 @@ fn hand_written_calls_fit_the_wrappers() {
                 {
                     assert!(call.argument(&d.name).is_some(), "sql/{file}: {name} needs @{}", d.name);
                 }
+                if let (Some(wrapper), Some(Token::NationalStringLiteral(source))) = (
+                    wrappers.get(&name),
+                    call.arguments.iter().find(|(n, _)| n == tsql::SOURCE).map(|(_, t)| t),
+                ) {
+                    let mut expected: Vec<&str> = wrapper.kernel.inputs.iter().map(|c| c.name).collect();
+                    expected.extend((call.argument("by_part").as_deref() == Some("1")).then_some(tsql::PART));
+                    assert_eq!(script::selected(source), expected, "sql/{file}: @source of {name}");
+                }
                 if let (Some(wrapper), Some(columns)) = (wrappers.get(&name), &call.inserted) {
                     let mut expected: Vec<&str> = wrapper.kernel.outputs.iter().map(|c| c.name).collect();
                     expected.extend((call.argument("by_part").as_deref() == Some("1")).then_some(tsql::PART));

@@ -306,3 +306,11 @@ pub fn calls(tokens: &[Token]) -> Vec<(String, ScriptCall)> {
     }
     out
 }
+
+/// Names of the columns that a SELECT returns: what stands last in each item before FROM.
+pub fn selected(query: &str) -> Vec<String> {
+    let tokens = tokens(query);
+    let end = (0..tokens.len()).find(|&n| words(&tokens, n, &["FROM"])).unwrap();
+    let name = |item: &[Token]| written(&item[item.len() - 1..]).trim_matches(['[', ']']).to_string();
+    items(&tokens[1..end]).into_iter().map(name).collect()
+}
