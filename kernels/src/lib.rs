@@ -28,6 +28,7 @@ mod parallel;
 mod pool;
 mod reduce;
 pub mod registry;
+pub mod spatial;
 mod system;
 pub mod tensor;
 pub mod vector;

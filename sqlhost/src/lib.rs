@@ -23,3 +23,4 @@ mod raw;
 pub mod session;
 pub mod settings;
 pub mod sys;
+pub mod tsql;
