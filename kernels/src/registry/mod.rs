@@ -7,7 +7,7 @@ mod call;
 mod decl;
 mod params;
 
-pub use call::{Call, Input, Output, Values};
+pub use call::{Call, Input, Output, PackedBytes, Values};
 pub use decl::{ANY_NAME, Cell, Column, Example, Family, Kernel, Kind, Param, ParamKind, RowShape};
 pub use params::{Params, Value};
 
@@ -31,10 +31,27 @@ pub static KERNELS: &[&Kernel] = &[
     &vector::softmax::KERNEL,
     &vector::subtract::KERNEL,
     &vector::top_k::KERNEL,
+    &spatial::buckets::KERNEL,
+    &spatial::centroid::KERNEL,
+    &spatial::convex_hull::KERNEL,
+    &spatial::coordinates::KERNEL,
+    &spatial::density::KERNEL,
+    &spatial::length::DISTANCE_ALONG,
+    &spatial::binary::READ,
+    &spatial::text::READ,
     &spatial::hilbert::KERNEL,
     &spatial::hilbert::INVERSE,
+    &spatial::ranges::KERNEL,
+    &spatial::length::LENGTH,
     &spatial::morton::KERNEL,
     &spatial::morton::INVERSE,
+    &spatial::nearest::KERNEL,
+    &spatial::path::KERNEL,
+    &spatial::point::KERNEL,
+    &spatial::binary::WRITE,
+    &spatial::text::WRITE,
+    &spatial::weights::KERNEL,
+    &spatial::weights::INVERSE,
     &system::echo::KERNEL,
     &system::info::KERNEL,
 ];

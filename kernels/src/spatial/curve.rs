@@ -290,24 +290,18 @@ pub(super) fn positions_of<C: Curve>(
     key: impl Fn(usize) -> i64 + Copy + Sync + Send,
     rows: usize,
 ) -> Result<[Vec<f64>; 3], Error> {
-    let blocks = parallel::blocks(rows, rows * 32, |range| {
-        let mut own = [0; 3].map(|_| vec![0.0; range.len()]);
-        let [x, y, z] = &mut own;
-        level.run(Backward { curve, grid: *grid, key, start: range.start, out: [x, y, z] })?;
-        Ok(own)
-    })?;
-    let mut all = [0; 3].map(|_| Vec::with_capacity(rows));
-    for block in blocks {
-        all.iter_mut().zip(block).for_each(|(all, own)| all.extend_from_slice(&own));
+    let mut all = [0; 3].map(|_| vec![0.0; rows]);
+    let step = parallel::ranges(rows, rows * 32).first().map_or(1, |range| range.len());
+    let run = |start, out| level.run(Backward { curve, grid: *grid, key, start, out });
+    let [x, y, z] = &mut all;
+    if parallel::workers(rows * 32) < 2 {
+        run(0, [x, y, z])?;
+    } else {
+        let parts = x.par_chunks_mut(step).zip(y.par_chunks_mut(step)).zip(z.par_chunks_mut(step));
+        let results: Vec<_> = parts.enumerate().map(|(i, ((x, y), z))| run(i * step, [x, y, z])).collect();
+        results.into_iter().collect::<Result<(), Error>>()?;
     }
     Ok(all)
-}
-
-/// One position or key, by the loop of the columns.
-pub(super) fn single_cells<C: Curve>(curve: C, bits: u32, key: u64) -> [u32; 3] {
-    let mut cells: Cells = [[0; LANES]; 3];
-    curve.cells(bits, &[key; LANES], &mut cells);
-    cells.map(|axis| axis[0])
 }
 
 pub(super) const X: Column = Column { name: "x", kind: Kind::Float, unit: "length", summary: "X." };
