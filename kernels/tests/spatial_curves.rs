@@ -159,8 +159,8 @@ fn keys(x: f64, params: &[(&str, Value)]) -> Result<Option<i64>, Error> {
 fn bad_input_is_named() {
     let text = |s: &str| Value::Text(s.into());
     let message = |x, params: &[(&str, Value)]| keys(x, params).unwrap_err().to_string();
-    assert_eq!(message(1.5, &[]), "column x, row 2: 1.5; expected a number from 0 to 1, or @outside = clamp");
-    assert_eq!(message(f64::NAN, &[]), "column x, row 2: NaN; expected a number from 0 to 1, or @outside = clamp");
+    assert_eq!(message(1.5, &[]), "column x, row 2: 1.5; expected a number from 0.0 to 1.0, or @outside = clamp");
+    assert_eq!(message(f64::NAN, &[]), "column x, row 2: NaN; expected a number from 0.0 to 1.0, or @outside = clamp");
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let error = message(bad, &[("outside", text("clamp"))]);
         assert_eq!(error, format!("column x, row 2: {bad}; expected a finite number"));
@@ -188,7 +188,7 @@ fn bad_input_is_named() {
     (x[350_000], x[200_001]) = (Some(3.0), Some(2.0));
     let y = || Input::Floats(vec![Some(0.5); 400_000]);
     let error = call_columns("spatial_morton", compute(), vec![Input::Floats(x), y(), y()], &[]).unwrap_err();
-    assert!(error.to_string().starts_with("column x, row 200002: 2;"), "{error}");
+    assert!(error.to_string().starts_with("column x, row 200002: 2.0;"), "{error}");
     assert!(Grid::new([0.0; 3], [1.0; 3], 0, Outside::Error).is_err());
     assert!(Grid::new([0.0; 3], [1.0; 3], 22, Outside::Error).is_err());
     assert!(Grid::new([f64::NAN; 3], [1.0; 3], 2, Outside::Error).is_err());

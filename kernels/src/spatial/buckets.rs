@@ -30,8 +30,8 @@ pub(super) fn cell_at(column: &str, row: usize, v: f64, size: f64) -> Result<i64
     cell(v, size).ok_or_else(|| Error::Value {
         column: column.into(),
         row: row as u64 + 1,
-        found: v.to_string(),
-        expected: format!("a finite number, less than 2⁵³ cells of {size} from 0"),
+        found: format!("{v:?}"),
+        expected: format!("a finite number, less than 2⁵³ cells of {size:?} from 0"),
     })
 }
 

@@ -40,7 +40,7 @@ pub(super) const DIALECT: Param = Param {
     name: "dialect",
     kind: ParamKind::Choice(&["sql_server", "iso"]),
     default: Some("sql_server"),
-    summary: "Spelling of Z and M: sql_server has no tag and writes NULL, as in POINT (1 2 NULL 4); iso has one, as in POINT M(1 2 4).",
+    summary: "Spelling of Z and M: sql_server has no tag and writes NULL, as in POINT (1 2 NULL 4); iso has one, as in POINT M (1 2 4).",
 };
 pub(super) const VALIDITY: Param = Param {
     name: "validity",

@@ -79,7 +79,7 @@ fn check(column: &str, row: usize, v: f64) -> Result<(), Error> {
     Err(Error::Value {
         column: column.into(),
         row: row as u64 + 1,
-        found: v.to_string(),
+        found: format!("{v:?}"),
         expected: "a number from -1e100 to 1e100".into(),
     })
 }

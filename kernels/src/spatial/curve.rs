@@ -53,7 +53,7 @@ impl Grid {
                 return Err(Error::Value {
                     column: "bounds".into(),
                     row: 0,
-                    found: format!("{} to {} on axis {}", min[axis], max[axis], ["x", "y", "z"][axis]),
+                    found: format!("{:?} to {:?} on axis {}", min[axis], max[axis], ["x", "y", "z"][axis]),
                     expected: "finite bounds, the lower one first, less than 1.8e308 apart".into(),
                 });
             }
@@ -117,10 +117,10 @@ impl Grid {
         let expected = match self.outside {
             Outside::Clamp => "a finite number".into(),
             Outside::Error => {
-                format!("a number from {} to {}, or @outside = clamp", self.min[axis], self.max[axis])
+                format!("a number from {:?} to {:?}, or @outside = clamp", self.min[axis], self.max[axis])
             }
         };
-        Error::Value { column: AXES[axis].into(), row: row as u64 + 1, found: v.to_string(), expected }
+        Error::Value { column: AXES[axis].into(), row: row as u64 + 1, found: format!("{v:?}"), expected }
     }
 }
 

@@ -133,7 +133,7 @@ pub(crate) static DISTANCE_ALONG: Kernel = Kernel {
                     return Err(Error::Value {
                         column: column.into(),
                         row: row as u64 + 1,
-                        found: v.to_string(),
+                        found: format!("{v:?}"),
                         expected: "a finite number".into(),
                     });
                 }

@@ -87,7 +87,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
                 return Err(Error::Value {
                     column: name.into(),
                     row: row as u64 + 1,
-                    found: v.to_string(),
+                    found: format!("{v:?}"),
                     expected: "a number from -1e150 to 1e150".into(),
                 });
             }

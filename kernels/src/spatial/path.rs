@@ -67,7 +67,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
                     return Err(Error::Value {
                         column: column.into(),
                         row: row as u64 + 1,
-                        found: v.to_string(),
+                        found: format!("{v:?}"),
                         expected: "a finite number".into(),
                     });
                 }

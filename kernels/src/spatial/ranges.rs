@@ -51,8 +51,8 @@ pub fn hilbert(grid: &Grid, low: [f64; 3], high: [f64; 3], most: usize) -> Resul
             return Err(Error::Value {
                 column: format!("max_{}", curve::AXES[axis]),
                 row: 1,
-                found: high[axis].to_string(),
-                expected: format!("a number ≥ {}, the lower corner", low[axis]),
+                found: format!("{:?}", high[axis]),
+                expected: format!("a number ≥ {:?}, the lower corner", low[axis]),
             });
         }
     }

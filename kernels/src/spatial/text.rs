@@ -1,14 +1,14 @@
 //! Serialized values from and to WKT.
 
 use super::columns::{self, DIALECT, GEOMETRY, ORDINATES, RESULT_GEOMETRY, SRID, TYPE, VALIDITY};
-use super::geometry::{SpatialType, interchange, wkt};
+use super::geometry::{SpatialType, wkt};
 use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
 use crate::vector::rows::ID;
 
 const WKT: Column = Column { name: "wkt", kind: Kind::Text, unit: "text", summary: "The shape as well-known text." };
 const POINT: &[u8] =
     &[0, 0, 0, 0, 1, 0x0E, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0x10, 0x40];
-const SOURCE: &str = "Microsoft's documentation of STGeomFromText, STAsText and AsTextZM; OGC 06-103r4 and ISO 13249-3 for iso, by the crate wkt.";
+const SOURCE: &str = "Microsoft's documentation of STGeomFromText, STAsText and AsTextZM; OGC 06-103r4 and ISO 13249-3 for iso.";
 
 pub(crate) static READ: Kernel = Kernel {
     name: "spatial_from_wkt",
@@ -35,7 +35,7 @@ pub(crate) static READ: Kernel = Kernel {
     run: |call| {
         let texts = call.texts(WKT.name);
         let read = match call.params.word(DIALECT.name) {
-            "iso" => interchange::from_iso_wkt,
+            "iso" => wkt::read_iso,
             _ => wkt::read,
         };
         let rows = columns::map(call, WKT.name, |row| texts[row].as_ref().map(String::len), |row| {
@@ -50,7 +50,7 @@ pub(crate) static WRITE: Kernel = Kernel {
     name: "spatial_to_wkt",
     family: Family::Spatial,
     summary: "WKT of serialized geometry or geography, with Z and M.",
-    details: "Writes what ToString() and AsTextZM() write on the server or, with @dialect = iso, tagged WKT (POINT Z(1 2 3)), where a Z or M that \
+    details: "Writes what ToString() and AsTextZM() write on the server or, with @dialect = iso, tagged WKT (POINT Z (1 2 3)), where a Z or M that \
               only some positions have is an error. For geography x is the longitude, as in all WKT. Curves are errors that \
               name their type.",
     inputs: &[ID, GEOMETRY],
@@ -60,7 +60,7 @@ pub(crate) static WRITE: Kernel = Kernel {
     nulls: columns::NULL_INSTANCES,
     empty: columns::EMPTY,
     nan: columns::NAN,
-    accuracy: "The text gives the same doubles back: sql_server writes 15 digits where they do, else 17; iso the fewest digits that do.",
+    accuracy: "The text gives the same doubles back: 15 digits where those do, else 17.",
     streaming: columns::STREAMING,
     source: SOURCE,
     example: Example {
@@ -72,7 +72,7 @@ pub(crate) static WRITE: Kernel = Kernel {
         let iso = call.params.word(DIALECT.name) == "iso";
         let rows = columns::map_shapes(call, columns::type_of(call), |_, shape| {
             let shape = columns::with_ordinates(call, shape);
-            if iso { interchange::to_iso_wkt(&shape).map(Some) } else { Ok(Some(wkt::write(&shape))) }
+            if iso { wkt::write_iso(&shape).map(Some) } else { Ok(Some(wkt::write(&shape))) }
         })?;
         Ok(Output::same(Values::Text(rows)))
     },

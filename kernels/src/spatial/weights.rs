@@ -99,7 +99,7 @@ pub(crate) static INVERSE: Kernel = Kernel {
                 return Err(Error::Value {
                     column: String::new(),
                     row: 0,
-                    found: format!("y {large}"),
+                    found: format!("y {large:?}"),
                     expected: "values that f32 holds, or @element = f64".into(),
                 });
             }
