@@ -97,11 +97,17 @@ fn geometry(c: &mut Criterion) {
         let points = points::Points { x: &x, y: &y, z: z.map(Vec::as_slice), m: m.map(Vec::as_slice) };
         let mut out = vec![0u8; count() * points.stride()];
         points::encode(points, 0, SpatialType::Geometry, &mut out).unwrap();
-        let shape = hart_kernels::spatial::geometry::Geometry::decode(&out[..points.stride()], SpatialType::Geometry);
-        assert_eq!(wkt::write(&shape.unwrap().unwrap().shape).split(' ').count(), 1 + name.split(' ').count());
+        let shape =
+            hart_kernels::spatial::geometry::Geometry::decode(&out[..points.stride()], SpatialType::Geometry);
+        assert_eq!(
+            wkt::write(&shape.unwrap().unwrap().shape).split(' ').count(),
+            1 + name.split(' ').count()
+        );
         group.throughput(Throughput::Elements(count() as u64));
         group.bench_function(format!("{name}, one thread"), |b| {
-            b.iter(|| one.install(|| points::encode(points, 0, SpatialType::Geometry, black_box(&mut out)).unwrap()));
+            b.iter(|| {
+                one.install(|| points::encode(points, 0, SpatialType::Geometry, black_box(&mut out)).unwrap())
+            });
         });
         group.bench_function(format!("{name}, all threads"), |b| {
             b.iter(|| points::encode(points, 0, SpatialType::Geometry, black_box(&mut out)).unwrap());

@@ -31,7 +31,11 @@ fn skilling(bits: u32, mut x: [u32; 3]) -> u64 {
 }
 
 fn interleaved(bits: u32, [x, y, z]: [u32; 3]) -> u64 {
-    (0..bits).map(|k| [x, y, z].iter().zip(0..).map(|(v, axis)| u64::from(v >> k & 1) << (3 * k + axis)).sum::<u64>()).sum()
+    (0..bits)
+        .map(|k| {
+            [x, y, z].iter().zip(0..).map(|(v, axis)| u64::from(v >> k & 1) << (3 * k + axis)).sum::<u64>()
+        })
+        .sum()
 }
 
 /// A grid whose cells are the whole numbers.
@@ -54,10 +58,15 @@ fn check(bits: u32, points: &[[u32; 3]]) {
     assert_eq!(keys, expected, "{bits} bits");
     assert_eq!(cells(hilbert::positions(&grid, &keys).unwrap()), points, "{bits} bits, back");
     for (order, turned) in [(BitOrder::XLowest, [0, 1, 2]), (BitOrder::XHighest, [2, 1, 0])] {
-        let expected: Vec<i64> = points.iter().map(|p| interleaved(bits, turned.map(|i| p[i])) as i64).collect();
+        let expected: Vec<i64> =
+            points.iter().map(|p| interleaved(bits, turned.map(|i| p[i])) as i64).collect();
         let keys = morton::keys(&grid, order, &x, &y, &z).unwrap();
         assert_eq!(keys, expected, "{bits} bits, {order:?}");
-        assert_eq!(cells(morton::positions(&grid, order, &keys).unwrap()), points, "{bits} bits, {order:?}, back");
+        assert_eq!(
+            cells(morton::positions(&grid, order, &keys).unwrap()),
+            points,
+            "{bits} bits, {order:?}, back"
+        );
     }
 }
 
@@ -132,7 +141,8 @@ fn neighbours_on_the_curve_are_neighbours_in_space() {
 #[test]
 fn the_same_keys_on_every_level_and_for_any_number_of_threads() {
     let n = 300_000;
-    let column = |seed: u32| Input::Floats((0..n).map(|i| Some(f64::from(hash(seed, i)) / 2f64.powi(32))).collect());
+    let column =
+        |seed: u32| Input::Floats((0..n).map(|i| Some(f64::from(hash(seed, i)) / 2f64.powi(32))).collect());
     let run = |name: &str, compute: Compute| {
         call_columns(name, compute, vec![column(1), column(2), column(3)], &[]).unwrap()
     };
@@ -150,7 +160,8 @@ fn the_same_keys_on_every_level_and_for_any_number_of_threads() {
 
 fn keys(x: f64, params: &[(&str, Value)]) -> Result<Option<i64>, Error> {
     let floats = |v| Input::Floats(vec![Some(0.5), Some(v)]);
-    let output = call_columns("spatial_hilbert", compute(), vec![floats(x), floats(0.5), floats(0.5)], params)?;
+    let output =
+        call_columns("spatial_hilbert", compute(), vec![floats(x), floats(0.5), floats(0.5)], params)?;
     let [Values::BigInt(keys)] = output.columns.as_slice() else { panic!("{output:?}") };
     Ok(keys[1])
 }
@@ -159,8 +170,14 @@ fn keys(x: f64, params: &[(&str, Value)]) -> Result<Option<i64>, Error> {
 fn bad_input_is_named() {
     let text = |s: &str| Value::Text(s.into());
     let message = |x, params: &[(&str, Value)]| keys(x, params).unwrap_err().to_string();
-    assert_eq!(message(1.5, &[]), "column x, row 2: 1.5; expected a number from 0.0 to 1.0, or @outside = clamp");
-    assert_eq!(message(f64::NAN, &[]), "column x, row 2: NaN; expected a number from 0.0 to 1.0, or @outside = clamp");
+    assert_eq!(
+        message(1.5, &[]),
+        "column x, row 2: 1.5; expected a number from 0.0 to 1.0, or @outside = clamp"
+    );
+    assert_eq!(
+        message(f64::NAN, &[]),
+        "column x, row 2: NaN; expected a number from 0.0 to 1.0, or @outside = clamp"
+    );
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let error = message(bad, &[("outside", text("clamp"))]);
         assert_eq!(error, format!("column x, row 2: {bad}; expected a finite number"));
@@ -177,11 +194,18 @@ fn bad_input_is_named() {
         assert!(error.starts_with("parameter @max is '") && error.contains("or three"), "{error}");
     }
     // A number is as good as its text.
-    assert_eq!(keys(0.5, &[("max", Value::Int(1)), ("min", Value::Float(-0.5))]).unwrap(), keys(0.5, &[("min", text("-0.5, -0.5,-0.5"))]).unwrap());
+    assert_eq!(
+        keys(0.5, &[("max", Value::Int(1)), ("min", Value::Float(-0.5))]).unwrap(),
+        keys(0.5, &[("min", text("-0.5, -0.5,-0.5"))]).unwrap()
+    );
     for (name, bits, key) in [("spatial_hilbert_inverse", 2, 64), ("spatial_morton_inverse", 21, -1)] {
         let inputs = vec![Input::Integers(vec![Some(0), Some(key)])];
-        let error = call_columns(name, compute(), inputs, &[("bits", Value::Int(bits))]).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("column key, row 2: {key}; expected a key from 0 to ")), "{error}");
+        let error =
+            call_columns(name, compute(), inputs, &[("bits", Value::Int(bits))]).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("column key, row 2: {key}; expected a key from 0 to ")),
+            "{error}"
+        );
     }
     // Far into a column that several threads share, the first of two.
     let mut x = vec![Some(0.5); 400_000];

@@ -23,7 +23,10 @@ fn overlap([a, b]: [Point; 2], [c, d]: [Point; 2]) -> bool {
 }
 
 fn walk(seed: u32, n: u32, size: u32) -> Vec<Point> {
-    (0..n).map(|i| (hash(seed, 2 * i) % size, hash(seed, 2 * i + 1) % size)).map(|(x, y)| (x.into(), y.into())).collect()
+    (0..n)
+        .map(|i| (hash(seed, 2 * i) % size, hash(seed, 2 * i + 1) % size))
+        .map(|(x, y)| (x.into(), y.into()))
+        .collect()
 }
 
 fn positions(points: &[Point]) -> Vec<Position> {
@@ -34,8 +37,10 @@ fn positions(points: &[Point]) -> Vec<Position> {
 fn lines_are_valid_where_no_parts_lie_on_one_another() {
     let (mut valid, mut invalid) = (0, 0);
     for seed in 0..20_000u32 {
-        let lines: Vec<Vec<Point>> = (0..1 + seed % 2).map(|l| walk(seed * 2 + l, 2 + seed % 6, 2 + seed % 5)).collect();
-        let segments: Vec<[Point; 2]> = lines.iter().flat_map(|l| l.windows(2).map(|w| [w[0], w[1]])).collect();
+        let lines: Vec<Vec<Point>> =
+            (0..1 + seed % 2).map(|l| walk(seed * 2 + l, 2 + seed % 6, 2 + seed % 5)).collect();
+        let segments: Vec<[Point; 2]> =
+            lines.iter().flat_map(|l| l.windows(2).map(|w| [w[0], w[1]])).collect();
         let pairs = || (0..segments.len()).flat_map(|i| (0..i).map(move |j| (i, j)));
         let expected = !pairs().any(|(i, j)| overlap(segments[i], segments[j]))
             && lines.iter().all(|l| l.iter().any(|p| *p != l[0]));
@@ -55,7 +60,8 @@ fn what_is_called_valid_is_valid() {
     let (mut valid, mut doubtful, mut refused) = (0, 0, 0);
     for seed in 0..20_000u32 {
         let ring = |seed: u32, low: i64, size: u32| {
-            let mut ring: Vec<Point> = walk(seed, 3 + seed % 3, size).iter().map(|p| (p.0 + low, p.1 + low)).collect();
+            let mut ring: Vec<Point> =
+                walk(seed, 3 + seed % 3, size).iter().map(|p| (p.0 + low, p.1 + low)).collect();
             ring.push(ring[0]);
             positions(&ring)
         };
@@ -104,8 +110,14 @@ fn known_shapes() {
         ("POLYGON ((0 0, 9 0, 9 9, 0 9, 0 0), (1 1, 8 1, 8 8, 1 8, 1 1), (5 5, 6 5, 5 6, 5 5))", false),
         ("POLYGON ((0 0, 9 0, 9 9, 0 9, 0 0), (11 1, 12 1, 11 2, 11 1))", false),
         ("MULTIPOLYGON (((0 0, 9 0, 9 9, 0 9, 0 0)), ((1 1, 2 1, 1 2, 1 1)))", false),
-        ("MULTIPOLYGON (((0 0, 9 0, 9 9, 0 9, 0 0), (1 1, 8 1, 8 8, 1 8, 1 1)), ((2 2, 3 2, 2 3, 2 2)))", true),
-        ("MULTIPOLYGON (((2 2, 3 2, 2 3, 2 2)), ((0 0, 9 0, 9 9, 0 9, 0 0), (1 1, 8 1, 8 8, 1 8, 1 1)))", true),
+        (
+            "MULTIPOLYGON (((0 0, 9 0, 9 9, 0 9, 0 0), (1 1, 8 1, 8 8, 1 8, 1 1)), ((2 2, 3 2, 2 3, 2 2)))",
+            true,
+        ),
+        (
+            "MULTIPOLYGON (((2 2, 3 2, 2 3, 2 2)), ((0 0, 9 0, 9 9, 0 9, 0 0), (1 1, 8 1, 8 8, 1 8, 1 1)))",
+            true,
+        ),
         ("GEOMETRYCOLLECTION (POINT (1 1), LINESTRING (1 1, 1 1))", false),
         ("GEOMETRYCOLLECTION (POINT (1 1), LINESTRING (1 1, 1 2))", true),
         // Beyond what the orientation test can decide.

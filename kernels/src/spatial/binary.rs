@@ -5,9 +5,11 @@ use super::geometry::{SpatialType, interchange};
 use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
 use crate::vector::rows::ID;
 
-const WKB: Column = Column { name: "wkb", kind: Kind::Binary, unit: "ISO WKB", summary: "The shape as well-known binary." };
-const POINT: &[u8] =
-    &[0, 0, 0, 0, 1, 0x0D, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 8, 0x40];
+const WKB: Column =
+    Column { name: "wkb", kind: Kind::Binary, unit: "ISO WKB", summary: "The shape as well-known binary." };
+const POINT: &[u8] = &[
+    0, 0, 0, 0, 1, 0x0D, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 8, 0x40,
+];
 const POINT_WKB: &[u8] =
     &[1, 0xE9, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 8, 0x40];
 const SOURCE: &str = "OGC 06-103r4 and ISO 13249-3, by the crate wkb; Microsoft's documentation of STGeomFromWKB, STAsBinary and AsBinaryZM.";
@@ -35,10 +37,15 @@ pub(crate) static READ: Kernel = Kernel {
     },
     run: |call| {
         let values = call.binary(WKB.name);
-        let rows = columns::map(call, WKB.name, |row| values[row].map(<[u8]>::len), |row| {
-            let shape = interchange::from_wkb(values[row].unwrap_or_default())?;
-            columns::with_validity(call, shape).encode(SpatialType::Geometry).map(Some)
-        })?;
+        let rows = columns::map(
+            call,
+            WKB.name,
+            |row| values[row].map(<[u8]>::len),
+            |row| {
+                let shape = interchange::from_wkb(values[row].unwrap_or_default())?;
+                columns::with_validity(call, shape).encode(SpatialType::Geometry).map(Some)
+            },
+        )?;
         Ok(Output::same(Values::Packed(columns::pack(rows))))
     },
 };

@@ -2,7 +2,9 @@
 
 use super::curve::{self, AXES};
 use crate::error::Error;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values};
+use crate::registry::{
+    Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+};
 use crate::vector::rows::ID;
 
 /// The cell ⌊v / size⌋ of a coordinate, `None` where it is not finite or 2⁵³ cells or more from 0, where doubles no longer tell
@@ -49,7 +51,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
     params: &[CELL_SIZE, LEVELS],
     outputs: &[
         ID,
-        Column { name: "level", kind: Kind::Int, unit: "1", summary: "0 for cell_size, 1 for twice that, …" },
+        Column {
+            name: "level", kind: Kind::Int, unit: "1", summary: "0 for cell_size, 1 for twice that, …"
+        },
         bucket("bucket_x", "Number of the cell along x."),
         bucket("bucket_y", "Number of the cell along y."),
         bucket("bucket_z", "Number of the cell along z."),
@@ -83,6 +87,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
             }
             columns.push(Values::BigInt(out));
         }
-        Ok(Output { columns, picked: Some((0..call.rows).flat_map(|row| std::iter::repeat_n(row, levels)).collect()) })
+        Ok(Output {
+            columns,
+            picked: Some((0..call.rows).flat_map(|row| std::iter::repeat_n(row, levels)).collect()),
+        })
     },
 };

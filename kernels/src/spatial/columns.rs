@@ -51,12 +51,15 @@ pub(super) const VALIDITY: Param = Param {
 };
 
 pub(super) const NULLS: &str = "NULL gives NULL.";
-pub(super) const NULL_INSTANCES: &str = "NULL gives NULL, and so does the null instance (the 4 bytes 0xFFFFFFFF).";
+pub(super) const NULL_INSTANCES: &str =
+    "NULL gives NULL, and so does the null instance (the 4 bytes 0xFFFFFFFF).";
 pub(super) const EMPTY: &str = "Empty shapes are kept as such. No rows give no rows.";
-pub(super) const NAN: &str = "x and y that are not finite are errors, for the server takes none; NaN in Z or M counts as missing.";
+pub(super) const NAN: &str =
+    "x and y that are not finite are errors, for the server takes none; NaN in Z or M counts as missing.";
 pub(super) const EXACT: &str = "Exact, but for −0, which is written as 0.";
 pub(super) const STREAMING: &str = "Row by row: chunks and partitions do not change results.";
-pub(super) const WHOLE: &str = "The whole input of a call: call it without @r_rowsPerRead; each partition is a call of its own.";
+pub(super) const WHOLE: &str =
+    "The whole input of a call: call it without @r_rowsPerRead; each partition is a call of its own.";
 pub(super) const FORMAT: &str = "[MS-SSCLRT] sections 1.6 and 2.1; bytes read from SQL Server 2022 and 2025.";
 
 /// The type that a call's bytes are of.
@@ -117,12 +120,15 @@ pub(super) fn map_shapes<T: Send>(
     work: impl Fn(usize, Shape) -> Result<Option<T>, Error> + Sync + Send,
 ) -> Result<Vec<Option<T>>, Error> {
     let values = call.binary(GEOMETRY.name);
-    map(call, GEOMETRY.name, |row| values[row].map(<[u8]>::len), |row| {
-        match Geometry::decode(values[row].unwrap_or_default(), kind)? {
+    map(
+        call,
+        GEOMETRY.name,
+        |row| values[row].map(<[u8]>::len),
+        |row| match Geometry::decode(values[row].unwrap_or_default(), kind)? {
             Some(geometry) => work(row, geometry.shape),
             None => Ok(None),
-        }
-    })
+        },
+    )
 }
 
 /// Byte strings back to back.

@@ -7,8 +7,12 @@ use crate::parallel;
 use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
 use crate::vector::rows::ID;
 
-const POINT: Column =
-    Column { name: "point", kind: Kind::Int, unit: "index from 0", summary: "Number of the position in stored order." };
+const POINT: Column = Column {
+    name: "point",
+    kind: Kind::Int,
+    unit: "index from 0",
+    summary: "Number of the position in stored order.",
+};
 const M: Column = Column { name: "m", kind: Kind::Float, unit: "1", summary: "M; NULL where it has none." };
 
 pub(crate) static KERNEL: Kernel = Kernel {
@@ -33,8 +37,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
             &[
                 Cell::Int(7),
                 Cell::Binary(&[
-                    0, 0, 0, 0, 1, 0x15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                    0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0, 0, 0xF8, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0x40,
+                    0, 0, 0, 0, 1, 0x15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                    0, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0, 0, 0xF8, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0x40,
                 ]),
             ],
             &[Cell::Int(8), Cell::Null],
@@ -67,7 +71,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
             Ok(out)
         })?;
         let all: Vec<_> = blocks.into_iter().flatten().collect();
-        let floats = |of: fn(&Position) -> Option<f64>| Values::Float(all.iter().map(|(_, _, p)| of(p)).collect());
+        let floats =
+            |of: fn(&Position) -> Option<f64>| Values::Float(all.iter().map(|(_, _, p)| of(p)).collect());
         Ok(Output {
             columns: vec![
                 Values::Int(all.iter().map(|(_, i, _)| Some(*i)).collect()),

@@ -105,9 +105,9 @@ impl Grid {
     ///
     /// [`Error::Value`] for row `row`, from 0, of the column `x`, `y` or `z`.
     pub(super) fn cells(&self, row: usize, position: [f64; 3]) -> Result<[u32; 3], Error> {
-        for axis in 0..3 {
-            if !self.admits(axis, position[axis]) {
-                return Err(self.refuse(row, axis, position[axis]));
+        for (axis, v) in position.into_iter().enumerate() {
+            if !self.admits(axis, v) {
+                return Err(self.refuse(row, axis, v));
             }
         }
         Ok([0, 1, 2].map(|axis| self.cell(axis, position[axis])))
@@ -159,11 +159,9 @@ impl<C: Curve, R: Fn(usize) -> [f64; 3]> Task for Forward<'_, C, R> {
             let start = self.start + block * LANES;
             // The last, shorter block is filled up with a position that has a cell.
             let mut values = grid.min.map(|min| [min; LANES]);
-            for lane in 0..out.len() {
-                let position = (self.row)(start + lane);
-                for axis in 0..3 {
-                    values[axis][lane] = position[axis];
-                }
+            let [x, y, z] = &mut values;
+            for (row, ((x, y), z)) in (start..start + out.len()).zip(x.iter_mut().zip(y).zip(z)) {
+                [*x, *y, *z] = (self.row)(row);
             }
             let mut good = true;
             for axis in 0..3 {
@@ -175,8 +173,8 @@ impl<C: Curve, R: Fn(usize) -> [f64; 3]> Task for Forward<'_, C, R> {
                 good &= admitted;
             }
             if !good {
-                for lane in 0..out.len() {
-                    grid.cells(start + lane, [0, 1, 2].map(|axis| values[axis][lane]))?;
+                for row in start..start + out.len() {
+                    grid.cells(row, (self.row)(row))?;
                 }
             }
             self.curve.keys(grid.bits, &mut cells, &mut keys);
@@ -200,7 +198,7 @@ struct Backward<'a, C, K> {
 impl<C: Curve, K: Fn(usize) -> i64> Task for Backward<'_, C, K> {
     type Output = Result<(), Error>;
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) -> Self::Output {
+    fn run<S: Simd>(mut self, _: S) -> Self::Output {
         let mut cells: Cells = [[0; LANES]; 3];
         let grid = self.grid;
         let rows = self.out[0].len();
@@ -215,15 +213,19 @@ impl<C: Curve, K: Fn(usize) -> i64> Task for Backward<'_, C, K> {
                         column: "key".into(),
                         row: (self.start + done + lane) as u64 + 1,
                         found: given.to_string(),
-                        expected: format!("a key from 0 to {} of {} bits an axis", grid.last_key(), grid.bits),
+                        expected: format!(
+                            "a key from 0 to {} of {} bits an axis",
+                            grid.last_key(),
+                            grid.bits
+                        ),
                     });
                 }
                 *key = given as u64;
             }
             self.curve.cells(grid.bits, &keys, &mut cells);
-            for axis in 0..3 {
-                for (lane, out) in self.out[axis][done..done + count].iter_mut().enumerate() {
-                    *out = grid.middle(axis, cells[axis][lane]);
+            for (axis, (out, cells)) in self.out.iter_mut().zip(&cells).enumerate() {
+                for (out, cell) in out[done..done + count].iter_mut().zip(cells) {
+                    *out = grid.middle(axis, *cell);
                 }
             }
             done += count;
@@ -307,8 +309,12 @@ pub(super) fn positions_of<C: Curve>(
 pub(super) const X: Column = Column { name: "x", kind: Kind::Float, unit: "length", summary: "X." };
 pub(super) const Y: Column = Column { name: "y", kind: Kind::Float, unit: "length", summary: "Y." };
 pub(super) const Z: Column = Column { name: "z", kind: Kind::Float, unit: "length", summary: "Z." };
-pub(super) const KEY: Column =
-    Column { name: "key", kind: Kind::BigInt, unit: "index from 0", summary: "The position along the curve." };
+pub(super) const KEY: Column = Column {
+    name: "key",
+    kind: Kind::BigInt,
+    unit: "index from 0",
+    summary: "The position along the curve.",
+};
 
 pub(super) const INPUTS: &[Column] = &[ID, X, Y, Z];
 pub(super) const KEY_COLUMNS: &[Column] = &[ID, KEY];
@@ -342,7 +348,8 @@ pub(super) const NULLS: &str = "NULL in any coordinate gives NULL.";
 pub(super) const NAN: &str = "NaN and infinities are errors, also with @outside = clamp.";
 pub(super) const EMPTY: &str = "No rows give no rows.";
 pub(super) const STREAMING: &str = "Row by row: chunks and partitions do not change results.";
-pub(super) const ACCURACY: &str = "Cells are exact results of the formula in double precision, the same on every machine; keys are exact.";
+pub(super) const ACCURACY: &str =
+    "Cells are exact results of the formula in double precision, the same on every machine; keys are exact.";
 
 /// One number, or three.
 pub(super) fn triple(call: &Call<'_>, name: &'static str) -> Result<[f64; 3], Error> {
@@ -352,8 +359,11 @@ pub(super) fn triple(call: &Call<'_>, name: &'static str) -> Result<[f64; 3], Er
         value: format!("'{}'", text.chars().take(40).collect::<String>()),
         expected: "one finite number, or three with commas between them".into(),
     };
-    let numbers: Vec<f64> =
-        text.split(',').map(|n| n.trim().parse().ok().filter(|v: &f64| v.is_finite())).collect::<Option<_>>().ok_or_else(wrong)?;
+    let numbers: Vec<f64> = text
+        .split(',')
+        .map(|n| n.trim().parse().ok().filter(|v: &f64| v.is_finite()))
+        .collect::<Option<_>>()
+        .ok_or_else(wrong)?;
     match numbers[..] {
         [all] => Ok([all; 3]),
         [x, y, z] => Ok([x, y, z]),
@@ -395,8 +405,7 @@ pub(super) fn run_positions<C: Curve>(call: &Call<'_>, curve: C) -> Result<Outpu
     call.check_memory("the positions", call.rows as u64 * 72)?;
     let keys = call.integers(KEY.name);
     let positions = positions_of(call.compute.level, curve, &grid, |row| keys[row].unwrap_or(0), call.rows)?;
-    let column = |axis: Vec<f64>| {
-        Values::Float(axis.into_iter().zip(keys).map(|(v, key)| key.map(|_| v)).collect())
-    };
+    let column =
+        |axis: Vec<f64>| Values::Float(axis.into_iter().zip(keys).map(|(v, key)| key.map(|_| v)).collect());
     Ok(Output { columns: positions.into_iter().map(column).collect(), picked: None })
 }

@@ -16,12 +16,27 @@ pub(crate) static KERNEL: Kernel = Kernel {
     inputs: &[X, Y],
     params: &[CELL_SIZE],
     outputs: &[
-        Column { name: "bucket_x", kind: Kind::BigInt, unit: "cells", summary: "Number of the cell along x." },
-        Column { name: "bucket_y", kind: Kind::BigInt, unit: "cells", summary: "Number of the cell along y." },
+        Column {
+            name: "bucket_x",
+            kind: Kind::BigInt,
+            unit: "cells",
+            summary: "Number of the cell along x.",
+        },
+        Column {
+            name: "bucket_y",
+            kind: Kind::BigInt,
+            unit: "cells",
+            summary: "Number of the cell along y.",
+        },
         Column { summary: "X of the cell's middle.", ..X },
         Column { summary: "Y of the cell's middle.", ..Y },
         Column { name: "points", kind: Kind::BigInt, unit: "1", summary: "Positions in the cell." },
-        Column { name: "density", kind: Kind::Float, unit: "1/length²", summary: "Positions for a unit of area." },
+        Column {
+            name: "density",
+            kind: Kind::Float,
+            unit: "1/length²",
+            summary: "Positions for a unit of area.",
+        },
     ],
     rows: RowShape::Made,
     nulls: "Rows with NULL in a coordinate are left out.",
@@ -38,7 +53,14 @@ pub(crate) static KERNEL: Kernel = Kernel {
         ],
         params: &[("cell_size", Cell::Float(2.0))],
         outputs: &[
-            &[Cell::Int(-1), Cell::Int(0), Cell::Float(-1.0), Cell::Float(1.0), Cell::Int(1), Cell::Float(0.25)],
+            &[
+                Cell::Int(-1),
+                Cell::Int(0),
+                Cell::Float(-1.0),
+                Cell::Float(1.0),
+                Cell::Int(1),
+                Cell::Float(0.25),
+            ],
             &[Cell::Int(0), Cell::Int(0), Cell::Float(1.0), Cell::Float(1.0), Cell::Int(2), Cell::Float(0.5)],
         ],
     },
@@ -56,7 +78,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
         cells.par_sort_unstable();
         let runs: Vec<((i64, i64), i64)> =
             cells.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as i64)).collect();
-        let integers = |of: fn(&((i64, i64), i64)) -> i64| Values::BigInt(runs.iter().map(|run| Some(of(run))).collect());
+        let integers = |of: fn(&((i64, i64), i64)) -> i64| {
+            Values::BigInt(runs.iter().map(|run| Some(of(run))).collect())
+        };
         let middle = |cell: i64| Some((cell as f64 + 0.5) * size);
         Ok(Output {
             columns: vec![

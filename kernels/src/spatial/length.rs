@@ -5,7 +5,9 @@ use super::curve::{AXES, X, Y, Z};
 use super::geometry::{Position, Shape, SpatialType, problem};
 use super::measure::{self, Sum};
 use crate::error::Error;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values};
+use crate::registry::{
+    Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+};
 use crate::vector::rows::ID;
 
 const DIMENSIONS: Param = Param {
@@ -15,10 +17,11 @@ const DIMENSIONS: Param = Param {
     summary: "3 for distances in space, 2 for the plane, which is what the server computes. Z counts between two positions that have it.",
 };
 const LINE: &[u8] = &[
-    0, 0, 0, 0, 1, 0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0x40, 0, 0, 0, 0, 0, 0, 0x10,
-    0x40,
+    0, 0, 0, 0, 1, 0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0x40, 0, 0, 0,
+    0, 0, 0, 0x10, 0x40,
 ];
-const OVERFLOW: &str = "x and y that are not finite are errors. A result that leaves the range of doubles arrives as NULL.";
+const OVERFLOW: &str =
+    "x and y that are not finite are errors. A result that leaves the range of doubles arrives as NULL.";
 
 fn spatial(dimensions: i64) -> bool {
     dimensions == 3
@@ -34,7 +37,12 @@ pub(crate) static LENGTH: Kernel = Kernel {
     params: &[DIMENSIONS],
     outputs: &[
         ID,
-        Column { name: "length", kind: Kind::Float, unit: "length", summary: "Length of all lines and rings." },
+        Column {
+            name: "length",
+            kind: Kind::Float,
+            unit: "length",
+            summary: "Length of all lines and rings.",
+        },
     ],
     rows: RowShape::Same,
     nulls: columns::NULL_INSTANCES,
@@ -72,7 +80,8 @@ fn nearest(lines: &[&[Position]], point: &Position, spatial: bool) -> Option<Nea
     let mut travelled = Sum::default();
     for pair in lines.iter().flat_map(|line| line.windows(2)) {
         let (start, end) = (&pair[0], &pair[1]);
-        let (step, offset) = (measure::difference(start, end, spatial), measure::difference(start, point, spatial));
+        let (step, offset) =
+            (measure::difference(start, end, spatial), measure::difference(start, point, spatial));
         let square = measure::dot(step, step);
         let share = if square > 0.0 { (measure::dot(offset, step) / square).clamp(0.0, 1.0) } else { 0.0 };
         let rest = [0, 1, 2].map(|i| offset[i] - share * step[i]);
@@ -96,8 +105,18 @@ pub(crate) static DISTANCE_ALONG: Kernel = Kernel {
     params: &[DIMENSIONS],
     outputs: &[
         ID,
-        Column { name: "distance_along", kind: Kind::Float, unit: "length", summary: "From the line's start." },
-        Column { name: "distance", kind: Kind::Float, unit: "length", summary: "From the position to the line." },
+        Column {
+            name: "distance_along",
+            kind: Kind::Float,
+            unit: "length",
+            summary: "From the line's start.",
+        },
+        Column {
+            name: "distance",
+            kind: Kind::Float,
+            unit: "length",
+            summary: "From the position to the line.",
+        },
     ],
     rows: RowShape::Same,
     nulls: "NULL in the line, x or y gives NULL. Without z, or where the line has none, distances are those of the plane.",
@@ -125,7 +144,9 @@ pub(crate) static DISTANCE_ALONG: Kernel = Kernel {
             let lines: Vec<&[Position]> = match &shape {
                 Shape::LineString(line) => vec![line],
                 Shape::MultiLineString(lines) => lines.iter().map(Vec::as_slice).collect(),
-                other => return Err(problem(format!("a {}", other.name()), "a LINESTRING or MULTILINESTRING")),
+                other => {
+                    return Err(problem(format!("a {}", other.name()), "a LINESTRING or MULTILINESTRING"));
+                }
             };
             let point = Position { x: px, y: py, z: z[row], m: None };
             for (column, v) in AXES.into_iter().zip([Some(px), Some(py), z[row]]) {
@@ -140,7 +161,8 @@ pub(crate) static DISTANCE_ALONG: Kernel = Kernel {
             }
             Ok(nearest(&lines, &point, spatial))
         })?;
-        let column = |of: fn(&Nearest) -> f64| Values::Float(rows.iter().map(|row| row.as_ref().map(of)).collect());
+        let column =
+            |of: fn(&Nearest) -> f64| Values::Float(rows.iter().map(|row| row.as_ref().map(of)).collect());
         Ok(Output { columns: vec![column(|n| n.along), column(|n| n.distance)], picked: None })
     },
 };

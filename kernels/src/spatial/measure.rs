@@ -12,7 +12,8 @@ pub(super) struct Sum {
 impl Sum {
     pub(super) fn add(&mut self, v: f64) {
         let total = self.total + v;
-        self.lost += if self.total.abs() >= v.abs() { (self.total - total) + v } else { (v - total) + self.total };
+        self.lost +=
+            if self.total.abs() >= v.abs() { (self.total - total) + v } else { (v - total) + self.total };
         self.total = total;
     }
 

@@ -82,8 +82,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     for row in 0..call.rows {
         let Some(p) = position(row) else { continue };
         for (name, v) in AXES.into_iter().zip(p) {
-            // True for NaN as well.
-            if !(v.abs() <= LARGEST) {
+            if v.is_nan() || v.abs() > LARGEST {
                 return Err(Error::Value {
                     column: name.into(),
                     row: row as u64 + 1,
@@ -142,7 +141,14 @@ fn neighbours(
             break;
         }
         // A place's rows are in order, so that no more than k of them can count.
-        found.extend(place.data.iter().filter(|other| **other != row).take(k).map(|other| (square, id(*other), *other)));
+        found.extend(
+            place
+                .data
+                .iter()
+                .filter(|other| **other != row)
+                .take(k)
+                .map(|other| (square, id(*other), *other)),
+        );
         if found.len() >= k {
             limit = square;
         }

@@ -3,9 +3,7 @@
 use super::columns::{self, RESULT_GEOMETRY, SRID, TYPE};
 use super::curve::{X, Y, Z};
 use super::geometry::{Position, points};
-use crate::registry::{
-    Cell, Column, Example, Family, Kernel, Kind, Output, PackedBytes, RowShape, Values,
-};
+use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, PackedBytes, RowShape, Values};
 use crate::vector::rows::ID;
 
 const M: Column = Column { name: "m", kind: Kind::Float, unit: "1", summary: "M, a measure; NULL for none." };
@@ -36,8 +34,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
             &[
                 Cell::Int(1),
                 Cell::Binary(&[
-                    0, 0, 0, 0, 1, 0x0D, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0,
-                    8, 0x40,
+                    0, 0, 0, 0, 1, 0x0D, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0,
+                    0, 0, 8, 0x40,
                 ]),
             ],
             &[Cell::Int(2), Cell::Null],

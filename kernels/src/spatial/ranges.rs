@@ -162,8 +162,18 @@ pub(crate) static KERNEL: Kernel = Kernel {
     ],
     outputs: &[
         ID,
-        Column { name: "first_key", kind: Kind::BigInt, unit: "index from 0", summary: "First key of the range." },
-        Column { name: "last_key", kind: Kind::BigInt, unit: "index from 0", summary: "Last key of the range." },
+        Column {
+            name: "first_key",
+            kind: Kind::BigInt,
+            unit: "index from 0",
+            summary: "First key of the range.",
+        },
+        Column {
+            name: "last_key",
+            kind: Kind::BigInt,
+            unit: "index from 0",
+            summary: "Last key of the range.",
+        },
     ],
     rows: RowShape::Picked,
     nulls: "NULL in any corner gives no ranges.",
@@ -218,7 +228,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
 /// The error of a single box, at its row.
 fn place(error: Error, row: usize) -> Error {
     match error {
-        Error::Value { column, row: 1, found, expected } => Error::Value { column, row: row as u64 + 1, found, expected },
+        Error::Value { column, row: 1, found, expected } => {
+            Error::Value { column, row: row as u64 + 1, found, expected }
+        }
         other => other,
     }
 }

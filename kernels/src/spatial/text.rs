@@ -5,9 +5,12 @@ use super::geometry::{SpatialType, wkt};
 use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
 use crate::vector::rows::ID;
 
-const WKT: Column = Column { name: "wkt", kind: Kind::Text, unit: "text", summary: "The shape as well-known text." };
-const POINT: &[u8] =
-    &[0, 0, 0, 0, 1, 0x0E, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0x10, 0x40];
+const WKT: Column =
+    Column { name: "wkt", kind: Kind::Text, unit: "text", summary: "The shape as well-known text." };
+const POINT: &[u8] = &[
+    0, 0, 0, 0, 1, 0x0E, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0x10,
+    0x40,
+];
 const SOURCE: &str = "Microsoft's documentation of STGeomFromText, STAsText and AsTextZM; OGC 06-103r4 and ISO 13249-3 for iso.";
 
 pub(crate) static READ: Kernel = Kernel {
@@ -38,10 +41,15 @@ pub(crate) static READ: Kernel = Kernel {
             "iso" => wkt::read_iso,
             _ => wkt::read,
         };
-        let rows = columns::map(call, WKT.name, |row| texts[row].as_ref().map(String::len), |row| {
-            let shape = read(texts[row].as_deref().unwrap_or_default())?;
-            columns::with_validity(call, shape).encode(SpatialType::Geometry).map(Some)
-        })?;
+        let rows = columns::map(
+            call,
+            WKT.name,
+            |row| texts[row].as_ref().map(String::len),
+            |row| {
+                let shape = read(texts[row].as_deref().unwrap_or_default())?;
+                columns::with_validity(call, shape).encode(SpatialType::Geometry).map(Some)
+            },
+        )?;
         Ok(Output::same(Values::Packed(columns::pack(rows))))
     },
 };

@@ -3,7 +3,9 @@
 use super::columns::{self, GEOMETRY, RESULT_GEOMETRY, SRID};
 use super::geometry::series;
 use crate::error::Error;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values};
+use crate::registry::{
+    Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+};
 use crate::vector::rows::{ELEMENT, ID, V};
 use crate::vectors::{Element, Width, decode};
 
@@ -19,17 +21,14 @@ const RESULT_ELEMENT: Param = Param {
     default: Some("f32"),
     summary: "Element type of the result.",
 };
-const RESULT: Column = Column {
-    name: "weights",
-    kind: Kind::Binary,
-    unit: "1",
-    summary: "The packed little-endian elements.",
-};
+const RESULT: Column =
+    Column { name: "weights", kind: Kind::Binary, unit: "1", summary: "The packed little-endian elements." };
 const LINE: &[u8] = &[
-    0, 0, 0, 0, 1, 0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xE0, 0x3F, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0,
-    0, 0, 0xC0,
+    0, 0, 0, 0, 1, 0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xE0, 0x3F, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F,
+    0, 0, 0, 0, 0, 0, 0, 0xC0,
 ];
-const SOURCE: &str = "The functions CreateLineStringFromWeights and CreateMultiLineStringFromWeights that it replaces.";
+const SOURCE: &str =
+    "The functions CreateLineStringFromWeights and CreateMultiLineStringFromWeights that it replaces.";
 
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "spatial_weights",
@@ -59,10 +58,15 @@ pub(crate) static KERNEL: Kernel = Kernel {
         let most = call.params.int(POINTS_PER_LINE.name) as usize;
         let bytes = v.bytes().len() as u64 / element.size() as u64 * 16;
         call.check_memory("the lines", bytes * 2)?;
-        let rows = columns::map(call, v.name(), |row| v.row(row).map(<[u8]>::len), |row| {
-            let values = decode(element, v.row(row).unwrap_or_default());
-            series::encode(&values, most, columns::srid_of(call)).map(Some)
-        })?;
+        let rows = columns::map(
+            call,
+            v.name(),
+            |row| v.row(row).map(<[u8]>::len),
+            |row| {
+                let values = decode(element, v.row(row).unwrap_or_default());
+                series::encode(&values, most, columns::srid_of(call)).map(Some)
+            },
+        )?;
         Ok(Output::same(Values::Packed(columns::pack(rows))))
     },
 };
@@ -85,26 +89,34 @@ pub(crate) static INVERSE: Kernel = Kernel {
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Binary(LINE)], &[Cell::Int(2), Cell::Null]],
         params: &[],
-        outputs: &[&[Cell::Int(1), Cell::Binary(&[0, 0, 0, 0x3F, 0, 0, 0, 0xC0])], &[Cell::Int(2), Cell::Null]],
+        outputs: &[
+            &[Cell::Int(1), Cell::Binary(&[0, 0, 0, 0x3F, 0, 0, 0, 0xC0])],
+            &[Cell::Int(2), Cell::Null],
+        ],
     },
     run: |call| {
         let values = call.binary(GEOMETRY.name);
         let single = call.params.word(RESULT_ELEMENT.name) == "f32";
-        let rows = columns::map(call, GEOMETRY.name, |row| values[row].map(<[u8]>::len), |row| {
-            let Some(y) = series::decode(values[row].unwrap_or_default())? else { return Ok(None) };
-            if !single {
-                return Ok(Some(bytemuck::cast_slice(&y).to_vec()));
-            }
-            if let Some(large) = y.iter().find(|y| !(**y as f32).is_finite()) {
-                return Err(Error::Value {
-                    column: String::new(),
-                    row: 0,
-                    found: format!("y {large:?}"),
-                    expected: "values that f32 holds, or @element = f64".into(),
-                });
-            }
-            Ok(Some(y.iter().flat_map(|y| (*y as f32).to_le_bytes()).collect()))
-        })?;
+        let rows = columns::map(
+            call,
+            GEOMETRY.name,
+            |row| values[row].map(<[u8]>::len),
+            |row| {
+                let Some(y) = series::decode(values[row].unwrap_or_default())? else { return Ok(None) };
+                if !single {
+                    return Ok(Some(bytemuck::cast_slice(&y).to_vec()));
+                }
+                if let Some(large) = y.iter().find(|y| !(**y as f32).is_finite()) {
+                    return Err(Error::Value {
+                        column: String::new(),
+                        row: 0,
+                        found: format!("y {large:?}"),
+                        expected: "values that f32 holds, or @element = f64".into(),
+                    });
+                }
+                Ok(Some(y.iter().flat_map(|y| (*y as f32).to_le_bytes()).collect()))
+            },
+        )?;
         Ok(Output::same(Values::Packed(columns::pack(rows))))
     },
 };

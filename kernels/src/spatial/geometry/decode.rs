@@ -70,10 +70,15 @@ fn shape(wire: &Wire<'_>, i: usize, figures: Range<usize>, mut children: Vec<Sha
     children.reverse();
     let shape_type = wire.shape(i).shape_type;
     let wrong = |found: String, expected: &str| Err(problem(format!("shape {i}: {found}"), expected));
-    let line = |figure: usize| wire.positions_of(figure).map(|p| wire.position(p)).collect::<Result<Vec<Position>, Error>>();
+    let line = |figure: usize| {
+        wire.positions_of(figure).map(|p| wire.position(p)).collect::<Result<Vec<Position>, Error>>()
+    };
     let container = (wire::MULTI_POINT..=wire::COLLECTION).contains(&shape_type);
     if !container && let Some(child) = children.first() {
-        return wrong(format!("a {} in a shape that holds no shapes", child.name()), "shapes in collections only");
+        return wrong(
+            format!("a {} in a shape that holds no shapes", child.name()),
+            "shapes in collections only",
+        );
     }
     let one = figures.len() <= 1;
     Ok(match shape_type {

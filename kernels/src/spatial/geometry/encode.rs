@@ -120,14 +120,20 @@ impl Geometry {
         };
         let each = 16 + 8 * u64::from(has_z) + 8 * u64::from(has_m);
         let lists = 12 + 5 * tables.figures.len() as u64 + 9 * tables.shapes.len() as u64;
-        let bytes = HEADER as u64 + each * tables.positions.len() as u64 + if compact == 0 { lists } else { 0 };
+        let bytes =
+            HEADER as u64 + each * tables.positions.len() as u64 + if compact == 0 { lists } else { 0 };
         if bytes > MAX_BYTES {
             return Err(Error::Memory { what: "a serialized geometry".into(), bytes, limit: MAX_BYTES });
         }
         let mut out = Vec::with_capacity(bytes as usize);
         out.extend_from_slice(&self.srid.to_le_bytes());
         out.push(version);
-        let bits = [(has_z, wire::Z), (has_m, wire::M), (self.valid, wire::VALID), (large, wire::LARGER_THAN_HEMISPHERE)];
+        let bits = [
+            (has_z, wire::Z),
+            (has_m, wire::M),
+            (self.valid, wire::VALID),
+            (large, wire::LARGER_THAN_HEMISPHERE),
+        ];
         out.push(bits.iter().filter(|(set, _)| *set).fold(compact, |all, (_, bit)| all | bit));
         // Counts and numbers fit 31 bits, because the bytes do.
         let count = |out: &mut Vec<u8>, n: usize| out.extend_from_slice(&(n as u32).to_le_bytes());

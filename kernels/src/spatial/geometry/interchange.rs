@@ -10,7 +10,8 @@ use geo_traits::{
 };
 use wkt::Wkt;
 use wkt::types::{
-    Coord, Dimension, GeometryCollection, LineString, MultiLineString, MultiPoint, MultiPolygon, Point, Polygon,
+    Coord, Dimension, GeometryCollection, LineString, MultiLineString, MultiPoint, MultiPolygon, Point,
+    Polygon,
 };
 
 use super::{MAX_DEPTH, Position, Shape, SpatialType, present, problem, too_deep};
@@ -56,7 +57,9 @@ pub fn from_wkb(bytes: &[u8]) -> Result<Shape, Error> {
 
 /// Skips one WKB value, having checked its codes, its counts and its depth.
 fn scan(bytes: &[u8], depth: usize) -> Result<&[u8], Error> {
-    let short = || problem(format!("{} bytes where a WKB value should be", bytes.len()), "byte order, code and content");
+    let short = || {
+        problem(format!("{} bytes where a WKB value should be", bytes.len()), "byte order, code and content")
+    };
     if depth > MAX_DEPTH {
         return Err(too_deep());
     }
@@ -78,13 +81,19 @@ fn scan(bytes: &[u8], depth: usize) -> Result<&[u8], Error> {
             8..=10 | 126 if dimensions <= 3 => "code of a curve or globe",
             _ => "code",
         };
-        return Err(problem(format!("{what} {code}"), "an ISO code: 1 to 7, plus 1000 for Z, 2000 for M, 3000 for both"));
+        return Err(problem(
+            format!("{what} {code}"),
+            "an ISO code: 1 to 7, plus 1000 for Z, 2000 for M, 3000 for both",
+        ));
     }
     let position = 8 * [2, 3, 3, 4][dimensions as usize] as u64;
     let skip = |rest: &'_ [u8], count: u64, each: u64| -> Result<usize, Error> {
         let needed = count * each;
         if needed > rest.len() as u64 {
-            return Err(problem(format!("{count} parts in {} bytes", rest.len()), format!("{each} bytes for each")));
+            return Err(problem(
+                format!("{count} parts in {} bytes", rest.len()),
+                format!("{each} bytes for each"),
+            ));
         }
         Ok(needed as usize)
     };
@@ -107,7 +116,10 @@ fn scan(bytes: &[u8], depth: usize) -> Result<&[u8], Error> {
             for _ in 0..count {
                 let member = word(rest.get(1..).unwrap_or(&[]), rest.first() == Some(&1));
                 if base < 7 && member.is_some_and(|(member, _)| member != code - 3) {
-                    return Err(problem(format!("a member of another type than code {}", code - 3), "members of that type"));
+                    return Err(problem(
+                        format!("a member of another type than code {}", code - 3),
+                        "members of that type",
+                    ));
                 }
                 rest = scan(rest, depth + 1)?;
             }
@@ -174,7 +186,9 @@ fn model(shape: &Shape, dim: Dimension, empty_as_multi: bool) -> Result<Wkt<f64>
         Shape::Point(p) => Wkt::Point(point(p)),
         Shape::LineString(positions) => Wkt::LineString(line(positions)),
         Shape::Polygon(rings) => Wkt::Polygon(polygon(rings)),
-        Shape::MultiPoint(points) => Wkt::MultiPoint(MultiPoint::new(points.iter().map(point).collect(), dim)),
+        Shape::MultiPoint(points) => {
+            Wkt::MultiPoint(MultiPoint::new(points.iter().map(point).collect(), dim))
+        }
         Shape::MultiLineString(lines) => {
             Wkt::MultiLineString(MultiLineString::new(lines.iter().map(line).collect(), dim))
         }

@@ -147,10 +147,14 @@ impl Shape {
             Shape::Point(p) => flatten(p.as_mut_slice()),
             Shape::MultiPoint(points) => points.iter_mut().for_each(|p| flatten(p.as_mut_slice())),
             Shape::LineString(line) => flatten(line),
-            Shape::Polygon(lines) | Shape::MultiLineString(lines) => lines.iter_mut().for_each(|l| flatten(l)),
+            Shape::Polygon(lines) | Shape::MultiLineString(lines) => {
+                lines.iter_mut().for_each(|l| flatten(l))
+            }
             Shape::MultiPolygon(polygons) => polygons.iter_mut().flatten().for_each(|l| flatten(l)),
             Shape::Collection(members) => {
-                members.iter_mut().for_each(|member| *member = std::mem::replace(member, Shape::FullGlobe).flat());
+                members
+                    .iter_mut()
+                    .for_each(|member| *member = std::mem::replace(member, Shape::FullGlobe).flat());
             }
             Shape::FullGlobe => {}
         }
@@ -176,14 +180,20 @@ impl Shape {
             Shape::MultiLineString(lines) => {
                 lines.iter().try_for_each(|line| check_line(line).and_then(|()| all(line)))
             }
-            Shape::Polygon(rings) => rings.iter().try_for_each(|ring| check_ring(ring).and_then(|()| all(ring))),
+            Shape::Polygon(rings) => {
+                rings.iter().try_for_each(|ring| check_ring(ring).and_then(|()| all(ring)))
+            }
             Shape::MultiPolygon(polygons) => {
                 polygons.iter().flatten().try_for_each(|ring| check_ring(ring).and_then(|()| all(ring)))
             }
             Shape::Collection(_) if depth >= MAX_DEPTH => Err(too_deep()),
-            Shape::Collection(members) => members.iter().try_for_each(|member| member.check_at(kind, depth + 1)),
+            Shape::Collection(members) => {
+                members.iter().try_for_each(|member| member.check_at(kind, depth + 1))
+            }
             Shape::FullGlobe if kind == SpatialType::Geography && depth == 0 => Ok(()),
-            Shape::FullGlobe => Err(problem("FULLGLOBE", "a shape of the plane: FULLGLOBE is a whole geography")),
+            Shape::FullGlobe => {
+                Err(problem("FULLGLOBE", "a shape of the plane: FULLGLOBE is a whole geography"))
+            }
         }
     }
 }

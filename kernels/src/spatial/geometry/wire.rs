@@ -190,8 +190,11 @@ impl<'a> Wire<'a> {
             // A parent that comes earlier can be no descendant: there are no cycles.
             let earlier = if i == 0 { row.parent == -1 } else { (0..i as i64).contains(&row.parent.into()) };
             if !earlier {
-                let expected =
-                    if i == 0 { "-1, which only the first shape has" } else { "the number of an earlier shape" };
+                let expected = if i == 0 {
+                    "-1, which only the first shape has"
+                } else {
+                    "the number of an earlier shape"
+                };
                 return wrong(format!("parent {}", row.parent), expected);
             }
             // Writers disagree about the figure of a collection without positions, and nothing depends on it.
@@ -207,9 +210,13 @@ impl<'a> Wire<'a> {
         let mut next = 0;
         for (i, [attribute, offset @ ..]) in self.figures.iter().enumerate() {
             let start = i64::from(integer(offset));
-            let wrong = |found: String, expected: String| Err(problem(format!("figure {i}: {found}"), expected));
+            let wrong =
+                |found: String, expected: String| Err(problem(format!("figure {i}: {found}"), expected));
             if *attribute > 2 || (version == 2 && *attribute == 2) {
-                return wrong(format!("attribute {attribute}"), format!("that of a line or ring in version {version}"));
+                return wrong(
+                    format!("attribute {attribute}"),
+                    format!("that of a line or ring in version {version}"),
+                );
             }
             let ascending = if i == 0 { start == 0 } else { start >= next };
             if !ascending || start >= self.xy.len() as i64 {
@@ -219,7 +226,10 @@ impl<'a> Wire<'a> {
             next = start + 1;
         }
         if self.figures.is_empty() && !self.xy.is_empty() {
-            return Err(problem(format!("{} positions in no figure", self.xy.len()), "figures for all positions"));
+            return Err(problem(
+                format!("{} positions in no figure", self.xy.len()),
+                "figures for all positions",
+            ));
         }
         Ok(())
     }

@@ -35,7 +35,10 @@ pub fn write_iso(shape: &Shape) -> Result<String, Error> {
         complete &= [(z, p.z), (m, p.m)].iter().all(|(used, v)| !used || v.is_some_and(f64::is_finite));
     });
     if !complete {
-        return Err(problem("a missing or infinite Z or M", "all positions to have it in tagged WKT, or none"));
+        return Err(problem(
+            "a missing or infinite Z or M",
+            "all positions to have it in tagged WKT, or none",
+        ));
     }
     if *shape == Shape::FullGlobe {
         return Err(problem("FULLGLOBE", "a shape of the plane"));
@@ -125,7 +128,8 @@ fn number(value: f64, out: &mut String) {
         precision = 17;
         text = format!("{value:.16e}");
     }
-    let Some((digits, exponent)) = text.split_once('e').and_then(|(d, e)| Some((d, e.parse::<i32>().ok()?))) else {
+    let Some((digits, exponent)) = text.split_once('e').and_then(|(d, e)| Some((d, e.parse::<i32>().ok()?)))
+    else {
         // Infinite, which only Z and M can be.
         out.push_str(&text);
         return;
@@ -288,7 +292,8 @@ impl Reader<'_> {
         if self.take(b'(') {
             return Ok(());
         }
-        let tagged = self.tag.is_none() && ["Z", "M", "ZM"].iter().any(|tag| self.token().eq_ignore_ascii_case(tag));
+        let tagged =
+            self.tag.is_none() && ["Z", "M", "ZM"].iter().any(|tag| self.token().eq_ignore_ascii_case(tag));
         Err(self.wrong(if tagged { "`(`: SQL Server's WKT has no tag before it" } else { "`(` or EMPTY" }))
     }
 
