@@ -216,6 +216,9 @@ fn is_cell(values: &Values, row: usize, cell: &Cell, exact: bool) -> bool {
         (Values::BigInt(v), Cell::Int(x)) => v[row] == Some(*x),
         (Values::BigInt(v), Cell::Null) => v[row].is_none(),
         (Values::Binary(v), Cell::Null) => v[row].is_none(),
+        (Values::Packed(v), cell) => {
+            v.rows().nth(row).unwrap().map_or(Value::Null, |v| Value::Bytes(v.into())) == value_of(*cell)
+        }
         (Values::Binary(v), cell) => v[row].clone().map(Value::Bytes) == Some(value_of(*cell)),
         (Values::Float(v), Cell::Float(x)) => v[row].is_some_and(|v| v.to_bits() == x.to_bits()),
         (Values::Float(v), Cell::Null) => v[row].is_none(),
@@ -253,7 +256,7 @@ fn every_example_gives_what_it_says() {
                 Values::Float(_) => Kind::Float,
                 Values::Int(_) => Kind::Int,
                 Values::BigInt(_) => Kind::BigInt,
-                Values::Binary(_) => Kind::Binary,
+                Values::Binary(_) | Values::Packed(_) => Kind::Binary,
                 Values::Text(_) => Kind::Text,
                 Values::Vectors(_) => Kind::Vector,
             };
