@@ -283,9 +283,9 @@ fn density_counts_every_position_once() {
 
 #[test]
 fn paths_follow_the_time() {
-    let run = |rows: &[(f64, f64, f64, Option<f64>)]| {
-        let column =
-            |of: fn(&(f64, f64, f64, Option<f64>)) -> f64| floats(&rows.iter().map(of).collect::<Vec<_>>());
+    type Row = (f64, f64, f64, Option<f64>);
+    let run = |rows: &[Row]| {
+        let column = |of: fn(&Row) -> f64| floats(&rows.iter().map(of).collect::<Vec<_>>());
         let z = Input::Floats(rows.iter().map(|r| r.3).collect());
         call_columns(
             "spatial_path",
@@ -354,7 +354,7 @@ fn neighbours_are_those_of_comparing_all() {
     let n = 3000u32;
     let axis = |seed: u32| {
         (0..n)
-            .map(|i| f64::from(hash(seed, i) % 9) - if hash(seed, i) % 2 == 0 { 0.0 } else { 4.0 })
+            .map(|i| f64::from(hash(seed, i) % 9) - if hash(seed, i).is_multiple_of(2) { 0.0 } else { 4.0 })
             .collect::<Vec<f64>>()
     };
     let axes = [axis(1), axis(2), axis(3)];
