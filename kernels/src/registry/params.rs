@@ -207,7 +207,14 @@ fn convert(kind: ParamKind, value: &Value) -> Option<Value> {
             _ => None,
         },
         ParamKind::Any => Some(value.clone()),
-        ParamKind::Vector => matches!(value, Value::Text(_) | Value::Bytes(_)).then(|| value.clone()),
+        // A wrapper has one type for the parameter: packed elements come as hexadecimal text where that type is text.
+        ParamKind::Vector => match value {
+            Value::Text(text) if text.trim_start().starts_with(['0']) => {
+                hexadecimal(text.trim()).map(Value::Bytes)
+            }
+            Value::Text(_) | Value::Bytes(_) => Some(value.clone()),
+            _ => None,
+        },
     }
 }
 
