@@ -5,8 +5,10 @@ mod data;
 mod engine;
 mod feed;
 mod partition;
+mod plot;
 mod run;
 mod search;
+mod spatial;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,6 +37,10 @@ enum Command {
     Run(run::RunOptions),
     /// Find the rows of a file nearest to one of them
     Search(search::SearchOptions),
+    /// Project the vectors of a file to points in space, with a picture of them
+    Project(spatial::project::ProjectOptions),
+    /// Measure how many true neighbours a search through space keeps
+    Recall(spatial::recall::RecallOptions),
     /// Write or check the generated documentation
     #[command(hide = true)]
     Docs {
@@ -63,6 +69,8 @@ fn main() -> ExitCode {
         Command::Describe(options) => catalogue::describe(&options),
         Command::Run(options) => run::run(options),
         Command::Search(options) => search::search(options),
+        Command::Project(options) => spatial::project::project(&options),
+        Command::Recall(options) => spatial::recall::recall(&options),
         Command::Docs { folder, check } => catalogue::docs(&folder, check),
         Command::Sql { folder, check } => catalogue::sql(&folder, check),
     };

@@ -120,12 +120,33 @@ pub fn search(options: SearchOptions) -> Result<()> {
 /// The columns that were named, or the ones whose type leaves no choice.
 fn plan(schema: &SchemaRef, options: &SearchOptions, like: &str) -> Result<Plan> {
     let fields = schema.fields();
+    let like = column(schema, like)?;
+    let (vectors, element) = vectors_of(schema, options.vectors.as_deref())?;
+    let id = match &options.id {
+        Some(name) => column(schema, name)?,
+        None => (0..fields.len())
+            .find(|&c| is_integer(fields[c].data_type()))
+            .context("no column of whole numbers to use as id; say --id COLUMN")?,
+    };
+    ensure!(
+        is_integer(fields[id].data_type()),
+        "column {} has type {}; an id is a whole number, because equal distances are ordered by it",
+        fields[id].name(),
+        fields[id].data_type()
+    );
+    let texts =
+        (0..fields.len()).filter(|&c| is_text(fields[c].data_type()) && c != vectors && c != id).collect();
+    Ok(Plan { like, vectors, id, texts, element })
+}
+
+/// The column of vectors, named or the only one, and the type of their elements.
+pub fn vectors_of(schema: &SchemaRef, named: Option<&str>) -> Result<(usize, Element)> {
+    let fields = schema.fields();
     let names = |columns: &[usize]| {
         let names: Vec<&str> = columns.iter().map(|&c| fields[c].name().as_str()).collect();
         if names.is_empty() { "none".to_string() } else { names.join(", ") }
     };
-    let like = column(schema, like)?;
-    let vectors = match &options.vectors {
+    let vectors = match named {
         Some(name) => column(schema, name)?,
         None => {
             let lists: Vec<usize> =
@@ -153,24 +174,10 @@ fn plan(schema: &SchemaRef, options: &SearchOptions, like: &str) -> Result<Plan>
             fields[vectors].name()
         ),
     };
-    let id = match &options.id {
-        Some(name) => column(schema, name)?,
-        None => (0..fields.len())
-            .find(|&c| is_integer(fields[c].data_type()))
-            .context("no column of whole numbers to use as id; say --id COLUMN")?,
-    };
-    ensure!(
-        is_integer(fields[id].data_type()),
-        "column {} has type {}; an id is a whole number, because equal distances are ordered by it",
-        fields[id].name(),
-        fields[id].data_type()
-    );
-    let texts =
-        (0..fields.len()).filter(|&c| is_text(fields[c].data_type()) && c != vectors && c != id).collect();
-    Ok(Plan { like, vectors, id, texts, element })
+    Ok((vectors, element))
 }
 
-fn is_text(data_type: &DataType) -> bool {
+pub fn is_text(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 

@@ -19,7 +19,7 @@ use anyhow::{Result, bail};
 
 pub(crate) use print::{Style, print};
 pub(crate) use read::{BATCH_ROWS, find, open};
-pub(crate) use write::write;
+pub(crate) use write::{whole, write};
 
 /// The kinds of file, told apart by their extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,1 @@
+//! The spatial commands as their users type them.
