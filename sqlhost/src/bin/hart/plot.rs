@@ -27,11 +27,14 @@ pub const COLOURS: [Colour; 9] = [
 /// For all that has no colour of its own.
 pub const GREY: Colour = [190, 190, 190];
 
-const WIDTH: u32 = 1160;
+/// A plot with its labels.
+const WIDTH: u32 = 580;
 const HEIGHT: u32 = 500;
-/// Height of a line of the legend, and its entries in a line.
+/// The width of what lies between the axes over its height, about.
+pub const ASPECT: f64 = 1.2;
+/// Height of a line of the legend, and its entries below a plot.
 const LINE: u32 = 20;
-const ENTRIES: usize = 4;
+const ENTRIES: usize = 2;
 /// Characters of an entry that fit beside the next one.
 const LONGEST: usize = 34;
 
@@ -86,7 +89,8 @@ fn draw(plots: &[Plot], legend: &[(Colour, String)]) -> Result<String> {
     let across = plots.len().clamp(1, 2);
     let down = plots.len().div_ceil(across);
     let height = down as u32 * HEIGHT;
-    let size = (WIDTH, height + legend.len().div_ceil(ENTRIES) as u32 * LINE + 16);
+    let entries = across * ENTRIES;
+    let size = (across as u32 * WIDTH, height + legend.len().div_ceil(entries) as u32 * LINE + 16);
     let mut text = String::new();
     {
         let failed = |e: DrawingAreaErrorKind<_>| anyhow!("cannot draw the picture: {e}");
@@ -101,7 +105,7 @@ fn draw(plots: &[Plot], legend: &[(Colour, String)]) -> Result<String> {
             }
         }
         for (n, (colour, name)) in legend.iter().enumerate() {
-            entry(&bottom, n, *colour, name).map_err(failed)?;
+            entry(&bottom, n % entries, n / entries, *colour, name).map_err(failed)?;
         }
         root.present().map_err(failed)?;
     }
@@ -127,8 +131,8 @@ where
         .axis_desc_style(("sans-serif", 14))
         .x_labels(8)
         .y_labels(8)
-        .x_label_formatter(&number)
-        .y_label_formatter(&number)
+        .x_label_formatter(&|value| number(*value, plot.x.end - plot.x.start))
+        .y_label_formatter(&|value| number(*value, plot.y.end - plot.y.start))
         .x_desc(&plot.labels[0])
         .y_desc(&plot.labels[1])
         .draw()?;
@@ -149,9 +153,9 @@ where
     Ok(())
 }
 
-fn entry<'a>(area: &Area<'a>, n: usize, colour: Colour, name: &str) -> Drawn<'a> {
-    let column = (WIDTH - 78) as usize / ENTRIES;
-    let (x, y) = ((78 + n % ENTRIES * column) as i32, (n / ENTRIES) as i32 * LINE as i32 + LINE as i32 / 2);
+fn entry<'a>(area: &Area<'a>, column: usize, line: usize, colour: Colour, name: &str) -> Drawn<'a> {
+    let x = 78 + column as i32 * (WIDTH as usize / ENTRIES - 20) as i32;
+    let y = line as i32 * LINE as i32 + LINE as i32 / 2;
     let mut name = name.to_owned();
     if let Some((cut, _)) = name.char_indices().nth(LONGEST) {
         name.truncate(cut);
@@ -165,12 +169,13 @@ fn rgb([r, g, b]: Colour) -> RGBColor {
     RGBColor(r, g, b)
 }
 
-/// A number on an axis, without the digits that adding up steps leaves behind.
-fn number(value: &f64) -> String {
-    let size = value.abs();
+/// A number on an axis of that length, without the digits that adding up steps leaves behind.
+fn number(value: f64, length: f64) -> String {
+    let size = if value.abs() < 1e-9 * length { 0.0 } else { value.abs() };
     if size != 0.0 && !(1e-4..1e6).contains(&size) {
         return format!("{value:.1e}");
     }
-    let text = format!("{value:.5}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    let text = format!("{:.5}", size.copysign(value));
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }

@@ -14,7 +14,7 @@ use super::basis::{Choice, FitOptions, choice};
 use super::{Vectors, colours, numbers, word};
 use crate::data::{self, Format};
 use crate::engine::EngineOptions;
-use crate::plot::{self, COLOURS, Colour, Marks, Plot};
+use crate::plot::{self, ASPECT, COLOURS, Colour, Marks, Plot};
 use crate::run::param;
 
 /// Options of `hart project`.
@@ -35,7 +35,7 @@ pub struct ProjectOptions {
     #[arg(long, value_name = "FILE.svg")]
     svg: Option<PathBuf>,
     /// Colour the points of the picture by this column
-    #[arg(long, value_name = "COLUMN", requires = "svg")]
+    #[arg(long, value_name = "COLUMN", alias = "color", requires = "svg")]
     colour: Option<String>,
     /// Points in the picture at most: of more, evenly spaced ones
     #[arg(long, value_name = "N", default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..))]
@@ -161,16 +161,17 @@ fn picture(
             shown.iter().fold((f64::INFINITY, f64::NEG_INFINITY), ends)
         };
         let (across, up) = (range(x), range(other));
-        let half = ((across.1 - across.0).max(up.1 - up.0) * 0.52).max(f64::MIN_POSITIVE);
-        let around = |(a, b): (f64, f64)| {
+        let length = (up.1 - up.0).max((across.1 - across.0) / ASPECT) * 1.04;
+        let length = if length > 0.0 && length.is_finite() { length } else { 1.0 };
+        let around = |(a, b): (f64, f64), length: f64| {
             let middle = a / 2.0 + b / 2.0;
-            if middle.is_finite() { middle - half..middle + half } else { -1.0..1.0 }
+            if middle.is_finite() { middle - length / 2.0..middle + length / 2.0 } else { 0.0..1.0 }
         };
         Plot {
             title: format!("{title}{all}"),
             labels: ["x".into(), name.into()],
-            x: around(across),
-            y: around(up),
+            x: around(across, length * ASPECT),
+            y: around(up, length),
             logarithmic: false,
             marks: Marks::Points(
                 shown.iter().map(|row| (of_row(*row), (x.value(*row), other.value(*row)))).collect(),
