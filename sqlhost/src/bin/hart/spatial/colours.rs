@@ -14,9 +14,15 @@ const FEW: usize = COLOURS.len();
 /// The scale from the least number to the greatest, dark to light.
 const SCALE: [Colour; 5] = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
 
+/// A colour for each row, and what the colours mean.
+pub struct Coloured {
+    pub rows: Vec<Colour>,
+    pub legend: Vec<(Colour, String)>,
+}
+
 /// A colour for each row and what the colours mean. Numbers of many values are a scale; else the most frequent values have
 /// colours, and all others are grey.
-pub fn of(name: &str, column: &ArrayRef) -> Result<(Vec<Colour>, Vec<(Colour, String)>)> {
+pub fn of(name: &str, column: &ArrayRef) -> Result<Coloured> {
     let texts = cast(column, &DataType::Utf8).with_context(|| {
         format!("column {name} of type {} cannot be shown in colours", column.data_type())
     })?;
@@ -42,10 +48,10 @@ pub fn of(name: &str, column: &ArrayRef) -> Result<(Vec<Colour>, Vec<(Colour, St
     if texts.null_count() > 0 {
         legend.push((GREY, format!("NULL ({})", texts.null_count())));
     }
-    Ok((texts.iter().map(colour).collect(), legend))
+    Ok(Coloured { rows: texts.iter().map(colour).collect(), legend })
 }
 
-fn scale(name: &str, column: &ArrayRef) -> Result<(Vec<Colour>, Vec<(Colour, String)>)> {
+fn scale(name: &str, column: &ArrayRef) -> Result<Coloured> {
     let numbers = cast(column, &DataType::Float64)?;
     let numbers = numbers.as_primitive::<Float64Type>();
     let finite = || numbers.iter().flatten().filter(|v| v.is_finite());
@@ -60,7 +66,7 @@ fn scale(name: &str, column: &ArrayRef) -> Result<(Vec<Colour>, Vec<(Colour, Str
         let part = n as f64 / (SCALE.len() - 1) as f64;
         (SCALE[n], format!("{name} = {:.6}", least * (1.0 - part) + most * part))
     };
-    Ok((numbers.iter().map(colour).collect(), (0..SCALE.len()).map(step).collect()))
+    Ok(Coloured { rows: numbers.iter().map(colour).collect(), legend: (0..SCALE.len()).map(step).collect() })
 }
 
 /// The colour at a place of the scale, from 0 to 1.

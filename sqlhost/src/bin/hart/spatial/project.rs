@@ -11,10 +11,11 @@ use clap::Args;
 use hart_sqlhost::columns::CType;
 
 use super::basis::{Choice, FitOptions, choice};
+use super::colours::Coloured;
 use super::{Vectors, colours, numbers, word};
 use crate::data::{self, Format};
 use crate::engine::EngineOptions;
-use crate::plot::{self, ASPECT, COLOURS, Colour, Marks, Plot};
+use crate::plot::{self, ASPECT, COLOURS, Marks, Plot};
 use crate::run::param;
 
 /// Options of `hart project`.
@@ -131,7 +132,7 @@ fn table(rest: &RecordBatch, points: &RecordBatch, options: &ProjectOptions) -> 
 fn picture(
     path: &Path,
     points: &RecordBatch,
-    colour: Option<(Vec<Colour>, Vec<(Colour, String)>)>,
+    colour: Option<Coloured>,
     most: usize,
     flat: bool,
 ) -> Result<()> {
@@ -143,11 +144,7 @@ fn picture(
     } else {
         (0..most).map(|n| there[n * there.len() / most]).collect()
     };
-    let (colours, legend) = match colour {
-        Some((colours, legend)) => (Some(colours), legend),
-        None => (None, Vec::new()),
-    };
-    let of_row = |row: usize| colours.as_ref().map_or(COLOURS[0], |colours| colours[row]);
+    let of_row = |row: usize| colour.as_ref().map_or(COLOURS[0], |colour| colour.rows[row]);
     let all = if shown.len() < there.len() {
         format!(", {} of {} points", shown.len(), there.len())
     } else {
@@ -182,5 +179,5 @@ fn picture(
     if !flat {
         plots.push(plot("x and z", "z", z));
     }
-    plot::write(path, &plots, &legend)
+    plot::write(path, &plots, colour.as_ref().map_or(&[], |colour| &colour.legend))
 }
