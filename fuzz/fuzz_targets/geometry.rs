@@ -23,8 +23,10 @@ fuzz_target!(|input: &[u8]| {
                 through_the_server(shape);
             }
             if let Ok(shape) = wkt::read_iso(&text) {
-                let written = wkt::write_iso(&shape).expect("what was read can be written");
-                assert_same(&wkt::read_iso(&written).expect("our own text"), &shape);
+                // ISO has no word for the whole globe, nor for a Z or M that is infinite or that some positions lack.
+                if let Ok(written) = wkt::write_iso(&shape) {
+                    assert_same(&wkt::read_iso(&written).expect("our own text"), &shape);
+                }
             }
         }
     }
@@ -42,7 +44,12 @@ fn stored(bytes: &[u8], kind: SpatialType) {
         (value.srid, value.valid, value.larger_than_hemisphere)
     );
     assert_same(&again.shape, &value.shape);
-    assert_same(&wkt::read(&wkt::write(&value.shape)).expect("our own text"), &value.shape);
+    // Text has no word for an infinite Z or M.
+    let mut finite = true;
+    value.shape.for_each(&mut |p| finite &= [p.z, p.m].iter().flatten().all(|v| !v.is_infinite()));
+    if finite {
+        assert_same(&wkt::read(&wkt::write(&value.shape)).expect("our own text"), &value.shape);
+    }
     if let Ok(written) = interchange::to_wkb(&value.shape) {
         interchange::from_wkb(&written).expect("our own bytes");
     }
@@ -57,7 +64,7 @@ fn through_the_server(shape: Shape) {
     }
 }
 
-/// The same shape with the same numbers. NaN in Z or M is as good as none.
+/// The same shape with the same numbers. NaN in Z or M is as good as none, and −0 as 0.
 fn assert_same(a: &Shape, b: &Shape) {
     assert_eq!(numbers(a), numbers(b));
     assert_eq!(a.name(), b.name());
@@ -65,7 +72,7 @@ fn assert_same(a: &Shape, b: &Shape) {
 
 fn numbers(shape: &Shape) -> Vec<[Option<u64>; 4]> {
     let mut out = Vec::new();
-    let bits = |v: f64| Some(v).filter(|v| !v.is_nan()).map(f64::to_bits);
+    let bits = |v: f64| Some(v).filter(|v| !v.is_nan()).map(|v| (v + 0.0).to_bits());
     shape.for_each(&mut |p| out.push([bits(p.x), bits(p.y), p.z.and_then(bits), p.m.and_then(bits)]));
     out
 }
