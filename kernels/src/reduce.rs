@@ -307,36 +307,23 @@ pub(crate) fn stream_dots_and_square<M: Mode, S: Simd, const Q: usize>(
     row: &[u8],
 ) -> ([f64; Q], f64) {
     let (mut dots, mut square) = ([M::zero(simd); Q], M::zero(simd));
-    // Whole blocks in a loop of their own: with the tail's cases in it, the sums would not stay in registers.
-    let full = row.len() - row.len() % M::BLOCK;
     let mut start = 0;
-    while start < full {
-        let part = &row[start..start + M::BLOCK];
+    while start < row.len() {
+        let end = row.len().min(start + M::BLOCK);
+        let part = &row[start..end];
         for line in (0..M::BLOCK).step_by(64) {
             simd.prefetch(part, AHEAD + line);
         }
-        let lanes = M::load(simd, part);
+        let lanes = load_part::<M, S>(simd, part);
         square = M::dot(simd, lanes, lanes, square);
         for q in 0..Q {
-            dots[q] = M::dot(simd, M::load(simd, &queries[q][start..start + M::BLOCK]), lanes, dots[q]);
+            dots[q] = M::dot(simd, load_part::<M, S>(simd, &queries[q][start..end]), lanes, dots[q]);
         }
-        start += M::BLOCK;
+        start = end;
     }
-    if full < row.len() {
-        simd.prefetch(&row[full..], AHEAD);
-        let lanes = M::load_tail(simd, &row[full..]);
-        square = M::dot(simd, lanes, lanes, square);
-        for q in 0..Q {
-            dots[q] = M::dot(simd, M::load_tail(simd, &queries[q][full..]), lanes, dots[q]);
-        }
-    }
-    // The sums first: a loop with the checks in it is not unrolled, which would keep all lanes in memory.
     let mut out = [0.0; Q];
     for q in 0..Q {
-        out[q] = M::sum(simd, dots[q]);
-    }
-    for q in 0..Q {
-        out[q] = checked_dot::<M, S>(simd, out[q], queries[q], row);
+        out[q] = checked_dot::<M, S>(simd, M::sum(simd, dots[q]), queries[q], row);
     }
     (out, checked_dot::<M, S>(simd, M::sum(simd, square), row, row))
 }
@@ -349,6 +336,11 @@ pub(crate) fn euclidean<M: Mode, S: Simd, const STREAM: bool>(simd: S, a: &[u8],
     sum.sqrt()
 }
 
+#[inline(always)]
+fn load_part<M: Mode, S: Simd>(simd: S, part: &[u8]) -> M::Vec<S> {
+    if part.len() == M::BLOCK { M::load(simd, part) } else { M::load_tail(simd, part) }
+}
+
 /// Dot products of `Q` queries with `R` rows at once: the same bits as one by one, but every vector is loaded
 /// once for the whole tile.
 #[inline(always)]
@@ -359,42 +351,25 @@ pub(crate) fn dot_tile<M: Mode, S: Simd, const Q: usize, const R: usize>(
 ) -> [[f64; R]; Q] {
     let mut acc = [[M::zero(simd); R]; Q];
     let bytes = queries[0].len();
-    // Whole blocks in a loop of their own: with the tail's cases in it, the sums would not stay in registers.
-    let full = bytes - bytes % M::BLOCK;
     let mut start = 0;
-    while start < full {
-        let end = start + M::BLOCK;
-        let mut row_lanes = [M::load(simd, &rows[0][start..end]); R];
+    while start < bytes {
+        let end = bytes.min(start + M::BLOCK);
+        let mut row_lanes = [load_part::<M, S>(simd, &rows[0][start..end]); R];
         for r in 1..R {
-            row_lanes[r] = M::load(simd, &rows[r][start..end]);
+            row_lanes[r] = load_part::<M, S>(simd, &rows[r][start..end]);
         }
         for q in 0..Q {
-            let query_lanes = M::load(simd, &queries[q][start..end]);
+            let query_lanes = load_part::<M, S>(simd, &queries[q][start..end]);
             for r in 0..R {
                 acc[q][r] = M::dot(simd, query_lanes, row_lanes[r], acc[q][r]);
             }
         }
         start = end;
     }
-    if full < bytes {
-        for q in 0..Q {
-            let query_lanes = M::load_tail(simd, &queries[q][full..bytes]);
-            for r in 0..R {
-                let row_lanes = M::load_tail(simd, &rows[r][full..bytes]);
-                acc[q][r] = M::dot(simd, query_lanes, row_lanes, acc[q][r]);
-            }
-        }
-    }
-    // The sums first: a loop with the checks in it is not unrolled, which would keep all lanes in memory.
     let mut out = [[0.0; R]; Q];
     for q in 0..Q {
         for r in 0..R {
-            out[q][r] = M::sum(simd, acc[q][r]);
-        }
-    }
-    for q in 0..Q {
-        for r in 0..R {
-            out[q][r] = checked_dot::<M, S>(simd, out[q][r], queries[q], rows[r]);
+            out[q][r] = checked_dot::<M, S>(simd, M::sum(simd, acc[q][r]), queries[q], rows[r]);
         }
     }
     out
