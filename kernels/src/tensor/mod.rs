@@ -1,3 +1,6 @@
-//! Tensors: the payloads in which models store their weights.
+//! Tensors: the weights of models, their payloads and their factors.
 
 pub mod quant;
+mod svd;
+
+pub use svd::{Svd, SvdMethod, SvdOptions, svd};
