@@ -102,14 +102,20 @@ impl Tensor {
         self.shape.iter().product()
     }
 
-    /// Its rows and columns as a matrix: the outermost dimension, and all others together. A tensor of fewer than two
-    /// dimensions is a single row.
+    /// Its rows and columns as a matrix: see [`matrix`].
     pub fn matrix(&self) -> (usize, usize) {
-        match self.shape[..] {
-            [] => (1, 1),
-            [n] => (1, n),
-            [rows, ref rest @ ..] => (rows, rest.iter().product()),
-        }
+        matrix(&self.shape)
+    }
+}
+
+/// The rows and columns of a tensor of that shape as a matrix: the outermost dimension, and all others together. A tensor of
+/// fewer than two dimensions is a single row.
+pub fn matrix(shape: &[usize]) -> (usize, usize) {
+    match shape {
+        [] => (1, 1),
+        [n] => (1, *n),
+        // Beside a dimension of 0, the others may be larger than can be counted together.
+        [rows, rest @ ..] => (*rows, rest.iter().fold(1, |product, n| product.saturating_mul(*n))),
     }
 }
 

@@ -19,8 +19,8 @@ use super::{ElementType, ModelError, Tensor, malformed};
 const LENGTH: usize = 8;
 /// The longest header that the format allows.
 const MAX_HEADER: u64 = 100_000_000;
-/// The entry that is no tensor.
-const METADATA: &str = "__metadata__";
+/// The entry of the header that is no tensor.
+pub const METADATA: &str = "__metadata__";
 
 /// The tensors of the file with these bytes, in the order of their elements.
 ///

@@ -7,6 +7,7 @@ mod feed;
 mod partition;
 mod run;
 mod search;
+mod tensor;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,6 +36,9 @@ enum Command {
     Run(run::RunOptions),
     /// Find the rows of a file nearest to one of them
     Search(search::SearchOptions),
+    /// Take model files apart into atoms and coefficients, rebuild and compare them
+    #[command(subcommand, arg_required_else_help = true)]
+    Tensor(tensor::Command),
     /// Write or check the generated documentation
     #[command(hide = true)]
     Docs {
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Command::Describe(options) => catalogue::describe(&options),
         Command::Run(options) => run::run(options),
         Command::Search(options) => search::search(options),
+        Command::Tensor(command) => tensor::run(command),
         Command::Docs { folder, check } => catalogue::docs(&folder, check),
     };
     match result {
