@@ -49,6 +49,16 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Write or check the generated T-SQL
+    #[command(hide = true)]
+    Sql {
+        /// Folder of the generated files; other .sql files in it are removed
+        #[arg(default_value = "sql/generated")]
+        folder: PathBuf,
+        /// Only compare; fail where a file differs, is missing or should not be there
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -59,6 +69,7 @@ fn main() -> ExitCode {
         Command::Search(options) => search::search(options),
         Command::Tensor(command) => tensor::run(command),
         Command::Docs { folder, check } => catalogue::docs(&folder, check),
+        Command::Sql { folder, check } => catalogue::sql(&folder, check),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
