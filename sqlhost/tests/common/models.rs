@@ -203,10 +203,7 @@ fn q8_0(b: &[u8]) -> Vec<f64> {
 fn scales(packed: &[u8]) -> Vec<(f64, f64)> {
     let of = |n: usize| match n {
         0..4 => (packed[n] & 63, packed[n + 4] & 63),
-        _ => (
-            packed[n + 4] & 15 | packed[n - 4] >> 6 << 4,
-            packed[n + 4] >> 4 | packed[n] >> 6 << 4,
-        ),
+        _ => (packed[n + 4] & 15 | packed[n - 4] >> 6 << 4, packed[n + 4] >> 4 | packed[n] >> 6 << 4),
     };
     (0..8).map(of).map(|(scale, minimum)| (scale.into(), minimum.into())).collect()
 }

@@ -1,0 +1,80 @@
+//! How much memory `hart tensor` takes. One test, for the system tells the largest peak of all children of this process.
+#![cfg(unix)]
+
+#[path = "common/models.rs"]
+mod models;
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::process::Command;
+
+use models::{singles, weights};
+use nix::sys::resource::{UsageWho, getrusage};
+
+const SIDE: usize = 192;
+
+/// A model of so many square matrices, written a matrix at a time: what this process takes counts for its children too.
+fn model(path: &Path, matrices: usize, side: usize) {
+    let bytes = side * side * 4;
+    let entry = |n: usize| {
+        let (start, end) = (n * bytes, (n + 1) * bytes);
+        format!(r#""layer.{n}":{{"dtype":"F32","shape":[{side},{side}],"data_offsets":[{start},{end}]}}"#)
+    };
+    let header = format!("{{{}}}", (0..matrices).map(entry).collect::<Vec<_>>().join(","));
+    let mut file = BufWriter::new(File::create(path).unwrap());
+    file.write_all(&models::safetensors(&header, &[])).unwrap();
+    for n in 0..matrices {
+        // Rank two, but for its size as any other.
+        let (u, v) = (weights(n as u64, side), weights(n as u64 + 1000, side));
+        let rows: Vec<f32> = (0..side * side).map(|i| u[i / side] * v[i % side] + u[i % side]).collect();
+        file.write_all(&singles(&rows)).unwrap();
+    }
+    file.flush().unwrap();
+}
+
+/// Runs the command and returns the largest peak of memory of any so far, in MiB.
+fn peak(arguments: &[&str]) -> f64 {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hart"));
+    let output = command.args(arguments).args(["--threads", "1"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let peak = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss() as f64;
+    // Kilobytes, but for macOS.
+    if cfg!(target_os = "macos") { peak / 1048576.0 } else { peak / 1024.0 }
+}
+
+#[test]
+fn memory_follows_the_largest_tensor_not_their_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (few, many, large) = (text("few"), text("many"), text("large"));
+    model(few.as_ref(), 4, SIDE);
+    model(many.as_ref(), 400, SIDE);
+    let size = |path: &str| std::fs::metadata(path).unwrap().len() as f64 / 1048576.0;
+    let more = size(&many) - size(&few);
+    assert!(more > 50.0, "{more}");
+
+    // Every command with few tensors first: the peaks can only rise from here on.
+    let mut base = 0.0;
+    for (name, path) in [("few", &few), ("many", &many)] {
+        let (atoms, back) = (text(&format!("{name}.atoms")), text(&format!("{name}.safetensors")));
+        peak(&["tensor", "inspect", path, "--statistics"]);
+        peak(&["tensor", "atomize", path, "--rank", "2", "--output", &atoms]);
+        peak(&["tensor", "synthesize", &atoms, "--output", &back]);
+        let found = peak(&["tensor", "compare", path, &back]);
+        if name == "few" {
+            base = found;
+        } else {
+            assert!(
+                found < base + more / 4.0,
+                "{base} MiB for {} MiB, {found} for {}",
+                size(&few),
+                size(path)
+            );
+        }
+    }
+    // The measure does see memory: one tensor of that size takes as much at least.
+    model(large.as_ref(), 1, 3600);
+    let found = peak(&["tensor", "compare", &large, &large]);
+    assert!(found > base + more / 2.0, "{base} MiB, then {found}");
+}
