@@ -31,6 +31,8 @@ pub const PAYLOADS: &str = "TensorAtomPayloads.parquet";
 
 /// Payload bytes of a row group, of which one is in memory at a time.
 const GROUP_BYTES: usize = 32 << 20;
+/// Rows of a row group of the other tables, so that memory does not grow with their number.
+const GROUP_ROWS: usize = 1 << 16;
 
 /// Rows' identifiers are derived from this and from what the rows hold, so the same model gives the same files.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f1a_3c0e_27d4_5b8f_9a41_c5d2_e07b_3f96);
@@ -318,6 +320,7 @@ impl Table {
         // Weights do not compress, none comes twice, and nobody looks for the smallest.
         let payload = ColumnPath::from("Payload");
         let properties = WriterProperties::builder()
+            .set_max_row_group_row_count(Some(GROUP_ROWS))
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_column_compression(payload.clone(), Compression::UNCOMPRESSED)
             .set_column_dictionary_enabled(payload.clone(), false)
