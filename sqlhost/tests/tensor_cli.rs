@@ -73,8 +73,7 @@ impl Folder {
     /// Everything in it, hidden files too.
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.0.path()).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -364,7 +363,10 @@ fn inspect_computes_statistics() {
     ];
     let model = folder.file("m", &safetensors_of(&tensors));
     let lines = json(&["inspect", &model, "--statistics"]);
-    assert_eq!((&lines[0]["min"], &lines[0]["max"], &lines[0]["mean"]), (&(-4.0).into(), &3.0.into(), &0.5.into()));
+    assert_eq!(
+        (&lines[0]["min"], &lines[0]["max"], &lines[0]["mean"]),
+        (&(-4.0).into(), &3.0.into(), &0.5.into())
+    );
     // (0.25 + 2.25 + 6.25 + 20.25) / 4 = 7.25.
     assert!((lines[0]["deviation"].as_f64().unwrap() - 7.25f64.sqrt()).abs() < 1e-12);
     assert!(lines[1]["mean"].is_null() && lines[1]["type"] == "i32", "{:?}", lines[1]);
@@ -407,7 +409,11 @@ fn nothing_is_left_of_what_fails() {
     stdout(&only);
     fails(1, &only, &["atoms", "not empty"]);
     fails(1, &["atomize", &model, "--rank", "2", "--output", &model], &["expected a new or empty folder"]);
-    fails(1, &["atomize", &model, "--tensor", "god", "--rank", "2", "--output", &back], &["god", "did you mean `good`"]);
+    fails(
+        1,
+        &["atomize", &model, "--tensor", "god", "--rank", "2", "--output", &back],
+        &["god", "did you mean `good`"],
+    );
     fails(1, &["atomize", &model, "--rank", "9", "--output", &back], &["--rank 9", "at most 8"]);
     assert_eq!(layers_of(&atoms), ["good"]);
 
@@ -484,10 +490,8 @@ fn compare_names_what_is_missing() {
         ]),
     );
     let lines = json(&["compare", &a, &b]);
-    let found: Vec<(&str, &str)> = lines
-        .iter()
-        .map(|l| (l["tensor"].as_str().unwrap(), l["status"].as_str().unwrap()))
-        .collect();
+    let found: Vec<(&str, &str)> =
+        lines.iter().map(|l| (l["tensor"].as_str().unwrap(), l["status"].as_str().unwrap())).collect();
     let expected = [
         ("same", "compared"),
         ("moved", "compared"),
@@ -526,15 +530,22 @@ fn the_picture_shows_every_matrix() {
     }
     assert!(!text.contains("bias") && !text.contains("NaN") && !text.contains("inf"), "{text}");
     // In each plot a curve for each matrix: 20 singular values, and 21 errors from rank 0 to 20.
-    let points = |line: &str| line.split("points=\"").nth(1).unwrap().split('"').next().unwrap().split_whitespace().count();
+    let points = |line: &str| {
+        line.split("points=\"").nth(1).unwrap().split('"').next().unwrap().split_whitespace().count()
+    };
     let curves: Vec<usize> = text.lines().filter(|l| l.contains("<polyline")).map(points).collect();
     let count = |n: usize| curves.iter().filter(|c| **c == n).count();
     assert_eq!((count(20), count(21)), (2, 2), "{curves:?}");
 
     // A place where no picture can be is found out before anything is written.
     let other = folder.text("other");
-    for (place, part) in [("p.png", "ends with .svg"), ("none/p.svg", "there is no folder"), ("atoms", "svg")] {
-        fails(1, &["atomize", &model, "--rank", "2", "--output", &other, "--svg", &folder.text(place)], &["--svg", part]);
+    for (place, part) in [("p.png", "ends with .svg"), ("none/p.svg", "there is no folder"), ("atoms", "svg")]
+    {
+        fails(
+            1,
+            &["atomize", &model, "--rank", "2", "--output", &other, "--svg", &folder.text(place)],
+            &["--svg", part],
+        );
         assert!(!folder.path("other").exists());
     }
 }
@@ -548,7 +559,18 @@ fn help_and_usage() {
     }
     for (command, parts) in [
         ("inspect", &["<MODEL>", "--statistics", "--format"][..]),
-        ("atomize", &["<MODEL>", "--rank <R>", "--error <E>", "--tensor <NAME>", "--output <DIR>", "--svg", "--threads"]),
+        (
+            "atomize",
+            &[
+                "<MODEL>",
+                "--rank <R>",
+                "--error <E>",
+                "--tensor <NAME>",
+                "--output <DIR>",
+                "--svg",
+                "--threads",
+            ],
+        ),
         ("synthesize", &["<DIR>", "--layer <NAME>", "--output <FILE.safetensors>"]),
         ("compare", &["<A>", "<B>", "--format"]),
     ] {
@@ -558,8 +580,14 @@ fn help_and_usage() {
         }
     }
     fails(2, &["atomize", LAYER0, "--output", "x"], &["--rank <R>", "--error <E>"]);
-    fails(2, &["atomize", LAYER0, "--output", "x", "--rank", "2", "--error", "0.1"], &["cannot be used with"]);
-    for (option, value) in [("--rank", "0"), ("--rank", "-1"), ("--error", "0"), ("--error", "1.5"), ("--error", "nan")] {
+    fails(
+        2,
+        &["atomize", LAYER0, "--output", "x", "--rank", "2", "--error", "0.1"],
+        &["cannot be used with"],
+    );
+    for (option, value) in
+        [("--rank", "0"), ("--rank", "-1"), ("--error", "0"), ("--error", "1.5"), ("--error", "nan")]
+    {
         let argument = format!("{option}={value}");
         fails(2, &["atomize", LAYER0, "--output", "x", &argument], &[option, "expected a"]);
     }

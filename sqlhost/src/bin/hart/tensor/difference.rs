@@ -28,6 +28,10 @@ pub fn difference(a: &[f32], b: &[f32]) -> Difference {
     Difference {
         relative: if squares == 0.0 { 0.0 } else { (squares / own).sqrt() },
         largest,
-        cosine: if own == 0.0 || other == 0.0 { 0.0 } else { (dot / (own.sqrt() * other.sqrt())).clamp(-1.0, 1.0) },
+        cosine: if own == 0.0 || other == 0.0 {
+            0.0
+        } else {
+            (dot / (own.sqrt() * other.sqrt())).clamp(-1.0, 1.0)
+        },
     }
 }
