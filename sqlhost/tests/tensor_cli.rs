@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use arrow::array::{Array, AsArray, Float32Array, RecordBatch};
+use arrow::array::{AsArray, Float32Array, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Float32Type, Int64Type};
 use models::{Gguf, LAYER0, TYPES, safetensors_of, singles, weights};
