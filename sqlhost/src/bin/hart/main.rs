@@ -9,6 +9,7 @@ mod plot;
 mod run;
 mod search;
 mod spatial;
+mod tensor;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,6 +42,9 @@ enum Command {
     Project(spatial::project::ProjectOptions),
     /// Measure how many true neighbours a search through space keeps
     Recall(spatial::recall::RecallOptions),
+    /// Take model files apart into atoms and coefficients, rebuild and compare them
+    #[command(subcommand, arg_required_else_help = true)]
+    Tensor(tensor::Command),
     /// Write or check the generated documentation
     #[command(hide = true)]
     Docs {
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
         Command::Search(options) => search::search(options),
         Command::Project(options) => spatial::project::project(&options),
         Command::Recall(options) => spatial::recall::recall(&options),
+        Command::Tensor(command) => tensor::run(command),
         Command::Docs { folder, check } => catalogue::docs(&folder, check),
         Command::Sql { folder, check } => catalogue::sql(&folder, check),
     };
