@@ -19,8 +19,8 @@ use std::fmt::Write;
 
 use hart_kernels::registry::KERNELS;
 
-/// First line of every generated file.
-const MARK: &str = "-- Generated from the registry by `hart sql`; do not edit.\n";
+/// First line of every generated file, by which a wrapper is known on a server.
+pub const MARK: &str = "-- Generated from the registry by `hart sql`; do not edit.\n";
 
 /// Every file of `sql/generated` by name: `types.sql`, one for each kernel, `all.sql` that installs them, `drop.sql`.
 pub fn files() -> Vec<(String, String)> {

@@ -1,4 +1,4 @@
-//! `hart`: the kernels without SQL Server, behind the same library that SQL Server loads.
+//! `hart`: the kernels without SQL Server, behind the same library that SQL Server loads, and its installation there.
 
 mod catalogue;
 mod data;
@@ -7,6 +7,7 @@ mod feed;
 mod partition;
 mod run;
 mod search;
+mod server;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,6 +36,17 @@ enum Command {
     Run(run::RunOptions),
     /// Find the rows of a file nearest to one of them
     Search(search::SearchOptions),
+    /// Make the archives that a server takes, with checksums
+    Package(server::PackageOptions),
+    /// Write the whole installation as one file for sqlcmd
+    Script(server::ScriptOptions),
+    /// Install in a database, or upgrade; may be repeated
+    #[command(visible_alias = "upgrade")]
+    Deploy(server::DeployOptions),
+    /// Remove everything that deploy installed
+    Undeploy(server::UndeployOptions),
+    /// Say what a server and a database have, and what mends what they lack
+    Status(server::StatusOptions),
     /// Write or check the generated documentation
     #[command(hide = true)]
     Docs {
@@ -63,6 +75,11 @@ fn main() -> ExitCode {
         Command::Describe(options) => catalogue::describe(&options),
         Command::Run(options) => run::run(options),
         Command::Search(options) => search::search(options),
+        Command::Package(options) => server::package(options),
+        Command::Script(options) => server::script(options),
+        Command::Deploy(options) => server::deploy(options),
+        Command::Undeploy(options) => server::undeploy(options),
+        Command::Status(options) => server::status(options),
         Command::Docs { folder, check } => catalogue::docs(&folder, check),
         Command::Sql { folder, check } => catalogue::sql(&folder, check),
     };

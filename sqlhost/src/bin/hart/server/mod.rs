@@ -1,0 +1,19 @@
+//! The subcommands that install the kernels on a server, look at an installation, or compute with a server's rows.
+
+mod archive;
+mod connection;
+mod deploy;
+mod package;
+mod plan;
+mod script;
+mod secret;
+mod status;
+mod survey;
+mod text;
+mod undeploy;
+
+pub use deploy::{DeployOptions, deploy};
+pub use package::{PackageOptions, package};
+pub use script::{ScriptOptions, script};
+pub use status::{StatusOptions, status};
+pub use undeploy::{UndeployOptions, undeploy};
