@@ -435,7 +435,7 @@ fn status_of_an_installation() {
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_of_a_deployment() {
-    const SIZE: usize = 40 << 20;
+    const SIZE: usize = 24 << 20;
     let world = World::new();
     let mut state = 1u32;
     let mut content = b"\x7fELF".to_vec();

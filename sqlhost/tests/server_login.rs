@@ -4,6 +4,8 @@
 
 mod tds;
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -57,7 +59,7 @@ impl World {
 
     /// Runs the server, with the answers of Azure SQL Database to the question what it is.
     fn start(&self, server: MockTdsServer) -> String {
-        let address = format!("localhost,{}", server.local_addr().port());
+        let address = format!("localhost,{}", with_handshake_packets(server.local_addr().port()));
         let registry = server.query_registry();
         let facts = self.facts_query();
         self.runtime.block_on(async {
@@ -79,7 +81,7 @@ impl World {
         let server = tds::Server::start(&self.folder.path().join("other.pem"), move |sql| match sql {
             "login" => Answer::Done,
             sql => {
-                of_server.lock().unwrap().get_or_insert(sql.to_string());
+                of_server.lock().unwrap().get_or_insert(sql.trim().to_string());
                 Answer::Drop
             }
         });
@@ -106,6 +108,49 @@ impl World {
     fn ca(&self) -> String {
         self.folder.path().join("ca.pem").to_str().unwrap().into()
     }
+}
+
+/// A port that passes everything on to the mock's. The mock marks the packets of a negotiated TLS handshake as results (4);
+/// SQL Server marks them as pre-login (0x12), and the client insists on that: so they are marked anew on their way back.
+fn with_handshake_packets(mock: u16) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let server = TcpStream::connect(("127.0.0.1", mock)).unwrap();
+            let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut from, &mut to);
+                let _ = to.shutdown(std::net::Shutdown::Write);
+            });
+            std::thread::spawn(move || {
+                let (mut from, mut to) = (server, client);
+                let _ = pass_back(&mut from, &mut to);
+                let _ = to.shutdown(std::net::Shutdown::Both);
+            });
+        }
+    });
+    port
+}
+
+fn pass_back(from: &mut TcpStream, to: &mut TcpStream) -> std::io::Result<u64> {
+    // The first packet answers the pre-login and is a result; from the first TLS record on there are no packets.
+    for n in 0.. {
+        let mut kind = [0];
+        from.read_exact(&mut kind)?;
+        if kind != [4] {
+            to.write_all(&kind)?;
+            break;
+        }
+        let mut rest = [0; 7];
+        from.read_exact(&mut rest)?;
+        let mut body = vec![0; usize::from(u16::from_be_bytes([rest[1], rest[2]])) - 8];
+        from.read_exact(&mut body)?;
+        to.write_all(&[if n == 0 { 4 } else { 0x12 }])?;
+        to.write_all(&rest)?;
+        to.write_all(&body)?;
+    }
+    std::io::copy(from, to)
 }
 
 /// The login went through and the question was answered: what is missing is no fault of the connection.

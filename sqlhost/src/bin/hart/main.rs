@@ -47,6 +47,8 @@ enum Command {
     Undeploy(server::UndeployOptions),
     /// Say what a server and a database have, and what mends what they lack
     Status(server::StatusOptions),
+    /// Run every wrapper's example and the application's scenarios on a server
+    Verify(server::VerifyOptions),
     /// Write or check the generated documentation
     #[command(hide = true)]
     Docs {
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         Command::Deploy(options) => server::deploy(options),
         Command::Undeploy(options) => server::undeploy(options),
         Command::Status(options) => server::status(options),
+        Command::Verify(options) => server::verify(options),
         Command::Docs { folder, check } => catalogue::docs(&folder, check),
         Command::Sql { folder, check } => catalogue::sql(&folder, check),
     };

@@ -67,7 +67,7 @@ pub struct Archive {
     /// For which platform.
     pub platform: Platform,
     /// Its bytes.
-    pub bytes: Arc<[u8]>,
+    pub bytes: Arc<Vec<u8>>,
     /// SHA-256 in capital hexadecimal digits.
     pub hash: String,
 }
@@ -81,7 +81,7 @@ impl Archive {
         ensure!(size <= LARGEST, "{name} has {size} bytes; expected at most {LARGEST}");
         check(&mut file, platform).with_context(|| format!("{name}"))?;
         file.seek(SeekFrom::Start(0))?;
-        let mut bytes = vec![0; usize::try_from(size)?].into_boxed_slice();
+        let mut bytes = vec![0; usize::try_from(size)?];
         file.read_exact(&mut bytes).with_context(|| format!("cannot read {name}"))?;
         let hash = sha256(&bytes);
         Ok(Archive { platform, bytes: bytes.into(), hash })

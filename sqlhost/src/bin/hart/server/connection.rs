@@ -182,7 +182,13 @@ impl ConnectionOptions {
             let config = self.config(&target, database, auth.clone())?;
             match runtime.block_on(self.open(&target, config)) {
                 Ok(client) => {
-                    return Ok(Server { client, runtime, address: address.clone(), timeout: self.timeout });
+                    return Ok(Server {
+                        client,
+                        runtime,
+                        address: address.clone(),
+                        timeout: self.timeout,
+                        usable: true,
+                    });
                 }
                 Err(Error::Routing { host, port }) => target = Address { host, port },
                 Err(error) => return Err(self.explain(&target, database, &error)),
@@ -291,9 +297,15 @@ pub struct Server {
     runtime: Runtime,
     address: Address,
     timeout: u64,
+    usable: bool,
 }
 
 impl Server {
+    /// Whether the connection can be used further: an error of a statement leaves it so, one of the network does not.
+    pub fn is_usable(&self) -> bool {
+        self.usable
+    }
+
     /// Host and port, as the user said them.
     pub fn name(&self) -> String {
         self.address.to_string()
@@ -306,7 +318,10 @@ impl Server {
         let results = self.runtime.block_on(async { client.simple_query(sql).await?.into_results().await });
         match results {
             Ok(results) => Ok(results.into_iter().next().unwrap_or_default()),
-            Err(error) => Err(self.explain(error)),
+            Err(error) => {
+                self.usable &= matches!(error, Error::Server(_));
+                Err(self.explain(error))
+            }
         }
     }
 

@@ -11,9 +11,11 @@ mod status;
 mod survey;
 mod text;
 mod undeploy;
+mod verify;
 
 pub use deploy::{DeployOptions, deploy};
 pub use package::{PackageOptions, package};
 pub use script::{ScriptOptions, script};
 pub use status::{StatusOptions, status};
 pub use undeploy::{UndeployOptions, undeploy};
+pub use verify::{VerifyOptions, verify};

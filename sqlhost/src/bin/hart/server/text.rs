@@ -1,7 +1,5 @@
 //! Pieces of T-SQL.
 
-use std::fmt::Write;
-
 use sha2::{Digest, Sha256};
 
 /// A text as a literal.
@@ -13,10 +11,8 @@ pub fn literal(text: &str) -> String {
 pub fn hexadecimal(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(2 + 2 * bytes.len());
     out.push_str("0x");
-    for byte in bytes {
-        // Writing to a string cannot fail.
-        let _ = write!(out, "{byte:02X}");
-    }
+    let digit = |n: u8| char::from(if n < 10 { b'0' + n } else { b'A' + n - 10 });
+    out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
     out
 }
 
