@@ -4,6 +4,7 @@ mod catalogue;
 mod data;
 mod engine;
 mod feed;
+mod input;
 mod partition;
 mod run;
 mod search;
@@ -32,9 +33,9 @@ enum Command {
     List(catalogue::ListOptions),
     /// Describe a kernel: columns, parameters, results, accuracy, example
     Describe(catalogue::DescribeOptions),
-    /// Run a kernel on the rows of a file
+    /// Run a kernel on the rows of a file or of a query
     Run(run::RunOptions),
-    /// Find the rows of a file nearest to one of them
+    /// Find the rows of a file or of a query nearest to one of them
     Search(search::SearchOptions),
     /// Make the archives that a server takes, with checksums
     Package(server::PackageOptions),

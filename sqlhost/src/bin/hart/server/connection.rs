@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
+use futures_util::TryStreamExt;
 use tiberius::error::{Error, IoErrorKind};
-use tiberius::{AuthMethod, Client, Config, EncryptionLevel, Row};
+use tiberius::{AuthMethod, Client, Config, EncryptionLevel, QueryItem, Row, TokenRow};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
@@ -164,14 +165,22 @@ impl ConnectionOptions {
 
     /// Connects.
     pub fn connect(&self) -> Result<Server> {
-        let address = self.address()?;
-        let database =
-            self.database.as_deref().context("which database? Say --database NAME, or set HART_DATABASE")?;
-        self.connect_to(address, database)
+        self.connector()?.connect()
     }
 
-    fn connect_to(&self, address: &Address, database: &str) -> Result<Server> {
-        let auth = self.auth()?;
+    /// What is needed to connect, with the secret: asked for once, for any number of connections.
+    pub fn connector(&self) -> Result<Connector> {
+        self.address()?;
+        self.database()?;
+        Ok(Connector { auth: self.auth()?, options: self.clone() })
+    }
+
+    fn database(&self) -> Result<&str> {
+        self.database.as_deref().context("which database? Say --database NAME, or set HART_DATABASE")
+    }
+
+    fn connect_with(&self, auth: &AuthMethod) -> Result<Server> {
+        let (address, database) = (self.address()?, self.database()?);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -291,6 +300,19 @@ fn explain_tls(address: &Address, message: &str) -> anyhow::Error {
     }
 }
 
+/// Options with the secret that belongs to them.
+pub struct Connector {
+    options: ConnectionOptions,
+    auth: AuthMethod,
+}
+
+impl Connector {
+    /// Opens a connection.
+    pub fn connect(&self) -> Result<Server> {
+        self.options.connect_with(&self.auth)
+    }
+}
+
 /// An open connection.
 pub struct Server {
     client: Client<Compat<TcpStream>>,
@@ -316,18 +338,54 @@ impl Server {
         let client = &mut self.client;
         let sql = sql.into();
         let results = self.runtime.block_on(async { client.simple_query(sql).await?.into_results().await });
-        match results {
-            Ok(results) => Ok(results.into_iter().next().unwrap_or_default()),
-            Err(error) => {
-                self.usable &= matches!(error, Error::Server(_));
-                Err(self.explain(error))
-            }
-        }
+        Ok(self.note(results)?.into_iter().next().unwrap_or_default())
     }
 
     /// Runs a batch to its end.
     pub fn run<'b>(&mut self, sql: impl Into<Cow<'b, str>>) -> Result<()> {
         self.rows(sql).map(|_| ())
+    }
+
+    /// Runs a batch and hands over what comes, until the end or until `take` wants no more.
+    pub fn stream(&mut self, sql: &str, mut take: impl FnMut(QueryItem) -> Result<bool>) -> Result<()> {
+        let client = &mut self.client;
+        let result = self.runtime.block_on(async {
+            let mut stream = client.simple_query(sql).await?;
+            while let Some(item) = stream.try_next().await? {
+                match take(item) {
+                    Ok(true) => {}
+                    Ok(false) => return Ok(Ok(())),
+                    Err(error) => return Ok(Err(error)),
+                }
+            }
+            Ok(Ok(()))
+        });
+        self.note(result)?
+    }
+
+    /// Appends rows to a table, whose name and columns are quoted.
+    pub fn bulk<'r>(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        rows: impl Iterator<Item = TokenRow<'r>>,
+    ) -> Result<u64> {
+        let client = &mut self.client;
+        let result = self.runtime.block_on(async {
+            let mut load = client.bulk_insert_columns(table, columns).await?;
+            for row in rows {
+                load.send(row).await?;
+            }
+            Ok(load.finalize().await?.total())
+        });
+        self.note(result)
+    }
+
+    fn note<T>(&mut self, result: Result<T, Error>) -> Result<T> {
+        result.map_err(|error| {
+            self.usable &= matches!(error, Error::Server(_));
+            self.explain(error)
+        })
     }
 
     fn explain(&self, error: Error) -> anyhow::Error {

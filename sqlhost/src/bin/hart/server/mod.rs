@@ -5,6 +5,7 @@ mod connection;
 mod deploy;
 mod package;
 mod plan;
+mod rows;
 mod script;
 mod secret;
 mod status;
@@ -13,8 +14,10 @@ mod text;
 mod undeploy;
 mod verify;
 
+pub use connection::{ConnectionOptions, Connector};
 pub use deploy::{DeployOptions, deploy};
 pub use package::{PackageOptions, package};
+pub use rows::{QueryRows, load};
 pub use script::{ScriptOptions, script};
 pub use status::{StatusOptions, status};
 pub use undeploy::{UndeployOptions, undeploy};

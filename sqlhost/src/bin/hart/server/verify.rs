@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
 use hart_kernels::registry::{Cell, KERNELS, Kernel, Kind};
 use hart_sqlhost::tsql;
@@ -179,7 +179,10 @@ fn found(row: &Row, c: usize, kind: Kind) -> Result<Value> {
         Kind::Binary => row.try_get::<&[u8], _>(c)?.map(|v| Value::Bytes(v.into())),
         Kind::Vector => match row.try_get::<&str, _>(c)? {
             None => None,
-            Some(json) => Some(Value::Singles(hart_kernels::text::parse_singles(json.as_bytes())?)),
+            Some(json) => {
+                let singles = hart_kernels::text::parse_singles(json.as_bytes());
+                Some(Value::Singles(singles.map_err(|e| anyhow!("no JSON array: {e:?}"))?))
+            }
         },
     }
     .unwrap_or(Value::Null))
