@@ -222,6 +222,33 @@ fn tokens_reach_the_server() {
     assert_eq!(received, ["token.of.environment", "token.from.file"]);
 }
 
+/// A metadata service on this machine stands for that of an Azure VM.
+#[test]
+fn the_token_of_a_managed_identity_reaches_the_server() {
+    let world = World::new();
+    let server = world.server(Tls::Negotiated);
+    let store = server.connection_store();
+    let address = world.start(server);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = vec![0; 4096];
+        let read = stream.read(&mut request).unwrap();
+        assert!(String::from_utf8_lossy(&request[..read]).contains("database.windows.net"));
+        let body = r#"{"access_token":"token.of.machine"}"#;
+        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    });
+    let arguments = ["--auth", "managed-identity", "--ca-certificate", &world.ca()];
+    connected(
+        &world.command(&address, &arguments).env("AZURE_POD_IDENTITY_AUTHORITY_HOST", host).output().unwrap(),
+    );
+    let received: Vec<_> = world.runtime.block_on(async {
+        store.lock().await.all().values().filter_map(|c| c.received_token_as_string()).collect()
+    });
+    assert_eq!(received, ["token.of.machine"]);
+}
+
 #[test]
 fn redirection_is_followed_once() {
     let world = World::new();

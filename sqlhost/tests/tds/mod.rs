@@ -23,12 +23,68 @@ pub enum Answer {
     Done,
     /// Rows of text columns.
     Rows(Vec<Vec<String>>),
+    /// Rows of columns with names and types.
+    Table(Vec<(&'static str, Type)>, Vec<Vec<Cell>>),
     /// An error with this number and message.
     Error(u32, String),
     /// Silence.
     Stall,
     /// The end of the connection.
     Drop,
+}
+
+/// Type of a column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Type {
+    BigInt,
+    Int,
+    Float,
+    Text,
+    Bytes,
+    Date,
+}
+
+/// A value of a column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    Null,
+    Int(i64),
+    Float(f64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+impl Type {
+    fn describe(self, out: &mut Vec<u8>) {
+        match self {
+            Type::BigInt => out.extend([0x26, 8]),
+            Type::Int => out.extend([0x26, 4]),
+            Type::Float => out.extend([0x6D, 8]),
+            Type::Text => out.extend([0xE7, 0x40, 0x1F, 0x09, 0x04, 0xD0, 0, 0x34]),
+            Type::Bytes => out.extend([0xA5, 0x40, 0x1F]),
+            Type::Date => out.push(0x28),
+        }
+    }
+
+    fn write(self, cell: &Cell, out: &mut Vec<u8>) {
+        let long = matches!(self, Type::Text | Type::Bytes);
+        let bytes = match (self, cell) {
+            (_, Cell::Null) if long => return out.extend([0xFF, 0xFF]),
+            (_, Cell::Null) => return out.push(0),
+            (Type::BigInt, Cell::Int(v)) => v.to_le_bytes().to_vec(),
+            (Type::Int, Cell::Int(v)) => (*v as i32).to_le_bytes().to_vec(),
+            (Type::Float, Cell::Float(v)) => v.to_le_bytes().to_vec(),
+            (Type::Text, Cell::Text(v)) => utf16(v),
+            (Type::Bytes, Cell::Bytes(v)) => v.clone(),
+            other => panic!("{other:?}"),
+        };
+        if long {
+            out.extend((bytes.len() as u16).to_le_bytes());
+        } else {
+            out.push(bytes.len() as u8);
+        }
+        out.extend(bytes);
+    }
 }
 
 impl Answer {
@@ -124,6 +180,12 @@ fn serve(stream: &mut Stream, log: &Mutex<Vec<String>>, behaviour: &mut Behaviou
                 let answer = behaviour(&text);
                 (text, answer)
             }
+            // A bulk load, as hexadecimal digits.
+            0x07 => {
+                let text = format!("bulk {}", body.iter().map(|b| format!("{b:02X}")).collect::<String>());
+                let answer = behaviour(&text);
+                (text, answer)
+            }
             other => panic!("a message of type {other:#x}"),
         };
         log.lock().unwrap().push(text);
@@ -138,23 +200,12 @@ fn serve(stream: &mut Stream, log: &Mutex<Vec<String>>, behaviour: &mut Behaviou
             }
             Answer::Done => done(&mut out, 0, 0),
             Answer::Rows(rows) => {
-                let columns = rows.first().map_or(1, Vec::len);
-                out.push(0x81);
-                out.extend((columns as u16).to_le_bytes());
-                for _ in 0..columns {
-                    // nvarchar(4000), nullable, Latin1_General_CI_AS, named c.
-                    out.extend([0, 0, 0, 0, 1, 0, 0xE7, 0x40, 0x1F, 0x09, 0x04, 0xD0, 0, 0x34, 1, b'c', 0]);
-                }
-                for row in &rows {
-                    out.push(0xD1);
-                    for cell in row {
-                        let cell = utf16(cell);
-                        out.extend((cell.len() as u16).to_le_bytes());
-                        out.extend(cell);
-                    }
-                }
-                done(&mut out, 0x10, rows.len() as u64);
+                let columns = vec![("c", Type::Text); rows.first().map_or(1, Vec::len)];
+                let rows: Vec<Vec<Cell>> =
+                    rows.into_iter().map(|r| r.into_iter().map(Cell::Text).collect()).collect();
+                table(&mut out, &columns, &rows);
             }
+            Answer::Table(columns, rows) => table(&mut out, &columns, &rows),
             Answer::Error(number, message) => {
                 let mut body = number.to_le_bytes().to_vec();
                 body.extend([1, 16]);
@@ -208,6 +259,23 @@ fn token(out: &mut Vec<u8>, kind: u8, body: &[u8]) {
     out.push(kind);
     out.extend((body.len() as u16).to_le_bytes());
     out.extend(body);
+}
+
+fn table(out: &mut Vec<u8>, columns: &[(&str, Type)], rows: &[Vec<Cell>]) {
+    out.push(0x81);
+    out.extend((columns.len() as u16).to_le_bytes());
+    for (name, column) in columns {
+        // Nullable and writable.
+        out.extend([0, 0, 0, 0, 9, 0]);
+        column.describe(out);
+        out.push(name.encode_utf16().count() as u8);
+        out.extend(utf16(name));
+    }
+    for row in rows {
+        out.push(0xD1);
+        row.iter().zip(columns).for_each(|(cell, (_, column))| column.write(cell, out));
+    }
+    done(out, 0x10, rows.len() as u64);
 }
 
 fn done(out: &mut Vec<u8>, status: u16, rows: u64) {

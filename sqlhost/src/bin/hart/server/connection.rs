@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
-use super::secret;
+use super::{identity, secret};
 
 /// Port of a default instance.
 const PORT: u16 = 1433;
@@ -27,6 +27,8 @@ pub enum Auth {
     Integrated,
     /// An access token of Microsoft Entra from HART_TOKEN or --token-file
     Token,
+    /// The managed identity of this Azure VM, or of this machine in Azure Arc
+    ManagedIdentity,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -59,6 +61,9 @@ pub struct ConnectionOptions {
     /// File with the access token; else HART_TOKEN
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// Which of several identities of an Azure VM
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
     /// When encryption begins; there is no connection without it
     #[arg(long, value_enum, default_value = "required")]
     encrypt: Encrypt,
@@ -134,6 +139,7 @@ impl ConnectionOptions {
             #[cfg(not(windows))]
             Auth::Integrated => bail!("--auth integrated works on Windows only; use sql or token here"),
             Auth::Token => AuthMethod::aad_token(secret::token(self.token_file.as_deref())?),
+            Auth::ManagedIdentity => AuthMethod::aad_token(identity::token(self.client_id.as_deref())?),
         })
     }
 
@@ -243,7 +249,7 @@ impl ConnectionOptions {
                  one of its own if it has none), or check that the port is that of SQL Server"
             ),
             Error::Server(e) => match e.code() {
-                18456 if self.auth == Auth::Token => anyhow!(
+                18456 if matches!(self.auth, Auth::Token | Auth::ManagedIdentity) => anyhow!(
                     "{address} refused the access token (18456): it has expired, was made for another resource than \
                      https://database.windows.net/, or its owner is no user of database {database}"
                 ),

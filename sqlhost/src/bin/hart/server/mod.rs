@@ -3,6 +3,7 @@
 mod archive;
 mod connection;
 mod deploy;
+mod identity;
 mod package;
 mod plan;
 mod rows;
