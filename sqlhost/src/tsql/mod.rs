@@ -29,7 +29,7 @@ pub fn files() -> Vec<(String, String)> {
         files.push((format!("{}.sql", kernel.sql_name()), format!("{MARK}{}", procedure(kernel))));
     }
     let mut all = format!(
-        "{MARK}-- Installs the table types and the wrappers: sqlcmd -b -f 65001 -i generated/all.sql, in the folder sql.\n"
+        "{MARK}-- Installs the table types and the wrappers: sqlcmd -b -I -f 65001 -i generated/all.sql, in the folder sql.\n"
     );
     for (name, _) in &files {
         // Writing to a string cannot fail.

@@ -29,8 +29,10 @@ EXEC @result = sp_getapplock @Resource = N'hart installation', @LockMode = N'Exc
 IF @result < 0
     THROW 59918, N'another installation of hart is at work in this database; wait for its end', 1;
 ";
-/// Begins the transaction of a step.
-pub const BEGIN: &str = "SET XACT_ABORT ON;\nBEGIN TRANSACTION;\n";
+/// Begins the transaction of a step. Procedures keep the first two settings, which sqlcmd has off if it is not told
+/// otherwise, and with which methods of spatial types and indexed views would fail.
+pub const BEGIN: &str =
+    "SET QUOTED_IDENTIFIER ON;\nSET ANSI_NULLS ON;\nSET XACT_ABORT ON;\nBEGIN TRANSACTION;\n";
 /// Ends it.
 pub const COMMIT: &str = "COMMIT TRANSACTION;\n";
 /// Undoes it, where there is still something to undo.
