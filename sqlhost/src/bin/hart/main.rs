@@ -1,13 +1,15 @@
-//! `hart`: the kernels without SQL Server, behind the same library that SQL Server loads.
+//! `hart`: the kernels without SQL Server, behind the same library that SQL Server loads, and its installation there.
 
 mod catalogue;
 mod data;
 mod engine;
 mod feed;
+mod input;
 mod partition;
 mod plot;
 mod run;
 mod search;
+mod server;
 mod spatial;
 mod tensor;
 
@@ -34,9 +36,9 @@ enum Command {
     List(catalogue::ListOptions),
     /// Describe a kernel: columns, parameters, results, accuracy, example
     Describe(catalogue::DescribeOptions),
-    /// Run a kernel on the rows of a file
+    /// Run a kernel on the rows of a file or of a query
     Run(run::RunOptions),
-    /// Find the rows of a file nearest to one of them
+    /// Find the rows of a file or of a query nearest to one of them
     Search(search::SearchOptions),
     /// Project the vectors of a file to points in space, with a picture of them
     Project(spatial::project::ProjectOptions),
@@ -45,6 +47,19 @@ enum Command {
     /// Take model files apart into atoms and coefficients, rebuild and compare them
     #[command(subcommand, arg_required_else_help = true)]
     Tensor(tensor::Command),
+    /// Make the archives that a server takes, with checksums
+    Package(server::PackageOptions),
+    /// Write the whole installation as one file for sqlcmd
+    Script(server::ScriptOptions),
+    /// Install in a database, or upgrade; may be repeated
+    #[command(visible_alias = "upgrade")]
+    Deploy(server::DeployOptions),
+    /// Remove everything that deploy installed
+    Undeploy(server::UndeployOptions),
+    /// Say what a server and a database have, and what mends what they lack
+    Status(server::StatusOptions),
+    /// Run every wrapper's example and the application's scenarios on a server
+    Verify(server::VerifyOptions),
     /// Write or check the generated documentation
     #[command(hide = true)]
     Docs {
@@ -76,6 +91,12 @@ fn main() -> ExitCode {
         Command::Project(options) => spatial::project::project(&options),
         Command::Recall(options) => spatial::recall::recall(&options),
         Command::Tensor(command) => tensor::run(command),
+        Command::Package(options) => server::package(options),
+        Command::Script(options) => server::script(options),
+        Command::Deploy(options) => server::deploy(options),
+        Command::Undeploy(options) => server::undeploy(options),
+        Command::Status(options) => server::status(options),
+        Command::Verify(options) => server::verify(options),
         Command::Docs { folder, check } => catalogue::docs(&folder, check),
         Command::Sql { folder, check } => catalogue::sql(&folder, check),
     };

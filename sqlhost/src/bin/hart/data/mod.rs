@@ -18,7 +18,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 pub(crate) use print::{Style, print};
-pub(crate) use read::{BATCH_ROWS, find, guarded, open, reason};
+pub(crate) use read::{BATCH_ROWS, Reader, find, guarded, open, reason};
 pub(crate) use write::{whole, write};
 
 /// The kinds of file, told apart by their extension.
