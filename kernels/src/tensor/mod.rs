@@ -2,6 +2,8 @@
 
 mod payload;
 pub mod quant;
+mod reconstruct;
 mod svd;
 
+pub use reconstruct::{reconstruct, reconstruct_with};
 pub use svd::{Svd, SvdMethod, SvdOptions, svd};
