@@ -27,6 +27,7 @@ mod json;
 mod parallel;
 mod reduce;
 pub mod registry;
+pub mod spatial;
 mod system;
 pub mod tensor;
 pub mod vector;

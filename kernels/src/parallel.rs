@@ -83,6 +83,20 @@ pub(crate) fn blocks_into(
     }
 }
 
+/// Does independent pieces of work, each of which owns what it writes, on an input of that size. The error is that of the
+/// first failing piece.
+pub(crate) fn each<T: Send>(
+    pieces: Vec<T>,
+    bytes: usize,
+    work: impl Fn(T) -> Result<(), Error> + Sync + Send,
+) -> Result<(), Error> {
+    if bytes < SEQUENTIAL || pieces.len() < 2 {
+        return pieces.into_iter().try_for_each(work);
+    }
+    let results: Vec<Result<(), Error>> = pieces.into_par_iter().map(work).collect();
+    results.into_iter().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

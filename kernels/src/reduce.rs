@@ -281,11 +281,15 @@ pub(crate) fn stream_dot<M: Mode, S: Simd>(simd: S, query: &[u8], row: &[u8]) ->
     checked_dot::<M, S>(simd, plain_dot::<M, S, true>(simd, query, row), query, row)
 }
 
-/// `query`·`row` and `row`·`row` in one pass over a row that streams from memory.
+/// `query`·`row` and `row`·`row` in one pass; `STREAM` where the row streams from memory.
 #[inline(always)]
-pub(crate) fn stream_dot_and_square<M: Mode, S: Simd>(simd: S, query: &[u8], row: &[u8]) -> (f64, f64) {
+pub(crate) fn dot_and_square<M: Mode, S: Simd, const STREAM: bool>(
+    simd: S,
+    query: &[u8],
+    row: &[u8],
+) -> (f64, f64) {
     let (mut dot, mut square) = (M::zero(simd), M::zero(simd));
-    over_blocks!(M, true, simd, query, row, |x, y| {
+    over_blocks!(M, STREAM, simd, query, row, |x, y| {
         dot = M::dot(simd, x, y, dot);
         square = M::dot(simd, y, y, square);
     });
@@ -293,6 +297,35 @@ pub(crate) fn stream_dot_and_square<M: Mode, S: Simd>(simd: S, query: &[u8], row
         checked_dot::<M, S>(simd, M::sum(simd, dot), query, row),
         checked_dot::<M, S>(simd, M::sum(simd, square), row, row),
     )
+}
+
+/// As [`dot_and_square`] of a row that streams from memory for several queries: the row is read once for all.
+#[inline(always)]
+pub(crate) fn stream_dots_and_square<M: Mode, S: Simd, const Q: usize>(
+    simd: S,
+    queries: [&[u8]; Q],
+    row: &[u8],
+) -> ([f64; Q], f64) {
+    let (mut dots, mut square) = ([M::zero(simd); Q], M::zero(simd));
+    let mut start = 0;
+    while start < row.len() {
+        let end = row.len().min(start + M::BLOCK);
+        let part = &row[start..end];
+        for line in (0..M::BLOCK).step_by(64) {
+            simd.prefetch(part, AHEAD + line);
+        }
+        let lanes = load_part::<M, S>(simd, part);
+        square = M::dot(simd, lanes, lanes, square);
+        for q in 0..Q {
+            dots[q] = M::dot(simd, load_part::<M, S>(simd, &queries[q][start..end]), lanes, dots[q]);
+        }
+        start = end;
+    }
+    let mut out = [0.0; Q];
+    for q in 0..Q {
+        out[q] = checked_dot::<M, S>(simd, M::sum(simd, dots[q]), queries[q], row);
+    }
+    (out, checked_dot::<M, S>(simd, M::sum(simd, square), row, row))
 }
 
 /// Euclidean distance; `STREAM` where `b` streams from memory.

@@ -264,6 +264,20 @@ impl<'a> Vectors<'a> {
         Vectors { rows, ..self }
     }
 
+    /// Some of the rows, as a column of its own that borrows what this one has.
+    pub(crate) fn picked(&self, rows: &[usize]) -> Vectors<'_> {
+        let range = |row: &usize| match &self.rows {
+            Rows::Matrix { row_bytes, .. } => Some(row * row_bytes..(row + 1) * row_bytes),
+            Rows::Ragged(ranges) => ranges[*row].clone(),
+        };
+        Vectors {
+            name: self.name.clone(),
+            element: self.element,
+            data: Data::Borrowed(self.bytes()),
+            rows: Rows::Ragged(rows.iter().map(range).collect()),
+        }
+    }
+
     /// The column's name, as in error messages.
     pub fn name(&self) -> &str {
         &self.name
@@ -294,6 +308,14 @@ impl<'a> Vectors<'a> {
 
     pub(crate) fn width(&self) -> Width {
         self.element.width()
+    }
+
+    /// The element type of [`Vectors::bytes`].
+    pub(crate) fn wide_element(&self) -> Element {
+        match self.width() {
+            Width::F32 => Element::F32,
+            Width::F64 => Element::F64,
+        }
     }
 
     /// All bytes, in the width that kernels compute in.

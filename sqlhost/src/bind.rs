@@ -7,6 +7,29 @@ use hart_kernels::{Element, Vectors};
 use crate::columns::{CType, ColumnData, Field, LARGE_OBJECT, ResultField, carried, text_size};
 use crate::convert;
 
+/// How result vectors are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResultVectors {
+    /// As the first vector column of the input: packed if that is binary, else JSON.
+    #[default]
+    AsInput,
+    /// Packed elements.
+    Packed,
+    /// JSON arrays.
+    Json,
+}
+
+impl ResultVectors {
+    /// Names as [`ResultVectors::parse`] takes them.
+    pub const NAMES: [&str; 2] = ["packed", "json"];
+
+    /// What a caller asks for by name; case and padding do not count.
+    pub fn parse(name: &str) -> Option<ResultVectors> {
+        let position = ResultVectors::NAMES.iter().position(|n| n.eq_ignore_ascii_case(name.trim()))?;
+        Some([ResultVectors::Packed, ResultVectors::Json][position])
+    }
+}
+
 /// The input of a session, bound to its kernel.
 #[derive(Clone, Debug)]
 pub struct Binding {
@@ -25,7 +48,12 @@ impl Binding {
     /// # Errors
     ///
     /// [`Error::Columns`] that lists what was expected and found; [`Error::ColumnType`].
-    pub fn new(kernel: &Kernel, element: Element, fields: &[Field]) -> Result<Binding, Error> {
+    pub fn new(
+        kernel: &Kernel,
+        element: Element,
+        vectors: ResultVectors,
+        fields: &[Field],
+    ) -> Result<Binding, Error> {
         let declared = columns(kernel, fields)?;
         for (column, &position) in kernel.inputs.iter().zip(&declared) {
             let ctype = fields[position].ctype;
@@ -59,7 +87,10 @@ impl Binding {
         }
         let all = 0..fields.len();
         let carried_columns: Vec<usize> = match kernel.rows {
-            RowShape::Made => Vec::new(),
+            // Rows that come from no input row still belong to a partition, whose columns have one value.
+            RowShape::Made => {
+                all.filter(|&position| fields[position].partition && !declared.contains(&position)).collect()
+            }
             _ => all.filter(|position| !declared.contains(position)).collect(),
         };
         let mut results: Vec<ResultField> = kernel
@@ -81,13 +112,15 @@ impl Binding {
                             input(Kind::Id).expect("a kernel that returns an id takes one");
                         return ResultField { name: column.name.into(), ..carried(field, position) };
                     }
-                    Kind::Vector => match input(Kind::Vector) {
-                        Some((_, field)) if field.ctype == CType::Binary => {
+                    Kind::Vector => match (vectors, input(Kind::Vector)) {
+                        (ResultVectors::Json, _) => (CType::Char, LARGE_OBJECT),
+                        (_, Some((_, field))) if field.ctype == CType::Binary => {
                             // Known from the schema, never from a first chunk: later ones may be longer.
                             let growth = element.of_result().size() / element.size();
                             (CType::Binary, text_size(text_size(field.size).saturating_mul(growth as u64)))
                         }
-                        _ => (CType::Char, LARGE_OBJECT),
+                        (ResultVectors::Packed, _) => (CType::Binary, LARGE_OBJECT),
+                        (ResultVectors::AsInput, _) => (CType::Char, LARGE_OBJECT),
                     },
                 };
                 ResultField { name: column.name.into(), ctype, size, digits: 0 }

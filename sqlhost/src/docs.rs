@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use hart_kernels::registry::{ANY_NAME, Cell, KERNELS, Kernel, Kind};
 
-use crate::session::{ROWS_IN, ROWS_OUT};
+use crate::session::{RESULT_VECTORS, ROWS_IN, ROWS_OUT};
 
 /// A value of an example as T-SQL readers would write it.
 pub fn cell(cell: &Cell) -> String {
@@ -100,7 +100,7 @@ fn sql_types(kind: Kind) -> &'static str {
 fn result_type(kind: Kind) -> &'static str {
     match kind {
         Kind::Id => "as the input's",
-        Kind::Vector => "varbinary or varchar(max), as the input",
+        Kind::Vector => "varbinary or varchar(max), as the input, or as `@result_vectors` says",
         Kind::Float => "float",
         Kind::Int => "int",
         Kind::BigInt => "bigint",
@@ -124,8 +124,10 @@ pub fn all() -> String {
     );
     let _ = writeln!(
         out,
-        "**Every kernel** also takes the OUTPUT parameters `@{ROWS_IN}` and `@{ROWS_OUT}` (bigint, int or float: rows given \
-         and returned so far) and `@r_rowsPerRead`.\n"
+        "**Every kernel** also takes `@{RESULT_VECTORS}` (`packed` or `json`: how result vectors are written; as the input's \
+         vectors if it is not given), the OUTPUT parameters `@{ROWS_IN}` and `@{ROWS_OUT}` (bigint, int or float: rows given \
+         and returned so far) and `@r_rowsPerRead`. Partition columns come back with every result row of their partition, also \
+         with rows that the kernel makes.\n"
     );
     let rows = KERNELS.iter().map(|k| vec![format!("[`{0}`](#{0})", k.name), k.summary.into()]);
     table(&mut out, &["kernel", ""], rows);

@@ -47,7 +47,9 @@ fn report(function: &str, key: Key, fault: &Fault) {
         Fault::Kernel(error) => i32::from(error.code()),
         Fault::Call(_) => 0,
     };
-    let message = format!("hart: {}{fault}", context.unwrap_or_default()).replace(['\r', '\n'], " ");
+    // The number is for programs: hart.RethrowKernelError finds it at the end of the line.
+    let number = if code == 0 { String::new() } else { format!(" [hart error {code}]") };
+    let message = format!("hart: {}{fault}{number}", context.unwrap_or_default()).replace(['\r', '\n'], " ");
     // Nothing can be done about a closed stderr.
     let _ = std::io::stderr().lock().write_all(format!("{message}\n").as_bytes());
     log_event(key, trace_level::ERROR, code, &message);

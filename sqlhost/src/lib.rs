@@ -24,3 +24,4 @@ mod raw;
 pub mod session;
 pub mod settings;
 pub mod sys;
+pub mod tsql;

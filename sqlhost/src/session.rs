@@ -3,7 +3,7 @@
 use hart_kernels::registry::{self, Call, Kernel, Output, Params, RowShape, Value, Values};
 use hart_kernels::{Compute, Error, PackedVectors, text};
 
-use crate::bind::Binding;
+use crate::bind::{Binding, ResultVectors};
 use crate::columns::{Buffer, CType, ColumnData, Field, ResultColumn, ResultField, is_true, take};
 use crate::convert::{self, ParamField};
 use crate::pool::Pool;
@@ -28,6 +28,8 @@ fn call_fault<T>(message: impl Into<String>) -> Result<T, Fault> {
 
 /// Parameter by which SQL Server streams; of no meaning to a kernel.
 const ROWS_PER_READ: &str = "r_rowsPerRead";
+/// Parameter that every kernel offers: how result vectors are written, `packed` or `json`; as the input where it is NULL.
+pub const RESULT_VECTORS: &str = "result_vectors";
 /// OUTPUT parameters that every kernel offers: rows seen and rows returned so far.
 pub const ROWS_IN: &str = "rows_in";
 /// See [`ROWS_IN`].
@@ -184,7 +186,7 @@ impl Session {
         let output = output.map_err(later)?;
         let result_rows = match (&output.picked, kernel.rows, output.columns.first()) {
             (Some(picked), _, _) => picked.len(),
-            (None, RowShape::Made, Some(column)) => column.len(),
+            (None, RowShape::Made, Some(_)) => made_rows(&output),
             _ => rows,
         };
         Ok((result_rows, results(kernel, binding, fields, data, rows, output)?))
@@ -197,14 +199,17 @@ impl Session {
             fields.push(field.clone().ok_or_else(|| missing("column", n))?);
         }
         let mut given: Vec<(String, Value)> = Vec::new();
+        let mut vectors = ResultVectors::default();
         for (n, param) in self.params.iter().enumerate() {
             let param = param.as_ref().ok_or_else(|| missing("parameter", n))?;
-            if !param.name.eq_ignore_ascii_case(ROWS_PER_READ) && !is_counter(param) {
+            if param.name.eq_ignore_ascii_case(RESULT_VECTORS) {
+                vectors = result_vectors(convert::param_value(param)?)?;
+            } else if !param.name.eq_ignore_ascii_case(ROWS_PER_READ) && !is_counter(param) {
                 given.push((param.name.clone(), convert::param_value(param)?));
             }
         }
         let params = Params::bind(self.kernel, &given)?;
-        let binding = Binding::new(self.kernel, params.element(), &fields)?;
+        let binding = Binding::new(self.kernel, params.element(), vectors, &fields)?;
         Ok(Bound { binding, params, fields })
     }
 
@@ -269,6 +274,19 @@ impl Session {
     }
 }
 
+fn result_vectors(value: Value) -> Result<ResultVectors, Error> {
+    let (found, value) = match value {
+        Value::Null => return Ok(ResultVectors::default()),
+        Value::Text(text) => (ResultVectors::parse(&text), format!("'{}'", text.escape_debug())),
+        other => (None, format!("{other:?}")),
+    };
+    found.ok_or_else(|| Error::ParameterValue {
+        name: RESULT_VECTORS.into(),
+        value,
+        expected: format!("one of {}", ResultVectors::NAMES.join(", ")),
+    })
+}
+
 fn is_counter(param: &ParamField) -> bool {
     param.output && [ROWS_IN, ROWS_OUT].iter().any(|name| param.name.eq_ignore_ascii_case(name))
 }
@@ -327,6 +345,11 @@ fn check_conversion(
     Ok(())
 }
 
+/// Rows of an output that come from no input row.
+fn made_rows(output: &Output) -> usize {
+    output.columns.first().map_or(0, Values::len)
+}
+
 /// The kernel's output and the carried columns in the layout of the host.
 fn results(
     kernel: &Kernel,
@@ -337,8 +360,13 @@ fn results(
     output: Output,
 ) -> Result<Vec<ResultColumn>, Fault> {
     use hart_kernels::registry::Kind;
-    let picked = output.picked.as_deref();
-    let carry = |position: usize| take(&fields[position], &data[position], rows, picked);
+    // Every row of a partition has its columns' values, so its first row speaks for rows that the kernel made.
+    let first = (kernel.rows == RowShape::Made).then(|| vec![0; made_rows(&output)]);
+    let picked = first.as_deref().or(output.picked.as_deref());
+    let carry = |position: usize| match &first {
+        Some(made) if rows == 0 => nulls(&fields[position], made.len()),
+        _ => take(&fields[position], &data[position], rows, picked),
+    };
     let mut computed = output.columns.into_iter();
     let mut out = Vec::with_capacity(binding.results.len());
     for (column, result) in kernel.outputs.iter().zip(&binding.results) {
@@ -367,6 +395,12 @@ fn results(
         }
     }
     Ok(out)
+}
+
+/// A column without values.
+fn nulls(field: &Field, rows: usize) -> ResultColumn {
+    let bytes = vec![0; field.ctype.fixed_size().unwrap_or(0) * rows];
+    ResultColumn { data: Buffer::aligned(&bytes), indicators: vec![SQL_NULL_DATA; rows] }
 }
 
 fn lay_out(values: Values, ctype: CType) -> ResultColumn {

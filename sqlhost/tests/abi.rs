@@ -197,6 +197,61 @@ fn partition_columns_do_not_count_as_positions() {
 }
 
 #[test]
+fn rows_that_a_kernel_makes_keep_their_partition() {
+    let fields = vec![Field { partition: true, ..field("part", CType::BigInt) }];
+    let mut session = EXTENSION.open("system_info", fields, vec![]).unwrap();
+    for part in [7, 8] {
+        let chunk = session.execute(2, &[ids(&[part, part])]).unwrap();
+        assert!(chunk.rows > 2);
+        assert_eq!(bigints(&chunk, 2), vec![part; chunk.rows]);
+    }
+    let chunk = session.execute(0, &[ids(&[])]).unwrap();
+    assert_eq!(result(&chunk, 2), vec![None; chunk.rows], "no row, no value");
+}
+
+#[test]
+fn result_vectors_are_written_as_asked() {
+    let run = |ctype: CType, value: &[u8], written: &str| {
+        let fields = vec![field("id", CType::BigInt), field("v", ctype)];
+        let columns = [ids(&[1]), column(ctype, &[Some(value.to_vec())])];
+        let params = vec![
+            param("factor", CType::Double, Some(&2f64.to_le_bytes())),
+            param("Result_Vectors", CType::Char, Some(written.as_bytes())),
+        ];
+        run("vector_scale", fields, params, &columns)
+    };
+    let bytes = packed(&[1.5, -2.0]);
+    for (ctype, value) in [(CType::Binary, bytes.as_slice()), (CType::Char, b"[1.5,-2]".as_slice())] {
+        let chunk = run(ctype, value, "PACKED  ").unwrap();
+        assert_eq!(
+            (chunk.fields[1].ctype, result(&chunk, 1)),
+            (CType::Binary, vec![Some(packed(&[3.0, -4.0]))])
+        );
+        let chunk = run(ctype, value, "json").unwrap();
+        assert_eq!((chunk.fields[1].ctype, result(&chunk, 1)), (CType::Char, vec![Some(b"[3,-4]".to_vec())]));
+        assert!(run(ctype, value, "xml").is_err());
+    }
+}
+
+#[test]
+fn a_packed_query_may_come_as_hexadecimal_text() {
+    let search = |query: &str| {
+        let fields = vec![field("id", CType::BigInt), field("v", CType::Binary)];
+        let columns = [ids(&[1, 2]), column(CType::Binary, &[Some(packed(&[1.0])), Some(packed(&[-2.0]))])];
+        let params = vec![
+            param("query", CType::Char, Some(query.as_bytes())),
+            param("metric", CType::Char, Some(b"euclidean")),
+        ];
+        run("vector_top_k", fields, params, &columns)
+    };
+    let chunk = search("0x000000C0").unwrap();
+    assert_eq!((bigints(&chunk, 2), floats(&chunk, 3)), (vec![2, 1], vec![Some(0.0), Some(3.0)]));
+    for wrong in ["0x000000C", "0x0000C0", "0xG00000C0", "0"] {
+        assert!(search(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn a_key_may_be_of_any_type() {
     for ctype in CType::ALL {
         let keys = samples(ctype);

@@ -111,7 +111,7 @@ fn misuse_is_refused_and_nothing_is_lost() {
     assert_eq!((level, code), (2, 2));
     assert_eq!(
         message,
-        "hart: unknown kernel `no_such_kernel`; docs/KERNELS.md and `hart list` have all names"
+        "hart: unknown kernel `no_such_kernel`; docs/KERNELS.md and `hart list` have all names [hart error 2]"
     );
     // SAFETY: null for a script of 5 bytes must be refused.
     unsafe { assert_eq!(InitSession(ID, 0, 1, null(), 5, 0, 0, null(), 0, null(), 0), SQL_ERROR) };

@@ -125,7 +125,7 @@ impl<'a> Call<'a> {
     }
 
     /// The keys of the column `id`, `None` where they are no integers.
-    pub(crate) fn keys(&self) -> Option<&[Option<i64>]> {
+    pub fn keys(&self) -> Option<&[Option<i64>]> {
         match self.input("id") {
             Some(Input::Id(keys)) => keys.as_deref(),
             _ => None,
@@ -133,25 +133,25 @@ impl<'a> Call<'a> {
     }
 
     /// A declared column of integers. Panics, as the others here, where the kernel's row declares none of that name.
-    pub(crate) fn integers(&self, name: &str) -> &[Option<i64>] {
+    pub fn integers(&self, name: &str) -> &[Option<i64>] {
         let Some(Input::Integers(v)) = self.input(name) else { panic!("{name} is not declared as integers") };
         v
     }
 
     /// A declared column of numbers.
-    pub(crate) fn floats(&self, name: &str) -> &[Option<f64>] {
+    pub fn floats(&self, name: &str) -> &[Option<f64>] {
         let Some(Input::Floats(v)) = self.input(name) else { panic!("{name} is not declared as numbers") };
         v
     }
 
     /// A declared column of texts.
-    pub(crate) fn texts(&self, name: &str) -> &[Option<String>] {
+    pub fn texts(&self, name: &str) -> &[Option<String>] {
         let Some(Input::Texts(v)) = self.input(name) else { panic!("{name} is not declared as texts") };
         v
     }
 
     /// A declared column of bytes.
-    pub(crate) fn binary(&self, name: &str) -> &[Option<&'a [u8]>] {
+    pub fn binary(&self, name: &str) -> &[Option<&'a [u8]>] {
         let Some(Input::Binary(v)) = self.input(name) else { panic!("{name} is not declared as bytes") };
         v
     }

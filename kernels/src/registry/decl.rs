@@ -165,7 +165,7 @@ pub enum ParamKind {
     },
     /// One of a few words.
     Choice(&'static [&'static str]),
-    /// A vector, packed or as JSON.
+    /// A vector: packed, packed as text in hexadecimal (`0x…`), or JSON.
     Vector,
     /// Any text.
     Text,
@@ -193,7 +193,9 @@ impl ParamKind {
             ParamKind::Float { min, max: f64::MAX } => format!("a finite number ≥ {min}"),
             ParamKind::Float { min, max } => format!("a number from {min} to {max}"),
             ParamKind::Choice(words) => format!("one of {}", words.join(", ")),
-            ParamKind::Vector => "a vector: binary (packed elements) or text (JSON array)".into(),
+            ParamKind::Vector => {
+                "a vector: binary (packed elements) or text (JSON array, or 0x… for packed)".into()
+            }
             ParamKind::Text => "text".into(),
             ParamKind::Binary => "binary, or its hexadecimal text (0x…)".into(),
             ParamKind::Any => "any value".into(),

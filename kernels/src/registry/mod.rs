@@ -12,7 +12,9 @@ pub use decl::{ANY_NAME, Cell, Column, Example, Family, Kernel, Kind, Param, Par
 pub use params::{Params, Value};
 
 use crate::error::Error;
+use crate::spatial;
 use crate::system;
+use crate::tensor;
 use crate::vector;
 
 /// All kernels, by family and then by name.
@@ -30,6 +32,21 @@ pub static KERNELS: &[&Kernel] = &[
     &vector::softmax::KERNEL,
     &vector::subtract::KERNEL,
     &vector::top_k::KERNEL,
+    &tensor::compare::KERNEL,
+    &tensor::drift::KERNEL,
+    &tensor::prune::KERNEL,
+    &spatial::candidates::KERNEL,
+    &spatial::fit::KERNEL,
+    &spatial::hilbert::KERNEL,
+    &spatial::hilbert::INVERSE,
+    &spatial::hybrid_search::KERNEL,
+    &spatial::landmarks::KERNEL,
+    &spatial::morton::KERNEL,
+    &spatial::morton::INVERSE,
+    &spatial::multi_resolution_search::KERNEL,
+    &spatial::project::KERNEL,
+    &spatial::recall::KERNEL,
+    &tensor::synthesize::KERNEL,
     &system::echo::KERNEL,
     &system::info::KERNEL,
 ];

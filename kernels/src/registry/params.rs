@@ -194,14 +194,27 @@ fn convert(kind: ParamKind, value: &Value) -> Option<Value> {
             let word = words.iter().find(|w| w.eq_ignore_ascii_case(v.trim()))?;
             Some(Value::Text((*word).into()))
         }
-        ParamKind::Text => matches!(value, Value::Text(_)).then(|| value.clone()),
+        // A text that may hold a list of numbers is often given a single one.
+        ParamKind::Text => match value {
+            Value::Text(_) => Some(value.clone()),
+            Value::Int(v) => Some(Value::Text(v.to_string())),
+            Value::Float(v) => Some(Value::Text(v.to_string())),
+            _ => None,
+        },
         ParamKind::Binary => match value {
             Value::Bytes(_) => Some(value.clone()),
             Value::Text(text) => hexadecimal(text.trim()).map(Value::Bytes),
             _ => None,
         },
         ParamKind::Any => Some(value.clone()),
-        ParamKind::Vector => matches!(value, Value::Text(_) | Value::Bytes(_)).then(|| value.clone()),
+        // A wrapper has one type for the parameter: packed elements come as hexadecimal text where that type is text.
+        ParamKind::Vector => match value {
+            Value::Text(text) if text.trim_start().starts_with(['0']) => {
+                hexadecimal(text.trim()).map(Value::Bytes)
+            }
+            Value::Text(_) | Value::Bytes(_) => Some(value.clone()),
+            _ => None,
+        },
     }
 }
 

@@ -1,9 +1,21 @@
 //! Tensors: the weights of models, their payloads and their factors.
 
+mod atoms;
+pub(crate) mod compare;
+pub(crate) mod drift;
+mod layer;
+mod numbers;
 mod payload;
+pub(crate) mod prune;
 pub mod quant;
 mod reconstruct;
+mod ranking;
 mod svd;
+pub(crate) mod synthesize;
 
 pub use reconstruct::{reconstruct, reconstruct_with};
+pub use compare::{Comparison, Statistics, compare};
+pub use drift::{Change, Drift, drift};
+pub use prune::{Kept, Target, prune};
 pub use svd::{Svd, SvdMethod, SvdOptions, svd};
+pub use synthesize::{synthesize, synthesize_with};

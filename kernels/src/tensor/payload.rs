@@ -139,7 +139,7 @@ mod tests {
             assert_eq!(decoded(&chunks, &payloads).unwrap(), [1.0, 2.0, 3.0, 4.0, 5.0], "{cuts:?}");
         }
         assert_eq!(decoded(&[None], &[Some(&bytes)]).unwrap().len(), 5);
-        assert_eq!(decoded(&[], &[]).unwrap(), []);
+        assert!(decoded(&[], &[]).unwrap().is_empty());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::parallel;
 use crate::reduce::{self, Accumulate, Mode, with_mode};
 use crate::registry::{
-    Call, Cell, Column, Example, Family, Input, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
 };
 use crate::vector::distance::{METRIC, Metric, from_dot, from_similarity};
 use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
@@ -96,11 +96,17 @@ pub fn top_k_with(
 
 /// A row on its way into the result. Its order is the order of the result.
 #[derive(Clone, Copy, Debug)]
-struct Candidate {
-    distance: f64,
+pub(crate) struct Candidate {
+    pub(crate) distance: f64,
     /// NULL ids come after all others.
     id: (bool, i64),
-    row: usize,
+    pub(crate) row: usize,
+}
+
+impl Candidate {
+    pub(crate) fn new(distance: f64, id: Option<i64>, row: usize) -> Candidate {
+        Candidate { distance, id: (id.is_none(), id.unwrap_or(0)), row }
+    }
 }
 
 impl Ord for Candidate {
@@ -127,13 +133,27 @@ impl PartialEq for Candidate {
 impl Eq for Candidate {}
 
 /// The best `k` candidates seen so far.
-struct Best {
+pub(crate) struct Best {
     k: usize,
     heap: BinaryHeap<Candidate>,
 }
 
 impl Best {
-    fn offer(&mut self, candidate: Candidate) {
+    pub(crate) fn new(k: usize) -> Best {
+        Best { k, heap: BinaryHeap::new() }
+    }
+
+    /// The distance that a row must not exceed to get in; `None` while there is room. NaN excludes nothing.
+    pub(crate) fn worst(&self) -> Option<f64> {
+        self.heap.peek().filter(|_| self.heap.len() >= self.k).map(|worst| worst.distance)
+    }
+
+    /// Nearest first.
+    pub(crate) fn into_sorted(self) -> Vec<Candidate> {
+        self.heap.into_sorted_vec()
+    }
+
+    pub(crate) fn offer(&mut self, candidate: Candidate) {
         if self.heap.len() < self.k {
             self.heap.push(candidate);
         } else if self.heap.peek().is_some_and(|worst| candidate < *worst) {
@@ -144,9 +164,9 @@ impl Best {
 }
 
 /// Id of a row, `None` where it is NULL.
-type Key<'a> = &'a (dyn Fn(usize) -> Option<i64> + Sync);
+pub(crate) type Key<'a> = &'a (dyn Fn(usize) -> Option<i64> + Sync);
 
-fn search(
+pub(crate) fn search(
     compute: Compute,
     rows: &Vectors<'_>,
     key: Key<'_>,
@@ -168,16 +188,8 @@ fn search(
             expected: format!("{} elements, as column {}", rows.element().name(), rows.name()),
         });
     }
-    let packed: Option<Vec<&[u8]>> = (0..queries.len()).map(|q| queries.row(q)).collect();
-    let packed = packed.ok_or_else(|| Error::ParameterValue {
-        name: queries.name().into(),
-        value: "NULL".into(),
-        expected: "a vector".into(),
-    })?;
-    if let Some(other) = packed.iter().position(|query| query.len() != packed[0].len()) {
-        return Err(queries.mismatch(other, "row 1".into(), queries.dimensions(0).unwrap_or(0)));
-    }
-    let none = || packed.iter().map(|_| Best { k, heap: BinaryHeap::new() }).collect::<Vec<_>>();
+    let packed = packed(queries)?;
+    let none = || packed.iter().map(|_| Best::new(k)).collect::<Vec<_>>();
     let best = parallel::fold(
         rows.len(),
         rows.bytes().len(),
@@ -190,6 +202,7 @@ fn search(
                 query_name: queries.name(),
                 metric,
                 accumulate: compute.accumulate,
+                list: None,
                 range,
                 best,
             })
@@ -201,10 +214,47 @@ fn search(
             best
         },
     )?;
-    Ok(best.into_iter().map(|b| b.heap.into_sorted_vec()).collect())
+    Ok(best.into_iter().map(Best::into_sorted).collect())
 }
 
-/// One block of rows against all queries.
+/// The bytes of all queries, none of which is NULL and all of which have the same dimensions.
+pub(crate) fn packed<'a>(queries: &'a Vectors<'_>) -> Result<Vec<&'a [u8]>, Error> {
+    let packed: Option<Vec<&[u8]>> = (0..queries.len()).map(|q| queries.row(q)).collect();
+    let packed = packed.ok_or_else(|| Error::ParameterValue {
+        name: queries.name().into(),
+        value: "NULL".into(),
+        expected: "a vector".into(),
+    })?;
+    if let Some(other) = packed.iter().position(|query| query.len() != packed[0].len()) {
+        return Err(queries.mismatch(other, "row 1".into(), queries.dimensions(0).unwrap_or(0)));
+    }
+    Ok(packed)
+}
+
+/// Offers the rows of a list to the best of one query, with the distances that [`search`] finds.
+pub(crate) fn offer_rows(
+    compute: Compute,
+    rows: &Vectors<'_>,
+    key: Key<'_>,
+    query: (&str, &[u8]),
+    metric: Metric,
+    list: &[usize],
+    best: &mut Best,
+) -> Result<(), Error> {
+    compute.level.run(Scan {
+        rows,
+        key,
+        queries: &[query.1],
+        query_name: query.0,
+        metric,
+        accumulate: compute.accumulate,
+        list: Some(list),
+        range: 0..list.len(),
+        best: std::slice::from_mut(best),
+    })
+}
+
+/// One block of rows, or of places in a list of rows, against all queries.
 struct Scan<'a> {
     rows: &'a Vectors<'a>,
     key: Key<'a>,
@@ -212,13 +262,14 @@ struct Scan<'a> {
     query_name: &'a str,
     metric: Metric,
     accumulate: Accumulate,
+    list: Option<&'a [usize]>,
     range: Range<usize>,
     best: &'a mut [Best],
 }
 
 /// Rows whose distances to all queries are computed before they are ranked: they stay in the second-level cache
 /// while one tile of queries after the other passes over them.
-const PANEL: usize = 24;
+pub(crate) const PANEL: usize = 24;
 
 impl Task for Scan<'_> {
     type Output = Result<(), Error>;
@@ -237,29 +288,28 @@ impl Task for Scan<'_> {
             while next < self.range.end {
                 panel.clear();
                 while next < self.range.end && panel.len() < PANEL {
-                    if let Some(row) = self.rows.row(next) {
+                    let at = self.list.map_or(next, |list| list[next]);
+                    if let Some(row) = self.rows.row(at) {
                         if let Some(query) = self.queries.first().filter(|q| q.len() != row.len()) {
                             let dimensions = query.len() / self.rows.width().bytes();
-                            return Err(self.rows.mismatch(next, self.query_name.into(), dimensions));
+                            return Err(self.rows.mismatch(at, self.query_name.into(), dimensions));
                         }
-                        panel.push((next, row));
+                        panel.push((at, row));
                     }
                     next += 1;
                 }
-                panel_distances::<M, S>(simd, self.metric, self.queries, &squares, &panel, &mut distances);
+                if let (Some(_), [query]) = (self.list, self.queries) {
+                    scattered_distances::<M, S>(simd, self.metric, query, squares[0], &panel, &mut distances);
+                } else {
+                    panel_distances::<M, S>(simd, self.metric, self.queries, &squares, &panel, &mut distances);
+                }
                 for (best, distances) in self.best.iter_mut().zip(distances.chunks_exact(PANEL)) {
                     for ((row, _), distance) in panel.iter().zip(distances) {
-                        let worst = best.heap.peek().filter(|_| best.heap.len() == best.k);
                         // Most rows are farther than the worst of the best: skip them before asking for their id.
-                        if worst.is_some_and(|w| *distance > w.distance) {
+                        if best.worst().is_some_and(|worst| *distance > worst) {
                             continue;
                         }
-                        let id = (self.key)(*row);
-                        best.offer(Candidate {
-                            distance: *distance,
-                            id: (id.is_none(), id.unwrap_or(0)),
-                            row: *row,
-                        });
+                        best.offer(Candidate::new(*distance, (self.key)(*row), *row));
                     }
                 }
             }
@@ -285,7 +335,7 @@ fn panel_distances<M: Mode, S: Simd>(
                 Metric::Euclidean => reduce::euclidean::<M, S, true>(simd, query, row),
                 Metric::Dot => from_dot(reduce::stream_dot::<M, S>(simd, query, row)),
                 Metric::Cosine => {
-                    let (dot, square) = reduce::stream_dot_and_square::<M, S>(simd, query, row);
+                    let (dot, square) = reduce::dot_and_square::<M, S, true>(simd, query, row);
                     from_similarity(reduce::cosine_of_sums(dot, squares[0], square))
                 }
             };
@@ -300,16 +350,7 @@ fn panel_distances<M: Mode, S: Simd>(
         }
         return;
     }
-    // Tiles are as large as the registers allow: 3 × 3 pairs of two registers each beside what is loaded, or 1 × 2 of four.
-    // Queries left over take one row after the other: a single stream is what the memory delivers fastest.
-    if S::WIDE_TILE {
-        let (tiled, rest) = queries.split_at(queries.len() - queries.len() % 3);
-        let (tiled_out, rest_out) = distances.split_at_mut(tiled.len() * PANEL);
-        panel_dots::<M, S, 3, 3>(simd, tiled, panel, tiled_out);
-        panel_dots::<M, S, 1, 1>(simd, rest, panel, rest_out);
-    } else {
-        panel_dots::<M, S, 1, 2>(simd, queries, panel, distances);
-    }
+    tiled_dots::<M, S>(simd, queries, panel, distances);
     let mut row_squares = [0.0; PANEL];
     if metric == Metric::Cosine {
         for ((_, row), square) in panel.iter().zip(&mut row_squares) {
@@ -323,6 +364,56 @@ fn panel_distances<M: Mode, S: Simd>(
                 Metric::Dot | Metric::Euclidean => from_dot(*distance),
             };
         }
+    }
+}
+
+/// Cache lines of a row that are asked for ahead; the processor sees by itself what follows.
+const LINES_AHEAD: usize = 4;
+
+/// Distances of rows that lie anywhere from one query. What lies behind a row is of no use, but the next row is.
+#[inline(always)]
+fn scattered_distances<M: Mode, S: Simd>(
+    simd: S,
+    metric: Metric,
+    query: &[u8],
+    square: f64,
+    panel: &[(usize, &[u8])],
+    distances: &mut [f64],
+) {
+    for (_, row) in panel {
+        for line in 0..LINES_AHEAD {
+            simd.prefetch(row, 64 * line);
+        }
+    }
+    for ((_, row), distance) in panel.iter().zip(distances) {
+        *distance = match metric {
+            Metric::Euclidean => reduce::euclidean::<M, S, false>(simd, query, row),
+            Metric::Dot => from_dot(reduce::dot::<M, S>(simd, query, row)),
+            Metric::Cosine => {
+                let (dot, row_square) = reduce::dot_and_square::<M, S, false>(simd, query, row);
+                from_similarity(reduce::cosine_of_sums(dot, square, row_square))
+            }
+        };
+    }
+}
+
+/// Dot products of a panel's rows with all queries, `PANEL` places for each query.
+#[inline(always)]
+pub(crate) fn tiled_dots<M: Mode, S: Simd>(
+    simd: S,
+    queries: &[&[u8]],
+    panel: &[(usize, &[u8])],
+    out: &mut [f64],
+) {
+    // Tiles are as large as the registers allow: 3 × 3 pairs of two registers each beside what is loaded, or 1 × 2 of four.
+    // Queries left over take one row after the other: a single stream is what the memory delivers fastest.
+    if S::WIDE_TILE {
+        let (tiled, rest) = queries.split_at(queries.len() - queries.len() % 3);
+        let (tiled_out, rest_out) = out.split_at_mut(tiled.len() * PANEL);
+        panel_dots::<M, S, 3, 3>(simd, tiled, panel, tiled_out);
+        panel_dots::<M, S, 1, 1>(simd, rest, panel, rest_out);
+    } else {
+        panel_dots::<M, S, 1, 2>(simd, queries, panel, out);
     }
 }
 
@@ -355,29 +446,36 @@ fn panel_dots<M: Mode, S: Simd, const Q: usize, const R: usize>(
     }
 }
 
-fn run(call: &Call<'_>) -> Result<Output, Error> {
-    let rows = call.vectors(0);
-    let Some(Input::Id(ids)) = call.inputs.first() else { unreachable!("the row declares an id") };
-    let Some(ids) = ids else {
-        return Err(Error::ColumnType {
-            column: ID.name.into(),
-            found: "no integer".into(),
-            expected: "an integer type, because equal distances are ordered by id".into(),
-        });
-    };
-    let metric = Metric::parse(call.params.word(METRIC.name)).unwrap_or_default();
-    let given = call.params.vector("query")?;
-    let count = call.params.int("query_count") as usize;
+/// The caller's keys, which a search needs as integers.
+pub(crate) fn integer_keys<'a>(call: &'a Call<'_>) -> Result<&'a [Option<i64>], Error> {
+    call.keys().ok_or_else(|| Error::ColumnType {
+        column: ID.name.into(),
+        found: "no integer".into(),
+        expected: "an integer type, because equal distances are ordered by id".into(),
+    })
+}
+
+/// The queries of the parameters [`QUERY`] and [`QUERY_COUNT`].
+pub(crate) fn queries_of<'a>(call: &'a Call<'_>) -> Result<Vectors<'a>, Error> {
+    let given = call.params.vector(QUERY.name)?;
+    let count = call.params.int(QUERY_COUNT.name) as usize;
     let total = given.dimensions(0).unwrap_or(0);
     if !total.is_multiple_of(count) || total == 0 {
         return Err(Error::ParameterValue {
-            name: "query".into(),
+            name: QUERY.name.into(),
             value: format!("{total} numbers"),
             expected: format!("a positive multiple of @query_count = {count}"),
         });
     }
-    let queries = given.reshape(total / count);
-    let k = usize::try_from(call.params.int("k")).unwrap_or(usize::MAX);
+    Ok(given.reshape(total / count))
+}
+
+fn run(call: &Call<'_>) -> Result<Output, Error> {
+    let rows = call.vectors(0);
+    let ids = integer_keys(call)?;
+    let metric = Metric::parse(call.params.word(METRIC.name)).unwrap_or_default();
+    let queries = queries_of(call)?;
+    let k = usize::try_from(call.params.int(K.name)).unwrap_or(usize::MAX);
     // Every worker may hold the best of all queries, and the result has them once more.
     let hits = (queries.len() as u64).saturating_mul(k.min(call.rows) as u64);
     let workers = parallel::workers(rows.bytes().len()) as u64;
@@ -400,6 +498,35 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     })
 }
 
+pub(crate) const QUERY: Param = Param {
+    name: "query",
+    kind: ParamKind::Vector,
+    default: None,
+    summary: "The query vector; with query_count > 1 all of them, one after the other in one packed value or JSON array.",
+};
+pub(crate) const QUERY_COUNT: Param = Param {
+    name: "query_count",
+    kind: ParamKind::Int { min: 1, max: 1_000_000 },
+    default: Some("1"),
+    summary: "Number of queries in @query.",
+};
+pub(crate) const K: Param = Param {
+    name: "k",
+    kind: ParamKind::Int { min: 1, max: i32::MAX as i64 },
+    default: Some("10"),
+    summary: "Rows wanted for each query.",
+};
+pub(crate) const QUERY_NUMBER: Column =
+    Column { name: "query", kind: Kind::Int, unit: "number from 1", summary: "Which query." };
+pub(crate) const RANK: Column =
+    Column { name: "rank", kind: Kind::Int, unit: "number from 1", summary: "1 is the nearest." };
+pub(crate) const DISTANCE: Column = Column {
+    name: "distance",
+    kind: Kind::Float,
+    unit: "that of the metric",
+    summary: "As vector_distance.",
+};
+
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "vector_top_k",
     family: Family::Vector,
@@ -407,40 +534,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Looks at every row: no index, no approximation. Nearest first; equal distances are ordered by the smaller id, then \
               by input order. Several queries come in one parameter, one after the other.",
     inputs: &[ID, V],
-    params: &[
-        Param {
-            name: "query",
-            kind: ParamKind::Vector,
-            default: None,
-            summary: "The query vector; with query_count > 1 all of them, one after the other in one packed value or JSON array.",
-        },
-        Param {
-            name: "query_count",
-            kind: ParamKind::Int { min: 1, max: 1_000_000 },
-            default: Some("1"),
-            summary: "Number of queries in @query.",
-        },
-        Param {
-            name: "k",
-            kind: ParamKind::Int { min: 1, max: i32::MAX as i64 },
-            default: Some("10"),
-            summary: "Rows wanted for each query.",
-        },
-        METRIC,
-        ELEMENT,
-        ACCUMULATE,
-    ],
-    outputs: &[
-        Column { name: "query", kind: Kind::Int, unit: "number from 1", summary: "Which query." },
-        Column { name: "rank", kind: Kind::Int, unit: "number from 1", summary: "1 is the nearest." },
-        ID,
-        Column {
-            name: "distance",
-            kind: Kind::Float,
-            unit: "that of the metric",
-            summary: "As vector_distance.",
-        },
-    ],
+    params: &[QUERY, QUERY_COUNT, K, METRIC, ELEMENT, ACCUMULATE],
+    outputs: &[QUERY_NUMBER, RANK, ID, DISTANCE],
     rows: RowShape::Picked,
     nulls: "A row whose vector is NULL is no candidate. A NULL id is kept and loses every tie.",
     empty: "No rows give no result rows.",

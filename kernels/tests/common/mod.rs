@@ -2,6 +2,7 @@
 #![allow(dead_code)] // Every test crate uses a part of it.
 
 pub(crate) mod columns;
+pub(crate) mod real;
 pub(crate) mod wide;
 
 use hart_kernels::registry::{self, Call, Input, Kernel, Kind, Output, ParamKind, Params, Value, Values};

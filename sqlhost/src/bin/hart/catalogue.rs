@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use hart_kernels::registry::{self, KERNELS};
-use hart_sqlhost::docs;
+use hart_sqlhost::{docs, tsql};
 
 /// Options of `hart list`.
 #[derive(Args)]
@@ -81,6 +81,35 @@ pub fn docs(folder: &Path, check: bool) -> Result<()> {
     let found = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     if found != text {
         bail!("{} differs from the registry; `cargo run -- docs` writes it anew", path.display());
+    }
+    Ok(())
+}
+
+/// Writes the generated T-SQL, or compares it with what is there.
+pub fn sql(folder: &Path, check: bool) -> Result<()> {
+    let files = tsql::files();
+    let expected = |name: &std::ffi::OsStr| files.iter().any(|(n, _)| name == n.as_str());
+    let found = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in found {
+        let path = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();
+        let stale = path.extension().is_some_and(|e| e == "sql") && !path.file_name().is_some_and(expected);
+        if stale && check {
+            bail!("{} belongs to no kernel; `cargo run -- sql` removes it", path.display());
+        } else if stale {
+            std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    for (name, text) in files {
+        let path = folder.join(name);
+        if !check {
+            std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+            continue;
+        }
+        let found =
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        if found != text {
+            bail!("{} differs from the registry; `cargo run -- sql` writes it anew", path.display());
+        }
     }
     Ok(())
 }

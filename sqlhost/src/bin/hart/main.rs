@@ -45,6 +45,16 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Write or check the generated T-SQL
+    #[command(hide = true)]
+    Sql {
+        /// Folder of the generated files; other .sql files in it are removed
+        #[arg(default_value = "sql/generated")]
+        folder: PathBuf,
+        /// Only compare; fail where a file differs, is missing or should not be there
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -54,6 +64,7 @@ fn main() -> ExitCode {
         Command::Run(options) => run::run(options),
         Command::Search(options) => search::search(options),
         Command::Docs { folder, check } => catalogue::docs(&folder, check),
+        Command::Sql { folder, check } => catalogue::sql(&folder, check),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,335 @@
+//! Bases: what coordinates mean.
+
+mod bytes;
+mod clr_v1;
+mod orthonormal;
+mod pca;
+mod random;
+
+use crate::compute::Compute;
+use crate::error::Error;
+use crate::reduce::Accumulate;
+use crate::spatial::project;
+use crate::vectors::{Vectors, Width, decode};
+
+pub(crate) use bytes::MAX_AXES;
+
+/// How a basis was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BasisKind {
+    /// The three random axes for 1998 dimensions of the replaced SQLCLR assembly.
+    ClrV1,
+    /// Given vectors, orthonormalized in their order.
+    Landmarks,
+    /// Principal axes of a sample.
+    Pca,
+    /// Random axes from a seed.
+    Random,
+    /// Distances to given anchors: no axes, and no bound on distances between vectors.
+    Trilateration,
+}
+
+impl BasisKind {
+    /// Every kind, in the order of its number in the bytes.
+    pub const ALL: [BasisKind; 5] =
+        [BasisKind::ClrV1, BasisKind::Landmarks, BasisKind::Pca, BasisKind::Random, BasisKind::Trilateration];
+
+    /// Names as [`BasisKind::parse`] takes them, in the order of [`BasisKind::ALL`].
+    pub const NAMES: &[&str] = &["clr_v1", "landmarks", "pca", "random", "trilateration"];
+
+    /// `clr_v1`, `landmarks`, `pca`, `random` or `trilateration`.
+    pub const fn name(self) -> &'static str {
+        BasisKind::NAMES[self as usize]
+    }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<BasisKind> {
+        BasisKind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// A map from vectors to coordinates: orthonormal axes, or anchors to measure the distance from.
+///
+/// The axes are kept in single precision, so that the coordinates have the bits of
+/// [`vector::dot_product_with`](crate::vector::dot_product_with) of the vector and the axis. How far they are from orthonormal
+/// after that rounding is known exactly enough to prove bounds with ([`Basis::defect`]).
+///
+/// # Examples
+///
+/// ```
+/// use hart_kernels::{Vectors, spatial::Basis};
+///
+/// let landmarks = Vectors::matrix(&[0.0, 3.0, 0.0, 4.0, 5.0, 0.0], 3)?;
+/// let basis = Basis::landmarks(&landmarks)?;
+/// assert_eq!((basis.dimension(), basis.axes()), (3, 2));
+/// assert_eq!(basis.axis(1), [1.0, 0.0, 0.0]);
+/// assert_eq!(Basis::from_bytes(&basis.to_bytes())?, basis);
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Basis {
+    kind: BasisKind,
+    dimension: usize,
+    /// Row-major: one axis, or anchor, after the other.
+    axes: Vec<f32>,
+    /// What distances to anchors are divided by; 1 for axes.
+    scale: f64,
+    /// Rows that it was fitted on or measured with.
+    sample: u64,
+    /// Least and greatest coordinate of the sample on each axis; empty where there was no sample.
+    bounds: Vec<[f64; 2]>,
+    defect: f64,
+}
+
+impl Basis {
+    /// The basis of the replaced SQLCLR assembly: three axes for 1998 dimensions.
+    ///
+    /// `System.Random(42)` of .NET Framework (Knuth's subtractive generator) draws 3 × 1998 numbers r in \[0, 1); a component is
+    /// 2r − 1 rounded to single precision, and the rows are orthonormalized in their order. Here that is done in double
+    /// precision and the axes are rounded at the end.
+    ///
+    /// The original did it in single precision: each row scaled to unit length, then less its part along each axis before it,
+    /// then scaled again. Its dot products add the products of one chunk after the other to a total: on processors without AVX2
+    /// chunks of four, ((p₀ + p₁) + p₂) + p₃, and with AVX2 chunks of eight, ((p₀ + p₁) + (p₂ + p₃)) + ((p₄ + p₅) + (p₆ + p₇)).
+    /// So its stored points differ from one machine to another by up to 1e-6 per unit of component range. Coordinates on this
+    /// basis agree with both orders within 3e-6 × the range of the components.
+    pub fn clr_v1() -> Basis {
+        clr_v1::basis()
+    }
+
+    /// Given vectors, orthonormalized in their order by the modified Gram–Schmidt process, done twice.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] that names the row where a vector is NULL, not finite, or lies in the span of those before it (less
+    /// than 1e-6 of its length is left outside of it); [`Error::Dimensions`] where a row differs from the first.
+    pub fn landmarks(vectors: &Vectors<'_>) -> Result<Basis, Error> {
+        Basis::landmarks_in(vectors, &Vec::from_iter(0..vectors.len()))
+    }
+
+    /// [`Basis::landmarks`] of rows in a given order.
+    pub(crate) fn landmarks_in(vectors: &Vectors<'_>, order: &[usize]) -> Result<Basis, Error> {
+        let rows = finite_rows(vectors, order)?;
+        let dimension = rows.first().map_or(0, Vec::len);
+        check_shape(vectors.name(), dimension, rows.len())?;
+        let axes = orthonormal::gram_schmidt(rows).map_err(|collinear| Error::Value {
+            column: vectors.name().into(),
+            row: order[collinear.row] as u64 + 1,
+            found: format!(
+                "collinear with the landmarks before it ({:.1e} of its length lies outside of their span)",
+                collinear.rest
+            ),
+            expected: "linearly independent landmarks".into(),
+        })?;
+        Basis::of_axes(BasisKind::Landmarks, dimension, &axes)
+    }
+
+    /// The axes along which a sample varies most, by falling variance; coordinates are not centred.
+    ///
+    /// The largest component of each axis, the first of equals, is positive. NULL rows are left out. Of more rows than `limit`,
+    /// evenly spaced ones are taken.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] where a row is not finite, or fewer rows are there than axes + 1; [`Error::Dimensions`] where a row
+    /// differs from the first; [`Error::ParameterValue`] where `axes` is 0 or exceeds the dimensions.
+    ///
+    /// # Accuracy
+    ///
+    /// Subspace iteration on the covariance matrix until ‖C·a − λ·a‖ ≤ 1e-6·λ₁ for every axis, or 300 steps: axes whose variances
+    /// are closer than that may be mixed with each other. Same bits on every machine.
+    pub fn pca(compute: Compute, sample: &Vectors<'_>, axes: usize, limit: usize) -> Result<Basis, Error> {
+        pca::basis(compute, sample, axes, limit)
+    }
+
+    /// Random directions, orthonormalized: components uniform in \[−1, 1) from SplitMix64 (Steele, Lea and Flood 2014).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ParameterValue`] where `axes` is 0 or exceeds `dimension`, or either exceeds what a basis may have.
+    pub fn random(dimension: usize, axes: usize, seed: u64) -> Result<Basis, Error> {
+        check_shape("dimension", dimension, axes)?;
+        Basis::of_axes(BasisKind::Random, dimension, &random::axes(dimension, axes, seed))
+    }
+
+    /// Coordinates that are Euclidean distances to anchors, divided by the largest distance between two anchors or by 1,
+    /// whichever is greater: what the procedure `sp_ComputeSpatialProjection` of the replaced system did until November 2025.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] where an anchor is NULL, not finite or the same as another; [`Error::Dimensions`] where a row differs
+    /// from the first.
+    pub fn trilateration(compute: Compute, anchors: &Vectors<'_>) -> Result<Basis, Error> {
+        Basis::trilateration_in(compute, anchors, &Vec::from_iter(0..anchors.len()))
+    }
+
+    /// [`Basis::trilateration`] of rows in a given order.
+    pub(crate) fn trilateration_in(
+        compute: Compute,
+        anchors: &Vectors<'_>,
+        order: &[usize],
+    ) -> Result<Basis, Error> {
+        let rows = finite_rows(anchors, order)?;
+        let dimension = rows.first().map_or(0, Vec::len);
+        check_limits(anchors.name(), dimension, rows.len())?;
+        let axes: Vec<f32> = rows.iter().flatten().map(|v| *v as f32).collect();
+        let compute = compute.accumulate(Accumulate::F64);
+        let mut scale = 1.0f64;
+        for (i, a) in axes.chunks(dimension).enumerate() {
+            for b in axes.chunks(dimension).take(i) {
+                let distance = crate::vector::euclidean_distance_with(compute, a, b)?;
+                if distance == 0.0 || !distance.is_finite() {
+                    return Err(Error::Value {
+                        column: anchors.name().into(),
+                        row: order[i] as u64 + 1,
+                        found: format!("an anchor at distance {distance} from another"),
+                        expected: "different anchors of finite distance".into(),
+                    });
+                }
+                scale = scale.max(distance);
+            }
+        }
+        Ok(Basis {
+            kind: BasisKind::Trilateration,
+            dimension,
+            axes,
+            scale,
+            sample: 0,
+            bounds: Vec::new(),
+            defect: f64::INFINITY,
+        })
+    }
+
+    /// The same with the bounds of the coordinates of a sample, of which NULL rows are left out.
+    ///
+    /// # Errors
+    ///
+    /// As [`project_with`](crate::spatial::project_with).
+    pub fn measured(mut self, compute: Compute, sample: &Vectors<'_>, pad: bool) -> Result<Basis, Error> {
+        let compute = compute.accumulate(Accumulate::F64);
+        let projection = project::project_with(compute, &self, sample, pad)?;
+        let mut bounds = vec![[f64::INFINITY, f64::NEG_INFINITY]; self.axes()];
+        let mut rows = 0;
+        for row in 0..sample.len() {
+            let Some(point) = projection.point(row) else { continue };
+            project::check_finite(sample.name(), row, point)?;
+            rows += 1;
+            for (bound, value) in bounds.iter_mut().zip(point) {
+                *bound = [bound[0].min(*value), bound[1].max(*value)];
+            }
+        }
+        if rows > 0 {
+            (self.sample, self.bounds) = (rows, bounds);
+        }
+        Ok(self)
+    }
+
+    /// Rounds orthonormal axes to single precision.
+    fn of_axes(kind: BasisKind, dimension: usize, axes: &[Vec<f64>]) -> Result<Basis, Error> {
+        let axes: Vec<f32> = axes.iter().flatten().map(|v| *v as f32).collect();
+        let defect = orthonormal::defect(&axes, dimension)?;
+        Ok(Basis { kind, dimension, axes, scale: 1.0, sample: 0, bounds: Vec::new(), defect })
+    }
+
+    /// How it was made.
+    pub fn kind(&self) -> BasisKind {
+        self.kind
+    }
+
+    /// Dimensions of the vectors that it projects.
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// Number of axes, or anchors.
+    pub fn axes(&self) -> usize {
+        self.axes.len() / self.dimension
+    }
+
+    /// Axis, or anchor, number `i` from 0.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such axis.
+    pub fn axis(&self, i: usize) -> &[f32] {
+        &self.axes[i * self.dimension..][..self.dimension]
+    }
+
+    /// What distances to anchors are divided by; 1 for axes.
+    pub fn scale(&self) -> f64 {
+        self.scale
+    }
+
+    /// Rows of the sample that it was fitted on, or measured with; 0 where there was none.
+    pub fn sample(&self) -> u64 {
+        self.sample
+    }
+
+    /// Least and greatest coordinate of the sample on each axis; empty where there was no sample.
+    pub fn bounds(&self) -> &[[f64; 2]] {
+        &self.bounds
+    }
+
+    /// An upper bound of ‖A·Aᵀ − I‖ for the matrix A of the axes as they are stored; infinite for anchors.
+    pub fn defect(&self) -> f64 {
+        self.defect
+    }
+
+    /// All axes as packed elements of that width.
+    pub(crate) fn packed(&self, width: Width) -> Vec<u8> {
+        match width {
+            Width::F32 => bytemuck::cast_slice(&self.axes).to_vec(),
+            Width::F64 => self.axes.iter().flat_map(|v| f64::from(*v).to_le_bytes()).collect(),
+        }
+    }
+}
+
+/// The rows in that order as doubles, which must be there, finite and of one dimension.
+fn finite_rows(vectors: &Vectors<'_>, order: &[usize]) -> Result<Vec<Vec<f64>>, Error> {
+    let bad = |row: usize, found: &str| Error::Value {
+        column: vectors.name().into(),
+        row: row as u64 + 1,
+        found: found.into(),
+        expected: "a vector of finite numbers".into(),
+    };
+    let mut rows: Vec<Vec<f64>> = Vec::with_capacity(order.len());
+    for &i in order {
+        let row = decode(vectors.wide_element(), vectors.row(i).ok_or_else(|| bad(i, "NULL"))?);
+        if let Some(first) = rows.first().filter(|first| first.len() != row.len()) {
+            return Err(vectors.mismatch(i, format!("row {}", order[0] + 1), first.len()));
+        }
+        if !row.iter().all(|v| v.is_finite()) {
+            return Err(bad(i, "a number that is not finite"));
+        }
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// Checks that so many axes fit into the dimensions.
+fn check_shape(what: &str, dimension: usize, axes: usize) -> Result<(), Error> {
+    check_limits(what, dimension, axes)?;
+    if axes > dimension {
+        return Err(Error::ParameterValue {
+            name: "axes".into(),
+            value: axes.to_string(),
+            expected: format!("at most {dimension}, the dimension of the vectors"),
+        });
+    }
+    Ok(())
+}
+
+/// Checks what the bytes of a basis can say.
+fn check_limits(what: &str, dimension: usize, axes: usize) -> Result<(), Error> {
+    let wrong = |name: &str, value: usize, expected: String| {
+        Err(Error::ParameterValue { name: name.into(), value: value.to_string(), expected })
+    };
+    if dimension == 0 || dimension > bytes::MAX_DIMENSION {
+        return wrong(what, dimension, format!("from 1 to {} dimensions", bytes::MAX_DIMENSION));
+    }
+    if axes == 0 || axes > MAX_AXES {
+        return wrong("axes", axes, format!("from 1 to {MAX_AXES}"));
+    }
+    Ok(())
+}

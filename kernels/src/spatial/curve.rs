@@ -1,0 +1,419 @@
+//! What the space-filling curves share: bounds, cells, and the loop over columns.
+
+use crate::arch::{Level, Simd, Task};
+use crate::error::Error;
+use crate::parallel;
+use crate::registry::{Call, Column, Kind, Output, Param, ParamKind, Values};
+use crate::vector::rows::ID;
+use rayon::prelude::*;
+
+/// Bits of each axis at most: three of them fill a non-negative BIGINT.
+pub const MAX_BITS: u32 = 21;
+
+/// What a coordinate outside of the bounds gives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outside {
+    /// An error.
+    #[default]
+    Error,
+    /// The cell at the edge.
+    Clamp,
+}
+
+/// A box of space, cut into 2^bits cells along each axis. Keys of different grids cannot be compared, so that the
+/// bounds and the bits belong stored beside the keys.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Grid {
+    min: [f64; 3],
+    width: [f64; 3],
+    max: [f64; 3],
+    bits: u32,
+    outside: Outside,
+}
+
+impl Grid {
+    /// A grid of `bits` bits for each axis between `min` and `max`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] for bounds that are not finite, not ascending, or further apart than a double can say; [`Error::ParameterValue`]
+    /// for bits outside of 1 to [`MAX_BITS`].
+    pub fn new(min: [f64; 3], max: [f64; 3], bits: u32, outside: Outside) -> Result<Grid, Error> {
+        if !(1..=MAX_BITS).contains(&bits) {
+            return Err(Error::ParameterValue {
+                name: "bits".into(),
+                value: bits.to_string(),
+                expected: format!("an integer from 1 to {MAX_BITS}"),
+            });
+        }
+        let mut width = [0.0; 3];
+        for axis in 0..3 {
+            width[axis] = max[axis] - min[axis];
+            if !(width[axis] > 0.0 && width[axis].is_finite()) {
+                return Err(Error::Value {
+                    column: "bounds".into(),
+                    row: 0,
+                    found: format!("{} to {} on axis {}", min[axis], max[axis], ["x", "y", "z"][axis]),
+                    expected: "finite bounds, the lower one first, less than 1.8e308 apart".into(),
+                });
+            }
+        }
+        Ok(Grid { min, width, max, bits, outside })
+    }
+
+    /// Bits of each axis.
+    pub fn bits(&self) -> u32 {
+        self.bits
+    }
+
+    /// The largest key.
+    pub fn last_key(&self) -> i64 {
+        ((1u64 << (3 * self.bits)) - 1) as i64
+    }
+
+    /// The cell of a coordinate: ⌊(v − min) / (max − min) · 2^bits⌋, the upper bound lying in the last cell. What is
+    /// outside of the bounds gives the cell at the edge; NaN gives 0.
+    #[inline(always)]
+    pub(super) fn cell(&self, axis: usize, v: f64) -> u32 {
+        let cells = (1u32 << self.bits) as f64;
+        let scaled = (v - self.min[axis]) / self.width[axis] * cells;
+        let at_least = if scaled > 0.0 { scaled } else { 0.0 };
+        let at_most = if at_least < cells - 1.0 { at_least } else { cells - 1.0 };
+        // 2⁵² more has the whole number in its low bits: a conversion that every instruction set has for whole registers.
+        (at_most.floor() + 4_503_599_627_370_496.0).to_bits() as u32
+    }
+
+    /// Whether a coordinate is one that has a cell.
+    #[inline(always)]
+    fn admits(&self, axis: usize, v: f64) -> bool {
+        match self.outside {
+            Outside::Error => v >= self.min[axis] && v <= self.max[axis],
+            Outside::Clamp => v.abs() <= f64::MAX,
+        }
+    }
+
+    /// The middle of a cell.
+    #[inline(always)]
+    pub(super) fn middle(&self, axis: usize, cell: u32) -> f64 {
+        let cells = (1u32 << self.bits) as f64;
+        self.min[axis] + (f64::from(cell) + 0.5) / cells * self.width[axis]
+    }
+
+    /// The cells of one position.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] for row `row`, from 0, of the column `x`, `y` or `z`.
+    pub(super) fn cells(&self, row: usize, position: [f64; 3]) -> Result<[u32; 3], Error> {
+        for axis in 0..3 {
+            if !self.admits(axis, position[axis]) {
+                return Err(self.refuse(row, axis, position[axis]));
+            }
+        }
+        Ok([0, 1, 2].map(|axis| self.cell(axis, position[axis])))
+    }
+
+    fn refuse(&self, row: usize, axis: usize, v: f64) -> Error {
+        let expected = match self.outside {
+            Outside::Clamp => "a finite number".into(),
+            Outside::Error => {
+                format!("a number from {} to {}, or @outside = clamp", self.min[axis], self.max[axis])
+            }
+        };
+        Error::Value { column: AXES[axis].into(), row: row as u64 + 1, found: v.to_string(), expected }
+    }
+}
+
+pub(super) const AXES: [&str; 3] = ["x", "y", "z"];
+
+/// Keys that are computed together: enough that the steps of one do not wait for those of another.
+pub(super) const LANES: usize = 64;
+pub(super) type Cells = [[u32; LANES]; 3];
+pub(super) type Keys = [u64; LANES];
+
+/// A bijection between cells and keys. The methods must be `#[inline(always)]`, so that they are compiled for the level of
+/// their caller.
+pub(super) trait Curve: Copy + Send + Sync {
+    fn keys(self, bits: u32, cells: &mut Cells, keys: &mut Keys);
+    fn cells(self, bits: u32, keys: &Keys, cells: &mut Cells);
+}
+
+/// Keys of a block of rows.
+struct Forward<'a, C, R> {
+    curve: C,
+    grid: Grid,
+    row: R,
+    start: usize,
+    out: &'a mut [i64],
+}
+
+impl<C: Curve, R: Fn(usize) -> [f64; 3]> Task for Forward<'_, C, R> {
+    type Output = Result<(), Error>;
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> Self::Output {
+        let mut cells: Cells = [[0; LANES]; 3];
+        let mut keys: Keys = [0; LANES];
+        // A copy, so that the compiler knows that writing the cells does not change it.
+        let grid = self.grid;
+        for (block, out) in self.out.chunks_mut(LANES).enumerate() {
+            let start = self.start + block * LANES;
+            // The last, shorter block is filled up with a position that has a cell.
+            let mut values = grid.min.map(|min| [min; LANES]);
+            for lane in 0..out.len() {
+                let position = (self.row)(start + lane);
+                for axis in 0..3 {
+                    values[axis][lane] = position[axis];
+                }
+            }
+            let mut good = true;
+            for axis in 0..3 {
+                let mut admitted = true;
+                for lane in 0..LANES {
+                    admitted &= grid.admits(axis, values[axis][lane]);
+                    cells[axis][lane] = grid.cell(axis, values[axis][lane]);
+                }
+                good &= admitted;
+            }
+            if !good {
+                for lane in 0..out.len() {
+                    grid.cells(start + lane, [0, 1, 2].map(|axis| values[axis][lane]))?;
+                }
+            }
+            self.curve.keys(grid.bits, &mut cells, &mut keys);
+            for (out, key) in out.iter_mut().zip(keys) {
+                *out = key as i64;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Positions of a block of keys.
+struct Backward<'a, C, K> {
+    curve: C,
+    grid: Grid,
+    key: K,
+    start: usize,
+    out: [&'a mut [f64]; 3],
+}
+
+impl<C: Curve, K: Fn(usize) -> i64> Task for Backward<'_, C, K> {
+    type Output = Result<(), Error>;
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> Self::Output {
+        let mut cells: Cells = [[0; LANES]; 3];
+        let grid = self.grid;
+        let rows = self.out[0].len();
+        let mut done = 0;
+        while done < rows {
+            let count = LANES.min(rows - done);
+            let mut keys: Keys = [0; LANES];
+            for (lane, key) in keys.iter_mut().enumerate().take(count) {
+                let given = (self.key)(self.start + done + lane);
+                if !(0..=grid.last_key()).contains(&given) {
+                    return Err(Error::Value {
+                        column: "key".into(),
+                        row: (self.start + done + lane) as u64 + 1,
+                        found: given.to_string(),
+                        expected: format!(
+                            "a key from 0 to {} of {} bits an axis",
+                            grid.last_key(),
+                            grid.bits
+                        ),
+                    });
+                }
+                *key = given as u64;
+            }
+            self.curve.cells(grid.bits, &keys, &mut cells);
+            for axis in 0..3 {
+                for (lane, out) in self.out[axis][done..done + count].iter_mut().enumerate() {
+                    *out = grid.middle(axis, cells[axis][lane]);
+                }
+            }
+            done += count;
+        }
+        Ok(())
+    }
+}
+
+/// Runs over blocks of `out` in parallel; the error is that of the first failing block.
+fn in_parallel<T: Send>(
+    out: &mut [T],
+    work: impl Fn(usize, &mut [T]) -> Result<(), Error> + Sync + Send,
+) -> Result<(), Error> {
+    let bytes = out.len() * 32;
+    let ranges = parallel::ranges(out.len(), bytes);
+    if parallel::workers(bytes) < 2 || ranges.len() < 2 {
+        return work(0, out);
+    }
+    let step = ranges[0].len();
+    let results: Vec<_> =
+        out.par_chunks_mut(step).enumerate().map(|(i, part)| work(i * step, part)).collect();
+    results.into_iter().collect()
+}
+
+/// Keys of whole columns.
+pub(super) fn keys_of<C: Curve>(
+    level: Level,
+    curve: C,
+    grid: &Grid,
+    position: impl Fn(usize) -> [f64; 3] + Copy + Sync + Send,
+    out: &mut [i64],
+) -> Result<(), Error> {
+    in_parallel(out, |start, out| level.run(Forward { curve, grid: *grid, row: position, start, out }))
+}
+
+/// Keys of three slices of equal length.
+pub(super) fn slices<C: Curve>(
+    level: Level,
+    curve: C,
+    grid: &Grid,
+    x: &[f64],
+    y: &[f64],
+    z: &[f64],
+) -> Result<Vec<i64>, Error> {
+    for (name, slice) in [("y", y), ("z", z)] {
+        if slice.len() != x.len() {
+            return Err(Error::ParameterValue {
+                name: name.into(),
+                value: format!("{} numbers", slice.len()),
+                expected: format!("{}, as many as x", x.len()),
+            });
+        }
+    }
+    let mut out = vec![0; x.len()];
+    keys_of(level, curve, grid, |i| [x[i], y[i], z[i]], &mut out)?;
+    Ok(out)
+}
+
+/// Middles of the cells of whole columns of keys.
+pub(super) fn positions_of<C: Curve>(
+    level: Level,
+    curve: C,
+    grid: &Grid,
+    key: impl Fn(usize) -> i64 + Copy + Sync + Send,
+    rows: usize,
+) -> Result<[Vec<f64>; 3], Error> {
+    let blocks = parallel::blocks(rows, rows * 32, |range| {
+        let mut own = [0; 3].map(|_| vec![0.0; range.len()]);
+        let [x, y, z] = &mut own;
+        level.run(Backward { curve, grid: *grid, key, start: range.start, out: [x, y, z] })?;
+        Ok(own)
+    })?;
+    let mut all = [0; 3].map(|_| Vec::with_capacity(rows));
+    for block in blocks {
+        all.iter_mut().zip(block).for_each(|(all, own)| all.extend_from_slice(&own));
+    }
+    Ok(all)
+}
+
+/// One position or key, by the loop of the columns.
+pub(super) fn single_cells<C: Curve>(curve: C, bits: u32, key: u64) -> [u32; 3] {
+    let mut cells: Cells = [[0; LANES]; 3];
+    curve.cells(bits, &[key; LANES], &mut cells);
+    cells.map(|axis| axis[0])
+}
+
+pub(super) const X: Column = Column { name: "x", kind: Kind::Float, unit: "length", summary: "X." };
+pub(super) const Y: Column = Column { name: "y", kind: Kind::Float, unit: "length", summary: "Y." };
+pub(super) const Z: Column = Column { name: "z", kind: Kind::Float, unit: "length", summary: "Z." };
+pub(super) const KEY: Column = Column {
+    name: "key",
+    kind: Kind::BigInt,
+    unit: "index from 0",
+    summary: "The position along the curve.",
+};
+
+pub(super) const INPUTS: &[Column] = &[ID, X, Y, Z];
+pub(super) const KEY_COLUMNS: &[Column] = &[ID, KEY];
+
+pub(super) const BITS: Param = Param {
+    name: "bits",
+    kind: ParamKind::Int { min: 1, max: 21 },
+    default: Some("21"),
+    summary: "Bits of each axis. A key of fewer bits is not the beginning of one of more.",
+};
+pub(super) const MIN: Param = Param {
+    name: "min",
+    kind: ParamKind::Text,
+    default: Some("0"),
+    summary: "Lower bounds: one number for all axes, or three, as in '-1, -1, 0'.",
+};
+pub(super) const MAX: Param = Param {
+    name: "max",
+    kind: ParamKind::Text,
+    default: Some("1"),
+    summary: "Upper bounds: one number for all axes, or three.",
+};
+pub(super) const OUTSIDE: Param = Param {
+    name: "outside",
+    kind: ParamKind::Choice(&["error", "clamp"]),
+    default: Some("error"),
+    summary: "What a coordinate outside of the bounds gives: an error, or the cell at the edge.",
+};
+
+pub(super) const NULLS: &str = "NULL in any coordinate gives NULL.";
+pub(super) const NAN: &str = "NaN and infinities are errors, also with @outside = clamp.";
+pub(super) const EMPTY: &str = "No rows give no rows.";
+pub(super) const STREAMING: &str = "Row by row: chunks and partitions do not change results.";
+pub(super) const ACCURACY: &str =
+    "Cells are exact results of the formula in double precision, the same on every machine; keys are exact.";
+
+/// One number, or three.
+pub(super) fn triple(call: &Call<'_>, name: &'static str) -> Result<[f64; 3], Error> {
+    let text = call.params.word(name);
+    let wrong = || Error::ParameterValue {
+        name: name.into(),
+        value: format!("'{}'", text.chars().take(40).collect::<String>()),
+        expected: "one finite number, or three with commas between them".into(),
+    };
+    let numbers: Vec<f64> = text
+        .split(',')
+        .map(|n| n.trim().parse().ok().filter(|v: &f64| v.is_finite()))
+        .collect::<Option<_>>()
+        .ok_or_else(wrong)?;
+    match numbers[..] {
+        [all] => Ok([all; 3]),
+        [x, y, z] => Ok([x, y, z]),
+        _ => Err(wrong()),
+    }
+}
+
+/// The grid that a call's parameters describe.
+pub(super) fn grid_of(call: &Call<'_>, outside: Outside) -> Result<Grid, Error> {
+    let [min, max] = [triple(call, MIN.name)?, triple(call, MAX.name)?];
+    Grid::new(min, max, call.params.int(BITS.name) as u32, outside)
+}
+
+pub(super) fn outside_of(call: &Call<'_>) -> Outside {
+    if call.params.word(OUTSIDE.name) == "clamp" { Outside::Clamp } else { Outside::Error }
+}
+
+/// Runs a kernel from positions to keys.
+pub(super) fn run_keys<C: Curve>(call: &Call<'_>, curve: C) -> Result<Output, Error> {
+    let grid = grid_of(call, outside_of(call))?;
+    call.check_memory("the keys", call.rows as u64 * 24)?;
+    let columns = AXES.map(|name| call.floats(name));
+    let null = |row: usize| columns.iter().any(|c| c[row].is_none());
+    let columns = &columns;
+    // A row that is NULL takes part with a position that has a cell.
+    let position = move |row: usize| match (columns[0][row], columns[1][row], columns[2][row]) {
+        (Some(x), Some(y), Some(z)) => [x, y, z],
+        _ => grid.min,
+    };
+    let mut keys = vec![0; call.rows];
+    keys_of(call.compute.level, curve, &grid, position, &mut keys)?;
+    let keys = keys.into_iter().enumerate().map(|(row, key)| (!null(row)).then_some(key)).collect();
+    Ok(Output::same(Values::BigInt(keys)))
+}
+
+/// Runs a kernel from keys to the middles of their cells.
+pub(super) fn run_positions<C: Curve>(call: &Call<'_>, curve: C) -> Result<Output, Error> {
+    let grid = grid_of(call, Outside::Error)?;
+    call.check_memory("the positions", call.rows as u64 * 72)?;
+    let keys = call.integers(KEY.name);
+    let positions = positions_of(call.compute.level, curve, &grid, |row| keys[row].unwrap_or(0), call.rows)?;
+    let column =
+        |axis: Vec<f64>| Values::Float(axis.into_iter().zip(keys).map(|(v, key)| key.map(|_| v)).collect());
+    Ok(Output { columns: positions.into_iter().map(column).collect(), picked: None })
+}

@@ -1,0 +1,303 @@
+//! SQL Server's GEOMETRY and GEOGRAPHY values, from bytes and to bytes.
+//!
+//! A value is a [`Geometry`]: a tree of [`Shape`]s over [`Position`]s that keep Z and M, with the SRID and the flags that the
+//! server stores. [`Geometry::decode`] reads the bytes that `CAST(g AS VARBINARY(MAX))` gives, [`Geometry::encode`] writes bytes
+//! that `CAST(b AS GEOMETRY)` takes; [`points::encode`] writes whole columns of points. WKT in SQL Server's spelling
+//! is in [`wkt`]; ISO WKT, ISO WKB and the types of the crate `geo-types` are in [`interchange`].
+//!
+//! Source: \[MS-SSCLRT\], "Microsoft SQL Server CLR Types Serialization Formats", sections 1.6 and 2.1.
+
+mod decode;
+mod encode;
+pub mod interchange;
+pub mod points;
+pub mod series;
+mod validity;
+mod wire;
+pub mod wkt;
+
+pub(crate) use wire::Wire;
+
+use crate::error::Error;
+
+/// How deep collections may be nested, in bytes and in texts: the bound on every recursion here.
+pub const MAX_DEPTH: usize = 100;
+/// Bytes of the longest value: what VARBINARY(MAX) holds.
+pub const MAX_BYTES: u64 = i32::MAX as u64;
+
+/// Which of the server's two spatial types the bytes belong to; they do not say so themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SpatialType {
+    /// The plane: x, then y.
+    #[default]
+    Geometry,
+    /// The globe: stored as latitude, then longitude; x is the longitude here, as in WKT.
+    Geography,
+}
+
+impl SpatialType {
+    /// The type of that lower-case name.
+    pub fn parse(name: &str) -> Option<SpatialType> {
+        match name {
+            "geometry" => Some(SpatialType::Geometry),
+            "geography" => Some(SpatialType::Geography),
+            _ => None,
+        }
+    }
+}
+
+/// A position in the plane, with height and measure where it has them. NaN in `z` or `m` counts as missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Position {
+    /// X, or longitude.
+    pub x: f64,
+    /// Y, or latitude.
+    pub y: f64,
+    /// Z.
+    pub z: Option<f64>,
+    /// M.
+    pub m: Option<f64>,
+}
+
+impl Position {
+    /// A position in the plane.
+    pub fn new(x: f64, y: f64) -> Position {
+        Position { x, y, z: None, m: None }
+    }
+
+    /// The same with a height.
+    #[must_use]
+    pub fn with_z(self, z: f64) -> Position {
+        Position { z: Some(z), ..self }
+    }
+
+    /// The same with a measure.
+    #[must_use]
+    pub fn with_m(self, m: f64) -> Position {
+        Position { m: Some(m), ..self }
+    }
+}
+
+/// A shape of one of the types that SQL Server stores without curves.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shape {
+    /// A point, `None` where it is empty.
+    Point(Option<Position>),
+    /// A line through two or more positions, or none.
+    LineString(Vec<Position>),
+    /// Closed rings of four or more positions: first the outer one, then the holes. Empty without rings.
+    Polygon(Vec<Vec<Position>>),
+    /// Points.
+    MultiPoint(Vec<Option<Position>>),
+    /// Lines.
+    MultiLineString(Vec<Vec<Position>>),
+    /// Polygons.
+    MultiPolygon(Vec<Vec<Vec<Position>>>),
+    /// Shapes of any types.
+    Collection(Vec<Shape>),
+    /// The whole globe, of geography only.
+    FullGlobe,
+}
+
+impl Shape {
+    /// The type's name in WKT.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Shape::Point(_) => "POINT",
+            Shape::LineString(_) => "LINESTRING",
+            Shape::Polygon(_) => "POLYGON",
+            Shape::MultiPoint(_) => "MULTIPOINT",
+            Shape::MultiLineString(_) => "MULTILINESTRING",
+            Shape::MultiPolygon(_) => "MULTIPOLYGON",
+            Shape::Collection(_) => "GEOMETRYCOLLECTION",
+            Shape::FullGlobe => "FULLGLOBE",
+        }
+    }
+
+    /// Calls `visit` with every position, in stored order.
+    pub fn for_each(&self, visit: &mut impl FnMut(&Position)) {
+        match self {
+            Shape::Point(p) => p.iter().for_each(visit),
+            Shape::MultiPoint(points) => points.iter().flatten().for_each(visit),
+            Shape::LineString(line) => line.iter().for_each(visit),
+            Shape::Polygon(lines) | Shape::MultiLineString(lines) => lines.iter().flatten().for_each(visit),
+            Shape::MultiPolygon(polygons) => polygons.iter().flatten().flatten().for_each(visit),
+            Shape::Collection(members) => members.iter().for_each(|member| member.for_each(visit)),
+            Shape::FullGlobe => {}
+        }
+    }
+
+    /// Whether any position has a Z, and whether any has an M.
+    pub fn has_z_m(&self) -> (bool, bool) {
+        let (mut z, mut m) = (false, false);
+        self.for_each(&mut |p| {
+            z |= present(p.z).is_some();
+            m |= present(p.m).is_some();
+        });
+        (z, m)
+    }
+
+    /// The same shape without Z and M.
+    #[must_use]
+    pub fn flat(mut self) -> Shape {
+        fn flatten(line: &mut [Position]) {
+            line.iter_mut().for_each(|p| *p = Position::new(p.x, p.y));
+        }
+        match &mut self {
+            Shape::Point(p) => flatten(p.as_mut_slice()),
+            Shape::MultiPoint(points) => points.iter_mut().for_each(|p| flatten(p.as_mut_slice())),
+            Shape::LineString(line) => flatten(line),
+            Shape::Polygon(lines) | Shape::MultiLineString(lines) => {
+                lines.iter_mut().for_each(|l| flatten(l))
+            }
+            Shape::MultiPolygon(polygons) => polygons.iter_mut().flatten().for_each(|l| flatten(l)),
+            Shape::Collection(members) => {
+                members
+                    .iter_mut()
+                    .for_each(|member| *member = std::mem::replace(member, Shape::FullGlobe).flat());
+            }
+            Shape::FullGlobe => {}
+        }
+        self
+    }
+
+    /// Checks what every stored shape must be: x and y finite, lines of two or more positions, closed rings of four or
+    /// more, nesting within [`MAX_DEPTH`]; and for geography latitude and longitude in range.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] for the thing `geometry`.
+    pub fn check(&self, kind: SpatialType) -> Result<(), Error> {
+        self.check_at(kind, 0)
+    }
+
+    fn check_at(&self, kind: SpatialType, depth: usize) -> Result<(), Error> {
+        let all = |positions: &[Position]| positions.iter().try_for_each(|p| check_position(p, kind));
+        match self {
+            Shape::Point(p) => all(p.as_slice()),
+            Shape::MultiPoint(points) => points.iter().flatten().try_for_each(|p| check_position(p, kind)),
+            Shape::LineString(line) => check_line(line).and_then(|()| all(line)),
+            Shape::MultiLineString(lines) => {
+                lines.iter().try_for_each(|line| check_line(line).and_then(|()| all(line)))
+            }
+            Shape::Polygon(rings) => {
+                rings.iter().try_for_each(|ring| check_ring(ring).and_then(|()| all(ring)))
+            }
+            Shape::MultiPolygon(polygons) => {
+                polygons.iter().flatten().try_for_each(|ring| check_ring(ring).and_then(|()| all(ring)))
+            }
+            Shape::Collection(_) if depth >= MAX_DEPTH => Err(too_deep()),
+            Shape::Collection(members) => {
+                members.iter().try_for_each(|member| member.check_at(kind, depth + 1))
+            }
+            Shape::FullGlobe if kind == SpatialType::Geography && depth == 0 => Ok(()),
+            Shape::FullGlobe => {
+                Err(problem("FULLGLOBE", "a shape of the plane: FULLGLOBE is a whole geography"))
+            }
+        }
+    }
+}
+
+/// A spatial value with what the server stores beside the shape.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Geometry {
+    /// Identifier of the reference system; 0 by default for geometry, 4326 for geography.
+    pub srid: i32,
+    /// The flag V: the server believes it, and raises error 24144 in most methods where it is not set.
+    pub valid: bool,
+    /// The flag H, of geography only: the value is larger than a hemisphere.
+    pub larger_than_hemisphere: bool,
+    /// The shape.
+    pub shape: Shape,
+}
+
+impl Geometry {
+    /// A shape of the plane, with the flag V as [`Geometry::is_surely_valid`] says.
+    pub fn new(srid: i32, shape: Shape) -> Geometry {
+        let valid = Geometry::is_surely_valid(&shape);
+        Geometry { srid, valid, larger_than_hemisphere: false, shape }
+    }
+
+    /// Whether a shape of the plane is valid beyond doubt by SQL Server's rules.
+    ///
+    /// Points are. Lines are where no two parts of them lie on one another for a length, and each has two different positions;
+    /// crossing is allowed. Polygons are where their rings are simple and do not touch one another, holes lie within
+    /// the outer ring and not within each other, and polygons of a MULTIPOLYGON do not share interior points. The server also allows
+    /// some rings to touch at single points, which is not looked into here: such a polygon is called doubtful, and
+    /// so is a shape with coordinates beyond 1e100 or, other than zero, below 1e-100. Doubtful values are stored without the flag,
+    /// and `MakeValid()` on the server clears the doubt.
+    ///
+    /// The orientation tests are exact (Shewchuk 1997, "Adaptive precision floating-point arithmetic and fast robust geometric
+    /// predicates"). Time grows with the segments that overlap in x: about n·log n for lines of weights and for outlines of
+    /// the usual kind, n² at worst.
+    pub fn is_surely_valid(shape: &Shape) -> bool {
+        validity::is_surely_valid(shape)
+    }
+}
+
+/// A Z or M that is there: NaN stands for NULL.
+pub(crate) fn present(ordinate: Option<f64>) -> Option<f64> {
+    ordinate.filter(|v| !v.is_nan())
+}
+
+/// An error about a spatial value that is not yet known to belong to a column's row.
+pub(crate) fn problem(found: impl Into<String>, expected: impl Into<String>) -> Error {
+    Error::Value { column: "geometry".into(), row: 0, found: found.into(), expected: expected.into() }
+}
+
+/// The same error for row `row`, from 0, of a column.
+pub(crate) fn at(error: Error, column: &str, row: usize) -> Error {
+    match error {
+        Error::Value { row: 0, found, expected, .. } => {
+            Error::Value { column: column.into(), row: row as u64 + 1, found, expected }
+        }
+        other => other,
+    }
+}
+
+fn too_deep() -> Error {
+    problem("deeper nesting", format!("collections nested at most {MAX_DEPTH} deep"))
+}
+
+fn check_position(p: &Position, kind: SpatialType) -> Result<(), Error> {
+    let named = |name: &str, value: f64| format!("{name} {value}");
+    for (name, value) in [("x", p.x), ("y", p.y)] {
+        if !value.is_finite() {
+            return Err(problem(named(name, value), "finite coordinates"));
+        }
+    }
+    if kind == SpatialType::Geography {
+        for (name, value, limit) in [("latitude", p.y, 90.0), ("longitude", p.x, 15069.0)] {
+            if value.abs() > limit {
+                return Err(problem(named(name, value), format!("a {name} from -{limit} to {limit}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_line(line: &[Position]) -> Result<(), Error> {
+    match line {
+        [_] => Err(problem("a line of 1 position", "lines of 2 or more positions, or none")),
+        _ => Ok(()),
+    }
+}
+
+fn check_ring(ring: &[Position]) -> Result<(), Error> {
+    let (Some(first), Some(last)) = (ring.first(), ring.last()) else {
+        return Err(problem("a ring without positions", "closed rings of 4 or more positions"));
+    };
+    if ring.len() < 4 {
+        return Err(problem(
+            format!("a ring of {} positions", ring.len()),
+            "closed rings of 4 or more positions",
+        ));
+    }
+    if (first.x, first.y) != (last.x, last.y) {
+        return Err(problem(
+            format!("a ring from ({} {}) to ({} {})", first.x, first.y, last.x, last.y),
+            "rings that end where they start",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! Whole columns of points.
+
+use rayon::prelude::*;
+
+use super::encode::ordinate;
+use super::wire::{self, HEADER};
+use super::{Position, SpatialType, check_position, problem};
+use crate::error::Error;
+use crate::parallel;
+
+/// Points of a column: slices of equal length.
+#[derive(Clone, Copy, Debug)]
+pub struct Points<'a> {
+    /// X, or longitude.
+    pub x: &'a [f64],
+    /// Y, or latitude.
+    pub y: &'a [f64],
+    /// Z, where there is one; never NaN.
+    pub z: Option<&'a [f64]>,
+    /// M, where there is one; never NaN.
+    pub m: Option<&'a [f64]>,
+}
+
+impl Points<'_> {
+    /// Bytes of each serialized point: 22, 30 or 38.
+    pub fn stride(&self) -> usize {
+        stride(self.z.is_some(), self.m.is_some())
+    }
+}
+
+/// Bytes of the compact form.
+pub(crate) const fn stride(z: bool, m: bool) -> usize {
+    HEADER + 16 + 8 * z as usize + 8 * m as usize
+}
+
+/// Serializes points of one SRID, back to back, [`Points::stride`] bytes each.
+///
+/// # Shapes
+///
+/// Slices of n numbers; n · stride bytes.
+///
+/// # Errors
+///
+/// [`Error::ParameterValue`] where the slices or `out` have other lengths, [`Error::Value`] with the first row whose numbers are not
+/// finite (x, y), NaN (z, m) or out of range (geography), or for the SRID −1.
+///
+/// # Accuracy
+///
+/// Exact, but for −0, which is stored as 0.
+///
+/// # Examples
+///
+/// ```
+/// use hart_kernels::spatial::geometry::{SpatialType, points};
+/// let points = points::Points { x: &[1.0, 4.0], y: &[2.0, 5.0], z: Some(&[3.0, 6.0]), m: None };
+/// let mut bytes = vec![0; 2 * points.stride()];
+/// points::encode(points, 0, SpatialType::Geometry, &mut bytes)?;
+/// assert_eq!(bytes[..6], [0, 0, 0, 0, 1, 0x0D]);
+/// assert_eq!(bytes[6..14], 1.0f64.to_le_bytes());
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+pub fn encode(points: Points<'_>, srid: i32, kind: SpatialType, out: &mut [u8]) -> Result<(), Error> {
+    let n = points.x.len();
+    let wrong = |name: &str, found: usize, expected: usize| {
+        Err(Error::ParameterValue {
+            name: name.into(),
+            value: format!("{found} values"),
+            expected: format!("{expected}, as x asks for"),
+        })
+    };
+    for (name, slice) in [("y", Some(points.y)), ("z", points.z), ("m", points.m)] {
+        if let Some(slice) = slice.filter(|s| s.len() != n) {
+            return wrong(name, slice.len(), n);
+        }
+    }
+    if out.len() != n * points.stride() {
+        return wrong("out", out.len(), n * points.stride());
+    }
+    let header = header(srid, points.z.is_some(), points.m.is_some())?;
+    match (points.z, points.m) {
+        (None, None) => in_blocks::<22, 2>([points.x, points.y], header, kind, out),
+        (Some(z), None) => in_blocks::<30, 3>([points.x, points.y, z], header, kind, out),
+        (None, Some(m)) => in_blocks::<30, 3>([points.x, points.y, m], header, kind, out),
+        (Some(z), Some(m)) => in_blocks::<38, 4>([points.x, points.y, z, m], header, kind, out),
+    }
+}
+
+pub(super) fn header(srid: i32, z: bool, m: bool) -> Result<[u8; HEADER], Error> {
+    if srid == -1 {
+        return Err(problem("SRID -1", "the SRID of a value that is not null"));
+    }
+    let [a, b, c, d] = srid.to_le_bytes();
+    let bits = wire::VALID | wire::SINGLE_POINT | if z { wire::Z } else { 0 } | if m { wire::M } else { 0 };
+    Ok([a, b, c, d, 1, bits])
+}
+
+/// `BYTES` is 6 + 8·`N`: records of a constant size have no bounds to be checked.
+fn in_blocks<const BYTES: usize, const N: usize>(
+    columns: [&[f64]; N],
+    header: [u8; HEADER],
+    kind: SpatialType,
+    out: &mut [u8],
+) -> Result<(), Error> {
+    let (records, _) = out.as_chunks_mut::<BYTES>();
+    let ranges = parallel::ranges(records.len(), records.len() * BYTES);
+    if parallel::workers(records.len() * BYTES) < 2 || ranges.len() < 2 {
+        return block(columns, 0, header, kind, records);
+    }
+    let step = ranges[0].len();
+    let results: Vec<Result<(), Error>> = records
+        .par_chunks_mut(step)
+        .zip(ranges)
+        .map(|(records, range)| block(columns.map(|c| &c[range.clone()]), range.start, header, kind, records))
+        .collect();
+    results.into_iter().collect()
+}
+
+fn block<const BYTES: usize, const N: usize>(
+    columns: [&[f64]; N],
+    start: usize,
+    header: [u8; HEADER],
+    kind: SpatialType,
+    records: &mut [[u8; BYTES]],
+) -> Result<(), Error> {
+    let columns = columns.map(|c| &c[..records.len()]);
+    let (first, second) = if kind == SpatialType::Geography { (1, 0) } else { (0, 1) };
+    let mut good = true;
+    for (i, record) in records.iter_mut().enumerate() {
+        let values = columns.map(|c| c[i]);
+        record[..HEADER].copy_from_slice(&header);
+        for (place, &value) in record[HEADER..].as_chunks_mut::<8>().0.iter_mut().zip(&values) {
+            *place = ordinate(value);
+        }
+        if first == 1 {
+            record[HEADER..HEADER + 8].copy_from_slice(&ordinate(values[first]));
+            record[HEADER + 8..HEADER + 16].copy_from_slice(&ordinate(values[second]));
+            good &= values[1].abs() <= 90.0 && values[0].abs() <= 15069.0;
+        }
+        good &= values[0].is_finite() & values[1].is_finite();
+        for value in &values[2..] {
+            good &= !value.is_nan();
+        }
+    }
+    if good {
+        return Ok(());
+    }
+    // Rarely reached, so that looking for the row costs nothing where there is none.
+    for i in 0..records.len() {
+        let values = columns.map(|c| c[i]);
+        let checked = match values[2..].iter().any(|v| v.is_nan()) {
+            true => Err(problem("NaN in z or m", "numbers, or a column without them")),
+            false => check_position(&Position::new(values[0], values[1]), kind),
+        };
+        checked.map_err(|error| super::at(error, "point", start + i))?;
+    }
+    Ok(())
+}
+
+/// Serializes points of which some are NULL or lack Z or M: bytes back to back, and the length of each, −1 for NULL.
+pub(crate) fn encode_mixed(
+    rows: usize,
+    position: impl Fn(usize) -> Option<Position> + Sync + Send,
+    srid: i32,
+    kind: SpatialType,
+) -> Result<(Vec<u8>, Vec<i32>), Error> {
+    let headers =
+        [(false, false), (true, false), (false, true), (true, true)].map(|(z, m)| header(srid, z, m));
+    let [plain, z, m, z_m] = headers;
+    let headers = [plain?, z?, m?, z_m?];
+    let blocks = parallel::blocks(rows, rows * 64, |range| {
+        let mut bytes = Vec::with_capacity(range.len() * stride(true, true));
+        let mut lengths = Vec::with_capacity(range.len());
+        for row in range {
+            let Some(p) = position(row) else {
+                lengths.push(-1);
+                continue;
+            };
+            check_position(&p, kind).map_err(|error| super::at(error, "point", row))?;
+            let (z, m) = (super::present(p.z), super::present(p.m));
+            let (first, second) = if kind == SpatialType::Geography { (p.y, p.x) } else { (p.x, p.y) };
+            bytes.extend_from_slice(&headers[usize::from(z.is_some()) + 2 * usize::from(m.is_some())]);
+            for value in [Some(first), Some(second), z, m].into_iter().flatten() {
+                bytes.extend_from_slice(&ordinate(value));
+            }
+            lengths.push(stride(z.is_some(), m.is_some()) as i32);
+        }
+        Ok((bytes, lengths))
+    })?;
+    let total = blocks.iter().map(|(bytes, _)| bytes.len()).sum();
+    let (mut bytes, mut lengths) = (Vec::with_capacity(total), Vec::with_capacity(rows));
+    for (own, own_lengths) in blocks {
+        bytes.extend_from_slice(&own);
+        lengths.extend_from_slice(&own_lengths);
+    }
+    Ok((bytes, lengths))
+}

@@ -1,0 +1,89 @@
+//! Atoms as input of kernels: payloads by atom, each in one piece.
+
+use std::borrow::Cow;
+
+use crate::compute::Compute;
+use crate::error::Error;
+use crate::registry::{Call, Column, Kind};
+use crate::tensor::numbers::wrong;
+use crate::tensor::payload::{CHUNK, PAYLOAD, Payload};
+use crate::tensor::quant::{self, PayloadType};
+
+pub(crate) const ATOM_ID: Column = Column {
+    name: "atom_id",
+    kind: Kind::BigInt,
+    unit: "1",
+    summary: "The atom. Several rows are the chunks of its payload.",
+};
+
+/// An atom.
+#[derive(Debug)]
+pub(crate) struct Atom<'a> {
+    pub(crate) id: i64,
+    /// Its input rows, from 0, one for each chunk; the earliest first.
+    pub(crate) rows: Vec<usize>,
+    /// Whole blocks.
+    pub(crate) bytes: Cow<'a, [u8]>,
+}
+
+impl Atom<'_> {
+    /// One element of the payload, for messages.
+    pub(crate) fn element(
+        &self,
+        compute: Compute,
+        payload_type: PayloadType,
+        element: usize,
+    ) -> Result<f32, Error> {
+        let (block, place) =
+            (element / payload_type.block_elements(), element % payload_type.block_elements());
+        let bytes = &self.bytes[block * payload_type.block_bytes()..][..payload_type.block_bytes()];
+        let mut decoded = vec![0.0; payload_type.block_elements()];
+        quant::decode_into_with(compute, payload_type, bytes, &mut decoded)?;
+        Ok(decoded[place])
+    }
+}
+
+/// The atoms in the columns [`ATOM_ID`], [`CHUNK`] and [`PAYLOAD`], by ascending id, and how many elements each has.
+///
+/// What is in one chunk is borrowed. The kernel takes `memory(atoms, elements)` bytes beside what has to be put together.
+///
+/// # Errors
+///
+/// As [`Payload::gather`]; [`Error::Value`] for a NULL id and for atoms of different lengths; [`Error::Payload`] where the
+/// bytes are no whole blocks; [`Error::Memory`].
+pub(crate) fn of_call<'a>(
+    call: &Call<'a>,
+    payload_type: PayloadType,
+    memory: impl Fn(usize, usize) -> u64,
+) -> Result<(Vec<Atom<'a>>, usize), Error> {
+    let (chunks, payloads) = (call.integers(CHUNK.name), call.binary(PAYLOAD.name));
+    let mut keys = Vec::with_capacity(call.rows);
+    for (row, id) in call.integers(ATOM_ID.name).iter().enumerate() {
+        let id = id.ok_or_else(|| wrong(ATOM_ID.name, row, "NULL".into(), "an atom's number"))?;
+        keys.push((id, row));
+    }
+    keys.sort_unstable();
+    let mut gathered: Vec<(i64, Vec<usize>, Payload<'a>)> = Vec::new();
+    let (mut elements, mut copied) = (0, 0);
+    for keys in keys.chunk_by(|a, b| a.0 == b.0) {
+        let (id, rows) = (keys[0].0, keys.iter().map(|(_, row)| *row).collect::<Vec<_>>());
+        let payload = Payload::gather(chunks, payloads, rows.iter().copied())?;
+        let own = payload_type.elements(payload.bytes())?;
+        match gathered.first() {
+            None => elements = own,
+            Some((first, ..)) if own != elements => {
+                let (found, expected) =
+                    (format!("atom {id} has {own} elements"), format!("{elements}, as atom {first} has"));
+                return Err(wrong(PAYLOAD.name, rows[0], found, &expected));
+            }
+            Some(_) => {}
+        }
+        if rows.len() > 1 {
+            copied += payload.bytes() as u64;
+        }
+        gathered.push((id, rows, payload));
+    }
+    call.check_memory("the atoms", copied.saturating_add(memory(gathered.len(), elements)))?;
+    let atoms = gathered.into_iter().map(|(id, rows, payload)| Atom { id, rows, bytes: payload.concat() });
+    Ok((atoms.collect(), elements))
+}

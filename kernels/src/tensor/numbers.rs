@@ -1,0 +1,111 @@
+//! Checks of the numbers that tensor kernels take.
+
+use crate::error::Error;
+use crate::registry::Call;
+
+/// That a column's numbers, where there are any, are numbers: the first NaN or infinity is an error.
+pub(crate) fn finite(column: &str, values: &[Option<f64>]) -> Result<(), Error> {
+    match values.iter().position(|v| v.is_some_and(|v| !v.is_finite())) {
+        None => Ok(()),
+        Some(row) => {
+            Err(wrong(column, row, format!("{}", values[row].unwrap_or(f64::NAN)), "a finite number"))
+        }
+    }
+}
+
+/// The numbers of a column that may hold neither NULL nor NaN nor an infinity.
+pub(crate) fn present(column: &str, values: &[Option<f64>]) -> Result<Vec<f64>, Error> {
+    finite(column, values)?;
+    let value = |(row, value): (usize, &Option<f64>)| {
+        value.ok_or_else(|| wrong(column, row, "NULL".into(), "a finite number"))
+    };
+    values.iter().enumerate().map(value).collect()
+}
+
+/// The numbers of a column of things that are not negative, such as energies.
+pub(crate) fn not_negative(column: &str, values: &[Option<f64>]) -> Result<Vec<f64>, Error> {
+    let numbers = present(column, values)?;
+    match numbers.iter().position(|v| *v < 0.0) {
+        None => Ok(numbers),
+        Some(row) => Err(wrong(column, row, numbers[row].to_string(), "a number ≥ 0")),
+    }
+}
+
+/// What is wrong with a row, which is counted from 0 here.
+pub(crate) fn wrong(column: &str, row: usize, found: String, expected: &str) -> Error {
+    Error::Value { column: column.into(), row: row as u64 + 1, found, expected: expected.into() }
+}
+
+/// That the rows can be counted in a column of 32-bit integers.
+pub(crate) fn countable(call: &Call<'_>) -> Result<(), Error> {
+    if i32::try_from(call.rows).is_ok() {
+        return Ok(());
+    }
+    Err(Error::Value {
+        column: "the input".into(),
+        row: 0,
+        found: format!("{} rows", call.rows),
+        expected: format!("at most {}, because rows are counted in 32-bit integers", i32::MAX),
+    })
+}
+
+/// The largest power of two that is not above the largest magnitude, 1 where all numbers are 0: numbers divided by it have
+/// squares that can be added without leaving the range of doubles, and lose nothing unless they are 2⁵⁰⁰ times smaller.
+pub(crate) fn unit(values: impl Iterator<Item = f64>) -> f64 {
+    let largest = values.fold(0.0, |largest: f64, v| largest.max(v.abs()));
+    // The exponent alone; a subnormal's is 0, for which the smallest normal number stands.
+    let power = f64::from_bits(largest.to_bits() & 0x7ff0_0000_0000_0000);
+    if largest == 0.0 { 1.0 } else { power.max(f64::MIN_POSITIVE) }
+}
+
+/// A sum whose error does not grow with the number of terms: Neumaier 1974, "Rundungsfehleranalyse einiger Verfahren zur
+/// Summation endlicher Summen".
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Sum {
+    sum: f64,
+    lost: f64,
+}
+
+impl Sum {
+    pub(crate) fn add(&mut self, term: f64) {
+        let sum = self.sum + term;
+        let (large, small) = if self.sum.abs() >= term.abs() { (self.sum, term) } else { (term, self.sum) };
+        self.lost += (large - sum) + small;
+        self.sum = sum;
+    }
+
+    pub(crate) fn value(self) -> f64 {
+        self.sum + self.lost
+    }
+
+    pub(crate) fn of(terms: impl Iterator<Item = f64>) -> f64 {
+        let mut sum = Sum::default();
+        terms.for_each(|term| sum.add(term));
+        sum.value()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_keeps_squares_in_range() {
+        for largest in [f64::MAX, 1e300, 3.0, 1.0, 0.7, 1e-300, f64::MIN_POSITIVE, 5e-324] {
+            let unit = unit([-largest, largest / 3.0].into_iter());
+            let scaled = largest / unit;
+            assert!(
+                (1.0..2.0).contains(&scaled) || (largest < f64::MIN_POSITIVE && scaled <= 1.0),
+                "{largest}"
+            );
+            assert_eq!(scaled * unit, largest);
+        }
+        assert_eq!(unit([0.0, -0.0].into_iter()), 1.0);
+    }
+
+    #[test]
+    fn a_sum_keeps_what_cancels() {
+        assert_eq!(Sum::of([1.0, 1e100, 1.0, -1e100].into_iter()), 2.0);
+        assert_eq!(Sum::of((0..10_000_000).map(|_| 0.1)), 1_000_000.0);
+    }
+}

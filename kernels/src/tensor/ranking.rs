@@ -1,0 +1,26 @@
+//! The order of importance, which two kernels share.
+
+use crate::error::Error;
+use crate::registry::Call;
+use crate::vector::rows::ID;
+
+/// Rows from the most important to the least; equal ones by the smaller id, a NULL id last, and then by position.
+pub(crate) fn most_important_first(importance: &[f64], ids: &[Option<i64>]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..importance.len()).collect();
+    let key = |row: usize| (ids[row].is_none(), ids[row], row);
+    // No importance is NaN; −0 and 0 are equal.
+    order.sort_unstable_by(|x, y| {
+        let by_importance = importance[*y].partial_cmp(&importance[*x]);
+        by_importance.unwrap_or(std::cmp::Ordering::Equal).then_with(|| key(*x).cmp(&key(*y)))
+    });
+    order
+}
+
+/// The ids of a call, which must be integers, because ties are broken by them.
+pub(crate) fn ids<'a>(call: &'a Call<'_>) -> Result<&'a [Option<i64>], Error> {
+    call.keys().ok_or_else(|| Error::ColumnType {
+        column: ID.name.into(),
+        found: "no integer".into(),
+        expected: "an integer type, because equal importances are ordered by id".into(),
+    })
+}

@@ -1,0 +1,635 @@
+//! Bases and projections: the original's golden data, wider arithmetic, real vectors, bad input.
+
+mod common;
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use common::columns::{Column, pack};
+use common::{assert_same, bind, compute, hash, text, uniform, with_specials};
+use hart_kernels::registry::{self, Call, Input, Kind, Output, Value, Values};
+use hart_kernels::spatial::{self, Basis, BasisKind};
+use hart_kernels::{Accumulate, Element, Error, Level, Vectors, vector};
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+
+const CLR: usize = 1998;
+
+fn golden() -> Option<&'static Json> {
+    static GOLDEN: OnceLock<Option<Json>> = OnceLock::new();
+    let read = || {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/spec/golden/clr-golden.json");
+        if !path.exists() {
+            assert!(std::env::var_os("CI").is_none(), "{} is missing", path.display());
+            println!("NOTICE: {} is missing; the comparison with the original is left out", path.display());
+            return None;
+        }
+        let mut all: Json = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        Some(all["landmark"].take())
+    };
+    GOLDEN.get_or_init(read).as_ref()
+}
+
+fn numbers(json: &Json) -> Vec<f64> {
+    json.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+}
+
+fn sha256(values: &[f32]) -> String {
+    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Calls a kernel by name with one column of vectors; the ids are 1, 2, 3, …
+fn run(name: &str, level: Level, column: &Column, params: &[(&str, Value)]) -> Result<Output, Error> {
+    let kernel = registry::find(name)?;
+    let vectors = column.try_vectors("v")?;
+    let rows = vectors.len();
+    let inputs = kernel.inputs.iter().map(|c| match c.kind {
+        Kind::Id => Input::Id(Some((1..=rows as i64).map(Some).collect())),
+        _ => Input::Vectors(vectors.clone()),
+    });
+    let inputs = inputs.collect();
+    (kernel.run)(&Call::new(kernel, rows, inputs, bind(kernel, params)?, compute().level(level))?)
+}
+
+fn best() -> Level {
+    Level::current().unwrap()
+}
+
+fn floats(output: &Output, column: usize) -> &[Option<f64>] {
+    let Values::Float(values) = &output.columns[column] else { panic!("column {column} holds no numbers") };
+    values
+}
+
+fn binary(output: &Output, column: usize) -> &[Option<Vec<u8>>] {
+    let Values::Binary(values) = &output.columns[column] else { panic!("column {column} holds no bytes") };
+    values
+}
+
+/// The axes of the original, in its single precision, with so many partial products in a chunk: four, added one after the other,
+/// is what was measured; eight, added in pairs and the halves last, is the order of AVX2's `dpps`. The sum of each chunk is
+/// added to a total.
+fn original_axes(lanes: usize) -> Vec<Vec<f32>> {
+    let chunk = |p: &[f32]| match p {
+        [a, b, c, d] => ((a + b) + c) + d,
+        [a, b, c, d, e, f, g, h] => ((a + b) + (c + d)) + ((e + f) + (g + h)),
+        _ => unreachable!(),
+    };
+    let dot = |a: &[f32], b: &[f32]| {
+        let products: Vec<f32> = a.iter().zip(b).map(|(a, b)| a * b).collect();
+        let chunks = products.chunks_exact(lanes);
+        let rest = chunks.remainder();
+        let total = chunks.fold(0f32, |total, part| total + chunk(part));
+        rest.iter().fold(total, |total, p| total + p)
+    };
+    let unit = |row: Vec<f32>| -> Vec<f32> {
+        let scale = 1.0 / dot(&row, &row).sqrt();
+        row.into_iter().map(|v| v * scale).collect()
+    };
+    let mut random = Random::new(42);
+    let mut rows = (0..3)
+        .map(|_| unit((0..CLR).map(|_| (2.0 * random.next() - 1.0) as f32).collect()))
+        .collect::<Vec<_>>();
+    for i in 1..3 {
+        for j in 0..i {
+            let part = dot(&rows[i], &rows[j]);
+            let less: Vec<f32> = rows[i].iter().zip(&rows[j]).map(|(v, a)| v - part * a).collect();
+            rows[i] = less;
+        }
+        rows[i] = unit(std::mem::take(&mut rows[i]));
+    }
+    rows
+}
+
+/// `System.Random` of .NET Framework, from its description, with a table that counts from 1.
+struct Random {
+    table: [i64; 56],
+    at: usize,
+}
+
+impl Random {
+    fn new(seed: i64) -> Random {
+        const BIG: i64 = 2_147_483_647;
+        let mut table = [0i64; 56];
+        let mut last = 161_803_398 - seed;
+        table[55] = last;
+        let mut next = 1;
+        for i in 1..55 {
+            let place = 21 * i % 55;
+            table[place] = next;
+            next = last - next;
+            if next < 0 {
+                next += BIG;
+            }
+            last = table[place];
+        }
+        for _ in 1..5 {
+            for i in 1..56 {
+                table[i] -= table[1 + (i + 30) % 55];
+                if table[i] < 0 {
+                    table[i] += BIG;
+                }
+            }
+        }
+        Random { table, at: 0 }
+    }
+
+    fn next(&mut self) -> f64 {
+        self.at = self.at % 55 + 1;
+        let other = (self.at + 20) % 55 + 1;
+        let mut number = self.table[self.at] - self.table[other];
+        if number == 2_147_483_647 {
+            number -= 1;
+        }
+        if number < 0 {
+            number += 2_147_483_647;
+        }
+        self.table[self.at] = number;
+        number as f64 * (1.0 / 2_147_483_647.0)
+    }
+}
+
+#[test]
+fn the_axes_of_the_original_are_reproduced_in_both_of_its_orders() {
+    let Some(golden) = golden() else { return };
+    for (order, lanes) in [("clr", 4), ("clr_avx2", 8)] {
+        let axes = original_axes(lanes);
+        let wanted = golden["basis"].as_array().unwrap().iter().filter(|b| b["order"] == order);
+        for (axis, wanted) in axes.iter().zip(wanted) {
+            let first: Vec<f32> = numbers(&wanted["first8"]).iter().map(|v| *v as f32).collect();
+            assert_eq!(axis[..8], first, "{order} {}", wanted["axis"]);
+            assert_eq!(sha256(axis), wanted["sha256_le_f32"].as_str().unwrap(), "{order} {}", wanted["axis"]);
+        }
+    }
+}
+
+#[test]
+fn our_axes_are_those_of_double_precision_rounded() {
+    let Some(golden) = golden() else { return };
+    let basis = Basis::clr_v1();
+    assert_eq!((basis.kind(), basis.axes()), (BasisKind::ClrV1, 3));
+    for (i, wanted) in golden["basis_f64"].as_array().unwrap().iter().enumerate() {
+        assert_eq!(sha256(basis.axis(i)), wanted["sha256_le_f32_after_rounding"].as_str().unwrap());
+        let every: Vec<f32> = basis.axis(i).iter().step_by(111).copied().collect();
+        let wanted: Vec<f32> = numbers(&wanted["every_111th"]).iter().map(|v| *v as f32).collect();
+        assert_eq!(every, wanted);
+    }
+    let (x4, x8) = (original_axes(4), original_axes(8));
+    for axis in 0..3 {
+        let apart = |other: &[f32]| {
+            let pairs = basis.axis(axis).iter().zip(other);
+            pairs.map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max)
+        };
+        assert!(apart(&x4[axis]) < 3e-8 && apart(&x8[axis]) < 3e-8, "axis {axis}");
+    }
+}
+
+#[test]
+fn projections_of_the_original_are_within_its_tolerance() {
+    let Some(golden) = golden() else { return };
+    let cases = golden["projections"].as_array().unwrap();
+    assert!(cases.len() >= 20);
+    for case in cases {
+        let scale = case["multiplier"].as_f64().unwrap();
+        let vector: Vec<f64> = uniform(case["seed"].as_u64().unwrap() as u32, CLR)
+            .into_iter()
+            .map(|v| f64::from(v * scale as f32))
+            .collect();
+        let column = Column::new(Element::F32, &[Some(vector)], 3);
+        let output = run("spatial_project", best(), &column, &[]).unwrap();
+        let point: Vec<f64> = (0..3).map(|axis| floats(&output, axis)[0].unwrap()).collect();
+        for (name, tolerance) in [("clr", 3e-6), ("clr_avx2", 3e-6), ("f64", 2e-7)] {
+            for (got, wanted) in point.iter().zip(numbers(&case[name])) {
+                assert!((got - wanted).abs() <= tolerance * scale, "{name}: {got}, not {wanted}");
+            }
+        }
+        // The bytes have the original's layout: all but the coordinates are the same.
+        let bytes = binary(&output, 3)[0].clone().unwrap();
+        let wanted = case["geometry_udt_hex"].as_str().unwrap();
+        let hex: String = bytes.iter().map(|b| format!("{b:02X}")).collect();
+        assert_eq!((hex.len(), &hex[..12]), (wanted.len(), &wanted[..12]));
+        for (axis, value) in point.iter().enumerate() {
+            assert_eq!(bytes[6 + 8 * axis..][..8], value.to_le_bytes());
+        }
+    }
+}
+
+#[test]
+fn short_vectors_are_padded_only_where_that_is_asked_for() {
+    let Some(golden) = golden() else { return };
+    let cases = golden["project_to_point_json"].as_array().unwrap();
+    for case in cases {
+        let n = case["len"].as_u64().unwrap() as usize;
+        let vector = uniform(case["seed"].as_u64().unwrap() as u32, n);
+        let column = Column::of_singles(Element::F32, &[vector], 1);
+        let padded = run("spatial_project", best(), &column, &[("pad", text("yes"))]);
+        let plain = run("spatial_project", best(), &column, &[]);
+        if n != CLR {
+            let message = plain.unwrap_err().to_string();
+            assert_eq!(message, format!("column v, row 1: {n} dimensions, but the basis has 1998"));
+        }
+        if n > CLR {
+            // The original cut such vectors off.
+            assert!(padded.unwrap_err().to_string().contains("the basis has 1998"));
+            continue;
+        }
+        let output = padded.unwrap();
+        for (axis, wanted) in numbers(&case["f64"]).into_iter().enumerate() {
+            let got = floats(&output, axis)[0].unwrap();
+            assert!((got - wanted).abs() < 2e-7, "{n} dimensions: {got}, not {wanted}");
+        }
+    }
+    let empty = Column::new(Element::F32, &[Some(vec![])], 0);
+    let output = run("spatial_project", best(), &empty, &[("pad", text("yes"))]).unwrap();
+    assert_eq!((floats(&output, 0)[0], floats(&output, 4)[0]), (Some(0.0), Some(0.0)));
+}
+
+/// A basis of every kind for vectors of `n` dimensions with about `axes` axes.
+fn every_basis(n: usize, axes: usize) -> Vec<Basis> {
+    let sample: Vec<f32> = (0..3 * axes as u32 + 5).flat_map(|i| uniform(900 + i, n)).collect();
+    let sample = Vectors::matrix(&sample, n).unwrap();
+    let few: Vec<f32> = (0..axes as u32).flat_map(|i| uniform(700 + i, n)).collect();
+    let few = Vectors::matrix(&few, n).unwrap();
+    vec![
+        Basis::landmarks(&few).unwrap(),
+        Basis::pca(compute(), &sample, axes, 1000).unwrap(),
+        Basis::random(n, axes, 7).unwrap(),
+        Basis::trilateration(compute(), &few).unwrap(),
+    ]
+}
+
+#[test]
+fn coordinates_have_the_bits_of_dot_products_and_distances_on_every_level() {
+    for (n, axes) in [(1, 1), (5, 2), (33, 3), (64, 4), (100, 31), (384, 3), (384, 64)] {
+        for basis in every_basis(n, axes) {
+            let rows: Vec<Vec<f32>> = (0..61).map(|i| with_specials(i, n, true)).collect();
+            for element in [Element::F32, Element::F64] {
+                let column = Column::of_singles(element, &rows, n);
+                for accumulate in [Accumulate::F32, Accumulate::F64] {
+                    let on = |level| {
+                        let compute = compute().level(level).accumulate(accumulate);
+                        spatial::project_with(compute, &basis, &column.vectors("v"), false).unwrap()
+                    };
+                    let points = on(Level::scalar());
+                    for level in Level::available() {
+                        // Finite vectors have finite coordinates, so that equality is that of bits, but for −0.
+                        assert!(on(level) == points, "{:?} {n}×{axes}, {}", basis.kind(), level.name());
+                    }
+                    let with = compute().accumulate(accumulate);
+                    for (i, row) in rows.iter().enumerate().filter(|_| element == Element::F32) {
+                        for axis in 0..basis.axes() {
+                            let wanted = if basis.kind() == BasisKind::Trilateration {
+                                vector::euclidean_distance_with(with, row, basis.axis(axis)).unwrap()
+                                    / basis.scale()
+                            } else {
+                                vector::dot_product_with(with, row, basis.axis(axis)).unwrap()
+                            };
+                            assert_eq!(points.point(i).unwrap()[axis].to_bits(), wanted.to_bits());
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_do_not_change_anything() {
+    let rows: Vec<Vec<f32>> = (0..3000).map(|i| uniform(i, 96)).collect();
+    let column = Column::of_singles(Element::F32, &rows, 0);
+    let basis = Value::Bytes(Basis::random(96, 8, 1).unwrap().to_bytes());
+    let query = ("query", Value::Bytes(pack(Element::F32, &[0.1; 192])));
+    let count = ("query_count", Value::Int(2));
+    let calls: [(&str, Vec<(&str, Value)>); 6] = [
+        ("spatial_project", vec![("basis", basis.clone())]),
+        ("spatial_fit", vec![("kind", text("pca")), ("axes", Value::Int(5)), ("sample", Value::Int(500))]),
+        ("spatial_landmarks", vec![("count", Value::Int(5))]),
+        ("spatial_hybrid_search", vec![query.clone(), count.clone(), ("basis", basis.clone())]),
+        ("spatial_multi_resolution_search", vec![query.clone(), count.clone(), ("basis", basis.clone())]),
+        ("spatial_recall", vec![query, count, ("basis", basis)]),
+    ];
+    for (name, params) in calls {
+        let on = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| run(name, best(), &column, &params))
+        };
+        let one = on(1);
+        assert!(one.is_ok(), "{name}: {one:?}");
+        assert_same(&one, &on(2), name);
+        assert_same(&one, &on(5), name);
+        for level in Level::available() {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+            // The plainest level emulates its instructions, so it sees a part of the rows.
+            let part = Column::of_singles(Element::F32, &rows[..300], 0);
+            let on = |level| pool.install(|| run(name, level, &part, &params));
+            assert_same(&on(Level::scalar()), &on(level), &format!("{name}, {}", level.name()));
+        }
+    }
+}
+
+#[test]
+fn axes_are_orthonormal_and_span_what_they_should() {
+    for (n, axes) in [(1, 1), (7, 7), (64, 5), (384, 64)] {
+        for basis in every_basis(n, axes) {
+            if basis.kind() == BasisKind::Trilateration {
+                assert!(basis.defect().is_infinite());
+                continue;
+            }
+            let dot = |i: usize, j: usize| -> f64 {
+                basis.axis(i).iter().zip(basis.axis(j)).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+            };
+            let mut squares = 0.0;
+            for i in 0..axes {
+                for j in 0..axes {
+                    squares += (dot(i, j) - f64::from(u8::from(i == j))).powi(2);
+                }
+            }
+            assert!(squares.sqrt() <= basis.defect() && basis.defect() < 1e-6, "{:?}", basis.kind());
+        }
+    }
+    // Landmarks lie in the span of their axes: nothing of them is left over.
+    let rows: Vec<f32> = (0..6).flat_map(|i| uniform(i, 50)).collect();
+    let rows = Vectors::matrix(&rows, 50).unwrap();
+    let points = spatial::project(&Basis::landmarks(&rows).unwrap(), &rows, false).unwrap();
+    for i in 0..6 {
+        assert!(points.residual(i).unwrap() < 2e-3, "{:?}", points.residual(i));
+        let point = points.point(i).unwrap();
+        assert!(point[i] > 0.0 && point[i + 1..].iter().all(|c| c.abs() < 1e-6), "{point:?}");
+    }
+}
+
+/// Eigenvectors of a covariance matrix that is known: rotated axes of falling spread.
+#[test]
+fn principal_axes_are_found() {
+    let n = 40;
+    let frame = Basis::random(n, n, 99).unwrap();
+    let spread = |axis: usize| 0.8f64.powi(axis as i32);
+    let mut rows: Vec<f32> = Vec::new();
+    for i in 0..n as u32 * 2 {
+        // Two points on each axis, so that the covariance is exactly that of the axes; shifted, to see that it is centred.
+        let (axis, sign) = (i as usize / 2, if i.is_multiple_of(2) { 1.0 } else { -1.0 });
+        rows.extend(frame.axis(axis).iter().map(|v| (f64::from(*v) * spread(axis) * sign + 3.0) as f32));
+    }
+    let rows = Vectors::matrix(&rows, n).unwrap();
+    let basis = Basis::pca(compute(), &rows, 6, 1000).unwrap();
+    for axis in 0..6 {
+        let dot: f64 = basis.axis(axis).iter().zip(frame.axis(axis)).map(|(a, b)| f64::from(a * b)).sum();
+        assert!(dot.abs() > 1.0 - 1e-5, "axis {axis}: {dot}");
+        let largest = basis.axis(axis).iter().fold(0f32, |m, v| if v.abs() > m.abs() { *v } else { m });
+        assert!(largest > 0.0);
+    }
+    // A sample of fewer rows takes evenly spaced ones, so that it still sees all axes of such an order.
+    assert!(Basis::pca(compute(), &rows, 6, 40).is_ok());
+    let few = Basis::pca(compute(), &rows, 6, 6).unwrap_err().to_string();
+    assert!(few.contains("6 vectors; expected more than 6"), "{few}");
+}
+
+#[test]
+fn principal_axes_of_real_vectors_keep_more_than_others() {
+    let Some(data) = common::real::embeddings("packages") else { return };
+    let part = &data.values[..1500 * data.dimension];
+    let column = Column::from_bytes(
+        Element::F32,
+        &part.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>(),
+        vec![data.dimension as i32 * 4; 1500],
+        0,
+    );
+    let variance = |kind: &str, axes: i64| {
+        let params = [("kind", text(kind)), ("axes", Value::Int(axes)), ("sample", Value::Int(1000))];
+        let output = run("spatial_fit", best(), &column, &params).unwrap();
+        let bytes = binary(&output, 12)[0].clone().unwrap();
+        let basis = Basis::from_bytes(&bytes).unwrap();
+        assert_eq!((basis.sample(), basis.bounds().len()), (1500, axes as usize));
+        // The bounds are those of the points.
+        let points = spatial::project(&basis, &column.vectors("v"), false).unwrap();
+        let x = (0..1500).map(|i| points.point(i).unwrap()[0]);
+        assert_eq!(floats(&output, 5)[0], x.clone().reduce(f64::min));
+        assert_eq!(floats(&output, 6)[0], x.reduce(f64::max));
+        floats(&output, 4)[0].unwrap()
+    };
+    let (pca, random) = (variance("pca", 16), variance("random", 16));
+    assert!(pca > 0.25 && pca < 0.6, "{pca}");
+    // A random subspace keeps its share of the dimensions.
+    assert!((random - 16.0 / 384.0).abs() < 0.02, "{random}");
+}
+
+#[test]
+fn trilateration_is_that_of_the_procedure() {
+    // Anchors 6 apart at most, so the scale is 6; distances of (0, 0) are 3, 4 and 3.
+    let anchors = Vectors::matrix(&[3.0, 0.0, 0.0, 4.0, -3.0, 0.0], 2).unwrap();
+    let basis = Basis::trilateration(compute(), &anchors).unwrap();
+    assert_eq!(basis.scale(), 6.0);
+    let rows = Vectors::matrix(&[0.0, 0.0, 3.0, 0.0], 2).unwrap();
+    let points = spatial::project(&basis, &rows, false).unwrap();
+    assert_eq!(points.point(0), Some(&[0.5, 4.0 / 6.0, 0.5][..]));
+    assert_eq!(points.point(1), Some(&[0.0, 5.0 / 6.0, 1.0][..]));
+    // Anchors that are close to each other are measured in units of 1.
+    let close = Vectors::matrix(&[0.0, 0.0, 0.5, 0.0], 2).unwrap();
+    assert_eq!(Basis::trilateration(compute(), &close).unwrap().scale(), 1.0);
+    let twice = Vectors::matrix(&[1.0, 1.0, 1.0, 1.0], 2).unwrap();
+    let error = Basis::trilateration(compute(), &twice).unwrap_err().to_string();
+    assert!(error.contains("row 2: an anchor at distance 0 from another"), "{error}");
+    // Padding fills up for distances, too.
+    let short = Vectors::matrix(&[3.0], 1).unwrap();
+    let points = spatial::project(&basis, &short, true).unwrap();
+    assert_eq!(points.point(0), Some(&[0.0, 5.0 / 6.0, 1.0][..]));
+}
+
+#[test]
+fn landmarks_that_are_collinear_are_refused_by_name() {
+    // What the replaced system's table of landmarks was filled with: three parallel vectors.
+    let rows: Vec<Vec<f32>> = [0.1, 0.5, 0.9].map(|v| vec![v; CLR]).into();
+    let column = Column::of_singles(Element::F32, &rows, 0);
+    let error = run("spatial_fit", best(), &column, &[("kind", text("landmarks"))]).unwrap_err().to_string();
+    assert!(
+        error.starts_with("column v, row 2: collinear with the landmarks before it")
+            && error.ends_with("expected linearly independent landmarks"),
+        "{error}"
+    );
+    for (bad, found) in [(vec![f32::NAN; 2], "not finite"), (vec![0.0; 2], "collinear")] {
+        let column = Column::of_singles(Element::F32, &[vec![1.0, 2.0], bad], 0);
+        let error =
+            run("spatial_fit", best(), &column, &[("kind", text("landmarks"))]).unwrap_err().to_string();
+        assert!(error.starts_with("column v, row 2: ") && error.contains(found), "{error}");
+    }
+    let nulls = Column::new(Element::F32, &[Some(vec![1.0, 2.0]), None], 0);
+    let error = run("spatial_fit", best(), &nulls, &[("kind", text("landmarks"))]).unwrap_err().to_string();
+    assert!(error.starts_with("column v, row 2: NULL"), "{error}");
+}
+
+#[test]
+fn the_farthest_rows_are_chosen_as_landmarks() {
+    let rows: Vec<Vec<f32>> = (0..300).map(|i| uniform(i, 20)).collect();
+    let column = Column::of_singles(Element::F32, &rows, 0);
+    let output = run("spatial_landmarks", best(), &column, &[("count", Value::Int(12))]).unwrap();
+    let picked = output.picked.clone().unwrap();
+    let distance = |a: &[f32], b: &[f64]| -> f64 {
+        a.iter().zip(b).map(|(a, b)| (f64::from(*a) - b).powi(2)).sum::<f64>().sqrt()
+    };
+    let wide = |row: &[f32]| row.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
+    let mean: Vec<f64> =
+        (0..20).map(|j| rows.iter().map(|row| f64::from(row[j])).sum::<f64>() / 300.0).collect();
+    let mut near: Vec<f64> = rows.iter().map(|row| distance(row, &mean)).collect();
+    for (rank, chosen) in picked.iter().enumerate() {
+        let wanted = (0..300).max_by(|a, b| near[*a].total_cmp(&near[*b])).unwrap();
+        assert_eq!(*chosen, wanted, "rank {rank}");
+        let got = floats(&output, 1)[rank].unwrap();
+        assert!((got - near[wanted]).abs() < 1e-6, "{got}, not {}", near[wanted]);
+        let from: Vec<f64> = rows.iter().map(|row| distance(row, &wide(&rows[*chosen]))).collect();
+        near = if rank == 0 { from } else { near.iter().zip(from).map(|(a, b)| a.min(b)).collect() };
+    }
+    // Equal rows are one landmark; of equal distances the smaller id is chosen.
+    let same = Column::of_singles(Element::F32, &[vec![1.0], vec![1.0], vec![-1.0], vec![-1.0]], 0);
+    let output = run("spatial_landmarks", best(), &same, &[("count", Value::Int(9))]).unwrap();
+    assert_eq!(output.picked, Some(vec![0, 2]));
+}
+
+#[test]
+fn a_basis_survives_its_bytes_and_changed_bytes_do_not() {
+    for basis in every_basis(12, 3) {
+        let sample: Vec<f32> = (0..9).flat_map(|i| uniform(i, 12)).collect();
+        let sample = Vectors::matrix(&sample, 12).unwrap();
+        let measured = basis.clone().measured(compute(), &sample, false).unwrap();
+        assert_eq!((measured.sample(), measured.bounds().len()), (9, 3));
+        for basis in [basis, measured] {
+            let bytes = basis.to_bytes();
+            assert_eq!(Basis::from_bytes(&bytes).unwrap(), basis);
+            assert_eq!(basis.checksum().to_le_bytes(), bytes[bytes.len() - 4..]);
+            // Every byte counts, and so does every length.
+            for i in 0..bytes.len() {
+                for flip in [1u8, 0x80] {
+                    let mut changed = bytes.clone();
+                    changed[i] ^= flip;
+                    let error = Basis::from_bytes(&changed).unwrap_err();
+                    assert!(matches!(error.code(), 5 | 16), "byte {i}: {error}");
+                }
+                assert!(Basis::from_bytes(&bytes[..i]).is_err());
+            }
+            assert!(Basis::from_bytes(&[bytes.as_slice(), &[0]].concat()).is_err());
+        }
+    }
+    let message = |bytes: &[u8]| Basis::from_bytes(bytes).unwrap_err().to_string();
+    assert_eq!(
+        message(b"abc"),
+        "parameter @basis: 3 bytes; expected a basis as spatial_fit returns it, which begins with a header of 32 bytes"
+    );
+    let good = Basis::random(3, 2, 1).unwrap().to_bytes();
+    let with = |at: usize, value: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = value;
+        message(&bytes)
+    };
+    assert!(with(0, b'X').contains("expected a basis as spatial_fit returns it"));
+    assert_eq!(with(4, 2), "parameter @basis: version 2; expected version 1");
+    assert_eq!(with(6, 9), "parameter @basis: kind 9; expected a kind below 5");
+    assert!(with(40, 7).contains("bytes that have changed since they were written"), "{}", with(40, 7));
+    // A header that promises terabytes is refused before anything is taken.
+    let mut huge = good.clone();
+    huge[8..16].copy_from_slice(&[0, 0, 16, 0, 0, 4, 0, 0]);
+    assert!(message(&huge).contains("as 1024 axes of 1048576 dimensions take"), "{}", message(&huge));
+    let mut beyond = good.clone();
+    beyond[8..12].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert!(message(&beyond).contains("from 1 to 1048576 dimensions"));
+}
+
+#[test]
+fn bad_input_is_named() {
+    let message = |name: &str, column: &Column, params: &[(&str, Value)]| {
+        run(name, best(), column, params).unwrap_err().to_string()
+    };
+    let basis = ("basis", Value::Bytes(Basis::random(3, 3, 1).unwrap().to_bytes()));
+    let rows = |bad: Vec<f64>| Column::new(Element::F32, &[Some(vec![1.0, 2.0, 3.0]), None, Some(bad)], 0);
+    let wrong = message("spatial_project", &rows(vec![1.0, 2.0]), std::slice::from_ref(&basis));
+    assert_eq!(wrong, "column v, row 3: 2 dimensions, but the basis has 3");
+    for bad in [f64::NAN, f64::INFINITY] {
+        let error = message("spatial_project", &rows(vec![1.0, bad, 3.0]), std::slice::from_ref(&basis));
+        assert!(error.starts_with("column v, row 3: coordinate x is "), "{error}");
+        assert!(error.ends_with("; expected finite coordinates, as a point has"), "{error}");
+    }
+    // A row further on is named as it is counted in the whole input.
+    let error = run("spatial_project", best(), &rows(vec![f64::NAN; 3]), std::slice::from_ref(&basis));
+    assert!(error.unwrap_err().after_rows(1000).to_string().contains("row 1003"));
+    let tampered = [("basis", Value::Bytes(vec![0; 100]))];
+    assert!(message("spatial_project", &rows(vec![1.0; 3]), &tampered).starts_with("parameter @basis: "));
+    let axes = [("kind", text("random")), ("axes", Value::Int(4))];
+    assert_eq!(
+        message("spatial_fit", &rows(vec![1.0; 3]), &axes),
+        "parameter @axes is 4; expected at most 3, the dimension of the vectors"
+    );
+    let none = Column::new(Element::F32, &[], 0);
+    assert!(
+        message("spatial_fit", &none, &[("kind", text("random"))]).contains("from 1 to 1048576 dimensions")
+    );
+    let fitted = run("spatial_fit", best(), &none, &[("kind", text("random")), ("dimension", Value::Int(9))]);
+    let fitted = fitted.unwrap();
+    assert_eq!((floats(&fitted, 4)[0], floats(&fitted, 5)[0]), (None, None));
+    assert!(run("spatial_fit", best(), &none, &[("kind", text("clr_v1"))]).is_ok());
+    assert!(
+        message("spatial_fit", &none, &[("kind", text("pca"))]).contains("0 vectors; expected more than 3")
+    );
+    assert!(message("spatial_fit", &none, &[("kind", text("landmarks"))]).contains("dimensions"));
+    let huge = [("kind", text("pca")), ("axes", Value::Int(2))];
+    let infinite = Column::new(Element::F64, &vec![Some(vec![1e300, 1.0]); 5], 0);
+    let params = [huge.as_slice(), &[("element", text("f64"))]].concat();
+    assert!(message("spatial_fit", &infinite, &params).contains("exceed what a double can hold"));
+}
+
+#[test]
+fn landmarks_are_taken_by_rising_id() {
+    let kernel = registry::find("spatial_fit").unwrap();
+    let of = |ids: [Option<i64>; 3], order: [usize; 3]| {
+        let all: [Vec<f64>; 3] = [vec![1.0, 0.0, 0.5], vec![0.0, 2.0, 0.1], vec![0.3, 0.3, 3.0]];
+        let rows: Vec<_> = order.map(|i| Some(all[i].clone())).into();
+        let column = Column::new(Element::F32, &rows, 0);
+        let inputs = vec![Input::Id(Some(ids.into())), Input::Vectors(column.vectors("v"))];
+        let params = bind(kernel, &[("kind", text("landmarks"))]).unwrap();
+        let output = (kernel.run)(&Call::new(kernel, 3, inputs, params, compute()).unwrap()).unwrap();
+        binary(&output, 12)[0].clone().unwrap()
+    };
+    let sorted = of([Some(1), Some(2), Some(3)], [0, 1, 2]);
+    assert_eq!(of([Some(3), Some(1), Some(2)], [2, 0, 1]), sorted);
+    assert_eq!(of([None, Some(1), Some(2)], [2, 0, 1]), sorted);
+    assert_ne!(of([Some(1), Some(2), Some(3)], [2, 0, 1]), sorted);
+}
+
+#[test]
+fn candidates_are_those_of_a_plain_search() {
+    let kernel = registry::find("spatial_candidates").unwrap();
+    let value = |seed: u32, i: u32| f64::from(hash(seed, i)) / 4e9;
+    let n = 2000u32;
+    let column = |seed: u32| -> Vec<Option<f64>> {
+        (0..n).map(|i| Some(value(seed, i)).filter(|_| hash(seed + 9, i) % 50 != 0)).collect()
+    };
+    let (x, y, z) = (column(1), column(2), column(3));
+    for measure in ["xyz", "xy"] {
+        let inputs = vec![
+            Input::Id(Some((0..n).map(|i| Some(i64::from(n - i) / 3)).collect())),
+            Input::Floats(x.clone()),
+            Input::Floats(y.clone()),
+            Input::Floats(z.clone()),
+        ];
+        let params = [
+            ("query_x", Value::Float(0.4)),
+            ("query_y", Value::Float(0.6)),
+            ("query_z", Value::Float(0.5)),
+            ("count", Value::Int(70)),
+            ("measure", text(measure)),
+        ];
+        let params = bind(kernel, &params).unwrap();
+        let call = Call::new(kernel, n as usize, inputs, params, compute()).unwrap();
+        let output = (kernel.run)(&call).unwrap();
+        let mut wanted: Vec<(f64, i64, usize)> = (0..n as usize)
+            .filter_map(|i| {
+                let height = if measure == "xy" { 0.0 } else { z[i].unwrap_or(0.0) - 0.5 };
+                let square = (x[i]? - 0.4).powi(2) + (y[i]? - 0.6).powi(2) + height.powi(2);
+                Some((square.sqrt(), i64::from(n - i as u32) / 3, i))
+            })
+            .collect();
+        wanted.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        let picked = output.picked.clone().unwrap();
+        assert_eq!(picked, wanted[..70].iter().map(|w| w.2).collect::<Vec<_>>(), "{measure}");
+        for (got, wanted) in floats(&output, 1).iter().zip(&wanted) {
+            assert!((got.unwrap() - wanted.0).abs() <= 1e-15, "{got:?}, not {}", wanted.0);
+        }
+    }
+}

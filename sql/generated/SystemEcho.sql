@@ -1,0 +1,38 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.SystemEcho: Returns every input column unchanged.
+-- For checking an installation: every column comes back as it came, and so does every OUTPUT parameter; only a
+-- uniqueidentifier becomes text and a bit 0 or 1. Any columns and any parameters are accepted.
+--
+-- NULL: NULL comes back as NULL.
+-- Empty: Empty values come back empty.
+-- NaN and infinity: Unchanged in binary columns; SQL Server's FLOAT and REAL hold neither NaN nor infinity.
+-- Accuracy: Exact.
+-- Chunks: Row by row: chunks and partitions do not change results.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[SystemEcho]
+--       @source = N'SELECT CAST(1 AS bigint) AS [value]';
+CREATE OR ALTER PROCEDURE [hart].[SystemEcho]
+(
+    @source nvarchar(max)
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'', @by_part = 0, @input = @input OUTPUT;
+    BEGIN TRY
+        EXEC sp_execute_external_script
+            @language = N'hart',
+            @script = N'system_echo',
+            @input_data_1 = @input;
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

@@ -1,0 +1,81 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.VectorArgMax: Position of a vector's greatest component.
+-- Index from 0; of equal components the first.
+--
+-- Input: a SELECT in @source, or the rows of @source_rows, with these columns and no others:
+--   id bigint: The caller's key; returned unchanged.
+--   v varbinary (packed), varchar or nvarchar (JSON), or VECTOR: The vector.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
+--            ones. f16, bf16 and i8 are converted exactly to f32.
+--   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--
+-- Result:
+--   id bigint: The caller's key; returned unchanged.
+--   arg_max int [index from 0]: 0 … n − 1.
+--
+-- NULL: NULL in any vector of a row gives NULL.
+-- Empty: The empty vector gives NULL.
+-- NaN and infinity: NaN is never the greatest; a vector of nothing but NaN gives NULL.
+-- Accuracy: Exact. −0 and 0 are equal.
+-- Chunks: Row by row: chunks and partitions do not change results.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[VectorArgMax]
+--       @source = N'SELECT [id], [v] FROM (VALUES (CAST(1 AS bigint), CAST(''[1,7,7]'' AS varchar(max))), (CAST(2 AS bigint), CAST(''[]'' AS varchar(max)))) AS [example] ([id], [v])';
+--   gives 1 | 1
+--   gives 2 | NULL
+CREATE OR ALTER PROCEDURE [hart].[VectorArgMax]
+(
+    @source nvarchar(max) = NULL,
+    @source_rows [hart].[VectorRows] READONLY,
+    @element varchar(64) = 'f32',
+    @by_part bit = 0,
+    @parallel bit = 0,
+    @rows_per_read int = 10000
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    IF @source IS NULL
+    BEGIN
+        IF @by_part = 1
+            THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
+        SELECT [id], [v] INTO [#hart_rows] FROM @source_rows;
+        SET @source = N'SELECT [id], [v] FROM [#hart_rows]';
+    END;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,v', @by_part = @by_part, @input = @input OUTPUT;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_arg_max',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@element varchar(64)',
+                @element = @element
+                WITH RESULT SETS (([id] bigint, [arg_max] int, [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_arg_max',
+                @input_data_1 = @input,
+                @parallel = @parallel,
+                @params = N'@element varchar(64), @r_rowsPerRead int',
+                @element = @element,
+                @r_rowsPerRead = @rows_per_read
+                WITH RESULT SETS (([id] bigint, [arg_max] int));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

@@ -1,0 +1,89 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.VectorCosineSimilarity: Cosine of the angle between two vectors.
+-- Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]: 1 − VECTOR_DISTANCE('cosine', a, b). A vector has similarity 1 with
+-- itself, exactly; a zero vector has similarity 0 with everything finite.
+--
+-- Input: a SELECT in @source, or the rows of @source_rows, with these columns and no others:
+--   id bigint: The caller's key; returned unchanged.
+--   a varbinary (packed), varchar or nvarchar (JSON), or VECTOR: First vector.
+--   b varbinary (packed), varchar or nvarchar (JSON), or VECTOR: Second vector, of the same dimension as a.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
+--            ones. f16, bf16 and i8 are converted exactly to f32.
+--   @accumulate (one of f32, f64) Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.
+--   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--
+-- Result:
+--   id bigint: The caller's key; returned unchanged.
+--   cosine_similarity float: In [−1, 1].
+--
+-- NULL: NULL in any vector of a row gives NULL.
+-- Empty: Two empty vectors give 0.
+-- NaN and infinity: NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it
+--                   arrives as NULL.
+-- Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Same bits on every instruction set,
+--           thread count and batch shape.
+-- Chunks: Row by row: chunks and partitions do not change results.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[VectorCosineSimilarity]
+--       @source = N'SELECT [id], [a], [b] FROM (VALUES (CAST(1 AS bigint), CAST(''[3,0,4]'' AS varchar(max)), CAST(''[1,0,0]'' AS varchar(max))), (CAST(2 AS bigint), CAST(''[0,0]'' AS varchar(max)), CAST(''[1,2]'' AS varchar(max)))) AS [example] ([id], [a], [b])';
+--   gives 1 | 0.6
+--   gives 2 | 0
+CREATE OR ALTER PROCEDURE [hart].[VectorCosineSimilarity]
+(
+    @source nvarchar(max) = NULL,
+    @source_rows [hart].[VectorPairs] READONLY,
+    @element varchar(64) = 'f32',
+    @accumulate varchar(64) = 'f32',
+    @by_part bit = 0,
+    @parallel bit = 0,
+    @rows_per_read int = 10000
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    IF @source IS NULL
+    BEGIN
+        IF @by_part = 1
+            THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
+        SELECT [id], [a], [b] INTO [#hart_rows] FROM @source_rows;
+        SET @source = N'SELECT [id], [a], [b] FROM [#hart_rows]';
+    END;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,a,b', @by_part = @by_part, @input = @input OUTPUT;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_cosine_similarity',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@element varchar(64), @accumulate varchar(64)',
+                @element = @element,
+                @accumulate = @accumulate
+                WITH RESULT SETS (([id] bigint, [cosine_similarity] float, [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_cosine_similarity',
+                @input_data_1 = @input,
+                @parallel = @parallel,
+                @params = N'@element varchar(64), @accumulate varchar(64), @r_rowsPerRead int',
+                @element = @element,
+                @accumulate = @accumulate,
+                @r_rowsPerRead = @rows_per_read
+                WITH RESULT SETS (([id] bigint, [cosine_similarity] float));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

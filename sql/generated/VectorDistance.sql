@@ -1,0 +1,93 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.VectorDistance: Distance of two vectors in a chosen metric.
+-- As VECTOR_DISTANCE(metric, a, b): cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ
+-- aᵢ·bᵢ. The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
+--
+-- Input: a SELECT in @source, or the rows of @source_rows, with these columns and no others:
+--   id bigint: The caller's key; returned unchanged.
+--   a varbinary (packed), varchar or nvarchar (JSON), or VECTOR: First vector.
+--   b varbinary (packed), varchar or nvarchar (JSON), or VECTOR: Second vector, of the same dimension as a.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @metric (one of cosine, euclidean, dot) cosine = 1 − similarity, euclidean = unsquared, dot = negated dot product.
+--   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
+--            ones. f16, bf16 and i8 are converted exactly to f32.
+--   @accumulate (one of f32, f64) Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.
+--   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--
+-- Result:
+--   id bigint: The caller's key; returned unchanged.
+--   distance float [that of the metric]: The distance.
+--
+-- NULL: NULL in any vector of a row gives NULL.
+-- Empty: Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0.
+-- NaN and infinity: NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it
+--                   arrives as NULL.
+-- Accuracy: As vector_cosine_similarity, vector_euclidean_distance and vector_dot_product. Same bits on every
+--           instruction set, thread count and batch shape.
+-- Chunks: Row by row: chunks and partitions do not change results.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[VectorDistance]
+--       @source = N'SELECT [id], [a], [b] FROM (VALUES (CAST(1 AS bigint), CAST(''[1,0,0,0]'' AS varchar(max)), CAST(''[3,0,4,0]'' AS varchar(max)))) AS [example] ([id], [a], [b])',
+--       @metric = N'cosine';
+--   gives 1 | 0.4
+CREATE OR ALTER PROCEDURE [hart].[VectorDistance]
+(
+    @source nvarchar(max) = NULL,
+    @source_rows [hart].[VectorPairs] READONLY,
+    @metric varchar(64) = 'cosine',
+    @element varchar(64) = 'f32',
+    @accumulate varchar(64) = 'f32',
+    @by_part bit = 0,
+    @parallel bit = 0,
+    @rows_per_read int = 10000
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    IF @source IS NULL
+    BEGIN
+        IF @by_part = 1
+            THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
+        SELECT [id], [a], [b] INTO [#hart_rows] FROM @source_rows;
+        SET @source = N'SELECT [id], [a], [b] FROM [#hart_rows]';
+    END;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,a,b', @by_part = @by_part, @input = @input OUTPUT;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_distance',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@metric varchar(64), @element varchar(64), @accumulate varchar(64)',
+                @metric = @metric,
+                @element = @element,
+                @accumulate = @accumulate
+                WITH RESULT SETS (([id] bigint, [distance] float, [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_distance',
+                @input_data_1 = @input,
+                @parallel = @parallel,
+                @params = N'@metric varchar(64), @element varchar(64), @accumulate varchar(64), @r_rowsPerRead int',
+                @metric = @metric,
+                @element = @element,
+                @accumulate = @accumulate,
+                @r_rowsPerRead = @rows_per_read
+                WITH RESULT SETS (([id] bigint, [distance] float));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

@@ -1,0 +1,111 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.VectorSoftmax: Softmax of a vector: positive components whose sum is 1.
+-- exp(vᵢ − max v) / Σ exp(vⱼ − max v)
+--
+-- Input: a SELECT in @source, or the rows of @source_rows, with these columns and no others:
+--   id bigint: The caller's key; returned unchanged.
+--   v varbinary (packed), varchar or nvarchar (JSON), or VECTOR: The vector.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
+--            ones. f16, bf16 and i8 are converted exactly to f32.
+--   @result_vectors (packed or json) How result vectors are written; JSON can be stored in a VECTOR column.
+--   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--
+-- Result:
+--   id bigint: The caller's key; returned unchanged.
+--   result varbinary(max) or varchar(max): The resulting vector: packed if the first vector was packed, JSON if it was
+--          JSON; f32 where the elements are i8.
+--
+-- NULL: NULL in any vector of a row gives NULL.
+-- Empty: The empty vector gives an empty vector.
+-- NaN and infinity: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞ beside finite components
+--                   gives 0 there. Packed results carry NaN; JSON cannot, so such a row's JSON result is NULL.
+-- Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative
+--           error of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is
+--           0. Same bits on every instruction set: the exponential is the library's own.
+-- Chunks: Row by row: chunks and partitions do not change results.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[VectorSoftmax]
+--       @source = N'SELECT [id], [v] FROM (VALUES (CAST(1 AS bigint), CAST(''[1000,1000]'' AS varchar(max)))) AS [example] ([id], [v])',
+--       @result_vectors = 'json';
+--   gives 1 | [0.5,0.5]
+CREATE OR ALTER PROCEDURE [hart].[VectorSoftmax]
+(
+    @source nvarchar(max) = NULL,
+    @source_rows [hart].[VectorRows] READONLY,
+    @element varchar(64) = 'f32',
+    @result_vectors varchar(64) = 'packed',
+    @by_part bit = 0,
+    @parallel bit = 0,
+    @rows_per_read int = 10000
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    IF @source IS NULL
+    BEGIN
+        IF @by_part = 1
+            THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
+        SELECT [id], [v] INTO [#hart_rows] FROM @source_rows;
+        SET @source = N'SELECT [id], [v] FROM [#hart_rows]';
+    END;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,v', @by_part = @by_part, @input = @input OUTPUT;
+    BEGIN TRY
+        IF @by_part = 1 AND LOWER(@result_vectors) = 'json'
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_softmax',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@element varchar(64), @result_vectors varchar(64)',
+                @element = @element,
+                @result_vectors = @result_vectors
+                WITH RESULT SETS (([id] bigint, [result] varchar(max), [part] bigint));
+        ELSE IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_softmax',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@element varchar(64), @result_vectors varchar(64)',
+                @element = @element,
+                @result_vectors = @result_vectors
+                WITH RESULT SETS (([id] bigint, [result] varbinary(max), [part] bigint));
+        ELSE IF LOWER(@result_vectors) = 'json'
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_softmax',
+                @input_data_1 = @input,
+                @parallel = @parallel,
+                @params = N'@element varchar(64), @result_vectors varchar(64), @r_rowsPerRead int',
+                @element = @element,
+                @result_vectors = @result_vectors,
+                @r_rowsPerRead = @rows_per_read
+                WITH RESULT SETS (([id] bigint, [result] varchar(max)));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_softmax',
+                @input_data_1 = @input,
+                @parallel = @parallel,
+                @params = N'@element varchar(64), @result_vectors varchar(64), @r_rowsPerRead int',
+                @element = @element,
+                @result_vectors = @result_vectors,
+                @r_rowsPerRead = @rows_per_read
+                WITH RESULT SETS (([id] bigint, [result] varbinary(max)));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

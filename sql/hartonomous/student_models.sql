@@ -1,0 +1,192 @@
+-- Student models by importance, and the comparison of models.
+
+-- dbo.sp_ExtractStudentModel: clones a model's layers with their more important tensor atoms and coefficients.
+--
+-- @layer_subset          indexes of layers, separated by commas; NULL for all.
+-- @importance_threshold  least importance; atoms without a score are kept. NULL for all atoms.
+-- @keep_ratio            instead of a threshold: the share of the scored atoms to keep (hart.TensorPrune), over 0 to 1.
+-- Result: student_model_id, student_name, original_tensor_atoms, student_tensor_atoms, atom_retention_percent.
+--
+-- Mends (section 8): two versions overwrote each other, the shape version is dbo.sp_SynthesizeModelLayer now; the feedback
+-- procedure, called WITH RESULT SETS NONE, ended every extraction: it is the caller's own next step; ParameterCount was the
+-- number of atoms and is now the sum over the layers; stored components are cloned too, so students can be rebuilt.
+CREATE OR ALTER PROCEDURE dbo.sp_ExtractStudentModel
+(
+    @ParentModelId int,
+    @layer_subset nvarchar(max) = NULL,
+    @importance_threshold float = 0.5,
+    @NewModelName nvarchar(200),
+    @keep_ratio float = NULL
+)
+AS
+BEGIN
+    SET NOCOUNT, XACT_ABORT ON;
+    IF NOT EXISTS (SELECT * FROM dbo.Models WHERE ModelId = @ParentModelId)
+        THROW 50001, N'Parent model not found.', 1;
+    IF EXISTS (SELECT * FROM STRING_SPLIT(@layer_subset, N',') WHERE TRY_CAST([value] AS int) IS NULL)
+        THROW 59934, N'@layer_subset has something that is no number; expected indexes of layers, separated by commas', 1;
+
+    SELECT LayerId, LayerIdx
+    INTO #layers
+    FROM dbo.ModelLayers
+    WHERE ModelId = @ParentModelId
+      AND (NULLIF(@layer_subset, N'') IS NULL
+           OR LayerIdx IN (SELECT TRY_CAST([value] AS int) FROM STRING_SPLIT(@layer_subset, N',')));
+    SELECT a.TensorAtomId, CAST(a.ImportanceScore AS float) AS importance
+    INTO #atoms
+    FROM dbo.TensorAtoms AS a
+    JOIN #layers AS l ON l.LayerId = a.LayerId
+    WHERE a.ModelId = @ParentModelId;
+    IF @keep_ratio IS NOT NULL
+    BEGIN
+        CREATE TABLE #kept (id bigint NOT NULL PRIMARY KEY, [rank] int, importance float, kept_energy float, error float);
+        INSERT INTO #kept (id, [rank], importance, kept_energy, error)
+        EXEC [hart].[TensorPrune]
+            @source = N'SELECT TensorAtomId AS id, importance, CAST(NULL AS float) AS energy FROM #atoms WHERE importance IS NOT NULL',
+            @target = 'ratio', @value = @keep_ratio;
+        DELETE FROM #atoms WHERE importance IS NOT NULL AND TensorAtomId NOT IN (SELECT id FROM #kept);
+    END
+    ELSE
+        DELETE FROM #atoms WHERE importance < @importance_threshold;
+
+    BEGIN TRANSACTION;
+    INSERT INTO dbo.Models (ModelName, ModelType, Architecture, Config, ParameterCount)
+    SELECT
+        @NewModelName, m.ModelType, m.Architecture, m.Config,
+        (SELECT SUM(l.ParameterCount) FROM dbo.ModelLayers AS l WHERE l.LayerId IN (SELECT LayerId FROM #layers))
+    FROM dbo.Models AS m
+    WHERE m.ModelId = @ParentModelId;
+    DECLARE @student int = SCOPE_IDENTITY();
+
+    DECLARE @layer_map TABLE (old_id bigint NOT NULL PRIMARY KEY, new_id bigint NOT NULL);
+    MERGE dbo.ModelLayers AS target
+    USING (SELECT l.* FROM dbo.ModelLayers AS l JOIN #layers AS s ON s.LayerId = l.LayerId) AS source
+    ON 1 = 0
+    WHEN NOT MATCHED THEN
+        INSERT (ModelId, LayerIdx, LayerName, LayerType, WeightsGeometry, TensorShape, TensorDtype, QuantizationType,
+                QuantizationScale, QuantizationZeroPoint, Parameters, ParameterCount, CacheHitRate, AvgComputeTimeMs, LayerAtomId)
+        VALUES (@student, source.LayerIdx, source.LayerName, source.LayerType, source.WeightsGeometry, source.TensorShape,
+                source.TensorDtype, source.QuantizationType, source.QuantizationScale, source.QuantizationZeroPoint,
+                source.Parameters, source.ParameterCount, source.CacheHitRate, source.AvgComputeTimeMs, source.LayerAtomId)
+    OUTPUT source.LayerId, inserted.LayerId INTO @layer_map (old_id, new_id);
+
+    DECLARE @atom_map TABLE (old_id bigint NOT NULL PRIMARY KEY, new_id bigint NOT NULL);
+    MERGE dbo.TensorAtoms AS target
+    USING
+    (
+        SELECT a.*, m.new_id AS new_layer_id
+        FROM dbo.TensorAtoms AS a
+        JOIN #atoms AS k ON k.TensorAtomId = a.TensorAtomId
+        JOIN @layer_map AS m ON m.old_id = a.LayerId
+    ) AS source
+    ON 1 = 0
+    WHEN NOT MATCHED THEN
+        INSERT (AtomId, ModelId, LayerId, AtomType, SpatialSignature, GeometryFootprint, Metadata, ImportanceScore)
+        VALUES (source.AtomId, @student, source.new_layer_id, source.AtomType, source.SpatialSignature,
+                source.GeometryFootprint, source.Metadata, source.ImportanceScore)
+    OUTPUT source.TensorAtomId, inserted.TensorAtomId INTO @atom_map (old_id, new_id);
+
+    INSERT INTO dbo.TensorAtomCoefficients (TensorAtomId, ParentLayerId, TensorRole, Coefficient)
+    SELECT a.new_id, l.new_id, c.TensorRole, c.Coefficient
+    FROM dbo.TensorAtomCoefficients AS c
+    JOIN @atom_map AS a ON a.old_id = c.TensorAtomId
+    JOIN @layer_map AS l ON l.old_id = c.ParentLayerId;
+    INSERT INTO dbo.TensorAtomComponents (TensorAtomId, LayerId, Component, SingularValue, LeftVector, RightVector)
+    SELECT a.new_id, l.new_id, c.Component, c.SingularValue, c.LeftVector, c.RightVector
+    FROM dbo.TensorAtomComponents AS c
+    JOIN @atom_map AS a ON a.old_id = c.TensorAtomId
+    JOIN @layer_map AS l ON l.old_id = c.LayerId;
+    COMMIT TRANSACTION;
+
+    DECLARE @original bigint = (SELECT COUNT_BIG(*) FROM dbo.TensorAtoms WHERE ModelId = @ParentModelId);
+    DECLARE @kept_atoms bigint = (SELECT COUNT_BIG(*) FROM @atom_map);
+    SELECT
+        @student AS student_model_id,
+        @NewModelName AS student_name,
+        @original AS original_tensor_atoms,
+        @kept_atoms AS student_tensor_atoms,
+        CAST(100.0 * @kept_atoms / NULLIF(@original, 0) AS decimal(6, 2)) AS atom_retention_percent;
+END;
+GO
+
+-- dbo.sp_CompareModelKnowledge: two models side by side.
+--
+-- Result sets: the three of the original with its columns (importance, layers, coefficients), and with @compare_values = 1 a fourth:
+-- layer by layer, how far the coefficients of the same atoms agree (hart.TensorCompare).
+-- Mends (section 8): counts were compared, never values; a model without atoms is a row of its own with 0.
+CREATE OR ALTER PROCEDURE dbo.sp_CompareModelKnowledge
+(
+    @ModelAId int,
+    @ModelBId int,
+    @compare_values bit = 0
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    SELECT
+        m.model_name,
+        m.model_id,
+        COUNT(a.TensorAtomId) AS total_tensor_atoms,
+        AVG(CAST(a.ImportanceScore AS float)) AS avg_importance,
+        STDEV(CAST(a.ImportanceScore AS float)) AS stdev_importance,
+        MIN(a.ImportanceScore) AS min_importance,
+        MAX(a.ImportanceScore) AS max_importance
+    FROM (VALUES ('Model A', @ModelAId), ('Model B', @ModelBId)) AS m (model_name, model_id)
+    LEFT JOIN dbo.TensorAtoms AS a ON a.ModelId = m.model_id
+    GROUP BY m.model_name, m.model_id
+    ORDER BY m.model_name;
+
+    SELECT
+        'Layer Comparison' AS analysis_type,
+        COALESCE(a.LayerIdx, b.LayerIdx) AS layer_idx,
+        a.LayerType AS model_a_type,
+        b.LayerType AS model_b_type,
+        a.ParameterCount AS model_a_parameters,
+        b.ParameterCount AS model_b_parameters,
+        a.TensorShape AS model_a_shape,
+        b.TensorShape AS model_b_shape
+    FROM (SELECT * FROM dbo.ModelLayers WHERE ModelId = @ModelAId) AS a
+    FULL OUTER JOIN (SELECT * FROM dbo.ModelLayers WHERE ModelId = @ModelBId) AS b ON b.LayerIdx = a.LayerIdx
+    ORDER BY COALESCE(a.LayerIdx, b.LayerIdx);
+
+    SELECT
+        'Coefficient Coverage' AS analysis_type,
+        m.model_id,
+        COUNT(c.Coefficient) AS total_coefficients,
+        AVG(CAST(c.Coefficient AS float)) AS avg_value,
+        MAX(c.Coefficient) AS max_value,
+        MIN(c.Coefficient) AS min_value
+    FROM (SELECT @ModelAId AS model_id UNION SELECT @ModelBId) AS m
+    LEFT JOIN dbo.TensorAtoms AS a ON a.ModelId = m.model_id
+    LEFT JOIN dbo.TensorAtomCoefficients AS c ON c.TensorAtomId = a.TensorAtomId
+    GROUP BY m.model_id
+    ORDER BY m.model_id;
+
+    IF @compare_values = 1
+    BEGIN
+        -- Clones of one atom share its place in the layer: the component where it has one, else the atom.
+        SELECT
+            a.ModelId AS model_id,
+            CONCAT(l.LayerIdx, N' ', l.LayerName) AS layer,
+            COALESCE(CAST(p.Component AS bigint), a.AtomId) AS atom_id,
+            SUM(CAST(c.Coefficient AS float)) AS coefficient
+        INTO #coefficients
+        FROM dbo.TensorAtoms AS a
+        JOIN dbo.TensorAtomCoefficients AS c ON c.TensorAtomId = a.TensorAtomId
+        JOIN dbo.ModelLayers AS l ON l.LayerId = c.ParentLayerId
+        LEFT JOIN dbo.TensorAtomComponents AS p ON p.TensorAtomId = a.TensorAtomId
+        WHERE a.ModelId IN (@ModelAId, @ModelBId)
+        GROUP BY a.ModelId, l.LayerIdx, l.LayerName, COALESCE(CAST(p.Component AS bigint), a.AtomId);
+        SELECT
+            COALESCE(a.layer, b.layer) AS layer,
+            COALESCE(a.atom_id, b.atom_id) AS atom_id,
+            a.coefficient AS a,
+            b.coefficient AS b
+        INTO #pairs
+        FROM (SELECT * FROM #coefficients WHERE model_id = @ModelAId) AS a
+        FULL OUTER JOIN (SELECT * FROM #coefficients WHERE model_id = @ModelBId) AS b
+            ON b.layer = a.layer AND b.atom_id = a.atom_id;
+        EXEC [hart].[TensorCompare] @source = N'SELECT layer, atom_id, a, b FROM #pairs';
+    END;
+END;
+GO

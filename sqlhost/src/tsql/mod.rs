@@ -1,0 +1,49 @@
+//! T-SQL derived from the registry: one wrapper procedure for each kernel, and the table types that they take.
+//!
+//! Everything is text made from the registry alone, so a kernel that is added there needs nothing here. Values of callers
+//! reach a kernel as parameters; the only text that a wrapper runs is its `@source`, which is the caller's own query and runs
+//! with the caller's rights.
+
+mod example;
+mod types;
+mod wrapper;
+
+pub use example::call as example_call;
+pub use types::{SCHEMA, TABLE_TYPES, TableType, param_type, quoted, result_type, table_type};
+pub use wrapper::{
+    BY_PART, PARALLEL, PART, ROWS_PER_READ, SOURCE, SOURCE_ROWS, is_row_by_row, packed_name, procedure,
+    takes_source,
+};
+
+use std::fmt::Write;
+
+use hart_kernels::registry::KERNELS;
+
+/// First line of every generated file.
+const MARK: &str = "-- Generated from the registry by `hart sql`; do not edit.\n";
+
+/// Every file of `sql/generated` by name: `types.sql`, one for each kernel, `all.sql` that installs them, `drop.sql`.
+pub fn files() -> Vec<(String, String)> {
+    let mut files = vec![("types.sql".to_string(), format!("{MARK}\n{}", types::script()))];
+    for kernel in KERNELS {
+        files.push((format!("{}.sql", kernel.sql_name()), format!("{MARK}{}", procedure(kernel))));
+    }
+    let mut all = format!(
+        "{MARK}-- Installs the table types and the wrappers: sqlcmd -b -f 65001 -i generated/all.sql, in the folder sql.\n"
+    );
+    for (name, _) in &files {
+        // Writing to a string cannot fail.
+        let _ = writeln!(all, ":r generated/{name}");
+    }
+    let mut drop = format!("{MARK}-- Removes the wrappers and then the table types.\n");
+    for kernel in KERNELS {
+        let _ = writeln!(drop, "DROP PROCEDURE IF EXISTS [{SCHEMA}].[{}];", kernel.sql_name());
+    }
+    for table in TABLE_TYPES {
+        let _ = writeln!(drop, "DROP TYPE IF EXISTS [{SCHEMA}].[{}];", table.name);
+    }
+    drop.push_str("GO\n");
+    files.push(("all.sql".into(), all));
+    files.push(("drop.sql".into(), drop));
+    files
+}

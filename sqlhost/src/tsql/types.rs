@@ -1,0 +1,107 @@
+//! T-SQL types of the registry's columns and parameters.
+
+use hart_kernels::registry::{Column, Kernel, Kind, ParamKind};
+
+use crate::bind::ResultVectors;
+
+/// Schema of the wrappers.
+pub const SCHEMA: &str = "hart";
+
+/// A table type that stands for a kernel's input.
+#[derive(Debug)]
+pub struct TableType {
+    /// Name in the schema.
+    pub name: &'static str,
+    /// Columns with their kinds and T-SQL types.
+    pub columns: &'static [(&'static str, Kind, &'static str)],
+}
+
+/// Bytes of a vector that a row holds in place: 1998 singles take 7,992.
+const VECTOR_ROW: &str = "varbinary(8000)";
+
+/// The table types: inputs small enough to be worth passing as a value. Weights and payloads are read from tables.
+pub const TABLE_TYPES: &[TableType] = &[
+    TableType { name: "VectorRows", columns: &[("id", Kind::Id, "bigint"), ("v", Kind::Vector, VECTOR_ROW)] },
+    TableType {
+        name: "VectorPairs",
+        columns: &[
+            ("id", Kind::Id, "bigint"),
+            ("a", Kind::Vector, VECTOR_ROW),
+            ("b", Kind::Vector, VECTOR_ROW),
+        ],
+    },
+];
+
+/// The table type with exactly the kernel's input columns, if there is one.
+pub fn table_type(kernel: &Kernel) -> Option<&'static TableType> {
+    let same = |t: &&TableType| {
+        let declared = |c: &Column| (c.name, c.kind);
+        kernel.inputs.iter().map(declared).eq(t.columns.iter().map(|c| (c.0, c.1)))
+    };
+    TABLE_TYPES.iter().find(same)
+}
+
+/// A name in brackets, by the rule of QUOTENAME.
+pub fn quoted(name: &str) -> String {
+    format!("[{}]", name.replace(']', "]]"))
+}
+
+/// Type of a wrapper's parameter. A word longer than the type would be cut to another one, so words get room to stay wrong.
+pub fn param_type(kind: ParamKind) -> &'static str {
+    match kind {
+        ParamKind::Int { min, max } if i32::try_from(min).is_ok() && i32::try_from(max).is_ok() => "int",
+        ParamKind::Int { .. } => "bigint",
+        ParamKind::Float { .. } => "float",
+        ParamKind::Choice(_) => "varchar(64)",
+        ParamKind::Vector => "varchar(max)",
+        ParamKind::Text | ParamKind::Any => "nvarchar(max)",
+        ParamKind::Binary => "varbinary(max)",
+    }
+}
+
+/// Type of a result column in WITH RESULT SETS: the one that GetResultColumn reports.
+pub fn result_type(kind: Kind, vectors: ResultVectors) -> &'static str {
+    match (kind, vectors) {
+        (Kind::Id | Kind::BigInt, _) => "bigint",
+        (Kind::Float, _) => "float",
+        (Kind::Int, _) => "int",
+        (Kind::Text, _) => "varchar(8000)",
+        (Kind::Binary, _) | (Kind::Vector, ResultVectors::Packed) => "varbinary(max)",
+        (Kind::Vector, _) => "varchar(max)",
+    }
+}
+
+/// Types that an input column of a kind may have, for the header of a wrapper.
+pub(super) fn input_types(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Id => "bigint",
+        Kind::Vector => "varbinary (packed), varchar or nvarchar (JSON), or VECTOR",
+        Kind::Float => "float, real, numeric or an integer type",
+        Kind::Int | Kind::BigInt => "an integer type",
+        Kind::Binary => "varbinary",
+        Kind::Text => "varchar or nvarchar",
+    }
+}
+
+pub(super) fn script() -> String {
+    let mut out = String::from(
+        "-- Rows of vectors as values of a parameter: packed little-endian elements, f32 where @element is not given.\n\
+         -- A type that is in use cannot be altered, so an existing one stays as it is.\n",
+    );
+    for table in TABLE_TYPES {
+        let columns: Vec<String> = table
+            .columns
+            .iter()
+            .map(|(name, kind, sql)| {
+                let null = if *kind == Kind::Id { "NOT NULL" } else { "NULL" };
+                format!("    {} {sql} {null}", quoted(name))
+            })
+            .collect();
+        out.push_str(&format!(
+            "IF TYPE_ID(N'{SCHEMA}.{name}') IS NULL\n    CREATE TYPE [{SCHEMA}].[{name}] AS TABLE\n    (\n    {}\n    );\nGO\n",
+            columns.join(",\n    "),
+            name = table.name,
+        ));
+    }
+    out
+}

@@ -1,0 +1,354 @@
+//! The wrapper procedure of a kernel.
+
+use std::fmt::Write;
+
+use hart_kernels::registry::{ANY_NAME, Cell, Kernel, Kind, Param, ParamKind, RowShape};
+
+use super::example;
+use super::types::{SCHEMA, input_types, param_type, quoted, result_type, table_type};
+use crate::bind::ResultVectors;
+use crate::docs;
+use crate::session::RESULT_VECTORS;
+
+/// Parameter with the input query.
+pub const SOURCE: &str = "source";
+/// Parameter with the input as a table.
+pub const SOURCE_ROWS: &str = "source_rows";
+/// Parameter that asks for a call for each value of the column [`PART`].
+pub const BY_PART: &str = "by_part";
+/// Parameter that lets SQL Server use several processes.
+pub const PARALLEL: &str = "parallel";
+/// Parameter for rows of a chunk.
+pub const ROWS_PER_READ: &str = "rows_per_read";
+/// Column that partitions the input.
+pub const PART: &str = "part";
+
+/// Rows of a chunk: with 1998 singles a row, 80 MB.
+const CHUNK: u32 = 10_000;
+/// Width of the header.
+const WIDTH: usize = 120;
+
+/// Whether chunks of the input give the results of the whole: then it may come in chunks and go to several processes.
+pub fn is_row_by_row(kernel: &Kernel) -> bool {
+    kernel.rows == RowShape::Same && !kernel.inputs.is_empty() && kernel.streaming.starts_with("Row by row")
+}
+
+/// Whether there is input: declared columns, or any that the kernel hands back.
+pub fn takes_source(kernel: &Kernel) -> bool {
+    !kernel.inputs.is_empty() || kernel.rows == RowShape::Same
+}
+
+pub(super) fn has_result_vectors(kernel: &Kernel) -> bool {
+    kernel.outputs.iter().any(|c| c.kind == Kind::Vector)
+}
+
+/// The twin of a vector parameter that takes packed elements.
+pub fn packed_name(param: &Param) -> Option<String> {
+    (param.kind == ParamKind::Vector).then(|| format!("{}_packed", param.name))
+}
+
+fn params(kernel: &Kernel) -> impl Iterator<Item = &'static Param> {
+    kernel.params.iter().filter(|p| p.name != ANY_NAME)
+}
+
+/// The default as a literal.
+fn default(param: &Param) -> Option<String> {
+    let value = match param.kind {
+        ParamKind::Int { .. } | ParamKind::Float { .. } => param.default?.into(),
+        ParamKind::Choice(_) => format!("'{}'", param.default?.replace('\'', "''")),
+        ParamKind::Text | ParamKind::Any => example::text(param.default?),
+        ParamKind::Binary if param.default?.is_empty() => "0x".into(),
+        ParamKind::Binary => param.default?.into(),
+        // It may come as the twin parameter, so neither is required by T-SQL; the kernel says if both are missing.
+        ParamKind::Vector => param.default.map_or("NULL".into(), |d| format!("'{}'", d.replace('\'', "''"))),
+    };
+    Some(value)
+}
+
+/// The wrapper's own parameters and those of the kernel, as T-SQL declares them.
+fn declarations(kernel: &Kernel) -> Vec<String> {
+    let mut out = Vec::new();
+    if takes_source(kernel) {
+        match table_type(kernel) {
+            Some(table) => {
+                out.push(format!("@{SOURCE} nvarchar(max) = NULL"));
+                out.push(format!("@{SOURCE_ROWS} [{SCHEMA}].{} READONLY", quoted(table.name)));
+            }
+            None => out.push(format!("@{SOURCE} nvarchar(max)")),
+        }
+    }
+    for param in params(kernel) {
+        let default = default(param).map_or(String::new(), |d| format!(" = {d}"));
+        out.push(format!("@{} {}{default}", param.name, param_type(param.kind)));
+        if let Some(packed) = packed_name(param) {
+            out.push(format!("@{packed} varbinary(max) = NULL"));
+        }
+    }
+    if has_result_vectors(kernel) {
+        out.push(format!("@{RESULT_VECTORS} varchar(64) = 'packed'"));
+    }
+    if !kernel.inputs.is_empty() {
+        out.push(format!("@{BY_PART} bit = 0"));
+        out.push(format!("@{PARALLEL} bit = 0"));
+    }
+    if is_row_by_row(kernel) {
+        out.push(format!("@{ROWS_PER_READ} int = {CHUNK}"));
+    }
+    out
+}
+
+/// One call of the kernel.
+fn call(kernel: &Kernel, vectors: ResultVectors, by_part: bool, indent: &str) -> String {
+    let mut arguments = vec!["@language = N'hart'".to_string(), format!("@script = N'{}'", kernel.name)];
+    if takes_source(kernel) {
+        arguments.push("@input_data_1 = @input".into());
+    }
+    if by_part {
+        arguments.push(format!("@input_data_1_partition_by_columns = N'{PART}'"));
+    }
+    if by_part || is_row_by_row(kernel) {
+        arguments.push(format!("@parallel = @{PARALLEL}"));
+    }
+    let mut passed: Vec<(String, String, String)> = params(kernel)
+        .map(|p| (p.name.to_string(), param_type(p.kind).to_string(), format!("@{}", p.name)))
+        .collect();
+    if has_result_vectors(kernel) {
+        passed.push((RESULT_VECTORS.into(), "varchar(64)".into(), format!("@{RESULT_VECTORS}")));
+    }
+    if is_row_by_row(kernel) && !by_part {
+        passed.push(("r_rowsPerRead".into(), "int".into(), format!("@{ROWS_PER_READ}")));
+    }
+    if !passed.is_empty() {
+        let types: Vec<String> = passed.iter().map(|(name, sql, _)| format!("@{name} {sql}")).collect();
+        arguments.push(format!("@params = N'{}'", types.join(", ")));
+        arguments.extend(passed.iter().map(|(name, _, value)| format!("@{name} = {value}")));
+    }
+    let arguments = arguments.join(&format!(",\n{indent}    "));
+    let mut out = format!("{indent}EXEC sp_execute_external_script\n{indent}    {arguments}");
+    let mut columns: Vec<String> = kernel
+        .outputs
+        .iter()
+        .map(|c| format!("{} {}", quoted(c.name), result_type(c.kind, vectors)))
+        .collect();
+    if by_part {
+        columns.push(format!("{} bigint", quoted(PART)));
+    }
+    if !columns.is_empty() {
+        let _ = write!(out, "\n{indent}    WITH RESULT SETS (({}))", columns.join(", "));
+    }
+    out.push_str(";\n");
+    out
+}
+
+/// The calls for every shape of the result, each under its condition.
+fn calls(kernel: &Kernel) -> String {
+    let forms: &[(ResultVectors, &str)] = match has_result_vectors(kernel) {
+        true => &[(ResultVectors::Json, "LOWER(@result_vectors) = 'json'"), (ResultVectors::Packed, "")],
+        false => &[(ResultVectors::Packed, "")],
+    };
+    let parts: &[bool] = if kernel.inputs.is_empty() { &[false] } else { &[true, false] };
+    let mut cases = Vec::new();
+    for &by_part in parts {
+        for (vectors, form) in forms {
+            let part = if by_part { format!("@{BY_PART} = 1") } else { String::new() };
+            let condition: Vec<&str> = [part.as_str(), form].into_iter().filter(|c| !c.is_empty()).collect();
+            cases.push((condition.join(" AND "), *vectors, by_part));
+        }
+    }
+    let mut out = String::new();
+    for (n, (condition, vectors, by_part)) in cases.iter().enumerate() {
+        let lead = match (n, condition.as_str()) {
+            (_, "") if cases.len() == 1 => String::new(),
+            (_, "") => "        ELSE\n".into(),
+            (0, condition) => format!("        IF {condition}\n"),
+            (_, condition) => format!("        ELSE IF {condition}\n"),
+        };
+        let indent = if lead.is_empty() { "        " } else { "            " };
+        out.push_str(&lead);
+        out.push_str(&call(kernel, *vectors, *by_part, indent));
+    }
+    out
+}
+
+fn body(kernel: &Kernel) -> String {
+    let mut out = String::from("    SET NOCOUNT ON;\n");
+    if takes_source(kernel) {
+        if let Some(table) = table_type(kernel) {
+            let names = table.columns.iter().map(|c| quoted(c.0)).collect::<Vec<_>>().join(", ");
+            // The external process reads the input in a batch of its own, which sees temporary tables and no variables.
+            let _ = write!(
+                out,
+                "    IF @{SOURCE} IS NULL\n    BEGIN\n        \
+                 IF @{BY_PART} = 1\n            \
+                 THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;\n        \
+                 SELECT {names} INTO [#hart_rows] FROM @{SOURCE_ROWS};\n        \
+                 SET @{SOURCE} = N'SELECT {names} FROM [#hart_rows]';\n    END;\n"
+            );
+        }
+        let expected = kernel.inputs.iter().map(|c| c.name).collect::<Vec<_>>().join(",");
+        let by_part = if kernel.inputs.is_empty() { "0".into() } else { format!("@{BY_PART}") };
+        let _ = write!(
+            out,
+            "    DECLARE @input nvarchar(max);\n    \
+             EXEC [{SCHEMA}].[PrepareSource] @source = @{SOURCE}, @columns = N'{expected}', @by_part = {by_part}, \
+             @input = @input OUTPUT;\n"
+        );
+    }
+    if !kernel.inputs.is_empty() && !is_row_by_row(kernel) {
+        let _ = write!(
+            out,
+            "    IF @{PARALLEL} = 1 AND @{BY_PART} = 0\n        \
+             THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;\n"
+        );
+    }
+    for (param, packed) in params(kernel).filter_map(|p| Some((p, packed_name(p)?))) {
+        let name = param.name;
+        let given = param.default.map_or("IS NOT NULL".into(), |d| format!("<> '{}'", d.replace('\'', "''")));
+        let _ = write!(
+            out,
+            "    IF @{packed} IS NOT NULL AND @{name} {given}\n        \
+             THROW 59905, N'@{name} and @{packed} are both given; expected one of them', 1;\n    \
+             IF @{packed} IS NOT NULL\n        SET @{name} = CONVERT(varchar(max), @{packed}, 1);\n"
+        );
+    }
+    let _ = write!(
+        out,
+        "    BEGIN TRY\n{}    END TRY\n    BEGIN CATCH\n        \
+         EXEC [{SCHEMA}].[RethrowKernelError];\n        THROW;\n    END CATCH;\n",
+        calls(kernel)
+    );
+    out
+}
+
+/// Lines of comment, broken between words.
+fn comment(out: &mut String, first: &str, text: &str) {
+    let rest = " ".repeat(first.len());
+    let mut line = format!("-- {first}");
+    let mut fresh = true;
+    for word in text.split_whitespace() {
+        if !fresh && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            let _ = writeln!(out, "{}", line.trim_end());
+            line = format!("-- {rest}");
+            fresh = true;
+        }
+        if !fresh {
+            line.push(' ');
+        }
+        line.push_str(word);
+        fresh = false;
+    }
+    let _ = writeln!(out, "{}", line.trim_end());
+}
+
+fn unit(unit: &str) -> String {
+    if unit == "1" { String::new() } else { format!(" [{unit}]") }
+}
+
+fn header(kernel: &Kernel) -> String {
+    let mut out = String::new();
+    comment(&mut out, &format!("{SCHEMA}.{}: ", kernel.sql_name()), kernel.summary);
+    comment(&mut out, "", kernel.details);
+    if !kernel.inputs.is_empty() {
+        let rows = table_type(kernel).map_or(String::new(), |_| format!(", or the rows of @{SOURCE_ROWS}"));
+        let _ = writeln!(out, "--\n-- Input: a SELECT in @{SOURCE}{rows}, with these columns and no others:");
+        for c in kernel.inputs {
+            let text = format!("{}{}: {}", input_types(c.kind), unit(c.unit), c.summary);
+            comment(&mut out, &format!("  {} ", c.name), &text);
+        }
+        let _ = writeln!(
+            out,
+            "--   With @{BY_PART} = 1 also {PART} bigint: the kernel runs once for each of its values, which comes back with the rows."
+        );
+    }
+    if params(kernel).next().is_some() {
+        out.push_str("--\n-- Parameters:\n");
+    }
+    for p in params(kernel) {
+        let packed = packed_name(p).map_or(String::new(), |packed| {
+            format!(" JSON or VECTOR in @{}, packed elements in @{packed}.", p.name)
+        });
+        comment(
+            &mut out,
+            &format!("  @{} ", p.name),
+            &format!("({}) {}{packed}", p.kind.describe(), p.summary),
+        );
+    }
+    if has_result_vectors(kernel) {
+        comment(
+            &mut out,
+            &format!("  @{RESULT_VECTORS} "),
+            "(packed or json) How result vectors are written; JSON can be stored in a VECTOR column.",
+        );
+    }
+    if is_row_by_row(kernel) {
+        comment(
+            &mut out,
+            "  @parallel, @rows_per_read ",
+            "Let SQL Server use several processes; rows of a chunk. They change no result.",
+        );
+    } else if !kernel.inputs.is_empty() {
+        comment(
+            &mut out,
+            "  @parallel ",
+            "Lets SQL Server compute parts in several processes; needs @by_part = 1.",
+        );
+    }
+    if !kernel.outputs.is_empty() {
+        out.push_str("--\n-- Result:\n");
+    }
+    for c in kernel.outputs {
+        let sql = match c.kind {
+            Kind::Vector => "varbinary(max) or varchar(max)",
+            kind => result_type(kind, ResultVectors::Packed),
+        };
+        comment(&mut out, &format!("  {} ", c.name), &format!("{sql}{}: {}", unit(c.unit), c.summary));
+    }
+    out.push_str("--\n");
+    for (title, text) in [
+        ("NULL", kernel.nulls),
+        ("Empty", kernel.empty),
+        ("NaN and infinity", kernel.nan),
+        ("Accuracy", kernel.accuracy),
+        ("Chunks", kernel.streaming),
+    ] {
+        comment(&mut out, &format!("{title}: "), text);
+    }
+    comment(
+        &mut out,
+        "Errors: ",
+        "59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n and \
+         the server passes on its line, else SQL Server's 39004 with that line, which begins with \"hart:\", among the messages.",
+    );
+    if let Some(call) = example::call(kernel) {
+        out.push_str("--\n-- Example:\n");
+        for line in call.lines() {
+            let _ = writeln!(out, "--   {line}");
+        }
+        let cell = |c: &Cell| match c {
+            // As packed singles a reader would see nothing.
+            Cell::Vector(v) => format!("[{}]", v.iter().map(f32::to_string).collect::<Vec<_>>().join(",")),
+            other => docs::cell(other),
+        };
+        for row in kernel.example.outputs {
+            let cells = row.iter().map(cell).collect::<Vec<_>>().join(" | ");
+            let _ = writeln!(out, "--   gives {cells}");
+        }
+    }
+    out
+}
+
+/// The script that creates a kernel's wrapper.
+pub fn procedure(kernel: &Kernel) -> String {
+    let declarations = declarations(kernel);
+    let parameters = if declarations.is_empty() {
+        String::new()
+    } else {
+        format!("(\n    {}\n)\n", declarations.join(",\n    "))
+    };
+    format!(
+        "{}CREATE OR ALTER PROCEDURE [{SCHEMA}].{}\n{parameters}AS\nBEGIN\n{}END;\nGO\n",
+        header(kernel),
+        quoted(&kernel.sql_name()),
+        body(kernel)
+    )
+}
