@@ -598,7 +598,7 @@ fn candidates_are_those_of_a_plain_search() {
     let value = |seed: u32, i: u32| f64::from(hash(seed, i)) / 4e9;
     let n = 2000u32;
     let column = |seed: u32| -> Vec<Option<f64>> {
-        (0..n).map(|i| Some(value(seed, i)).filter(|_| hash(seed + 9, i) % 50 != 0)).collect()
+        (0..n).map(|i| Some(value(seed, i)).filter(|_| !hash(seed + 9, i).is_multiple_of(50))).collect()
     };
     let (x, y, z) = (column(1), column(2), column(3));
     for measure in ["xyz", "xy"] {

@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{bind, compute, hash};
-use hart_kernels::registry::{self, Call, Input, Output, Value, Values};
+use common::{call_columns, compute, hash};
+use hart_kernels::registry::{Input, Value, Values};
 use hart_kernels::spatial::curve::{Grid, Outside};
 use hart_kernels::spatial::{hilbert, morton, morton::BitOrder};
 use hart_kernels::{Compute, Error, Level};
@@ -94,6 +94,11 @@ fn keys_follow_the_definition_for_every_number_of_bits() {
 fn a_hundred_thousand_random_points_agree_with_the_definition() {
     let points: Vec<[u32; 3]> = (0..100_000).map(|i| [0, 1, 2].map(|axis| hash(5 + axis, i) >> 11)).collect();
     check(21, &points);
+    // The keys that the Python package hilbertcurve 2.0.5 gives for these points, folded into one number.
+    let [x, y, z] = columns(&points);
+    let keys = hilbert::keys(&whole(21), &x, &y, &z).unwrap();
+    let fold = keys.iter().fold(0u64, |fold, key| fold.wrapping_mul(1_000_003).wrapping_add(*key as u64));
+    assert_eq!((keys[0], fold), (8_948_944_295_968_437_708, 16_601_306_437_210_754_236));
 }
 
 #[test]
@@ -139,10 +144,7 @@ fn the_same_keys_on_every_level_and_for_any_number_of_threads() {
     let column =
         |seed: u32| Input::Floats((0..n).map(|i| Some(f64::from(hash(seed, i)) / 2f64.powi(32))).collect());
     let run = |name: &str, compute: Compute| {
-        let kernel = registry::find(name).unwrap();
-        let inputs = vec![Input::Id(None), column(1), column(2), column(3)];
-        (kernel.run)(&Call::new(kernel, n as usize, inputs, bind(kernel, &[]).unwrap(), compute).unwrap())
-            .unwrap()
+        call_columns(name, compute, vec![column(1), column(2), column(3)], &[]).unwrap()
     };
     for name in ["spatial_hilbert", "spatial_morton"] {
         let expected = run(name, compute().level(Level::scalar()));
@@ -156,15 +158,10 @@ fn the_same_keys_on_every_level_and_for_any_number_of_threads() {
     }
 }
 
-fn call(name: &str, rows: usize, inputs: Vec<Input<'_>>, params: &[(&str, Value)]) -> Result<Output, Error> {
-    let kernel = registry::find(name)?;
-    (kernel.run)(&Call::new(kernel, rows, inputs, bind(kernel, params)?, compute())?)
-}
-
 fn keys(x: f64, params: &[(&str, Value)]) -> Result<Option<i64>, Error> {
     let floats = |v| Input::Floats(vec![Some(0.5), Some(v)]);
     let output =
-        call("spatial_hilbert", 2, vec![Input::Id(None), floats(x), floats(0.5), floats(0.5)], params)?;
+        call_columns("spatial_hilbert", compute(), vec![floats(x), floats(0.5), floats(0.5)], params)?;
     let [Values::BigInt(keys)] = output.columns.as_slice() else { panic!("{output:?}") };
     Ok(keys[1])
 }
@@ -173,10 +170,13 @@ fn keys(x: f64, params: &[(&str, Value)]) -> Result<Option<i64>, Error> {
 fn bad_input_is_named() {
     let text = |s: &str| Value::Text(s.into());
     let message = |x, params: &[(&str, Value)]| keys(x, params).unwrap_err().to_string();
-    assert_eq!(message(1.5, &[]), "column x, row 2: 1.5; expected a number from 0 to 1, or @outside = clamp");
+    assert_eq!(
+        message(1.5, &[]),
+        "column x, row 2: 1.5; expected a number from 0.0 to 1.0, or @outside = clamp"
+    );
     assert_eq!(
         message(f64::NAN, &[]),
-        "column x, row 2: NaN; expected a number from 0 to 1, or @outside = clamp"
+        "column x, row 2: NaN; expected a number from 0.0 to 1.0, or @outside = clamp"
     );
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let error = message(bad, &[("outside", text("clamp"))]);
@@ -199,8 +199,9 @@ fn bad_input_is_named() {
         keys(0.5, &[("min", text("-0.5, -0.5,-0.5"))]).unwrap()
     );
     for (name, bits, key) in [("spatial_hilbert_inverse", 2, 64), ("spatial_morton_inverse", 21, -1)] {
-        let inputs = vec![Input::Id(None), Input::Integers(vec![Some(0), Some(key)])];
-        let error = call(name, 2, inputs, &[("bits", Value::Int(bits))]).unwrap_err().to_string();
+        let inputs = vec![Input::Integers(vec![Some(0), Some(key)])];
+        let error =
+            call_columns(name, compute(), inputs, &[("bits", Value::Int(bits))]).unwrap_err().to_string();
         assert!(
             error.starts_with(&format!("column key, row 2: {key}; expected a key from 0 to ")),
             "{error}"
@@ -210,9 +211,8 @@ fn bad_input_is_named() {
     let mut x = vec![Some(0.5); 400_000];
     (x[350_000], x[200_001]) = (Some(3.0), Some(2.0));
     let y = || Input::Floats(vec![Some(0.5); 400_000]);
-    let error =
-        call("spatial_morton", 400_000, vec![Input::Id(None), Input::Floats(x), y(), y()], &[]).unwrap_err();
-    assert!(error.to_string().starts_with("column x, row 200002: 2;"), "{error}");
+    let error = call_columns("spatial_morton", compute(), vec![Input::Floats(x), y(), y()], &[]).unwrap_err();
+    assert!(error.to_string().starts_with("column x, row 200002: 2.0;"), "{error}");
     assert!(Grid::new([0.0; 3], [1.0; 3], 0, Outside::Error).is_err());
     assert!(Grid::new([0.0; 3], [1.0; 3], 22, Outside::Error).is_err());
     assert!(Grid::new([f64::NAN; 3], [1.0; 3], 2, Outside::Error).is_err());

@@ -273,6 +273,7 @@ fn rows_of(output: Output) -> Vec<String> {
         Values::Int(v) => v.into_iter().map(|v| v.map_or("NULL".into(), |v| v.to_string())).collect(),
         Values::BigInt(v) => v.into_iter().map(|v| v.map_or("NULL".into(), |v| v.to_string())).collect(),
         Values::Binary(v) => v.into_iter().map(|v| format!("{v:?}")).collect(),
+        Values::Packed(v) => v.rows().map(|v| format!("{v:?}")).collect(),
         Values::Vectors(v) => {
             (0..v.lengths.len()).map(|i| v.row(i).map_or("NULL".into(), |v| format!("{v:?}"))).collect()
         }

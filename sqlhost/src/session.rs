@@ -412,6 +412,9 @@ fn lay_out(values: Values, ctype: CType) -> ResultColumn {
         Values::Int(values) => fixed(values.into_iter().map(|v| v.map(i32::to_le_bytes))),
         Values::BigInt(values) => fixed(values.into_iter().map(|v| v.map(i64::to_le_bytes))),
         Values::Binary(values) => packed(values.into_iter()),
+        Values::Packed(values) => {
+            ResultColumn { data: Buffer::Bytes(values.bytes), indicators: values.lengths }
+        }
         Values::Text(values) => packed(values.into_iter().map(|v| v.map(String::into_bytes))),
         Values::Vectors(vectors) if ctype == CType::Binary => {
             ResultColumn { data: Buffer::Bytes(vectors.bytes), indicators: vectors.lengths }

@@ -172,6 +172,29 @@ pub enum Values {
     Vectors(PackedVectors),
     /// Bytes.
     Binary(Vec<Option<Vec<u8>>>),
+    /// Bytes back to back: what [`Values::Binary`] says, without an allocation for every row.
+    Packed(PackedBytes),
+}
+
+/// Byte strings, back to back.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PackedBytes {
+    /// The rows' bytes.
+    pub bytes: Vec<u8>,
+    /// Length of every row, −1 for NULL.
+    pub lengths: Vec<i32>,
+}
+
+impl PackedBytes {
+    /// The bytes of all rows, `None` where they are NULL.
+    pub fn rows(&self) -> impl Iterator<Item = Option<&[u8]>> {
+        let mut rest = self.bytes.as_slice();
+        self.lengths.iter().map(move |length| {
+            let (row, others) = rest.split_at(usize::try_from(*length).ok()?);
+            rest = others;
+            Some(row)
+        })
+    }
 }
 
 impl Values {
@@ -182,6 +205,7 @@ impl Values {
             Values::Int(v) => v.len(),
             Values::BigInt(v) => v.len(),
             Values::Binary(v) => v.len(),
+            Values::Packed(v) => v.lengths.len(),
             Values::Text(v) => v.len(),
             Values::Vectors(v) => v.lengths.len(),
         }

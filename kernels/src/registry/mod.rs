@@ -7,7 +7,7 @@ mod call;
 mod decl;
 mod params;
 
-pub use call::{Call, Input, Output, Values};
+pub use call::{Call, Input, Output, PackedBytes, Values};
 pub use decl::{ANY_NAME, Cell, Column, Example, Family, Kernel, Kind, Param, ParamKind, RowShape};
 pub use params::{Params, Value};
 
@@ -35,18 +35,35 @@ pub static KERNELS: &[&Kernel] = &[
     &tensor::compare::KERNEL,
     &tensor::drift::KERNEL,
     &tensor::prune::KERNEL,
+    &tensor::synthesize::KERNEL,
+    &spatial::buckets::KERNEL,
     &spatial::candidates::KERNEL,
+    &spatial::centroid::KERNEL,
+    &spatial::convex_hull::KERNEL,
+    &spatial::coordinates::KERNEL,
+    &spatial::density::KERNEL,
+    &spatial::length::DISTANCE_ALONG,
     &spatial::fit::KERNEL,
+    &spatial::binary::READ,
+    &spatial::text::READ,
     &spatial::hilbert::KERNEL,
     &spatial::hilbert::INVERSE,
+    &spatial::ranges::KERNEL,
     &spatial::hybrid_search::KERNEL,
     &spatial::landmarks::KERNEL,
+    &spatial::length::LENGTH,
     &spatial::morton::KERNEL,
     &spatial::morton::INVERSE,
     &spatial::multi_resolution_search::KERNEL,
+    &spatial::nearest::KERNEL,
+    &spatial::path::KERNEL,
+    &spatial::point::KERNEL,
     &spatial::project::KERNEL,
     &spatial::recall::KERNEL,
-    &tensor::synthesize::KERNEL,
+    &spatial::binary::WRITE,
+    &spatial::text::WRITE,
+    &spatial::weights::KERNEL,
+    &spatial::weights::INVERSE,
     &system::echo::KERNEL,
     &system::info::KERNEL,
 ];

@@ -53,7 +53,7 @@ impl Grid {
                 return Err(Error::Value {
                     column: "bounds".into(),
                     row: 0,
-                    found: format!("{} to {} on axis {}", min[axis], max[axis], ["x", "y", "z"][axis]),
+                    found: format!("{:?} to {:?} on axis {}", min[axis], max[axis], ["x", "y", "z"][axis]),
                     expected: "finite bounds, the lower one first, less than 1.8e308 apart".into(),
                 });
             }
@@ -105,9 +105,9 @@ impl Grid {
     ///
     /// [`Error::Value`] for row `row`, from 0, of the column `x`, `y` or `z`.
     pub(super) fn cells(&self, row: usize, position: [f64; 3]) -> Result<[u32; 3], Error> {
-        for axis in 0..3 {
-            if !self.admits(axis, position[axis]) {
-                return Err(self.refuse(row, axis, position[axis]));
+        for (axis, v) in position.into_iter().enumerate() {
+            if !self.admits(axis, v) {
+                return Err(self.refuse(row, axis, v));
             }
         }
         Ok([0, 1, 2].map(|axis| self.cell(axis, position[axis])))
@@ -117,10 +117,10 @@ impl Grid {
         let expected = match self.outside {
             Outside::Clamp => "a finite number".into(),
             Outside::Error => {
-                format!("a number from {} to {}, or @outside = clamp", self.min[axis], self.max[axis])
+                format!("a number from {:?} to {:?}, or @outside = clamp", self.min[axis], self.max[axis])
             }
         };
-        Error::Value { column: AXES[axis].into(), row: row as u64 + 1, found: v.to_string(), expected }
+        Error::Value { column: AXES[axis].into(), row: row as u64 + 1, found: format!("{v:?}"), expected }
     }
 }
 
@@ -159,11 +159,9 @@ impl<C: Curve, R: Fn(usize) -> [f64; 3]> Task for Forward<'_, C, R> {
             let start = self.start + block * LANES;
             // The last, shorter block is filled up with a position that has a cell.
             let mut values = grid.min.map(|min| [min; LANES]);
-            for lane in 0..out.len() {
-                let position = (self.row)(start + lane);
-                for axis in 0..3 {
-                    values[axis][lane] = position[axis];
-                }
+            let [x, y, z] = &mut values;
+            for (row, ((x, y), z)) in (start..start + out.len()).zip(x.iter_mut().zip(y).zip(z)) {
+                [*x, *y, *z] = (self.row)(row);
             }
             let mut good = true;
             for axis in 0..3 {
@@ -175,8 +173,8 @@ impl<C: Curve, R: Fn(usize) -> [f64; 3]> Task for Forward<'_, C, R> {
                 good &= admitted;
             }
             if !good {
-                for lane in 0..out.len() {
-                    grid.cells(start + lane, [0, 1, 2].map(|axis| values[axis][lane]))?;
+                for row in start..start + out.len() {
+                    grid.cells(row, (self.row)(row))?;
                 }
             }
             self.curve.keys(grid.bits, &mut cells, &mut keys);
@@ -200,7 +198,7 @@ struct Backward<'a, C, K> {
 impl<C: Curve, K: Fn(usize) -> i64> Task for Backward<'_, C, K> {
     type Output = Result<(), Error>;
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) -> Self::Output {
+    fn run<S: Simd>(mut self, _: S) -> Self::Output {
         let mut cells: Cells = [[0; LANES]; 3];
         let grid = self.grid;
         let rows = self.out[0].len();
@@ -225,9 +223,9 @@ impl<C: Curve, K: Fn(usize) -> i64> Task for Backward<'_, C, K> {
                 *key = given as u64;
             }
             self.curve.cells(grid.bits, &keys, &mut cells);
-            for axis in 0..3 {
-                for (lane, out) in self.out[axis][done..done + count].iter_mut().enumerate() {
-                    *out = grid.middle(axis, cells[axis][lane]);
+            for (axis, (out, cells)) in self.out.iter_mut().zip(&cells).enumerate() {
+                for (out, cell) in out[done..done + count].iter_mut().zip(cells) {
+                    *out = grid.middle(axis, *cell);
                 }
             }
             done += count;
@@ -294,24 +292,18 @@ pub(super) fn positions_of<C: Curve>(
     key: impl Fn(usize) -> i64 + Copy + Sync + Send,
     rows: usize,
 ) -> Result<[Vec<f64>; 3], Error> {
-    let blocks = parallel::blocks(rows, rows * 32, |range| {
-        let mut own = [0; 3].map(|_| vec![0.0; range.len()]);
-        let [x, y, z] = &mut own;
-        level.run(Backward { curve, grid: *grid, key, start: range.start, out: [x, y, z] })?;
-        Ok(own)
-    })?;
-    let mut all = [0; 3].map(|_| Vec::with_capacity(rows));
-    for block in blocks {
-        all.iter_mut().zip(block).for_each(|(all, own)| all.extend_from_slice(&own));
+    let mut all = [0; 3].map(|_| vec![0.0; rows]);
+    let step = parallel::ranges(rows, rows * 32).first().map_or(1, |range| range.len());
+    let run = |start, out| level.run(Backward { curve, grid: *grid, key, start, out });
+    let [x, y, z] = &mut all;
+    if parallel::workers(rows * 32) < 2 {
+        run(0, [x, y, z])?;
+    } else {
+        let parts = x.par_chunks_mut(step).zip(y.par_chunks_mut(step)).zip(z.par_chunks_mut(step));
+        let results: Vec<_> = parts.enumerate().map(|(i, ((x, y), z))| run(i * step, [x, y, z])).collect();
+        results.into_iter().collect::<Result<(), Error>>()?;
     }
     Ok(all)
-}
-
-/// One position or key, by the loop of the columns.
-pub(super) fn single_cells<C: Curve>(curve: C, bits: u32, key: u64) -> [u32; 3] {
-    let mut cells: Cells = [[0; LANES]; 3];
-    curve.cells(bits, &[key; LANES], &mut cells);
-    cells.map(|axis| axis[0])
 }
 
 pub(super) const X: Column = Column { name: "x", kind: Kind::Float, unit: "length", summary: "X." };

@@ -48,7 +48,7 @@ impl Projection {
 
     /// The squared length of vector `i`; `None` where it is NULL.
     pub fn square(&self, i: usize) -> Option<f64> {
-        Some(self.squares[i]).filter(|square| !(*square < 0.0))
+        Some(self.squares[i]).filter(|square| *square >= 0.0 || square.is_nan())
     }
 
     /// The distance of vector `i` from the span of orthonormal axes, √(Σ vᵢ² − Σ cᵢ²): what the coordinates do not show of it.

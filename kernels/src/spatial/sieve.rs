@@ -252,10 +252,7 @@ impl<'a> Sieve<'a> {
         }
         let found = self.sift(&|row| Some(ids[row]), queries, k, k)?;
         let hit = |(c, _): &(Candidate, f64)| Hit { id: ids[c.row], distance: c.distance, row: c.row };
-        let sifted = |(list, examined): (Vec<(Candidate, f64)>, usize)| Sifted {
-            hits: list.iter().map(hit).collect(),
-            examined,
-        };
+        let sifted = |(list, examined): Bounded| Sifted { hits: list.iter().map(hit).collect(), examined };
         Ok(found.into_iter().map(sifted).collect())
     }
 
@@ -267,7 +264,7 @@ impl<'a> Sieve<'a> {
         queries: &Vectors<'_>,
         k: usize,
         first: usize,
-    ) -> Result<Vec<(Vec<(Candidate, f64)>, usize)>, Error> {
+    ) -> Result<Vec<Bounded>, Error> {
         let packed = self.check(queries, k)?;
         let points = self.prepare(queries)?;
         let work = (self.blocks.len() * size_of::<[f32; LANES]>()).saturating_mul(packed.len());
@@ -292,7 +289,7 @@ impl<'a> Sieve<'a> {
         queries: &Vectors<'_>,
         k: usize,
         found: Vec<Nearest>,
-    ) -> Result<Vec<(Vec<(Candidate, f64)>, usize)>, Error> {
+    ) -> Result<Vec<Bounded>, Error> {
         let open: Vec<usize> = (0..found.len()).filter(|q| found[*q].best.is_none()).collect();
         let rest = queries.picked(&open);
         let mut searched = top_k::search(self.compute, self.rows, key, &rest, k, self.metric)?.into_iter();
@@ -400,7 +397,9 @@ impl<'a> Sieve<'a> {
         let mut examined = list.len();
         list.sort_unstable();
         let limit = best.worst();
-        let may_be_nearer = |bound: f64, limit: Option<f64>| limit.is_none_or(|limit| !(bound > limit));
+        // A limit of NaN excludes nothing.
+        let may_be_nearer =
+            |bound: f64, limit: Option<f64>| limit.is_none_or(|limit| bound <= limit || limit.is_nan());
         let mut rest: Vec<(f64, usize)> = Vec::new();
         for (row, bound) in bounds.iter().enumerate() {
             if !bound.is_nan() && may_be_nearer(*bound, limit) && list.binary_search(&row).is_err() {
@@ -431,6 +430,9 @@ const GROUP: usize = 8;
 const TOO_MANY: usize = 4;
 /// So many are never too many.
 const FEW: usize = 256;
+
+/// The nearest rows of a query with their bounds, and the number of rows whose exact distance was computed.
+type Bounded = (Vec<(Candidate, f64)>, usize);
 
 /// What one query found.
 struct Nearest {

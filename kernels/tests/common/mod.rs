@@ -132,6 +132,28 @@ pub(crate) fn call_with_ids(
     (kernel.run)(&Call::new(kernel, rows, inputs, bind(kernel, params)?, compute)?)
 }
 
+/// Calls a kernel by name with inputs of any kind; the ids, where it takes any, are 1, 2, 3, …
+pub(crate) fn call_columns(
+    name: &str,
+    compute: Compute,
+    columns: Vec<Input<'_>>,
+    params: &[(&str, Value)],
+) -> Result<Output, Error> {
+    let kernel = registry::find(name)?;
+    let rows = match columns.first() {
+        Some(Input::Vectors(v)) => v.len(),
+        Some(Input::Integers(v)) => v.len(),
+        Some(Input::Floats(v)) => v.len(),
+        Some(Input::Texts(v)) => v.len(),
+        Some(Input::Binary(v)) => v.len(),
+        Some(Input::Id(_)) | None => 0,
+    };
+    let ids = kernel.inputs.iter().filter(|column| column.kind == Kind::Id);
+    let ids = ids.map(|_| Input::Id(Some((1..=rows as i64).map(Some).collect())));
+    let inputs = ids.chain(columns).collect();
+    (kernel.run)(&Call::new(kernel, rows, inputs, bind(kernel, params)?, compute)?)
+}
+
 /// The doubles of the only result column.
 pub(crate) fn floats(output: Output) -> Vec<Option<f64>> {
     match output.columns.into_iter().next() {

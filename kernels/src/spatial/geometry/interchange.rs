@@ -1,6 +1,7 @@
-//! ISO WKB, ISO WKT and `geo-types`, by way of the crates `wkb`, `wkt` and `geo-traits`.
-
-use std::str::FromStr;
+//! ISO WKB and `geo-types`, by way of the crates `wkb`, `wkt` and `geo-traits`.
+//!
+//! The shapes travel as the types of `wkt`, which implement the traits and have Z and M. Its texts are not used: it neither writes nor
+//! reads empty members.
 
 use geo_traits::to_geo::ToGeoGeometry;
 use geo_traits::{
@@ -125,49 +126,6 @@ fn scan(bytes: &[u8], depth: usize) -> Result<&[u8], Error> {
         }
     }
     Ok(rest)
-}
-
-/// Writes ISO WKT with tags: `POINT Z(1 2 3)`.
-///
-/// # Errors
-///
-/// [`Error::Value`] for FULLGLOBE, and where some positions lack a Z or M that others have, or one is infinite: ISO WKT cannot say that.
-pub fn to_iso_wkt(shape: &Shape) -> Result<String, Error> {
-    let (z, m) = shape.has_z_m();
-    let mut complete = true;
-    shape.for_each(&mut |p| {
-        complete &= [(z, p.z), (m, p.m)].iter().all(|(used, v)| !used || v.is_some_and(f64::is_finite));
-    });
-    if !complete {
-        return Err(problem("a missing or infinite Z or M", "all positions to have it in ISO WKT, or none"));
-    }
-    Ok(model(shape, dimension(shape), false)?.to_string())
-}
-
-/// Reads ISO WKT with tags: `POINT Z (1 2 3)`.
-///
-/// # Errors
-///
-/// [`Error::Value`] for the thing `geometry`: what the crate `wkt` does not take, nesting beyond [`MAX_DEPTH`], and all that [`Shape::check`]
-/// refuses.
-pub fn from_iso_wkt(text: &str) -> Result<Shape, Error> {
-    let mut open = 0usize;
-    for byte in text.bytes() {
-        match byte {
-            b'(' => open += 1,
-            b')' => open = open.saturating_sub(1),
-            _ => {}
-        }
-        // Positions, rings and polygons open three more.
-        if open > MAX_DEPTH + 3 {
-            return Err(too_deep());
-        }
-    }
-    let value = Wkt::<f64>::from_str(text)
-        .map_err(|error| problem(format!("text that is none ({error})"), "ISO WKT"))?;
-    let shape = shape(&value, 0)?;
-    shape.check(SpatialType::Geometry)?;
-    Ok(shape)
 }
 
 /// The shape as a type of the crate `geo-types`, without Z and M.

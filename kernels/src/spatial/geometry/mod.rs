@@ -2,8 +2,8 @@
 //!
 //! A value is a [`Geometry`]: a tree of [`Shape`]s over [`Position`]s that keep Z and M, with the SRID and the flags that the
 //! server stores. [`Geometry::decode`] reads the bytes that `CAST(g AS VARBINARY(MAX))` gives, [`Geometry::encode`] writes bytes
-//! that `CAST(b AS GEOMETRY)` takes; [`points::encode`] writes whole columns of points. WKT in SQL Server's spelling
-//! is in [`wkt`]; ISO WKT, ISO WKB and the types of the crate `geo-types` are in [`interchange`].
+//! that `CAST(b AS GEOMETRY)` takes; [`points::encode`] writes whole columns of points. WKT in SQL Server's spelling and in
+//! the tagged one is in [`wkt`]; ISO WKB and the types of the crate `geo-types` are in [`interchange`].
 //!
 //! Source: \[MS-SSCLRT\], "Microsoft SQL Server CLR Types Serialization Formats", sections 1.6 and 2.1.
 
@@ -260,7 +260,7 @@ fn too_deep() -> Error {
 }
 
 fn check_position(p: &Position, kind: SpatialType) -> Result<(), Error> {
-    let named = |name: &str, value: f64| format!("{name} {value}");
+    let named = |name: &str, value: f64| format!("{name} {value:?}");
     for (name, value) in [("x", p.x), ("y", p.y)] {
         if !value.is_finite() {
             return Err(problem(named(name, value), "finite coordinates"));
@@ -295,7 +295,7 @@ fn check_ring(ring: &[Position]) -> Result<(), Error> {
     }
     if (first.x, first.y) != (last.x, last.y) {
         return Err(problem(
-            format!("a ring from ({} {}) to ({} {})", first.x, first.y, last.x, last.y),
+            format!("a ring from ({:?} {:?}) to ({:?} {:?})", first.x, first.y, last.x, last.y),
             "rings that end where they start",
         ));
     }

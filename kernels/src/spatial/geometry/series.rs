@@ -39,7 +39,7 @@ pub fn encode(values: &[f64], most: usize, srid: i32) -> Result<Vec<u8>, Error> 
         return Err(Error::Memory { what: "a line of weights".into(), bytes, limit: MAX_BYTES });
     }
     if let Some(i) = values.iter().position(|v| !v.is_finite()) {
-        return Err(problem(format!("{} at index {i}", values[i]), "finite numbers"));
+        return Err(problem(format!("{:?} at index {i}", values[i]), "finite numbers"));
     }
     let [start @ .., _] = header(srid, false, false)?;
     let compact = match n {

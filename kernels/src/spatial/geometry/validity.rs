@@ -113,12 +113,16 @@ fn polygons(polygons: &[Vec<Vec<Position>>]) -> bool {
     let rings: Vec<&Vec<Position>> = polygons.iter().flatten().collect();
     let mut all = Vec::new();
     for (i, ring) in rings.iter().enumerate() {
+        let before = all.len();
         segments(ring, i, &mut all);
+        if all.len() < before + 3 {
+            return false;
+        }
     }
     let simple = meet_as_allowed(all, |s, t, meeting| {
         let distance = s.number.abs_diff(t.number);
         let neighbours = s.line == t.line && (distance == 1 || distance + 1 == s.count);
-        meeting == Meeting::Apart || (neighbours && meeting == Meeting::Point && s.count > 2)
+        meeting == Meeting::Apart || (neighbours && meeting == Meeting::Point)
     });
     if !simple {
         return false;

@@ -1,4 +1,5 @@
-//! WKT as SQL Server spells it: three or four numbers without a tag, `NULL` for a Z or M that is missing.
+//! WKT as SQL Server spells it, three or four numbers without a tag and `NULL` for a Z or M that is missing, and as ISO and other
+//! systems do, with the tags `Z`, `M` and `ZM`.
 
 use super::{Geometry, MAX_DEPTH, Position, Shape, SpatialType, present, problem};
 use crate::error::Error;
@@ -17,34 +18,75 @@ use crate::error::Error;
 /// ```
 pub fn write(shape: &Shape) -> String {
     let mut out = String::new();
-    shape_text(shape, &mut out);
+    shape_text(shape, &mut out, "", position_text);
     out
 }
 
-fn shape_text(shape: &Shape, out: &mut String) {
+/// Writes a shape with tags: `POINT Z (1 2 3)`.
+///
+/// # Errors
+///
+/// [`Error::Value`] for FULLGLOBE, and where some positions lack a Z or M that others have, or one is infinite: tagged text
+/// cannot say that.
+pub fn write_iso(shape: &Shape) -> Result<String, Error> {
+    let (z, m) = shape.has_z_m();
+    let mut complete = true;
+    shape.for_each(&mut |p| {
+        complete &= [(z, p.z), (m, p.m)].iter().all(|(used, v)| !used || v.is_some_and(f64::is_finite));
+    });
+    if !complete {
+        return Err(problem(
+            "a missing or infinite Z or M",
+            "all positions to have it in tagged WKT, or none",
+        ));
+    }
+    if *shape == Shape::FullGlobe {
+        return Err(problem("FULLGLOBE", "a shape of the plane"));
+    }
+    let tag = match (z, m) {
+        (false, false) => "",
+        (true, false) => " Z",
+        (false, true) => " M",
+        (true, true) => " ZM",
+    };
+    let mut out = String::new();
+    shape_text(shape, &mut out, tag, |p, out| {
+        let ordinates = [Some(p.x), Some(p.y), present(p.z), present(p.m)];
+        for (i, v) in ordinates.into_iter().flatten().enumerate() {
+            out.push_str(if i == 0 { "" } else { " " });
+            number(v, out);
+        }
+    });
+    Ok(out)
+}
+
+type Writer = fn(&Position, &mut String);
+
+fn shape_text(shape: &Shape, out: &mut String, tag: &str, position: Writer) {
     out.push_str(shape.name());
+    if *shape == Shape::FullGlobe {
+        return;
+    }
+    out.push_str(tag);
+    out.push(' ');
+    let line = |line: &Vec<Position>, out: &mut String| parenthesized(line, out, position);
+    let point = |point: &Option<Position>, out: &mut String| parenthesized(point.as_slice(), out, position);
     match shape {
         Shape::FullGlobe => {}
-        Shape::Point(point) => {
-            out.push(' ');
-            point_text(point, out);
-        }
-        Shape::MultiPoint(points) => list(points, out, point_text),
-        Shape::LineString(line) => list(line, out, position_text),
-        Shape::Polygon(lines) | Shape::MultiLineString(lines) => list(lines, out, line_text),
+        Shape::Point(p) => point(p, out),
+        Shape::MultiPoint(points) => parenthesized(points, out, point),
+        Shape::LineString(positions) => line(positions, out),
+        Shape::Polygon(lines) | Shape::MultiLineString(lines) => parenthesized(lines, out, line),
         Shape::MultiPolygon(polygons) => {
-            list(polygons, out, |rings, out| parenthesized(rings, out, line_text))
+            parenthesized(polygons, out, |rings, out| parenthesized(rings, out, line));
         }
-        Shape::Collection(members) => list(members, out, shape_text),
+        Shape::Collection(members) => {
+            parenthesized(members, out, |member, out| shape_text(member, out, tag, position));
+        }
     }
 }
 
-/// ` EMPTY`, or a blank and the items.
-fn list<T>(items: &[T], out: &mut String, item: impl FnMut(&T, &mut String)) {
-    out.push(' ');
-    parenthesized(items, out, item);
-}
-
+/// `EMPTY`, or the items.
 fn parenthesized<T>(items: &[T], out: &mut String, mut item: impl FnMut(&T, &mut String)) {
     if items.is_empty() {
         out.push_str("EMPTY");
@@ -55,14 +97,6 @@ fn parenthesized<T>(items: &[T], out: &mut String, mut item: impl FnMut(&T, &mut
         item(part, out);
     }
     out.push(')');
-}
-
-fn point_text(point: &Option<Position>, out: &mut String) {
-    parenthesized(point.as_slice(), out, position_text);
-}
-
-fn line_text(line: &Vec<Position>, out: &mut String) {
-    parenthesized(line, out, position_text);
 }
 
 fn position_text(p: &Position, out: &mut String) {
@@ -145,7 +179,20 @@ fn number(value: f64, out: &mut String) {
 ///
 /// Every number is rounded once to the nearest double.
 pub fn read(text: &str) -> Result<Shape, Error> {
-    let mut reader = Reader { text, at: 0 };
+    read_as(text, None)
+}
+
+/// Reads a shape whose Z and M are announced by the tags `Z`, `M` and `ZM`; without a tag, positions have two numbers.
+///
+/// # Errors
+///
+/// As [`read`], but for the tags.
+pub fn read_iso(text: &str) -> Result<Shape, Error> {
+    read_as(text, Some((false, false)))
+}
+
+fn read_as(text: &str, tag: Option<(bool, bool)>) -> Result<Shape, Error> {
+    let mut reader = Reader { text, at: 0, tag };
     let shape = reader.shape(0)?;
     if reader.peek().is_some() {
         return Err(reader.wrong("the end"));
@@ -169,6 +216,8 @@ impl Geometry {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// Whether positions have Z and M, as the last tag has said; `None` where there are no tags.
+    tag: Option<(bool, bool)>,
 }
 
 impl Reader<'_> {
@@ -218,6 +267,11 @@ impl Reader<'_> {
         }
         let name_at = self.at;
         self.at += name.len();
+        if self.tag.is_some() {
+            let tags = [("Z", (true, false)), ("M", (false, true)), ("ZM", (true, true))];
+            let found = tags.into_iter().find(|(tag, _)| self.word(tag));
+            self.tag = Some(found.map_or((false, false), |(_, tag)| tag));
+        }
         Ok(match name.as_str() {
             "POINT" => Shape::Point(self.point()?),
             "LINESTRING" => Shape::LineString(self.list(Reader::position)?),
@@ -238,7 +292,8 @@ impl Reader<'_> {
         if self.take(b'(') {
             return Ok(());
         }
-        let tagged = ["Z", "M", "ZM"].iter().any(|tag| self.token().eq_ignore_ascii_case(tag));
+        let tagged =
+            self.tag.is_none() && ["Z", "M", "ZM"].iter().any(|tag| self.token().eq_ignore_ascii_case(tag));
         Err(self.wrong(if tagged { "`(`: SQL Server's WKT has no tag before it" } else { "`(` or EMPTY" }))
     }
 
@@ -280,6 +335,11 @@ impl Reader<'_> {
 
     fn position(&mut self) -> Result<Position, Error> {
         let mut p = Position::new(self.number("a number")?, self.number("a number")?);
+        if let Some((z, m)) = self.tag {
+            p.z = z.then(|| self.number("a number")).transpose()?;
+            p.m = m.then(|| self.number("a number")).transpose()?;
+            return Ok(p);
+        }
         let mut more = [None, None];
         for ordinate in &mut more {
             if matches!(self.peek(), None | Some(b',' | b')')) {

@@ -1,0 +1,146 @@
+//! What the spatial kernels share: their columns and parameters, and the loops over rows.
+
+use super::geometry::{self, Geometry, Shape, SpatialType};
+use crate::error::Error;
+use crate::parallel;
+use crate::registry::{Call, Column, Kind, PackedBytes, Param, ParamKind};
+
+pub(super) const GEOMETRY: Column = Column {
+    name: "geometry",
+    kind: Kind::Binary,
+    unit: "serialized",
+    summary: "The value as CAST(g AS VARBINARY(MAX)) gives it.",
+};
+pub(super) const RESULT_GEOMETRY: Column = Column {
+    name: "geometry",
+    kind: Kind::Binary,
+    unit: "serialized",
+    summary: "The value; CAST(… AS GEOMETRY) takes it.",
+};
+
+pub(super) const SRID: Param = Param {
+    name: "srid",
+    kind: ParamKind::Int { min: 0, max: 999_999 },
+    default: Some("0"),
+    summary: "Identifier of the reference system. Values of different ones cannot be compared on the server.",
+};
+pub(super) const TYPE: Param = Param {
+    name: "type",
+    kind: ParamKind::Choice(&["geometry", "geography"]),
+    default: Some("geometry"),
+    summary: "Which type the bytes are of: they do not say so, and geography stores latitude before longitude.",
+};
+pub(super) const ORDINATES: Param = Param {
+    name: "ordinates",
+    kind: ParamKind::Choice(&["all", "xy"]),
+    default: Some("all"),
+    summary: "Whether Z and M are written (as AsTextZM and AsBinaryZM do) or dropped (as STAsText and STAsBinary do).",
+};
+pub(super) const DIALECT: Param = Param {
+    name: "dialect",
+    kind: ParamKind::Choice(&["sql_server", "iso"]),
+    default: Some("sql_server"),
+    summary: "Spelling of Z and M: sql_server has no tag and writes NULL, as in POINT (1 2 NULL 4); iso has one, as in POINT M (1 2 4).",
+};
+pub(super) const VALIDITY: Param = Param {
+    name: "validity",
+    kind: ParamKind::Choice(&["computed", "valid", "invalid"]),
+    default: Some("computed"),
+    summary: "The stored flag that the server believes: computed sets it where the shape is valid beyond doubt, else \
+              MakeValid() clears the doubt; the other two set what the caller knows.",
+};
+
+pub(super) const NULLS: &str = "NULL gives NULL.";
+pub(super) const NULL_INSTANCES: &str =
+    "NULL gives NULL, and so does the null instance (the 4 bytes 0xFFFFFFFF).";
+pub(super) const EMPTY: &str = "Empty shapes are kept as such. No rows give no rows.";
+pub(super) const NAN: &str =
+    "x and y that are not finite are errors, for the server takes none; NaN in Z or M counts as missing.";
+pub(super) const EXACT: &str = "Exact, but for −0, which is written as 0.";
+pub(super) const STREAMING: &str = "Row by row: chunks and partitions do not change results.";
+pub(super) const WHOLE: &str =
+    "The whole input of a call: call it without @r_rowsPerRead; each partition is a call of its own.";
+pub(super) const FORMAT: &str = "[MS-SSCLRT] sections 1.6 and 2.1; bytes read from SQL Server 2022 and 2025.";
+
+/// The type that a call's bytes are of.
+pub(super) fn type_of(call: &Call<'_>) -> SpatialType {
+    SpatialType::parse(call.params.word(TYPE.name)).unwrap_or_default()
+}
+
+/// A call's SRID, which its range keeps within 32 bits.
+pub(super) fn srid_of(call: &Call<'_>) -> i32 {
+    call.params.int(SRID.name) as i32
+}
+
+/// The shape with the flag that the call asks for.
+pub(super) fn with_validity(call: &Call<'_>, shape: Shape) -> Geometry {
+    let valid = match call.params.word(VALIDITY.name) {
+        "valid" => true,
+        "invalid" => false,
+        _ => Geometry::is_surely_valid(&shape),
+    };
+    Geometry { srid: srid_of(call), valid, larger_than_hemisphere: false, shape }
+}
+
+/// The shape as a call's `ordinates` ask for it.
+pub(super) fn with_ordinates(call: &Call<'_>, shape: Shape) -> Shape {
+    if call.params.word(ORDINATES.name) == "xy" { shape.flat() } else { shape }
+}
+
+/// `work` for every row that is not NULL, in parallel, with its errors placed in the row of `column`.
+pub(super) fn map<T: Send>(
+    call: &Call<'_>,
+    column: &str,
+    bytes_of: impl Fn(usize) -> Option<usize> + Sync + Send,
+    work: impl Fn(usize) -> Result<Option<T>, Error> + Sync + Send,
+) -> Result<Vec<Option<T>>, Error> {
+    let (mut bytes, mut longest) = (0, 0);
+    for length in (0..call.rows).filter_map(&bytes_of) {
+        bytes += length;
+        longest = longest.max(length);
+    }
+    // A tree takes up to twelve times its bytes (many tiny members), a text less, and the results stand beside it.
+    call.check_memory("the shapes", (longest as u64).saturating_mul(12).saturating_add(bytes as u64 * 4))?;
+    // Reading and writing costs more than passing over as many bytes.
+    let blocks = parallel::blocks(call.rows, bytes.saturating_mul(8), |range| {
+        range
+            .map(|row| match bytes_of(row) {
+                Some(_) => work(row).map_err(|error| geometry::at(error, column, row)),
+                None => Ok(None),
+            })
+            .collect::<Result<Vec<_>, _>>()
+    })?;
+    Ok(blocks.into_iter().flatten().collect())
+}
+
+/// As [`map`] over the serialized values of a column of that name.
+pub(super) fn map_shapes<T: Send>(
+    call: &Call<'_>,
+    kind: SpatialType,
+    work: impl Fn(usize, Shape) -> Result<Option<T>, Error> + Sync + Send,
+) -> Result<Vec<Option<T>>, Error> {
+    let values = call.binary(GEOMETRY.name);
+    map(
+        call,
+        GEOMETRY.name,
+        |row| values[row].map(<[u8]>::len),
+        |row| match Geometry::decode(values[row].unwrap_or_default(), kind)? {
+            Some(geometry) => work(row, geometry.shape),
+            None => Ok(None),
+        },
+    )
+}
+
+/// Byte strings back to back.
+pub(super) fn pack(rows: Vec<Option<Vec<u8>>>) -> PackedBytes {
+    let mut out = PackedBytes {
+        bytes: Vec::with_capacity(rows.iter().flatten().map(Vec::len).sum()),
+        lengths: Vec::with_capacity(rows.len()),
+    };
+    for row in rows {
+        // No value is longer than VARBINARY(MAX) holds.
+        out.lengths.push(row.as_ref().map_or(-1, |bytes| bytes.len() as i32));
+        out.bytes.extend_from_slice(&row.unwrap_or_default());
+    }
+    out
+}

@@ -1,0 +1,168 @@
+//! Lengths of lines, and distances along them.
+
+use super::columns::{self, GEOMETRY};
+use super::curve::{AXES, X, Y, Z};
+use super::geometry::{Position, Shape, SpatialType, problem};
+use super::measure::{self, Sum};
+use crate::error::Error;
+use crate::registry::{
+    Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+};
+use crate::vector::rows::ID;
+
+const DIMENSIONS: Param = Param {
+    name: "dimensions",
+    kind: ParamKind::Int { min: 2, max: 3 },
+    default: Some("3"),
+    summary: "3 for distances in space, 2 for the plane, which is what the server computes. Z counts between two positions that have it.",
+};
+const LINE: &[u8] = &[
+    0, 0, 0, 0, 1, 0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0x40, 0, 0, 0,
+    0, 0, 0, 0x10, 0x40,
+];
+const OVERFLOW: &str =
+    "x and y that are not finite are errors. A result that leaves the range of doubles arrives as NULL.";
+
+fn spatial(dimensions: i64) -> bool {
+    dimensions == 3
+}
+
+pub(crate) static LENGTH: Kernel = Kernel {
+    name: "spatial_length",
+    family: Family::Spatial,
+    summary: "The length of lines and outlines, in space.",
+    details: "The sum over all segments of lines and rings of the value; points have length 0. STLength() on the server is that of \
+              @dimensions = 2.",
+    inputs: &[ID, GEOMETRY],
+    params: &[DIMENSIONS],
+    outputs: &[
+        ID,
+        Column {
+            name: "length",
+            kind: Kind::Float,
+            unit: "length",
+            summary: "Length of all lines and rings.",
+        },
+    ],
+    rows: RowShape::Same,
+    nulls: columns::NULL_INSTANCES,
+    empty: "Empty shapes have length 0. No rows give no rows.",
+    nan: OVERFLOW,
+    accuracy: "A relative error of some 1e-15 for any number of segments, but for coordinates so close that their difference is itself rounded.",
+    streaming: columns::STREAMING,
+    source: "Euclid; the sum is compensated (Neumaier 1974).",
+    example: Example {
+        inputs: &[&[Cell::Int(1), Cell::Binary(LINE)], &[Cell::Int(2), Cell::Null]],
+        params: &[],
+        outputs: &[&[Cell::Int(1), Cell::Float(5.0)], &[Cell::Int(2), Cell::Null]],
+    },
+    run: |call| {
+        let spatial = spatial(call.params.int(DIMENSIONS.name));
+        let rows = columns::map_shapes(call, SpatialType::Geometry, |_, shape| {
+            let (mut lines, mut sum) = (Vec::new(), Sum::default());
+            measure::lines(&shape, &mut lines);
+            lines.iter().for_each(|line| sum.add(measure::length(line, spatial)));
+            Ok(Some(sum.value()))
+        })?;
+        Ok(Output::same(Values::Float(rows)))
+    },
+};
+
+/// Where on a line a position is nearest to it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Nearest {
+    along: f64,
+    distance: f64,
+}
+
+fn nearest(lines: &[&[Position]], point: &Position, spatial: bool) -> Option<Nearest> {
+    let mut best: Option<Nearest> = None;
+    let mut travelled = Sum::default();
+    for pair in lines.iter().flat_map(|line| line.windows(2)) {
+        let (start, end) = (&pair[0], &pair[1]);
+        let (step, offset) =
+            (measure::difference(start, end, spatial), measure::difference(start, point, spatial));
+        let square = measure::dot(step, step);
+        let share = if square > 0.0 { (measure::dot(offset, step) / square).clamp(0.0, 1.0) } else { 0.0 };
+        let rest = [0, 1, 2].map(|i| offset[i] - share * step[i]);
+        let distance = measure::dot(rest, rest).sqrt();
+        if best.is_none_or(|best| distance < best.distance) {
+            best = Some(Nearest { along: travelled.value() + share * square.sqrt(), distance });
+        }
+        travelled.add(square.sqrt());
+    }
+    best
+}
+
+pub(crate) static DISTANCE_ALONG: Kernel = Kernel {
+    name: "spatial_distance_along",
+    family: Family::Spatial,
+    summary: "How far along a line a position is, and how far from it.",
+    details: "The place of the line that is nearest to the position, the first of equally near ones: its distance from the line's start, measured along the line, and its \
+              distance from the position. A MULTILINESTRING counts as its lines one after the other, without the gaps. Other shapes \
+              are errors.",
+    inputs: &[ID, GEOMETRY, X, Y, Column { summary: "Z; NULL for none.", ..Z }],
+    params: &[DIMENSIONS],
+    outputs: &[
+        ID,
+        Column {
+            name: "distance_along",
+            kind: Kind::Float,
+            unit: "length",
+            summary: "From the line's start.",
+        },
+        Column {
+            name: "distance",
+            kind: Kind::Float,
+            unit: "length",
+            summary: "From the position to the line.",
+        },
+    ],
+    rows: RowShape::Same,
+    nulls: "NULL in the line, x or y gives NULL. Without z, or where the line has none, distances are those of the plane.",
+    empty: "An empty line gives NULL.",
+    nan: OVERFLOW,
+    accuracy: "Some 1e-15 of the largest coordinate difference.",
+    streaming: columns::STREAMING,
+    source: "Orthogonal projection on each segment; linear referencing as ST_LineLocatePoint, but in length.",
+    example: Example {
+        inputs: &[
+            &[Cell::Int(1), Cell::Binary(LINE), Cell::Float(7.0), Cell::Float(1.0), Cell::Null],
+            &[Cell::Int(2), Cell::Binary(LINE), Cell::Null, Cell::Float(1.0), Cell::Null],
+        ],
+        params: &[],
+        outputs: &[
+            &[Cell::Int(1), Cell::Float(5.0), Cell::Float(5.0)],
+            &[Cell::Int(2), Cell::Null, Cell::Null],
+        ],
+    },
+    run: |call| {
+        let spatial = spatial(call.params.int(DIMENSIONS.name));
+        let [x, y, z] = AXES.map(|name| call.floats(name));
+        let rows = columns::map_shapes(call, SpatialType::Geometry, |row, shape| {
+            let (Some(px), Some(py)) = (x[row], y[row]) else { return Ok(None) };
+            let lines: Vec<&[Position]> = match &shape {
+                Shape::LineString(line) => vec![line],
+                Shape::MultiLineString(lines) => lines.iter().map(Vec::as_slice).collect(),
+                other => {
+                    return Err(problem(format!("a {}", other.name()), "a LINESTRING or MULTILINESTRING"));
+                }
+            };
+            let point = Position { x: px, y: py, z: z[row], m: None };
+            for (column, v) in AXES.into_iter().zip([Some(px), Some(py), z[row]]) {
+                if let Some(v) = v.filter(|v| !v.is_finite()) {
+                    return Err(Error::Value {
+                        column: column.into(),
+                        row: row as u64 + 1,
+                        found: format!("{v:?}"),
+                        expected: "a finite number".into(),
+                    });
+                }
+            }
+            Ok(nearest(&lines, &point, spatial))
+        })?;
+        let column =
+            |of: fn(&Nearest) -> f64| Values::Float(rows.iter().map(|row| row.as_ref().map(of)).collect());
+        Ok(Output { columns: vec![column(|n| n.along), column(|n| n.distance)], picked: None })
+    },
+};

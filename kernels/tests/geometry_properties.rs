@@ -1,0 +1,187 @@
+//! Laws of the codec, of WKT and of WKB, on shapes chosen at random and on bytes changed at random.
+
+use hart_kernels::spatial::geometry::{Geometry, Position, Shape, SpatialType, interchange, wkt};
+use proptest::prelude::*;
+
+/// Positions on a small lattice, so that everything touches now and then, with Z and M.
+fn position() -> impl Strategy<Value = Position> {
+    let ordinate = || {
+        prop_oneof![
+            6 => (-3i8..4).prop_map(f64::from),
+            2 => -1e6f64..1e6,
+            1 => any::<f64>().prop_filter("finite", |v| v.is_finite()),
+        ]
+    };
+    let optional = || proptest::option::weighted(0.3, ordinate());
+    (ordinate(), ordinate(), optional(), optional()).prop_map(|(x, y, z, m)| Position { x, y, z, m })
+}
+
+fn line_of(least: usize) -> impl Strategy<Value = Vec<Position>> {
+    proptest::collection::vec(position(), least..6).prop_map(|mut line| {
+        if line.len() == 1 {
+            line.push(line[0]);
+        }
+        line
+    })
+}
+
+fn polygon() -> impl Strategy<Value = Vec<Vec<Position>>> {
+    let ring = line_of(3).prop_map(|mut ring| {
+        ring.push(Position { z: None, ..ring[0] });
+        ring
+    });
+    proptest::collection::vec(ring, 0..3)
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    let point = || proptest::option::weighted(0.8, position());
+    let leaf = prop_oneof![
+        point().prop_map(Shape::Point),
+        line_of(0).prop_map(Shape::LineString),
+        polygon().prop_map(Shape::Polygon),
+        proptest::collection::vec(point(), 0..4).prop_map(Shape::MultiPoint),
+        proptest::collection::vec(line_of(0), 0..3).prop_map(Shape::MultiLineString),
+        proptest::collection::vec(polygon(), 0..3).prop_map(Shape::MultiPolygon),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| proptest::collection::vec(inner, 0..4).prop_map(Shape::Collection))
+}
+
+/// A shape in which all positions have Z and M, or none has.
+fn complete(mut shape: Shape, z: bool, m: bool) -> Shape {
+    fn fill(p: &mut Position, z: bool, m: bool) {
+        p.z = z.then(|| p.z.unwrap_or(p.x));
+        p.m = m.then(|| p.m.unwrap_or(p.y));
+    }
+    match &mut shape {
+        Shape::Point(p) => p.iter_mut().for_each(|p| fill(p, z, m)),
+        Shape::LineString(line) => line.iter_mut().for_each(|p| fill(p, z, m)),
+        Shape::Polygon(lines) | Shape::MultiLineString(lines) => {
+            lines.iter_mut().flatten().for_each(|p| fill(p, z, m));
+        }
+        Shape::MultiPoint(points) => points.iter_mut().flatten().for_each(|p| fill(p, z, m)),
+        Shape::MultiPolygon(polygons) => polygons.iter_mut().flatten().flatten().for_each(|p| fill(p, z, m)),
+        Shape::Collection(members) => {
+            members.iter_mut().for_each(|s| *s = complete(s.clone(), z, m));
+        }
+        Shape::FullGlobe => {}
+    }
+    shape
+}
+
+/// What WKB makes of empty points that are no members of a MULTIPOINT.
+fn as_in_wkb(shape: &Shape) -> Shape {
+    match shape {
+        Shape::Point(None) => Shape::MultiPoint(vec![]),
+        Shape::Collection(members) => Shape::Collection(members.iter().map(as_in_wkb).collect()),
+        other => other.clone(),
+    }
+}
+
+/// The same value in big-endian bytes.
+fn big_endian(wkb: &[u8], at: &mut usize, out: &mut Vec<u8>) {
+    fn word(wkb: &[u8], at: &mut usize, out: &mut Vec<u8>) -> u32 {
+        let bytes = wkb[*at..*at + 4].try_into().unwrap();
+        *at += 4;
+        out.extend(u32::from_le_bytes(bytes).to_be_bytes());
+        u32::from_le_bytes(bytes)
+    }
+    fn doubles(wkb: &[u8], at: &mut usize, out: &mut Vec<u8>, count: usize) {
+        for _ in 0..count {
+            out.extend(wkb[*at..*at + 8].iter().rev());
+            *at += 8;
+        }
+    }
+    *at += 1;
+    out.push(0);
+    let code = word(wkb, at, out);
+    let size = [2, 3, 3, 4][code as usize / 1000];
+    match code % 1000 {
+        1 => doubles(wkb, at, out, size),
+        2 => {
+            let count = word(wkb, at, out) as usize;
+            doubles(wkb, at, out, count * size);
+        }
+        3 => {
+            for _ in 0..word(wkb, at, out) {
+                let count = word(wkb, at, out) as usize;
+                doubles(wkb, at, out, count * size);
+            }
+        }
+        _ => {
+            for _ in 0..word(wkb, at, out) {
+                big_endian(wkb, at, out);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn bytes_come_back(shape in shape(), srid in 0i32..1_000_000, valid: bool, globe: bool, large: bool) {
+        let kind = if globe { SpatialType::Geography } else { SpatialType::Geometry };
+        let geometry = Geometry { srid, valid, larger_than_hemisphere: large && globe, shape };
+        if let Ok(bytes) = geometry.encode(kind) {
+            prop_assert_eq!(Geometry::decode(&bytes, kind).unwrap(), Some(geometry));
+        } else {
+            // Only latitudes and longitudes can be out of range.
+            prop_assert!(geometry.encode(SpatialType::Geometry).is_ok() || large);
+        }
+    }
+
+    #[test]
+    fn texts_come_back(shape in shape(), z: bool, m: bool) {
+        prop_assert_eq!(&wkt::read(&wkt::write(&shape)).unwrap(), &shape);
+        let complete = complete(shape, z, m);
+        let text = wkt::write_iso(&complete).unwrap();
+        prop_assert_eq!(wkt::read_iso(&text).unwrap(), complete, "{}", text);
+    }
+
+    #[test]
+    fn well_known_bytes_come_back(shape in shape()) {
+        let wkb = interchange::to_wkb(&shape).unwrap();
+        let expected = as_in_wkb(&shape);
+        prop_assert_eq!(&interchange::from_wkb(&wkb).unwrap(), &expected);
+        let mut big = Vec::new();
+        big_endian(&wkb, &mut 0, &mut big);
+        prop_assert_eq!(interchange::from_wkb(&big).unwrap(), expected);
+        for end in 0..wkb.len() {
+            prop_assert!(interchange::from_wkb(&wkb[..end]).is_err());
+        }
+    }
+
+    #[test]
+    fn planar_types_come_back(shape in shape()) {
+        let flat = shape.flat();
+        match interchange::to_geo(&flat) {
+            Ok(geo) => prop_assert_eq!(interchange::from_traits(&geo).unwrap(), flat),
+            Err(error) => prop_assert!(error.to_string().contains("an empty point")),
+        }
+    }
+
+    /// Whatever is read can be written, and reads the same again.
+    #[test]
+    fn changed_bytes_never_panic(shape in shape(), changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), globe: bool) {
+        let kind = if globe { SpatialType::Geography } else { SpatialType::Geometry };
+        let mut bytes = Geometry::new(0, shape).encode(SpatialType::Geometry).unwrap();
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Ok(Some(geometry)) = Geometry::decode(&bytes, kind) && geometry.srid != -1 {
+            let again = geometry.encode(kind).unwrap();
+            let twice = Geometry::decode(&again, kind).unwrap().unwrap();
+            prop_assert_eq!(twice.encode(kind).unwrap(), again);
+            let _ = (wkt::write(&geometry.shape), interchange::to_wkb(&geometry.shape), interchange::to_geo(&geometry.shape));
+        }
+        let _ = interchange::from_wkb(&bytes);
+    }
+
+    #[test]
+    fn numbers_read_back_exactly(v in any::<f64>().prop_filter("finite", |v| v.is_finite())) {
+        let text = wkt::write(&Shape::Point(Some(Position::new(v, 0.0))));
+        let Shape::Point(Some(p)) = wkt::read(&text).unwrap() else { panic!("{text}") };
+        prop_assert_eq!(p.x, v, "{}", text);
+    }
+}

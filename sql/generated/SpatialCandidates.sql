@@ -1,0 +1,97 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.SpatialCandidates: The nearest of stored points.
+-- Euclidean distance in three dimensions or, with @measure = xy, in two, as SQL Server's geometry.STDistance has it.
+-- Nearest first; equal distances are ordered by the smaller id, then by input order. How many true neighbours such
+-- candidates contain is measured by spatial_recall, and is less than one would hope.
+--
+-- Input: a SELECT in @source, with these columns and no others:
+--   id bigint: The caller's key; returned unchanged.
+--   x float, real, numeric or an integer type [that of the vectors]: Coordinate on the first axis.
+--   y float, real, numeric or an integer type [that of the vectors]: On the second axis.
+--   z float, real, numeric or an integer type [that of the vectors]: On the third axis.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @query_x (a finite number) Where to look from: x, as spatial_project gives it for the query's vector.
+--   @query_y (a finite number) Where to look from: y.
+--   @query_z (a finite number) Where to look from: z. Not used where @measure is xy.
+--   @count (an integer from 1 to 2147483647) Rows wanted.
+--   @measure (one of xyz, xy) xyz: true distance in space; xy: SQL Server's STDistance, which ignores Z.
+--   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--
+-- Result:
+--   rank int [number from 1]: 1 is the nearest.
+--   id bigint: The caller's key; returned unchanged.
+--   distance float [that of the coordinates]: Distance from the query's point.
+--
+-- NULL: A point whose x or y is NULL is no candidate; a NULL z counts as 0. A NULL id is kept and loses every tie.
+-- Empty: No rows give no result rows.
+-- NaN and infinity: A point whose distance is NaN comes after all others. SQL Server's FLOAT holds neither NaN nor
+--                   infinity.
+-- Accuracy: Relative error at most 4·2⁻⁵³. Same bits on every machine.
+-- Chunks: Each chunk or partition gives its own nearest; the caller merges, by distance and then id.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[SpatialCandidates]
+--       @source = N'SELECT [id], [x], [y], [z] FROM (VALUES (CAST(1 AS bigint), CAST(0e0 AS float), CAST(0e0 AS float), CAST(5e0 AS float)), (CAST(2 AS bigint), CAST(3e0 AS float), CAST(4e0 AS float), CAST(0e0 AS float)), (CAST(3 AS bigint), CAST(6e0 AS float), CAST(0e0 AS float), CAST(NULL AS float)), (CAST(4 AS bigint), CAST(NULL AS float), CAST(0e0 AS float), CAST(0e0 AS float))) AS [example] ([id], [x], [y], [z])',
+--       @query_x = 0e0,
+--       @query_y = 0e0,
+--       @query_z = 1e0,
+--       @count = 2;
+--   gives 1 | 1 | 4
+--   gives 2 | 2 | 5.0990195135927845
+CREATE OR ALTER PROCEDURE [hart].[SpatialCandidates]
+(
+    @source nvarchar(max),
+    @query_x float,
+    @query_y float,
+    @query_z float = 0,
+    @count int = 100,
+    @measure varchar(64) = 'xyz',
+    @by_part bit = 0,
+    @parallel bit = 0
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,x,y,z', @by_part = @by_part, @input = @input OUTPUT;
+    IF @parallel = 1 AND @by_part = 0
+        THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_candidates',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@query_x float, @query_y float, @query_z float, @count int, @measure varchar(64)',
+                @query_x = @query_x,
+                @query_y = @query_y,
+                @query_z = @query_z,
+                @count = @count,
+                @measure = @measure
+                WITH RESULT SETS (([rank] int, [id] bigint, [distance] float, [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_candidates',
+                @input_data_1 = @input,
+                @params = N'@query_x float, @query_y float, @query_z float, @count int, @measure varchar(64)',
+                @query_x = @query_x,
+                @query_y = @query_y,
+                @query_z = @query_z,
+                @count = @count,
+                @measure = @measure
+                WITH RESULT SETS (([rank] int, [id] bigint, [distance] float));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

@@ -1,0 +1,75 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.SpatialConvexHull: The convex hull of all positions in the plane.
+-- One row: the smallest convex shape that holds all positions, a POLYGON whose ring runs counter-clockwise from the
+-- corner with the smallest x, then y; positions on its edges are no corners. Positions on one straight line give a
+-- LINESTRING of two positions, equal positions a POINT.
+--
+-- Input: a SELECT in @source, with these columns and no others:
+--   x float, real, numeric or an integer type [length]: X.
+--   y float, real, numeric or an integer type [length]: Y.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
+--         on the server.
+--   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--
+-- Result:
+--   geometry varbinary(max) [serialized]: The value; CAST(… AS GEOMETRY) takes it.
+--   corners int: Number of different corners.
+--   area float [length²]: Area of the hull.
+--
+-- NULL: Rows with NULL in a coordinate are left out.
+-- Empty: No positions give one row of NULL, 0 and NULL.
+-- NaN and infinity: NaN, infinities and coordinates beyond 1e100 are errors.
+-- Accuracy: The corners are exact for coordinates that are 0 or at least 1e-100 in magnitude, and do not depend on the
+--           order of the rows. The area has a relative error of some 1e-15, but for hulls that are nearly a line.
+-- Chunks: The whole input of a call: call it without @r_rowsPerRead; each partition is a call of its own.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[SpatialConvexHull]
+--       @source = N'SELECT [x], [y] FROM (VALUES (CAST(0e0 AS float), CAST(0e0 AS float)), (CAST(1e0 AS float), CAST(0e0 AS float)), (CAST(5e-1 AS float), CAST(0e0 AS float)), (CAST(2.5e-1 AS float), CAST(NULL AS float))) AS [example] ([x], [y])';
+--   gives 0x00000000011400000000000000000000000000000000000000000000F03F0000000000000000 | 2 | 0
+CREATE OR ALTER PROCEDURE [hart].[SpatialConvexHull]
+(
+    @source nvarchar(max),
+    @srid int = 0,
+    @by_part bit = 0,
+    @parallel bit = 0
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'x,y', @by_part = @by_part, @input = @input OUTPUT;
+    IF @parallel = 1 AND @by_part = 0
+        THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_convex_hull',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@srid int',
+                @srid = @srid
+                WITH RESULT SETS (([geometry] varbinary(max), [corners] int, [area] float, [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_convex_hull',
+                @input_data_1 = @input,
+                @params = N'@srid int',
+                @srid = @srid
+                WITH RESULT SETS (([geometry] varbinary(max), [corners] int, [area] float));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

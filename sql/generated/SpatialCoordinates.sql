@@ -1,0 +1,78 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.SpatialCoordinates: The positions of serialized geometry or geography, one row each.
+-- All positions in stored order: members one after the other, outer rings before holes, closing positions repeated, as
+-- STPointN counts them within a line. For geography x is the longitude. The tables of the value are checked, and curves
+-- are errors; whether lines and rings are proper is not looked at.
+--
+-- Input: a SELECT in @source, with these columns and no others:
+--   id bigint: The caller's key; returned unchanged.
+--   geometry varbinary [serialized]: The value as CAST(g AS VARBINARY(MAX)) gives it.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @type (one of geometry, geography) Which type the bytes are of: they do not say so, and geography stores latitude
+--         before longitude.
+--   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--
+-- Result:
+--   id bigint: The caller's key; returned unchanged.
+--   point int [index from 0]: Number of the position in stored order.
+--   x float [length]: X.
+--   y float [length]: Y.
+--   z float [length]: Z; NULL where it has none.
+--   m float: M; NULL where it has none.
+--
+-- NULL: NULL and the null instance give no rows.
+-- Empty: Empty shapes give no rows.
+-- NaN and infinity: x and y that are not finite are errors, for the server takes none; NaN in Z or M counts as missing.
+-- Accuracy: Exact.
+-- Chunks: Row by row: chunks and partitions do not change results.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[SpatialCoordinates]
+--       @source = N'SELECT [id], [geometry] FROM (VALUES (CAST(7 AS bigint), CAST(0x000000000115000000000000000000000000000000000000000000000000000000000000F03F000000000000F8FF0000000000000040 AS varbinary(max))), (CAST(8 AS bigint), CAST(NULL AS varbinary(max)))) AS [example] ([id], [geometry])';
+--   gives 7 | 0 | 0 | 0 | NULL | NULL
+--   gives 7 | 1 | 0 | 1 | 2 | NULL
+CREATE OR ALTER PROCEDURE [hart].[SpatialCoordinates]
+(
+    @source nvarchar(max),
+    @type varchar(64) = 'geometry',
+    @by_part bit = 0,
+    @parallel bit = 0
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,geometry', @by_part = @by_part, @input = @input OUTPUT;
+    IF @parallel = 1 AND @by_part = 0
+        THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_coordinates',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@type varchar(64)',
+                @type = @type
+                WITH RESULT SETS (([id] bigint, [point] int, [x] float, [y] float, [z] float, [m] float, [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_coordinates',
+                @input_data_1 = @input,
+                @params = N'@type varchar(64)',
+                @type = @type
+                WITH RESULT SETS (([id] bigint, [point] int, [x] float, [y] float, [z] float, [m] float));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

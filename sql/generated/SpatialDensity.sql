@@ -1,0 +1,80 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.SpatialDensity: How many positions of the plane lie in each cell of a grid.
+-- One row for each cell that holds a position, by bucket_x, then bucket_y: cell ⌊x / cell_size⌋, ⌊y / cell_size⌋, its
+-- middle, the number of its positions, and that number for a unit of area.
+--
+-- Input: a SELECT in @source, with these columns and no others:
+--   x float, real, numeric or an integer type [length]: X.
+--   y float, real, numeric or an integer type [length]: Y.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @cell_size (a finite number ≥
+--              0.000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000022250738585072014)
+--              Length of a cell's edges, in the unit of the coordinates.
+--   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--
+-- Result:
+--   bucket_x bigint [cells]: Number of the cell along x.
+--   bucket_y bigint [cells]: Number of the cell along y.
+--   x float [length]: X of the cell's middle.
+--   y float [length]: Y of the cell's middle.
+--   points bigint: Positions in the cell.
+--   density float [1/length²]: Positions for a unit of area.
+--
+-- NULL: Rows with NULL in a coordinate are left out.
+-- Empty: No positions give no rows.
+-- NaN and infinity: NaN, infinities and coordinates 2⁵³ cells or more from 0 are errors.
+-- Accuracy: Counts are exact; middles and densities are rounded a few times. The order of the rows and the number of
+--           threads do not matter.
+-- Chunks: The whole input of a call: call it without @r_rowsPerRead; each partition is a call of its own.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[SpatialDensity]
+--       @source = N'SELECT [x], [y] FROM (VALUES (CAST(5e-1 AS float), CAST(5e-1 AS float)), (CAST(1.5e0 AS float), CAST(0e0 AS float)), (CAST(-5e-1 AS float), CAST(0e0 AS float))) AS [example] ([x], [y])',
+--       @cell_size = 2e0;
+--   gives -1 | 0 | -1 | 1 | 1 | 0.25
+--   gives 0 | 0 | 1 | 1 | 2 | 0.5
+CREATE OR ALTER PROCEDURE [hart].[SpatialDensity]
+(
+    @source nvarchar(max),
+    @cell_size float,
+    @by_part bit = 0,
+    @parallel bit = 0
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'x,y', @by_part = @by_part, @input = @input OUTPUT;
+    IF @parallel = 1 AND @by_part = 0
+        THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_density',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@cell_size float',
+                @cell_size = @cell_size
+                WITH RESULT SETS (([bucket_x] bigint, [bucket_y] bigint, [x] float, [y] float, [points] bigint, [density] float, [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_density',
+                @input_data_1 = @input,
+                @params = N'@cell_size float',
+                @cell_size = @cell_size
+                WITH RESULT SETS (([bucket_x] bigint, [bucket_y] bigint, [x] float, [y] float, [points] bigint, [density] float));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

@@ -1,0 +1,80 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.SpatialFromWkb: Serialized geometry from ISO WKB, with Z and M.
+-- Reads both byte orders and the codes +1000 (Z), +2000 (M) and +3000 (both). A point whose coordinates are NaN is
+-- empty, NaN in Z or M is missing. EWKB (PostGIS's codes with high bits), which the server refuses as well, and curves
+-- are errors.
+--
+-- Input: a SELECT in @source, with these columns and no others:
+--   id bigint: The caller's key; returned unchanged.
+--   wkb varbinary [ISO WKB]: The shape as well-known binary.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
+--         on the server.
+--   @validity (one of computed, valid, invalid) The stored flag that the server believes: computed sets it where the
+--             shape is valid beyond doubt, else MakeValid() clears the doubt; the other two set what the caller knows.
+--   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--
+-- Result:
+--   id bigint: The caller's key; returned unchanged.
+--   geometry varbinary(max) [serialized]: The value; CAST(… AS GEOMETRY) takes it.
+--
+-- NULL: NULL gives NULL.
+-- Empty: Empty shapes are kept as such; no bytes are an error.
+-- NaN and infinity: x and y that are not finite are errors, for the server takes none; NaN in Z or M counts as missing.
+-- Accuracy: Exact, but for −0, which is written as 0.
+-- Chunks: Row by row: chunks and partitions do not change results.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[SpatialFromWkb]
+--       @source = N'SELECT [id], [wkb] FROM (VALUES (CAST(1 AS bigint), CAST(0x01E9030000000000000000F03F00000000000000400000000000000840 AS varbinary(max))), (CAST(2 AS bigint), CAST(NULL AS varbinary(max)))) AS [example] ([id], [wkb])';
+--   gives 1 | 0x00000000010D000000000000F03F00000000000000400000000000000840
+--   gives 2 | NULL
+CREATE OR ALTER PROCEDURE [hart].[SpatialFromWkb]
+(
+    @source nvarchar(max),
+    @srid int = 0,
+    @validity varchar(64) = 'computed',
+    @by_part bit = 0,
+    @parallel bit = 0,
+    @rows_per_read int = 10000
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,wkb', @by_part = @by_part, @input = @input OUTPUT;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_from_wkb',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@srid int, @validity varchar(64)',
+                @srid = @srid,
+                @validity = @validity
+                WITH RESULT SETS (([id] bigint, [geometry] varbinary(max), [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_from_wkb',
+                @input_data_1 = @input,
+                @parallel = @parallel,
+                @params = N'@srid int, @validity varchar(64), @r_rowsPerRead int',
+                @srid = @srid,
+                @validity = @validity,
+                @r_rowsPerRead = @rows_per_read
+                WITH RESULT SETS (([id] bigint, [geometry] varbinary(max)));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

@@ -1,0 +1,85 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.SpatialFromWkt: Serialized geometry from WKT, with Z and M.
+-- Reads what STGeomFromText reads (POINT (1 2 3 4), NULL for a missing Z or M, both forms of MULTIPOINT) or, with
+-- @dialect = iso, tagged WKT (POINT ZM (1 2 3 4)), which the server refuses. Collections may be nested 100 deep.
+-- Curves, lines of one position and rings that are not closed are errors.
+--
+-- Input: a SELECT in @source, with these columns and no others:
+--   id bigint: The caller's key; returned unchanged.
+--   wkt varchar or nvarchar [text]: The shape as well-known text.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
+--         on the server.
+--   @dialect (one of sql_server, iso) Spelling of Z and M: sql_server has no tag and writes NULL, as in POINT (1 2 NULL
+--            4); iso has one, as in POINT M (1 2 4).
+--   @validity (one of computed, valid, invalid) The stored flag that the server believes: computed sets it where the
+--             shape is valid beyond doubt, else MakeValid() clears the doubt; the other two set what the caller knows.
+--   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--
+-- Result:
+--   id bigint: The caller's key; returned unchanged.
+--   geometry varbinary(max) [serialized]: The value; CAST(… AS GEOMETRY) takes it.
+--
+-- NULL: NULL gives NULL.
+-- Empty: EMPTY shapes are kept as such; the empty text is an error.
+-- NaN and infinity: Texts of NaN and infinities are errors.
+-- Accuracy: Every number is rounded once to the nearest double.
+-- Chunks: Row by row: chunks and partitions do not change results.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[SpatialFromWkt]
+--       @source = N'SELECT [id], [wkt] FROM (VALUES (CAST(1 AS bigint), CAST(N''POINT (1 2 NULL 4)'' AS nvarchar(4000))), (CAST(2 AS bigint), CAST(NULL AS nvarchar(4000)))) AS [example] ([id], [wkt])';
+--   gives 1 | 0x00000000010E000000000000F03F00000000000000400000000000001040
+--   gives 2 | NULL
+CREATE OR ALTER PROCEDURE [hart].[SpatialFromWkt]
+(
+    @source nvarchar(max),
+    @srid int = 0,
+    @dialect varchar(64) = 'sql_server',
+    @validity varchar(64) = 'computed',
+    @by_part bit = 0,
+    @parallel bit = 0,
+    @rows_per_read int = 10000
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,wkt', @by_part = @by_part, @input = @input OUTPUT;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_from_wkt',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@srid int, @dialect varchar(64), @validity varchar(64)',
+                @srid = @srid,
+                @dialect = @dialect,
+                @validity = @validity
+                WITH RESULT SETS (([id] bigint, [geometry] varbinary(max), [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_from_wkt',
+                @input_data_1 = @input,
+                @parallel = @parallel,
+                @params = N'@srid int, @dialect varchar(64), @validity varchar(64), @r_rowsPerRead int',
+                @srid = @srid,
+                @dialect = @dialect,
+                @validity = @validity,
+                @r_rowsPerRead = @rows_per_read
+                WITH RESULT SETS (([id] bigint, [geometry] varbinary(max)));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

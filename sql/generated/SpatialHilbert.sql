@@ -1,0 +1,93 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.SpatialHilbert: Keys of positions along the Hilbert curve: positions with near keys are near in space.
+-- Each axis between its bounds is cut into 2^bits cells: cell = ⌊(v − min) / (max − min) · 2^bits⌋, the upper bound
+-- lying in the last cell. The key is the number of the cell along Skilling's curve, x having the highest bit of every
+-- three. Keys of other bounds or bits cannot be compared: store them beside the keys. This is not the order of the
+-- functions that were replaced, which was no Hilbert curve.
+--
+-- Input: a SELECT in @source, with these columns and no others:
+--   id bigint: The caller's key; returned unchanged.
+--   x float, real, numeric or an integer type [length]: X.
+--   y float, real, numeric or an integer type [length]: Y.
+--   z float, real, numeric or an integer type [length]: Z.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @min (text) Lower bounds: one number for all axes, or three, as in '-1, -1, 0'.
+--   @max (text) Upper bounds: one number for all axes, or three.
+--   @bits (an integer from 1 to 21) Bits of each axis. A key of fewer bits is not the beginning of one of more.
+--   @outside (one of error, clamp) What a coordinate outside of the bounds gives: an error, or the cell at the edge.
+--   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--
+-- Result:
+--   id bigint: The caller's key; returned unchanged.
+--   key bigint [index from 0]: The position along the curve.
+--
+-- NULL: NULL in any coordinate gives NULL.
+-- Empty: No rows give no rows.
+-- NaN and infinity: NaN and infinities are errors, also with @outside = clamp.
+-- Accuracy: Cells are exact results of the formula in double precision, the same on every machine; keys are exact.
+-- Chunks: Row by row: chunks and partitions do not change results.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[SpatialHilbert]
+--       @source = N'SELECT [id], [x], [y], [z] FROM (VALUES (CAST(1 AS bigint), CAST(5e0 AS float), CAST(1e1 AS float), CAST(2e1 AS float)), (CAST(2 AS bigint), CAST(3.2e1 AS float), CAST(0e0 AS float), CAST(0e0 AS float)), (CAST(3 AS bigint), CAST(NULL AS float), CAST(0e0 AS float), CAST(0e0 AS float))) AS [example] ([id], [x], [y], [z])',
+--       @min = N'0, 0, 0',
+--       @max = N'32',
+--       @bits = 5;
+--   gives 1 | 7865
+--   gives 2 | 32767
+--   gives 3 | NULL
+CREATE OR ALTER PROCEDURE [hart].[SpatialHilbert]
+(
+    @source nvarchar(max),
+    @min nvarchar(max) = N'0',
+    @max nvarchar(max) = N'1',
+    @bits int = 21,
+    @outside varchar(64) = 'error',
+    @by_part bit = 0,
+    @parallel bit = 0,
+    @rows_per_read int = 10000
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,x,y,z', @by_part = @by_part, @input = @input OUTPUT;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_hilbert',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@min nvarchar(max), @max nvarchar(max), @bits int, @outside varchar(64)',
+                @min = @min,
+                @max = @max,
+                @bits = @bits,
+                @outside = @outside
+                WITH RESULT SETS (([id] bigint, [key] bigint, [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_hilbert',
+                @input_data_1 = @input,
+                @parallel = @parallel,
+                @params = N'@min nvarchar(max), @max nvarchar(max), @bits int, @outside varchar(64), @r_rowsPerRead int',
+                @min = @min,
+                @max = @max,
+                @bits = @bits,
+                @outside = @outside,
+                @r_rowsPerRead = @rows_per_read
+                WITH RESULT SETS (([id] bigint, [key] bigint));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

@@ -1,0 +1,75 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.SpatialLength: The length of lines and outlines, in space.
+-- The sum over all segments of lines and rings of the value; points have length 0. STLength() on the server is that of
+-- @dimensions = 2.
+--
+-- Input: a SELECT in @source, with these columns and no others:
+--   id bigint: The caller's key; returned unchanged.
+--   geometry varbinary [serialized]: The value as CAST(g AS VARBINARY(MAX)) gives it.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @dimensions (an integer from 2 to 3) 3 for distances in space, 2 for the plane, which is what the server computes.
+--               Z counts between two positions that have it.
+--   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--
+-- Result:
+--   id bigint: The caller's key; returned unchanged.
+--   length float [length]: Length of all lines and rings.
+--
+-- NULL: NULL gives NULL, and so does the null instance (the 4 bytes 0xFFFFFFFF).
+-- Empty: Empty shapes have length 0. No rows give no rows.
+-- NaN and infinity: x and y that are not finite are errors. A result that leaves the range of doubles arrives as NULL.
+-- Accuracy: A relative error of some 1e-15 for any number of segments, but for coordinates so close that their
+--           difference is itself rounded.
+-- Chunks: Row by row: chunks and partitions do not change results.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[SpatialLength]
+--       @source = N'SELECT [id], [geometry] FROM (VALUES (CAST(1 AS bigint), CAST(0x0000000001140000000000000000000000000000000000000000000008400000000000001040 AS varbinary(max))), (CAST(2 AS bigint), CAST(NULL AS varbinary(max)))) AS [example] ([id], [geometry])';
+--   gives 1 | 5
+--   gives 2 | NULL
+CREATE OR ALTER PROCEDURE [hart].[SpatialLength]
+(
+    @source nvarchar(max),
+    @dimensions int = 3,
+    @by_part bit = 0,
+    @parallel bit = 0,
+    @rows_per_read int = 10000
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,geometry', @by_part = @by_part, @input = @input OUTPUT;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_length',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@dimensions int',
+                @dimensions = @dimensions
+                WITH RESULT SETS (([id] bigint, [length] float, [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_length',
+                @input_data_1 = @input,
+                @parallel = @parallel,
+                @params = N'@dimensions int, @r_rowsPerRead int',
+                @dimensions = @dimensions,
+                @r_rowsPerRead = @rows_per_read
+                WITH RESULT SETS (([id] bigint, [length] float));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

@@ -1,0 +1,91 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.SpatialMortonInverse: The positions of Morton keys: the middles of their cells.
+-- The inverse of spatial_morton with the same bounds, bits and order: min + (cell + ½) / 2^bits · (max − min) on each
+-- axis.
+--
+-- Input: a SELECT in @source, with these columns and no others:
+--   id bigint: The caller's key; returned unchanged.
+--   key an integer type [index from 0]: The position along the curve.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @min (text) Lower bounds: one number for all axes, or three, as in '-1, -1, 0'.
+--   @max (text) Upper bounds: one number for all axes, or three.
+--   @bits (an integer from 1 to 21) Bits of each axis. A key of fewer bits is not the beginning of one of more.
+--   @order (one of x_lowest, x_highest) Which axis has the lowest of every three bits: x_lowest as in the functions
+--          that were replaced (cell (1, 0, 0) has key 1), x_highest as in the Hilbert keys (key 4).
+--   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--
+-- Result:
+--   id bigint: The caller's key; returned unchanged.
+--   x float [length]: X.
+--   y float [length]: Y.
+--   z float [length]: Z.
+--
+-- NULL: A NULL key gives NULL coordinates.
+-- Empty: No rows give no rows.
+-- NaN and infinity: Keys are whole numbers; one that is negative or has more than 3·bits bits is an error.
+-- Accuracy: Cells are exact; a middle is rounded four times.
+-- Chunks: Row by row: chunks and partitions do not change results.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[SpatialMortonInverse]
+--       @source = N'SELECT [id], [key] FROM (VALUES (CAST(1 AS bigint), CAST(53 AS bigint)), (CAST(2 AS bigint), CAST(NULL AS bigint))) AS [example] ([id], [key])',
+--       @min = N'0',
+--       @max = N'32',
+--       @bits = 5;
+--   gives 1 | 1.5 | 2.5 | 3.5
+--   gives 2 | NULL | NULL | NULL
+CREATE OR ALTER PROCEDURE [hart].[SpatialMortonInverse]
+(
+    @source nvarchar(max),
+    @min nvarchar(max) = N'0',
+    @max nvarchar(max) = N'1',
+    @bits int = 21,
+    @order varchar(64) = 'x_lowest',
+    @by_part bit = 0,
+    @parallel bit = 0,
+    @rows_per_read int = 10000
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,key', @by_part = @by_part, @input = @input OUTPUT;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_morton_inverse',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@min nvarchar(max), @max nvarchar(max), @bits int, @order varchar(64)',
+                @min = @min,
+                @max = @max,
+                @bits = @bits,
+                @order = @order
+                WITH RESULT SETS (([id] bigint, [x] float, [y] float, [z] float, [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_morton_inverse',
+                @input_data_1 = @input,
+                @parallel = @parallel,
+                @params = N'@min nvarchar(max), @max nvarchar(max), @bits int, @order varchar(64), @r_rowsPerRead int',
+                @min = @min,
+                @max = @max,
+                @bits = @bits,
+                @order = @order,
+                @r_rowsPerRead = @rows_per_read
+                WITH RESULT SETS (([id] bigint, [x] float, [y] float, [z] float));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

@@ -1,0 +1,80 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.SpatialNearest: The k nearest other positions of every position, by distance in space.
+-- For every row its k nearest other rows, nearest first, by Euclidean distance in three dimensions. Equal distances are
+-- ordered by the smaller id, then by row. A row is no neighbour of itself, but other rows at the same place are. For
+-- one query against many rows see vector_top_k.
+--
+-- Input: a SELECT in @source, with these columns and no others:
+--   id bigint: The caller's key; returned unchanged.
+--   x float, real, numeric or an integer type [length]: X.
+--   y float, real, numeric or an integer type [length]: Y.
+--   z float, real, numeric or an integer type [length]: Z.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @k (an integer from 1 to 2147483647) Neighbours of each position at most.
+--   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--
+-- Result:
+--   id bigint: The caller's key; returned unchanged.
+--   rank int: 1 for the nearest.
+--   neighbor bigint: Id of the neighbour.
+--   distance float [length]: Distance to it.
+--
+-- NULL: Rows with NULL in a coordinate have no neighbours and are none. NULL ids come after all others.
+-- Empty: No rows give no rows, and a single one has no neighbours.
+-- NaN and infinity: NaN, infinities and coordinates beyond 1e150 are errors.
+-- Accuracy: The search is exact in the computed distances, whose relative error is some 4e-16. The same result for any
+--           number of threads.
+-- Chunks: The whole input of a call: call it without @r_rowsPerRead; each partition is a call of its own.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[SpatialNearest]
+--       @source = N'SELECT [id], [x], [y], [z] FROM (VALUES (CAST(1 AS bigint), CAST(0e0 AS float), CAST(0e0 AS float), CAST(0e0 AS float)), (CAST(2 AS bigint), CAST(1e0 AS float), CAST(2e0 AS float), CAST(2e0 AS float)), (CAST(3 AS bigint), CAST(0e0 AS float), CAST(0e0 AS float), CAST(1e0 AS float))) AS [example] ([id], [x], [y], [z])',
+--       @k = 1;
+--   gives 1 | 1 | 3 | 1
+--   gives 2 | 1 | 3 | 2.449489742783178
+--   gives 3 | 1 | 1 | 1
+CREATE OR ALTER PROCEDURE [hart].[SpatialNearest]
+(
+    @source nvarchar(max),
+    @k int = 10,
+    @by_part bit = 0,
+    @parallel bit = 0
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,x,y,z', @by_part = @by_part, @input = @input OUTPUT;
+    IF @parallel = 1 AND @by_part = 0
+        THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_nearest',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@k int',
+                @k = @k
+                WITH RESULT SETS (([id] bigint, [rank] int, [neighbor] bigint, [distance] float, [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_nearest',
+                @input_data_1 = @input,
+                @params = N'@k int',
+                @k = @k
+                WITH RESULT SETS (([id] bigint, [rank] int, [neighbor] bigint, [distance] float));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

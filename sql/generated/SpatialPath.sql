@@ -1,0 +1,78 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.SpatialPath: The line through positions in the order of their times.
+-- One row: a LINESTRING through the positions by time, which is their M, with Z where they have one. Equal times are
+-- ordered by x, y and z, so that the order of the rows does not matter. One position gives a POINT. The line is flagged
+-- valid where no two parts of it lie on one another: a way back along the same line is not valid on the server.
+--
+-- Input: a SELECT in @source, with these columns and no others:
+--   time float, real, numeric or an integer type [any]: When the position was taken, in any unit, such as seconds since
+--        1970; it becomes M.
+--   x float, real, numeric or an integer type [length]: X.
+--   y float, real, numeric or an integer type [length]: Y.
+--   z float, real, numeric or an integer type [length]: Z; NULL for none.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
+--         on the server.
+--   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--
+-- Result:
+--   geometry varbinary(max) [serialized]: The value; CAST(… AS GEOMETRY) takes it.
+--   points int: Number of positions.
+--   length float [length]: Length in space; Z counts between two positions that have it.
+--
+-- NULL: Rows with NULL in time, x or y are left out.
+-- Empty: No positions give one row of NULL, 0 and NULL.
+-- NaN and infinity: Times, x and y that are not finite are errors.
+-- Accuracy: The positions are exact. The length has a relative error of some 1e-15, and is infinite, which arrives as
+--           NULL, where a square of a difference leaves the range of doubles.
+-- Chunks: The whole input of a call: call it without @r_rowsPerRead; each partition is a call of its own.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[SpatialPath]
+--       @source = N'SELECT [time], [x], [y], [z] FROM (VALUES (CAST(2e1 AS float), CAST(3e0 AS float), CAST(4e0 AS float), CAST(NULL AS float)), (CAST(1e1 AS float), CAST(0e0 AS float), CAST(0e0 AS float), CAST(NULL AS float))) AS [example] ([time], [x], [y], [z])';
+--   gives 0x000000000116000000000000000000000000000000000000000000000840000000000000104000000000000024400000000000003440 | 2 | 5
+CREATE OR ALTER PROCEDURE [hart].[SpatialPath]
+(
+    @source nvarchar(max),
+    @srid int = 0,
+    @by_part bit = 0,
+    @parallel bit = 0
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'time,x,y,z', @by_part = @by_part, @input = @input OUTPUT;
+    IF @parallel = 1 AND @by_part = 0
+        THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_path',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@srid int',
+                @srid = @srid
+                WITH RESULT SETS (([geometry] varbinary(max), [points] int, [length] float, [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_path',
+                @input_data_1 = @input,
+                @params = N'@srid int',
+                @srid = @srid
+                WITH RESULT SETS (([geometry] varbinary(max), [points] int, [length] float));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

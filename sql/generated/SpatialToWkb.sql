@@ -1,0 +1,80 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.SpatialToWkb: ISO WKB of serialized geometry or geography, with Z and M.
+-- Little-endian, as AsBinaryZM() on the server, or with @ordinates = xy as STAsBinary(). An empty point is written as
+-- an empty MULTIPOINT, as the server does; a Z or M that only some positions have is NaN in the others. For geography x
+-- is the longitude, as in all WKB. Curves are errors that name their type.
+--
+-- Input: a SELECT in @source, with these columns and no others:
+--   id bigint: The caller's key; returned unchanged.
+--   geometry varbinary [serialized]: The value as CAST(g AS VARBINARY(MAX)) gives it.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @type (one of geometry, geography) Which type the bytes are of: they do not say so, and geography stores latitude
+--         before longitude.
+--   @ordinates (one of all, xy) Whether Z and M are written (as AsTextZM and AsBinaryZM do) or dropped (as STAsText and
+--              STAsBinary do).
+--   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--
+-- Result:
+--   id bigint: The caller's key; returned unchanged.
+--   wkb varbinary(max) [ISO WKB]: The shape as well-known binary.
+--
+-- NULL: NULL gives NULL, and so does the null instance (the 4 bytes 0xFFFFFFFF).
+-- Empty: Empty shapes are kept as such, but for an empty point, which becomes an empty MULTIPOINT.
+-- NaN and infinity: x and y that are not finite are errors, for the server takes none; NaN in Z or M counts as missing.
+-- Accuracy: Exact, but for −0, which is written as 0.
+-- Chunks: Row by row: chunks and partitions do not change results.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[SpatialToWkb]
+--       @source = N'SELECT [id], [geometry] FROM (VALUES (CAST(1 AS bigint), CAST(0x00000000010D000000000000F03F00000000000000400000000000000840 AS varbinary(max))), (CAST(2 AS bigint), CAST(NULL AS varbinary(max)))) AS [example] ([id], [geometry])';
+--   gives 1 | 0x01E9030000000000000000F03F00000000000000400000000000000840
+--   gives 2 | NULL
+CREATE OR ALTER PROCEDURE [hart].[SpatialToWkb]
+(
+    @source nvarchar(max),
+    @type varchar(64) = 'geometry',
+    @ordinates varchar(64) = 'all',
+    @by_part bit = 0,
+    @parallel bit = 0,
+    @rows_per_read int = 10000
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,geometry', @by_part = @by_part, @input = @input OUTPUT;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_to_wkb',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@type varchar(64), @ordinates varchar(64)',
+                @type = @type,
+                @ordinates = @ordinates
+                WITH RESULT SETS (([id] bigint, [wkb] varbinary(max), [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_to_wkb',
+                @input_data_1 = @input,
+                @parallel = @parallel,
+                @params = N'@type varchar(64), @ordinates varchar(64), @r_rowsPerRead int',
+                @type = @type,
+                @ordinates = @ordinates,
+                @r_rowsPerRead = @rows_per_read
+                WITH RESULT SETS (([id] bigint, [wkb] varbinary(max)));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

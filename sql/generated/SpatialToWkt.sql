@@ -1,0 +1,85 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.SpatialToWkt: WKT of serialized geometry or geography, with Z and M.
+-- Writes what ToString() and AsTextZM() write on the server or, with @dialect = iso, tagged WKT (POINT Z (1 2 3)),
+-- where a Z or M that only some positions have is an error. For geography x is the longitude, as in all WKT. Curves are
+-- errors that name their type.
+--
+-- Input: a SELECT in @source, with these columns and no others:
+--   id bigint: The caller's key; returned unchanged.
+--   geometry varbinary [serialized]: The value as CAST(g AS VARBINARY(MAX)) gives it.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @type (one of geometry, geography) Which type the bytes are of: they do not say so, and geography stores latitude
+--         before longitude.
+--   @dialect (one of sql_server, iso) Spelling of Z and M: sql_server has no tag and writes NULL, as in POINT (1 2 NULL
+--            4); iso has one, as in POINT M (1 2 4).
+--   @ordinates (one of all, xy) Whether Z and M are written (as AsTextZM and AsBinaryZM do) or dropped (as STAsText and
+--              STAsBinary do).
+--   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--
+-- Result:
+--   id bigint: The caller's key; returned unchanged.
+--   wkt varchar(8000) [text]: The shape as well-known text.
+--
+-- NULL: NULL gives NULL, and so does the null instance (the 4 bytes 0xFFFFFFFF).
+-- Empty: Empty shapes are kept as such. No rows give no rows.
+-- NaN and infinity: x and y that are not finite are errors, for the server takes none; NaN in Z or M counts as missing.
+-- Accuracy: The text gives the same doubles back: 15 digits where those do, else 17.
+-- Chunks: Row by row: chunks and partitions do not change results.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[SpatialToWkt]
+--       @source = N'SELECT [id], [geometry] FROM (VALUES (CAST(1 AS bigint), CAST(0x00000000010E000000000000F03F00000000000000400000000000001040 AS varbinary(max))), (CAST(2 AS bigint), CAST(NULL AS varbinary(max)))) AS [example] ([id], [geometry])';
+--   gives 1 | 'POINT (1 2 NULL 4)'
+--   gives 2 | NULL
+CREATE OR ALTER PROCEDURE [hart].[SpatialToWkt]
+(
+    @source nvarchar(max),
+    @type varchar(64) = 'geometry',
+    @dialect varchar(64) = 'sql_server',
+    @ordinates varchar(64) = 'all',
+    @by_part bit = 0,
+    @parallel bit = 0,
+    @rows_per_read int = 10000
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,geometry', @by_part = @by_part, @input = @input OUTPUT;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_to_wkt',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@type varchar(64), @dialect varchar(64), @ordinates varchar(64)',
+                @type = @type,
+                @dialect = @dialect,
+                @ordinates = @ordinates
+                WITH RESULT SETS (([id] bigint, [wkt] varchar(8000), [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_to_wkt',
+                @input_data_1 = @input,
+                @parallel = @parallel,
+                @params = N'@type varchar(64), @dialect varchar(64), @ordinates varchar(64), @r_rowsPerRead int',
+                @type = @type,
+                @dialect = @dialect,
+                @ordinates = @ordinates,
+                @r_rowsPerRead = @rows_per_read
+                WITH RESULT SETS (([id] bigint, [wkt] varchar(8000)));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

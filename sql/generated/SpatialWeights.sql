@@ -1,0 +1,92 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.SpatialWeights: Vectors as serialized LINESTRINGs through (index, value).
+-- Position i is (i, vᵢ), with nothing left out. Vectors of more than points_per_line elements become a MULTILINESTRING
+-- whose x numbers on; a last line of one position takes another from the line before. A vector of one element is a
+-- POINT, the empty vector LINESTRING EMPTY. The value is flagged valid, which it is. 2 GiB hold 134 million elements.
+--
+-- Input: a SELECT in @source, or the rows of @source_rows, with these columns and no others:
+--   id bigint: The caller's key; returned unchanged.
+--   v varbinary (packed), varchar or nvarchar (JSON), or VECTOR: The vector.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
+--         on the server.
+--   @points_per_line (an integer from 3 to 2147483647) Positions of a line at most; longer vectors become a
+--                    MULTILINESTRING.
+--   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
+--            ones. f16, bf16 and i8 are converted exactly to f32.
+--   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--
+-- Result:
+--   id bigint: The caller's key; returned unchanged.
+--   geometry varbinary(max) [serialized]: The value; CAST(… AS GEOMETRY) takes it.
+--
+-- NULL: NULL gives NULL.
+-- Empty: The empty vector gives LINESTRING EMPTY.
+-- NaN and infinity: NaN and infinities are errors: the server takes no such coordinate.
+-- Accuracy: Exact, but for −0, which is written as 0.
+-- Chunks: Row by row: chunks and partitions do not change results.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[SpatialWeights]
+--       @source = N'SELECT [id], [v] FROM (VALUES (CAST(1 AS bigint), CAST(''[0.5,-2]'' AS varchar(max)))) AS [example] ([id], [v])';
+--   gives 1 | 0x0000000001140000000000000000000000000000E03F000000000000F03F00000000000000C0
+CREATE OR ALTER PROCEDURE [hart].[SpatialWeights]
+(
+    @source nvarchar(max) = NULL,
+    @source_rows [hart].[VectorRows] READONLY,
+    @srid int = 0,
+    @points_per_line int = 2147483647,
+    @element varchar(64) = 'f32',
+    @by_part bit = 0,
+    @parallel bit = 0,
+    @rows_per_read int = 10000
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    IF @source IS NULL
+    BEGIN
+        IF @by_part = 1
+            THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
+        SELECT [id], [v] INTO [#hart_rows] FROM @source_rows;
+        SET @source = N'SELECT [id], [v] FROM [#hart_rows]';
+    END;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,v', @by_part = @by_part, @input = @input OUTPUT;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_weights',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@srid int, @points_per_line int, @element varchar(64)',
+                @srid = @srid,
+                @points_per_line = @points_per_line,
+                @element = @element
+                WITH RESULT SETS (([id] bigint, [geometry] varbinary(max), [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_weights',
+                @input_data_1 = @input,
+                @parallel = @parallel,
+                @params = N'@srid int, @points_per_line int, @element varchar(64), @r_rowsPerRead int',
+                @srid = @srid,
+                @points_per_line = @points_per_line,
+                @element = @element,
+                @r_rowsPerRead = @rows_per_read
+                WITH RESULT SETS (([id] bigint, [geometry] varbinary(max)));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

@@ -1,0 +1,72 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.SpatialWeightsInverse: The values of serialized lines through (index, value), as packed vectors.
+-- The y of all positions in stored order, rounded to the element type. x is not looked at.
+--
+-- Input: a SELECT in @source, with these columns and no others:
+--   id bigint: The caller's key; returned unchanged.
+--   geometry varbinary [serialized]: The value as CAST(g AS VARBINARY(MAX)) gives it.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @element (one of f32, f64) Element type of the result.
+--   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--
+-- Result:
+--   id bigint: The caller's key; returned unchanged.
+--   weights varbinary(max): The packed little-endian elements.
+--
+-- NULL: NULL gives NULL, and so does the null instance (the 4 bytes 0xFFFFFFFF).
+-- Empty: Empty shapes give an empty vector.
+-- NaN and infinity: A y that f32 cannot hold is an error.
+-- Accuracy: Exact for vectors that spatial_weights has written, but for −0, which comes back as 0.
+-- Chunks: Row by row: chunks and partitions do not change results.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[SpatialWeightsInverse]
+--       @source = N'SELECT [id], [geometry] FROM (VALUES (CAST(1 AS bigint), CAST(0x0000000001140000000000000000000000000000E03F000000000000F03F00000000000000C0 AS varbinary(max))), (CAST(2 AS bigint), CAST(NULL AS varbinary(max)))) AS [example] ([id], [geometry])';
+--   gives 1 | 0x0000003F000000C0
+--   gives 2 | NULL
+CREATE OR ALTER PROCEDURE [hart].[SpatialWeightsInverse]
+(
+    @source nvarchar(max),
+    @element varchar(64) = 'f32',
+    @by_part bit = 0,
+    @parallel bit = 0,
+    @rows_per_read int = 10000
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,geometry', @by_part = @by_part, @input = @input OUTPUT;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_weights_inverse',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@element varchar(64)',
+                @element = @element
+                WITH RESULT SETS (([id] bigint, [weights] varbinary(max), [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_weights_inverse',
+                @input_data_1 = @input,
+                @parallel = @parallel,
+                @params = N'@element varchar(64), @r_rowsPerRead int',
+                @element = @element,
+                @r_rowsPerRead = @rows_per_read
+                WITH RESULT SETS (([id] bigint, [weights] varbinary(max)));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO
