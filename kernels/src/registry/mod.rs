@@ -35,6 +35,8 @@ pub static KERNELS: &[&Kernel] = &[
     &tensor::compare::KERNEL,
     &tensor::drift::KERNEL,
     &tensor::prune::KERNEL,
+    &tensor::reconstruct::KERNEL,
+    &tensor::svd::KERNEL,
     &tensor::synthesize::KERNEL,
     &spatial::buckets::KERNEL,
     &spatial::candidates::KERNEL,

@@ -97,7 +97,6 @@ impl<'a> Payload<'a> {
     /// # Errors
     ///
     /// As [`quant::decode_into`] for the bytes of all chunks together.
-    #[allow(dead_code)] // The kernels that read one payload follow.
     pub(crate) fn decode(&self, compute: Compute, payload_type: PayloadType) -> Result<Vec<f32>, Error> {
         let mut out = vec![0.0; payload_type.elements(self.bytes)?];
         let block = payload_type.block_bytes();

@@ -5,6 +5,9 @@ use rayon::prelude::*;
 use crate::arch::{F32_BLOCK, LANES, Simd, Task};
 use crate::compute::Compute;
 use crate::error::Error;
+use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape};
+use crate::tensor::layer;
+use crate::tensor::numbers::{self, wrong};
 use crate::tensor::svd::Svd;
 
 /// The matrix that the components make up, row after row: x = Σₖ σₖ·uₖ·vₖᵀ.
@@ -205,3 +208,122 @@ fn add_tile<S: Simd, const R: usize>(
         }
     }
 }
+
+/// Packed singles of the vectors in a column, one vector for each of the rows, all equally long.
+fn unpack(name: &str, column: &[Option<&[u8]>], rows: &[usize]) -> Result<(Vec<f32>, usize), Error> {
+    let mut out = Vec::new();
+    let mut length = None;
+    for row in rows {
+        let Some(bytes) = column[*row] else {
+            return Err(wrong(name, *row, "NULL".into(), "the vector's packed singles"));
+        };
+        let (singles, rest) = bytes.as_chunks::<4>();
+        if !rest.is_empty() {
+            return Err(wrong(name, *row, format!("{} bytes", bytes.len()), "packed singles, 4 bytes each"));
+        }
+        let expected = *length.get_or_insert(singles.len());
+        if singles.len() != expected {
+            let expected = format!("{expected}, as in row {}", rows[0] + 1);
+            return Err(wrong(name, *row, format!("{} elements", singles.len()), &expected));
+        }
+        let start = out.len();
+        out.extend(singles.iter().map(|single| f32::from_le_bytes(*single)));
+        if let Some(element) = out[start..].iter().position(|x| !x.is_finite()) {
+            let found = format!("element {element} is {}", out[start + element]);
+            return Err(wrong(name, *row, found, "finite numbers"));
+        }
+    }
+    Ok((out, length.unwrap_or(0)))
+}
+
+fn run(call: &Call<'_>) -> Result<Output, Error> {
+    if call.rows == 0 {
+        return Ok(layer::output(None));
+    }
+    let numbers = call.integers(COMPONENT.name);
+    let mut order: Vec<usize> = (0..call.rows).collect();
+    order.sort_by_key(|row| numbers[*row]);
+    if let Some(row) = order.first().filter(|row| numbers[**row].is_none()) {
+        return Err(wrong(COMPONENT.name, *row, "NULL".into(), "the component's number"));
+    }
+    if let Some(pair) = order.windows(2).find(|pair| numbers[pair[0]] == numbers[pair[1]]) {
+        let number = numbers[pair[0]].unwrap_or_default();
+        let found = format!("component {number}, which row {} holds too", pair[0] + 1);
+        return Err(wrong(COMPONENT.name, pair[1], found, "each component once"));
+    }
+    let sigma = numbers::present(SINGULAR_VALUE.name, call.floats(SINGULAR_VALUE.name))?;
+    let (left, right) = (call.binary(U.name), call.binary(V.name));
+    let size = |column: &[Option<&[u8]>]| column[order[0]].map_or(0, |bytes| bytes.len() as u64 / 4);
+    let (rows, columns) = (size(left), size(right));
+    let elements = usize::try_from(rows.saturating_mul(columns)).unwrap_or(usize::MAX);
+    layer::check_length(elements)?;
+    // The vectors, the right ones once more in panels, and the matrix as numbers and as bytes.
+    let vectors = rows.saturating_add(columns.saturating_add(LANES as u64).saturating_mul(2));
+    let taken =
+        vectors.saturating_mul(call.rows as u64).saturating_add(elements as u64 * 2).saturating_mul(4);
+    call.check_memory("the matrix", taken)?;
+    let ((u, rows), (v, columns)) = (unpack(U.name, left, &order)?, unpack(V.name, right, &order)?);
+    let singular_values: Vec<f64> = order.iter().map(|row| sigma[*row]).collect();
+    let components = Svd { rows, columns, singular_values, u, v, energy: 0.0 };
+    let matrix = reconstruct_with(call.compute, &components)?;
+    if let Some(at) = matrix.iter().position(|x| !x.is_finite()) {
+        return Err(Error::Value {
+            column: "the matrix".into(),
+            row: 0,
+            found: format!("{} in row {}, column {}", matrix[at], at / columns + 1, at % columns + 1),
+            expected: format!("at most {:e}, the largest single", f32::MAX),
+        });
+    }
+    Ok(layer::output(Some(matrix.into_iter().flat_map(f32::to_le_bytes).collect())))
+}
+
+const COMPONENT: Column = Column {
+    name: "component",
+    kind: Kind::BigInt,
+    unit: "1",
+    summary: "The component: they are added in ascending order, gaps do not count.",
+};
+const SINGULAR_VALUE: Column =
+    Column { name: "singular_value", kind: Kind::Float, unit: "any", summary: "The component's weight σ." };
+const U: Column = Column {
+    name: "u",
+    kind: Kind::Binary,
+    unit: "1",
+    summary: "Left vector: a packed single (f32, little-endian) for each row of the matrix.",
+};
+const V: Column = Column {
+    name: "v",
+    kind: Kind::Binary,
+    unit: "1",
+    summary: "Right vector: a packed single for each column of the matrix.",
+};
+
+pub(crate) static KERNEL: Kernel = Kernel {
+    name: "tensor_reconstruct",
+    family: Family::Tensor,
+    summary: "A matrix from its components: the inverse of tensor_svd.",
+    details: "Σ σ·u·vᵀ, row after row. Takes what tensor_svd gives, all of it or a part, with singular values as they are or changed. \
+              Rows come in any order. One matrix in a call: partition by the matrix for several.",
+    inputs: &[COMPONENT, SINGULAR_VALUE, U, V],
+    params: &[],
+    outputs: &[layer::CHUNK, layer::PAYLOAD],
+    rows: RowShape::Made,
+    nulls: "NULL is an error that names the row.",
+    empty: "No rows give no result row.",
+    nan: "NaN or an infinity in a component is an error that names the row, and so is an element of the matrix beyond the largest \
+          single.",
+    accuracy: "σ·u is rounded to single precision; an element takes its products with v in ascending order of the components, by one \
+               fused multiply-add in single precision each. The same bits for any order of the rows and any number of threads, on \
+               every machine.",
+    streaming: "Needs all components in one call: call it without @r_rowsPerRead; each partition is a call of its own.",
+    source: "Eckart and Young 1936; clr_ReconstructFromSVD of the replaced functions, which had no left vectors to use.",
+    example: Example {
+        inputs: &[
+            &[Cell::Int(2), Cell::Float(3.0), Cell::Vector(&[1.0, 0.0]), Cell::Vector(&[0.0, 1.0])],
+            &[Cell::Int(1), Cell::Float(4.0), Cell::Vector(&[0.0, 1.0]), Cell::Vector(&[1.0, 0.0])],
+        ],
+        params: &[],
+        outputs: &[&[Cell::Int(0), Cell::Vector(&[0.0, 3.0, 4.0, 0.0])]],
+    },
+    run,
+};
