@@ -6,6 +6,7 @@ mod randomized;
 
 use crate::error::Error;
 
+pub(super) use exact::decompose;
 pub(crate) use kernel::KERNEL;
 
 /// The leading part of a singular value decomposition, A ≈ Σₖ σₖ·uₖ·vₖᵀ.
@@ -187,10 +188,10 @@ pub fn svd(matrix: &[f32], rows: usize, columns: usize, options: &SvdOptions) ->
 }
 
 /// Factors in double precision, the vectors one after the other.
-struct Factors {
-    singular_values: Vec<f64>,
-    u: Vec<f64>,
-    v: Vec<f64>,
+pub(super) struct Factors {
+    pub(super) singular_values: Vec<f64>,
+    pub(super) u: Vec<f64>,
+    pub(super) v: Vec<f64>,
 }
 
 impl Factors {

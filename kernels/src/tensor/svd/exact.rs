@@ -18,7 +18,7 @@ pub(super) fn factors(matrix: &[f32], rows: usize, columns: usize) -> Result<Fac
 }
 
 /// All components of a matrix that is not empty.
-pub(super) fn decompose(matrix: MatRef<'_, f64>) -> Result<Factors, Error> {
+pub(in crate::tensor) fn decompose(matrix: MatRef<'_, f64>) -> Result<Factors, Error> {
     let (rows, columns) = (matrix.nrows(), matrix.ncols());
     let full = rows.min(columns);
     let thin = ComputeSvdVectors::Thin;
