@@ -25,6 +25,7 @@ mod compute;
 mod error;
 mod json;
 mod parallel;
+mod random;
 mod reduce;
 pub mod registry;
 pub mod spatial;
