@@ -164,10 +164,10 @@ fn errors_between_layers() {
     assert!(missing.starts_with("column payload, row 2: NULL"), "{missing}");
 }
 
-fn importance(
-    rows: &[(i64, Option<f64>, Option<&[u8]>, Option<&[u8]>)],
-    params: &[(&str, Value)],
-) -> Result<Output, Error> {
+/// An atom's id, weight, payload and Fisher diagonal.
+type AtomRow<'a> = (i64, Option<f64>, Option<&'a [u8]>, Option<&'a [u8]>);
+
+fn importance(rows: &[AtomRow<'_>], params: &[(&str, Value)]) -> Result<Output, Error> {
     let mut seen = Vec::new();
     let mut chunk = |id: i64| {
         seen.push(id);

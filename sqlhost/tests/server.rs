@@ -349,7 +349,8 @@ fn a_failed_check_is_told() {
 
 #[test]
 fn a_server_that_is_not_ready_is_told_what_it_lacks() {
-    let cases: [(&[(&str, &str)], &[&str]); 6] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+    let cases: [Case<'_>; 6] = [
         (&[("enabled", "0")], &["sp_configure N'external scripts enabled', 1"]),
         (&[("feature", "")], &["not installed", "mssql-server-extensibility"]),
         (&[("feature", "0"), ("platform", "Windows")], &["run Setup"]),
