@@ -30,6 +30,7 @@ struct Database {
     pending: Option<BTreeSet<&'static str>>,
     foreign: Option<&'static str>,
     facts: Vec<(&'static str, &'static str)>,
+    disabled: bool,
     /// The batch with this text gets this answer instead.
     fault: Option<(&'static str, Answer)>,
 }
@@ -68,6 +69,9 @@ impl Database {
             let row = |n: &&str| vec![n.to_string(), if denied(n) { "0" } else { "1" }.to_string()];
             return Answer::Rows(names.iter().map(row).collect());
         }
+        if sql.starts_with("SELECT CASE") && sql.contains("N'external scripts enabled'") {
+            return Answer::word(if self.disabled { "missing" } else { "same" });
+        }
         let state = self.pending.as_ref().unwrap_or(&self.committed);
         if let Some(step) = checked_step(sql) {
             return Answer::word(match self.foreign {
@@ -80,6 +84,7 @@ impl Database {
             s if s.contains("BEGIN TRANSACTION") => self.pending = Some(self.committed.clone()),
             s if s.starts_with("COMMIT") => self.committed = self.pending.take().unwrap(),
             s if s.contains("ROLLBACK") => self.pending = None,
+            s if s.contains("RECONFIGURE") => self.disabled = false,
             s => {
                 if let Some((step, _)) = STEPS.iter().find(|(_, mark)| s.contains(mark)) {
                     self.pending.as_mut().expect("a change outside of a transaction").insert(step);
@@ -349,7 +354,8 @@ fn a_failed_check_is_told() {
 
 #[test]
 fn a_server_that_is_not_ready_is_told_what_it_lacks() {
-    let cases: [(&[(&str, &str)], &[&str]); 6] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+    let cases: [Case<'_>; 6] = [
         (&[("enabled", "0")], &["sp_configure N'external scripts enabled', 1"]),
         (&[("feature", "")], &["not installed", "mssql-server-extensibility"]),
         (&[("feature", "0"), ("platform", "Windows")], &["run Setup"]),
@@ -393,6 +399,34 @@ fn refused_logins_say_what_to_do() {
     world.set(|d| d.fault = Some(("login", Answer::Error(18456, "Login failed".into()))));
     let output = world.command(&["status", "--auth", "token"]).env("HART_TOKEN", "s3cret").output().unwrap();
     fails(&output, &["access token", "expired"]);
+}
+
+/// A database of Azure that wakes up refuses the first login.
+#[test]
+fn a_login_is_tried_again_where_that_helps() {
+    let database = Arc::new(Mutex::new(Database::default()));
+    let (shared, mut logins) = (database.clone(), 0);
+    let world = World::with(database, move |sql| {
+        logins += i32::from(sql == "login");
+        match sql {
+            "login" if logins == 1 => Answer::Error(40613, "Database is not currently available".into()),
+            sql => shared.lock().unwrap().answer(sql),
+        }
+    });
+    stdout(&world.deploy(&[]));
+    assert_eq!(world.server.log().iter().filter(|b| *b == "login").count(), 2);
+}
+
+#[test]
+fn external_scripts_are_enabled_on_demand() {
+    let world = World::new();
+    world.set(|d| d.facts = vec![("enabled", "0")]);
+    world.set(|d| d.disabled = true);
+    let text = stdout(&world.deploy(&["--enable-external-scripts"]));
+    assert_eq!(text, format!("external scripts: installed\n{INSTALLED}"));
+    let log = world.server.log();
+    let at = |part: &str| log.iter().position(|b| b.contains(part)).unwrap();
+    assert!(at("RECONFIGURE WITH OVERRIDE") < at("BEGIN TRANSACTION"));
 }
 
 #[test]
