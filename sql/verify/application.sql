@@ -91,10 +91,18 @@ SELECT
     s.value + 1,
     N'text',
     32,
-    CAST((SELECT CAST('[' AS varchar(max)) + STRING_AGG(CAST(
-            CASE WHEN i.value < 32 THEN CONVERT(varchar(40), SIN((s.value + 1) * (i.value + 1) / CAST(4 AS float)), 3) ELSE '0' END
-            AS varchar(max)), ',') WITHIN GROUP (ORDER BY i.value) + ']'
-          FROM GENERATE_SERIES(0, 1997) AS i) AS VECTOR(1998)),
+    -- The term is made a column first: an aggregate takes no expression of columns within and without.
+    CAST((SELECT CAST('[' AS varchar(max)) + STRING_AGG(terms.term, ',') WITHIN GROUP (ORDER BY terms.i) + ']'
+          FROM
+          (
+              SELECT
+                  i.value AS i,
+                  CAST(CASE WHEN i.value < 32
+                            THEN CONVERT(varchar(40), SIN((s.value + 1) * (i.value + 1) / CAST(4 AS float)), 3)
+                            ELSE '0'
+                       END AS varchar(max)) AS term
+              FROM GENERATE_SERIES(0, 1997) AS i
+          ) AS terms) AS VECTOR(1998)),
     geometry::Point(10 + 1.5 * s.value, -5 + 0.75 * s.value, 0),
     10 + 1.5 * s.value,
     -5 + 0.75 * s.value,

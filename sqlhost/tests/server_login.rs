@@ -249,19 +249,39 @@ fn the_token_of_a_managed_identity_reaches_the_server() {
     assert_eq!(received, ["token.of.machine"]);
 }
 
+/// A gateway that sends on `times` times before it lets anyone in.
+fn gateway(world: &World, times: usize) -> tds::Server {
+    let port = Arc::new(Mutex::new(0));
+    let (own, mut logins) = (port.clone(), 0);
+    let server = tds::Server::start(&world.folder.path().join("ca.pem"), move |sql| {
+        logins += usize::from(sql == "login");
+        match sql {
+            "login" if logins <= times => Answer::Route(*own.lock().unwrap()),
+            "login" => Answer::Done,
+            _ => Answer::Rows(vec![
+                vec!["version".into(), "12.0".into()],
+                vec!["engine".into(), "5".into()],
+                vec!["edition".into(), "SQL Azure".into()],
+            ]),
+        }
+    });
+    *port.lock().unwrap() = server.port;
+    server
+}
+
 #[test]
 fn redirection_is_followed_once() {
     let world = World::new();
-    let trust = ["--trust-certificate"];
-    let target = world.start(world.server(Tls::Negotiated));
-    let port: u16 = target.split(',').nth(1).unwrap().parse().unwrap();
-    // The mock redirects without encryption only, which this program refuses: see that it says so.
-    let gateway = world
-        .runtime
-        .block_on(MockTdsServer::new_with_redirection("127.0.0.1:0", "localhost", port))
-        .unwrap();
-    let gateway = world.start(gateway);
-    fails(&world.status(&gateway, &trust), &["offers no encryption"]);
+    let options = ["--encrypt", "strict", "--ca-certificate", &world.ca()];
+    let once = gateway(&world, 1);
+    connected(&world.status(&format!("localhost,{}", once.port), &options));
+    assert_eq!(once.log().iter().filter(|b| *b == "login").count(), 2);
+    let twice = gateway(&world, 2);
+    fails(
+        &world.status(&format!("localhost,{}", twice.port), &options),
+        &["sends on to localhost", "connect to that one"],
+    );
+    assert_eq!(twice.log().iter().filter(|b| *b == "login").count(), 2);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod world;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -27,6 +29,8 @@ pub enum Answer {
     Table(Vec<(&'static str, Type)>, Vec<Vec<Cell>>),
     /// An error with this number and message.
     Error(u32, String),
+    /// To a login: go to this port of localhost.
+    Route(u16),
     /// Silence.
     Stall,
     /// The end of the connection.
@@ -215,6 +219,17 @@ fn serve(stream: &mut Stream, log: &Mutex<Vec<String>>, behaviour: &mut Behaviou
                 body.extend([0, 0, 1, 0, 0, 0]);
                 token(&mut out, 0xAA, &body);
                 done(&mut out, 2, 0);
+            }
+            Answer::Route(port) => {
+                let host = utf16("localhost");
+                // TCP, port, host; then no old value.
+                let mut value = vec![0];
+                value.extend(port.to_le_bytes());
+                value.extend((host.len() as u16 / 2).to_le_bytes());
+                value.extend(host);
+                let length = (value.len() as u16).to_le_bytes();
+                token(&mut out, 0xE3, &[&[20][..], &length, &value, &[0, 0]].concat());
+                done(&mut out, 0, 0);
             }
             Answer::Stall => loop {
                 std::thread::park();

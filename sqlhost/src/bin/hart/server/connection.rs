@@ -18,6 +18,11 @@ use super::{identity, secret};
 /// Port of a default instance.
 const PORT: u16 = 1433;
 
+/// Errors of a login to Azure SQL Database that pass by themselves: the database is moving or waking up, or busy.
+const TRANSIENT: [u32; 6] = [40197, 40501, 40613, 49918, 49919, 49920];
+/// Times that such a login is tried again, after 1, 2 and 4 seconds.
+const RETRIES: u32 = 3;
+
 /// How to say who is connecting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Auth {
@@ -192,24 +197,32 @@ impl ConnectionOptions {
             .build()
             .context("cannot start the network runtime")?;
         let mut target = address.clone();
-        // A gateway, as that of Azure SQL Database, sends on to another server: once.
-        for _ in 0..2 {
+        let (mut redirected, mut tries) = (false, 0);
+        loop {
             let config = self.config(&target, database, auth.clone())?;
             match runtime.block_on(self.open(&target, config)) {
                 Ok(client) => {
-                    return Ok(Server {
-                        client,
-                        runtime,
-                        address: address.clone(),
-                        timeout: self.timeout,
-                        usable: true,
-                    });
+                    let (address, timeout) = (address.clone(), self.timeout);
+                    return Ok(Server { client, runtime, address, timeout, usable: true });
                 }
-                Err(Error::Routing { host, port }) => target = Address { host, port },
+                // A gateway, as that of Azure SQL Database, sends on to another server: once.
+                Err(Error::Routing { host, port }) if !redirected => {
+                    target = Address { host, port };
+                    redirected = true;
+                }
+                Err(Error::Routing { host, port }) => {
+                    bail!(
+                        "{target} sends on to {host},{port} after {address} had sent on to it; connect to that one"
+                    )
+                }
+                // Nothing has been done yet, so that trying again is safe; later it would not be.
+                Err(Error::Server(e)) if TRANSIENT.contains(&e.code()) && tries < RETRIES => {
+                    std::thread::sleep(Duration::from_secs(1 << tries));
+                    tries += 1;
+                }
                 Err(error) => return Err(self.explain(&target, database, &error)),
             }
         }
-        bail!("{address} sends on to a server that sends on again, to {target}; connect to that one")
     }
 
     async fn open(&self, address: &Address, config: Config) -> Result<Client<Compat<TcpStream>>, Error> {

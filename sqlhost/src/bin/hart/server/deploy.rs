@@ -54,8 +54,7 @@ pub fn deploy(options: DeployOptions) -> Result<()> {
     };
     let mut server = options.connection.connect()?;
     let facts = Facts::read(&mut server)?;
-    let mut lacks = facts.lacks();
-    lacks.retain(|lack| !(plan.enable && lack.what.contains("disabled")));
+    let lacks = facts.lacks(plan.enable);
     if !lacks.is_empty() {
         let lines: Vec<String> = lacks.iter().map(|l| format!("{}: {}", l.what, l.mend)).collect();
         bail!(

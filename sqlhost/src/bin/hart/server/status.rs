@@ -58,7 +58,7 @@ pub fn status(options: StatusOptions) -> Result<()> {
     let facts = Facts::read(&mut server)?;
     let mut status = Status {
         server: server.name(),
-        missing: facts.lacks(),
+        missing: facts.lacks(false),
         facts,
         program: env!("CARGO_PKG_VERSION"),
         kernels: KERNELS.len(),

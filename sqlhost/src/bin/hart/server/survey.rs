@@ -116,8 +116,8 @@ impl Facts {
         matches!(self.engine.as_str(), "5" | "6" | "8" | "9" | "11" | "12")
     }
 
-    /// What the server lacks before anything of ours comes into it.
-    pub fn lacks(&self) -> Vec<Lack> {
+    /// What the server lacks before anything of ours comes into it; `enable` says that the setting will be made.
+    pub fn lacks(&self, enable: bool) -> Vec<Lack> {
         let lack = |what: String, mend: String| Lack { what, mend };
         if self.is_azure() {
             return vec![lack(
@@ -141,7 +141,7 @@ impl Facts {
             };
             out.push(lack("the feature for external scripts is not installed".into(), mend.into()));
         }
-        if !self.external_scripts_enabled {
+        if !self.external_scripts_enabled && !enable {
             let mend = format!(
                 "{} -- by a sysadmin; then restart the Launchpad service",
                 ENABLE.trim().replace('\n', " ")
