@@ -14,9 +14,15 @@
 :r generated/VectorSoftmax.sql
 :r generated/VectorSubtract.sql
 :r generated/VectorTopK.sql
+:r generated/TensorCoefficients.sql
 :r generated/TensorCompare.sql
+:r generated/TensorDequantize.sql
 :r generated/TensorDrift.sql
+:r generated/TensorError.sql
+:r generated/TensorImportance.sql
 :r generated/TensorPrune.sql
+:r generated/TensorReconstruct.sql
+:r generated/TensorSvd.sql
 :r generated/TensorSynthesize.sql
 :r generated/SpatialBuckets.sql
 :r generated/SpatialCandidates.sql
