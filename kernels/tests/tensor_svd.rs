@@ -60,7 +60,7 @@ fn real_weights_come_back() {
 
         // No approximation of that rank is better than the exact one (Eckart and Young).
         let total: f64 = all.singular_values.iter().map(|s| s * s).sum();
-        for rank in [8, 64] {
+        for rank in [1, 8, 64, 102, 192, 320] {
             let left: f64 = all.singular_values[rank..].iter().map(|s| s * s).sum();
             let optimum = (left / total).sqrt();
             for method in [SvdMethod::Exact, SvdMethod::Randomized, SvdMethod::Auto] {

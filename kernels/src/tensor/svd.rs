@@ -92,7 +92,7 @@ pub struct SvdOptions {
     pub method: SvdMethod,
     /// Seed of the randomized method.
     pub seed: u64,
-    /// Random directions of the randomized method beyond the rank.
+    /// Random directions of the randomized method beyond the rank; 0 is a quarter of the rank, but at least 16.
     pub oversampling: usize,
     /// Power iterations of the randomized method.
     pub power_iterations: usize,
@@ -106,7 +106,7 @@ impl Default for SvdOptions {
             energy: 1.0,
             method: SvdMethod::Auto,
             seed: 0,
-            oversampling: 16,
+            oversampling: 0,
             power_iterations: 3,
         }
     }
@@ -116,8 +116,7 @@ impl SvdOptions {
     /// The method for a matrix with so many singular values: of `Auto`, that which is faster.
     fn chosen(&self, full: usize) -> SvdMethod {
         // The randomized path takes time with its sample, the exact one with all vectors, and each of these is cheaper there.
-        let sample = self.rank.saturating_add(self.oversampling);
-        let low = self.rank > 0 && sample.saturating_mul(LOW) <= full;
+        let low = self.rank > 0 && self.sample(full).saturating_mul(LOW) <= full;
         match self.method {
             SvdMethod::Auto if low => SvdMethod::Randomized,
             SvdMethod::Auto => SvdMethod::Exact,
@@ -125,13 +124,18 @@ impl SvdOptions {
         }
     }
 
+    /// Directions of the randomized method for a matrix with so many singular values.
+    fn sample(&self, full: usize) -> usize {
+        // A fixed number of directions loses more, measured by the optimum, the more of a flat spectrum the rank takes.
+        let beyond = if self.oversampling == 0 { (self.rank / 4).max(16) } else { self.oversampling };
+        self.rank.saturating_add(beyond).min(full)
+    }
+
     /// Bytes that [`svd`] takes beside its input.
     pub(crate) fn memory(&self, rows: usize, columns: usize) -> u64 {
         let full = rows.min(columns);
         match self.chosen(full) {
-            SvdMethod::Randomized => {
-                randomized::memory(rows, columns, self.rank.saturating_add(self.oversampling).min(full))
-            }
+            SvdMethod::Randomized => randomized::memory(rows, columns, self.sample(full)),
             SvdMethod::Auto | SvdMethod::Exact => exact::memory(rows, columns),
         }
     }

@@ -83,7 +83,7 @@ const METHOD: Param = Param {
     name: "method",
     kind: ParamKind::Choice(&["auto", "exact", "randomized"]),
     default: Some("auto"),
-    summary: "auto: randomized where three times @rank + @oversampling is no more than the smaller side of the matrix, else exact.",
+    summary: "auto: randomized where @rank and @oversampling together are at most a third of the matrix's smaller side, else exact.",
 };
 const SEED: Param = Param {
     name: "seed",
@@ -94,8 +94,8 @@ const SEED: Param = Param {
 const OVERSAMPLING: Param = Param {
     name: "oversampling",
     kind: ParamKind::Int { min: 0, max: 10_000 },
-    default: Some("16"),
-    summary: "Random directions of the randomized method beyond @rank.",
+    default: Some("0"),
+    summary: "Random directions of the randomized method beyond @rank; 0 is a quarter of @rank, but at least 16.",
 };
 const POWER_ITERATIONS: Param = Param {
     name: "power_iterations",

@@ -18,14 +18,14 @@ use crate::random::SplitMix;
 /// Rows of a product that one thread computes.
 const BLOCK: usize = 128;
 
-/// As many components as the rank and the oversampling ask for, at most min(rows, columns), of which the leading `rank` are good.
+/// As many components as the sample has directions, at most min(rows, columns), of which the leading `rank` are good.
 pub(super) fn factors(
     matrix: &[f32],
     rows: usize,
     columns: usize,
     options: &SvdOptions,
 ) -> Result<Factors, Error> {
-    let sample = options.rank.saturating_add(options.oversampling).min(rows.min(columns));
+    let sample = options.sample(rows.min(columns));
     let matrix: Vec<f64> = matrix.par_iter().map(|x| f64::from(*x)).collect();
     let matrix = MatRef::from_row_major_slice(&matrix, rows, columns);
     let mut random = SplitMix(options.seed);
