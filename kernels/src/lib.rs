@@ -26,6 +26,7 @@ mod error;
 mod json;
 mod parallel;
 mod pool;
+mod random;
 mod reduce;
 pub mod registry;
 pub mod spatial;

@@ -94,11 +94,21 @@ fn keys_follow_the_definition_for_every_number_of_bits() {
 fn a_hundred_thousand_random_points_agree_with_the_definition() {
     let points: Vec<[u32; 3]> = (0..100_000).map(|i| [0, 1, 2].map(|axis| hash(5 + axis, i) >> 11)).collect();
     check(21, &points);
-    // The keys that the Python package hilbertcurve 2.0.5 gives for these points, folded into one number.
+    // The keys that data/curves.py has from the Python package hilbertcurve and from bits side by side, folded into one number.
     let [x, y, z] = columns(&points);
-    let keys = hilbert::keys(&whole(21), &x, &y, &z).unwrap();
-    let fold = keys.iter().fold(0u64, |fold, key| fold.wrapping_mul(1_000_003).wrapping_add(*key as u64));
-    assert_eq!((keys[0], fold), (8_948_944_295_968_437_708, 16_601_306_437_210_754_236));
+    let grid = whole(21);
+    let folded = |keys: Vec<i64>| {
+        let fold = keys.iter().fold(0u64, |fold, key| fold.wrapping_mul(1_000_003).wrapping_add(*key as u64));
+        (keys[0], fold)
+    };
+    let keys = hilbert::keys(&grid, &x, &y, &z).unwrap();
+    assert_eq!(folded(keys), (8_948_944_295_968_437_708, 16_601_306_437_210_754_236));
+    for (order, expected) in [
+        (BitOrder::XLowest, (1_600_854_211_794_028_302, 11_046_509_372_864_639_114)),
+        (BitOrder::XHighest, (5_485_314_211_595_394_147, 891_775_009_028_573_262)),
+    ] {
+        assert_eq!(folded(morton::keys(&grid, order, &x, &y, &z).unwrap()), expected, "{order:?}");
+    }
 }
 
 #[test]

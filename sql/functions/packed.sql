@@ -1,7 +1,7 @@
 -- Packed singles (little-endian f32, as the old functions took them) and VECTOR, in T-SQL alone. No SQL Server function converts
 -- between varbinary and vector.
 --
---   sqlcmd -b -f 65001 -d <database> -v Schema=dbo Dimensions=1998 -i functions/packed.sql
+--   sqlcmd -b -I -f 65001 -d <database> -v Schema=dbo Dimensions=1998 -i functions/packed.sql
 --
 -- Replaces clr_BinaryToFloat, ConvertVarbinary4ToReal, clr_JsonFloatArrayToBytes and clr_BytesToFloatArrayJson for single values.
 

@@ -2,7 +2,7 @@
 -- computed value in SELECT, WHERE or ORDER BY. They start no process and take one row at a time; for whole tables the procedures
 -- of schema hart are the way.
 --
---   sqlcmd -b -f 65001 -d <database> -v Schema=dbo Dimensions=1998 -i functions/vectors.sql
+--   sqlcmd -b -I -f 65001 -d <database> -v Schema=dbo Dimensions=1998 -i functions/vectors.sql
 --
 -- Dimensions is that of your VECTOR columns: SQL Server's functions take vectors of one dimension. For another dimension install
 -- them into another schema. They have the names of the old T-SQL wrappers (VectorNorm over clr_VectorNorm) and replace

@@ -1,5 +1,5 @@
 -- Generated from the registry by `hart sql`; do not edit.
--- Installs the table types and the wrappers: sqlcmd -b -f 65001 -i generated/all.sql, in the folder sql.
+-- Installs the table types and the wrappers: sqlcmd -b -I -f 65001 -i generated/all.sql, in the folder sql.
 :r generated/types.sql
 :r generated/VectorAdd.sql
 :r generated/VectorArgMax.sql
@@ -14,9 +14,15 @@
 :r generated/VectorSoftmax.sql
 :r generated/VectorSubtract.sql
 :r generated/VectorTopK.sql
+:r generated/TensorCoefficients.sql
 :r generated/TensorCompare.sql
+:r generated/TensorDequantize.sql
 :r generated/TensorDrift.sql
+:r generated/TensorError.sql
+:r generated/TensorImportance.sql
 :r generated/TensorPrune.sql
+:r generated/TensorReconstruct.sql
+:r generated/TensorSvd.sql
 :r generated/TensorSynthesize.sql
 :r generated/SpatialBuckets.sql
 :r generated/SpatialCandidates.sql

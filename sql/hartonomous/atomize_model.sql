@@ -50,6 +50,10 @@ BEGIN
         THROW 59932, @message, 1;
     END;
 
+    -- A layer has no more components than its smaller side.
+    SELECT @max_rank = MIN(n)
+    FROM (SELECT TRY_CAST([value] AS int) AS n FROM OPENJSON(@shape) UNION ALL SELECT @max_rank) AS sides;
+
     CREATE TABLE #chunks ([chunk] bigint NULL, payload varbinary(max) NULL);
     IF @model_blob IS NOT NULL
         INSERT INTO #chunks ([chunk], payload) VALUES (0, @model_blob);

@@ -1,7 +1,7 @@
 -- Installs the procedures of the application Hartonomous on its own tables. Apart from the core: install that first.
 -- Run in the folder sql, in the application's database (SQL Server 2025, for VECTOR):
 --
---   sqlcmd -b -f 65001 -d Hartonomous -i hartonomous/install.sql
+--   sqlcmd -b -I -f 65001 -d Hartonomous -i hartonomous/install.sql
 :on error exit
 IF OBJECT_ID(N'hart.SpatialProject', N'P') IS NULL
     THROW 59914, N'the wrappers are not here; run install/install.sql first', 1;

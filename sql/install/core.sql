@@ -1,4 +1,4 @@
--- The schema hart and what every wrapper uses. Run with sqlcmd -b -f 65001 in the target database.
+-- The schema hart and what every wrapper uses. Run with sqlcmd -b -I -f 65001 in the target database.
 IF SCHEMA_ID(N'hart') IS NULL
     EXEC (N'CREATE SCHEMA [hart];');
 GO

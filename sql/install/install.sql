@@ -1,6 +1,6 @@
 -- Steps 3 and 4 in one: schema, wrappers and role. Run in the folder sql, after the language has been created:
 --
---   sqlcmd -b -f 65001 -d <database> -i install/install.sql
+--   sqlcmd -b -I -f 65001 -d <database> -i install/install.sql
 :on error exit
 IF CAST(PARSENAME(CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)), 4) AS int) < 15
     THROW 59913, N'SQL Server 2019 or later is needed: earlier versions have no external languages', 1;

@@ -1,6 +1,6 @@
 -- Step 2 for a server on Linux: registers the library as the external language hart of this database.
 --
---   sqlcmd -b -f 65001 -d <database> -v Content="/opt/hart/hart-linux.zip" Parameters="max_memory_mb=4096" -i install/language-linux.sql
+--   sqlcmd -b -I -f 65001 -d <database> -v Content="/opt/hart/hart-linux.zip" Parameters="max_memory_mb=4096" -i install/language-linux.sql
 --
 -- Content     path, as the server sees it, of a flat archive with libhart_sqlhost.so and nothing else.
 -- Parameters  settings of docs/EXTERNAL-LANGUAGE.md; may be empty.

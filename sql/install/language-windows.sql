@@ -1,6 +1,6 @@
 -- Step 2 for a server on Windows: registers the library as the external language hart of this database.
 --
---   sqlcmd -b -f 65001 -d <database> -v Content="C:\hart\hart-windows.zip" Parameters="max_memory_mb=4096" -i install/language-windows.sql
+--   sqlcmd -b -I -f 65001 -d <database> -v Content="C:\hart\hart-windows.zip" Parameters="max_memory_mb=4096" -i install/language-windows.sql
 --
 -- Content     path, as the server sees it, of a flat archive with hart_sqlhost.dll and nothing else.
 -- Parameters  settings of docs/EXTERNAL-LANGUAGE.md; may be empty.

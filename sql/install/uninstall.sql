@@ -1,6 +1,6 @@
 -- Removes everything that install.sql and the language scripts created. Run in the folder sql:
 --
---   sqlcmd -b -f 65001 -d <database> -i install/uninstall.sql
+--   sqlcmd -b -I -f 65001 -d <database> -i install/uninstall.sql
 --
 -- It stops at the first thing that others still use, for example a procedure of sql/hartonomous or sql/scaleout in schema hart.
 :on error exit

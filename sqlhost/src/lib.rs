@@ -7,7 +7,7 @@
 //! The layers, from the border inwards: `exports` (the C functions, a few lines each) → `raw` (host pointers to checked
 //! slices) → `host` (the sessions of this process) → `session` (one session's state and result buffers) → `bind` and `convert`
 //! (columns and values) → `hart_kernels::registry`. [`local`] is the other side of the border: a host in miniature.
-//! Unsafe code is in `exports`, `raw` and `local` only.
+//! Unsafe code is in `exports`, `raw` and `local` only, and, where model files are read, in `model::map`.
 
 #[cfg(panic = "abort")]
 compile_error!("a panic is caught at the border, so it must unwind");
@@ -19,6 +19,8 @@ pub mod docs;
 pub mod exports;
 pub mod host;
 pub mod local;
+#[cfg(feature = "model")]
+pub mod model;
 mod raw;
 pub mod session;
 pub mod settings;

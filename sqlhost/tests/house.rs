@@ -11,6 +11,7 @@ const UNSAFE: &[&str] = &[
     "kernels/src/arch/scalar.rs",
     "sqlhost/src/exports.rs",
     "sqlhost/src/local.rs",
+    "sqlhost/src/model/map.rs",
     "sqlhost/src/raw.rs",
     "sqlhost/src/sys.rs",
     "sqlhost/tests/abi_misuse.rs",

@@ -154,6 +154,25 @@ fn targets(all: &[Measured]) -> Vec<(String, f64, f64)> {
             }
         }
     }
+    for group in ["svd, 768 × 768", "svd, 1536 × 384"] {
+        for input in ["1 thread", "2 threads"] {
+            for (who, wanted) in [("hart", 1.0), ("hart, rank 64", 5.0)] {
+                if let (Some(ours), Some(theirs)) = (time(group, who, input), time(group, "numpy", input)) {
+                    let text =
+                        format!("{group}, {input}: {who} against all components of numpy, times as fast");
+                    out.push((text, wanted, theirs / ours));
+                }
+            }
+        }
+    }
+    for input in ["1 thread", "2 threads"] {
+        let group = "reconstruct, 1536 × 384 from 384 components";
+        if let (Some(ours), Some(limit)) =
+            (time(group, "hart", input), time(group, "limit: multiply-add", input))
+        {
+            out.push((format!("{group}, {input}: share of the multiply-adds' speed"), 0.75, limit / ours));
+        }
+    }
     out
 }
 

@@ -58,6 +58,24 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn splat_f32(self, value: f32) -> Self::F32 {
+        // SAFETY: the token proves AVX2.
+        unsafe { [_mm256_set1_ps(value); 4] }
+    }
+
+    #[inline(always)]
+    fn store_f32(self, a: Self::F32, block: &mut [u8; F32_BLOCK]) {
+        let p = block.as_mut_ptr().cast::<f32>();
+        // SAFETY: the token proves AVX2; the array has 4 × 8 singles; `storeu` takes any alignment.
+        unsafe {
+            _mm256_storeu_ps(p, a[0]);
+            _mm256_storeu_ps(p.add(8), a[1]);
+            _mm256_storeu_ps(p.add(16), a[2]);
+            _mm256_storeu_ps(p.add(24), a[3]);
+        }
+    }
+
+    #[inline(always)]
     fn sub_f32(self, a: Self::F32, b: Self::F32) -> Self::F32 {
         // SAFETY: the token proves AVX2.
         registers!(self.zero_f32(), |r| unsafe { _mm256_sub_ps(a[r], b[r]) })

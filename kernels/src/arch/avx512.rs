@@ -105,6 +105,22 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn splat_f32(self, value: f32) -> Self::F32 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { [_mm512_set1_ps(value); 2] }
+    }
+
+    #[inline(always)]
+    fn store_f32(self, a: Self::F32, block: &mut [u8; F32_BLOCK]) {
+        let p = block.as_mut_ptr().cast::<f32>();
+        // SAFETY: the token proves AVX-512; the array has 32 singles; `storeu` takes any alignment.
+        unsafe {
+            _mm512_storeu_ps(p, a[0]);
+            _mm512_storeu_ps(p.add(16), a[1]);
+        }
+    }
+
+    #[inline(always)]
     fn sub_f32(self, a: Self::F32, b: Self::F32) -> Self::F32 {
         // SAFETY: the token proves AVX-512.
         unsafe { [_mm512_sub_ps(a[0], b[0]), _mm512_sub_ps(a[1], b[1])] }

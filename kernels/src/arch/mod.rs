@@ -61,7 +61,7 @@ pub(crate) trait Simd: Copy {
     type F32: Copy;
     /// A block of double-precision lanes.
     type F64: Copy;
-    /// Whether a tile of 3 × 3 pairs fits the registers, as it does in 32 of 512 bits.
+    /// Whether a tile of 3 × 3 pairs, or of 12 rows of a matrix, fits the registers, as it does in 32 of 512 bits.
     const WIDE_TILE: bool;
 
     /// Asks for the cache line at that distance behind the block, which may lie outside of any object.
@@ -71,6 +71,9 @@ pub(crate) trait Simd: Copy {
     fn load_f32(self, block: &[u8; F32_BLOCK]) -> Self::F32;
     /// A last, incomplete block: the missing lanes are +0.
     fn load_f32_tail(self, tail: &[u8]) -> Self::F32;
+    /// The same number in every lane.
+    fn splat_f32(self, value: f32) -> Self::F32;
+    fn store_f32(self, a: Self::F32, block: &mut [u8; F32_BLOCK]);
     fn sub_f32(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// a·b + c, rounded once.
     fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;

@@ -51,6 +51,23 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn splat_f32(self, value: f32) -> Self::F32 {
+        // SAFETY: the token proves NEON.
+        unsafe { [vdupq_n_f32(value); 8] }
+    }
+
+    #[inline(always)]
+    fn store_f32(self, a: Self::F32, block: &mut [u8; F32_BLOCK]) {
+        let p = block.as_mut_ptr();
+        let mut r = 0;
+        while r < a.len() {
+            // SAFETY: the token proves NEON; the array has 8 × 16 bytes; a byte store takes any alignment.
+            unsafe { vst1q_u8(p.add(16 * r), vreinterpretq_u8_f32(a[r])) };
+            r += 1;
+        }
+    }
+
+    #[inline(always)]
     fn sub_f32(self, a: Self::F32, b: Self::F32) -> Self::F32 {
         // SAFETY: the token proves NEON.
         registers!(self.zero_f32(), |r| unsafe { vsubq_f32(a[r], b[r]) })

@@ -74,6 +74,18 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    fn splat_f32(self, value: f32) -> Self::F32 {
+        [value; LANES]
+    }
+
+    #[inline(always)]
+    fn store_f32(self, a: Self::F32, block: &mut [u8; F32_BLOCK]) {
+        for (bytes, lane) in block.as_chunks_mut::<4>().0.iter_mut().zip(a) {
+            *bytes = lane.to_le_bytes();
+        }
+    }
+
+    #[inline(always)]
     fn sub_f32(self, a: Self::F32, b: Self::F32) -> Self::F32 {
         map2(a, b, |a, b| a - b)
     }

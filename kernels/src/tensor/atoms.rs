@@ -45,21 +45,37 @@ impl Atom<'_> {
 
 /// The atoms in the columns [`ATOM_ID`], [`CHUNK`] and [`PAYLOAD`], by ascending id, and how many elements each has.
 ///
+/// # Errors
+///
+/// As [`of_rows`].
+pub(crate) fn of_call<'a>(
+    call: &Call<'a>,
+    payload_type: PayloadType,
+    memory: impl Fn(usize, usize) -> u64,
+) -> Result<(Vec<Atom<'a>>, usize), Error> {
+    of_rows(call, &PAYLOAD, payload_type, 0..call.rows, memory)
+}
+
+/// The atoms in some rows of the columns [`ATOM_ID`], [`CHUNK`] and another, by ascending id, and how many elements each has.
+///
 /// What is in one chunk is borrowed. The kernel takes `memory(atoms, elements)` bytes beside what has to be put together.
 ///
 /// # Errors
 ///
 /// As [`Payload::gather`]; [`Error::Value`] for a NULL id and for atoms of different lengths; [`Error::Payload`] where the
 /// bytes are no whole blocks; [`Error::Memory`].
-pub(crate) fn of_call<'a>(
+pub(crate) fn of_rows<'a>(
     call: &Call<'a>,
+    column: &Column,
     payload_type: PayloadType,
+    rows: impl Iterator<Item = usize>,
     memory: impl Fn(usize, usize) -> u64,
 ) -> Result<(Vec<Atom<'a>>, usize), Error> {
-    let (chunks, payloads) = (call.integers(CHUNK.name), call.binary(PAYLOAD.name));
+    let (chunks, payloads) = (call.integers(CHUNK.name), call.binary(column.name));
+    let ids = call.integers(ATOM_ID.name);
     let mut keys = Vec::with_capacity(call.rows);
-    for (row, id) in call.integers(ATOM_ID.name).iter().enumerate() {
-        let id = id.ok_or_else(|| wrong(ATOM_ID.name, row, "NULL".into(), "an atom's number"))?;
+    for row in rows {
+        let id = ids[row].ok_or_else(|| wrong(ATOM_ID.name, row, "NULL".into(), "an atom's number"))?;
         keys.push((id, row));
     }
     keys.sort_unstable();
@@ -67,14 +83,14 @@ pub(crate) fn of_call<'a>(
     let (mut elements, mut copied) = (0, 0);
     for keys in keys.chunk_by(|a, b| a.0 == b.0) {
         let (id, rows) = (keys[0].0, keys.iter().map(|(_, row)| *row).collect::<Vec<_>>());
-        let payload = Payload::gather(chunks, payloads, rows.iter().copied())?;
+        let payload = Payload::gather(chunks, column, payloads, rows.iter().copied())?;
         let own = payload_type.elements(payload.bytes())?;
         match gathered.first() {
             None => elements = own,
             Some((first, ..)) if own != elements => {
                 let (found, expected) =
                     (format!("atom {id} has {own} elements"), format!("{elements}, as atom {first} has"));
-                return Err(wrong(PAYLOAD.name, rows[0], found, &expected));
+                return Err(wrong(column.name, rows[0], found, &expected));
             }
             Some(_) => {}
         }

@@ -38,7 +38,8 @@ impl Matrix {
         what: &str,
         memory: impl Fn(usize, usize) -> Result<u64, Error>,
     ) -> Result<Matrix, Error> {
-        let payload = Payload::gather(call.integers(CHUNK.name), call.binary(PAYLOAD.name), 0..call.rows)?;
+        let payload =
+            Payload::gather(call.integers(CHUNK.name), &PAYLOAD, call.binary(PAYLOAD.name), 0..call.rows)?;
         let payload_type = PayloadType::parse(call.params.word(TYPE.name))?;
         let elements = payload_type.elements(payload.bytes())?;
         let size = |name: &str| usize::try_from(call.params.int(name)).unwrap_or(usize::MAX);

@@ -42,13 +42,14 @@ pub(crate) struct Payload<'a> {
 
 impl<'a> Payload<'a> {
     /// Puts in order the chunks that the given input rows hold (counted from 0, in any order): all rows of a call, or those
-    /// of one tensor among several.
+    /// of one tensor among several. `column` is that of the payloads, for messages.
     ///
     /// # Errors
     ///
     /// [`Error::Value`] for a chunk that occurs twice, for NULL bytes, and for a NULL chunk beside others.
     pub(crate) fn gather(
         chunks: &[Option<i64>],
+        column: &Column,
         payloads: &[Option<&'a [u8]>],
         rows: impl ExactSizeIterator<Item = usize>,
     ) -> Result<Payload<'a>, Error> {
@@ -60,7 +61,7 @@ impl<'a> Payload<'a> {
         let mut parts = Vec::with_capacity(count);
         for row in rows {
             let Some(payload) = payloads[row] else {
-                return wrong(&PAYLOAD, row, "NULL".into(), "the chunk's bytes");
+                return wrong(column, row, "NULL".into(), "the chunk's bytes");
             };
             match chunks[row] {
                 Some(chunk) => parts.push((chunk, row, payload)),
@@ -97,7 +98,6 @@ impl<'a> Payload<'a> {
     /// # Errors
     ///
     /// As [`quant::decode_into`] for the bytes of all chunks together.
-    #[allow(dead_code)] // The kernels that read one payload follow.
     pub(crate) fn decode(&self, compute: Compute, payload_type: PayloadType) -> Result<Vec<f32>, Error> {
         let mut out = vec![0.0; payload_type.elements(self.bytes)?];
         let block = payload_type.block_bytes();
@@ -125,7 +125,8 @@ mod tests {
     }
 
     fn decoded(chunks: &[Option<i64>], payloads: &[Option<&[u8]>]) -> Result<Vec<f32>, String> {
-        let payload = Payload::gather(chunks, payloads, 0..chunks.len()).map_err(|e| e.to_string())?;
+        let payload =
+            Payload::gather(chunks, &PAYLOAD, payloads, 0..chunks.len()).map_err(|e| e.to_string())?;
         payload.decode(Compute::new().unwrap(), PayloadType::F32).map_err(|e| e.to_string())
     }
 
@@ -148,7 +149,7 @@ mod tests {
         let bytes = singles(&[1.0, 2.0, 3.0]);
         let payloads: Vec<_> = bytes.chunks(4).map(Some).collect();
         let chunks = [Some(1), Some(0), Some(0)];
-        let payload = Payload::gather(&chunks, &payloads, [0, 2].into_iter()).unwrap();
+        let payload = Payload::gather(&chunks, &PAYLOAD, &payloads, [0, 2].into_iter()).unwrap();
         assert_eq!(payload.bytes(), 8);
         assert_eq!(payload.decode(Compute::new().unwrap(), PayloadType::F32).unwrap(), [3.0, 1.0]);
     }

@@ -1,8 +1,13 @@
 //! Singular value decomposition of a matrix.
 
 mod exact;
+mod kernel;
+mod randomized;
 
 use crate::error::Error;
+
+pub(super) use exact::decompose;
+pub(crate) use kernel::KERNEL;
 
 /// The leading part of a singular value decomposition, A ≈ Σₖ σₖ·uₖ·vₖᵀ.
 ///
@@ -87,7 +92,7 @@ pub struct SvdOptions {
     pub method: SvdMethod,
     /// Seed of the randomized method.
     pub seed: u64,
-    /// Random directions of the randomized method beyond the rank.
+    /// Random directions of the randomized method beyond the rank; 0 is a quarter of the rank, but at least 16.
     pub oversampling: usize,
     /// Power iterations of the randomized method.
     pub power_iterations: usize,
@@ -101,11 +106,43 @@ impl Default for SvdOptions {
             energy: 1.0,
             method: SvdMethod::Auto,
             seed: 0,
-            oversampling: 16,
+            oversampling: 0,
             power_iterations: 3,
         }
     }
 }
+
+impl SvdOptions {
+    /// The method for a matrix with so many singular values: of `Auto`, that which is faster.
+    fn chosen(&self, full: usize) -> SvdMethod {
+        // The randomized path takes time with its sample, the exact one with all vectors, and each of these is cheaper there.
+        let low = self.rank > 0 && self.sample(full).saturating_mul(LOW) <= full;
+        match self.method {
+            SvdMethod::Auto if low => SvdMethod::Randomized,
+            SvdMethod::Auto => SvdMethod::Exact,
+            method => method,
+        }
+    }
+
+    /// Directions of the randomized method for a matrix with so many singular values.
+    fn sample(&self, full: usize) -> usize {
+        // A fixed number of directions loses more, measured by the optimum, the more of a flat spectrum the rank takes.
+        let beyond = if self.oversampling == 0 { (self.rank / 4).max(16) } else { self.oversampling };
+        self.rank.saturating_add(beyond).min(full)
+    }
+
+    /// Bytes that [`svd`] takes beside its input.
+    pub(crate) fn memory(&self, rows: usize, columns: usize) -> u64 {
+        let full = rows.min(columns);
+        match self.chosen(full) {
+            SvdMethod::Randomized => randomized::memory(rows, columns, self.sample(full)),
+            SvdMethod::Auto | SvdMethod::Exact => exact::memory(rows, columns),
+        }
+    }
+}
+
+/// A sample is small where the matrix has so many times as many singular values.
+const LOW: usize = 3;
 
 /// Singular value decomposition of a row-major matrix, truncated as the options say.
 ///
@@ -147,15 +184,18 @@ pub fn svd(matrix: &[f32], rows: usize, columns: usize, options: &SvdOptions) ->
     if full == 0 {
         return Ok(Svd { rows, columns, singular_values: Vec::new(), u: Vec::new(), v: Vec::new(), energy });
     }
-    let factors = exact::factors(matrix, rows, columns)?;
+    let factors = match options.chosen(full) {
+        SvdMethod::Randomized => randomized::factors(matrix, rows, columns, options)?,
+        SvdMethod::Auto | SvdMethod::Exact => exact::factors(matrix, rows, columns)?,
+    };
     Ok(factors.truncated(rows, columns, energy, options))
 }
 
 /// Factors in double precision, the vectors one after the other.
-struct Factors {
-    singular_values: Vec<f64>,
-    u: Vec<f64>,
-    v: Vec<f64>,
+pub(super) struct Factors {
+    pub(super) singular_values: Vec<f64>,
+    pub(super) u: Vec<f64>,
+    pub(super) v: Vec<f64>,
 }
 
 impl Factors {
@@ -209,6 +249,9 @@ fn check(matrix: &[f32], rows: usize, columns: usize, options: &SvdOptions) -> R
             options.rank.to_string(),
             format!("at most {full} for {rows} × {columns}, or 0 for all"),
         );
+    }
+    if options.rank == 0 && options.method == SvdMethod::Randomized && full > 0 {
+        return wrong("rank", "0".into(), format!("from 1 to {full} with the randomized method"));
     }
     if !(0.0..1.0).contains(&options.error) {
         return wrong("error", options.error.to_string(), "a number from 0 to below 1".into());

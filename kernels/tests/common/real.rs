@@ -48,3 +48,29 @@ fn read(path: &PathBuf) -> Vec<f32> {
     }
     values
 }
+
+/// A tensor of a model.
+pub(crate) struct Layer {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) values: Vec<f32>,
+}
+
+/// The weights of a transformer layer in single precision; `None`, with a notice, where the file is not there and need not be.
+pub(crate) fn weights() -> Option<Vec<Layer>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/minilm-layer0.safetensors");
+    if !path.exists() {
+        assert!(std::env::var_os("CI").is_none(), "{} is missing", path.display());
+        println!("NOTICE: {} is missing; the test on real weights is left out", path.display());
+        return None;
+    }
+    let bytes = std::fs::read(path).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let layer = |(name, tensor): (String, safetensors::tensor::TensorView<'_>)| {
+        assert_eq!(tensor.dtype(), safetensors::Dtype::F32, "{name}");
+        let (singles, _) = tensor.data().as_chunks::<4>();
+        let values = singles.iter().map(|s| f32::from_le_bytes(*s)).collect();
+        Layer { name, shape: tensor.shape().to_vec(), values }
+    };
+    Some(file.tensors().into_iter().map(layer).collect())
+}

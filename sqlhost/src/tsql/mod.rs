@@ -19,8 +19,8 @@ use std::fmt::Write;
 
 use hart_kernels::registry::KERNELS;
 
-/// First line of every generated file.
-const MARK: &str = "-- Generated from the registry by `hart sql`; do not edit.\n";
+/// First line of every generated file, by which a wrapper is known on a server.
+pub const MARK: &str = "-- Generated from the registry by `hart sql`; do not edit.\n";
 
 /// Every file of `sql/generated` by name: `types.sql`, one for each kernel, `all.sql` that installs them, `drop.sql`.
 pub fn files() -> Vec<(String, String)> {
@@ -29,7 +29,7 @@ pub fn files() -> Vec<(String, String)> {
         files.push((format!("{}.sql", kernel.sql_name()), format!("{MARK}{}", procedure(kernel))));
     }
     let mut all = format!(
-        "{MARK}-- Installs the table types and the wrappers: sqlcmd -b -f 65001 -i generated/all.sql, in the folder sql.\n"
+        "{MARK}-- Installs the table types and the wrappers: sqlcmd -b -I -f 65001 -i generated/all.sql, in the folder sql.\n"
     );
     for (name, _) in &files {
         // Writing to a string cannot fail.

@@ -1,11 +1,11 @@
 //! Principal axes of a sample.
 
-use super::random::SplitMix;
 use super::{Basis, BasisKind, check_shape, orthonormal};
 use crate::arch::{Simd, Task};
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
+use crate::random::SplitMix;
 use crate::reduce::{Accumulate, with_mode};
 use crate::vector::top_k::{PANEL, tiled_dots};
 use crate::vectors::{Vectors, Width, decode};

@@ -3,7 +3,7 @@
 //! Single precision would be twice as fast, but its factors give a matrix back with a relative error of some 5e-6. What
 //! `faer` computes depends on how many tasks it may make, so it gets one: the bits must not depend on the number of threads.
 
-use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
 use faer::linalg::svd::{self, ComputeSvdVectors};
 use faer::{Mat, MatRef, Par};
 
@@ -18,17 +18,13 @@ pub(super) fn factors(matrix: &[f32], rows: usize, columns: usize) -> Result<Fac
 }
 
 /// All components of a matrix that is not empty.
-pub(super) fn decompose(matrix: MatRef<'_, f64>) -> Result<Factors, Error> {
+pub(in crate::tensor) fn decompose(matrix: MatRef<'_, f64>) -> Result<Factors, Error> {
     let (rows, columns) = (matrix.nrows(), matrix.ncols());
     let full = rows.min(columns);
     let thin = ComputeSvdVectors::Thin;
     let params = Default::default();
     let scratch = svd::svd_scratch::<f64>(rows, columns, thin, thin, Par::Seq, params);
-    let mut memory = MemBuffer::try_new(scratch).map_err(|_| Error::Memory {
-        what: "the decomposition".into(),
-        bytes: scratch.size_bytes() as u64,
-        limit: isize::MAX as u64,
-    })?;
+    let mut memory = MemBuffer::try_new(scratch).map_err(|_| no_memory(scratch))?;
     let (mut u, mut v, mut s) = (Mat::zeros(rows, full), Mat::zeros(columns, full), Mat::zeros(full, 1));
     svd::svd(
         matrix,
@@ -47,4 +43,26 @@ pub(super) fn decompose(matrix: MatRef<'_, f64>) -> Result<Factors, Error> {
     })?;
     let vectors = |m: &Mat<f64>| (0..full).flat_map(|k| m.col(k).iter().copied()).collect();
     Ok(Factors { singular_values: s.col(0).iter().copied().collect(), u: vectors(&u), v: vectors(&v) })
+}
+
+/// Bytes that [`factors`] takes beside its input.
+pub(super) fn memory(rows: usize, columns: usize) -> u64 {
+    let (rows, columns) = (rows as u64, columns as u64);
+    let full = rows.min(columns);
+    // The matrix, its bidiagonal form and what is worked on; the vectors in both forms.
+    let matrices = rows.saturating_mul(columns).saturating_mul(3);
+    let vectors = rows.saturating_add(columns).saturating_mul(full).saturating_mul(2);
+    matrices
+        .saturating_add(vectors)
+        .saturating_add(full.saturating_mul(full).saturating_mul(4))
+        .saturating_mul(8)
+}
+
+/// That memory for intermediate results was refused.
+pub(super) fn no_memory(scratch: StackReq) -> Error {
+    Error::Memory {
+        what: "the decomposition".into(),
+        bytes: scratch.size_bytes() as u64,
+        limit: isize::MAX as u64,
+    }
 }

@@ -1,12 +1,17 @@
-//! `hart`: the kernels without SQL Server, behind the same library that SQL Server loads.
+//! `hart`: the kernels without SQL Server, behind the same library that SQL Server loads, and its installation there.
 
 mod catalogue;
 mod data;
 mod engine;
 mod feed;
+mod input;
 mod partition;
+mod plot;
 mod run;
 mod search;
+mod server;
+mod spatial;
+mod tensor;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,10 +36,30 @@ enum Command {
     List(catalogue::ListOptions),
     /// Describe a kernel: columns, parameters, results, accuracy, example
     Describe(catalogue::DescribeOptions),
-    /// Run a kernel on the rows of a file
+    /// Run a kernel on the rows of a file or of a query
     Run(run::RunOptions),
-    /// Find the rows of a file nearest to one of them
+    /// Find the rows of a file or of a query nearest to one of them
     Search(search::SearchOptions),
+    /// Project the vectors of a file to points in space, with a picture of them
+    Project(spatial::project::ProjectOptions),
+    /// Measure how many true neighbours a search through space keeps
+    Recall(spatial::recall::RecallOptions),
+    /// Take model files apart into atoms and coefficients, rebuild and compare them
+    #[command(subcommand, arg_required_else_help = true)]
+    Tensor(tensor::Command),
+    /// Make the archives that a server takes, with checksums
+    Package(server::PackageOptions),
+    /// Write the whole installation as one file for sqlcmd
+    Script(server::ScriptOptions),
+    /// Install in a database, or upgrade; may be repeated
+    #[command(visible_alias = "upgrade")]
+    Deploy(server::DeployOptions),
+    /// Remove everything that deploy installed
+    Undeploy(server::UndeployOptions),
+    /// Say what a server and a database have, and what mends what they lack
+    Status(server::StatusOptions),
+    /// Run every wrapper's example and the application's scenarios on a server
+    Verify(server::VerifyOptions),
     /// Write or check the generated documentation
     #[command(hide = true)]
     Docs {
@@ -63,6 +88,15 @@ fn main() -> ExitCode {
         Command::Describe(options) => catalogue::describe(&options),
         Command::Run(options) => run::run(options),
         Command::Search(options) => search::search(options),
+        Command::Project(options) => spatial::project::project(&options),
+        Command::Recall(options) => spatial::recall::recall(&options),
+        Command::Tensor(command) => tensor::run(command),
+        Command::Package(options) => server::package(options),
+        Command::Script(options) => server::script(options),
+        Command::Deploy(options) => server::deploy(options),
+        Command::Undeploy(options) => server::undeploy(options),
+        Command::Status(options) => server::status(options),
+        Command::Verify(options) => server::verify(options),
         Command::Docs { folder, check } => catalogue::docs(&folder, check),
         Command::Sql { folder, check } => catalogue::sql(&folder, check),
     };

@@ -1,4 +1,4 @@
-//! `hart run`: a kernel on the rows of a file.
+//! `hart run`: a kernel on the rows of a file or of a query.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,16 +18,17 @@ use hart_sqlhost::session::{ROWS_IN, ROWS_OUT};
 use crate::data::{self, Format};
 use crate::engine::{EngineOptions, Request};
 use crate::feed::{arrow_column, host_column, host_field, vector_element};
+use crate::input::InputOptions;
 use crate::partition;
+use crate::server;
 
 /// Options of `hart run`.
 #[derive(Args)]
 pub struct RunOptions {
     /// Kernel name, as `hart list` shows it
     kernel: String,
-    /// Rows: .parquet, .arrow, .csv or .npy
-    #[arg(long, value_name = "FILE")]
-    input: Option<PathBuf>,
+    #[command(flatten)]
+    input: InputOptions,
     /// Take a declared column from a column of another name; may be repeated
     #[arg(long, value_name = "DECLARED=COLUMN", value_parser = pair)]
     bind: Vec<(String, String)>,
@@ -49,6 +50,9 @@ pub struct RunOptions {
     /// Write the result to a file instead: .parquet, .arrow, .csv or .json
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Append the result to this table of --server instead, which has its columns: all rows or none
+    #[arg(long, value_name = "TABLE", conflicts_with_all = ["output", "format"])]
+    into: Option<String>,
     #[command(flatten)]
     engine: EngineOptions,
 }
@@ -71,10 +75,10 @@ pub fn run(options: RunOptions) -> Result<()> {
         // Found out before the work is done, not after.
         Format::of(path)?;
     }
-    let Some(input) = &options.input else {
+    let Some(input) = options.input.input()? else {
         ensure!(
             kernel.inputs.is_empty(),
-            "{} needs --input FILE with {}",
+            "{} needs --input FILE or --query SELECT with {}",
             kernel.name,
             Kernel::signature(kernel.inputs)
         );
@@ -83,9 +87,9 @@ pub fn run(options: RunOptions) -> Result<()> {
         let batch = options.engine.run(request, |execute| batch_of(kernel, &execute(0, &[])?, None, &[]))?;
         return write(&[batch], &options);
     };
-    let reader = data::open(input)?;
+    let reader = input.open()?;
     let schema = reader.schema().clone();
-    let mut sources = sources(kernel, &schema, &options).with_context(|| input.display().to_string())?;
+    let mut sources = sources(kernel, &schema, &options).with_context(|| input.to_string())?;
     let partition = options.partition_by.as_ref().map(|name| column(&schema, name)).transpose()?;
     if let Some(column) = partition
         && !sources.iter().any(|s| s.column == column)
@@ -155,6 +159,11 @@ pub fn run(options: RunOptions) -> Result<()> {
 }
 
 fn write(batches: &[RecordBatch], options: &RunOptions) -> Result<()> {
+    if let Some(table) = &options.into {
+        let rows = server::load(&mut options.input.connection.connect()?, table, batches)?;
+        eprintln!("hart: {rows} rows appended to {table}");
+        return Ok(());
+    }
     let schema = batches.first().map_or_else(|| Schema::empty().into(), RecordBatch::schema);
     let rows = batches.iter().cloned().map(Ok);
     match &options.output {

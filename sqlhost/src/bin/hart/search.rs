@@ -1,7 +1,6 @@
-//! `hart search`: the rows of a file that are nearest to one of them.
+//! `hart search`: the rows of a file or of a query that are nearest to one of them.
 
 use std::cmp::Ordering;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -16,14 +15,14 @@ use hart_sqlhost::columns::CType;
 use crate::data;
 use crate::engine::{EngineOptions, Request};
 use crate::feed::{host_column, host_field, vector_element};
+use crate::input::{Input, InputOptions};
 use crate::run::{batch_of, column, is_integer, param};
 
 /// Options of `hart search`.
 #[derive(Args)]
 pub struct SearchOptions {
-    /// Rows with vectors: .parquet, .arrow, .csv or .npy
-    #[arg(long, value_name = "FILE")]
-    input: PathBuf,
+    #[command(flatten)]
+    input: InputOptions,
     /// The row to start from: the one whose COLUMN is VALUE. It is part of the result, at distance 0
     #[arg(long, value_name = "COLUMN=VALUE")]
     like: String,
@@ -59,12 +58,13 @@ struct Plan {
 /// Finds the start row, then the nearest rows, then prints them.
 pub fn search(options: SearchOptions) -> Result<()> {
     let (like, value) = options.like.split_once('=').context("--like takes COLUMN=VALUE")?;
-    let reader = data::open(&options.input)?;
-    let schema = reader.schema().clone();
-    let plan = plan(&schema, &options, like).with_context(|| options.input.display().to_string())?;
+    let input =
+        options.input.input()?.context("which rows? Say --input FILE, or --server and --query SELECT")?;
+    let schema = input.open()?.schema().clone();
+    let plan = plan(&schema, &options, like).with_context(|| input.to_string())?;
     let name = |column: usize| schema.field(column).name().clone();
 
-    let start = find_start(&options.input, &name(plan.like), value, &name(plan.vectors))?;
+    let start = find_start(&input, &name(plan.like), value, &name(plan.vectors))?;
     let mut columns = vec![plan.id, plan.vectors];
     columns.extend(&plan.texts);
     let fields = columns
@@ -86,6 +86,7 @@ pub fn search(options: SearchOptions) -> Result<()> {
     let kernel = registry::find("vector_top_k")?;
     let names: Vec<String> = columns.iter().map(|&c| name(c)).collect();
     let carried: Vec<String> = plan.texts.iter().map(|&c| name(c)).collect();
+    let reader = input.open()?;
     let bar = crate::progress(reader.rows());
     let rows = reader.only(&names)?;
     let request = Request { script: kernel.name.into(), fields, params };
@@ -111,7 +112,7 @@ pub fn search(options: SearchOptions) -> Result<()> {
         Ok(best)
     })?;
     bar.finish_and_clear();
-    let best = best.with_context(|| format!("{} has no rows", options.input.display()))?;
+    let best = best.with_context(|| format!("{input} has no rows"))?;
     let ranked = ranked(&best)?;
     data::print(options.format, &ranked.schema(), [Ok(ranked.clone())])?;
     Ok(())
@@ -120,12 +121,33 @@ pub fn search(options: SearchOptions) -> Result<()> {
 /// The columns that were named, or the ones whose type leaves no choice.
 fn plan(schema: &SchemaRef, options: &SearchOptions, like: &str) -> Result<Plan> {
     let fields = schema.fields();
+    let like = column(schema, like)?;
+    let (vectors, element) = vectors_of(schema, options.vectors.as_deref())?;
+    let id = match &options.id {
+        Some(name) => column(schema, name)?,
+        None => (0..fields.len())
+            .find(|&c| is_integer(fields[c].data_type()))
+            .context("no column of whole numbers to use as id; say --id COLUMN")?,
+    };
+    ensure!(
+        is_integer(fields[id].data_type()),
+        "column {} has type {}; an id is a whole number, because equal distances are ordered by it",
+        fields[id].name(),
+        fields[id].data_type()
+    );
+    let texts =
+        (0..fields.len()).filter(|&c| is_text(fields[c].data_type()) && c != vectors && c != id).collect();
+    Ok(Plan { like, vectors, id, texts, element })
+}
+
+/// The column of vectors, named or the only one, and the type of their elements.
+pub fn vectors_of(schema: &SchemaRef, named: Option<&str>) -> Result<(usize, Element)> {
+    let fields = schema.fields();
     let names = |columns: &[usize]| {
         let names: Vec<&str> = columns.iter().map(|&c| fields[c].name().as_str()).collect();
         if names.is_empty() { "none".to_string() } else { names.join(", ") }
     };
-    let like = column(schema, like)?;
-    let vectors = match &options.vectors {
+    let vectors = match named {
         Some(name) => column(schema, name)?,
         None => {
             let lists: Vec<usize> =
@@ -153,29 +175,15 @@ fn plan(schema: &SchemaRef, options: &SearchOptions, like: &str) -> Result<Plan>
             fields[vectors].name()
         ),
     };
-    let id = match &options.id {
-        Some(name) => column(schema, name)?,
-        None => (0..fields.len())
-            .find(|&c| is_integer(fields[c].data_type()))
-            .context("no column of whole numbers to use as id; say --id COLUMN")?,
-    };
-    ensure!(
-        is_integer(fields[id].data_type()),
-        "column {} has type {}; an id is a whole number, because equal distances are ordered by it",
-        fields[id].name(),
-        fields[id].data_type()
-    );
-    let texts =
-        (0..fields.len()).filter(|&c| is_text(fields[c].data_type()) && c != vectors && c != id).collect();
-    Ok(Plan { like, vectors, id, texts, element })
+    Ok((vectors, element))
 }
 
-fn is_text(data_type: &DataType) -> bool {
+pub fn is_text(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
 /// The vector of the row whose `column` is `value`.
-fn find_start(path: &Path, column: &str, value: &str, vectors_name: &str) -> Result<Vec<u8>> {
+fn find_start(input: &Input, column: &str, value: &str, vectors_name: &str) -> Result<Vec<u8>> {
     let mut wanted = vec![column.to_string()];
     if column != vectors_name {
         wanted.push(vectors_name.to_string());
@@ -183,7 +191,7 @@ fn find_start(path: &Path, column: &str, value: &str, vectors_name: &str) -> Res
     let mut found: Option<(usize, Vec<u8>)> = None;
     let mut others: Vec<String> = Vec::new();
     let (mut matches, mut before) = (0usize, 0usize);
-    for batch in data::open(path)?.only(&wanted)? {
+    for batch in input.open()?.only(&wanted)? {
         let batch = batch?;
         let texts = cast(batch.column(0), &DataType::Utf8)
             .with_context(|| format!("column {column} cannot be compared with a text"))?;
@@ -209,7 +217,7 @@ fn find_start(path: &Path, column: &str, value: &str, vectors_name: &str) -> Res
     let Some((row, vector)) = found else {
         let hint =
             if others.is_empty() { String::new() } else { format!("; there is {}", others.join(", ")) };
-        bail!("{}: no row where {column} = {value}{hint}", path.display());
+        bail!("{input}: no row where {column} = {value}{hint}");
     };
     if matches > 1 {
         eprintln!("hart: {matches} rows have {column} = {value}; starting from the first, row {row}");

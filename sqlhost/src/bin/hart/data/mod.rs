@@ -18,8 +18,8 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 pub(crate) use print::{Style, print};
-pub(crate) use read::{BATCH_ROWS, find, open};
-pub(crate) use write::write;
+pub(crate) use read::{BATCH_ROWS, Reader, find, guarded, open, reason};
+pub(crate) use write::{whole, write};
 
 /// The kinds of file, told apart by their extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -317,13 +317,13 @@ fn ipc(mut file: File, head: &[u8], wanted: Option<Vec<usize>>) -> Result<Source
 
 /// Runs a reader on a file that may be damaged. The crates for Parquet and Arrow check most of what they read, and panic
 /// on the rest.
-fn guarded<T>(read: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
+pub(crate) fn guarded<T>(read: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
     // What the reader leaves behind after a panic is dropped by the caller and never looked at.
     let outcome = catch_unwind(AssertUnwindSafe(read));
     outcome.unwrap_or_else(|_| Err(ArrowError::ParseError("the file is damaged".to_owned())))
 }
 
 /// The first line of an error.
-fn reason(error: &ArrowError) -> String {
+pub(crate) fn reason(error: &ArrowError) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }

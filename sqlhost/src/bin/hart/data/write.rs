@@ -30,6 +30,15 @@ pub(crate) fn write(
             path.display()
         );
     }
+    whole(path, |file| {
+        encode(format, file, schema, &mut batches.into_iter())
+            .with_context(|| format!("cannot write {}", path.display()))
+    })
+}
+
+/// Gives `fill` a file to write to. It appears under this name, or replaces an older file, only when all is written; after
+/// an error everything is as it was before.
+pub(crate) fn whole<T>(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> Result<T>) -> Result<T> {
     if path.is_dir() {
         bail!("cannot write {}: it is a folder", path.display());
     }
@@ -37,8 +46,7 @@ pub(crate) fn write(
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let (draft, file) = Draft::create(&target).with_context(|| format!("cannot write {}", path.display()))?;
     let mut file = BufWriter::with_capacity(1 << 20, file);
-    let rows = encode(format, &mut file, schema, &mut batches.into_iter())
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    let filled = fill(&mut file)?;
     let finish = || -> std::io::Result<()> {
         let file = file.into_inner().map_err(|error| error.into_error())?;
         file.sync_all()?;
@@ -46,7 +54,7 @@ pub(crate) fn write(
         draft.rename_to(&target)
     };
     finish().with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(rows)
+    Ok(filled)
 }
 
 fn encode(

@@ -1,0 +1,176 @@
+//! Projection beside the read bandwidth and the arithmetic peak; the proven sieve beside exact search on real vectors.
+#![allow(missing_docs)]
+
+use std::fs::File;
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use hart_benches::{data, limit, oracle};
+use hart_kernels::spatial::{self, Basis, Sieve};
+use hart_kernels::{Accumulate, Compute, Metric, Vectors, vector};
+use ndarray::ArrayView2;
+use parquet::column::reader::ColumnReader;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+
+const DIMENSIONS: usize = 1998;
+
+fn pools() -> [(usize, rayon::ThreadPool); 2] {
+    [1, 2].map(|n| (n, rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap()))
+}
+
+/// Checks the coordinates of a few rows.
+fn check(who: &str, basis: &Basis, rows: &[f32], points: &[f64], tolerance: f64) {
+    let n = basis.dimension();
+    for (row, point) in rows.chunks(n).zip(points.chunks(basis.axes())).step_by(97) {
+        for (axis, got) in point.iter().enumerate() {
+            oracle::check(who, *got, oracle::dot(row, basis.axis(axis)), tolerance);
+        }
+    }
+}
+
+fn project(c: &mut Criterion) {
+    let count = data::rows(100_000);
+    let rows = data::singles(20, count * DIMENSIONS);
+    let column = Vectors::matrix(&rows, DIMENSIONS).unwrap();
+    let total: f64 = rows.iter().map(|v| f64::from(*v)).sum();
+    let pools = pools();
+
+    let mut group = c.benchmark_group("projection, 1998 to 3");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat).warm_up_time(Duration::from_secs(1));
+    group.throughput(Throughput::Bytes(rows.len() as u64 * 4));
+    let basis = Basis::clr_v1();
+    for (threads, pool) in &pools {
+        let label = format!("{threads} threads");
+        for when in ["before", "after"] {
+            for (name, sum) in [
+                ("1 stream", limit::sum_one_stream as fn(&[f32]) -> f64),
+                ("4 streams", limit::sum_four_streams),
+            ] {
+                let who = format!("limit: sum, {name}, {when}");
+                oracle::check(&who, pool.install(|| sum(&rows)), total, 1e-6 * rows.len() as f64);
+                group.bench_function(BenchmarkId::new(who, &label), |bench| {
+                    bench.iter(|| pool.install(|| sum(black_box(&rows))));
+                });
+            }
+            if when == "after" {
+                continue;
+            }
+            for (who, accumulate) in [("hart f64", Accumulate::F64), ("hart f32", Accumulate::F32)] {
+                let compute = Compute::new().unwrap().accumulate(accumulate);
+                let run = || {
+                    let column = black_box(&column);
+                    pool.install(|| spatial::project_with(compute, &basis, column, false).unwrap())
+                };
+                check(who, &basis, &rows, run().coordinates(), oracle::tolerance(DIMENSIONS));
+                group.bench_function(BenchmarkId::new(who, &label), |bench| bench.iter(run));
+            }
+        }
+    }
+    let matrix = ArrayView2::from_shape((count, DIMENSIONS), &rows).unwrap();
+    let axes: Vec<f32> = (0..3).flat_map(|a| basis.axis(a).to_vec()).collect();
+    let axes = ArrayView2::from_shape((3, DIMENSIONS), &axes).unwrap();
+    let found: Vec<f64> = matrix.dot(&axes.t()).iter().map(|v| f64::from(*v)).collect();
+    check("ndarray", &basis, &rows, &found, oracle::tolerance(DIMENSIONS));
+    group.bench_function(BenchmarkId::new("ndarray", "1 threads"), |bench| {
+        bench.iter(|| black_box(&matrix).dot(&axes.t()));
+    });
+    group.finish();
+
+    // Two operations for each product.
+    let part = &rows[..rows.len() / 5 / DIMENSIONS * DIMENSIONS];
+    let operations = 2 * part.len() * 64;
+    let column = Vectors::matrix(part, DIMENSIONS).unwrap();
+    let basis = Basis::random(DIMENSIONS, 64, 1).unwrap();
+    let mut group = c.benchmark_group("projection, 1998 to 64");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat).warm_up_time(Duration::from_secs(1));
+    group.throughput(Throughput::Elements(operations as u64));
+    for (threads, pool) in &pools {
+        let label = format!("{threads} threads");
+        group.bench_function(BenchmarkId::new("limit: multiply-add", &label), |bench| {
+            bench.iter(|| pool.install(|| limit::multiply_add(black_box(operations))));
+        });
+        for (who, accumulate) in [("hart f32", Accumulate::F32), ("hart f64", Accumulate::F64)] {
+            let compute = Compute::new().unwrap().accumulate(accumulate);
+            let run = || {
+                let column = black_box(&column);
+                pool.install(|| spatial::project_with(compute, &basis, column, false).unwrap())
+            };
+            check(who, &basis, part, run().coordinates(), oracle::tolerance(DIMENSIONS));
+            group.bench_function(BenchmarkId::new(who, &label), |bench| bench.iter(run));
+        }
+        group.bench_function(BenchmarkId::new("limit: multiply-add, again", &label), |bench| {
+            bench.iter(|| pool.install(|| limit::multiply_add(black_box(operations))));
+        });
+    }
+    group.finish();
+}
+
+/// Real vectors of 384 dimensions; `None` where the file is not there.
+fn embeddings(which: &str) -> Option<Vec<f32>> {
+    let name = format!("../../shared/data/debian-{which}-minilm384.parquet");
+    let file = File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).ok()?;
+    let reader = SerializedFileReader::new(file).unwrap();
+    let group = reader.get_row_group(0).unwrap();
+    let rows = group.metadata().num_rows() as usize;
+    let ColumnReader::FloatColumnReader(mut column) = group.get_column_reader(4).unwrap() else {
+        panic!("the column holds no singles")
+    };
+    let mut values = Vec::new();
+    while values.len() < rows * 384 {
+        let left = rows - values.len() / 384;
+        let read = column.read_records(left, Some(&mut Vec::new()), Some(&mut Vec::new()), &mut values);
+        assert!(read.unwrap().0 > 0);
+    }
+    Some(values)
+}
+
+fn sieve(c: &mut Criterion) {
+    let (Some(values), Some(queries)) = (embeddings("packages"), embeddings("queries")) else {
+        println!("the real vectors are not there: the sieve is not measured");
+        return;
+    };
+    let n = 384;
+    let rows = Vectors::matrix(&values, n).unwrap();
+    let ids: Vec<i64> = (0..rows.len() as i64).collect();
+    let compute = Compute::new().unwrap();
+    let test = std::env::args().any(|argument| argument == "--test");
+    let all_axes: &[usize] = if test { &[3, 16] } else { &[3, 16, 64, 128, 192, 256] };
+    for count in [1, 200] {
+        let queries = Vectors::matrix(&queries[..count * n], n).unwrap();
+        let mut group = c.benchmark_group(format!("sieve, 10000 × 384, {count} queries"));
+        group
+            .sample_size(10)
+            .warm_up_time(Duration::from_millis(500))
+            .measurement_time(Duration::from_secs(2));
+        for (threads, pool) in &pools() {
+            let label = format!("{threads} threads");
+            let exact = || pool.install(|| vector::top_k(&rows, &ids, &queries, 10, Metric::Cosine).unwrap());
+            let wanted = exact();
+            group.bench_function(BenchmarkId::new("exact", &label), |bench| bench.iter(exact));
+            for axes in all_axes {
+                let basis = Basis::pca(compute, &rows, *axes, 10_000).unwrap();
+                let sieve = Sieve::new(&basis, &rows, Metric::Cosine, false).unwrap();
+                let run = || pool.install(|| sieve.search(&ids, black_box(&queries), 10).unwrap());
+                let found = run();
+                assert!(found.iter().map(|f| &f.hits).eq(&wanted), "{axes} axes");
+                group.bench_function(BenchmarkId::new(format!("{axes} axes"), &label), |bench| {
+                    bench.iter(run)
+                });
+                if count == 200 {
+                    let make = || {
+                        pool.install(|| Sieve::new(&basis, black_box(&rows), Metric::Cosine, false).unwrap())
+                    };
+                    group.bench_function(BenchmarkId::new(format!("make, {axes} axes"), &label), |bench| {
+                        bench.iter(make);
+                    });
+                }
+            }
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, project, sieve);
+criterion_main!(benches);

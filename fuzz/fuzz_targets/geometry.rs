@@ -1,0 +1,78 @@
+//! Spatial values from any bytes and any text: an error, or a value that comes back the same from what it is written as.
+#![no_main]
+
+use hart_kernels::spatial::geometry::{Geometry, Shape, SpatialType, interchange, series, wkt};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| {
+    let Some((first, bytes)) = input.split_first() else { return };
+    match first % 4 {
+        0 => stored(bytes, SpatialType::Geometry),
+        1 => stored(bytes, SpatialType::Geography),
+        2 => {
+            if let Ok(shape) = interchange::from_wkb(bytes) {
+                let written = interchange::to_wkb(&shape).expect("what was read can be written");
+                assert_same(&interchange::from_wkb(&written).expect("our own bytes"), &shape);
+                through_the_server(shape);
+            }
+        }
+        _ => {
+            let text = String::from_utf8_lossy(bytes);
+            if let Ok(shape) = wkt::read(&text) {
+                assert_same(&wkt::read(&wkt::write(&shape)).expect("our own text"), &shape);
+                through_the_server(shape);
+            }
+            if let Ok(shape) = wkt::read_iso(&text) {
+                // ISO has no word for the whole globe, nor for a Z or M that is infinite or that some positions lack.
+                if let Ok(written) = wkt::write_iso(&shape) {
+                    assert_same(&wkt::read_iso(&written).expect("our own text"), &shape);
+                }
+            }
+        }
+    }
+});
+
+/// Bytes as the server stores them.
+fn stored(bytes: &[u8], kind: SpatialType) {
+    // Series are read from the same bytes, and may be refused.
+    let _ = series::decode(bytes);
+    let Ok(Some(value)) = Geometry::decode(bytes, kind) else { return };
+    let written = value.encode(kind).expect("what was read can be written");
+    let again = Geometry::decode(&written, kind).expect("our own bytes").expect("a value");
+    assert_eq!(
+        (again.srid, again.valid, again.larger_than_hemisphere),
+        (value.srid, value.valid, value.larger_than_hemisphere)
+    );
+    assert_same(&again.shape, &value.shape);
+    // Text has no word for an infinite Z or M.
+    let mut finite = true;
+    value.shape.for_each(&mut |p| finite &= [p.z, p.m].iter().flatten().all(|v| !v.is_infinite()));
+    if finite {
+        assert_same(&wkt::read(&wkt::write(&value.shape)).expect("our own text"), &value.shape);
+    }
+    if let Ok(written) = interchange::to_wkb(&value.shape) {
+        interchange::from_wkb(&written).expect("our own bytes");
+    }
+}
+
+/// What other formats can say and the server can store comes back from it.
+fn through_the_server(shape: Shape) {
+    let value = Geometry::new(0, shape);
+    if let Ok(bytes) = value.encode(SpatialType::Geometry) {
+        let again = Geometry::decode(&bytes, SpatialType::Geometry).expect("our own bytes").expect("a value");
+        assert_same(&again.shape, &value.shape);
+    }
+}
+
+/// The same shape with the same numbers. NaN in Z or M is as good as none, and −0 as 0.
+fn assert_same(a: &Shape, b: &Shape) {
+    assert_eq!(numbers(a), numbers(b));
+    assert_eq!(a.name(), b.name());
+}
+
+fn numbers(shape: &Shape) -> Vec<[Option<u64>; 4]> {
+    let mut out = Vec::new();
+    let bits = |v: f64| Some(v).filter(|v| !v.is_nan()).map(|v| (v + 0.0).to_bits());
+    shape.for_each(&mut |p| out.push([bits(p.x), bits(p.y), p.z.and_then(bits), p.m.and_then(bits)]));
+    out
+}

@@ -1,0 +1,309 @@
+//! How much of each atom a layer holds.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, MatRef, Par};
+use rayon::prelude::*;
+
+use crate::compute::Compute;
+use crate::error::Error;
+use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
+use crate::tensor::atoms::{self, ATOM_ID};
+use crate::tensor::numbers::wrong;
+use crate::tensor::payload::{CHUNK, PAYLOAD, Payload, TYPE};
+use crate::tensor::quant::{self, PayloadType};
+use crate::tensor::svd;
+
+/// Elements of all atoms that are looked at together. A whole number of blocks of any payload type.
+const PANEL: usize = 4096;
+/// Atoms for which one thread computes products.
+const BLOCK: usize = 64;
+/// Singular values of the atoms below this share of the largest are rounding noise of singles, and their directions not used.
+const NOISE: f64 = 3e-7;
+
+/// What [`coefficients`] finds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Coefficients {
+    /// One for each atom, in the order given.
+    pub coefficients: Vec<f64>,
+    /// ‖layer − Σ coefficient·atom‖ / ‖layer‖; 0 for a layer of zeros.
+    pub residual: f64,
+    /// Dimension of the space that the atoms span.
+    pub rank: usize,
+}
+
+/// The coefficients with which a weighted sum of atoms comes nearest to a layer, in the Frobenius norm (least squares).
+///
+/// Of several equally near sums, as where atoms depend on each other, the one with the smallest coefficients is taken. Orthonormal
+/// atoms have their dot products with the layer as coefficients.
+///
+/// # Shapes
+///
+/// m atoms of n singles each, as many as the layer has; m coefficients.
+///
+/// # Errors
+///
+/// [`Error::Value`] where a length differs, and for NaN or an infinity; [`Error::Setting`] as [`Compute::new`].
+///
+/// # Accuracy
+///
+/// Normal equations in double precision with one step of iterative refinement; directions in which the atoms reach less than
+/// 3e-7 of the largest are left out. The residual is that of the coefficients returned. The bits are the same for any number of
+/// threads; between processors the last digits may differ.
+///
+/// # Examples
+///
+/// ```
+/// use hart_kernels::tensor::coefficients;
+/// let found = coefficients(&[3.0, 4.0, 0.0], &[&[1.0, 0.0, 0.0], &[1.0, 1.0, 0.0]])?;
+/// assert!((found.coefficients[0] + 1.0).abs() < 1e-12 && (found.coefficients[1] - 4.0).abs() < 1e-12);
+/// assert!(found.residual < 1e-12);
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+pub fn coefficients(layer: &[f32], atoms: &[&[f32]]) -> Result<Coefficients, Error> {
+    for (row, atom) in atoms.iter().enumerate() {
+        if atom.len() != layer.len() {
+            let expected = format!("{}, as the layer has", layer.len());
+            return Err(wrong("atoms", row, format!("{} elements", atom.len()), &expected));
+        }
+        if let Some(element) = atom.iter().position(|x| !x.is_finite()) {
+            return Err(wrong(
+                "atoms",
+                row,
+                format!("element {element} is {}", atom[element]),
+                "finite numbers",
+            ));
+        }
+    }
+    if let Some(element) = layer.iter().position(|x| !x.is_finite()) {
+        return Err(wrong("layer", 0, format!("element {element} is {}", layer[element]), "finite numbers"));
+    }
+    let bytes: Vec<&[u8]> = atoms.iter().map(|atom| bytemuck::cast_slice(atom)).collect();
+    Problem { compute: Compute::new()?, payload_type: PayloadType::F32, layer, atoms: &bytes }.solve()
+}
+
+/// Atoms and a layer of as many elements.
+struct Problem<'a> {
+    compute: Compute,
+    payload_type: PayloadType,
+    layer: &'a [f32],
+    atoms: &'a [&'a [u8]],
+}
+
+impl Problem<'_> {
+    fn solve(&self) -> Result<Coefficients, Error> {
+        let count = self.atoms.len();
+        let norm: f64 = self.layer.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
+        if count == 0 {
+            let residual = if norm > 0.0 { 1.0 } else { 0.0 };
+            return Ok(Coefficients { coefficients: Vec::new(), residual, rank: 0 });
+        }
+        let mut gram = Mat::zeros(count, count);
+        let mut right = vec![0.0; count];
+        self.panels(|panel, layer| {
+            gram.as_mut().par_row_chunks_mut(BLOCK).enumerate().for_each(|(block, out)| {
+                let rows = panel.subrows(block * BLOCK, out.nrows());
+                matmul(out, Accum::Add, rows, panel.transpose(), 1.0, Par::Seq);
+            });
+            add_products(&mut right, panel, layer);
+        })?;
+        let inverse = Inverse::of(gram.as_ref())?;
+        let mut found = inverse.apply(&right);
+        // What is left of the layer tells what the rounding of the first solution was.
+        let mut left = vec![0.0; count];
+        self.rest(&found, |panel, rest| add_products(&mut left, panel, rest))?;
+        found.iter_mut().zip(inverse.apply(&left)).for_each(|(c, correction)| *c += correction);
+        let mut off = 0.0;
+        self.rest(&found, |_, rest| off += rest.iter().map(|x| x * x).sum::<f64>())?;
+        let residual = if norm > 0.0 { (off / norm).sqrt() } else { 0.0 };
+        Ok(Coefficients { coefficients: found, residual, rank: inverse.rank })
+    }
+
+    /// Shows the atoms and the layer, panel by panel, as doubles.
+    fn panels(&self, mut work: impl FnMut(MatRef<'_, f64>, &[f64])) -> Result<(), Error> {
+        let (blocks, bytes) = (self.payload_type.block_elements(), self.payload_type.block_bytes());
+        let mut doubles = vec![0.0; self.atoms.len() * PANEL.min(self.layer.len())];
+        for (panel, layer) in self.layer.chunks(PANEL).enumerate() {
+            let part = panel * PANEL / blocks * bytes..(panel * PANEL + layer.len()) / blocks * bytes;
+            let doubles = &mut doubles[..self.atoms.len() * layer.len()];
+            let decode = |(atom, out): (&&[u8], &mut [f64])| {
+                let mut singles = vec![0f32; out.len()];
+                quant::decode_into_with(self.compute, self.payload_type, &atom[part.clone()], &mut singles)?;
+                out.iter_mut().zip(singles).for_each(|(out, single)| *out = f64::from(single));
+                Ok(())
+            };
+            let results: Vec<Result<(), Error>> =
+                self.atoms.par_iter().zip(doubles.par_chunks_exact_mut(layer.len())).map(decode).collect();
+            results.into_iter().collect::<Result<(), Error>>()?;
+            let layer: Vec<f64> = layer.iter().map(|x| f64::from(*x)).collect();
+            work(MatRef::from_row_major_slice(doubles, self.atoms.len(), layer.len()), &layer);
+        }
+        Ok(())
+    }
+
+    /// Shows the atoms and what the weighted sum leaves of the layer, panel by panel.
+    fn rest(&self, coefficients: &[f64], mut work: impl FnMut(MatRef<'_, f64>, &[f64])) -> Result<(), Error> {
+        self.panels(|panel, layer| {
+            let mut rest = layer.to_vec();
+            for (atom, coefficient) in panel.row_iter().zip(coefficients) {
+                rest.iter_mut().zip(atom.iter()).for_each(|(rest, x)| *rest -= coefficient * x);
+            }
+            work(panel, &rest);
+        })
+    }
+}
+
+/// Adds the dot product of each atom with the layer.
+fn add_products(sums: &mut [f64], panel: MatRef<'_, f64>, layer: &[f64]) {
+    for (sum, atom) in sums.iter_mut().zip(panel.row_iter()) {
+        *sum += atom.iter().zip(layer).map(|(a, x)| a * x).sum::<f64>();
+    }
+}
+
+/// The pseudo-inverse of a Gram matrix.
+struct Inverse {
+    factors: svd::Factors,
+    rank: usize,
+}
+
+impl Inverse {
+    fn of(gram: MatRef<'_, f64>) -> Result<Inverse, Error> {
+        let factors = svd::decompose(gram)?;
+        // Its singular values are the squares of those of the atoms.
+        let least = factors.singular_values[0] * NOISE * NOISE;
+        let rank = factors.singular_values.iter().take_while(|s| **s > least).count();
+        Ok(Inverse { factors, rank })
+    }
+
+    fn apply(&self, right: &[f64]) -> Vec<f64> {
+        let mut out = vec![0.0; right.len()];
+        let vectors = self.factors.u.chunks_exact(right.len()).zip(self.factors.v.chunks_exact(right.len()));
+        for ((u, v), sigma) in vectors.zip(&self.factors.singular_values).take(self.rank) {
+            let share = u.iter().zip(right).map(|(u, r)| u * r).sum::<f64>() / sigma;
+            out.iter_mut().zip(v).for_each(|(out, v)| *out += share * v);
+        }
+        out
+    }
+}
+
+fn run(call: &Call<'_>) -> Result<Output, Error> {
+    let output = |rows: Vec<(i64, f64)>, residual: f64, rank: usize| Output {
+        columns: vec![
+            Values::BigInt(rows.iter().map(|(id, _)| Some(*id)).collect()),
+            Values::Float(rows.iter().map(|(_, coefficient)| Some(*coefficient)).collect()),
+            Values::Float(rows.iter().map(|_| Some(residual)).collect()),
+            // At most the rows of a call, which SQL Server counts in 32 bits.
+            Values::BigInt(rows.iter().map(|_| Some(rank as i64)).collect()),
+        ],
+        picked: None,
+    };
+    if call.rows == 0 {
+        return Ok(output(Vec::new(), 0.0, 0));
+    }
+    let payload_type = PayloadType::parse(call.params.word(TYPE.name))?;
+    let ids = call.integers(ATOM_ID.name);
+    let own: Vec<usize> = (0..call.rows).filter(|row| ids[*row].is_none()).collect();
+    if own.is_empty() {
+        return Err(Error::Value {
+            column: ATOM_ID.name.into(),
+            row: 0,
+            found: "no row without an atom".into(),
+            expected: "the layer's payload in rows with NULL".into(),
+        });
+    }
+    let (chunks, payloads) = (call.integers(CHUNK.name), call.binary(PAYLOAD.name));
+    let first = own[0];
+    let payload = Payload::gather(chunks, &PAYLOAD, payloads, own.into_iter())?;
+    let elements = payload_type.elements(payload.bytes())?;
+    let others = (0..call.rows).filter(|row| ids[*row].is_some());
+    // The Gram matrix, its factors and what their making takes; a panel; the layer.
+    let memory = |atoms: usize, _| {
+        let atoms = atoms as u64;
+        let squares = atoms.saturating_mul(atoms).saturating_mul(8 * 8);
+        squares.saturating_add(atoms.saturating_mul(PANEL as u64 * 12)).saturating_add(elements as u64 * 4)
+    };
+    let (atoms, length) = atoms::of_rows(call, &PAYLOAD, payload_type, others, memory)?;
+    if !atoms.is_empty() && length != elements {
+        let expected = format!("{elements}, as the layer in row {} has", first + 1);
+        return Err(wrong(PAYLOAD.name, atoms[0].rows[0], format!("{length} elements"), &expected));
+    }
+    let layer = payload.decode(call.compute, payload_type)?;
+    if let Some(element) = layer.iter().position(|x| !x.is_finite()) {
+        let found = format!("element {element} of the layer is {}", layer[element]);
+        return Err(wrong(PAYLOAD.name, first, found, "finite numbers"));
+    }
+    let mut singles = vec![0f32; elements];
+    for atom in &atoms {
+        quant::decode_into_with(call.compute, payload_type, &atom.bytes, &mut singles)?;
+        if let Some(element) = singles.iter().position(|x| !x.is_finite()) {
+            let found = format!("element {element} of atom {} is {}", atom.id, singles[element]);
+            return Err(wrong(PAYLOAD.name, atom.rows[0], found, "finite numbers"));
+        }
+    }
+    let bytes: Vec<&[u8]> = atoms.iter().map(|atom| &*atom.bytes).collect();
+    let problem = Problem { compute: call.compute, payload_type, layer: &layer, atoms: &bytes };
+    let found = problem.solve()?;
+    let rows = atoms.iter().map(|atom| atom.id).zip(found.coefficients).collect();
+    Ok(output(rows, found.residual, found.rank))
+}
+
+pub(crate) static KERNEL: Kernel = Kernel {
+    name: "tensor_coefficients",
+    family: Family::Tensor,
+    summary: "How much of each atom a layer holds: least squares, with what is left over.",
+    details: "Rows with NULL as atom_id are the layer, the others the atoms, all of the same length. The coefficients are those with \
+              which tensor_synthesize comes nearest to the layer in the Frobenius norm; for orthonormal atoms they are dot products. \
+              Where atoms depend on each other, the smallest such coefficients are taken and rank is less than the number of atoms. \
+              One row for each atom, by ascending atom_id. One layer in a call: partition by the layer for several.",
+    inputs: &[
+        Column {
+            summary: "The atom; NULL for the layer itself. Several rows are the chunks of a payload.",
+            ..ATOM_ID
+        },
+        CHUNK,
+        PAYLOAD,
+    ],
+    params: &[TYPE],
+    outputs: &[
+        ATOM_ID,
+        Column {
+            name: "coefficient",
+            kind: Kind::Float,
+            unit: "1",
+            summary: "How much of the atom the layer holds.",
+        },
+        Column {
+            name: "residual",
+            kind: Kind::Float,
+            unit: "1",
+            summary: "‖layer − Σ coefficient·atom‖ / ‖layer‖, the same in all rows; 0 for a layer of zeros.",
+        },
+        Column {
+            name: "rank",
+            kind: Kind::BigInt,
+            unit: "1",
+            summary: "Dimension of the space that the atoms span, the same in all rows.",
+        },
+    ],
+    rows: RowShape::Made,
+    nulls: "NULL bytes are an error that names the row; a NULL chunk is allowed for a payload that comes in one.",
+    empty: "No rows and no atoms give no result rows. Rows without a layer are an error.",
+    nan: "NaN or an infinity in a payload is an error that names the row and the element.",
+    accuracy: "Normal equations in double precision with one step of iterative refinement; directions in which the atoms reach less \
+               than 3e-7 of the largest are left out. The same bits for any order of the rows, any chunks and any number of threads; \
+               between processors the last digits may differ.",
+    streaming: "Needs the layer and all atoms in one call: call it without @r_rowsPerRead; each partition is a call of its own.",
+    source: "Björck 1996, Numerical Methods for Least Squares Problems, 2.2 and 2.9.",
+    example: Example {
+        inputs: &[
+            &[Cell::Null, Cell::Null, Cell::Vector(&[3.0, 4.0, 0.0])],
+            &[Cell::Int(7), Cell::Null, Cell::Vector(&[1.0, 0.0, 0.0])],
+            &[Cell::Int(8), Cell::Null, Cell::Vector(&[0.0, 2.0, 0.0])],
+        ],
+        params: &[],
+        outputs: &[
+            &[Cell::Int(7), Cell::Float(3.0), Cell::Float(0.0), Cell::Int(2)],
+            &[Cell::Int(8), Cell::Float(2.0), Cell::Float(0.0), Cell::Int(2)],
+        ],
+    },
+    run,
+};

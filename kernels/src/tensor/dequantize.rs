@@ -1,0 +1,50 @@
+//! Payloads of any type as singles.
+
+use crate::error::Error;
+use crate::registry::{Call, Cell, Example, Family, Kernel, Output, RowShape};
+use crate::tensor::layer;
+use crate::tensor::payload::{CHUNK, PAYLOAD, Payload, TYPE};
+use crate::tensor::quant::PayloadType;
+
+fn run(call: &Call<'_>) -> Result<Output, Error> {
+    if call.rows == 0 {
+        return Ok(layer::output(None));
+    }
+    let payload =
+        Payload::gather(call.integers(CHUNK.name), &PAYLOAD, call.binary(PAYLOAD.name), 0..call.rows)?;
+    let payload_type = PayloadType::parse(call.params.word(TYPE.name))?;
+    let elements = payload_type.elements(payload.bytes())?;
+    layer::check_length(elements)?;
+    // As numbers and as bytes; chunks cut within a block are put together first.
+    call.check_memory(
+        "the elements",
+        (elements as u64).saturating_mul(8).saturating_add(payload.bytes() as u64),
+    )?;
+    let singles = payload.decode(call.compute, payload_type)?;
+    Ok(layer::output(Some(bytemuck::cast_slice(&singles).to_vec())))
+}
+
+pub(crate) static KERNEL: Kernel = Kernel {
+    name: "tensor_dequantize",
+    family: Family::Tensor,
+    summary: "A payload of any type as packed singles.",
+    details: "Reads the block layouts of GGUF and, by their own names, those of the replaced functions. Rows are the chunks of one \
+              payload, in any order: partition by the tensor for several.",
+    inputs: &[CHUNK, PAYLOAD],
+    params: &[TYPE],
+    outputs: &[layer::CHUNK, layer::PAYLOAD],
+    rows: RowShape::Made,
+    nulls: "NULL bytes are an error that names the row; a NULL chunk is allowed where there is only one.",
+    empty: "No rows give no result row; an empty payload gives an empty one.",
+    nan: "NaN and infinities are elements like others: a payload is shown as it is.",
+    accuracy: "The bits of the package gguf: f16, bf16 and f32 are exact, a quantized element is its scale times its number, with the \
+               roundings that the format implies. The same bits for any chunks and any number of threads, on every machine.",
+    streaming: "Needs all chunks in one call: call it without @r_rowsPerRead; each partition is a call of its own.",
+    source: "The GGUF specification and ggml's block layouts; clr_ParseModelLayer of the replaced functions.",
+    example: Example {
+        inputs: &[&[Cell::Null, Cell::Binary(&[0x00, 0x3c, 0x00, 0xc0])]],
+        params: &[("type", Cell::Text("f16"))],
+        outputs: &[&[Cell::Int(0), Cell::Vector(&[1.0, -2.0])]],
+    },
+    run,
+};

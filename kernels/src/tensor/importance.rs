@@ -1,0 +1,206 @@
+//! How much an atom matters to its layer.
+
+use crate::error::Error;
+use crate::registry::{
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+};
+use crate::tensor::atoms::{self, ATOM_ID, Atom};
+use crate::tensor::numbers::{self, wrong};
+use crate::tensor::payload::{CHUNK, PAYLOAD, TYPE};
+use crate::tensor::quant::{self, PayloadType};
+
+/// An atom with its measures.
+struct Measured {
+    id: i64,
+    importance: f64,
+    energy: f64,
+}
+
+/// From the weights alone, which are singular values: σ².
+fn by_singular_value(call: &Call<'_>, weights: &[Option<f64>]) -> Result<Vec<Measured>, Error> {
+    let weights = numbers::present(WEIGHT.name, weights)?;
+    let mut keys = Vec::with_capacity(call.rows);
+    for (row, id) in call.integers(ATOM_ID.name).iter().enumerate() {
+        let id = id.ok_or_else(|| wrong(ATOM_ID.name, row, "NULL".into(), "an atom's number"))?;
+        keys.push((id, row));
+    }
+    keys.sort_unstable();
+    let atoms = keys.chunk_by(|a, b| a.0 == b.0).map(|rows| {
+        let weight = same_weight(&weights, rows.iter().map(|(_, row)| *row), rows[0].0)?;
+        Ok(Measured { id: rows[0].0, importance: weight * weight, energy: weight * weight })
+    });
+    atoms.collect()
+}
+
+/// The weight of an atom, which all of its rows repeat.
+fn same_weight(weights: &[f64], mut rows: impl Iterator<Item = usize>, id: i64) -> Result<f64, Error> {
+    let Some(first) = rows.next() else { return Ok(1.0) };
+    match rows.find(|row| weights[*row] != weights[first]) {
+        None => Ok(weights[first]),
+        Some(row) => {
+            let expected = format!("{} as in row {}, for atom {id}", weights[first], first + 1);
+            Err(wrong(WEIGHT.name, row, weights[row].to_string(), &expected))
+        }
+    }
+}
+
+/// From the elements that an atom adds to the layer: their squares, or these weighted by a Fisher diagonal.
+fn by_payload(call: &Call<'_>, weights: &[Option<f64>], fisher: bool) -> Result<Vec<Measured>, Error> {
+    numbers::finite(WEIGHT.name, weights)?;
+    let weights: Vec<f64> = weights.iter().map(|w| w.unwrap_or(1.0)).collect();
+    let payload_type = PayloadType::parse(call.params.word(TYPE.name))?;
+    // One atom at a time is decoded.
+    let memory = |_, elements: usize| elements as u64 * 8;
+    let (all, elements) = atoms::of_call(call, payload_type, memory)?;
+    let diagonals = if fisher {
+        let (diagonals, own) = atoms::of_rows(call, &FISHER, PayloadType::F32, 0..call.rows, memory)?;
+        if own != elements {
+            let expected = format!("{elements}, as the payloads have");
+            return Err(wrong(FISHER.name, 0, format!("{own} elements"), &expected));
+        }
+        diagonals
+    } else {
+        Vec::new()
+    };
+    let (mut values, mut diagonal) = (vec![0f32; elements], vec![0f32; elements]);
+    let measured = all.iter().enumerate().map(|(i, atom)| {
+        let weight = same_weight(&weights, atom.rows.iter().copied(), atom.id)?;
+        decode(call, payload_type, &PAYLOAD, atom, &mut values)?;
+        let square = |x: &f32| (weight * f64::from(*x)) * (weight * f64::from(*x));
+        let energy: f64 = values.iter().map(square).sum();
+        let mut importance = energy;
+        // Both lists are of the same rows, by the same ids.
+        if let Some(own) = diagonals.get(i) {
+            decode(call, PayloadType::F32, &FISHER, own, &mut diagonal)?;
+            if let Some(element) = diagonal.iter().position(|f| *f < 0.0) {
+                let found = format!("element {element} of atom {} is {}", atom.id, diagonal[element]);
+                return Err(wrong(FISHER.name, atom.rows[0], found, "numbers ≥ 0"));
+            }
+            importance =
+                values.iter().zip(&diagonal).map(|(x, f)| f64::from(*f) * square(x)).sum::<f64>() / 2.0;
+        }
+        Ok(Measured { id: atom.id, importance, energy })
+    });
+    measured.collect()
+}
+
+/// The elements of an atom, which have to be finite.
+fn decode(
+    call: &Call<'_>,
+    payload_type: PayloadType,
+    column: &Column,
+    atom: &Atom<'_>,
+    out: &mut [f32],
+) -> Result<(), Error> {
+    quant::decode_into_with(call.compute, payload_type, &atom.bytes, out)?;
+    match out.iter().position(|x| !x.is_finite()) {
+        None => Ok(()),
+        Some(element) => {
+            let found = format!("element {element} of atom {} is {}", atom.id, out[element]);
+            Err(wrong(column.name, atom.rows[0], found, "finite numbers"))
+        }
+    }
+}
+
+fn run(call: &Call<'_>) -> Result<Output, Error> {
+    let weights = call.floats(WEIGHT.name);
+    let atoms = match call.params.word(MEASURE.name) {
+        "singular_value" => by_singular_value(call, weights)?,
+        "fisher" => by_payload(call, weights, true)?,
+        _ => by_payload(call, weights, false)?,
+    };
+    for (i, atom) in atoms.iter().enumerate() {
+        if !(atom.importance.is_finite() && atom.energy.is_finite()) {
+            let found = format!("the importance of atom {} is beyond the range of doubles", atom.id);
+            return Err(wrong(WEIGHT.name, i, found, "smaller numbers"));
+        }
+    }
+    // Divided first: their sum might be beyond the range of doubles.
+    let unit = numbers::unit(atoms.iter().map(|atom| atom.importance));
+    let total: f64 = atoms.iter().map(|atom| atom.importance / unit).sum();
+    let share = |atom: &Measured| if total > 0.0 { atom.importance / unit / total } else { 0.0 };
+    Ok(Output {
+        columns: vec![
+            Values::BigInt(atoms.iter().map(|atom| Some(atom.id)).collect()),
+            Values::Float(atoms.iter().map(|atom| Some(atom.importance)).collect()),
+            Values::Float(atoms.iter().map(|atom| Some(share(atom))).collect()),
+            Values::Float(atoms.iter().map(|atom| Some(atom.energy)).collect()),
+        ],
+        picked: None,
+    })
+}
+
+const WEIGHT: Column = Column {
+    name: "weight",
+    kind: Kind::Float,
+    unit: "any",
+    summary: "Singular value or coefficient of the atom, the same in all of its rows; NULL is 1, but not for singular_value.",
+};
+const FISHER: Column = Column {
+    name: "fisher",
+    kind: Kind::Binary,
+    unit: "any",
+    summary: "Fisher diagonal for measure fisher: a packed single (f32, little-endian) ≥ 0 for each element, in chunks as the payload; \
+              not read otherwise.",
+};
+const MEASURE: Param = Param {
+    name: "measure",
+    kind: ParamKind::Choice(&["singular_value", "magnitude", "fisher"]),
+    default: Some("singular_value"),
+    summary: "singular_value: weight². magnitude: the squared norm of weight·payload. fisher: ½·Σ fisher·(weight·payload)², the rise of \
+              the loss where the atom is left out.",
+};
+
+pub(crate) static KERNEL: Kernel = Kernel {
+    name: "tensor_importance",
+    family: Family::Tensor,
+    summary: "How much each atom matters: from singular values, from magnitude, or from a Fisher diagonal.",
+    details: "One row for each atom, by ascending atom_id, with the columns that tensor_prune takes. singular_value reads no payload. \
+              energy is the squared norm of what the atom adds to the layer: weight² for components of tensor_svd, else \
+              weight²·‖payload‖². The measure fisher takes the loss to be at a minimum and its Hessian to be the diagonal given \
+              (optimal brain damage).",
+    inputs: &[ATOM_ID, CHUNK, WEIGHT, PAYLOAD, FISHER],
+    params: &[MEASURE, TYPE],
+    outputs: &[
+        ATOM_ID,
+        Column {
+            name: "importance",
+            kind: Kind::Float,
+            unit: "by the measure",
+            summary: "The importance, ≥ 0.",
+        },
+        Column {
+            name: "share",
+            kind: Kind::Float,
+            unit: "1",
+            summary: "Its share of the importance of all atoms of the call; 0 where all are 0.",
+        },
+        Column {
+            name: "energy",
+            kind: Kind::Float,
+            unit: "square of the layer's",
+            summary: "Squared norm of what the atom adds to the layer.",
+        },
+    ],
+    rows: RowShape::Made,
+    nulls: "A NULL atom_id is an error, and so is a NULL weight for singular_value and NULL bytes that the measure reads.",
+    empty: "No rows give no result rows.",
+    nan: "NaN or an infinity is an error that names the row and the element, and so is a negative number in fisher.",
+    accuracy: "Of n elements within n·2⁻⁵² of their sum, in double precision. The same bits for any order of the rows and any \
+               number of threads, on every machine.",
+    streaming: "Needs all atoms in one call, for the shares: call it without @r_rowsPerRead; each partition is a call of its own.",
+    source: "LeCun, Denker and Solla 1990, \"Optimal brain damage\"; Eckart and Young 1936; the importance scores of the replaced \
+             procedures.",
+    example: Example {
+        inputs: &[
+            &[Cell::Int(7), Cell::Null, Cell::Float(3.0), Cell::Null, Cell::Null],
+            &[Cell::Int(8), Cell::Null, Cell::Float(-1.0), Cell::Null, Cell::Null],
+        ],
+        params: &[],
+        outputs: &[
+            &[Cell::Int(7), Cell::Float(9.0), Cell::Float(0.9), Cell::Float(9.0)],
+            &[Cell::Int(8), Cell::Float(1.0), Cell::Float(0.1), Cell::Float(1.0)],
+        ],
+    },
+    run,
+};

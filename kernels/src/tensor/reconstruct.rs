@@ -1,0 +1,329 @@
+//! Matrices from their components.
+
+use rayon::prelude::*;
+
+use crate::arch::{F32_BLOCK, LANES, Simd, Task};
+use crate::compute::Compute;
+use crate::error::Error;
+use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape};
+use crate::tensor::layer;
+use crate::tensor::numbers::{self, wrong};
+use crate::tensor::svd::Svd;
+
+/// The matrix that the components make up, row after row: x = Σₖ σₖ·uₖ·vₖᵀ.
+///
+/// # Shapes
+///
+/// Any number k of components, also none, which is the zero matrix; rows × columns singles.
+///
+/// # Errors
+///
+/// [`Error::Value`] where `u` and `v` have not k × rows and k × columns elements; [`Error::Setting`] as [`Compute::new`].
+///
+/// # Accuracy
+///
+/// σₖ·uᵢₖ is computed in double precision and rounded to single; an element starts at +0 and takes its k products with vⱼₖ in
+/// ascending order, by one fused multiply-add in single precision each. The bits are the same on every level and for any
+/// number of threads. Each of the k roundings is within half a unit in the last place of the sum so far.
+///
+/// # Examples
+///
+/// ```
+/// use hart_kernels::tensor::{SvdOptions, reconstruct, svd};
+///
+/// let factors = svd(&[0.0, 3.0, 4.0, 0.0], 2, 2, &SvdOptions { rank: 1, ..SvdOptions::default() })?;
+/// assert_eq!(reconstruct(&factors)?, [0.0, 0.0, 4.0, 0.0]);
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+pub fn reconstruct(components: &Svd) -> Result<Vec<f32>, Error> {
+    reconstruct_with(Compute::new()?, components)
+}
+
+/// As [`reconstruct`], on the instruction-set level of `compute`, which never changes a result.
+///
+/// # Errors
+///
+/// As [`reconstruct`].
+pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, Error> {
+    let Svd { rows, columns, singular_values, u, v, .. } = components;
+    for (name, vectors, length) in [("u", u, *rows), ("v", v, *columns)] {
+        if length.checked_mul(singular_values.len()) != Some(vectors.len()) {
+            return Err(Error::Value {
+                column: name.into(),
+                row: 0,
+                found: format!("{} elements", vectors.len()),
+                expected: format!("{} vectors of {length} elements", singular_values.len()),
+            });
+        }
+    }
+    let mut out = vec![0.0; rows * columns];
+    if out.is_empty() || singular_values.is_empty() {
+        return Ok(out);
+    }
+    let right = pack_right(v, *columns);
+    let block = BLOCK_ROWS * columns;
+    let rank = singular_values.len();
+    let work = |(i, out): (usize, &mut [f32])| {
+        let right = &right;
+        compute.level.run(Block { components, right, rank, first: i * BLOCK_ROWS, out });
+    };
+    // Fewer multiplications than this are done before another thread has woken up.
+    if rows * columns * rank < 1 << 20 {
+        out.chunks_mut(block).enumerate().for_each(work);
+    } else {
+        out.par_chunks_mut(block).enumerate().for_each(work);
+    }
+    Ok(out)
+}
+
+/// Rows that one task computes: divisible by the rows of every tile. With [`DEPTH`] components they stay in the second-level cache.
+const BLOCK_ROWS: usize = 96;
+/// Components that are added before the next tile of the matrix: 32 columns of them fit the first-level cache.
+const DEPTH: usize = 256;
+
+/// The right vectors in panels of 32 columns, a panel's columns one component after the other, filled up with zeros.
+fn pack_right(v: &[f32], columns: usize) -> Vec<f32> {
+    let depth = v.len() / columns;
+    let mut packed = vec![0.0; columns.div_ceil(LANES) * LANES * depth];
+    packed.par_chunks_mut(LANES * depth).enumerate().for_each(|(panel, packed)| {
+        let start = panel * LANES;
+        let width = LANES.min(columns - start);
+        for (packed, v) in packed.chunks_exact_mut(LANES).zip(v.chunks_exact(columns)) {
+            packed[..width].copy_from_slice(&v[start..start + width]);
+        }
+    });
+    packed
+}
+
+/// A block of rows of the matrix.
+struct Block<'a> {
+    components: &'a Svd,
+    right: &'a [f32],
+    rank: usize,
+    /// First row.
+    first: usize,
+    out: &'a mut [f32],
+}
+
+impl Task for Block<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        // As many rows as the registers hold sums of.
+        if S::WIDE_TILE { self.tiles::<S, 12>(simd) } else { self.tiles::<S, 3>(simd) }
+    }
+}
+
+impl Block<'_> {
+    #[inline(always)]
+    fn tiles<S: Simd, const R: usize>(self, simd: S) {
+        let Block { components: Svd { columns, .. }, right, rank, out, .. } = self;
+        let rows = out.len() / columns;
+        let mut left = vec![[0.0; R]; rows.div_ceil(R) * DEPTH.min(rank)];
+        for start in (0..rank).step_by(DEPTH) {
+            let depth = DEPTH.min(rank - start);
+            let left = &mut left[..rows.div_ceil(R) * depth];
+            pack_left(self.components, start, self.first, rows, left);
+            for (panel, right) in right.chunks_exact(LANES * rank).enumerate() {
+                let right = right[start * LANES..][..depth * LANES].as_chunks().0;
+                let column = panel * LANES;
+                for (panel, left) in left.chunks_exact(depth).enumerate() {
+                    let tile = &mut out[panel * R * columns..];
+                    add_tile(simd, left, right, tile, *columns, column, start == 0);
+                }
+            }
+        }
+    }
+}
+
+/// The left vectors of components from `start` times their singular values, in panels of `R` rows, a panel's rows one
+/// component after the other. Rows that are missing in the last panel keep what they are.
+#[inline(always)]
+fn pack_left<const R: usize>(
+    components: &Svd,
+    start: usize,
+    first: usize,
+    rows: usize,
+    packed: &mut [[f32; R]],
+) {
+    let depth = packed.len() / rows.div_ceil(R);
+    for k in 0..depth {
+        let sigma = components.singular_values[start + k];
+        let u = &components.u[(start + k) * components.rows + first..][..rows];
+        for (u, packed) in u.chunks(R).zip(packed.chunks_exact_mut(depth)) {
+            for (packed, u) in packed[k].iter_mut().zip(u) {
+                *packed = (sigma * f64::from(*u)) as f32;
+            }
+        }
+    }
+}
+
+/// Adds the components' products to a tile of `R` rows and 32 columns, from `column`, of the matrix that begins with the
+/// tile's first row and may end before its last one. `fresh`: the tile is zero.
+#[inline(always)]
+fn add_tile<S: Simd, const R: usize>(
+    simd: S,
+    left: &[[f32; R]],
+    right: &[[f32; LANES]],
+    out: &mut [f32],
+    columns: usize,
+    column: usize,
+    fresh: bool,
+) {
+    let width = LANES.min(columns - column);
+    let row = |r: usize| {
+        let start = r * columns + column;
+        start..start + width
+    };
+    // The loops over rows have a constant length, so that the sums stay in registers.
+    let mut sums = [simd.zero_f32(); R];
+    if !fresh {
+        for (r, sum) in sums.iter_mut().enumerate() {
+            if let Some(part) = out.get(row(r)) {
+                let part = bytemuck::cast_slice(part);
+                *sum = match part.try_into() {
+                    Ok(block) => simd.load_f32(block),
+                    Err(_) => simd.load_f32_tail(part),
+                };
+            }
+        }
+    }
+    for (left, right) in left.iter().zip(right) {
+        let right = simd.load_f32(bytemuck::cast_ref(right));
+        for r in 0..R {
+            sums[r] = simd.fma_f32(simd.splat_f32(left[r]), right, sums[r]);
+        }
+    }
+    for (r, sum) in sums.into_iter().enumerate() {
+        if let Some(part) = out.get_mut(row(r)) {
+            let part: &mut [u8] = bytemuck::cast_slice_mut(part);
+            match (&mut *part).try_into() {
+                Ok(block) => simd.store_f32(sum, block),
+                Err(_) => {
+                    let mut block = [0; F32_BLOCK];
+                    simd.store_f32(sum, &mut block);
+                    part.copy_from_slice(&block[..part.len()]);
+                }
+            }
+        }
+    }
+}
+
+/// Packed singles of the vectors in a column, one vector for each of the rows, all equally long.
+fn unpack(name: &str, column: &[Option<&[u8]>], rows: &[usize]) -> Result<(Vec<f32>, usize), Error> {
+    let mut out = Vec::new();
+    let mut length = None;
+    for row in rows {
+        let Some(bytes) = column[*row] else {
+            return Err(wrong(name, *row, "NULL".into(), "the vector's packed singles"));
+        };
+        let (singles, rest) = bytes.as_chunks::<4>();
+        if !rest.is_empty() {
+            return Err(wrong(name, *row, format!("{} bytes", bytes.len()), "packed singles, 4 bytes each"));
+        }
+        let expected = *length.get_or_insert(singles.len());
+        if singles.len() != expected {
+            let expected = format!("{expected}, as in row {}", rows[0] + 1);
+            return Err(wrong(name, *row, format!("{} elements", singles.len()), &expected));
+        }
+        let start = out.len();
+        out.extend(singles.iter().map(|single| f32::from_le_bytes(*single)));
+        if let Some(element) = out[start..].iter().position(|x| !x.is_finite()) {
+            let found = format!("element {element} is {}", out[start + element]);
+            return Err(wrong(name, *row, found, "finite numbers"));
+        }
+    }
+    Ok((out, length.unwrap_or(0)))
+}
+
+fn run(call: &Call<'_>) -> Result<Output, Error> {
+    if call.rows == 0 {
+        return Ok(layer::output(None));
+    }
+    let numbers = call.integers(COMPONENT.name);
+    let mut order: Vec<usize> = (0..call.rows).collect();
+    order.sort_by_key(|row| numbers[*row]);
+    if let Some(row) = order.first().filter(|row| numbers[**row].is_none()) {
+        return Err(wrong(COMPONENT.name, *row, "NULL".into(), "the component's number"));
+    }
+    if let Some(pair) = order.windows(2).find(|pair| numbers[pair[0]] == numbers[pair[1]]) {
+        let number = numbers[pair[0]].unwrap_or_default();
+        let found = format!("component {number}, which row {} holds too", pair[0] + 1);
+        return Err(wrong(COMPONENT.name, pair[1], found, "each component once"));
+    }
+    let sigma = numbers::present(SINGULAR_VALUE.name, call.floats(SINGULAR_VALUE.name))?;
+    let (left, right) = (call.binary(U.name), call.binary(V.name));
+    let size = |column: &[Option<&[u8]>]| column[order[0]].map_or(0, |bytes| bytes.len() as u64 / 4);
+    let (rows, columns) = (size(left), size(right));
+    let elements = usize::try_from(rows.saturating_mul(columns)).unwrap_or(usize::MAX);
+    layer::check_length(elements)?;
+    // The vectors, the right ones once more in panels, and the matrix as numbers and as bytes.
+    let vectors = rows.saturating_add(columns.saturating_add(LANES as u64).saturating_mul(2));
+    let taken =
+        vectors.saturating_mul(call.rows as u64).saturating_add(elements as u64 * 2).saturating_mul(4);
+    call.check_memory("the matrix", taken)?;
+    let ((u, rows), (v, columns)) = (unpack(U.name, left, &order)?, unpack(V.name, right, &order)?);
+    let singular_values: Vec<f64> = order.iter().map(|row| sigma[*row]).collect();
+    let components = Svd { rows, columns, singular_values, u, v, energy: 0.0 };
+    let matrix = reconstruct_with(call.compute, &components)?;
+    if let Some(at) = matrix.iter().position(|x| !x.is_finite()) {
+        return Err(Error::Value {
+            column: "the matrix".into(),
+            row: 0,
+            found: format!("{} in row {}, column {}", matrix[at], at / columns + 1, at % columns + 1),
+            expected: format!("at most {:e}, the largest single", f32::MAX),
+        });
+    }
+    Ok(layer::output(Some(matrix.into_iter().flat_map(f32::to_le_bytes).collect())))
+}
+
+const COMPONENT: Column = Column {
+    name: "component",
+    kind: Kind::BigInt,
+    unit: "1",
+    summary: "The component: they are added in ascending order, gaps do not count.",
+};
+const SINGULAR_VALUE: Column =
+    Column { name: "singular_value", kind: Kind::Float, unit: "any", summary: "The component's weight σ." };
+const U: Column = Column {
+    name: "u",
+    kind: Kind::Binary,
+    unit: "1",
+    summary: "Left vector: a packed single (f32, little-endian) for each row of the matrix.",
+};
+const V: Column = Column {
+    name: "v",
+    kind: Kind::Binary,
+    unit: "1",
+    summary: "Right vector: a packed single for each column of the matrix.",
+};
+
+pub(crate) static KERNEL: Kernel = Kernel {
+    name: "tensor_reconstruct",
+    family: Family::Tensor,
+    summary: "A matrix from its components: the inverse of tensor_svd.",
+    details: "Σ σ·u·vᵀ, row after row. Takes what tensor_svd gives, all of it or a part, with singular values as they are or changed. \
+              Rows come in any order. One matrix in a call: partition by the matrix for several.",
+    inputs: &[COMPONENT, SINGULAR_VALUE, U, V],
+    params: &[],
+    outputs: &[layer::CHUNK, layer::PAYLOAD],
+    rows: RowShape::Made,
+    nulls: "NULL is an error that names the row.",
+    empty: "No rows give no result row.",
+    nan: "NaN or an infinity in a component is an error that names the row, and so is an element of the matrix beyond the largest \
+          single.",
+    accuracy: "σ·u is rounded to single precision; an element takes its products with v in ascending order of the components, by one \
+               fused multiply-add in single precision each. The same bits for any order of the rows and any number of threads, on \
+               every machine.",
+    streaming: "Needs all components in one call: call it without @r_rowsPerRead; each partition is a call of its own.",
+    source: "Eckart and Young 1936; clr_ReconstructFromSVD of the replaced functions, which had no left vectors to use.",
+    example: Example {
+        inputs: &[
+            &[Cell::Int(2), Cell::Float(3.0), Cell::Vector(&[1.0, 0.0]), Cell::Vector(&[0.0, 1.0])],
+            &[Cell::Int(1), Cell::Float(4.0), Cell::Vector(&[0.0, 1.0]), Cell::Vector(&[1.0, 0.0])],
+        ],
+        params: &[],
+        outputs: &[&[Cell::Int(0), Cell::Vector(&[0.0, 3.0, 4.0, 0.0])]],
+    },
+    run,
+};

@@ -1,0 +1,68 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.TensorReconstruct: A matrix from its components: the inverse of tensor_svd.
+-- Σ σ·u·vᵀ, row after row. Takes what tensor_svd gives, all of it or a part, with singular values as they are or
+-- changed. Rows come in any order. One matrix in a call: partition by the matrix for several.
+--
+-- Input: a SELECT in @source, with these columns and no others:
+--   component an integer type: The component: they are added in ascending order, gaps do not count.
+--   singular_value float, real, numeric or an integer type [any]: The component's weight σ.
+--   u varbinary: Left vector: a packed single (f32, little-endian) for each row of the matrix.
+--   v varbinary: Right vector: a packed single for each column of the matrix.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--
+-- Result:
+--   chunk bigint: Always 0: the payload comes in one piece. It makes the result an input of the other tensor kernels.
+--   payload varbinary(max) [that of the layer]: The elements as packed singles (f32, little-endian).
+--
+-- NULL: NULL is an error that names the row.
+-- Empty: No rows give no result row.
+-- NaN and infinity: NaN or an infinity in a component is an error that names the row, and so is an element of the
+--                   matrix beyond the largest single.
+-- Accuracy: σ·u is rounded to single precision; an element takes its products with v in ascending order of the
+--           components, by one fused multiply-add in single precision each. The same bits for any order of the rows and
+--           any number of threads, on every machine.
+-- Chunks: Needs all components in one call: call it without @r_rowsPerRead; each partition is a call of its own.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[TensorReconstruct]
+--       @source = N'SELECT [component], [singular_value], [u], [v] FROM (VALUES (CAST(2 AS bigint), CAST(3e0 AS float), CAST(0x0000803F00000000 AS varbinary(max)), CAST(0x000000000000803F AS varbinary(max))), (CAST(1 AS bigint), CAST(4e0 AS float), CAST(0x000000000000803F AS varbinary(max)), CAST(0x0000803F00000000 AS varbinary(max)))) AS [example] ([component], [singular_value], [u], [v])';
+--   gives 0 | [0,3,4,0]
+CREATE OR ALTER PROCEDURE [hart].[TensorReconstruct]
+(
+    @source nvarchar(max),
+    @by_part bit = 0,
+    @parallel bit = 0
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'component,singular_value,u,v', @by_part = @by_part, @input = @input OUTPUT;
+    IF @parallel = 1 AND @by_part = 0
+        THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'tensor_reconstruct',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel
+                WITH RESULT SETS (([chunk] bigint, [payload] varbinary(max), [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'tensor_reconstruct',
+                @input_data_1 = @input
+                WITH RESULT SETS (([chunk] bigint, [payload] varbinary(max)));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

@@ -1,0 +1,126 @@
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.TensorSvd: Singular value decomposition of a matrix, truncated by rank, error or energy.
+-- A ≈ Σ σ·u·vᵀ. One row for each component, the greatest singular value first; the largest entry of each u by magnitude
+-- (the first of equals) is positive. Where singular values are equal or nearly so, their vectors are one of many
+-- equally good choices. Of several limits the components meet all targets, but are never more than @rank. The variances
+-- are shares of the energy, the sum of the squares of all singular values, also of those left out; 1 −
+-- cumulative_variance is the squared relative Frobenius error of what has been taken so far. A matrix with an element
+-- has one component at least, also where it is zero. One matrix in a call: partition by the matrix for several.
+--
+-- Input: a SELECT in @source, with these columns and no others:
+--   chunk an integer type: Place of the chunk: chunks are put together in ascending order, gaps do not count. NULL
+--         where there is only one.
+--   payload varbinary: Bytes of the chunk, cut anywhere.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @type (one of f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, legacy_q8_0, legacy_q4_0,
+--         legacy_q4_1, legacy_q5_0, legacy_q5_1, legacy_q4_k, legacy_q5_k, legacy_q6_k) How the elements are stored: a
+--         type of GGUF, or a legacy layout by its own name.
+--   @columns (an integer from 1 to 2147483647) Columns of the matrix.
+--   @rows (an integer from 0 to 2147483647) Rows of the matrix; 0 takes as many as the payload holds.
+--   @rank (an integer from 0 to 2147483647) Most components; 0 is all.
+--   @error (a number from 0 to 1) No more components than bring the relative Frobenius error down to this; 0 is no
+--          target. Below 1.
+--   @energy (a number from 0 to 1) No more components than explain this share of the energy, above 0; 1 is no target.
+--   @method (one of auto, exact, randomized) auto: randomized where three times @rank + @oversampling is no more than
+--           the smaller side of the matrix, else exact.
+--   @seed (an integer ≥ -9223372036854775808) Seed of the randomized method: the same seed gives the same bits.
+--   @oversampling (an integer from 0 to 10000) Random directions of the randomized method beyond @rank.
+--   @power_iterations (an integer from 0 to 100) Power iterations of the randomized method: more come nearer to the
+--                     optimum.
+--   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--
+-- Result:
+--   component int [number from 1]: The component.
+--   singular_value float [that of the matrix]: Singular value σ ≥ 0.
+--   u varbinary(max): Left vector: a packed single (f32, little-endian) for each row of the matrix.
+--   v varbinary(max): Right vector: a packed single for each column of the matrix.
+--   explained_variance float: σ² as a share of the energy; 0 for a zero matrix.
+--   cumulative_variance float: Share of the energy in this component and those before; 1 for a zero matrix.
+--
+-- NULL: NULL bytes are an error that names the row; a NULL chunk is allowed where there is only one.
+-- Empty: No rows and empty payloads give no result rows.
+-- NaN and infinity: NaN or an infinity in the matrix is an error that names its row and column.
+-- Accuracy: Computed in double precision, vectors rounded to single precision. At full rank the components give the
+--           matrix back with a relative Frobenius error below 1e-7. The randomized method's error is within 1 % of the
+--           optimum (Eckart and Young) on the weights that it was tried on. The same bits for any chunks and any number
+--           of threads; between processors the last digits may differ.
+-- Chunks: Needs the whole matrix in one call: call it without @r_rowsPerRead; each partition is a call of its own.
+-- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
+--         the messages.
+--
+-- Example:
+--   EXEC [hart].[TensorSvd]
+--       @source = N'SELECT [chunk], [payload] FROM (VALUES (CAST(NULL AS bigint), CAST(0x00000000000040400000804000000000 AS varbinary(max)))) AS [example] ([chunk], [payload])',
+--       @columns = 2;
+--   gives 1 | 4 | [0,1] | [1,0] | 0.64 | 0.64
+--   gives 2 | 3 | [1,0] | [0,1] | 0.36 | 1
+CREATE OR ALTER PROCEDURE [hart].[TensorSvd]
+(
+    @source nvarchar(max),
+    @type varchar(64) = 'f32',
+    @columns int,
+    @rows int = 0,
+    @rank int = 0,
+    @error float = 0,
+    @energy float = 1,
+    @method varchar(64) = 'auto',
+    @seed bigint = 0,
+    @oversampling int = 16,
+    @power_iterations int = 3,
+    @by_part bit = 0,
+    @parallel bit = 0
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'chunk,payload', @by_part = @by_part, @input = @input OUTPUT;
+    IF @parallel = 1 AND @by_part = 0
+        THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
+    BEGIN TRY
+        IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'tensor_svd',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@type varchar(64), @columns int, @rows int, @rank int, @error float, @energy float, @method varchar(64), @seed bigint, @oversampling int, @power_iterations int',
+                @type = @type,
+                @columns = @columns,
+                @rows = @rows,
+                @rank = @rank,
+                @error = @error,
+                @energy = @energy,
+                @method = @method,
+                @seed = @seed,
+                @oversampling = @oversampling,
+                @power_iterations = @power_iterations
+                WITH RESULT SETS (([component] int, [singular_value] float, [u] varbinary(max), [v] varbinary(max), [explained_variance] float, [cumulative_variance] float, [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'tensor_svd',
+                @input_data_1 = @input,
+                @params = N'@type varchar(64), @columns int, @rows int, @rank int, @error float, @energy float, @method varchar(64), @seed bigint, @oversampling int, @power_iterations int',
+                @type = @type,
+                @columns = @columns,
+                @rows = @rows,
+                @rank = @rank,
+                @error = @error,
+                @energy = @energy,
+                @method = @method,
+                @seed = @seed,
+                @oversampling = @oversampling,
+                @power_iterations = @power_iterations
+                WITH RESULT SETS (([component] int, [singular_value] float, [u] varbinary(max), [v] varbinary(max), [explained_variance] float, [cumulative_variance] float));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO

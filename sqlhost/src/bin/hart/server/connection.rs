@@ -1,0 +1,476 @@
+//! A connection to SQL Server, and its errors in words that say what to do.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use clap::{Args, ValueEnum};
+use futures_util::TryStreamExt;
+use tiberius::error::{Error, IoErrorKind};
+use tiberius::{AuthMethod, Client, Config, EncryptionLevel, QueryItem, Row, TokenRow};
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
+
+use super::{identity, secret};
+
+/// Port of a default instance.
+const PORT: u16 = 1433;
+
+/// Errors of a login to Azure SQL Database that pass by themselves: the database is moving or waking up, or busy.
+const TRANSIENT: [u32; 6] = [40197, 40501, 40613, 49918, 49919, 49920];
+/// Times that such a login is tried again, after 1, 2 and 4 seconds.
+const RETRIES: u32 = 3;
+
+/// How to say who is connecting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Auth {
+    /// A login of SQL Server: --user, and the password from HART_PASSWORD, --password-file or a prompt
+    Sql,
+    /// The account that runs this program (Windows)
+    Integrated,
+    /// An access token of Microsoft Entra from HART_TOKEN or --token-file
+    Token,
+    /// The managed identity of this Azure VM, or of this machine in Azure Arc
+    ManagedIdentity,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Encrypt {
+    /// Negotiated at the start, and required
+    Required,
+    /// TDS 8.0: from the first byte
+    Strict,
+}
+
+/// Where to connect and as whom.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct ConnectionOptions {
+    /// The server; the port is 1433 if none is given
+    #[arg(long, value_name = "HOST[,PORT]", env = "HART_SERVER", value_parser = address)]
+    server: Option<Address>,
+    /// The database
+    #[arg(long, value_name = "NAME", env = "HART_DATABASE")]
+    database: Option<String>,
+    /// How to authenticate
+    #[arg(long, value_enum, default_value = "sql")]
+    auth: Auth,
+    /// Login of SQL Server
+    #[arg(long, value_name = "NAME", env = "HART_USER")]
+    user: Option<String>,
+    /// File whose first line is the password; else HART_PASSWORD, else a prompt
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// File with the access token; else HART_TOKEN
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Which of several identities of an Azure VM
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// When encryption begins; there is no connection without it
+    #[arg(long, value_enum, default_value = "required")]
+    encrypt: Encrypt,
+    /// Do not check the server's certificate: anyone between here and the server can then read and change everything
+    #[arg(long, conflicts_with = "ca_certificate")]
+    trust_certificate: bool,
+    /// Trust the authority in this PEM or DER file besides those of this machine
+    #[arg(long, value_name = "FILE")]
+    ca_certificate: Option<PathBuf>,
+    /// Name that the certificate bears, where it is not that of --server
+    #[arg(long, value_name = "HOST")]
+    certificate_host: Option<String>,
+    /// Longest wait for a connection
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    connect_timeout: u64,
+    /// Longest wait for the answer to a statement
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    timeout: u64,
+}
+
+/// Host and port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Address {
+    host: String,
+    port: u16,
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{},{}", self.host, self.port)
+    }
+}
+
+fn address(text: &str) -> Result<Address, String> {
+    let text = text.trim();
+    let text = text.strip_prefix("tcp:").unwrap_or(text);
+    if text.contains('\\') {
+        return Err(
+            "a named instance is reached by its port: HOST,PORT (SQL Server Configuration Manager shows \
+                    it under TCP/IP)"
+                .into(),
+        );
+    }
+    let (host, port) = match text.split_once(',') {
+        None => (text, PORT),
+        Some((host, port)) => {
+            let port = port.trim();
+            let number = port.parse().ok().filter(|p| *p != 0);
+            (host.trim(), number.ok_or_else(|| format!("the port is '{port}'; expected 1 to 65535"))?)
+        }
+    };
+    match host {
+        "" => Err("expected HOST or HOST,PORT".into()),
+        "." | "(local)" => Ok(Address { host: "localhost".into(), port }),
+        host => Ok(Address { host: host.into(), port }),
+    }
+}
+
+impl ConnectionOptions {
+    fn address(&self) -> Result<&Address> {
+        self.server.as_ref().context("which server? Say --server HOST[,PORT], or set HART_SERVER")
+    }
+
+    fn auth(&self) -> Result<AuthMethod> {
+        Ok(match self.auth {
+            Auth::Sql => {
+                let user = self.user.as_deref().context("which login? Say --user NAME, or set HART_USER")?;
+                let password = secret::password(user, self.password_file.as_deref())?;
+                AuthMethod::sql_server(user, password)
+            }
+            #[cfg(windows)]
+            Auth::Integrated => AuthMethod::Integrated,
+            #[cfg(not(windows))]
+            Auth::Integrated => bail!("--auth integrated works on Windows only; use sql or token here"),
+            Auth::Token => AuthMethod::aad_token(secret::token(self.token_file.as_deref())?),
+            Auth::ManagedIdentity => AuthMethod::aad_token(identity::token(self.client_id.as_deref())?),
+        })
+    }
+
+    fn config(&self, address: &Address, database: &str, auth: AuthMethod) -> Result<Config> {
+        let mut config = Config::new();
+        config.host(&address.host);
+        config.port(address.port);
+        config.database(database);
+        config.application_name("hart");
+        config.authentication(auth);
+        config.encryption(match self.encrypt {
+            Encrypt::Required => EncryptionLevel::Required,
+            Encrypt::Strict => EncryptionLevel::Strict,
+        });
+        if self.trust_certificate {
+            config.trust_cert();
+        } else if let Some(path) = &self.ca_certificate {
+            let bytes = std::fs::read(path)
+                .with_context(|| format!("--ca-certificate: cannot read {}", path.display()))?;
+            config.trust_cert_ca_bundle(bytes);
+        }
+        if let Some(host) = &self.certificate_host {
+            config.hostname_in_certificate(host);
+        }
+        config.handshake_timeout(Some(Duration::from_secs(self.connect_timeout)));
+        config.command_timeout(Some(Duration::from_secs(self.timeout)));
+        Ok(config)
+    }
+
+    /// Connects.
+    pub fn connect(&self) -> Result<Server> {
+        self.connector()?.connect()
+    }
+
+    /// What is needed to connect, with the secret: asked for once, for any number of connections.
+    pub fn connector(&self) -> Result<Connector> {
+        self.address()?;
+        self.database()?;
+        Ok(Connector { auth: self.auth()?, options: self.clone() })
+    }
+
+    fn database(&self) -> Result<&str> {
+        self.database.as_deref().context("which database? Say --database NAME, or set HART_DATABASE")
+    }
+
+    fn connect_with(&self, auth: &AuthMethod) -> Result<Server> {
+        let (address, database) = (self.address()?, self.database()?);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the network runtime")?;
+        let mut target = address.clone();
+        let (mut redirected, mut tries) = (false, 0);
+        loop {
+            let config = self.config(&target, database, auth.clone())?;
+            match runtime.block_on(self.open(&target, config)) {
+                Ok(client) => {
+                    let (address, timeout) = (address.clone(), self.timeout);
+                    return Ok(Server { client, runtime, address, timeout, usable: true });
+                }
+                // A gateway, as that of Azure SQL Database, sends on to another server: once.
+                Err(Error::Routing { host, port }) if !redirected => {
+                    target = Address { host, port };
+                    redirected = true;
+                }
+                Err(Error::Routing { host, port }) => {
+                    bail!(
+                        "{target} sends on to {host},{port} after {address} had sent on to it; connect to that one"
+                    )
+                }
+                // Nothing has been done yet, so that trying again is safe; later it would not be.
+                Err(Error::Server(e)) if TRANSIENT.contains(&e.code()) && tries < RETRIES => {
+                    std::thread::sleep(Duration::from_secs(1 << tries));
+                    tries += 1;
+                }
+                Err(error) => return Err(self.explain(&target, database, &error)),
+            }
+        }
+    }
+
+    async fn open(&self, address: &Address, config: Config) -> Result<Client<Compat<TcpStream>>, Error> {
+        let timed_out = || Error::Io { kind: IoErrorKind::TimedOut, message: String::new() };
+        let wait = Duration::from_secs(self.connect_timeout);
+        let connect = TcpStream::connect((address.host.as_str(), address.port));
+        let tcp = tokio::time::timeout(wait, connect).await.map_err(|_| timed_out())??;
+        tcp.set_nodelay(true)?;
+        Client::connect(config, tcp.compat_write()).await
+    }
+
+    /// Why there is no connection, and what to do.
+    fn explain(&self, address: &Address, database: &str, error: &Error) -> anyhow::Error {
+        let user = self.user.as_deref().unwrap_or("");
+        match error {
+            Error::Io { kind: IoErrorKind::TimedOut, .. } => anyhow!(
+                "{address} did not answer within {} s: check the name, the port and the firewall between; \
+                 --connect-timeout waits longer",
+                self.connect_timeout
+            ),
+            Error::Io { kind: IoErrorKind::ConnectionRefused, .. } => anyhow!(
+                "nothing listens on {address}: check that SQL Server runs, that TCP/IP is enabled for it, and the \
+                 port (a named instance has its own)"
+            ),
+            Error::Io { kind, message } => match kind {
+                IoErrorKind::UnexpectedEof | IoErrorKind::ConnectionReset | IoErrorKind::BrokenPipe => {
+                    anyhow!(
+                        "{address} closed the connection before the login was done ({message}): check that SQL Server \
+                     listens on this port, and its error log; a server that demands --encrypt strict does this too"
+                    )
+                }
+                _ => anyhow!("{address} cannot be reached ({message}): check the name and the network"),
+            },
+            Error::Tls(message) => explain_tls(address, message),
+            Error::Protocol(message) if message.contains("encryption level") => anyhow!(
+                "{address} offers no encryption, and nothing is sent without: give SQL Server a certificate (it makes \
+                 one of its own if it has none), or check that the port is that of SQL Server"
+            ),
+            Error::Server(e) => match e.code() {
+                18456 if matches!(self.auth, Auth::Token | Auth::ManagedIdentity) => anyhow!(
+                    "{address} refused the access token (18456): it has expired, was made for another resource than \
+                     https://database.windows.net/, or its owner is no user of database {database}"
+                ),
+                18456 => anyhow!(
+                    "{address} refused the login of {user} (18456): wrong password, no such login, no right to \
+                     connect to {database}, or only Windows logins are allowed; the server's error log names the \
+                     reason beside state {}",
+                    e.state()
+                ),
+                18486 => anyhow!(
+                    "{address}: the login {user} is locked (18486): ALTER LOGIN … UNLOCK by an administrator"
+                ),
+                18487 | 18488 => anyhow!(
+                    "{address}: the password of {user} has expired or must be changed ({}): change it with sqlcmd -Z or SSMS",
+                    e.code()
+                ),
+                18470 => anyhow!(
+                    "{address}: the login {user} is disabled (18470): ALTER LOGIN … ENABLE by an administrator"
+                ),
+                4060 => anyhow!(
+                    "{address} has no database {database} that this login may open (4060): check --database; the \
+                     login needs a user in it"
+                ),
+                40615 | 40914 => anyhow!(
+                    "{address}: the firewall of Azure SQL does not let this machine in ({}): {}",
+                    e.code(),
+                    e.message()
+                ),
+                code => anyhow!("{address} refused the login ({code}): {}", e.message()),
+            },
+            other => anyhow!("{address}: {other}"),
+        }
+    }
+}
+
+fn explain_tls(address: &Address, message: &str) -> anyhow::Error {
+    let lower = message.to_lowercase();
+    if lower.contains("hostname mismatch")
+        || lower.contains("ip address mismatch")
+        || lower.contains("cn_no_match")
+    {
+        anyhow!(
+            "the certificate of {address} is for another name ({message}): connect by the name in the certificate, \
+             or say it with --certificate-host"
+        )
+    } else if lower.contains("certificate") {
+        anyhow!(
+            "the certificate of {address} is not trusted ({message}): name its authority with --ca-certificate FILE or \
+             add it to this machine's, or, on a network of which you are sure, go without the check with \
+             --trust-certificate"
+        )
+    } else {
+        anyhow!("no encrypted connection to {address} ({message}): check that the port is that of SQL Server")
+    }
+}
+
+/// Options with the secret that belongs to them.
+pub struct Connector {
+    options: ConnectionOptions,
+    auth: AuthMethod,
+}
+
+impl Connector {
+    /// Opens a connection.
+    pub fn connect(&self) -> Result<Server> {
+        self.options.connect_with(&self.auth)
+    }
+}
+
+/// An open connection.
+pub struct Server {
+    client: Client<Compat<TcpStream>>,
+    runtime: Runtime,
+    address: Address,
+    timeout: u64,
+    usable: bool,
+}
+
+impl Server {
+    /// Whether the connection can be used further: an error of a statement leaves it so, one of the network does not.
+    pub fn is_usable(&self) -> bool {
+        self.usable
+    }
+
+    /// Host and port, as the user said them.
+    pub fn name(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Runs a batch and returns the rows of its first result.
+    pub fn rows<'b>(&mut self, sql: impl Into<Cow<'b, str>>) -> Result<Vec<Row>> {
+        let client = &mut self.client;
+        let sql = sql.into();
+        let results = self.runtime.block_on(async { client.simple_query(sql).await?.into_results().await });
+        Ok(self.note(results)?.into_iter().next().unwrap_or_default())
+    }
+
+    /// Runs a batch to its end.
+    pub fn run<'b>(&mut self, sql: impl Into<Cow<'b, str>>) -> Result<()> {
+        self.rows(sql).map(|_| ())
+    }
+
+    /// Runs a batch and hands over what comes, until the end or until `take` wants no more.
+    pub fn stream(&mut self, sql: &str, mut take: impl FnMut(QueryItem) -> Result<bool>) -> Result<()> {
+        let client = &mut self.client;
+        let result = self.runtime.block_on(async {
+            let mut stream = client.simple_query(sql).await?;
+            while let Some(item) = stream.try_next().await? {
+                match take(item) {
+                    Ok(true) => {}
+                    Ok(false) => return Ok(Ok(())),
+                    Err(error) => return Ok(Err(error)),
+                }
+            }
+            Ok(Ok(()))
+        });
+        self.note(result)?
+    }
+
+    /// Appends rows to a table, whose name and columns are quoted.
+    pub fn bulk<'r>(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        rows: impl Iterator<Item = TokenRow<'r>>,
+    ) -> Result<u64> {
+        let client = &mut self.client;
+        let result = self.runtime.block_on(async {
+            let mut load = client.bulk_insert_columns(table, columns).await?;
+            for row in rows {
+                load.send(row).await?;
+            }
+            Ok(load.finalize().await?.total())
+        });
+        self.note(result)
+    }
+
+    fn note<T>(&mut self, result: Result<T, Error>) -> Result<T> {
+        result.map_err(|error| {
+            self.usable &= matches!(error, Error::Server(_));
+            self.explain(error)
+        })
+    }
+
+    fn explain(&self, error: Error) -> anyhow::Error {
+        let address = &self.address;
+        match &error {
+            Error::Io { kind: IoErrorKind::TimedOut, .. } => anyhow!(
+                "{address} did not finish a statement within {} s; the connection is closed and what was not \
+                 committed is undone. --timeout waits longer",
+                self.timeout
+            ),
+            Error::Io { message, .. } => anyhow!("the connection to {address} broke ({message})"),
+            Error::Server(e) => {
+                let advice = advice(e.code()).map(|a| format!(": {a}")).unwrap_or_default();
+                let place = match e.procedure() {
+                    "" => String::new(),
+                    name => format!(" in {name}, line {}", e.line()),
+                };
+                anyhow!("error {}{place}: {}{advice}", e.code(), e.message())
+            }
+            _ => anyhow!("{address}: {error}"),
+        }
+    }
+}
+
+/// What to do about an error of a statement.
+fn advice(code: u32) -> Option<&'static str> {
+    Some(match code {
+        229 | 262 | 297 | 300 | 15151 | 15247 => {
+            "this login lacks a right; `hart status` lists those that are needed, with the statements that grant them"
+        }
+        1205 => "another session was in the way; run it again",
+        1222 => "another session holds a lock; try again when it is done",
+        3906 => "the database is read-only",
+        39007 => "run `hart deploy`, and see that the caller is a member of hart_caller",
+        39020 | 39021 | 39025 | 39011..=39013 => {
+            "see that the Launchpad service runs, wait a minute and repeat"
+        }
+        39023 => "EXEC sp_configure N'external scripts enabled', 1; RECONFIGURE WITH OVERRIDE;",
+        _ => return None,
+    })
+}
+
+/// A text column of a row; NULL is empty.
+pub fn text(row: &Row, column: usize) -> Result<&str> {
+    ensure!(column < row.len(), "the server returned {} columns, expected more than {column}", row.len());
+    let value: Option<&str> =
+        row.try_get(column).map_err(|e| anyhow!("column {column} of the server's answer: {e}"))?;
+    Ok(value.unwrap_or(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        let good = |text: &str| address(text).map(|a| a.to_string());
+        assert_eq!(good("db").as_deref(), Ok("db,1433"));
+        assert_eq!(good("tcp:db.example.org, 14330").as_deref(), Ok("db.example.org,14330"));
+        assert_eq!(good(".").as_deref(), Ok("localhost,1433"));
+        assert_eq!(good("::1,5").as_deref(), Ok("::1,5"));
+        for (text, part) in
+            [("", "HOST"), ("db,", "port"), ("db,0", "65535"), ("db,70000", "65535"), (r"db\X", "port")]
+        {
+            let error = address(text).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! `hart status`: what a server has, what it lacks, and what mends it.
+
+use std::io::Write;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use hart_kernels::registry::KERNELS;
+use serde::Serialize;
+
+use super::archive::{ArchiveOptions, Platform};
+use super::connection::{ConnectionOptions, Server};
+use super::plan::{LANGUAGE, Plan, ROLE, state};
+use super::survey::{self, Facts, Lack, Library};
+
+/// Options of `hart status`.
+#[derive(Args)]
+pub struct StatusOptions {
+    #[command(flatten)]
+    archives: ArchiveOptions,
+    /// Output format
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+    #[command(flatten)]
+    connection: ConnectionOptions,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+#[derive(Serialize)]
+struct Status {
+    server: String,
+    #[serde(flatten)]
+    facts: Facts,
+    /// Version of this program, with which the steps are compared.
+    program: &'static str,
+    kernels: usize,
+    libraries: Vec<Library>,
+    steps: Vec<StepStatus>,
+    callers: Vec<String>,
+    missing: Vec<Lack>,
+}
+
+#[derive(Serialize)]
+struct StepStatus {
+    name: &'static str,
+    state: String,
+}
+
+/// Prints the status; fails where something is missing.
+pub fn status(options: StatusOptions) -> Result<()> {
+    let archives = if options.archives.any() { options.archives.read()? } else { Vec::new() };
+    let compare = !archives.is_empty();
+    let mut server = options.connection.connect()?;
+    let facts = Facts::read(&mut server)?;
+    let mut status = Status {
+        server: server.name(),
+        missing: facts.lacks(false),
+        facts,
+        program: env!("CARGO_PKG_VERSION"),
+        kernels: KERNELS.len(),
+        libraries: Vec::new(),
+        steps: Vec::new(),
+        callers: Vec::new(),
+    };
+    if status.facts.takes_languages() {
+        let plan = Plan { archives, parameters: None, enable: false };
+        installation(&mut server, &plan, compare, &mut status)?;
+    }
+    let mut out = std::io::stdout().lock();
+    match options.format {
+        Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&status)?)?,
+        Format::Table => table(&mut out, &status)?,
+    }
+    anyhow::ensure!(
+        status.missing.is_empty(),
+        "{} of {} is not complete",
+        status.facts.database,
+        status.server
+    );
+    Ok(())
+}
+
+fn installation(server: &mut Server, plan: &Plan, compare: bool, status: &mut Status) -> Result<()> {
+    status.libraries = survey::libraries(server)?;
+    status.callers = survey::members(server)?;
+    for step in plan.steps() {
+        // Without an archive there is nothing to compare the language with: it is there, or not.
+        let mut found = survey::state(server, &step.check)?;
+        if step.name == "language" && !compare && found == state::DIFFERS {
+            found = "installed".into();
+        }
+        let mend = match found.as_str() {
+            state::SAME | "installed" => None,
+            state::FOREIGN => Some(step.foreign.to_string()),
+            state::MISSING | state::DIFFERS => {
+                Some("hart deploy, or the file that hart script writes".into())
+            }
+            other => Some(format!("the check answered '{other}'; please report it")),
+        };
+        if let Some(mend) = mend {
+            status.missing.push(Lack { what: format!("{}: {found}", step.name), mend });
+        }
+        status.steps.push(StepStatus { name: step.name, state: found });
+    }
+    let wanted = Platform::ALL.into_iter().find(|p| p.word().eq_ignore_ascii_case(&status.facts.platform));
+    let there = |p: Platform| status.libraries.iter().any(|l| l.platform == p.word());
+    if let Some(platform) = wanted.filter(|p| !status.libraries.is_empty() && !there(*p)) {
+        let option = platform.word().to_lowercase();
+        status.missing.push(Lack {
+            what: format!(
+                "the language {LANGUAGE} has no library for {}, on which this server runs",
+                platform.word()
+            ),
+            mend: format!("hart deploy --{option} hart-{option}.zip"),
+        });
+    }
+    Ok(())
+}
+
+fn table(out: &mut impl Write, status: &Status) -> Result<()> {
+    let facts = &status.facts;
+    let yes = |flag: bool| if flag { "yes" } else { "no" };
+    let mut line = |name: &str, value: &str| writeln!(out, "{name:<26}{value}");
+    line(
+        "server",
+        &format!("{}, {} ({}) on {}", status.server, facts.edition, facts.version, facts.platform),
+    )?;
+    line("database", &facts.database)?;
+    line(
+        "login",
+        &format!("{} (user {}{})", facts.login, facts.user, if facts.sysadmin { ", sysadmin" } else { "" }),
+    )?;
+    line("feature installed", yes(facts.feature_installed))?;
+    line("external scripts enabled", yes(facts.external_scripts_enabled))?;
+    line("VECTOR", yes(facts.major() >= 17))?;
+    line(
+        "parallel and streaming",
+        yes(facts.edition.contains("Enterprise") || facts.edition.contains("Developer")),
+    )?;
+    line("this program", &format!("hart {}, {} kernels", status.program, status.kernels))?;
+    for library in &status.libraries {
+        let parameters = if library.parameters.is_empty() { "none" } else { &library.parameters };
+        line(
+            &format!("library {}", library.platform),
+            &format!(
+                "{}, {} bytes, created {}, parameters: {parameters}\n{:26}SHA-256 {}",
+                library.file_name, library.bytes, library.created, "", library.sha256
+            ),
+        )?;
+    }
+    for step in &status.steps {
+        line(&format!("step {}", step.name), &step.state)?;
+    }
+    if !status.steps.is_empty() {
+        let none = format!("none (ALTER ROLE [{ROLE}] ADD MEMBER [user];)");
+        line("callers", &if status.callers.is_empty() { none } else { status.callers.join(", ") })?;
+    }
+    for lack in &status.missing {
+        writeln!(out, "missing: {}\n    {}", lack.what, lack.mend)?;
+    }
+    Ok(())
+}

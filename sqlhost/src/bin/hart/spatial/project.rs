@@ -1,0 +1,183 @@
+//! `hart project`: the vectors of a file as points in space.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::datatypes::{Field, Float64Type, Schema};
+use clap::Args;
+use hart_sqlhost::columns::CType;
+
+use super::basis::{Choice, FitOptions, choice};
+use super::colours::Coloured;
+use super::{Vectors, colours, numbers, word};
+use crate::data::{self, Format};
+use crate::engine::EngineOptions;
+use crate::plot::{self, ASPECT, COLOURS, Marks, Plot};
+use crate::run::param;
+
+/// Options of `hart project`.
+#[derive(Args)]
+pub struct ProjectOptions {
+    /// Rows with vectors: .parquet, .arrow, .csv or .npy
+    file: PathBuf,
+    /// pca, random, landmarks or trilateration, fitted to the vectors; clr-v1; or a file that --save-basis wrote
+    #[arg(long, value_name = "BASIS", value_parser = choice)]
+    basis: Choice,
+    /// Axes of the basis that is fitted; x, y and z are the first three
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1024))]
+    axes: u64,
+    /// Write the points, with the other columns of the file, to a file: .parquet, .arrow, .csv or .json
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["svg", "save_basis"])]
+    output: Option<PathBuf>,
+    /// Write a picture of the points
+    #[arg(long, value_name = "FILE.svg")]
+    svg: Option<PathBuf>,
+    /// Colour the points of the picture by this column
+    #[arg(long, value_name = "COLUMN", alias = "color", requires = "svg")]
+    colour: Option<String>,
+    /// Points in the picture at most: of more, evenly spaced ones
+    #[arg(long, value_name = "N", default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..))]
+    points: u32,
+    /// Column of the file to keep; may be repeated [default: all but the vectors]
+    #[arg(long, value_name = "COLUMN")]
+    carry: Vec<String>,
+    /// Write the basis, to project other rows the same way: here with --basis FILE, in SQL as @basis
+    #[arg(long, value_name = "FILE")]
+    save_basis: Option<PathBuf>,
+    /// Column of vectors [default: the only one]
+    #[arg(long, value_name = "COLUMN")]
+    vectors: Option<String>,
+    #[command(flatten)]
+    fit: FitOptions,
+    #[command(flatten)]
+    engine: EngineOptions,
+}
+
+/// Fits or reads the basis, projects all rows, and writes what is asked for.
+pub fn project(options: &ProjectOptions) -> Result<()> {
+    if let Some(path) = &options.svg {
+        plot::check(path)?;
+    }
+    if let Some(path) = &options.output {
+        Format::of(path)?;
+    }
+    let mut others = options.carry.clone();
+    others.extend(options.colour.iter().filter(|name| !options.carry.contains(name)).cloned());
+    let others = Some(&others[..]).filter(|_| !options.carry.is_empty());
+    let (vectors, rest) = Vectors::read(&options.file, options.vectors.as_deref(), others)?;
+    let colour = match &options.colour {
+        Some(name) => {
+            let column = data::find(&rest.schema(), name).map_err(anyhow::Error::msg)?;
+            Some(colours::of(rest.schema().field(column).name(), rest.column(column))?)
+        }
+        None => None,
+    };
+    let (axes, basis) = match &options.basis {
+        Choice::Kind(kind) => {
+            let basis = options.fit.fit(&options.engine, &vectors, *kind, options.axes)?;
+            if let Some(variance) = basis.variance {
+                let (name, share) = (kind.name(), variance * 100.0);
+                eprintln!("hart: {name}: {} axes keep {share:.1} % of the variance", basis.axes);
+            }
+            (Some(basis.axes), basis.bytes)
+        }
+        Choice::File(path) => (None, std::fs::read(path).with_context(|| path.display().to_string())?),
+    };
+    let params = vec![param("basis", CType::Binary, basis.clone()), word("pad", options.fit.padding())];
+    let points = vectors.call(&options.engine, "spatial_project", params)?;
+    if let Some(path) = &options.save_basis {
+        data::whole(path, |file| Ok(file.write_all(&basis)?))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if let Some(path) = &options.output {
+        let table = table(&rest, &points, options)?;
+        data::write(path, &table.schema(), [Ok(table.clone())])?;
+    }
+    if let Some(path) = &options.svg {
+        let flat = axes.is_some_and(|axes| axes < 3);
+        picture(path, &points, colour, options.points as usize, flat)?;
+    }
+    Ok(())
+}
+
+/// The file's other columns, then the points' without the ids, which are places.
+fn table(rest: &RecordBatch, points: &RecordBatch, options: &ProjectOptions) -> Result<RecordBatch> {
+    let mut fields: Vec<Arc<Field>> = Vec::new();
+    let mut columns: Vec<ArrayRef> = Vec::new();
+    for (field, column) in rest.schema().fields().iter().zip(rest.columns()) {
+        let named = |name: &String| name.eq_ignore_ascii_case(field.name());
+        // A column that is read for its colours alone is not asked for.
+        if options.carry.is_empty() || options.carry.iter().any(named) {
+            fields.push(field.clone());
+            columns.push(column.clone());
+        }
+    }
+    for (field, column) in points.schema().fields().iter().zip(points.columns()).skip(1) {
+        ensure!(
+            fields.iter().all(|other| !other.name().eq_ignore_ascii_case(field.name())),
+            "{}: column {} has the name of a result; say with --carry which other columns to keep",
+            options.file.display(),
+            field.name()
+        );
+        fields.push(field.clone());
+        columns.push(column.clone());
+    }
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+}
+
+/// x and y, and beside them x and z.
+fn picture(
+    path: &Path,
+    points: &RecordBatch,
+    colour: Option<Coloured>,
+    most: usize,
+    flat: bool,
+) -> Result<()> {
+    let axis = |name: &str| numbers::<Float64Type>(points, name);
+    let (x, y, z) = (axis("x")?, axis("y")?, axis("z")?);
+    let there: Vec<usize> = (0..points.num_rows()).filter(|row| x.is_valid(*row)).collect();
+    let shown: Vec<usize> = if there.len() <= most {
+        there.clone()
+    } else {
+        (0..most).map(|n| there[n * there.len() / most]).collect()
+    };
+    let of_row = |row: usize| colour.as_ref().map_or(COLOURS[0], |colour| colour.rows[row]);
+    let all = if shown.len() < there.len() {
+        format!(", {} of {} points", shown.len(), there.len())
+    } else {
+        String::new()
+    };
+    let plot = |title: &str, name: &str, other: &arrow::array::Float64Array| {
+        // One scale for both axes, so that distances look as long as they are.
+        let range = |values: &arrow::array::Float64Array| {
+            let ends =
+                |(a, b): (f64, f64), row: &usize| (a.min(values.value(*row)), b.max(values.value(*row)));
+            shown.iter().fold((f64::INFINITY, f64::NEG_INFINITY), ends)
+        };
+        let (across, up) = (range(x), range(other));
+        let length = (up.1 - up.0).max((across.1 - across.0) / ASPECT) * 1.04;
+        let length = if length > 0.0 && length.is_finite() { length } else { 1.0 };
+        let around = |(a, b): (f64, f64), length: f64| {
+            let middle = a / 2.0 + b / 2.0;
+            if middle.is_finite() { middle - length / 2.0..middle + length / 2.0 } else { 0.0..1.0 }
+        };
+        Plot {
+            title: format!("{title}{all}"),
+            labels: ["x".into(), name.into()],
+            x: around(across, length * ASPECT),
+            y: around(up, length),
+            logarithmic: false,
+            marks: Marks::Points(
+                shown.iter().map(|row| (of_row(*row), (x.value(*row), other.value(*row)))).collect(),
+            ),
+        }
+    };
+    let mut plots = vec![plot("x and y", "y", y)];
+    if !flat {
+        plots.push(plot("x and z", "z", z));
+    }
+    plot::write(path, &plots, colour.as_ref().map_or(&[], |colour| &colour.legend))
+}

@@ -1,0 +1,259 @@
+//! `hart tensor atomize`: a model file to atoms and coefficients.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use arrow::array::{Float64Array, StringArray, UInt64Array};
+use clap::Args;
+use hart_kernels::tensor::{Svd, SvdOptions, svd};
+use hart_sqlhost::model::{ElementType, Model, Tensor};
+
+use super::Threads;
+use super::picture::{self, Curve};
+use super::tables::{Atom, Numbering, Role, Tables};
+use crate::data::Style;
+
+/// What the column ModelLayers.LayerName holds, in UTF-16 units.
+const LAYER_NAME: usize = 100;
+
+/// Options of `hart tensor atomize`.
+#[derive(Args)]
+pub struct AtomizeOptions {
+    /// Model file, safetensors or GGUF, told apart by its contents
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+    /// Only this tensor; may be repeated [default: all but those of integers]
+    #[arg(long, value_name = "NAME")]
+    tensor: Vec<String>,
+    #[command(flatten)]
+    target: Target,
+    /// New folder for the Parquet files, one for each table
+    #[arg(long, value_name = "DIR")]
+    output: PathBuf,
+    /// Draw the singular values, and the error against the rank
+    #[arg(long, value_name = "FILE.svg")]
+    svg: Option<PathBuf>,
+    /// Seed of the randomized factorization
+    #[arg(long, value_name = "N", default_value_t = SvdOptions::default().seed)]
+    seed: u64,
+    #[command(flatten)]
+    numbering: Numbering,
+    /// Format of the summary on standard output
+    #[arg(long, value_enum, default_value = "table")]
+    format: Style,
+    #[command(flatten)]
+    threads: Threads,
+}
+
+/// How much of a matrix is kept.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct Target {
+    /// Keep at most R components of each matrix, or `all`
+    #[arg(long, value_name = "R", value_parser = rank)]
+    rank: Option<usize>,
+    /// Keep as few components as give this relative error (Frobenius norm), between 0 and 1
+    #[arg(long, value_name = "E", value_parser = fraction)]
+    error: Option<f64>,
+    /// Keep as few components as explain this fraction of the energy (sum of squares), up to 1
+    #[arg(long, value_name = "F", value_parser = fraction)]
+    energy: Option<f64>,
+}
+
+/// All components, which is what the kernel takes 0 for.
+const ALL: usize = 0;
+
+fn rank(text: &str) -> Result<usize, String> {
+    let number = || text.parse().ok().filter(|n| *n > 0);
+    if text == "all" { Some(ALL) } else { number() }.ok_or("expected a whole number above 0, or all".into())
+}
+
+fn fraction(text: &str) -> Result<f64, String> {
+    let number: Option<f64> = text.parse().ok();
+    number.filter(|n| *n > 0.0 && *n <= 1.0).ok_or("expected a number above 0 and up to 1".into())
+}
+
+/// What became of a tensor.
+struct Line<'a> {
+    tensor: &'a Tensor,
+    components: usize,
+    error: f64,
+    stored: usize,
+}
+
+/// Factors the chosen tensors one after the other.
+pub fn run(options: &AtomizeOptions) -> Result<()> {
+    let model = super::open(&options.model)?;
+    if let Some(path) = &options.svg {
+        // Found out before the work is done, not after.
+        picture::check(path)?;
+    }
+    let shown = || options.model.display().to_string();
+    let chosen = chosen(&model, &options.tensor).with_context(shown)?;
+    if let Some(rank) = options.target.rank {
+        let largest =
+            chosen.iter().filter_map(|t| factored(t)).map(|(rows, columns)| rows.min(columns)).max();
+        ensure!(
+            largest.is_none_or(|largest| rank <= largest),
+            "--rank {rank}: expected at most {}, the rank of the largest matrix",
+            largest.unwrap_or_default()
+        );
+    }
+    let (lines, curves) = options.threads.run(|| write(&model, &chosen, options).with_context(shown))?;
+    if let Some(path) = &options.svg {
+        picture::write(path, &curves)?;
+    }
+    summary(&lines, options.format)
+}
+
+/// The tensors to be written.
+fn chosen<'a>(model: &'a Model, names: &[String]) -> Result<Vec<&'a Tensor>> {
+    let tensors = model.tensors();
+    let mut out = Vec::new();
+    if names.is_empty() {
+        let (weights, integers): (Vec<_>, Vec<_>) =
+            tensors.iter().partition(|t| !matches!(t.element_type, ElementType::Integer(_)));
+        for tensor in integers {
+            eprintln!(
+                "hart: tensor {} is left out: {} are no weights",
+                tensor.name,
+                tensor.element_type.name()
+            );
+        }
+        out = weights;
+    }
+    for name in names {
+        let tensor = &tensors[super::position("tensor", name, tensors.iter().map(|t| t.name.as_str()))?];
+        if !out.contains(&tensor) {
+            out.push(tensor);
+        }
+    }
+    ensure!(!out.is_empty(), "the file has no tensor of weights");
+    for tensor in &out {
+        // Found out before the first tensor is factored.
+        if !matches!(tensor.element_type, ElementType::Payload(_)) {
+            model.decode(tensor).map(drop).context("choose others with --tensor")?;
+        }
+        let length = tensor.name.encode_utf16().count();
+        if length > LAYER_NAME {
+            eprintln!(
+                "hart: tensor {}: LayerName holds {LAYER_NAME} characters, the name has {length}",
+                tensor.name
+            );
+        }
+    }
+    Ok(out)
+}
+
+/// The rows and columns of a tensor that is factored, not stored whole.
+fn factored(tensor: &Tensor) -> Option<(usize, usize)> {
+    (tensor.shape.len() >= 2 && tensor.elements() > 0).then(|| tensor.matrix())
+}
+
+fn write<'a>(
+    model: &Model,
+    chosen: &[&'a Tensor],
+    options: &AtomizeOptions,
+) -> Result<(Vec<Line<'a>>, Vec<Curve>)> {
+    let mut tables = Tables::create(&options.output, options.numbering)?;
+    let bar = super::progress(chosen.iter().map(|t| t.elements()).sum());
+    let (mut lines, mut curves) = (Vec::new(), Vec::new());
+    for &tensor in chosen {
+        bar.set_message(tensor.name.clone());
+        let elements = model.decode(tensor)?;
+        let (rows, columns) = tensor.matrix();
+        finite(tensor, &elements, columns)?;
+        let line = if factored(tensor).is_some() {
+            let found = svd(&elements, rows, columns, &options.svd(rows.min(columns)));
+            let svd = found.with_context(|| format!("tensor {}", tensor.name))?;
+            // Only the factors are needed from here on.
+            drop(elements);
+            if options.svg.is_some() {
+                curves.push(Curve::of(tensor, &svd));
+            }
+            let components = svd.singular_values.len();
+            let error = svd.error();
+            tables.write(tensor, components, error, &atoms(&svd))?;
+            Line { tensor, components, error, stored: svd.u.len() + svd.v.len() + components }
+        } else {
+            let atom = Atom {
+                role: Role::Whole,
+                component: 0,
+                coefficient: 1.0,
+                importance: 1.0,
+                elements: &elements,
+            };
+            tables.write(tensor, 1, 0.0, &[atom])?;
+            Line { tensor, components: 1, error: 0.0, stored: elements.len() }
+        };
+        lines.push(line);
+        bar.inc(tensor.elements() as u64);
+    }
+    bar.finish_and_clear();
+    tables.finish()?;
+    Ok((lines, curves))
+}
+
+impl AtomizeOptions {
+    /// The kernel's options for a matrix of that full rank.
+    fn svd(&self, full: usize) -> SvdOptions {
+        let Target { rank, error, energy } = self.target;
+        SvdOptions {
+            rank: rank.unwrap_or(ALL).min(full),
+            error: error.unwrap_or(0.0),
+            energy: energy.unwrap_or(1.0),
+            seed: self.seed,
+            ..SvdOptions::default()
+        }
+    }
+}
+
+/// That all elements are numbers: no factorization has a meaning otherwise, and no sum with them.
+fn finite(tensor: &Tensor, elements: &[f32], columns: usize) -> Result<()> {
+    if let Some(n) = elements.iter().position(|v| !v.is_finite()) {
+        let (row, column) = (n / columns + 1, n % columns + 1);
+        let value = elements[n];
+        anyhow::bail!(
+            "tensor {}, row {row}, column {column}: {value}; expected a finite number",
+            tensor.name
+        );
+    }
+    Ok(())
+}
+
+fn atoms(svd: &Svd) -> Vec<Atom<'_>> {
+    let mut atoms = Vec::with_capacity(2 * svd.singular_values.len());
+    for (component, sigma) in svd.singular_values.iter().enumerate() {
+        let importance = svd.explained(component) as f32;
+        for (role, coefficient, vectors, length) in
+            [(Role::Right, *sigma as f32, &svd.v, svd.columns), (Role::Left, 1.0, &svd.u, svd.rows)]
+        {
+            let elements = &vectors[component * length..][..length];
+            atoms.push(Atom { role, component, coefficient, importance, elements });
+        }
+    }
+    atoms
+}
+
+fn summary(lines: &[Line<'_>], style: Style) -> Result<()> {
+    let stored_as = |line: &Line<'_>| match factored(line.tensor) {
+        Some((rows, columns)) => format!("matrix {rows} × {columns}"),
+        None => "whole".to_owned(),
+    };
+    let ratio = |line: &Line<'_>| line.stored as f64 / line.tensor.elements().max(1) as f64;
+    super::print(
+        style,
+        vec![
+            ("tensor", Arc::new(StringArray::from_iter_values(lines.iter().map(|l| &l.tensor.name)))),
+            ("shape", super::shapes(lines.iter().map(|l| &l.tensor.shape[..]))),
+            ("stored_as", Arc::new(StringArray::from_iter_values(lines.iter().map(stored_as)))),
+            (
+                "components",
+                Arc::new(UInt64Array::from_iter_values(lines.iter().map(|l| l.components as u64))),
+            ),
+            ("relative_error", Arc::new(Float64Array::from_iter_values(lines.iter().map(|l| l.error)))),
+            ("stored_ratio", Arc::new(Float64Array::from_iter_values(lines.iter().map(ratio)))),
+        ],
+    )
+}

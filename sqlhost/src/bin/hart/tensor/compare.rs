@@ -1,0 +1,88 @@
+//! `hart tensor compare`: two models, tensor by tensor.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use arrow::array::{ArrayRef, Float64Array, StringArray};
+use clap::Args;
+
+use super::Threads;
+use super::difference::{Difference, difference};
+use super::source::Source;
+use crate::data::Style;
+
+/// Options of `hart tensor compare`.
+#[derive(Args)]
+pub struct CompareOptions {
+    /// The model that errors are relative to: a model file, or a folder that `atomize` has written
+    a: PathBuf,
+    /// The other one
+    b: PathBuf,
+    /// Format on standard output
+    #[arg(long, value_enum, default_value = "table")]
+    format: Style,
+    #[command(flatten)]
+    threads: Threads,
+}
+
+/// A tensor that one of the two has, or both.
+struct Line<'a> {
+    tensor: &'a str,
+    shape: &'a [usize],
+    status: String,
+    difference: Option<Difference>,
+}
+
+/// Prints how far the tensors of the same names are apart.
+pub fn run(options: &CompareOptions) -> Result<()> {
+    let (a, b) = (Source::open(&options.a)?, Source::open(&options.b)?);
+    let lines = options.threads.run(|| compare(&a, &b))?;
+    let numbers = |of: &dyn Fn(&Difference) -> f64| -> ArrayRef {
+        Arc::new(lines.iter().map(|line| line.difference.as_ref().map(of)).collect::<Float64Array>())
+    };
+    super::print(
+        options.format,
+        vec![
+            ("tensor", Arc::new(StringArray::from_iter_values(lines.iter().map(|line| line.tensor)))),
+            ("shape", super::shapes(lines.iter().map(|line| line.shape))),
+            ("status", Arc::new(StringArray::from_iter_values(lines.iter().map(|line| &line.status)))),
+            ("relative_error", numbers(&|d| d.relative)),
+            ("max_error", numbers(&|d| d.largest)),
+            ("cosine", numbers(&|d| d.cosine)),
+        ],
+    )
+}
+
+fn compare<'a>(a: &'a Source, b: &'a Source) -> Result<Vec<Line<'a>>> {
+    let (of_a, of_b) = (a.tensors(), b.tensors());
+    let numbers: HashMap<&str, usize> = of_b.iter().enumerate().map(|(n, (name, _))| (*name, n)).collect();
+    let size = |shape: &[usize]| shape.iter().product::<usize>();
+    let bar = super::progress(of_a.iter().map(|(_, shape)| size(shape)).sum());
+    let mut both = vec![false; of_b.len()];
+    let mut lines = Vec::new();
+    for (n, (tensor, shape)) in of_a.into_iter().enumerate() {
+        bar.set_message(tensor.to_owned());
+        let mut line = Line { tensor, shape, status: "only in A".into(), difference: None };
+        if let Some(&other) = numbers.get(tensor) {
+            both[other] = true;
+            if of_b[other].1 != shape {
+                line.status = format!("shape {:?} in B", of_b[other].1);
+            } else if let Some(name) = a.undecoded(n).or(b.undecoded(other)) {
+                line.status = format!("type {name}");
+            } else {
+                line.status = "compared".into();
+                line.difference = Some(difference(&a.load(n)?, &b.load(other)?));
+            }
+        }
+        lines.push(line);
+        bar.inc(size(shape) as u64);
+    }
+    bar.finish_and_clear();
+    ensure!(both.contains(&true), "the two have no tensor of the same name");
+    for ((tensor, shape), _) in of_b.into_iter().zip(both).filter(|(_, both)| !both) {
+        lines.push(Line { tensor, shape, status: "only in B".into(), difference: None });
+    }
+    Ok(lines)
+}

@@ -1,0 +1,119 @@
+//! `hart tensor`: model files to atoms and coefficients and back.
+
+mod atomize;
+mod compare;
+mod difference;
+mod folder;
+mod inspect;
+mod picture;
+mod rebuild;
+mod source;
+mod synthesize;
+mod tables;
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use arrow::array::{ArrayRef, ListBuilder, RecordBatch, UInt64Builder};
+use arrow::datatypes::{Field, Schema};
+use clap::{Args, Subcommand};
+use hart_kernels::registry::nearest;
+use hart_sqlhost::model::Model;
+use hart_sqlhost::pool::Pool;
+use hart_sqlhost::settings::Settings;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::data::{self, Style};
+
+/// What to do with a model.
+#[derive(Subcommand)]
+pub enum Command {
+    /// List the tensors of a model file
+    Inspect(inspect::InspectOptions),
+    /// Factor the tensors of a model file into atoms and coefficients
+    Atomize(atomize::AtomizeOptions),
+    /// Rebuild layers from atoms and coefficients
+    Synthesize(synthesize::SynthesizeOptions),
+    /// Compare two models, tensor by tensor
+    Compare(compare::CompareOptions),
+}
+
+/// How many threads compute.
+#[derive(Args)]
+struct Threads {
+    /// Threads for large tensors [default: all processors]
+    #[arg(long, value_name = "N", env = "HART_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+impl Threads {
+    /// Runs `work` where the kernels find that many threads.
+    fn run<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        let parameters = self.threads.map(|n| format!("threads={n}")).unwrap_or_default();
+        let settings = Settings::read(&parameters, |name| std::env::var(name).ok())?;
+        let pool = Pool::default();
+        let out = pool.run(settings.threads, 0, true, || Ok(work()))?;
+        pool.close();
+        out
+    }
+}
+
+/// Runs one of the commands.
+pub fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Inspect(options) => inspect::run(&options),
+        Command::Atomize(options) => atomize::run(&options),
+        Command::Synthesize(options) => synthesize::run(&options),
+        Command::Compare(options) => compare::run(&options),
+    }
+}
+
+fn open(path: &Path) -> Result<Model> {
+    Model::open(path).with_context(|| path.display().to_string())
+}
+
+/// The position of that name among those there are.
+fn position<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a str> + Clone) -> Result<usize> {
+    if let Some(found) = names.clone().position(|other| other == name) {
+        return Ok(found);
+    }
+    let near: Vec<String> = nearest(name, names).iter().map(|other| format!("`{other}`")).collect();
+    match near.is_empty() {
+        true => bail!("no {what} is named `{name}`"),
+        false => bail!("no {what} is named `{name}`; did you mean {}?", near.join(" or ")),
+    }
+}
+
+/// A bar for long work on a terminal, which moves with the elements that are done; hidden elsewhere.
+fn progress(elements: usize) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(elements as u64);
+    match ProgressStyle::with_template("{bar:30} {percent}%, {eta} left, {wide_msg}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// A table of results from named columns.
+fn print(style: Style, columns: Vec<(&str, ArrayRef)>) -> Result<()> {
+    let fields: Vec<Field> =
+        columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true)).collect();
+    let schema = Arc::new(Schema::new(fields));
+    let batch =
+        RecordBatch::try_new(schema.clone(), columns.into_iter().map(|(_, column)| column).collect())?;
+    data::print(style, &schema, [Ok(batch)])?;
+    Ok(())
+}
+
+/// A column of shapes.
+fn shapes<'a>(shapes: impl Iterator<Item = &'a [usize]>) -> ArrayRef {
+    let mut column = ListBuilder::new(UInt64Builder::new());
+    for shape in shapes {
+        column.append_value(shape.iter().map(|n| Some(*n as u64)));
+    }
+    Arc::new(column.finish())
+}

@@ -1,0 +1,243 @@
+//! Model files: the tensors of safetensors and GGUF files, memory-mapped.
+//!
+//! A file is opened by its contents, not by its extension. Opening reads and checks the header only; the elements of a tensor
+//! are mapped when they are asked for and unmapped when they are dropped, so memory follows the tensor in hand, not the file.
+//!
+//! # Shapes
+//!
+//! Both formats give row-major tensors here, the outermost dimension first: a weight matrix that turns 384 inputs into 1536
+//! outputs has the shape `[1536, 384]`, and its element (r, c) is number r · 384 + c. GGUF files list dimensions the other way
+//! round (`ne[0]` is the fastest), which is undone when they are read.
+//!
+//! # Hostile files
+//!
+//! Nothing that a file says is believed: lengths are compared with what is there before they are used, memory is taken only
+//! for what the file's own bytes pay for, and tensors that overlap or leave the file are errors.
+
+pub mod gguf;
+mod map;
+pub mod safetensors;
+
+use std::fs::File;
+use std::ops::Range;
+use std::path::Path;
+
+use hart_kernels::tensor::quant::{self, PayloadType};
+
+pub use map::Mapped;
+
+/// Why a model file cannot be read. One line that names the part of the file, what was found and what was expected.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The operating system refused.
+    #[error("cannot read the file: {0}")]
+    Io(#[from] std::io::Error),
+    /// The file breaks the rules of its format.
+    #[error("{part}: {found}; expected {expected}")]
+    Malformed {
+        /// The part of the file.
+        part: String,
+        /// What it holds.
+        found: String,
+        /// What it must hold.
+        expected: String,
+    },
+    /// A tensor's elements cannot be decoded.
+    #[error("tensor {tensor}: {source}")]
+    Payload {
+        /// The tensor.
+        tensor: String,
+        /// Why.
+        source: hart_kernels::Error,
+    },
+    /// A tensor's elements do not fit in memory.
+    #[error("tensor {tensor}: its {elements} elements do not fit in memory")]
+    Memory {
+        /// The tensor.
+        tensor: String,
+        /// Its elements.
+        elements: usize,
+    },
+}
+
+/// How the elements of a tensor are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ElementType {
+    /// A type whose elements can be decoded to singles.
+    Payload(PayloadType),
+    /// Whole numbers or truth values: indices, masks, no weights.
+    Integer(&'static str),
+    /// Real numbers in a type that is not decoded.
+    Other(&'static str),
+}
+
+impl ElementType {
+    /// The name, in lower case: `f32`, `q4_k`, `i64`.
+    pub fn name(self) -> &'static str {
+        match self {
+            ElementType::Payload(payload_type) => payload_type.name(),
+            ElementType::Integer(name) | ElementType::Other(name) => name,
+        }
+    }
+}
+
+/// A tensor of a model file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tensor {
+    /// Its name, unique in the file.
+    pub name: String,
+    /// Its dimensions, outermost first. None at all is a single element.
+    pub shape: Vec<usize>,
+    /// How its elements are stored.
+    pub element_type: ElementType,
+    /// Where its bytes are in the file.
+    pub bytes: Range<usize>,
+}
+
+impl Tensor {
+    /// The number of its elements.
+    pub fn elements(&self) -> usize {
+        // The readers have multiplied the same with a check.
+        self.shape.iter().product()
+    }
+
+    /// Its rows and columns as a matrix: see [`matrix`].
+    pub fn matrix(&self) -> (usize, usize) {
+        matrix(&self.shape)
+    }
+}
+
+/// The rows and columns of a tensor of that shape as a matrix: the outermost dimension, and all others together. A tensor of
+/// fewer than two dimensions is a single row.
+pub fn matrix(shape: &[usize]) -> (usize, usize) {
+    match shape {
+        [] => (1, 1),
+        [n] => (1, *n),
+        // Beside a dimension of 0, the others may be larger than can be counted together.
+        [rows, rest @ ..] => (*rows, rest.iter().fold(1, |product, n| product.saturating_mul(*n))),
+    }
+}
+
+/// The formats of model files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A JSON header and plain numbers.
+    Safetensors,
+    /// The binary header and quantized blocks of ggml.
+    Gguf,
+}
+
+/// The tensors that the bytes of a model file name, in the order of their bytes.
+///
+/// # Errors
+///
+/// [`ModelError::Malformed`].
+pub fn parse(bytes: &[u8]) -> Result<(Format, Vec<Tensor>), ModelError> {
+    // A safetensors header of the length that these letters make would be larger than the format allows.
+    if bytes.starts_with(gguf::MAGIC) {
+        return Ok((Format::Gguf, gguf::parse(bytes)?));
+    }
+    Ok((Format::Safetensors, safetensors::parse(bytes)?))
+}
+
+/// An open model file.
+#[derive(Debug)]
+pub struct Model {
+    file: File,
+    format: Format,
+    tensors: Vec<Tensor>,
+}
+
+impl Model {
+    /// Opens a file and reads its header.
+    ///
+    /// The file must not be changed while the model is open: see [`Mapped`].
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Io`], [`ModelError::Malformed`].
+    pub fn open(path: &Path) -> Result<Model, ModelError> {
+        let about = std::fs::metadata(path)?;
+        if !about.is_file() {
+            return Err(ModelError::Malformed {
+                part: "model file".into(),
+                found: if about.is_dir() { "a folder" } else { "no plain file" }.into(),
+                expected: "a safetensors or GGUF file".into(),
+            });
+        }
+        let file = File::open(path)?;
+        let length = file.metadata()?.len() as usize;
+        let (format, tensors) = parse(&map::map(&file, 0..length)?)?;
+        Ok(Model { file, format, tensors })
+    }
+
+    /// The file's format.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Its tensors, in the order of their bytes.
+    pub fn tensors(&self) -> &[Tensor] {
+        &self.tensors
+    }
+
+    /// The bytes of one of its tensors.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Io`], also where the file has become shorter since it was opened.
+    pub fn bytes(&self, tensor: &Tensor) -> Result<Mapped, ModelError> {
+        Ok(map::map(&self.file, tensor.bytes.clone())?)
+    }
+
+    /// The elements of one of its tensors.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::bytes`]; [`ModelError::Payload`] where its type is not decoded; [`ModelError::Memory`].
+    pub fn decode(&self, tensor: &Tensor) -> Result<Vec<f32>, ModelError> {
+        let payload_type = payload_type(tensor)?;
+        let elements = tensor.elements();
+        let mut out = Vec::new();
+        // Asked for first: a file of a few bytes may be sparse and claim more than any memory holds.
+        let taken = out.try_reserve_exact(elements);
+        taken.map_err(|_| ModelError::Memory { tensor: tensor.name.clone(), elements })?;
+        out.resize(elements, 0.0);
+        quant::decode_into(payload_type, &self.bytes(tensor)?, &mut out).map_err(|e| of(tensor, e))?;
+        Ok(out)
+    }
+
+    /// Gives `each` the elements of one of its tensors in order, some at a time: always the same number, whatever the machine.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::decode`].
+    pub fn for_each_part(&self, tensor: &Tensor, mut each: impl FnMut(&[f32])) -> Result<(), ModelError> {
+        /// Elements of a part; a multiple of every block.
+        const PART: usize = 1 << 18;
+        let payload_type = payload_type(tensor)?;
+        let bytes = self.bytes(tensor)?;
+        for part in bytes.chunks(PART / payload_type.block_elements() * payload_type.block_bytes()) {
+            each(&quant::decode(payload_type, part).map_err(|e| of(tensor, e))?);
+        }
+        Ok(())
+    }
+}
+
+fn payload_type(tensor: &Tensor) -> Result<PayloadType, ModelError> {
+    match tensor.element_type {
+        ElementType::Payload(payload_type) => Ok(payload_type),
+        ElementType::Integer(name) | ElementType::Other(name) => {
+            Err(of(tensor, hart_kernels::Error::UnknownPayloadType { payload_type: name.into() }))
+        }
+    }
+}
+
+fn of(tensor: &Tensor, source: hart_kernels::Error) -> ModelError {
+    ModelError::Payload { tensor: tensor.name.clone(), source }
+}
+
+fn malformed(part: impl Into<String>, found: impl Into<String>, expected: impl Into<String>) -> ModelError {
+    ModelError::Malformed { part: part.into(), found: found.into(), expected: expected.into() }
+}

@@ -1,0 +1,308 @@
+//! `hart deploy` and `hart status`, against a server that keeps the books of transactions.
+
+#![cfg(unix)]
+
+mod tds;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use sha2::{Digest, Sha256};
+use tds::Answer;
+use tds::world::{Database, World, checked_step, fails, stdout, zip};
+
+const INSTALLED: &str =
+    "language: installed\ncore: installed\nwrappers: installed\nrole: installed\ncheck: passed\n";
+
+/// The batches of a deployment are those of the script, in its order, between checks.
+#[test]
+fn deploys_what_the_script_says() {
+    let world = World::new();
+    let archives = ["--linux", &world.path("linux.zip"), "--windows", &world.path("windows.zip")];
+    let settings = ["--parameters", "max_memory_mb=4096"];
+    let output = world.hart(&[&["deploy"][..], &archives, &settings].concat());
+    assert_eq!(stdout(&output), INSTALLED);
+    assert_eq!(world.committed(), ["language", "core", "wrappers", "role"]);
+
+    let hart = Command::new(env!("CARGO_BIN_EXE_hart"))
+        .args([&["script"][..], &archives, &settings].concat())
+        .output()
+        .unwrap();
+    let script = stdout(&hart);
+    let expected: Vec<&str> = script
+        .split("\nGO\n")
+        .map(str::trim)
+        // The header, and the conditions that the tool asks of the server in its own way.
+        .filter(|b| !b.is_empty() && !b.contains(":on error exit") && !b.starts_with("PRINT"))
+        .filter(|b| !b.contains("THROW 59913") && !b.contains("THROW 59910"))
+        .collect();
+    let log = world.server.log();
+    let asked = |b: &str| b == "login" || checked_step(b).is_some() || b.starts_with("SELECT name, CAST(");
+    let sent: Vec<&str> = log.iter().map(|b| b.trim()).filter(|b| !asked(b)).collect();
+    assert_eq!(sent, expected);
+    let transactions = |what: &str| sent.iter().filter(|b| b.contains(what)).count();
+    assert_eq!((transactions("BEGIN TRANSACTION"), transactions("COMMIT")), (4, 4));
+    // Both libraries arrive as they are.
+    for (file, platform) in [("linux.zip", "LINUX"), ("windows.zip", "WINDOWS")] {
+        let mut hex = String::new();
+        for line in
+            log.iter().flat_map(|b| b.lines()).filter(|l| l.ends_with(&format!("platform = N'{platform}';")))
+        {
+            hex.push_str(line.split("WRITE(0x").nth(1).unwrap().split(',').next().unwrap());
+        }
+        let bytes = std::fs::read(world.path(file)).unwrap();
+        assert_eq!(hex, bytes.iter().map(|b| format!("{b:02X}")).collect::<String>());
+        let hash: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02X}")).collect();
+        assert!(log.iter().any(|b| b.contains(&format!("N'{platform}', N'")) && b.contains(&hash)));
+    }
+    assert!(log.iter().any(|b| b.contains("@parameters nvarchar(4000) = N'max_memory_mb=4096'")));
+}
+
+#[test]
+fn a_second_deployment_changes_nothing() {
+    let world = World::new();
+    stdout(&world.deploy(&[]));
+    world.server.clear();
+    let again = stdout(&world.deploy(&["--no-check"]));
+    assert_eq!(again, "language: as it is\ncore: as it is\nwrappers: as it is\nrole: as it is\n");
+    let log = world.server.log();
+    assert!(!log.iter().any(|b| b.contains("TRANSACTION") || b.contains("#hart_content")), "{log:?}");
+}
+
+#[test]
+fn a_dry_run_only_asks() {
+    let world = World::new();
+    let text = stdout(&world.deploy(&["--dry-run"]));
+    assert!(text.contains("CREATE EXTERNAL LANGUAGE [hart]") && text.contains("[hart].[VectorTopK]"));
+    assert!(world.committed().is_empty());
+    for batch in world.server.log().iter().filter(|b| *b != "login") {
+        assert!(batch.starts_with("SELECT"), "{batch}");
+    }
+}
+
+#[test]
+fn what_is_not_ours_is_refused_before_anything_is_done() {
+    for (step, part) in
+        [("language", "not this library"), ("wrappers", "none of ours"), ("role", "hart_caller")]
+    {
+        let world = World::new();
+        world.set(|d| d.foreign = Some(step));
+        let output = world.deploy(&[]);
+        fails(&output, &["nothing was changed", part]);
+        assert!(output.stdout.is_empty());
+        assert!(!world.server.log().iter().any(|b| b.contains("BEGIN TRANSACTION")));
+    }
+}
+
+#[test]
+fn an_error_half_way_undoes_its_step() {
+    let world = World::new();
+    world.set(|d| {
+        d.fault =
+            Some(("[hart].[VectorTopK]\n", Answer::Error(262, "CREATE PROCEDURE permission denied".into())))
+    });
+    let output = world.deploy(&[]);
+    fails(&output, &["step wrappers failed", "done before it: language, core", "error 262", "hart status"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "language: installed\ncore: installed\n");
+    assert_eq!(world.committed(), ["language", "core"]);
+    // The rest follows when the cause is mended.
+    world.set(|d| d.fault = None);
+    let rest = stdout(&world.deploy(&[]));
+    assert_eq!(
+        rest,
+        "language: as it is\ncore: as it is\nwrappers: installed\nrole: installed\ncheck: passed\n"
+    );
+}
+
+/// Statements that run without an error but leave another state are no success.
+#[test]
+fn a_step_is_done_only_if_its_check_says_so() {
+    let world = World::new();
+    world.set(|d| d.fault = Some(("sp_addextendedproperty @name = N'hart.core'", Answer::Done)));
+    fails(&world.deploy(&[]), &["step core failed", "'missing', expected 'same'"]);
+    assert_eq!(world.committed(), ["language"]);
+}
+
+#[test]
+fn a_connection_that_breaks_is_no_success() {
+    for (at, step, kept) in [
+        ("UPDATE #hart_content", "language", &[][..]),
+        ("CREATE EXTERNAL LANGUAGE [hart]", "language", &[]),
+        ("PROCEDURE [hart].[PrepareSource]", "core", &["language"]),
+    ] {
+        let world = World::new();
+        world.set(|d| d.fault = Some((at, Answer::Drop)));
+        let output = world.deploy(&[]);
+        fails(&output, &[&format!("step {step} failed"), "broke"]);
+        assert!(!String::from_utf8_lossy(&output.stdout).contains(step));
+        assert_eq!(world.committed(), kept);
+    }
+    let world = World::new();
+    world.set(|d| d.fault = Some(("COMMIT", Answer::Drop)));
+    let output = world.deploy(&[]);
+    fails(&output, &["the end of the transaction was not confirmed", "hart status"]);
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn a_server_that_stalls_is_left() {
+    let world = World::new();
+    world.set(|d| d.fault = Some(("CREATE EXTERNAL LANGUAGE [hart]", Answer::Stall)));
+    let output = world.deploy(&["--timeout", "1"]);
+    fails(&output, &["step language failed", "within 1 s", "--timeout"]);
+    assert!(output.stdout.is_empty());
+    let world = World::new();
+    world.set(|d| d.fault = Some(("login", Answer::Stall)));
+    fails(&world.deploy(&["--connect-timeout", "1"]), &["did not answer within 1 s"]);
+}
+
+#[test]
+fn a_failed_check_is_told() {
+    let world = World::new();
+    world.set(|d| d.fault = Some(("DECLARE @hits TABLE", Answer::Error(39021, "Launchpad".into()))));
+    fails(&world.deploy(&[]), &["installed, but a call does not go through", "39021", "Launchpad service"]);
+}
+
+#[test]
+fn a_server_that_is_not_ready_is_told_what_it_lacks() {
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+    let cases: [Case<'_>; 6] = [
+        (&[("enabled", "0")], &["sp_configure N'external scripts enabled', 1"]),
+        (&[("feature", "")], &["not installed", "mssql-server-extensibility"]),
+        (&[("feature", "0"), ("platform", "Windows")], &["run Setup"]),
+        (&[("version", "14.0.3000.1")], &["2019"]),
+        (&[("engine", "5"), ("edition", "SQL Azure")], &["takes no external languages", "--server"]),
+        (&[("denied", "CREATE ROLE"), ("user", "we]ird")], &["GRANT CREATE ROLE TO [we]]ird];"]),
+    ];
+    for (facts, parts) in cases {
+        let world = World::new();
+        let facts: Vec<_> = facts.iter().map(|(n, v)| (leak(n), leak(v))).collect();
+        world.set(|d| d.facts = facts);
+        let output = world.deploy(&[]);
+        fails(&output, &[&["nothing was changed"], parts].concat());
+        assert!(!world.server.log().iter().any(|b| b.contains("TRANSACTION")));
+        let status = world.hart(&["status"]);
+        fails(&status, &["is not complete"]);
+        for part in parts {
+            assert!(String::from_utf8_lossy(&status.stdout).contains(part), "{part}");
+        }
+    }
+}
+
+fn leak(text: &str) -> &'static str {
+    Box::leak(text.to_string().into_boxed_str())
+}
+
+#[test]
+fn refused_logins_say_what_to_do() {
+    for (number, parts) in [
+        (18456, &["wrong password", "18456"][..]),
+        (4060, &["no database db"]),
+        (18488, &["expired or must be changed"]),
+        (40615, &["firewall"]),
+    ] {
+        let world = World::new();
+        world.set(|d| d.fault = Some(("login", Answer::Error(number, "Login failed for user 'sa'.".into()))));
+        fails(&world.hart(&["status"]), parts);
+    }
+    // A token is another cause.
+    let world = World::new();
+    world.set(|d| d.fault = Some(("login", Answer::Error(18456, "Login failed".into()))));
+    let output = world.command(&["status", "--auth", "token"]).env("HART_TOKEN", "s3cret").output().unwrap();
+    fails(&output, &["access token", "expired"]);
+}
+
+/// A database of Azure that wakes up refuses the first login.
+#[test]
+fn a_login_is_tried_again_where_that_helps() {
+    let database = Arc::new(Mutex::new(Database::default()));
+    let (shared, mut logins) = (database.clone(), 0);
+    let world = World::with(database, move |sql| {
+        logins += i32::from(sql == "login");
+        match sql {
+            "login" if logins == 1 => Answer::Error(40613, "Database is not currently available".into()),
+            sql => shared.lock().unwrap().answer(sql),
+        }
+    });
+    stdout(&world.deploy(&[]));
+    assert_eq!(world.server.log().iter().filter(|b| *b == "login").count(), 2);
+}
+
+#[test]
+fn external_scripts_are_enabled_on_demand() {
+    let world = World::new();
+    world.set(|d| d.facts = vec![("enabled", "0")]);
+    world.set(|d| d.disabled = true);
+    let text = stdout(&world.deploy(&["--enable-external-scripts"]));
+    assert_eq!(text, format!("external scripts: installed\n{INSTALLED}"));
+    let log = world.server.log();
+    let at = |part: &str| log.iter().position(|b| b.contains(part)).unwrap();
+    assert!(at("RECONFIGURE WITH OVERRIDE") < at("BEGIN TRANSACTION"));
+}
+
+#[test]
+fn secrets_come_from_files_too() {
+    let world = World::new();
+    std::fs::write(world.path("empty"), "\n").unwrap();
+    fails(&world.hart(&["status", "--password-file", &world.path("empty")]), &["first line", "empty"]);
+    fails(&world.hart(&["status", "--password-file", &world.path("none")]), &["cannot read"]);
+    let output =
+        world.command(&["status"]).env_remove("HART_PASSWORD").stdin(Stdio::null()).output().unwrap();
+    // Without a terminal there is no prompt.
+    fails(&output, &["HART_PASSWORD", "--password-file"]);
+    fails(&world.hart(&["status", "--auth", "token"]), &["HART_TOKEN", "--token-file"]);
+    assert!(world.server.log().is_empty());
+}
+
+#[test]
+fn status_of_an_installation() {
+    let world = World::new();
+    fails(&world.hart(&["status"]), &["is not complete"]);
+    stdout(&world.deploy(&[]));
+    let text = stdout(&world.hart(&["status"]));
+    for part in
+        ["17.0.1000.7", "step wrappers             same", "callers                   none (ALTER ROLE"]
+    {
+        assert!(text.contains(part), "`{part}` is not in {text}");
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&stdout(&world.hart(&["status", "--format", "json"]))).unwrap();
+    assert_eq!(json["steps"][3]["state"], "same");
+    assert_eq!(json["missing"].as_array().unwrap().len(), 0);
+}
+
+/// Peak memory of a deployment is below three times the library.
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_of_a_deployment() {
+    const SIZE: usize = 20 << 20;
+    let world = World::new();
+    let mut state = 1u32;
+    let mut content = b"\x7fELF".to_vec();
+    content.resize_with(SIZE, || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    });
+    zip(Path::new(&world.path("linux.zip")), "libhart_sqlhost.so", &content);
+    drop(content);
+    // It waits in the first step, when everything has been sent.
+    world.set(|d| d.fault = Some(("CREATE EXTERNAL LANGUAGE [hart]", Answer::Stall)));
+    let mut child = world
+        .command(&["deploy", "--linux", &world.path("linux.zip")])
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !world.server.log().iter().any(|b| b.contains("BEGIN TRANSACTION")) {
+        assert!(child.try_wait().unwrap().is_none(), "the deployment ended early");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let line = status.lines().find(|l| l.starts_with("VmHWM:")).unwrap();
+    let peak: usize = line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024;
+    println!("peak memory {} MB for a library of {} MB", peak >> 20, SIZE >> 20);
+    assert!(peak < 3 * SIZE, "peak memory {peak} for a library of {SIZE} bytes");
+}

@@ -1,0 +1,212 @@
+//! `hart undeploy`, `hart package`, `hart script` as text, and archives that no server would load.
+
+#![cfg(unix)]
+
+#[path = "common/script.rs"]
+mod script;
+mod tds;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use sha2::{Digest, Sha256};
+use tds::Answer;
+use tds::world::{World, fails, stdout, zip};
+
+/// Batches that sqlparser 0.64 does not know, by a part of them and what it lacks.
+const UNKNOWN_TO_PARSER: &[(&str, &str)] = &[
+    ("RECONFIGURE WITH OVERRIDE;", "RECONFIGURE"),
+    ("GRANT EXECUTE ON SCHEMA::", "securables with a class"),
+    ("GRANT EXECUTE EXTERNAL SCRIPT ON", "the permission EXECUTE EXTERNAL SCRIPT"),
+    ("EXEC @result = sp_getapplock", "EXEC @variable = procedure"),
+    ("content.WRITE(", "UPDATE … SET column.WRITE"),
+    ("REVOKE EXECUTE ON SCHEMA::", "securables with a class"),
+];
+
+/// Everything that is sent parses, but for the exceptions.
+fn parses<'a>(batches: impl IntoIterator<Item = &'a str>) {
+    let mut wrong = Vec::new();
+    for batch in batches {
+        let known = !UNKNOWN_TO_PARSER.iter().any(|(part, _)| batch.contains(part));
+        if known && let Err(error) = script::parse(batch) {
+            wrong.push(format!("{error} in\n{batch}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn scripts_parse() {
+    let world = World::new();
+    let archives = ["script", "--linux", &world.path("linux.zip"), "--windows", &world.path("windows.zip")];
+    let more = ["--enable-external-scripts", "--parameters", "a='b'", "--output", &world.path("install.sql")];
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_hart")).args([&archives[..], &more].concat()).output().unwrap();
+    assert_eq!(stdout(&output), "");
+    let text = std::fs::read_to_string(world.path("install.sql")).unwrap();
+    assert!(text.lines().all(|l| l.len() < 8300 || l.starts_with("--")));
+    let batches = script::batches(&text);
+    assert!(batches.len() > 60);
+    parses(batches.iter().map(String::as_str));
+    // Both texts of RECONFIGURE come before the first transaction.
+    assert!(text.find("RECONFIGURE WITH OVERRIDE;\nGO").unwrap() < text.find("BEGIN TRANSACTION").unwrap());
+}
+
+/// What a database holds of ours, for the checks of a removal.
+struct Remains {
+    there: BTreeSet<&'static str>,
+    pending: Option<BTreeSet<&'static str>>,
+    others: Vec<&'static str>,
+    foreign: bool,
+    fault: &'static str,
+}
+
+impl Remains {
+    /// Part, what its check asks for, and what its statements hold.
+    const PARTS: [(&'static str, &'static str, &'static str); 4] = [
+        ("wrappers", "FROM sys.types WHERE", "DROP PROCEDURE [hart]"),
+        ("role", "FROM sys.database_principals WHERE name = N'hart_caller'", "DROP ROLE [hart_caller]"),
+        ("schema", "FROM sys.schemas", "DROP SCHEMA [hart]"),
+        ("language", "(SELECT * FROM sys.external_languages WHERE", "DROP EXTERNAL LANGUAGE [hart]"),
+    ];
+
+    fn answer(&mut self, sql: &str) -> Answer {
+        if !self.fault.is_empty() && sql.contains(self.fault) {
+            return Answer::Error(3729, "Cannot drop: it is being referenced".into());
+        }
+        if sql.contains("ProductVersion") {
+            return Answer::Rows(vec![
+                vec!["version".into(), "16.0.1".into()],
+                vec!["engine".into(), "3".into()],
+            ]);
+        }
+        if sql.starts_with("SELECT CASE") && sql.contains("N'foreign'") {
+            return Answer::word(if self.foreign { "foreign" } else { "same" });
+        }
+        if sql.starts_with("SELECT CASE") {
+            let (part, ..) = Self::PARTS.iter().find(|(_, asks, _)| sql.contains(asks)).unwrap();
+            let now = self.pending.as_ref().unwrap_or(&self.there);
+            return Answer::word(if now.contains(part) { "there" } else { "same" });
+        }
+        if sql.starts_with("SELECT o.name") {
+            return Answer::Rows(self.others.iter().map(|o| vec![o.to_string()]).collect());
+        }
+        match sql {
+            s if s.contains("BEGIN TRANSACTION") => self.pending = Some(self.there.clone()),
+            s if s.starts_with("COMMIT") => self.there = self.pending.take().unwrap(),
+            s if s.contains("ROLLBACK") => self.pending = None,
+            s => {
+                if let Some((part, ..)) = Self::PARTS.iter().find(|(_, _, does)| s.contains(does)) {
+                    self.pending.as_mut().expect("a change outside of a transaction").remove(part);
+                }
+            }
+        }
+        Answer::Done
+    }
+}
+
+fn installed() -> (World, Arc<Mutex<Remains>>) {
+    let there = Remains::PARTS.iter().map(|p| p.0).collect();
+    let remains = Remains { there, pending: None, others: Vec::new(), foreign: false, fault: "" };
+    let remains = Arc::new(Mutex::new(remains));
+    let shared = remains.clone();
+    (World::with(Arc::default(), move |sql| shared.lock().unwrap().answer(sql)), remains)
+}
+
+#[test]
+fn a_removal_leaves_nothing() {
+    let (world, remains) = installed();
+    let dry = stdout(&world.hart(&["undeploy", "--dry-run"]));
+    assert!(dry.contains("DROP EXTERNAL LANGUAGE [hart]") && !dry.contains(": removed"));
+    parses(script::batches(&dry).iter().map(String::as_str));
+    assert_eq!(remains.lock().unwrap().there.len(), 4);
+    let text = stdout(&world.hart(&["undeploy"]));
+    assert_eq!(text, "wrappers: removed\nrole: removed\nschema: removed\nlanguage: removed\n");
+    assert!(remains.lock().unwrap().there.is_empty());
+    let again = stdout(&world.hart(&["undeploy"]));
+    assert_eq!(again, "wrappers: not there\nrole: not there\nschema: not there\nlanguage: not there\n");
+}
+
+#[test]
+fn a_removal_refuses_what_is_not_ours() {
+    let (world, remains) = installed();
+    remains.lock().unwrap().foreign = true;
+    fails(&world.hart(&["undeploy"]), &["nothing was changed", "not this library"]);
+    remains.lock().unwrap().foreign = false;
+    remains.lock().unwrap().others = vec!["SearchNode", "MyTable"];
+    fails(&world.hart(&["undeploy"]), &["nothing was changed", "SearchNode, MyTable", "--with-scaleout"]);
+    assert!(!world.server.log().iter().any(|b| b.contains("TRANSACTION")));
+}
+
+#[test]
+fn an_error_of_a_removal_undoes_its_part() {
+    let (world, remains) = installed();
+    remains.lock().unwrap().fault = "DROP SCHEMA";
+    let output = world.hart(&["undeploy"]);
+    fails(&output, &["the part schema could not be removed and is there as before", "3729"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "wrappers: removed\nrole: removed\n");
+    let remains = remains.lock().unwrap();
+    assert!(remains.pending.is_none());
+    assert_eq!(remains.there.iter().copied().collect::<Vec<_>>(), ["language", "schema"]);
+}
+
+#[test]
+fn a_package_is_what_deploy_takes() {
+    let world = World::new();
+    let (so, dll) = (world.path("x.so"), world.path("x.dll"));
+    std::fs::write(&so, b"\x7fELF library").unwrap();
+    std::fs::write(&dll, b"MZ library").unwrap();
+    let package = |arguments: &[&str]| {
+        let folder = world.path("");
+        let all = [&["package", "--output", &folder], arguments].concat();
+        Command::new(env!("CARGO_BIN_EXE_hart")).args(all).output().unwrap()
+    };
+    let sums = stdout(&package(&["--linux", &so, "--windows", &dll]));
+    assert_eq!(std::fs::read_to_string(world.path("SHA256SUMS")).unwrap(), sums);
+    for (line, file) in sums.lines().zip(["hart-windows.zip", "hart-linux.zip"]) {
+        let bytes = std::fs::read(world.path(file)).unwrap();
+        let hash: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(line, format!("{hash}  {file}"));
+        let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+        assert_eq!(zip.len(), 1);
+        let mut library = Vec::new();
+        std::io::Read::read_to_end(&mut zip.by_index(0).unwrap(), &mut library).unwrap();
+        assert!(library.ends_with(b" library"));
+    }
+    // The same library gives the same archive: a repeated deployment has nothing to do.
+    assert_eq!(stdout(&package(&["--linux", &so, "--windows", &dll])), sums);
+    let deployed = world.hart(&["deploy", "--linux", &world.path("hart-linux.zip"), "--no-check"]);
+    assert!(stdout(&deployed).starts_with("language: installed\n"));
+    fails(&package(&["--linux", &dll]), &["is no library for LINUX"]);
+    fails(&package(&["--windows", &world.path("none")]), &["cannot read"]);
+    fails(&package(&[]), &["which library?"]);
+}
+
+#[test]
+fn archives_that_a_server_would_not_load() {
+    let world = World::new();
+    let archive = world.path("bad.zip");
+    let write = |name: &str, content: &[u8]| zip(Path::new(&archive), name, content);
+    let refused = |parts: &[&str]| {
+        fails(&world.hart(&["deploy", "--linux", &archive]), parts);
+        // Nothing was sent.
+        assert!(world.server.log().is_empty());
+    };
+    write("folder/libhart_sqlhost.so", b"\x7fELF");
+    refused(&["holds folder/libhart_sqlhost.so", "in no folder", "hart package"]);
+    write("hart_sqlhost.dll", b"MZ..");
+    refused(&["holds hart_sqlhost.dll", "expected libhart_sqlhost.so"]);
+    write("libhart_sqlhost.so", b"MZ..");
+    refused(&["no library for LINUX"]);
+    write("libhart_sqlhost.so", b"");
+    refused(&["too short"]);
+    std::fs::write(&archive, "no zip").unwrap();
+    refused(&["no zip archive"]);
+    std::fs::remove_file(&archive).unwrap();
+    refused(&["cannot read"]);
+    fails(&world.hart(&["deploy"]), &["which library?", "--linux ZIP"]);
+    let long = "x".repeat(4001);
+    fails(&world.deploy(&["--parameters", &long]), &["4001 characters"]);
+}

@@ -1,0 +1,301 @@
+//! A server that speaks as much TDS 8.0 as a test needs: it records every batch and answers as it is told.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+pub mod world;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use openssl::asn1::Asn1Time;
+use openssl::bn::BigNum;
+use openssl::hash::MessageDigest;
+use openssl::pkey::{PKey, Private};
+use openssl::rsa::Rsa;
+use openssl::ssl::{AlpnError, SslAcceptor, SslMethod, SslStream, select_next_proto};
+use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
+use openssl::x509::{X509, X509NameBuilder};
+
+/// What the server does with a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// Success without rows.
+    Done,
+    /// Rows of text columns.
+    Rows(Vec<Vec<String>>),
+    /// Rows of columns with names and types.
+    Table(Vec<(&'static str, Type)>, Vec<Vec<Cell>>),
+    /// An error with this number and message.
+    Error(u32, String),
+    /// To a login: go to this port of localhost.
+    Route(u16),
+    /// Silence.
+    Stall,
+    /// The end of the connection.
+    Drop,
+}
+
+/// Type of a column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Type {
+    BigInt,
+    Int,
+    Float,
+    Text,
+    Bytes,
+    Date,
+}
+
+/// A value of a column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    Null,
+    Int(i64),
+    Float(f64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+impl Type {
+    fn describe(self, out: &mut Vec<u8>) {
+        match self {
+            Type::BigInt => out.extend([0x26, 8]),
+            Type::Int => out.extend([0x26, 4]),
+            Type::Float => out.extend([0x6D, 8]),
+            Type::Text => out.extend([0xE7, 0x40, 0x1F, 0x09, 0x04, 0xD0, 0, 0x34]),
+            Type::Bytes => out.extend([0xA5, 0x40, 0x1F]),
+            Type::Date => out.push(0x28),
+        }
+    }
+
+    fn write(self, cell: &Cell, out: &mut Vec<u8>) {
+        let long = matches!(self, Type::Text | Type::Bytes);
+        let bytes = match (self, cell) {
+            (_, Cell::Null) if long => return out.extend([0xFF, 0xFF]),
+            (_, Cell::Null) => return out.push(0),
+            (Type::BigInt, Cell::Int(v)) => v.to_le_bytes().to_vec(),
+            (Type::Int, Cell::Int(v)) => (*v as i32).to_le_bytes().to_vec(),
+            (Type::Float, Cell::Float(v)) => v.to_le_bytes().to_vec(),
+            (Type::Text, Cell::Text(v)) => utf16(v),
+            (Type::Bytes, Cell::Bytes(v)) => v.clone(),
+            other => panic!("{other:?}"),
+        };
+        if long {
+            out.extend((bytes.len() as u16).to_le_bytes());
+        } else {
+            out.push(bytes.len() as u8);
+        }
+        out.extend(bytes);
+    }
+}
+
+impl Answer {
+    pub fn word(word: &str) -> Answer {
+        Answer::Rows(vec![vec![word.into()]])
+    }
+}
+
+/// A certificate of its own authority for the host localhost, and its key.
+pub fn certificate() -> (X509, PKey<Private>) {
+    let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
+    let mut name = X509NameBuilder::new().unwrap();
+    name.append_entry_by_text("CN", "localhost").unwrap();
+    let name = name.build();
+    let mut builder = X509::builder().unwrap();
+    builder.set_version(2).unwrap();
+    builder.set_serial_number(&BigNum::from_u32(7).unwrap().to_asn1_integer().unwrap()).unwrap();
+    builder.set_subject_name(&name).unwrap();
+    builder.set_issuer_name(&name).unwrap();
+    builder.set_pubkey(&key).unwrap();
+    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
+    builder.set_not_after(&Asn1Time::days_from_now(2).unwrap()).unwrap();
+    builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
+    let names =
+        SubjectAlternativeName::new().dns("localhost").build(&builder.x509v3_context(None, None)).unwrap();
+    builder.append_extension(names).unwrap();
+    builder.sign(&key, MessageDigest::sha256()).unwrap();
+    (builder.build(), key)
+}
+
+type Stream = SslStream<TcpStream>;
+type Behaviour = dyn FnMut(&str) -> Answer + Send;
+
+/// The server, on a port of its own.
+pub struct Server {
+    pub port: u16,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    /// Starts one that answers the login, and then each batch, as `behaviour` says. The login comes as the text "login".
+    pub fn start(certificate_file: &Path, behaviour: impl FnMut(&str) -> Answer + Send + 'static) -> Server {
+        let (certificate, key) = certificate();
+        std::fs::write(certificate_file, certificate.to_pem().unwrap()).unwrap();
+        let mut acceptor = SslAcceptor::mozilla_intermediate(SslMethod::tls()).unwrap();
+        acceptor.set_private_key(&key).unwrap();
+        acceptor.set_certificate(&certificate).unwrap();
+        acceptor.set_alpn_select_callback(|_, offered| {
+            select_next_proto(b"\x07tds/8.0", offered).ok_or(AlpnError::NOACK)
+        });
+        let acceptor = acceptor.build();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (log_of_thread, mut behaviour) = (log.clone(), behaviour);
+        std::thread::spawn(move || {
+            for socket in listener.incoming().map_while(Result::ok) {
+                // A client that gives up in the handshake ends its connection only.
+                if let Ok(mut stream) = acceptor.accept(socket) {
+                    let _ = serve(&mut stream, &log_of_thread, &mut behaviour);
+                }
+            }
+        });
+        Server { port, log }
+    }
+
+    /// The batches so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub fn clear(&self) {
+        self.log.lock().unwrap().clear();
+    }
+}
+
+fn serve(stream: &mut Stream, log: &Mutex<Vec<String>>, behaviour: &mut Behaviour) -> std::io::Result<()> {
+    loop {
+        let (kind, body) = message(stream)?;
+        let (text, answer) = match kind {
+            // Pre-login: version 16, encryption on.
+            0x12 => {
+                let options = [0, 0, 11, 0, 6, 1, 0, 17, 0, 1, 0xFF, 16, 0, 0, 0, 0, 0, 1];
+                send(stream, &options)?;
+                continue;
+            }
+            0x10 => ("login".to_string(), behaviour("login")),
+            0x01 => {
+                let headers = u32::from_le_bytes(body[..4].try_into().unwrap()) as usize;
+                let units: Vec<u16> =
+                    body[headers..].chunks_exact(2).map(|c| u16::from_le_bytes([c[0], c[1]])).collect();
+                let text = String::from_utf16(&units).unwrap();
+                let answer = behaviour(&text);
+                (text, answer)
+            }
+            // A bulk load, as hexadecimal digits.
+            0x07 => {
+                let text = format!("bulk {}", body.iter().map(|b| format!("{b:02X}")).collect::<String>());
+                let answer = behaviour(&text);
+                (text, answer)
+            }
+            other => panic!("a message of type {other:#x}"),
+        };
+        log.lock().unwrap().push(text);
+        let mut out = Vec::new();
+        match answer {
+            Answer::Done if kind == 0x10 => {
+                // LoginAck for TDS 7.4 and beyond.
+                let program = utf16("test");
+                let body = [&[1, 0x74, 0, 0, 4, 4][..], &program, &[16, 0, 0, 0]].concat();
+                token(&mut out, 0xAD, &body);
+                done(&mut out, 0, 0);
+            }
+            Answer::Done => done(&mut out, 0, 0),
+            Answer::Rows(rows) => {
+                let columns = vec![("c", Type::Text); rows.first().map_or(1, Vec::len)];
+                let rows: Vec<Vec<Cell>> =
+                    rows.into_iter().map(|r| r.into_iter().map(Cell::Text).collect()).collect();
+                table(&mut out, &columns, &rows);
+            }
+            Answer::Table(columns, rows) => table(&mut out, &columns, &rows),
+            Answer::Error(number, message) => {
+                let mut body = number.to_le_bytes().to_vec();
+                body.extend([1, 16]);
+                body.extend((message.encode_utf16().count() as u16).to_le_bytes());
+                body.extend(utf16(&message));
+                // No server's name, no procedure, line 1.
+                body.extend([0, 0, 1, 0, 0, 0]);
+                token(&mut out, 0xAA, &body);
+                done(&mut out, 2, 0);
+            }
+            Answer::Route(port) => {
+                let host = utf16("localhost");
+                // TCP, port, host; then no old value.
+                let mut value = vec![0];
+                value.extend(port.to_le_bytes());
+                value.extend((host.len() as u16 / 2).to_le_bytes());
+                value.extend(host);
+                let length = (value.len() as u16).to_le_bytes();
+                token(&mut out, 0xE3, &[&[20][..], &length, &value, &[0, 0]].concat());
+                done(&mut out, 0, 0);
+            }
+            Answer::Stall => loop {
+                std::thread::park();
+            },
+            Answer::Drop => return Ok(()),
+        }
+        send(stream, &out)?;
+    }
+}
+
+/// One message: its type and the bodies of its packets.
+fn message(stream: &mut Stream) -> std::io::Result<(u8, Vec<u8>)> {
+    let mut out = Vec::new();
+    loop {
+        let mut header = [0; 8];
+        stream.read_exact(&mut header)?;
+        let length = usize::from(u16::from_be_bytes([header[2], header[3]])) - 8;
+        let start = out.len();
+        out.resize(start + length, 0);
+        stream.read_exact(&mut out[start..])?;
+        if header[1] & 1 == 1 {
+            return Ok((header[0], out));
+        }
+    }
+}
+
+fn send(stream: &mut Stream, body: &[u8]) -> std::io::Result<()> {
+    let pieces = body.len().div_ceil(4000);
+    for (n, piece) in body.chunks(4000).enumerate() {
+        let length = (piece.len() as u16 + 8).to_be_bytes();
+        stream.write_all(&[4, u8::from(n + 1 == pieces), length[0], length[1], 0, 0, n as u8 + 1, 0])?;
+        stream.write_all(piece)?;
+    }
+    stream.flush()
+}
+
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+fn token(out: &mut Vec<u8>, kind: u8, body: &[u8]) {
+    out.push(kind);
+    out.extend((body.len() as u16).to_le_bytes());
+    out.extend(body);
+}
+
+fn table(out: &mut Vec<u8>, columns: &[(&str, Type)], rows: &[Vec<Cell>]) {
+    out.push(0x81);
+    out.extend((columns.len() as u16).to_le_bytes());
+    for (name, column) in columns {
+        // Nullable and writable.
+        out.extend([0, 0, 0, 0, 9, 0]);
+        column.describe(out);
+        out.push(name.encode_utf16().count() as u8);
+        out.extend(utf16(name));
+    }
+    for row in rows {
+        out.push(0xD1);
+        row.iter().zip(columns).for_each(|(cell, (_, column))| column.write(cell, out));
+    }
+    done(out, 0x10, rows.len() as u64);
+}
+
+fn done(out: &mut Vec<u8>, status: u16, rows: u64) {
+    out.push(0xFD);
+    out.extend(status.to_le_bytes());
+    out.extend([0, 0]);
+    out.extend(rows.to_le_bytes());
+}

@@ -1,0 +1,197 @@
+//! A database that keeps the books of transactions, as far as the checks of an installation ask, and the command against it.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+
+use super::{Answer, Server};
+
+/// Steps in their order, with what a statement holds that does the step.
+pub const STEPS: [(&str, &str); 4] = [
+    ("language", "CREATE EXTERNAL LANGUAGE [hart]"),
+    ("core", "sp_addextendedproperty @name = N'hart.core'"),
+    ("wrappers", "sp_addextendedproperty @name = N'hart.wrappers'"),
+    ("role", "sp_addextendedproperty @name = N'hart.role'"),
+];
+
+/// What a database holds, as far as the checks of the steps ask.
+#[derive(Default)]
+pub struct Database {
+    pub committed: BTreeSet<&'static str>,
+    pub pending: Option<BTreeSet<&'static str>>,
+    pub foreign: Option<&'static str>,
+    pub facts: Vec<(&'static str, &'static str)>,
+    pub disabled: bool,
+    /// The batch with this text gets this answer instead.
+    pub fault: Option<(&'static str, Answer)>,
+}
+
+impl Database {
+    pub fn answer(&mut self, sql: &str) -> Answer {
+        if let Some((part, answer)) = &self.fault
+            && sql.contains(part)
+        {
+            if *answer == Answer::Drop {
+                self.pending = None;
+            }
+            return answer.clone();
+        }
+        if sql.contains("SERVERPROPERTY('ProductVersion')") {
+            let standard = [
+                ("version", "17.0.1000.7"),
+                ("edition", "Developer Edition (64-bit)"),
+                ("engine", "3"),
+                ("platform", "Linux"),
+                ("database", "db"),
+                ("login", "sa"),
+                ("user", "dbo"),
+                ("feature", "1"),
+                ("enabled", "1"),
+                ("sysadmin", "1"),
+            ];
+            let value = |name: &str, value: &'static str| {
+                self.facts.iter().find(|(n, _)| *n == name).map_or(value, |(_, v)| *v).to_string()
+            };
+            return Answer::Rows(standard.iter().map(|(n, v)| vec![n.to_string(), value(n, v)]).collect());
+        }
+        if sql.contains("HAS_PERMS_BY_NAME") {
+            let denied = |name: &str| self.facts.contains(&("denied", name_of(name)));
+            let names = ["CREATE EXTERNAL LANGUAGE", "ALTER ANY EXTERNAL LANGUAGE", "CREATE ROLE"];
+            let row = |n: &&str| vec![n.to_string(), if denied(n) { "0" } else { "1" }.to_string()];
+            return Answer::Rows(names.iter().map(row).collect());
+        }
+        if sql.starts_with("SELECT CASE") && sql.contains("N'external scripts enabled'") {
+            return Answer::word(if self.disabled { "missing" } else { "same" });
+        }
+        let state = self.pending.as_ref().unwrap_or(&self.committed);
+        if let Some(step) = checked_step(sql) {
+            return Answer::word(match self.foreign {
+                Some(foreign) if foreign == step => "foreign",
+                _ if state.contains(step) => "same",
+                _ => "missing",
+            });
+        }
+        match sql {
+            s if s.contains("BEGIN TRANSACTION") => self.pending = Some(self.committed.clone()),
+            s if s.starts_with("COMMIT") => self.committed = self.pending.take().unwrap(),
+            s if s.contains("ROLLBACK") => self.pending = None,
+            s if s.contains("RECONFIGURE") => self.disabled = false,
+            s => {
+                if let Some((step, _)) = STEPS.iter().find(|(_, mark)| s.contains(mark)) {
+                    self.pending.as_mut().expect("a change outside of a transaction").insert(step);
+                }
+            }
+        }
+        Answer::Done
+    }
+}
+
+fn name_of(name: &str) -> &'static str {
+    ["CREATE EXTERNAL LANGUAGE", "ALTER ANY EXTERNAL LANGUAGE", "CREATE ROLE"]
+        .into_iter()
+        .find(|n| *n == name)
+        .unwrap()
+}
+
+/// Which step's check this is.
+pub fn checked_step(sql: &str) -> Option<&'static str> {
+    if !sql.starts_with("SELECT CASE") {
+        return None;
+    }
+    let properties = ["core", "wrappers", "role"];
+    Some(properties.into_iter().find(|p| sql.contains(&format!("N'hart.{p}'"))).unwrap_or("language"))
+}
+
+pub struct World {
+    pub server: Server,
+    pub database: Arc<Mutex<Database>>,
+    pub folder: tempfile::TempDir,
+}
+
+impl World {
+    pub fn new() -> World {
+        let database = Arc::new(Mutex::new(Database::default()));
+        let shared = database.clone();
+        World::with(database, move |sql| shared.lock().unwrap().answer(sql))
+    }
+
+    pub fn with(
+        database: Arc<Mutex<Database>>,
+        behaviour: impl FnMut(&str) -> Answer + Send + 'static,
+    ) -> World {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::start(&folder.path().join("ca.pem"), behaviour);
+        zip(&folder.path().join("linux.zip"), "libhart_sqlhost.so", b"\x7fELF linux");
+        zip(&folder.path().join("windows.zip"), "hart_sqlhost.dll", b"MZ windows");
+        World { server, database, folder }
+    }
+
+    pub fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().into()
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hart"));
+        command.env_clear().env("HART_PASSWORD", "s3cret-of-sa").args(arguments).args([
+            "--server",
+            &format!("localhost,{}", self.server.port),
+            "--database",
+            "db",
+            "--user",
+            "sa",
+            "--encrypt",
+            "strict",
+            "--ca-certificate",
+            &self.path("ca.pem"),
+        ]);
+        command
+    }
+
+    pub fn hart(&self, arguments: &[&str]) -> Output {
+        let output = self.command(arguments).output().unwrap();
+        for text in [&output.stdout, &output.stderr] {
+            assert!(!String::from_utf8_lossy(text).contains("s3cret"), "a password was shown");
+        }
+        output
+    }
+
+    pub fn deploy(&self, more: &[&str]) -> Output {
+        self.hart(&[&["deploy", "--linux", &self.path("linux.zip")], more].concat())
+    }
+
+    pub fn committed(&self) -> Vec<&'static str> {
+        let database = self.database.lock().unwrap();
+        assert!(database.pending.is_none(), "a transaction is open");
+        STEPS.iter().map(|s| s.0).filter(|s| database.committed.contains(s)).collect()
+    }
+
+    pub fn set(&self, change: impl FnOnce(&mut Database)) {
+        change(&mut self.database.lock().unwrap());
+    }
+}
+
+pub fn zip(path: &Path, name: &str, content: &[u8]) {
+    let mut zip = zip::ZipWriter::new(std::fs::File::create(path).unwrap());
+    let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    zip.start_file(name, options).unwrap();
+    zip.write_all(content).unwrap();
+    zip.finish().unwrap();
+}
+
+pub fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// Fails in one line with these parts.
+#[track_caller]
+pub fn fails(output: &Output, parts: &[&str]) {
+    let stderr = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    for part in parts {
+        assert!(stderr.contains(part), "`{part}` is not in {stderr}");
+    }
+}

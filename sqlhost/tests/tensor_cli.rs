@@ -1,0 +1,595 @@
+//! `hart tensor` as its users type it.
+
+#[path = "common/models.rs"]
+mod models;
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use arrow::array::{AsArray, Float32Array, RecordBatch};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Float32Type, Int64Type};
+use models::{Gguf, LAYER0, TYPES, safetensors_of, singles, weights};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::Value;
+
+const KEY: &str = "encoder.layer.0.attention.self.key.weight";
+
+fn hart(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hart"));
+    for variable in ["HART_LIBRARY", "HART_THREADS", "HART_MAX_LEVEL", "HART_INTERFACE_VERSION"] {
+        command.env_remove(variable);
+    }
+    command.arg("tensor").args(arguments).output().unwrap()
+}
+
+/// What it prints. No bar is drawn, for there is no terminal.
+fn stdout(arguments: &[&str]) -> String {
+    let output = hart(arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && stderr.is_empty(), "{arguments:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The rows that it prints.
+fn json(arguments: &[&str]) -> Vec<Value> {
+    serde_json::from_str(&stdout(&[arguments, &["--format", "json"]].concat())).unwrap()
+}
+
+/// Fails with this exit code, nothing on stdout, and stderr that holds every part, in one line where the code is 1.
+fn fails(code: i32, arguments: &[&str], parts: &[&str]) {
+    let output = hart(arguments);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    if code == 1 {
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.starts_with("hart: "), "{stderr}");
+    }
+    for part in parts {
+        assert!(stderr.contains(part), "{arguments:?}: `{part}` is not in {stderr}");
+    }
+}
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Folder {
+        Folder(tempfile::tempdir().unwrap())
+    }
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+    fn text(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+    fn file(&self, name: &str, content: &[u8]) -> String {
+        fs::write(self.path(name), content).unwrap();
+        self.text(name)
+    }
+    /// Everything in it, hidden files too.
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.path()).unwrap();
+        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+fn table(folder: &str, name: &str) -> RecordBatch {
+    let file = File::open(Path::new(folder).join(name)).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let schema = reader.schema().clone();
+    let batches: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
+    concat_batches(&schema, &batches).unwrap()
+}
+
+fn ids(table: &RecordBatch, column: &str) -> Vec<i64> {
+    table[column].as_primitive::<Int64Type>().values().to_vec()
+}
+
+/// Singles of a safetensors file, read by the crate of that name.
+fn layers(path: &str) -> HashMap<String, (Vec<usize>, Vec<f32>)> {
+    let bytes = fs::read(path).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let singles = |data: &[u8]| data.chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+    file.iter().map(|(name, view)| (name.to_owned(), (view.shape().to_vec(), singles(view.data())))).collect()
+}
+
+/// ‖a − b‖ / ‖a‖.
+fn distance(a: &[f32], b: &[f32]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let squares = |v: &mut dyn Iterator<Item = f64>| v.map(|v| v * v).sum::<f64>();
+    let apart = squares(&mut a.iter().zip(b).map(|(a, b)| f64::from(*a) - f64::from(*b)));
+    let own = squares(&mut a.iter().map(|a| f64::from(*a)));
+    if apart == 0.0 { 0.0 } else { (apart / own).sqrt() }
+}
+
+/// The singular values that a folder of one layer holds.
+fn spectrum(folder: &str) -> Vec<f64> {
+    let table = table(folder, "TensorAtomCoefficients.parquet");
+    let roles = table["TensorRole"].as_string::<i32>();
+    let values = table["Coefficient"].as_primitive::<Float32Type>();
+    (0..table.num_rows()).filter(|n| roles.value(*n) == "v").map(|n| values.value(n).into()).collect()
+}
+
+/// The smallest relative error that any matrix of that rank has (Eckart and Young).
+fn optimum(spectrum: &[f64], rank: usize) -> f64 {
+    let energy = |values: &[f64]| values.iter().rev().map(|v| v * v).sum::<f64>();
+    (energy(&spectrum[rank..]) / energy(spectrum)).sqrt()
+}
+
+#[test]
+fn real_weights_come_back() {
+    let folder = Folder::new();
+    let (atoms, back) = (folder.text("atoms"), folder.text("back.safetensors"));
+    let summary = json(&["atomize", LAYER0, "--rank", "all", "--output", &atoms]);
+    assert_eq!(summary.len(), 6);
+    assert!(summary.iter().all(|line| line["components"] == 384), "{summary:?}");
+    assert_eq!(stdout(&["synthesize", &atoms, "--output", &back]), "");
+    let (before, after) = (layers(LAYER0), layers(&back));
+    assert_eq!(before.len(), after.len());
+    for (name, (shape, values)) in &before {
+        assert_eq!(*shape, after[name].0);
+        let error = distance(values, &after[name].1);
+        assert!(error <= 1e-6, "{name}: {error}");
+    }
+    // `compare` says the same, of the file and of the folder.
+    for other in [&back, &atoms] {
+        let lines = json(&["compare", LAYER0, other]);
+        assert_eq!(lines.len(), 6);
+        for line in lines {
+            let (_, values) = &before[line["tensor"].as_str().unwrap()];
+            let error = distance(values, &after[line["tensor"].as_str().unwrap()].1);
+            assert_eq!(line["status"], "compared");
+            assert!((line["relative_error"].as_f64().unwrap() - error).abs() < 1e-12, "{line}");
+            assert!(line["cosine"].as_f64().unwrap() > 1.0 - 1e-12, "{line}");
+        }
+    }
+    assert_eq!(folder.names(), ["atoms", "back.safetensors"]);
+}
+
+#[test]
+fn error_and_rank_are_kept() {
+    let folder = Folder::new();
+    let (_, values) = &layers(LAYER0)[KEY];
+    let run = |name: &str, target: &[&str]| {
+        let (atoms, back) = (folder.text(name), folder.text(&format!("{name}.safetensors")));
+        let arguments = [&["atomize", LAYER0, "--tensor", KEY, "--output", &atoms][..], target].concat();
+        let line = &json(&arguments)[0];
+        assert_eq!(line["tensor"], KEY);
+        stdout(&["synthesize", &atoms, "--layer", KEY, "--output", &back]);
+        let rank = line["components"].as_u64().unwrap() as usize;
+        let error = distance(values, &layers(&back)[KEY].1);
+        // What was said is what is.
+        assert!((line["relative_error"].as_f64().unwrap() - error).abs() < 1e-6, "{line}: {error}");
+        (atoms, rank, error)
+    };
+    let (all, rank, _) = run("all", &["--rank", "all"]);
+    let spectrum = spectrum(&all);
+    assert_eq!((spectrum.len(), rank), (384, 384));
+    assert!(spectrum.is_sorted_by(|a, b| a >= b));
+    for asked in ["0.5", "0.01"] {
+        let (_, rank, error) = run(asked, &["--error", asked]);
+        let asked: f64 = asked.parse().unwrap();
+        assert!(error <= asked + 1e-7, "{error} for {asked}");
+        // One component fewer cannot do it.
+        assert!(optimum(&spectrum, rank - 1) > asked, "rank {rank} for {asked}");
+    }
+    for asked in [16, 200] {
+        let (_, rank, error) = run(&format!("rank {asked}"), &["--rank", &asked.to_string()]);
+        assert_eq!(rank, asked);
+        assert!(error <= optimum(&spectrum, rank) * 1.01, "{error} at rank {rank}");
+    }
+    let (_, rank, error) = run("energy", &["--energy", "0.9"]);
+    assert!(error.powi(2) <= 0.1 + 1e-7 && optimum(&spectrum, rank - 1).powi(2) > 0.1, "{error}");
+}
+
+#[test]
+fn tables_are_those_of_the_catalogue() {
+    use DataType::{Binary, Float32, Int32, Int64, Utf8};
+    let folder = Folder::new();
+    let matrix = weights(1, 20 * 12);
+    let bias = weights(2, 12);
+    let model = folder.file(
+        "model",
+        &safetensors_of(&[
+            ("matrix", "F32", &[20, 12], singles(&matrix)),
+            ("bias", "F32", &[12], singles(&bias)),
+        ]),
+    );
+    let atoms = folder.text("atoms");
+    let base = ["atomize", &model, "--rank", "all", "--output", &atoms];
+    stdout(&[&base[..], &["--model-id", "7", "--first-id", "100"]].concat());
+    for (name, columns) in [
+        (
+            "TensorAtoms",
+            &[
+                ("TensorAtomId", Int64),
+                ("ModelId", Int32),
+                ("LayerId", Int64),
+                ("AtomType", Utf8),
+                ("Metadata", Utf8),
+                ("ImportanceScore", Float32),
+            ][..],
+        ),
+        (
+            "TensorAtomCoefficients",
+            &[
+                ("TensorAtomCoefficientId", Int64),
+                ("TensorAtomId", Int64),
+                ("ParentLayerId", Int64),
+                ("TensorRole", Utf8),
+                ("Coefficient", Float32),
+            ],
+        ),
+        (
+            "TensorAtomPayloads",
+            &[
+                ("PayloadId", Int64),
+                ("TensorAtomId", Int64),
+                ("RowGuid", Utf8),
+                ("Payload", Binary),
+                ("Metadata", Utf8),
+            ],
+        ),
+    ] {
+        let table = table(&atoms, &format!("{name}.parquet"));
+        let found: Vec<(&str, DataType)> =
+            table.schema_ref().fields().iter().map(|f| (&f.name()[..], f.data_type().clone())).collect();
+        assert_eq!(found, columns, "{name}");
+        assert_eq!(table.num_rows(), 2 * 12 + 1, "{name}");
+        assert_eq!(ids(&table, columns[0].0), (100..125).collect::<Vec<i64>>(), "{name}");
+        assert_eq!(ids(&table, "TensorAtomId"), (100..125).collect::<Vec<i64>>(), "{name}");
+    }
+    let layers = table(&atoms, "ModelLayers.parquet");
+    assert_eq!(ids(&layers, "LayerId"), [100, 101]);
+    assert_eq!(ids(&layers, "ParameterCount"), [240, 12]);
+    let names: Vec<_> = layers["LayerName"].as_string::<i32>().iter().flatten().collect();
+    let shapes: Vec<_> = layers["TensorShape"].as_string::<i32>().iter().flatten().collect();
+    assert_eq!((names, shapes), (vec!["matrix", "bias"], vec!["[20,12]", "[12]"]));
+
+    // The matrix from the rows, as the documentation has it: the sum of (c u)(c′ v)ᵀ over the components.
+    let coefficients = table(&atoms, "TensorAtomCoefficients.parquet");
+    let payloads = table(&atoms, "TensorAtomPayloads.parquet");
+    let metadata = table(&atoms, "TensorAtoms.parquet");
+    let (mut left, mut right, mut whole) = (HashMap::new(), HashMap::new(), Vec::new());
+    for row in 0..coefficients.num_rows() {
+        let coefficient = coefficients["Coefficient"].as_primitive::<Float32Type>().value(row);
+        let bytes = payloads["Payload"].as_binary::<i32>().value(row);
+        let vector: Vec<f64> = bytes
+            .chunks(4)
+            .map(|b| f64::from(f32::from_le_bytes(b.try_into().unwrap())) * f64::from(coefficient))
+            .collect();
+        let about: Value = serde_json::from_str(metadata["Metadata"].as_string::<i32>().value(row)).unwrap();
+        let layer = ids(&coefficients, "ParentLayerId")[row];
+        let component = about["component"].as_u64().unwrap();
+        match coefficients["TensorRole"].as_string::<i32>().value(row) {
+            "u" => assert!(layer == 100 && left.insert(component, vector).is_none()),
+            "v" => assert!(layer == 100 && right.insert(component, vector).is_none()),
+            "whole" => {
+                assert_eq!(layer, 101);
+                whole = vector;
+            }
+            role => panic!("{role}"),
+        }
+    }
+    assert_eq!((left.len(), right.len()), (12, 12));
+    let element = |row: usize, column: usize| (0..12).map(|k| left[&k][row] * right[&k][column]).sum::<f64>();
+    let rebuilt: Vec<f32> = (0..240).map(|n| element(n / 12, n % 12) as f32).collect();
+    assert!(distance(&matrix, &rebuilt) < 1e-6);
+    assert_eq!(whole.iter().map(|v| *v as f32).collect::<Vec<_>>(), bias);
+    let mut guids: Vec<_> = payloads["RowGuid"].as_string::<i32>().iter().flatten().collect();
+    guids.sort_unstable();
+    guids.dedup();
+    assert_eq!(guids.len(), 25);
+}
+
+#[test]
+fn files_do_not_depend_on_the_threads() {
+    let folder = Folder::new();
+    let read = |threads: &str| {
+        let (atoms, back) = (folder.text(threads), folder.text(&format!("{threads}.safetensors")));
+        let base = ["atomize", LAYER0, "--tensor", KEY, "--rank", "24", "--output", &atoms];
+        stdout(&[&base[..], &["--threads", threads]].concat());
+        stdout(&["synthesize", &atoms, "--output", &back, "--threads", threads]);
+        let tables = ["ModelLayers", "TensorAtoms", "TensorAtomCoefficients", "TensorAtomPayloads"];
+        let mut files = tables.map(|t| fs::read(format!("{atoms}/{t}.parquet")).unwrap()).to_vec();
+        files.push(fs::read(back).unwrap());
+        files
+    };
+    assert!(read("1") == read("2"), "the files differ");
+}
+
+#[test]
+fn gguf_to_atoms_and_back() {
+    let folder = Folder::new();
+    let mut gguf = Gguf::new();
+    for (n, of) in TYPES.iter().enumerate() {
+        gguf.tensors.push((of.name, vec![256, 3], of.number, of.random(n as u64, 768)));
+    }
+    gguf.tensors.push(("norm", vec![5], 0, singles(&weights(1, 5))));
+    gguf.tensors.push(("cube", vec![2, 3, 4], 0, singles(&weights(2, 24))));
+    gguf.tensors.push(("zero", vec![4, 4], 0, vec![0; 64]));
+    let ones: Vec<f32> = (0..35).map(|n| (n / 7 + 1) as f32).collect();
+    gguf.tensors.push(("rank one", vec![7, 5], 0, singles(&ones)));
+    let model = folder.file("model.bin", &gguf.bytes());
+
+    let lines = json(&["inspect", &model]);
+    let of = |lines: &[Value], name: &str, key: &str, column: &str| {
+        lines.iter().find(|l| l[key] == name).map(|l| l[column].clone()).unwrap()
+    };
+    assert_eq!(lines.len(), 15);
+    assert_eq!(of(&lines, "q6_k", "name", "type"), "q6_k");
+    assert_eq!(of(&lines, "q6_k", "name", "bytes"), 3 * 210);
+    assert_eq!(of(&lines, "cube", "name", "shape"), serde_json::json!([4, 3, 2]));
+    assert_eq!(of(&lines, "cube", "name", "parameters"), 24);
+
+    let (atoms, back) = (folder.text("atoms"), folder.text("back.safetensors"));
+    let summary = json(&["atomize", &model, "--error", "1e-6", "--output", &atoms]);
+    assert_eq!(of(&summary, "rank one", "tensor", "components"), 1);
+    assert_eq!(of(&summary, "norm", "tensor", "stored_as"), "whole");
+    stdout(&["synthesize", &atoms, "--output", &back]);
+    let after = layers(&back);
+    for (blocks, (name, _, _, bytes)) in TYPES.iter().zip(&gguf.tensors) {
+        let before: Vec<f32> = blocks.decode(bytes).into_iter().map(|v| v as f32).collect();
+        assert_eq!(after[*name].0, [3, 256]);
+        let error = distance(&before, &after[*name].1);
+        assert!(error < 2e-6, "{name}: {error}");
+    }
+    assert_eq!(after["norm"], (vec![5], weights(1, 5)));
+    assert_eq!(after["zero"], (vec![4, 4], vec![0.0; 16]));
+    assert_eq!(after["cube"].0, [4, 3, 2]);
+    assert!(distance(&weights(2, 24), &after["cube"].1) < 2e-6);
+    assert!(distance(&ones, &after["rank one"].1) < 1e-6);
+    // Every line is compared, whatever the types.
+    let lines = json(&["compare", &model, &back]);
+    assert!(lines.len() == 15 && lines.iter().all(|l| l["status"] == "compared"), "{lines:?}");
+    let layers = table(&atoms, "ModelLayers.parquet");
+    let quantized: Vec<_> = layers["QuantizationType"].as_string::<i32>().iter().collect();
+    assert_eq!(quantized[..4], [None, None, None, Some("q4_0")]);
+}
+
+#[test]
+fn inspect_computes_statistics() {
+    let folder = Folder::new();
+    let tensors: [(&str, &str, &[usize], Vec<u8>); 3] = [
+        ("a", "F32", &[2, 2], singles(&[1.0, 2.0, 3.0, -4.0])),
+        ("b", "I32", &[1], vec![0; 4]),
+        ("c", "F32", &[2], singles(&[f32::NAN, 1.0])),
+    ];
+    let model = folder.file("m", &safetensors_of(&tensors));
+    let lines = json(&["inspect", &model, "--statistics"]);
+    assert_eq!(
+        (&lines[0]["min"], &lines[0]["max"], &lines[0]["mean"]),
+        (&(-4.0).into(), &3.0.into(), &0.5.into())
+    );
+    // (0.25 + 2.25 + 6.25 + 20.25) / 4 = 7.25.
+    assert!((lines[0]["deviation"].as_f64().unwrap() - 7.25f64.sqrt()).abs() < 1e-12);
+    assert!(lines[1]["mean"].is_null() && lines[1]["type"] == "i32", "{:?}", lines[1]);
+    assert!(!lines[2]["mean"].is_number(), "{:?}", lines[2]);
+    let table = stdout(&["inspect", &model]);
+    assert!(table.lines().next().unwrap().starts_with("name"), "{table}");
+    assert_eq!(table.lines().count(), 5, "{table}");
+}
+
+#[test]
+fn nothing_is_left_of_what_fails() {
+    let folder = Folder::new();
+    let mut wrong = weights(1, 64);
+    wrong[8 * 3 + 4] = f32::INFINITY;
+    let good = || ("good", "F32", &[8usize, 8][..], singles(&weights(2, 64)));
+    let model = folder.file("m", &safetensors_of(&[good(), ("wrong", "F32", &[8, 8], singles(&wrong))]));
+    let (atoms, back) = (folder.text("atoms"), folder.text("back.safetensors"));
+    let whole = fs::read(&model).unwrap();
+    let short = folder.file("short", &whole[..whole.len() - 1]);
+    let double = folder.file("f64", &safetensors_of(&[good(), ("x", "F64", &[1], vec![0; 8])]));
+    let ids = folder.file("ids", &safetensors_of(&[("ids", "I64", &[1], vec![0; 8])]));
+    let files = folder.names();
+    let atomize = |model: &str, parts: &[&str]| {
+        fails(1, &["atomize", model, "--rank", "2", "--output", &atoms], parts);
+        assert_eq!(folder.names(), files, "{parts:?}");
+    };
+    atomize(&model, &[&model, "tensor wrong, row 4, column 5: inf; expected a finite number"]);
+    atomize(&short, &[&short, "tensor wrong", "where the file ends"]);
+    atomize(&double, &["tensor x", "f64", "--tensor"]);
+    atomize(&folder.text("none"), &["none", "cannot read the file"]);
+    let output = hart(&["atomize", &ids, "--rank", "1", "--output", &atoms]);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && stderr.contains("ids is left out: i64"), "{stderr}");
+    assert!(stderr.contains("no tensor of weights"), "{stderr}");
+    fails(1, &["inspect", &short], &[&short, "where the file ends"]);
+    fails(1, &["compare", &model, &short], &[&short]);
+
+    // The good one alone works, and what is there already stays.
+    let only = ["atomize", &model, "--tensor", "good", "--rank", "2", "--output", &atoms];
+    stdout(&only);
+    fails(1, &only, &["atoms", "not empty"]);
+    fails(1, &["atomize", &model, "--rank", "2", "--output", &model], &["expected a new or empty folder"]);
+    fails(
+        1,
+        &["atomize", &model, "--tensor", "god", "--rank", "2", "--output", &back],
+        &["god", "did you mean `good`"],
+    );
+    fails(1, &["atomize", &model, "--rank", "9", "--output", &back], &["--rank 9", "at most 8"]);
+    assert_eq!(layers_of(&atoms), ["good"]);
+
+    // Damaged tables leave an older result as it was.
+    fs::write(&back, "older").unwrap();
+    let path = |name: &str| format!("{atoms}/{name}.parquet");
+    let refuses = |what: &str, parts: &[&str]| {
+        fails(1, &["synthesize", &atoms, "--output", &back], parts);
+        assert_eq!(fs::read(&back).unwrap(), b"older", "{what}");
+        assert!(!folder.names().iter().any(|name| name.contains("tmp")), "{what}");
+    };
+    let payloads = fs::read(path("TensorAtomPayloads")).unwrap();
+    fs::write(path("TensorAtomPayloads"), &payloads[..payloads.len() - 9]).unwrap();
+    refuses("truncated", &["TensorAtomPayloads"]);
+    let rows = |name: &str, rows: std::ops::Range<usize>| {
+        let batch = table(&atoms, name);
+        write(&path(name.trim_end_matches(".parquet")), &batch.slice(rows.start, rows.len()));
+    };
+    fs::write(path("TensorAtomPayloads"), &payloads).unwrap();
+    rows("TensorAtomPayloads.parquet", 0..3);
+    refuses("missing payload", &["layer good", "atom 4 has no payload"]);
+    fs::write(path("TensorAtomPayloads"), &payloads).unwrap();
+    let coefficients = fs::read(path("TensorAtomCoefficients")).unwrap();
+    rows("TensorAtomCoefficients.parquet", 0..3);
+    refuses("missing coefficient", &["layer good", "component 1 has no atom in role u"]);
+    fs::write(path("TensorAtomCoefficients"), &coefficients).unwrap();
+    let batch = table(&atoms, "TensorAtomCoefficients.parquet");
+    let mut columns = batch.columns().to_vec();
+    columns[4] = std::sync::Arc::new(Float32Array::from(vec![1.0, f32::NAN, 1.0, 1.0]));
+    write(&path("TensorAtomCoefficients"), &RecordBatch::try_new(batch.schema(), columns).unwrap());
+    refuses("NaN", &["layer good", "the coefficient NaN"]);
+    write(&path("TensorAtomCoefficients"), &concat_batches(&batch.schema(), [&batch, &batch]).unwrap());
+    refuses("twice", &["layer good", "component 0 in role"]);
+    fs::remove_file(path("TensorAtomCoefficients")).unwrap();
+    refuses("missing file", &["TensorAtomCoefficients"]);
+    fs::write(path("TensorAtomCoefficients"), &coefficients).unwrap();
+    stdout(&["synthesize", &atoms, "--output", &back]);
+    assert_eq!(layers(&back)["good"].0, [8, 8]);
+}
+
+fn layers_of(folder: &str) -> Vec<String> {
+    let table = table(folder, "ModelLayers.parquet");
+    table["LayerName"].as_string::<i32>().iter().flatten().map(str::to_owned).collect()
+}
+
+fn write(path: &str, batch: &RecordBatch) {
+    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(batch).unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn compare_names_what_is_missing() {
+    let folder = Folder::new();
+    let same = || ("same", "F32", &[2usize, 2][..], singles(&[3.0, 0.0, 0.0, 4.0]));
+    let a = folder.file(
+        "a",
+        &safetensors_of(&[
+            same(),
+            ("moved", "F32", &[2], singles(&[3.0, 4.0])),
+            ("shape", "F32", &[2], singles(&[1.0, 2.0])),
+            ("mine", "F32", &[1], singles(&[1.0])),
+            ("ids", "I32", &[1], vec![0; 4]),
+        ]),
+    );
+    let b = folder.file(
+        "b",
+        &safetensors_of(&[
+            same(),
+            ("moved", "F32", &[2], singles(&[3.0, 2.0])),
+            ("shape", "F32", &[1, 2], singles(&[1.0, 2.0])),
+            ("yours", "F32", &[1], singles(&[1.0])),
+            ("ids", "I32", &[1], vec![0; 4]),
+        ]),
+    );
+    let lines = json(&["compare", &a, &b]);
+    let found: Vec<(&str, &str)> =
+        lines.iter().map(|l| (l["tensor"].as_str().unwrap(), l["status"].as_str().unwrap())).collect();
+    let expected = [
+        ("same", "compared"),
+        ("moved", "compared"),
+        ("shape", "shape [1, 2] in B"),
+        ("mine", "only in A"),
+        ("ids", "type i32"),
+        ("yours", "only in B"),
+    ];
+    assert_eq!(found, expected);
+    // (0, 2) of (3, 4): 2 / 5, and (9 + 8) / (5 √13).
+    assert_eq!((&lines[1]["relative_error"], &lines[1]["max_error"]), (&0.4.into(), &2.0.into()));
+    assert!((lines[1]["cosine"].as_f64().unwrap() - 17.0 / (5.0 * 13f64.sqrt())).abs() < 1e-12);
+    assert_eq!(lines[0]["relative_error"], 0.0);
+    let other = folder.file("c", &safetensors_of(&[("z", "F32", &[1], singles(&[1.0]))]));
+    fails(1, &["compare", &a, &other], &["no tensor of the same name"]);
+}
+
+#[test]
+fn the_picture_shows_every_matrix() {
+    let folder = Folder::new();
+    let matrix = |seed| singles(&weights(seed, 30 * 20));
+    let model = folder.file(
+        "m",
+        &safetensors_of(&[
+            ("first & <best>", "F32", &[30, 20], matrix(1)),
+            ("second", "F32", &[20, 30], matrix(2)),
+            ("bias", "F32", &[20], singles(&weights(3, 20))),
+        ]),
+    );
+    let (atoms, svg) = (folder.text("atoms"), folder.text("p.svg"));
+    stdout(&["atomize", &model, "--rank", "all", "--output", &atoms, "--svg", &svg]);
+    let text = fs::read_to_string(&svg).unwrap();
+    assert!(text.starts_with("<svg ") && text.trim_end().ends_with("</svg>"), "{text}");
+    for part in ["Singular values", "Error against rank", "first &amp; &lt;best&gt;", "second"] {
+        assert!(text.contains(part), "`{part}` is not in the picture");
+    }
+    assert!(!text.contains("bias") && !text.contains("NaN") && !text.contains("inf"), "{text}");
+    // In each plot a curve for each matrix: 20 singular values, and 21 errors from rank 0 to 20.
+    let points = |line: &str| {
+        line.split("points=\"").nth(1).unwrap().split('"').next().unwrap().split_whitespace().count()
+    };
+    let curves: Vec<usize> = text.lines().filter(|l| l.contains("<polyline")).map(points).collect();
+    let count = |n: usize| curves.iter().filter(|c| **c == n).count();
+    assert_eq!((count(20), count(21)), (2, 2), "{curves:?}");
+
+    // A place where no picture can be is found out before anything is written.
+    let other = folder.text("other");
+    for (place, part) in [("p.png", "ends with .svg"), ("none/p.svg", "there is no folder"), ("atoms", "svg")]
+    {
+        fails(
+            1,
+            &["atomize", &model, "--rank", "2", "--output", &other, "--svg", &folder.text(place)],
+            &["--svg", part],
+        );
+        assert!(!folder.path("other").exists());
+    }
+}
+
+#[test]
+fn help_and_usage() {
+    let help = |arguments: &[&str]| stdout(&[arguments, &["--help"]].concat());
+    let all = help(&[]);
+    for command in ["inspect", "atomize", "synthesize", "compare"] {
+        assert!(all.contains(command), "{all}");
+    }
+    for (command, parts) in [
+        ("inspect", &["<MODEL>", "--statistics", "--format"][..]),
+        (
+            "atomize",
+            &[
+                "<MODEL>",
+                "--rank <R>",
+                "--error <E>",
+                "--tensor <NAME>",
+                "--output <DIR>",
+                "--svg",
+                "--threads",
+            ],
+        ),
+        ("synthesize", &["<DIR>", "--layer <NAME>", "--output <FILE.safetensors>"]),
+        ("compare", &["<A>", "<B>", "--format"]),
+    ] {
+        let text = help(&[command]);
+        for part in parts {
+            assert!(text.contains(part), "`{part}` is not in {text}");
+        }
+    }
+    fails(2, &["atomize", LAYER0, "--output", "x"], &["--rank <R>", "--error <E>"]);
+    fails(
+        2,
+        &["atomize", LAYER0, "--output", "x", "--rank", "2", "--error", "0.1"],
+        &["cannot be used with"],
+    );
+    for (option, value) in
+        [("--rank", "0"), ("--rank", "-1"), ("--error", "0"), ("--error", "1.5"), ("--error", "nan")]
+    {
+        let argument = format!("{option}={value}");
+        fails(2, &["atomize", LAYER0, "--output", "x", &argument], &[option, "expected a"]);
+    }
+    fails(1, &["synthesize", ".", "--output", "x.bin"], &["ends with .safetensors"]);
+}
