@@ -141,9 +141,15 @@ fn append_elements(values: &ArrayRef, out: &mut Vec<u8>) -> Result<()> {
         bail!("the vector has a NULL component");
     }
     match values.data_type() {
-        DataType::Float32 => out.extend(bytemuck::cast_slice(values.as_primitive::<Float32Type>().values())),
-        DataType::Float64 => out.extend(bytemuck::cast_slice(values.as_primitive::<Float64Type>().values())),
-        DataType::Int8 => out.extend(bytemuck::cast_slice(values.as_primitive::<Int8Type>().values())),
+        DataType::Float32 => {
+            out.extend_from_slice(bytemuck::cast_slice(values.as_primitive::<Float32Type>().values()))
+        }
+        DataType::Float64 => {
+            out.extend_from_slice(bytemuck::cast_slice(values.as_primitive::<Float64Type>().values()))
+        }
+        DataType::Int8 => {
+            out.extend_from_slice(bytemuck::cast_slice(values.as_primitive::<Int8Type>().values()))
+        }
         DataType::Float16 => {
             out.extend(values.as_primitive::<Float16Type>().values().iter().flat_map(|v| v.to_le_bytes()));
         }
