@@ -163,6 +163,26 @@ struct ArrowArray {
 #define HART_INDEX_BORROW_ROWS 1
 
 /**
+ * `hart_spatial_encode_points`: bytes of `geometry`, the plane.
+ */
+#define HART_SPATIAL_GEOMETRY 0
+
+/**
+ * `hart_spatial_encode_points`: bytes of `geography`, the globe; x is the longitude, y the latitude, in degrees.
+ */
+#define HART_SPATIAL_GEOGRAPHY 1
+
+/**
+ * `hart_spatial_hilbert`: a point outside of the bounds is an error.
+ */
+#define HART_OUTSIDE_ERROR 0
+
+/**
+ * `hart_spatial_hilbert`: a point outside of the bounds gets the key of the cell at the edge.
+ */
+#define HART_OUTSIDE_CLAMP 1
+
+/**
  * A setting of this library (an environment variable, or what a host passes at the start) is not what it may be.
  */
 #define HART_STATUS_SETTING 1
@@ -1083,6 +1103,68 @@ int32_t hart_index_top_k_f32(const struct HartIndex *index,
 int32_t hart_index_release(struct HartIndex **index);
 
 /**
+ * Projects vectors on a basis: row_count · axes coordinates, row-major, in double precision. The number of axes goes to `axes`, also
+ * where `capacity` numbers are too few (`HART_STATUS_CAPACITY`). Same bits on every machine.
+ *
+ * `basis`: `basis_bytes` bytes as the kernel `spatial_fit` gives them. `rows`: row_count · dimensions singles, row-major; dimensions
+ * must be the basis's. `coordinates`: room for `capacity` numbers.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
+ */
+int32_t hart_spatial_project_f32(const uint8_t *basis,
+                                 size_t basis_bytes,
+                                 const float *rows,
+                                 size_t row_count,
+                                 size_t dimensions,
+                                 double *coordinates,
+                                 size_t capacity,
+                                 size_t *axes);
+
+/**
+ * Keys of points on Skilling's Hilbert curve through a box of 2^bits cells along each axis.
+ *
+ * `x`, `y`, `z`: `count` numbers each. `min`, `max`: the corners of the box, three numbers each. `bits`: 1 to 21. `outside`:
+ * `HART_OUTSIDE_…`. `keys`: room for `count` keys, from 0 up to 2^(3 · bits) − 1.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
+ */
+int32_t hart_spatial_hilbert(const double *x,
+                             const double *y,
+                             const double *z,
+                             size_t count,
+                             const double *min,
+                             const double *max,
+                             uint32_t bits,
+                             int32_t outside,
+                             int64_t *keys);
+
+/**
+ * Serializes points as SQL Server stores them in `geometry` and `geography`: back to back, 22 bytes each, 8 more where there is z, 8 more
+ * where there is m. The bytes of one point go to `stride`, also where `capacity` bytes are too few (`HART_STATUS_CAPACITY`).
+ *
+ * `x`, `y`, `z`, `m`: `count` numbers each, the last two NULL where the points have none. `srid`: the spatial reference, such as 0 or
+ * 4326. `kind`: `HART_SPATIAL_…`. `out`: room for `capacity` bytes.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
+ */
+int32_t hart_spatial_encode_points(const double *x,
+                                   const double *y,
+                                   const double *z,
+                                   const double *m,
+                                   size_t count,
+                                   int32_t srid,
+                                   int32_t kind,
+                                   uint8_t *out,
+                                   size_t capacity,
+                                   size_t *stride);
+
+/**
  * Number of elements of a payload.
  *
  * `payload_type`: its name, such as `q4_k`. `payload_bytes`: a whole number of blocks. `count`: where the number goes.
@@ -1110,6 +1192,29 @@ int32_t hart_tensor_decode_payload_f32(const char *payload_type,
                                        size_t payload_bytes,
                                        float *out,
                                        size_t count);
+
+/**
+ * Truncated singular value decomposition of a row-major matrix, largest singular values first.
+ *
+ * Exact, or randomized where the rank is low for the matrix, as the kernel `tensor_svd` says. The number of components, `rank` or fewer
+ * where fewer give the matrix back, goes to `components`. The largest entry of each left vector is positive. Same bits for any number
+ * of threads; between processors the last digits may differ.
+ *
+ * `matrix`: rows · columns finite singles. `rank`: 1 to min(rows, columns). `singular_values`: room for `rank` numbers. `u`: room for
+ * rank · rows singles, left vector after left vector. `v`: room for rank · columns singles, right vector after right vector.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
+ */
+int32_t hart_tensor_svd_f32(const float *matrix,
+                            size_t rows,
+                            size_t columns,
+                            size_t rank,
+                            double *singular_values,
+                            float *u,
+                            float *v,
+                            size_t *components);
 
 /**
  * Runs a kernel by name on the columns of a batch.

@@ -45,6 +45,16 @@ pub const HART_PARAM_BYTES: u32 = 4;
 /// until the index is released and no call with it is running.
 pub const HART_INDEX_BORROW_ROWS: u32 = 1;
 
+/// `hart_spatial_encode_points`: bytes of `geometry`, the plane.
+pub const HART_SPATIAL_GEOMETRY: i32 = 0;
+/// `hart_spatial_encode_points`: bytes of `geography`, the globe; x is the longitude, y the latitude, in degrees.
+pub const HART_SPATIAL_GEOGRAPHY: i32 = 1;
+
+/// `hart_spatial_hilbert`: a point outside of the bounds is an error.
+pub const HART_OUTSIDE_ERROR: i32 = 0;
+/// `hart_spatial_hilbert`: a point outside of the bounds gets the key of the cell at the edge.
+pub const HART_OUTSIDE_CLAMP: i32 = 1;
+
 /// What this library and this machine can do.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]

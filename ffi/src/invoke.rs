@@ -201,6 +201,10 @@ fn values(name: &str, values: Values, vector: Option<Type>) -> Result<Made, Fail
         Values::BigInt(values) => fixed(made, "l", values, i64::to_le_bytes),
         Values::Text(values) => variable(made, "U", &values)?,
         Values::Binary(values) => variable(made, "Z", &values)?,
+        Values::Packed(values) => {
+            let (starts, made) = spans(made, &values.lengths, 1)?;
+            Made { format: "Z".into(), buffers: vec![starts, values.bytes], ..made }
+        }
         Values::Vectors(values) => match vector {
             Some(Type::Text { .. }) => variable(made, "U", &json_rows(&values))?,
             Some(Type::Bytes { .. } | Type::FixedBytes(_)) => packed(made, "Z", None, values)?,
@@ -247,11 +251,7 @@ fn packed(
 ) -> Result<Made, Failure> {
     canonical(vectors.element, &mut vectors.bytes);
     let unit = element.map_or(1, Element::size);
-    let lengths = vectors.lengths.iter().map(|length| (*length).max(0) as usize);
-    let starts = offsets(&made.name, lengths, unit, true)?;
-    let mut present = BitmapBuilder::with_capacity(vectors.lengths.len());
-    vectors.lengths.iter().for_each(|length| present.push(*length >= 0));
-    let (validity, nulls) = present.validity();
+    let (starts, made) = spans(made, &vectors.lengths, unit)?;
     let child = element.map(|element| {
         let format = match element {
             Element::F32 => "f",
@@ -264,7 +264,16 @@ fn packed(
     });
     let child_rows = vectors.bytes.len() / unit;
     let buffers = vec![starts, vectors.bytes];
-    Ok(Made { format: format.into(), child, validity, nulls, buffers, child_rows, ..made })
+    Ok(Made { format: format.into(), child, buffers, child_rows, ..made })
+}
+
+/// Offsets and validity of rows that lie back to back; a length of −1 is NULL.
+fn spans(made: Made, lengths: &[i32], unit: usize) -> Result<(Vec<u8>, Made), Failure> {
+    let starts = offsets(&made.name, lengths.iter().map(|length| (*length).max(0) as usize), unit, true)?;
+    let mut present = BitmapBuilder::with_capacity(lengths.len());
+    lengths.iter().for_each(|length| present.push(*length >= 0));
+    let (validity, nulls) = present.validity();
+    Ok((starts, Made { validity, nulls, ..made }))
 }
 
 /// Makes every NaN of packed elements the canonical one: processors differ in those that they make.

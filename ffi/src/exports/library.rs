@@ -51,7 +51,7 @@ pub unsafe extern "C" fn hart_last_error(buffer: *mut c_char, capacity: usize) -
         // SAFETY: `capacity` writable bytes by this function's premise.
         let target = unsafe { target.slice() };
         if let Some(room) = target.len().checked_sub(1) {
-            let cut = text.floor_char_boundary(room);
+            let cut = (0..=room.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
             target[..cut].copy_from_slice(&text.as_bytes()[..cut]);
             target[cut] = 0;
         }

@@ -3,4 +3,5 @@
 pub mod invoke;
 pub mod library;
 pub mod search;
+pub mod spatial;
 pub mod tensor;

@@ -1,9 +1,10 @@
-//! Payloads of tensors.
+//! Payloads and decompositions of tensors.
 #![allow(unsafe_code)]
 
 use std::ffi::c_char;
 
 use hart_kernels::tensor::quant::{PayloadType, decode_into};
+use hart_kernels::tensor::{SvdOptions, svd};
 use hart_kernels::vector::batch;
 use hart_kernels::{Error, Pool};
 use rayon::prelude::*;
@@ -61,6 +62,58 @@ pub unsafe extern "C" fn hart_tensor_decode_payload_f32(
             (payload_type, payload.slice(), out.slice())
         };
         decode(payload_type, payload, out).map_err(Failure::from)
+    })
+}
+
+/// Truncated singular value decomposition of a row-major matrix, largest singular values first.
+///
+/// Exact, or randomized where the rank is low for the matrix, as the kernel `tensor_svd` says. The number of components, `rank` or fewer
+/// where fewer give the matrix back, goes to `components`. The largest entry of each left vector is positive. Same bits for any number
+/// of threads; between processors the last digits may differ.
+///
+/// `matrix`: rows · columns finite singles. `rank`: 1 to min(rows, columns). `singular_values`: room for `rank` numbers. `u`: room for
+/// rank · rows singles, left vector after left vector. `v`: room for rank · columns singles, right vector after right vector.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_tensor_svd_f32(
+    matrix: *const f32,
+    rows: usize,
+    columns: usize,
+    rank: usize,
+    singular_values: *mut f64,
+    u: *mut f32,
+    v: *mut f32,
+    components: *mut usize,
+) -> i32 {
+    guard(|| {
+        let matrix = raw::matrix("matrix", matrix, rows, columns)?;
+        let full = rows.min(columns);
+        if rank == 0 || rank > full {
+            return Err(Error::ParameterValue {
+                name: "rank".into(),
+                value: rank.to_string(),
+                expected: format!("1 to {full}, the smaller of rows and columns"),
+            }
+            .into());
+        }
+        let values = raw::output("singular_values", singular_values, rank)?;
+        let u = raw::matrix_out("u", u, rank, rows)?;
+        let v = raw::matrix_out("v", v, rank, columns)?;
+        let components = raw::output("components", components, 1)?;
+        raw::apart(&[values.span(), u.span(), v.span(), components.span()], &[matrix.span()])?;
+        // SAFETY: this function's premise.
+        let (matrix, values, u, v) = unsafe { (matrix.slice(), values.slice(), u.slice(), v.slice()) };
+        let options = SvdOptions { rank, ..SvdOptions::default() };
+        let found = state::run(size_of_val(matrix), false, || svd(matrix, rows, columns, &options))?;
+        values[..found.singular_values.len()].copy_from_slice(&found.singular_values);
+        u[..found.u.len()].copy_from_slice(&found.u);
+        v[..found.v.len()].copy_from_slice(&found.v);
+        // SAFETY: this function's premise.
+        unsafe { components.write(found.singular_values.len()) };
+        Ok(())
     })
 }
 

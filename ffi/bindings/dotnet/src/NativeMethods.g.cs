@@ -92,6 +92,22 @@ namespace Hart.Native
         /// </summary>
         internal const uint HART_INDEX_BORROW_ROWS = 1;
         /// <summary>
+        ///  `hart_spatial_encode_points`: bytes of `geometry`, the plane.
+        /// </summary>
+        internal const int HART_SPATIAL_GEOMETRY = 0;
+        /// <summary>
+        ///  `hart_spatial_encode_points`: bytes of `geography`, the globe; x is the longitude, y the latitude, in degrees.
+        /// </summary>
+        internal const int HART_SPATIAL_GEOGRAPHY = 1;
+        /// <summary>
+        ///  `hart_spatial_hilbert`: a point outside of the bounds is an error.
+        /// </summary>
+        internal const int HART_OUTSIDE_ERROR = 0;
+        /// <summary>
+        ///  `hart_spatial_hilbert`: a point outside of the bounds gets the key of the cell at the edge.
+        /// </summary>
+        internal const int HART_OUTSIDE_CLAMP = 1;
+        /// <summary>
         ///  A setting of this library (an environment variable, or what a host passes at the start) is not what it may be.
         /// </summary>
         internal const int HART_STATUS_SETTING = 1;
@@ -774,6 +790,47 @@ namespace Hart.Native
         internal static extern int hart_index_release(HartIndex** index);
 
         /// <summary>
+        ///  Projects vectors on a basis: row_count · axes coordinates, row-major, in double precision. The number of axes goes to `axes`, also
+        ///  where `capacity` numbers are too few (`HART_STATUS_CAPACITY`). Same bits on every machine.
+        ///
+        ///  `basis`: `basis_bytes` bytes as the kernel `spatial_fit` gives them. `rows`: row_count · dimensions singles, row-major; dimensions
+        ///  must be the basis's. `coordinates`: room for `capacity` numbers.
+        ///
+        ///  # Safety
+        ///
+        ///  The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "hart_spatial_project_f32", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int hart_spatial_project_f32(byte* basis, System.UIntPtr basis_bytes, float* rows, System.UIntPtr row_count, System.UIntPtr dimensions, double* coordinates, System.UIntPtr capacity, System.UIntPtr* axes);
+
+        /// <summary>
+        ///  Keys of points on Skilling's Hilbert curve through a box of 2^bits cells along each axis.
+        ///
+        ///  `x`, `y`, `z`: `count` numbers each. `min`, `max`: the corners of the box, three numbers each. `bits`: 1 to 21. `outside`:
+        ///  `HART_OUTSIDE_…`. `keys`: room for `count` keys, from 0 up to 2^(3 · bits) − 1.
+        ///
+        ///  # Safety
+        ///
+        ///  The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "hart_spatial_hilbert", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int hart_spatial_hilbert(double* x, double* y, double* z, System.UIntPtr count, double* min, double* max, uint bits, int outside, long* keys);
+
+        /// <summary>
+        ///  Serializes points as SQL Server stores them in `geometry` and `geography`: back to back, 22 bytes each, 8 more where there is z, 8 more
+        ///  where there is m. The bytes of one point go to `stride`, also where `capacity` bytes are too few (`HART_STATUS_CAPACITY`).
+        ///
+        ///  `x`, `y`, `z`, `m`: `count` numbers each, the last two NULL where the points have none. `srid`: the spatial reference, such as 0 or
+        ///  4326. `kind`: `HART_SPATIAL_…`. `out`: room for `capacity` bytes.
+        ///
+        ///  # Safety
+        ///
+        ///  The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "hart_spatial_encode_points", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int hart_spatial_encode_points(double* x, double* y, double* z, double* m, System.UIntPtr count, int srid, int kind, byte* @out, System.UIntPtr capacity, System.UIntPtr* stride);
+
+        /// <summary>
         ///  Number of elements of a payload.
         ///
         ///  `payload_type`: its name, such as `q4_k`. `payload_bytes`: a whole number of blocks. `count`: where the number goes.
@@ -797,6 +854,23 @@ namespace Hart.Native
         /// </summary>
         [DllImport(__DllName, EntryPoint = "hart_tensor_decode_payload_f32", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int hart_tensor_decode_payload_f32(byte* payload_type, byte* payload, System.UIntPtr payload_bytes, float* @out, System.UIntPtr count);
+
+        /// <summary>
+        ///  Truncated singular value decomposition of a row-major matrix, largest singular values first.
+        ///
+        ///  Exact, or randomized where the rank is low for the matrix, as the kernel `tensor_svd` says. The number of components, `rank` or fewer
+        ///  where fewer give the matrix back, goes to `components`. The largest entry of each left vector is positive. Same bits for any number
+        ///  of threads; between processors the last digits may differ.
+        ///
+        ///  `matrix`: rows · columns finite singles. `rank`: 1 to min(rows, columns). `singular_values`: room for `rank` numbers. `u`: room for
+        ///  rank · rows singles, left vector after left vector. `v`: room for rank · columns singles, right vector after right vector.
+        ///
+        ///  # Safety
+        ///
+        ///  The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "hart_tensor_svd_f32", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int hart_tensor_svd_f32(float* matrix, System.UIntPtr rows, System.UIntPtr columns, System.UIntPtr rank, double* singular_values, float* u, float* v, System.UIntPtr* components);
 
         /// <summary>
         ///  Runs a kernel by name on the columns of a batch.

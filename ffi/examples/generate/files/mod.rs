@@ -18,6 +18,7 @@ const EXPORTS: &[&str] = &[
     "src/exports/library.rs",
     "src/typed.rs",
     "src/exports/search.rs",
+    "src/exports/spatial.rs",
     "src/exports/tensor.rs",
     "src/exports/invoke.rs",
 ];

@@ -21,6 +21,10 @@ HART_PARAM_NUMBER = 2
 HART_PARAM_TEXT = 3
 HART_PARAM_BYTES = 4
 HART_INDEX_BORROW_ROWS = 1
+HART_SPATIAL_GEOMETRY = 0
+HART_SPATIAL_GEOGRAPHY = 1
+HART_OUTSIDE_ERROR = 0
+HART_OUTSIDE_CLAMP = 1
 HART_STATUS_SETTING = 1
 HART_STATUS_UNKNOWN_KERNEL = 2
 HART_STATUS_UNKNOWN_PARAMETER = 3
@@ -468,6 +472,48 @@ PROTOTYPES = {
             ctypes.c_void_p,  # index
         ],
     ),
+    "hart_spatial_project_f32": (
+        ctypes.c_int32,
+        [
+            ctypes.c_void_p,  # basis
+            ctypes.c_size_t,  # basis_bytes
+            ctypes.c_void_p,  # rows
+            ctypes.c_size_t,  # row_count
+            ctypes.c_size_t,  # dimensions
+            ctypes.c_void_p,  # coordinates
+            ctypes.c_size_t,  # capacity
+            ctypes.c_void_p,  # axes
+        ],
+    ),
+    "hart_spatial_hilbert": (
+        ctypes.c_int32,
+        [
+            ctypes.c_void_p,  # x
+            ctypes.c_void_p,  # y
+            ctypes.c_void_p,  # z
+            ctypes.c_size_t,  # count
+            ctypes.c_void_p,  # min
+            ctypes.c_void_p,  # max
+            ctypes.c_uint32,  # bits
+            ctypes.c_int32,  # outside
+            ctypes.c_void_p,  # keys
+        ],
+    ),
+    "hart_spatial_encode_points": (
+        ctypes.c_int32,
+        [
+            ctypes.c_void_p,  # x
+            ctypes.c_void_p,  # y
+            ctypes.c_void_p,  # z
+            ctypes.c_void_p,  # m
+            ctypes.c_size_t,  # count
+            ctypes.c_int32,  # srid
+            ctypes.c_int32,  # kind
+            ctypes.c_void_p,  # out
+            ctypes.c_size_t,  # capacity
+            ctypes.c_void_p,  # stride
+        ],
+    ),
     "hart_tensor_payload_elements": (
         ctypes.c_int32,
         [
@@ -484,6 +530,19 @@ PROTOTYPES = {
             ctypes.c_size_t,  # payload_bytes
             ctypes.c_void_p,  # out
             ctypes.c_size_t,  # count
+        ],
+    ),
+    "hart_tensor_svd_f32": (
+        ctypes.c_int32,
+        [
+            ctypes.c_void_p,  # matrix
+            ctypes.c_size_t,  # rows
+            ctypes.c_size_t,  # columns
+            ctypes.c_size_t,  # rank
+            ctypes.c_void_p,  # singular_values
+            ctypes.c_void_p,  # u
+            ctypes.c_void_p,  # v
+            ctypes.c_void_p,  # components
         ],
     ),
     "hart_invoke": (

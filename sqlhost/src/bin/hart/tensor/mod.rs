@@ -19,9 +19,9 @@ use anyhow::{Context, Result, bail};
 use arrow::array::{ArrayRef, ListBuilder, RecordBatch, UInt64Builder};
 use arrow::datatypes::{Field, Schema};
 use clap::{Args, Subcommand};
+use hart_kernels::Pool;
 use hart_kernels::registry::nearest;
 use hart_sqlhost::model::Model;
-use hart_sqlhost::pool::Pool;
 use hart_sqlhost::settings::Settings;
 use indicatif::{ProgressBar, ProgressStyle};
 
