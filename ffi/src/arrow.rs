@@ -280,9 +280,9 @@ unsafe fn column<'a>(
         debug_assert!(listed || expected == 3);
         let size = if kind.large() { 8 } else { 4 };
         let room = |n: usize| n.checked_mul(size).ok_or_else(too_large);
-        // SAFETY: see above.
         let raw = match rows {
             0 => &[][..],
+            // SAFETY: see above.
             rows => unsafe {
                 bytes(&place, pointers[1], room(start)?, room(rows.checked_add(1).ok_or_else(too_large)?)?)?
             },

@@ -160,6 +160,26 @@ static void payloads(void)
     }
 }
 
+static void spaces(void)
+{
+    enum { N = 500 };
+    static const double low[3] = {-8, -8, -8}, high[3] = {8, 8, 8};
+    double points[3][N];
+    int64_t keys[N];
+    unsigned char bytes[N * 30];
+    size_t i, axis, stride;
+
+    for (axis = 0; axis < 3; axis++)
+        for (i = 0; i < N; i++)
+            points[axis][i] = value((uint32_t)(10 + axis), (uint32_t)i);
+    OK(hart_spatial_hilbert(points[0], points[1], points[2], N, low, high, 21, HART_OUTSIDE_ERROR, keys));
+    line("hilbert", N, hash(keys, sizeof keys));
+    OK(hart_spatial_encode_points(points[0], points[1], points[2], NULL, N, 4326, HART_SPATIAL_GEOMETRY, bytes,
+                                  sizeof bytes, &stride));
+    CHECK(stride == 30);
+    line("encode_points", N, hash(bytes, sizeof bytes));
+}
+
 static void invokes(void)
 {
     enum { ROWS = 11, N = 50 };
@@ -220,6 +240,7 @@ int main(int count, char **arguments)
     batches(6000, 384);
     searches(3000, 100);
     payloads();
+    spaces();
     invokes();
     CHECK(fclose(file) == 0);
     OK(hart_shutdown());

@@ -2,6 +2,7 @@
 
 mod codes;
 mod csharp;
+mod csharp_vectors;
 mod header;
 mod python;
 mod typed;
@@ -31,6 +32,7 @@ pub const ALL: &[(&str, fn() -> String)] = &[
     ("src/typed.rs", typed::text),
     ("include/hart.h", header::text),
     ("bindings/dotnet/src/NativeMethods.g.cs", csharp::text),
+    ("bindings/dotnet/src/Vectors.g.cs", csharp_vectors::text),
     ("bindings/python/src/hart_native/_native.py", python::text),
 ];
 

@@ -9,22 +9,22 @@ use super::rustfmt;
 
 /// What a kernel gives for each row.
 #[derive(Clone, Copy, PartialEq)]
-enum Gives {
+pub enum Gives {
     Number,
     Index,
     Vector,
 }
 
 /// A kernel whose C functions can be derived from its row.
-struct Shape {
-    operation: &'static str,
-    vectors: Vec<&'static str>,
-    metric: bool,
-    numbers: Vec<(&'static str, f64, f64)>,
-    gives: Gives,
+pub struct Shape {
+    pub operation: &'static str,
+    pub vectors: Vec<&'static str>,
+    pub metric: bool,
+    pub numbers: Vec<(&'static str, f64, f64)>,
+    pub gives: Gives,
 }
 
-fn shape(kernel: &Kernel) -> Option<Shape> {
+pub fn shape(kernel: &Kernel) -> Option<Shape> {
     if kernel.family != Family::Vector || kernel.rows != RowShape::Same {
         return None;
     }

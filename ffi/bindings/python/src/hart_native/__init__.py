@@ -1,0 +1,50 @@
+"""Reproducible SIMD kernels for vectors, tensors and space, on NumPy arrays. See the functions' own texts."""
+
+from ._library import HartError
+from .kernels import capabilities, describe, invoke, kernels, set_threads
+from .search import HIT, Index, top_k
+from .tensors import Svd, decode_payload, encode_points, hilbert, project, svd
+from .vectors import (
+    add,
+    arg_max,
+    cosine_similarity,
+    distance,
+    dot_product,
+    euclidean_distance,
+    lerp,
+    norm,
+    normalize,
+    scale,
+    softmax,
+    subtract,
+)
+
+__all__ = [
+    "HIT",
+    "HartError",
+    "Index",
+    "Svd",
+    "add",
+    "arg_max",
+    "capabilities",
+    "cosine_similarity",
+    "decode_payload",
+    "describe",
+    "distance",
+    "dot_product",
+    "encode_points",
+    "euclidean_distance",
+    "hilbert",
+    "invoke",
+    "kernels",
+    "lerp",
+    "norm",
+    "normalize",
+    "project",
+    "scale",
+    "set_threads",
+    "softmax",
+    "subtract",
+    "svd",
+    "top_k",
+]

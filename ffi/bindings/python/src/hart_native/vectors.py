@@ -1,0 +1,87 @@
+"""Kernels of vectors. Each takes one vector (n) or many (m × n); of two arguments one may be one vector for all rows of the other."""
+
+import numpy as np
+
+from . import _arrays
+from ._library import check, library
+
+
+def _call(operation, arguments, dtype, extra=(), first=(), result=None):
+    matrices = [_arrays.rows(name, value) for name, value in arguments]
+    n = matrices[0][0].shape[1]
+    for (name, _), (matrix, _) in zip(arguments, matrices):
+        if matrix.shape[1] != n:
+            raise ValueError(f"{name}: expected {n} dimensions as {arguments[0][0]} has, found {matrix.shape[1]}")
+    one = all(single for _, single in matrices)
+    many = [matrix.shape[0] for matrix, single in matrices if not single]
+    rows = max(many, default=1) if 0 not in many else 0
+    shape = (() if one else (rows,)) + ((n,) if dtype == np.float32 else ())
+    values = _arrays.out(result, shape, dtype)
+    if one:
+        function = getattr(library, f"hart_vector_{operation}_f32")
+        check(function(*first, *(matrix.ctypes.data for matrix, _ in matrices), n, *extra, values.ctypes.data))
+    else:
+        function = getattr(library, f"hart_vector_{operation}_f32_batch")
+        given = (part for matrix, _ in matrices for part in (matrix.ctypes.data, matrix.shape[0]))
+        check(function(*first, *given, n, *extra, values.ctypes.data, rows))
+    return values[()] if shape == () else values
+
+
+def add(a, b, out=None):
+    """a + b."""
+    return _call("add", (("a", a), ("b", b)), np.float32, result=out)
+
+
+def subtract(a, b, out=None):
+    """a − b."""
+    return _call("subtract", (("a", a), ("b", b)), np.float32, result=out)
+
+
+def scale(v, factor, out=None):
+    """v · factor."""
+    return _call("scale", (("v", v),), np.float32, (float(factor),), result=out)
+
+
+def lerp(a, b, t, out=None):
+    """a + (b − a) · t."""
+    return _call("lerp", (("a", a), ("b", b)), np.float32, (float(t),), result=out)
+
+
+def normalize(v, out=None):
+    """v over its length."""
+    return _call("normalize", (("v", v),), np.float32, result=out)
+
+
+def softmax(v, out=None):
+    """exp(v) over its sum."""
+    return _call("softmax", (("v", v),), np.float32, result=out)
+
+
+def dot_product(a, b, out=None):
+    """Σ aᵢ bᵢ."""
+    return _call("dot_product", (("a", a), ("b", b)), np.float64, result=out)
+
+
+def cosine_similarity(a, b, out=None):
+    """The cosine of the angle between a and b."""
+    return _call("cosine_similarity", (("a", a), ("b", b)), np.float64, result=out)
+
+
+def euclidean_distance(a, b, out=None):
+    """The straight-line distance."""
+    return _call("euclidean_distance", (("a", a), ("b", b)), np.float64, result=out)
+
+
+def distance(a, b, metric="cosine", out=None):
+    """The distance by `metric`: `cosine` (1 − similarity), `euclidean`, or `dot` (the negated product)."""
+    return _call("distance", (("a", a), ("b", b)), np.float64, first=(_arrays.metric(metric),), result=out)
+
+
+def norm(v, out=None):
+    """The length √(Σ vᵢ²)."""
+    return _call("norm", (("v", v),), np.float64, result=out)
+
+
+def arg_max(v, out=None):
+    """Position of the largest element."""
+    return _call("arg_max", (("v", v),), np.int64, result=out)
