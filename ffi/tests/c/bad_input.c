@@ -315,6 +315,43 @@ static void arrow(void)
           HART_STATUS_PARAMETER_VALUE, "@accumulate");
 }
 
+static void tensors_and_space(void)
+{
+    float matrix[6] = {1, 2, 3, 4, 5, 6}, u[9], v[9];
+    double values[3], x[2] = {1, 2}, low[3] = {0, 0, 0}, high[3] = {8, 8, 8};
+    unsigned char bytes[64];
+    int64_t keys[2];
+    size_t n;
+
+    FAILS(hart_tensor_svd_f32(matrix, 2, 3, 3, values, u, v, &n), HART_STATUS_PARAMETER_VALUE, "@rank is 3");
+    FAILS(hart_tensor_svd_f32(matrix, 2, 3, 0, values, u, v, &n), HART_STATUS_PARAMETER_VALUE, "1 to 2");
+    FAILS(hart_tensor_svd_f32(matrix, 0, 3, 1, values, u, v, &n), HART_STATUS_PARAMETER_VALUE, "@rank is 1");
+    FAILS(hart_tensor_svd_f32(matrix, 2, 3, 2, values, u, u, &n), HART_STATUS_OVERLAP, "u overlaps v");
+    FAILS(hart_tensor_svd_f32(matrix, 2, 3, 2, values, u, v, NULL), HART_STATUS_NULL_POINTER, "components");
+    FAILS(hart_tensor_svd_f32(matrix, (size_t)-1, 3, 2, values, u, v, &n), HART_STATUS_LENGTH, "matrix");
+    matrix[4] = (float)(1e300 * 1e300);
+    FAILS(hart_tensor_svd_f32(matrix, 2, 3, 2, values, u, v, &n), HART_STATUS_VALUE, "inf");
+
+    FAILS(hart_spatial_project_f32(bytes, 5, matrix, 2, 3, values, 3, &n), HART_STATUS_VALUE, "basis");
+    FAILS(hart_spatial_project_f32(NULL, 5, matrix, 2, 3, values, 3, &n), HART_STATUS_NULL_POINTER, "basis is NULL");
+
+    FAILS(hart_spatial_hilbert(x, x, x, 2, low, high, 22, HART_OUTSIDE_ERROR, keys), HART_STATUS_PARAMETER_VALUE, "22");
+    FAILS(hart_spatial_hilbert(x, x, x, 2, low, high, 3, 5, keys), HART_STATUS_CONSTANT, "outside is 5");
+    FAILS(hart_spatial_hilbert(x, x, x, 2, high, low, 3, HART_OUTSIDE_ERROR, keys), HART_STATUS_VALUE, "8");
+    FAILS(hart_spatial_hilbert(x, x, x, 2, low, NULL, 3, HART_OUTSIDE_ERROR, keys), HART_STATUS_NULL_POINTER, "max");
+    x[1] = 9;
+    FAILS(hart_spatial_hilbert(x, x, x, 2, low, high, 3, HART_OUTSIDE_ERROR, keys), HART_STATUS_VALUE, "9");
+    OK(hart_spatial_hilbert(x, x, x, 2, low, high, 3, HART_OUTSIDE_CLAMP, keys));
+
+    FAILS(hart_spatial_encode_points(x, x, x, NULL, 2, 0, HART_SPATIAL_GEOMETRY, bytes, 59, &n), HART_STATUS_CAPACITY,
+          "room for 59");
+    CHECK(n == 30);
+    FAILS(hart_spatial_encode_points(x, x, NULL, NULL, 2, 0, 2, bytes, 64, &n), HART_STATUS_CONSTANT, "kind is 2");
+    x[0] = 1e300 * 1e300;
+    FAILS(hart_spatial_encode_points(x, x, NULL, NULL, 2, 0, HART_SPATIAL_GEOMETRY, bytes, 64, &n), HART_STATUS_VALUE,
+          "inf");
+}
+
 int main(void)
 {
     CHECK(check_uses());
@@ -324,6 +361,7 @@ int main(void)
     payloads();
     parameters();
     arrow();
+    tensors_and_space();
     puts("bad input: ok");
     return 0;
 }

@@ -5,7 +5,7 @@
 #include <type_traits>
 #include <vector>
 
-static_assert(std::is_same<decltype(hart_abi_version()), std::uint32_t>::value, "the version is a number");
+static_assert(std::is_same<decltype(hart_abi_version()), uint32_t>::value, "the version is a number");
 static_assert(std::is_standard_layout<HartHit>::value && sizeof(HartHit) == 24, "hits are plain");
 static_assert(sizeof(HartCapabilities) == 64, "sizes are part of the interface");
 

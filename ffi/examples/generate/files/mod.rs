@@ -26,8 +26,11 @@ const EXPORTS: &[&str] = &[
 /// Rust sources with structures and constants.
 const TYPES: &[&str] = &["src/abi.rs", "src/codes.rs"];
 
+/// A path from `ffi/`, and what makes the file's text.
+pub type Generated = (&'static str, fn() -> String);
+
 /// All generated files and what makes their text, the sources first: the others are made from those.
-pub const ALL: &[(&str, fn() -> String)] = &[
+pub const ALL: &[Generated] = &[
     ("src/codes.rs", codes::text),
     ("src/typed.rs", typed::text),
     ("include/hart.h", header::text),

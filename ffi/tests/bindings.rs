@@ -1,0 +1,157 @@
+//! The same file of results from C, Python and C#, at every instruction-set level; what the safe layers say; and the packaging.
+//! What is not installed is not run, unless `HART_NEED_TOOLS` is set.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{compile, library, library_folder, needs, root, run, tool};
+
+/// The file of results that is kept: what every language, processor and system must give.
+fn expected() -> String {
+    std::fs::read_to_string(root().join("tests/results.txt")).unwrap()
+}
+
+fn same(found: &Path, who: &str) {
+    let (found, expected) = (std::fs::read_to_string(found).unwrap(), expected());
+    for (line, (found, expected)) in found.lines().zip(expected.lines()).enumerate() {
+        assert_eq!(found, expected, "{who}, line {}", line + 1);
+    }
+    assert_eq!(found.len(), expected.len(), "{who}");
+}
+
+fn python() -> Option<Command> {
+    let mut modules = Command::new("python3");
+    if !needs("python3 with numpy and pyarrow", modules.args(["-c", "import numpy, pyarrow"])) {
+        return None;
+    }
+    let mut command = Command::new("python3");
+    command
+        .env("HART_NATIVE_LIBRARY", library(&library_folder()))
+        .env("PYTHONPATH", root().join("bindings/python/src"))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    Some(command)
+}
+
+#[test]
+fn c_gives_the_same_bits_at_every_level() {
+    let folder = tempfile::tempdir().unwrap();
+    let (program, file) = (folder.path().join("results"), folder.path().join("results.txt"));
+    compile("results.c", &program, &[]);
+    // A level that the machine lacks is the next lower one, which does no harm here.
+    for level in ["scalar", "avx2", "avx512", "neon"] {
+        if level == "neon" && !cfg!(target_arch = "aarch64")
+            || level.starts_with("avx") && !cfg!(target_arch = "x86_64")
+        {
+            continue;
+        }
+        run(Command::new(&program).arg(&file).env_remove("HART_MIN_LEVEL").env("HART_MAX_LEVEL", level));
+        same(&file, level);
+    }
+}
+
+#[test]
+fn python_gives_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("results.txt");
+    let Some(mut python) = python() else { return };
+    run(python.arg(root().join("bindings/python/tests/results.py")).arg(&file));
+    same(&file, "Python");
+}
+
+#[test]
+fn the_python_package_does_what_a_notebook_asks() {
+    let Some(mut python) = python() else { return };
+    run(python.current_dir(root().join("bindings/python/tests")).args([
+        "-m",
+        "unittest",
+        "-q",
+        "test_package",
+    ]));
+}
+
+/// Compiles the .NET layer and its tests together.
+fn compile_dotnet(target: &Path) {
+    let sources = ["src", "tests"].iter().flat_map(|folder| {
+        let folder = root().join("bindings/dotnet").join(folder);
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path())
+    });
+    let sources: Vec<PathBuf> = sources.filter(|path| path.extension().is_some_and(|e| e == "cs")).collect();
+    run(Command::new("mcs")
+        .args(["-unsafe", "-warnaserror", "-langversion:7.2"])
+        .arg(format!("-out:{}", target.display()))
+        .args(sources));
+}
+
+#[test]
+fn dotnet_gives_the_same_bits_and_clear_exceptions() {
+    if !tool("mcs") || !tool("mono") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (program, file) = (folder.path().join("hart.exe"), folder.path().join("results.txt"));
+    compile_dotnet(&program);
+    let mono = |arguments: &[&str]| {
+        run(Command::new("mono").arg(&program).args(arguments).env("LD_LIBRARY_PATH", library_folder()))
+    };
+    assert!(mono(&["check"]).contains(".net: ok"));
+    assert!(mono(&["results", &file.display().to_string()]).contains(".net: ok"));
+    same(&file, "C#");
+}
+
+/// A prefix as `ffi/install` makes it, from the library of this build.
+fn install(prefix: &Path) {
+    run(Command::new("bash").arg(root().join("install")).arg(prefix).arg(library_folder().parent().unwrap()));
+}
+
+#[test]
+fn pkg_config_finds_the_installed_library() {
+    if !tool("pkg-config") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    install(folder.path());
+    let flags = |more: &[&str]| {
+        let text = run(Command::new("pkg-config")
+            .args(["--cflags", "--libs", "hart_native"])
+            .args(more)
+            .env("PKG_CONFIG_PATH", folder.path().join("lib/pkgconfig")));
+        text.split_whitespace().map(String::from).collect::<Vec<_>>()
+    };
+    let program = folder.path().join("smoke");
+    let source = root().join("tests/c/smoke.c");
+    run(Command::new("cc").arg(&source).arg("-o").arg(&program).args(flags(&[])));
+    assert!(run(Command::new(&program).env("LD_LIBRARY_PATH", folder.path().join("lib"))).contains("ok"));
+    // Linked into the program.
+    std::fs::remove_file(folder.path().join("lib/libhart_native.so")).unwrap();
+    run(Command::new("cc").arg(&source).arg("-o").arg(&program).args(flags(&["--static"])));
+    assert!(run(&mut Command::new(&program)).contains("ok"));
+}
+
+#[test]
+fn cmake_finds_the_installed_library() {
+    if !tool("cmake") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    install(&folder.path().join("prefix"));
+    let project = format!(
+        "cmake_minimum_required(VERSION 3.16)\nproject(user C)\nfind_package(HartNative 0.1 CONFIG REQUIRED)\n\
+         foreach(kind shared static)\nadd_executable(smoke_${{kind}} {})\n\
+         target_link_libraries(smoke_${{kind}} HartNative::${{kind}})\nendforeach()\n",
+        root().join("tests/c/smoke.c").display()
+    );
+    std::fs::write(folder.path().join("CMakeLists.txt"), project).unwrap();
+    let build = folder.path().join("build");
+    run(Command::new("cmake")
+        .arg("-S")
+        .arg(folder.path())
+        .arg("-B")
+        .arg(&build)
+        .arg(format!("-DCMAKE_PREFIX_PATH={}", folder.path().join("prefix").display())));
+    run(Command::new("cmake").arg("--build").arg(&build));
+    for program in ["smoke_shared", "smoke_static"] {
+        assert!(run(&mut Command::new(build.join(program))).contains("ok"), "{program}");
+    }
+}
