@@ -4,62 +4,32 @@
 #![allow(missing_docs)]
 
 use std::hint::black_box;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};
 use hart_benches::data;
+use hart_benches::peer::Peer;
 use hart_kernels::tensor::{Svd, SvdMethod, SvdOptions, reconstruct, svd};
 
 const PYTHON_VARIABLE: &str = "HART_BENCH_PYTHON";
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/numpy_svd.py");
 
-/// A process that decomposes one matrix as often as it is asked to, and says how long it took.
-struct Numpy {
-    child: Child,
-    orders: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-    singular_values: Vec<f64>,
-}
-
-impl Numpy {
-    fn start(matrix: &[f32], rows: usize, columns: usize, threads: usize) -> Option<Numpy> {
-        let Some(python) = std::env::var_os(PYTHON_VARIABLE) else {
-            println!("NOTICE: {PYTHON_VARIABLE} is not set; NumPy is left out");
-            return None;
-        };
-        let mut child = Command::new(python)
-            .args([SCRIPT, &rows.to_string(), &columns.to_string()])
-            .env("OPENBLAS_NUM_THREADS", threads.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut orders = child.stdin.take().unwrap();
-        let bytes: Vec<u8> = matrix.iter().flat_map(|x| x.to_le_bytes()).collect();
-        orders.write_all(&bytes).unwrap();
-        let mut answers = BufReader::new(child.stdout.take().unwrap());
-        let mut packed = vec![0; rows.min(columns) * 8];
-        answers.read_exact(&mut packed).unwrap();
-        let singular_values = packed.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect();
-        Some(Numpy { child, orders: Some(orders), answers, singular_values })
-    }
-
-    fn run(&mut self, times: u64) -> Duration {
-        writeln!(self.orders.as_mut().unwrap(), "{times}").unwrap();
-        let mut line = String::new();
-        self.answers.read_line(&mut line).unwrap();
-        Duration::from_secs_f64(line.trim().parse().unwrap())
-    }
-}
-
-impl Drop for Numpy {
-    fn drop(&mut self) {
-        // The end of its input ends it.
-        self.orders = None;
-        self.child.wait().unwrap();
-    }
+/// NumPy with one matrix, and its singular values.
+fn numpy(matrix: &[f32], rows: usize, columns: usize, threads: usize) -> Option<(Peer, Vec<f64>)> {
+    let Some(python) = std::env::var_os(PYTHON_VARIABLE) else {
+        println!("NOTICE: {PYTHON_VARIABLE} is not set; NumPy is left out");
+        return None;
+    };
+    let mut command = Command::new(python);
+    command
+        .args([SCRIPT, &rows.to_string(), &columns.to_string()])
+        .env("OPENBLAS_NUM_THREADS", threads.to_string());
+    let bytes: Vec<u8> = matrix.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let mut peer = Peer::start(&mut command, &bytes);
+    let packed = peer.preface(rows.min(columns) * 8);
+    let singular_values = packed.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect();
+    Some((peer, singular_values))
 }
 
 /// That the components give the matrix back as far as they promise, and that no others would do so by 1 % better.
@@ -90,13 +60,13 @@ fn decompositions(c: &mut Criterion) {
                 check(&matrix, &run(), &all);
                 group.bench_function(BenchmarkId::new(who, &label), |bench| bench.iter(run));
             }
-            if let Some(mut numpy) = Numpy::start(&matrix, rows, columns, *threads) {
-                for (ours, theirs) in all.singular_values.iter().zip(&numpy.singular_values) {
+            if let Some((mut numpy, singular_values)) = numpy(&matrix, rows, columns, *threads) {
+                for (ours, theirs) in all.singular_values.iter().zip(&singular_values) {
                     // NumPy computes in double precision and rounds to single.
                     assert!((ours - theirs).abs() <= 1e-7 * theirs, "{ours}; NumPy: {theirs}");
                 }
                 group.bench_function(BenchmarkId::new("numpy", &label), |bench| {
-                    bench.iter_custom(|times| numpy.run(times));
+                    bench.iter_custom(|times| numpy.run(&times.to_string()));
                 });
             }
         }

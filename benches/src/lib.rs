@@ -3,4 +3,5 @@
 pub mod data;
 pub mod limit;
 pub mod oracle;
+pub mod peer;
 pub mod search;

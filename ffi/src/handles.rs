@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use hart_kernels::vector::batch::canonical_number;
 use hart_kernels::{Metric, Vectors};
 
 use crate::abi::{HartHit, HartIndex};
@@ -107,7 +108,7 @@ pub(crate) fn search(
         hart_kernels::vector::top_k(&matrix, ids, &queries, search.k, search.metric)
     })?;
     for (hit, target) in found.into_iter().flatten().zip(hits) {
-        let distance = if hit.distance.is_nan() { f64::NAN } else { hit.distance };
+        let distance = canonical_number(hit.distance);
         *target = HartHit { id: hit.id, distance, row: hit.row as u64 };
     }
     Ok(())

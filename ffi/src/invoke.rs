@@ -6,6 +6,7 @@ use std::ops::Range;
 use hart_kernels::registry::{
     self, Call, Input, Kernel, Kind, Offered, Output, Params, RowShape, Value, Values,
 };
+use hart_kernels::vector::batch::canonical_number;
 use hart_kernels::{Compute, Element, Error, PackedVectors, Vectors, text};
 
 use crate::columns::{BitmapBuilder, Column, Made, Type, offsets, take};
@@ -193,10 +194,7 @@ fn values(name: &str, values: Values, vector: Option<Type>) -> Result<Made, Fail
     let rows = values.len();
     let made = Made { name: name.into(), rows, ..Made::default() };
     Ok(match values {
-        Values::Float(values) => {
-            let canonical = |v: f64| if v.is_nan() { f64::NAN } else { v };
-            fixed(made, "g", values, |v| canonical(v).to_le_bytes())
-        }
+        Values::Float(values) => fixed(made, "g", values, |v| canonical_number(v).to_le_bytes()),
         Values::Int(values) => fixed(made, "i", values, i32::to_le_bytes),
         Values::BigInt(values) => fixed(made, "l", values, i64::to_le_bytes),
         Values::Text(values) => variable(made, "U", &values)?,

@@ -1,16 +1,11 @@
 //! Typed functions of the vector kernels, on singles. Generated from the registry: `cargo run -p hart-ffi --example generate`.
 #![allow(unsafe_code)]
 
+use hart_kernels::vector::batch::canonical_number;
 use hart_kernels::vector::{self, batch};
 
 use crate::failure::guard;
 use crate::{params, raw, state};
-
-/// The number, or the canonical NaN.
-#[inline]
-fn canonical(value: f64) -> f64 {
-    if value.is_nan() { f64::NAN } else { value }
-}
 
 /// Sum of two vectors, component by component.
 ///
@@ -162,7 +157,7 @@ pub unsafe extern "C" fn hart_vector_cosine_similarity_f32(
         raw::apart(&[result.span()], &[a.span(), b.span()])?;
         // SAFETY: this function's premise; the slices have been checked not to overlap.
         let (a, b, result) = unsafe { (a.slice(), b.slice(), result.slice()) };
-        result[0] = canonical(vector::cosine_similarity(a, b)?);
+        result[0] = canonical_number(vector::cosine_similarity(a, b)?);
         Ok(())
     })
 }
@@ -236,7 +231,7 @@ pub unsafe extern "C" fn hart_vector_distance_f32(
         let metric = params::metric(metric)?;
         // SAFETY: this function's premise; the slices have been checked not to overlap.
         let (a, b, result) = unsafe { (a.slice(), b.slice(), result.slice()) };
-        result[0] = canonical(vector::distance(metric, a, b)?);
+        result[0] = canonical_number(vector::distance(metric, a, b)?);
         Ok(())
     })
 }
@@ -309,7 +304,7 @@ pub unsafe extern "C" fn hart_vector_dot_product_f32(
         raw::apart(&[result.span()], &[a.span(), b.span()])?;
         // SAFETY: this function's premise; the slices have been checked not to overlap.
         let (a, b, result) = unsafe { (a.slice(), b.slice(), result.slice()) };
-        result[0] = canonical(vector::dot_product(a, b)?);
+        result[0] = canonical_number(vector::dot_product(a, b)?);
         Ok(())
     })
 }
@@ -377,7 +372,7 @@ pub unsafe extern "C" fn hart_vector_euclidean_distance_f32(
         raw::apart(&[result.span()], &[a.span(), b.span()])?;
         // SAFETY: this function's premise; the slices have been checked not to overlap.
         let (a, b, result) = unsafe { (a.slice(), b.slice(), result.slice()) };
-        result[0] = canonical(vector::euclidean_distance(a, b)?);
+        result[0] = canonical_number(vector::euclidean_distance(a, b)?);
         Ok(())
     })
 }
@@ -517,7 +512,7 @@ pub unsafe extern "C" fn hart_vector_norm_f32(v: *const f32, n: usize, result: *
         raw::apart(&[result.span()], &[v.span()])?;
         // SAFETY: this function's premise; the slices have been checked not to overlap.
         let (v, result) = unsafe { (v.slice(), result.slice()) };
-        result[0] = canonical(vector::norm(v)?);
+        result[0] = canonical_number(vector::norm(v)?);
         Ok(())
     })
 }

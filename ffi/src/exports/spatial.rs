@@ -5,6 +5,7 @@ use hart_kernels::spatial::curve::{Grid, Outside};
 use hart_kernels::spatial::geometry::SpatialType;
 use hart_kernels::spatial::geometry::points::{self, Points};
 use hart_kernels::spatial::{Basis, hilbert, project};
+use hart_kernels::vector::batch::canonical_number;
 use hart_kernels::{Error, Vectors};
 
 use crate::abi::{HART_OUTSIDE_CLAMP, HART_OUTSIDE_ERROR, HART_SPATIAL_GEOGRAPHY, HART_SPATIAL_GEOMETRY};
@@ -60,8 +61,7 @@ pub unsafe extern "C" fn hart_spatial_project_f32(
         let vectors = Vectors::matrix(rows, dimensions)?;
         let projection = state::run(size_of_val(rows), false, || project(&basis, &vectors, false))?;
         for (target, value) in target.iter_mut().zip(projection.coordinates()) {
-            // Processors differ in the NaNs that they make.
-            *target = if value.is_nan() { f64::NAN } else { *value };
+            *target = canonical_number(*value);
         }
         Ok(())
     })

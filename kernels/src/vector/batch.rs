@@ -182,10 +182,29 @@ pub fn softmax(v: &[f32], dimensions: usize, out: &mut [f32]) -> Result<(), Erro
 /// ```
 #[inline]
 pub fn canonical(values: &mut [f32]) {
-    // Looked at as a whole first: almost no vector has a NaN, and one without is only read.
-    if values.iter().fold(false, |any, v| any | v.is_nan()) {
-        values.iter_mut().filter(|v| v.is_nan()).for_each(|v| *v = f32::NAN);
+    // On the bits, as in `canonical_number`. Looked at as a whole first: almost no vector has a NaN, and one without is only read.
+    let is_nan = |v: &f32| v.to_bits() & i32::MAX as u32 > f32::INFINITY.to_bits();
+    if values.iter().fold(false, |any, v| any | is_nan(v)) {
+        values.iter_mut().filter(|v| is_nan(v)).for_each(|v| *v = f32::NAN);
     }
+}
+
+/// A number, or the canonical NaN.
+///
+/// # Examples
+///
+/// ```
+/// use hart_kernels::vector::batch::canonical_number;
+/// assert_eq!(canonical_number(-f64::NAN).to_bits(), f64::NAN.to_bits());
+/// assert_eq!(canonical_number(-0.0).to_bits(), (-0.0f64).to_bits());
+/// ```
+#[inline]
+pub fn canonical_number(value: f64) -> f64 {
+    // On the bits: of `if value.is_nan() { f64::NAN } else { value }` the compiler may keep `value`, because it takes every NaN of
+    // an operation to be as good as another.
+    let bits = value.to_bits();
+    let is_nan = bits & i64::MAX as u64 > f64::INFINITY.to_bits();
+    f64::from_bits(if is_nan { f64::NAN.to_bits() } else { bits })
 }
 
 /// A matrix, or one row that stands for all.
@@ -235,7 +254,7 @@ impl<F: Form, G: Fn(f64) -> f64> Task for Numbers<'_, F, G> {
     fn run<S: Simd>(self, simd: S) {
         for (i, out) in self.rows.zip(self.out) {
             let value = (self.finish)(self.form.pair::<Single, S>(simd, self.a.row(i), self.b.row(i)));
-            *out = if value.is_nan() { f64::NAN } else { value };
+            *out = canonical_number(value);
         }
     }
 }
@@ -329,8 +348,7 @@ mod tests {
     }
 
     fn same(found: f64, expected: f64) -> bool {
-        let expected = if expected.is_nan() { f64::NAN } else { expected };
-        found.to_bits() == expected.to_bits()
+        found.to_bits() == canonical_number(expected).to_bits()
     }
 
     #[test]
@@ -354,11 +372,20 @@ mod tests {
                 (|a, b| vector::distance(Metric::Dot, a, b), |a, b, n, o| distance(Metric::Dot, a, b, n, o)),
                 (|a, _| vector::norm(a), |a, _, n, o| norm(a, n, o)),
             ];
-            for (single, batch) in pairs {
-                batch(&a, &b, n, &mut out).unwrap();
-                assert!((0..rows).all(|i| same(out[i], single(&row(&a, i), &row(&b, i)).unwrap())));
-                batch(&a, &query, n, &mut out).unwrap();
-                assert!((0..rows).all(|i| same(out[i], single(&row(&a, i), &query).unwrap())));
+            for (which, (single, batch)) in pairs.into_iter().enumerate() {
+                for others in [&b, &query] {
+                    batch(&a, others, n, &mut out).unwrap();
+                    for (i, found) in out.iter().enumerate() {
+                        let other = if others.len() == n { others.clone() } else { row(others, i) };
+                        let expected = single(&row(&a, i), &other).unwrap();
+                        assert!(
+                            same(*found, expected),
+                            "{which}, {n}, row {i}: {:x} and {:x}",
+                            found.to_bits(),
+                            expected.to_bits()
+                        );
+                    }
+                }
             }
             let mut positions = vec![0; rows];
             arg_max(&a, n, &mut positions).unwrap();
@@ -382,7 +409,7 @@ mod tests {
                     for i in 0..rows {
                         let other = if other.len() == n { other.clone() } else { row(other, i) };
                         let mut expected = single(&row(&a, i), &other).unwrap();
-                        expected.iter_mut().filter(|v| v.is_nan()).for_each(|v| *v = f32::NAN);
+                        canonical(&mut expected);
                         assert!(
                             row(&out, i).iter().map(|v| v.to_bits()).eq(expected.iter().map(|v| v.to_bits()))
                         );

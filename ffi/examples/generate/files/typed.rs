@@ -193,7 +193,7 @@ fn function(out: &mut String, kernel: &Kernel, shape: &Shape, batch: bool) {
     } else {
         let _ = match gives {
             Gives::Number => {
-                writeln!(out, "result[0] = canonical(vector::{operation}({arguments})?);\nOk(())")
+                writeln!(out, "result[0] = canonical_number(vector::{operation}({arguments})?);\nOk(())")
             }
             Gives::Index => writeln!(out, "batch::{operation}({arguments}, n, result)?;\nOk(())"),
             Gives::Vector => writeln!(out, "batch::{operation}({arguments}, n, out)?;\nOk(())"),
@@ -215,12 +215,9 @@ pub fn text() -> String {
     let mut out = String::from(
         "//! Typed functions of the vector kernels, on singles. Generated from the registry: `cargo run -p hart-ffi --example generate`.\n\
          #![allow(unsafe_code)]\n\n\
-         use hart_kernels::vector::{self, batch};\n\n\
+         use hart_kernels::vector::batch::canonical_number;\nuse hart_kernels::vector::{self, batch};\n\n\
          use crate::failure::guard;\n\
-         use crate::{params, raw, state};\n\n\
-         /// The number, or the canonical NaN.\n\
-         #[inline]\n\
-         fn canonical(value: f64) -> f64 {\nif value.is_nan() { f64::NAN } else { value }\n}\n\n",
+         use crate::{params, raw, state};\n\n",
     );
     for kernel in KERNELS {
         if let Some(shape) = shape(kernel) {

@@ -1,0 +1,103 @@
+//! Calls of the C library from C, C# and Python, beside the crate's own: one dot product, and a batch, of 1998 dimensions.
+//!
+//! C# needs Mono. `HART_BENCH_PYTHON` names a Python that has NumPy. What is missing is left out, with a notice.
+#![allow(missing_docs)]
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use hart_benches::peer::Peer;
+use hart_kernels::vector::{self, batch};
+
+const N: usize = 1998;
+const ROWS: usize = 20_000;
+
+fn bindings() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../ffi")
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers").join(name)
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
+}
+
+/// The programs that can be run here, by their names.
+fn peers(folder: &Path) -> Vec<(&'static str, Peer)> {
+    // The library lies beside this program.
+    let program = std::env::current_exe().unwrap();
+    let library = program.parent().unwrap();
+    let mut out = Vec::new();
+    let compiled = folder.join("c_calls");
+    let mut cc = Command::new("cc");
+    cc.args(["-O2", "-o"])
+        .arg(&compiled)
+        .arg(script("c_calls.c"))
+        .arg(format!("-I{}", bindings().join("include").display()));
+    cc.arg(format!("-L{}", library.display())).arg("-lhart_native");
+    assert!(succeeds(&mut cc), "{cc:?}");
+    out.push(("C", Peer::start(Command::new(compiled).env("LD_LIBRARY_PATH", library), &[])));
+    let compiled = folder.join("calls.exe");
+    let sources =
+        std::fs::read_dir(bindings().join("bindings/dotnet/src")).unwrap().map(|entry| entry.unwrap().path());
+    let mut mcs = Command::new("mcs");
+    mcs.args(["-unsafe", "-optimize"])
+        .arg(format!("-out:{}", compiled.display()))
+        .args(sources)
+        .arg(script("Calls.cs"));
+    if succeeds(&mut mcs) {
+        let mut mono = Command::new("mono");
+        out.push(("C# (Mono)", Peer::start(mono.arg(compiled).env("LD_LIBRARY_PATH", library), &[])));
+    } else {
+        println!("NOTICE: Mono is not installed; C# is left out");
+    }
+    match std::env::var_os("HART_BENCH_PYTHON") {
+        Some(python) => {
+            let mut command = Command::new(python);
+            command.arg(script("calls.py")).env("PYTHONPATH", bindings().join("bindings/python/src"));
+            command.env("HART_NATIVE_LIBRARY", library.join("libhart_native.so"));
+            out.push(("Python", Peer::start(&mut command, &[])));
+        }
+        None => println!("NOTICE: HART_BENCH_PYTHON is not set; Python is left out"),
+    }
+    out
+}
+
+fn calls(c: &mut Criterion) {
+    let folder = std::env::temp_dir().join(format!("hart-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut peers = peers(&folder);
+    let rows: Vec<f32> = (0..N * ROWS).map(|i| ((i * 37 % 1009) as f32 - 504.0) / 64.0).collect();
+    let (a, b) = (&rows[..N], &rows[N..2 * N]);
+    let bits = format!("{:016x}", vector::dot_product(a, b).unwrap().to_bits());
+    for (name, peer) in &mut peers {
+        assert_eq!(peer.line(), bits, "{name}");
+    }
+    let mut out = vec![0.0; ROWS];
+    let mut group = c.benchmark_group("C library, dot product of 1998 dimensions");
+    group.bench_function("crate", |bench| {
+        bench.iter(|| vector::dot_product(black_box(a), black_box(b)).unwrap())
+    });
+    for (name, peer) in &mut peers {
+        group.bench_function(*name, |bench| bench.iter_custom(|times| peer.run(&format!("dot {times}"))));
+    }
+    group.finish();
+    let mut group = c.benchmark_group("C library, one query × 20,000 × 1998, cosine");
+    group.sample_size(20).measurement_time(Duration::from_secs(8));
+    group.bench_function("crate", |bench| {
+        bench.iter(|| batch::cosine_similarity(black_box(&rows), black_box(a), N, &mut out).unwrap());
+    });
+    for (name, peer) in &mut peers {
+        group.bench_function(*name, |bench| bench.iter_custom(|times| peer.run(&format!("batch {times}"))));
+    }
+    group.finish();
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+criterion_group!(benches, calls);
+criterion_main!(benches);

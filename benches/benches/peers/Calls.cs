@@ -1,0 +1,32 @@
+// Calls of the C library through the .NET layer, as c_calls.c makes them.
+using System;
+using System.Diagnostics;
+using System.Globalization;
+using Hart.Native;
+
+static class Calls
+{
+    const int N = 1998, Rows = 20000;
+
+    static void Main()
+    {
+        float[] rows = new float[N * Rows];
+        double[] result = new double[Rows];
+        for (int i = 0; i < rows.Length; i++)
+            rows[i] = ((int)((long)i * 37 % 1009) - 504) / 64.0f;
+        double dot = Vectors.DotProduct(rows.AsSpan(0, N), rows.AsSpan(N, N));
+        Console.WriteLine(BitConverter.DoubleToInt64Bits(dot).ToString("x16"));
+        for (string line = Console.ReadLine(); line != null; line = Console.ReadLine())
+        {
+            long times = long.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture);
+            bool single = line[0] == 'd';
+            Stopwatch watch = Stopwatch.StartNew();
+            for (long i = 0; i < times; i++)
+                if (single)
+                    dot = Vectors.DotProduct(rows.AsSpan(0, N), rows.AsSpan(N, N));
+                else
+                    Vectors.CosineSimilarityBatch(rows, rows.AsSpan(0, N), N, result);
+            Console.WriteLine(watch.Elapsed.TotalSeconds.ToString("F9", CultureInfo.InvariantCulture));
+        }
+    }
+}

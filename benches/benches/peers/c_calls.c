@@ -1,0 +1,51 @@
+/*
+ * Calls of the C library, for the bench c_library. Standard output: the bits of a dot product, then for each line of standard
+ * input, "dot TIMES" or "batch TIMES", the seconds that so many calls took.
+ */
+#define _POSIX_C_SOURCE 199309L
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "hart.h"
+
+#define N 1998
+#define ROWS 20000
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+int main(void)
+{
+    float *rows = malloc(sizeof(float) * N * ROWS);
+    double *out = malloc(sizeof(double) * ROWS), dot;
+    unsigned long long bits, i, times;
+    char what[8];
+
+    if (rows == NULL || out == NULL)
+        return 1;
+    for (i = 0; i < (unsigned long long)N * ROWS; i++)
+        rows[i] = (float)((int)(i * 37 % 1009) - 504) / 64.0f;
+    if (hart_vector_dot_product_f32(rows, rows + N, N, &dot) != HART_OK)
+        return 2;
+    memcpy(&bits, &dot, sizeof bits);
+    printf("%016llx\n", bits);
+    fflush(stdout);
+    while (scanf("%7s %llu", what, &times) == 2) {
+        const double start = now();
+        for (i = 0; i < times; i++) {
+            const int status = *what == 'd' ? hart_vector_dot_product_f32(rows, rows + N, N, &dot)
+                                            : hart_vector_cosine_similarity_f32_batch(rows, ROWS, rows, 1, N, out, ROWS);
+            if (status != HART_OK)
+                return 3;
+        }
+        printf("%.9f\n", now() - start);
+        fflush(stdout);
+    }
+    return 0;
+}

@@ -1,0 +1,22 @@
+"""Calls of the C library through the Python package, as c_calls.c makes them."""
+
+import struct
+import sys
+import time
+
+import hart_native as hart
+import numpy as np
+
+N, ROWS = 1998, 20_000
+rows = (((np.arange(N * ROWS, dtype=np.int64) * 37 % 1009) - 504).astype(np.float32) / np.float32(64)).reshape(ROWS, N)
+result = np.empty(ROWS)
+print(struct.pack(">d", hart.dot_product(rows[0], rows[1])).hex(), flush=True)
+for line in sys.stdin:
+    what, times = line.split()
+    start = time.perf_counter()
+    for _ in range(int(times)):
+        if what == "dot":
+            hart.dot_product(rows[0], rows[1])
+        else:
+            hart.cosine_similarity(rows, rows[0], out=result)
+    print(f"{time.perf_counter() - start:.9f}", flush=True)
