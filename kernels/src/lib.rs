@@ -34,6 +34,7 @@ mod system;
 pub mod tensor;
 pub mod vector;
 mod vectors;
+mod views;
 
 pub use arch::{LANES, Level, MAX_LEVEL_VARIABLE, MIN_LEVEL_VARIABLE};
 pub use compute::Compute;

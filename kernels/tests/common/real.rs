@@ -1,10 +1,6 @@
 //! Real vectors: sentences embedded by a model.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-
-use parquet::column::reader::ColumnReader;
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use std::path::Path;
 
 /// A column of vectors of one dimension, row-major.
 pub(crate) struct Embeddings {
@@ -21,32 +17,7 @@ pub(crate) fn embeddings(which: &str) -> Option<Embeddings> {
         println!("NOTICE: {} is missing; the test on real data is left out", path.display());
         return None;
     }
-    Some(Embeddings { values: read(&path), dimension: 384 })
-}
-
-/// The column `embedding`, which has no NULL.
-fn read(path: &PathBuf) -> Vec<f32> {
-    let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
-    let mut values = Vec::new();
-    for group in 0..reader.num_row_groups() {
-        let group = reader.get_row_group(group).unwrap();
-        let columns = group.metadata().columns();
-        let at = columns.iter().position(|c| c.column_path().string().starts_with("embedding")).unwrap();
-        let ColumnReader::FloatColumnReader(mut column) = group.get_column_reader(at).unwrap() else {
-            panic!("the column holds no singles")
-        };
-        let rows = group.metadata().num_rows() as usize;
-        let (mut definitions, mut repetitions) = (Vec::new(), Vec::new());
-        let mut left = rows;
-        while left > 0 {
-            let (read, ..) = column
-                .read_records(left, Some(&mut definitions), Some(&mut repetitions), &mut values)
-                .unwrap();
-            assert!(read > 0);
-            left -= read;
-        }
-    }
-    values
+    Some(Embeddings { values: super::column::singles(&path, "embedding").unwrap().0, dimension: 384 })
 }
 
 /// A tensor of a model.
