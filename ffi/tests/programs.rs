@@ -108,7 +108,9 @@ fn valgrind_finds_nothing() {
                 "--leak-check=full",
                 "--errors-for-leak-kinds=definite,indirect",
             ])
-            .arg(&program);
+            .arg(&program)
+            // Its processor has less than the machine's, so a level demanded of the machine is not there.
+            .env_remove("HART_MIN_LEVEL");
         if source == "stress.c" {
             command.args(["300", "3", "1"]);
         }

@@ -307,3 +307,26 @@ fn what_is_wrong_is_said_in_one_line() {
     fails(2, &["frobnicate"], &["frobnicate"]);
     assert!(!Path::new("x.doc").exists());
 }
+
+#[test]
+fn work_is_told_on_demand_only() {
+    let told = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hart"));
+        command.env_remove("HART_LOG").env_remove("HART_LOG_FORMAT").envs(variables.iter().copied());
+        let data = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/packages.parquet");
+        command.args(["search", "--in-process", "--input", data, "--like", "name=cargo", "-k", "2"]);
+        let output = command.output().unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(told(&[]), (true, String::new()));
+    let (success, text) = told(&[("HART_LOG", "debug")]);
+    assert!(success && text.contains("vector_top_k") && text.contains("results=2"), "{text}");
+    let (success, lines) = told(&[("HART_LOG", "info"), ("HART_LOG_FORMAT", "json")]);
+    assert!(success && lines.lines().all(|line| line.starts_with('{') && line.ends_with('}')), "{lines}");
+    assert!(lines.contains(r#""name":"vector_top_k""#), "{lines}");
+    let (success, text) = told(&[("HART_LOG", "loud")]);
+    assert!(
+        !success && text.contains("HART_LOG is 'loud'; expected off, error, warn, info, debug or trace"),
+        "{text}"
+    );
+}

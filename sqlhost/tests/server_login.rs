@@ -312,3 +312,19 @@ fn nobody_is_there() {
     std::thread::spawn(move || listener.incoming().for_each(drop));
     fails(&world.status(&format!("127.0.0.1,{port}"), &[]), &["closed the connection before the login"]);
 }
+
+#[test]
+fn what_is_told_has_the_statements_and_no_secret() {
+    let world = World::new();
+    let server = world.start(world.server(Tls::Negotiated));
+    for format in ["text", "json"] {
+        let mut command = world.command(&server, &["--user", "sa", "--trust-certificate"]);
+        let output = command.env("HART_LOG", "trace").env("HART_LOG_FORMAT", format).output().unwrap();
+        connected(&output);
+        let told = String::from_utf8(output.stderr).unwrap();
+        for part in ["connect", "database", "batch", "SELECT", "time.busy"] {
+            assert!(told.contains(part), "`{part}` is not in {told}");
+        }
+        assert!(!told.contains("s3cret"), "{told}");
+    }
+}

@@ -58,6 +58,7 @@ impl EngineOptions {
         work: impl FnOnce(&mut dyn FnMut(usize, &[HostColumn]) -> Result<Chunk>) -> Result<T>,
     ) -> Result<T> {
         let Request { script, fields, params } = request;
+        let _span = tracing::info_span!("kernel", name = script, in_process = self.in_process).entered();
         if !self.in_process {
             let extension = Extension::load(&self.library()?, &self.parameters())?;
             let mut session = extension.open(&script, fields, params)?;
@@ -65,6 +66,7 @@ impl EngineOptions {
             let out = work(&mut |rows, columns| {
                 let chunk = session.execute(rows, columns)?;
                 (sent, received) = (sent + rows as i64, received + chunk.rows as i64);
+                tracing::debug!(rows, results = chunk.rows, "chunk");
                 Ok(chunk)
             })?;
             for ParamField { name, value, .. } in session.output_params()? {
@@ -93,9 +95,10 @@ impl EngineOptions {
                 .map(|c| ColumnData { bytes: &c.bytes, indicators: Some(c.indicators.clone()) })
                 .collect();
             session.execute(&settings, &pool, rows, &data).map_err(|fault| kernel_error(name, fault))?;
-            let (rows, columns) = session.results()?;
+            let (results, columns) = session.results()?;
+            tracing::debug!(rows, results, "chunk");
             let fields = (0..columns.len()).map(|n| session.result_field(n as u16).cloned());
-            Ok(Chunk { rows, fields: fields.collect::<Result<_, _>>()?, columns: columns.to_vec() })
+            Ok(Chunk { rows: results, fields: fields.collect::<Result<_, _>>()?, columns: columns.to_vec() })
         })?;
         pool.close();
         Ok(out)

@@ -5,6 +5,7 @@ mod data;
 mod engine;
 mod feed;
 mod input;
+mod log;
 mod partition;
 mod plot;
 mod run;
@@ -83,7 +84,25 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let arguments = Arguments::parse();
+    match log::start().and_then(|()| carry_out(arguments.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The extension has said its reason on stderr, as it does under SQL Server.
+            let refused = |cause: &(dyn std::error::Error + 'static)| {
+                matches!(cause.downcast_ref(), Some(LocalError::Refused(_)))
+            };
+            if !error.chain().any(refused) {
+                eprintln!("hart: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::List(options) => catalogue::list(&options),
         Command::Describe(options) => catalogue::describe(&options),
         Command::Run(options) => run::run(options),
@@ -99,20 +118,6 @@ fn main() -> ExitCode {
         Command::Verify(options) => server::verify(options),
         Command::Docs { folder, check } => catalogue::docs(&folder, check),
         Command::Sql { folder, check } => catalogue::sql(&folder, check),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            // The extension has said its reason on stderr, as it does under SQL Server.
-            let refused = |cause: &(dyn std::error::Error + 'static)| {
-                matches!(cause.downcast_ref(), Some(LocalError::Refused(_)))
-            };
-            if !error.chain().any(refused) {
-                eprintln!("hart: {error:#}");
-            }
-            ExitCode::FAILURE
-        }
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::runtime::Runtime;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
 use super::{identity, secret};
+use crate::log;
 
 /// Port of a default instance.
 const PORT: u16 = 1433;
@@ -196,6 +197,7 @@ impl ConnectionOptions {
             .enable_all()
             .build()
             .context("cannot start the network runtime")?;
+        let _span = tracing::info_span!("connect", server = %address, database, auth = ?self.auth).entered();
         let mut target = address.clone();
         let (mut redirected, mut tries) = (false, 0);
         loop {
@@ -208,6 +210,7 @@ impl ConnectionOptions {
                 // A gateway, as that of Azure SQL Database, sends on to another server: once.
                 Err(Error::Routing { host, port }) if !redirected => {
                     target = Address { host, port };
+                    tracing::info!(%target, "sent on");
                     redirected = true;
                 }
                 Err(Error::Routing { host, port }) => {
@@ -217,6 +220,11 @@ impl ConnectionOptions {
                 }
                 // Nothing has been done yet, so that trying again is safe; later it would not be.
                 Err(Error::Server(e)) if TRANSIENT.contains(&e.code()) && tries < RETRIES => {
+                    tracing::warn!(
+                        error = e.code(),
+                        seconds = 1 << tries,
+                        "the database is not ready; trying again"
+                    );
                     std::thread::sleep(Duration::from_secs(1 << tries));
                     tries += 1;
                 }
@@ -356,6 +364,7 @@ impl Server {
     pub fn rows<'b>(&mut self, sql: impl Into<Cow<'b, str>>) -> Result<Vec<Row>> {
         let client = &mut self.client;
         let sql = sql.into();
+        let _span = tracing::debug_span!("batch", sql = log::beginning(&sql), bytes = sql.len()).entered();
         let results = self.runtime.block_on(async { client.simple_query(sql).await?.into_results().await });
         Ok(self.note(results)?.into_iter().next().unwrap_or_default())
     }
@@ -368,6 +377,7 @@ impl Server {
     /// Runs a batch and hands over what comes, until the end or until `take` wants no more.
     pub fn stream(&mut self, sql: &str, mut take: impl FnMut(QueryItem) -> Result<bool>) -> Result<()> {
         let client = &mut self.client;
+        let _span = tracing::info_span!("stream", sql = log::beginning(sql)).entered();
         let result = self.runtime.block_on(async {
             let mut stream = client.simple_query(sql).await?;
             while let Some(item) = stream.try_next().await? {
@@ -390,6 +400,7 @@ impl Server {
         rows: impl Iterator<Item = TokenRow<'r>>,
     ) -> Result<u64> {
         let client = &mut self.client;
+        let _span = tracing::info_span!("bulk load", table).entered();
         let result = self.runtime.block_on(async {
             let mut load = client.bulk_insert_columns(table, columns).await?;
             for row in rows {

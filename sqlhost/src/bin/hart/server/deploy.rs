@@ -118,6 +118,7 @@ pub fn deploy(options: DeployOptions) -> Result<()> {
 
 /// A step in its transaction; it is committed only if its own check then says so.
 fn carry_out(server: &mut Server, step: &Step) -> Result<()> {
+    let _span = tracing::info_span!("step", name = step.name, transaction = step.transaction).entered();
     for batch in step.preparation() {
         server.run(batch)?;
     }
