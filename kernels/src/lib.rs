@@ -32,6 +32,7 @@ pub mod registry;
 pub mod spatial;
 mod system;
 pub mod tensor;
+mod tiles;
 pub mod vector;
 mod vectors;
 mod views;

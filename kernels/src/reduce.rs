@@ -32,26 +32,38 @@ impl Accumulate {
 
 /// How packed bytes become lanes.
 pub(crate) trait Mode: Copy {
+    /// A block of lanes.
     type Vec<S: Simd>: Copy;
-    type Acc<S: Simd>: Copy;
+    /// The part of a block that is one register.
+    type Register<S: Simd>: Copy;
     /// Bytes of one block of lanes.
     const BLOCK: usize;
     /// The mode in which a sum out of range is computed again.
     type Wide: Mode;
 
-    fn zero<S: Simd>(simd: S) -> Self::Acc<S>;
+    fn zero<S: Simd>(simd: S) -> Self::Vec<S>;
     /// `bytes.len() == BLOCK`.
     fn load<S: Simd>(simd: S, bytes: &[u8]) -> Self::Vec<S>;
     /// `bytes.len() < BLOCK`.
     fn load_tail<S: Simd>(simd: S, bytes: &[u8]) -> Self::Vec<S>;
-    fn dot<S: Simd>(simd: S, a: Self::Vec<S>, b: Self::Vec<S>, acc: Self::Acc<S>) -> Self::Acc<S>;
+    fn dot<S: Simd>(simd: S, a: Self::Vec<S>, b: Self::Vec<S>, acc: Self::Vec<S>) -> Self::Vec<S>;
     fn square_of_difference<S: Simd>(
         simd: S,
         a: Self::Vec<S>,
         b: Self::Vec<S>,
-        acc: Self::Acc<S>,
-    ) -> Self::Acc<S>;
-    fn sum<S: Simd>(simd: S, acc: Self::Acc<S>) -> f64;
+        acc: Self::Vec<S>,
+    ) -> Self::Vec<S>;
+    fn sum<S: Simd>(simd: S, acc: Self::Vec<S>) -> f64;
+    /// The registers of a block, in the order of their lanes.
+    fn registers<S: Simd>(block: &Self::Vec<S>) -> &[Self::Register<S>];
+    fn registers_mut<S: Simd>(block: &mut Self::Vec<S>) -> &mut [Self::Register<S>];
+    /// One register of [`Mode::dot`].
+    fn dot_register<S: Simd>(
+        simd: S,
+        a: Self::Register<S>,
+        b: Self::Register<S>,
+        acc: Self::Register<S>,
+    ) -> Self::Register<S>;
     /// Whether the sum may have left the range of its lanes.
     fn suspect(sum: f64) -> bool;
 }
@@ -73,7 +85,7 @@ fn block<const N: usize>(bytes: &[u8]) -> &[u8; N] {
 
 impl Mode for Single {
     type Vec<S: Simd> = S::F32;
-    type Acc<S: Simd> = S::F32;
+    type Register<S: Simd> = S::R32;
     const BLOCK: usize = F32_BLOCK;
     type Wide = Widened;
 
@@ -103,6 +115,18 @@ impl Mode for Single {
         simd.sum_f32(acc)
     }
     #[inline(always)]
+    fn registers<S: Simd>(block: &S::F32) -> &[S::R32] {
+        S::registers_f32(block)
+    }
+    #[inline(always)]
+    fn registers_mut<S: Simd>(block: &mut S::F32) -> &mut [S::R32] {
+        S::registers_f32_mut(block)
+    }
+    #[inline(always)]
+    fn dot_register<S: Simd>(simd: S, a: S::R32, b: S::R32, acc: S::R32) -> S::R32 {
+        simd.fma_r32(a, b, acc)
+    }
+    #[inline(always)]
     fn suspect(sum: f64) -> bool {
         // 2⁻¹⁰⁰: a term that underflowed lost less than 2⁻¹⁴⁹, which is nothing beside a sum of this size. NaN is suspect.
         const TINY: f64 = 1.0 / (1u128 << 100) as f64;
@@ -112,7 +136,7 @@ impl Mode for Single {
 
 impl Mode for Widened {
     type Vec<S: Simd> = S::F64;
-    type Acc<S: Simd> = S::F64;
+    type Register<S: Simd> = S::R64;
     const BLOCK: usize = F32_BLOCK;
     type Wide = Widened;
 
@@ -141,6 +165,18 @@ impl Mode for Widened {
         simd.sum_f64(acc)
     }
     #[inline(always)]
+    fn registers<S: Simd>(block: &S::F64) -> &[S::R64] {
+        S::registers_f64(block)
+    }
+    #[inline(always)]
+    fn registers_mut<S: Simd>(block: &mut S::F64) -> &mut [S::R64] {
+        S::registers_f64_mut(block)
+    }
+    #[inline(always)]
+    fn dot_register<S: Simd>(simd: S, a: S::R64, b: S::R64, acc: S::R64) -> S::R64 {
+        simd.exact_mul_add_r64(a, b, acc)
+    }
+    #[inline(always)]
     fn suspect(_: f64) -> bool {
         false
     }
@@ -148,7 +184,7 @@ impl Mode for Widened {
 
 impl Mode for Double {
     type Vec<S: Simd> = S::F64;
-    type Acc<S: Simd> = S::F64;
+    type Register<S: Simd> = S::R64;
     const BLOCK: usize = F64_BLOCK;
     type Wide = Double;
 
@@ -176,6 +212,18 @@ impl Mode for Double {
     #[inline(always)]
     fn sum<S: Simd>(simd: S, acc: S::F64) -> f64 {
         simd.sum_f64(acc)
+    }
+    #[inline(always)]
+    fn registers<S: Simd>(block: &S::F64) -> &[S::R64] {
+        S::registers_f64(block)
+    }
+    #[inline(always)]
+    fn registers_mut<S: Simd>(block: &mut S::F64) -> &mut [S::R64] {
+        S::registers_f64_mut(block)
+    }
+    #[inline(always)]
+    fn dot_register<S: Simd>(simd: S, a: S::R64, b: S::R64, acc: S::R64) -> S::R64 {
+        simd.mul_add_r64(a, b, acc)
     }
     #[inline(always)]
     fn suspect(_: f64) -> bool {
@@ -266,7 +314,7 @@ fn plain_squared_distance<M: Mode, S: Simd, const STREAM: bool>(simd: S, a: &[u8
 
 /// The sum, or, where it may have left the range of its lanes, the dot product in the wider mode.
 #[inline(always)]
-fn checked_dot<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
+pub(crate) fn checked_dot<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
     if M::suspect(sum) { plain_dot::<M::Wide, S, false>(simd, a, b) } else { sum }
 }
 
@@ -337,42 +385,8 @@ pub(crate) fn euclidean<M: Mode, S: Simd, const STREAM: bool>(simd: S, a: &[u8],
 }
 
 #[inline(always)]
-fn load_part<M: Mode, S: Simd>(simd: S, part: &[u8]) -> M::Vec<S> {
+pub(crate) fn load_part<M: Mode, S: Simd>(simd: S, part: &[u8]) -> M::Vec<S> {
     if part.len() == M::BLOCK { M::load(simd, part) } else { M::load_tail(simd, part) }
-}
-
-/// Dot products of `Q` queries with `R` rows at once: the same bits as one by one, but every vector is loaded
-/// once for the whole tile.
-#[inline(always)]
-pub(crate) fn dot_tile<M: Mode, S: Simd, const Q: usize, const R: usize>(
-    simd: S,
-    queries: [&[u8]; Q],
-    rows: [&[u8]; R],
-) -> [[f64; R]; Q] {
-    let mut acc = [[M::zero(simd); R]; Q];
-    let bytes = queries[0].len();
-    let mut start = 0;
-    while start < bytes {
-        let end = bytes.min(start + M::BLOCK);
-        let mut row_lanes = [load_part::<M, S>(simd, &rows[0][start..end]); R];
-        for r in 1..R {
-            row_lanes[r] = load_part::<M, S>(simd, &rows[r][start..end]);
-        }
-        for q in 0..Q {
-            let query_lanes = load_part::<M, S>(simd, &queries[q][start..end]);
-            for r in 0..R {
-                acc[q][r] = M::dot(simd, query_lanes, row_lanes[r], acc[q][r]);
-            }
-        }
-        start = end;
-    }
-    let mut out = [[0.0; R]; Q];
-    for q in 0..Q {
-        for r in 0..R {
-            out[q][r] = checked_dot::<M, S>(simd, M::sum(simd, acc[q][r]), queries[q], rows[r]);
-        }
-    }
-    out
 }
 
 /// Cosine similarity from the three sums. A zero vector has similarity 0 with every finite vector.

@@ -20,10 +20,15 @@ const INSTALLED: &str =
 fn deploys_what_the_script_says() {
     let world = World::new();
     let archives = ["--linux", &world.path("linux.zip"), "--windows", &world.path("windows.zip")];
-    let settings = ["--parameters", "max_memory_mb=4096"];
+    let settings =
+        ["--parameters", "max_memory_mb=4096", "--with", "broker,functions", "--with", "linked-search"];
+    let functions = ["--dimensions", "384", "--functions-schema", "vec]s"];
+    let settings = [&settings[..], &functions].concat();
     let output = world.hart(&[&["deploy"][..], &archives, &settings].concat());
-    assert_eq!(stdout(&output), INSTALLED);
-    assert_eq!(world.committed(), ["language", "core", "wrappers", "role"]);
+    let additions = ["functions", "linked-search", "broker"];
+    let installed: String = additions.iter().map(|a| format!("{a}: installed\n")).collect();
+    assert_eq!(stdout(&output), INSTALLED.replace("check:", &format!("{installed}check:")));
+    assert_eq!(world.committed(), [&["language", "core", "wrappers", "role"][..], &additions].concat());
 
     let hart = Command::new(env!("CARGO_BIN_EXE_hart"))
         .args([&["script"][..], &archives, &settings].concat())
@@ -41,8 +46,8 @@ fn deploys_what_the_script_says() {
     let asked = |b: &str| b == "login" || checked_step(b).is_some() || b.starts_with("SELECT name, CAST(");
     let sent: Vec<&str> = log.iter().map(|b| b.trim()).filter(|b| !asked(b)).collect();
     assert_eq!(sent, expected);
-    let transactions = |what: &str| sent.iter().filter(|b| b.contains(what)).count();
-    assert_eq!((transactions("BEGIN TRANSACTION"), transactions("COMMIT")), (4, 4));
+    let transactions = |start: &str| sent.iter().filter(|b| b.starts_with(start)).count();
+    assert_eq!((transactions("SET QUOTED_IDENTIFIER ON;"), transactions("COMMIT TRANSACTION;")), (7, 7));
     // Both libraries arrive as they are.
     for (file, platform) in [("linux.zip", "LINUX"), ("windows.zip", "WINDOWS")] {
         let mut hex = String::new();
@@ -113,6 +118,21 @@ fn an_error_half_way_undoes_its_step() {
         rest,
         "language: as it is\ncore: as it is\nwrappers: installed\nrole: installed\ncheck: passed\n"
     );
+}
+
+#[test]
+fn additions_need_what_they_use() {
+    let world = World::new();
+    let deploy = |more: &[&str]| world.deploy(more);
+    fails(&deploy(&["--with", "functions"]), &["--dimensions N", "--with functions"]);
+    world.set(|d| d.facts = vec![("version", "16.0.4003.1")]);
+    fails(
+        &deploy(&["--with", "hartonomous"]),
+        &["nothing was changed", "--with hartonomous", "2025", "16.0.4003.1"],
+    );
+    assert!(world.committed().is_empty());
+    let linked = stdout(&deploy(&["--with", "linked-search"]));
+    assert!(linked.contains("linked-search: installed"), "{linked}");
 }
 
 /// Statements that run without an error but leave another state are no success.

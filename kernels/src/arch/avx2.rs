@@ -30,6 +30,8 @@ impl Avx2 {
 impl Simd for Avx2 {
     type F32 = [__m256; 4];
     type F64 = [__m256d; 8];
+    type R32 = __m256;
+    type R64 = __m256d;
     const WIDE_TILE: bool = false;
 
     #[inline(always)]
@@ -83,8 +85,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
-        // SAFETY: the token proves FMA.
-        registers!(self.zero_f32(), |r| unsafe { _mm256_fmadd_ps(a[r], b[r], c[r]) })
+        registers!(c, |r| self.fma_r32(a[r], b[r], c[r]))
     }
 
     #[inline(always)]
@@ -131,14 +132,12 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64 {
-        // SAFETY: the token proves AVX2.
-        registers!(self.zero_f64(), |r| unsafe { _mm256_add_pd(_mm256_mul_pd(a[r], b[r]), c[r]) })
+        registers!(c, |r| self.mul_add_r64(a[r], b[r], c[r]))
     }
 
     #[inline(always)]
     fn exact_mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64 {
-        // SAFETY: the token proves FMA.
-        registers!(self.zero_f64(), |r| unsafe { _mm256_fmadd_pd(a[r], b[r], c[r]) })
+        registers!(c, |r| self.exact_mul_add_r64(a[r], b[r], c[r]))
     }
 
     #[inline(always)]
@@ -151,5 +150,43 @@ impl Simd for Avx2 {
             let two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd::<1>(four));
             _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
         }
+    }
+
+    #[inline(always)]
+    fn registers_f32(a: &Self::F32) -> &[Self::R32] {
+        a
+    }
+
+    #[inline(always)]
+    fn registers_f32_mut(a: &mut Self::F32) -> &mut [Self::R32] {
+        a
+    }
+
+    #[inline(always)]
+    fn registers_f64(a: &Self::F64) -> &[Self::R64] {
+        a
+    }
+
+    #[inline(always)]
+    fn registers_f64_mut(a: &mut Self::F64) -> &mut [Self::R64] {
+        a
+    }
+
+    #[inline(always)]
+    fn fma_r32(self, a: Self::R32, b: Self::R32, c: Self::R32) -> Self::R32 {
+        // SAFETY: the token proves FMA.
+        unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64 {
+        // SAFETY: the token proves AVX2.
+        unsafe { _mm256_add_pd(_mm256_mul_pd(a, b), c) }
+    }
+
+    #[inline(always)]
+    fn exact_mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64 {
+        // SAFETY: the token proves FMA.
+        unsafe { _mm256_fmadd_pd(a, b, c) }
     }
 }

@@ -65,6 +65,8 @@ fn first(n: usize) -> u32 {
 impl Simd for Avx512 {
     type F32 = [__m512; 2];
     type F64 = [__m512d; 4];
+    type R32 = __m512;
+    type R64 = __m512d;
     const WIDE_TILE: bool = true;
 
     #[inline(always)]
@@ -128,8 +130,7 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
-        // SAFETY: the token proves AVX-512.
-        unsafe { [_mm512_fmadd_ps(a[0], b[0], c[0]), _mm512_fmadd_ps(a[1], b[1], c[1])] }
+        registers!(c, |r| self.fma_r32(a[r], b[r], c[r]))
     }
 
     #[inline(always)]
@@ -183,19 +184,55 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64 {
-        // SAFETY: the token proves AVX-512.
-        registers!(self.zero_f64(), |r| unsafe { _mm512_add_pd(_mm512_mul_pd(a[r], b[r]), c[r]) })
+        registers!(c, |r| self.mul_add_r64(a[r], b[r], c[r]))
     }
 
     #[inline(always)]
     fn exact_mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64 {
-        // SAFETY: the token proves AVX-512.
-        registers!(self.zero_f64(), |r| unsafe { _mm512_fmadd_pd(a[r], b[r], c[r]) })
+        registers!(c, |r| self.exact_mul_add_r64(a[r], b[r], c[r]))
     }
 
     #[inline(always)]
     fn sum_f64(self, a: Self::F64) -> f64 {
         // SAFETY: the token proves AVX-512.
         unsafe { tree8(_mm512_add_pd(_mm512_add_pd(a[0], a[2]), _mm512_add_pd(a[1], a[3]))) }
+    }
+
+    #[inline(always)]
+    fn registers_f32(a: &Self::F32) -> &[Self::R32] {
+        a
+    }
+
+    #[inline(always)]
+    fn registers_f32_mut(a: &mut Self::F32) -> &mut [Self::R32] {
+        a
+    }
+
+    #[inline(always)]
+    fn registers_f64(a: &Self::F64) -> &[Self::R64] {
+        a
+    }
+
+    #[inline(always)]
+    fn registers_f64_mut(a: &mut Self::F64) -> &mut [Self::R64] {
+        a
+    }
+
+    #[inline(always)]
+    fn fma_r32(self, a: Self::R32, b: Self::R32, c: Self::R32) -> Self::R32 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_add_pd(_mm512_mul_pd(a, b), c) }
+    }
+
+    #[inline(always)]
+    fn exact_mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_fmadd_pd(a, b, c) }
     }
 }

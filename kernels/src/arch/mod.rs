@@ -61,7 +61,12 @@ pub(crate) trait Simd: Copy {
     type F32: Copy;
     /// A block of double-precision lanes.
     type F64: Copy;
-    /// Whether a tile of 3 × 3 pairs, or of 12 rows of a matrix, fits the registers, as it does in 32 of 512 bits.
+    /// A part of a block of single-precision lanes that is one register.
+    type R32: Copy;
+    /// A part of a block of double-precision lanes that is one register.
+    type R64: Copy;
+    /// Whether the sums of 6 × 4 pairs, a register each, or of 12 rows of a matrix, a block each, fit the registers beside what
+    /// is loaded, as they do in 32 of 512 bits.
     const WIDE_TILE: bool;
 
     /// Asks for the cache line at that distance behind the block, which may lie outside of any object.
@@ -90,6 +95,18 @@ pub(crate) trait Simd: Copy {
     /// a·b + c where a and b are widened single-precision numbers, whose product is exact: fused or not is the same.
     fn exact_mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64;
     fn sum_f64(self, a: Self::F64) -> f64;
+
+    /// The registers of a block, in the order of their lanes.
+    fn registers_f32(a: &Self::F32) -> &[Self::R32];
+    fn registers_f32_mut(a: &mut Self::F32) -> &mut [Self::R32];
+    fn registers_f64(a: &Self::F64) -> &[Self::R64];
+    fn registers_f64_mut(a: &mut Self::F64) -> &mut [Self::R64];
+    /// One register of [`Simd::fma_f32`].
+    fn fma_r32(self, a: Self::R32, b: Self::R32, c: Self::R32) -> Self::R32;
+    /// One register of [`Simd::mul_add_f64`].
+    fn mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64;
+    /// One register of [`Simd::exact_mul_add_f64`].
+    fn exact_mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64;
 }
 
 /// Work that is compiled once for every level. `run` must be `#[inline(always)]`, and so must all that it

@@ -27,6 +27,8 @@ impl Neon {
 impl Simd for Neon {
     type F32 = [float32x4_t; 8];
     type F64 = [float64x2_t; 16];
+    type R32 = float32x4_t;
+    type R64 = float64x2_t;
     const WIDE_TILE: bool = false;
 
     #[inline(always)]
@@ -75,8 +77,7 @@ impl Simd for Neon {
 
     #[inline(always)]
     fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
-        // SAFETY: the token proves NEON.
-        registers!(self.zero_f32(), |r| unsafe { vfmaq_f32(c[r], a[r], b[r]) })
+        registers!(c, |r| self.fma_r32(a[r], b[r], c[r]))
     }
 
     #[inline(always)]
@@ -118,14 +119,12 @@ impl Simd for Neon {
 
     #[inline(always)]
     fn mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64 {
-        // SAFETY: the token proves NEON.
-        registers!(self.zero_f64(), |r| unsafe { vaddq_f64(vmulq_f64(a[r], b[r]), c[r]) })
+        registers!(c, |r| self.mul_add_r64(a[r], b[r], c[r]))
     }
 
     #[inline(always)]
     fn exact_mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64 {
-        // SAFETY: the token proves NEON.
-        registers!(self.zero_f64(), |r| unsafe { vfmaq_f64(c[r], a[r], b[r]) })
+        registers!(c, |r| self.exact_mul_add_r64(a[r], b[r], c[r]))
     }
 
     #[inline(always)]
@@ -137,5 +136,43 @@ impl Simd for Neon {
             let four = registers!([a[0]; 2], |r| vaddq_f64(eight[r], eight[r + 2]));
             vaddvq_f64(vaddq_f64(four[0], four[1]))
         }
+    }
+
+    #[inline(always)]
+    fn registers_f32(a: &Self::F32) -> &[Self::R32] {
+        a
+    }
+
+    #[inline(always)]
+    fn registers_f32_mut(a: &mut Self::F32) -> &mut [Self::R32] {
+        a
+    }
+
+    #[inline(always)]
+    fn registers_f64(a: &Self::F64) -> &[Self::R64] {
+        a
+    }
+
+    #[inline(always)]
+    fn registers_f64_mut(a: &mut Self::F64) -> &mut [Self::R64] {
+        a
+    }
+
+    #[inline(always)]
+    fn fma_r32(self, a: Self::R32, b: Self::R32, c: Self::R32) -> Self::R32 {
+        // SAFETY: the token proves NEON.
+        unsafe { vfmaq_f32(c, a, b) }
+    }
+
+    #[inline(always)]
+    fn mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64 {
+        // SAFETY: the token proves NEON.
+        unsafe { vaddq_f64(vmulq_f64(a, b), c) }
+    }
+
+    #[inline(always)]
+    fn exact_mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64 {
+        // SAFETY: the token proves NEON.
+        unsafe { vfmaq_f64(c, a, b) }
     }
 }

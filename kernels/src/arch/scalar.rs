@@ -1,5 +1,7 @@
 //! The portable level: the definition written out, and what every other level is compared with.
 
+use std::slice;
+
 use super::{F32_BLOCK, F64_BLOCK, LANES, Simd, padded, tree_sum};
 
 /// Needs no proof: every machine can run it.
@@ -49,6 +51,9 @@ fn map2<T: Copy + Default>(a: [T; LANES], b: [T; LANES], f: impl Fn(T, T) -> T) 
 impl Simd for Scalar {
     type F32 = [f32; LANES];
     type F64 = [f64; LANES];
+    // The compiler finds the registers by itself.
+    type R32 = [f32; LANES];
+    type R64 = [f64; LANES];
     const WIDE_TILE: bool = false;
 
     #[inline(always)]
@@ -146,6 +151,41 @@ impl Simd for Scalar {
     #[inline(always)]
     fn sum_f64(self, a: Self::F64) -> f64 {
         tree_sum(a)
+    }
+
+    #[inline(always)]
+    fn registers_f32(a: &Self::F32) -> &[Self::R32] {
+        slice::from_ref(a)
+    }
+
+    #[inline(always)]
+    fn registers_f32_mut(a: &mut Self::F32) -> &mut [Self::R32] {
+        slice::from_mut(a)
+    }
+
+    #[inline(always)]
+    fn registers_f64(a: &Self::F64) -> &[Self::R64] {
+        slice::from_ref(a)
+    }
+
+    #[inline(always)]
+    fn registers_f64_mut(a: &mut Self::F64) -> &mut [Self::R64] {
+        slice::from_mut(a)
+    }
+
+    #[inline(always)]
+    fn fma_r32(self, a: Self::R32, b: Self::R32, c: Self::R32) -> Self::R32 {
+        self.fma_f32(a, b, c)
+    }
+
+    #[inline(always)]
+    fn mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64 {
+        self.mul_add_f64(a, b, c)
+    }
+
+    #[inline(always)]
+    fn exact_mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64 {
+        self.exact_mul_add_f64(a, b, c)
     }
 }
 

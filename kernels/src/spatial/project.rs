@@ -15,8 +15,8 @@ use crate::spatial::geometry::SpatialType;
 use crate::spatial::geometry::points::{self, Points};
 use crate::spatial::hybrid_search::XY;
 use crate::spatial::params::{self, ACCUMULATE_POINTS, BASIS, PAD, X, Y, Z};
+use crate::tiles::{PANEL, Tiles};
 use crate::vector::rows::{self, ELEMENT, ID, V};
-use crate::vector::top_k::{PANEL, tiled_dots};
 use crate::vectors::Vectors;
 
 /// Coordinates of many vectors.
@@ -194,6 +194,7 @@ impl Task for Block<'_> {
                     *square = few::<M, S>(simd, self.axes, row, point);
                 }
             } else {
+                let mut tiles = Tiles::<M, S>::new();
                 let mut dots = vec![0.0; count * PANEL];
                 let mut panel: Vec<(usize, &[u8])> = Vec::with_capacity(PANEL);
                 let mut next = self.rows.start;
@@ -214,7 +215,7 @@ impl Task for Block<'_> {
                         }
                         next += 1;
                     }
-                    tiled_dots::<M, S>(simd, self.axes, &panel, &mut dots);
+                    tiles.dots(simd, self.axes, &panel, &mut dots);
                     for (place, (i, row)) in panel.iter().enumerate() {
                         let at = i - self.rows.start;
                         for (a, c) in coordinates[at * count..][..count].iter_mut().enumerate() {

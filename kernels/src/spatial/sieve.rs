@@ -40,8 +40,9 @@ use crate::parallel;
 use crate::reduce::Accumulate;
 use crate::spatial::basis::{Basis, BasisKind};
 use crate::spatial::project::{self, Projection};
+use crate::tiles::PANEL;
 use crate::vector::distance::Metric;
-use crate::vector::top_k::{self, Best, Candidate, Hit, Key, PANEL};
+use crate::vector::top_k::{self, Best, Candidate, Hit, Key};
 use crate::vectors::{Vectors, Width};
 
 /// What a sifted search found for one query.

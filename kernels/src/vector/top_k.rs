@@ -12,6 +12,7 @@ use crate::reduce::{self, Accumulate, Mode, with_mode};
 use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
 };
+use crate::tiles::{PANEL, Tiles};
 use crate::vector::distance::{METRIC, Metric, from_dot, from_similarity};
 use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
 use crate::vectors::Vectors;
@@ -267,10 +268,6 @@ struct Scan<'a> {
     best: &'a mut [Best],
 }
 
-/// Rows whose distances to all queries are computed before they are ranked: they stay in the second-level cache
-/// while one tile of queries after the other passes over them.
-pub(crate) const PANEL: usize = 24;
-
 impl Task for Scan<'_> {
     type Output = Result<(), Error>;
     #[inline(always)]
@@ -284,6 +281,7 @@ impl Task for Scan<'_> {
                     *square = reduce::dot::<M, S>(simd, query, query);
                 }
             }
+            let mut tiles = Tiles::<M, S>::new();
             let mut next = self.range.start;
             while next < self.range.end {
                 panel.clear();
@@ -301,7 +299,7 @@ impl Task for Scan<'_> {
                 if let (Some(_), [query]) = (self.list, self.queries) {
                     scattered_distances::<M, S>(simd, self.metric, query, squares[0], &panel, &mut distances);
                 } else {
-                    panel_distances::<M, S>(simd, self.metric, self.queries, &squares, &panel, &mut distances);
+                    panel_distances(simd, &mut tiles, self.metric, self.queries, &squares, &panel, &mut distances);
                 }
                 for (best, distances) in self.best.iter_mut().zip(distances.chunks_exact(PANEL)) {
                     for ((row, _), distance) in panel.iter().zip(distances) {
@@ -322,6 +320,7 @@ impl Task for Scan<'_> {
 #[inline(always)]
 fn panel_distances<M: Mode, S: Simd>(
     simd: S,
+    tiles: &mut Tiles<M, S>,
     metric: Metric,
     queries: &[&[u8]],
     squares: &[f64],
@@ -350,7 +349,7 @@ fn panel_distances<M: Mode, S: Simd>(
         }
         return;
     }
-    tiled_dots::<M, S>(simd, queries, panel, distances);
+    tiles.dots(simd, queries, panel, distances);
     let mut row_squares = [0.0; PANEL];
     if metric == Metric::Cosine {
         for ((_, row), square) in panel.iter().zip(&mut row_squares) {
@@ -394,55 +393,6 @@ fn scattered_distances<M: Mode, S: Simd>(
                 from_similarity(reduce::cosine_of_sums(dot, square, row_square))
             }
         };
-    }
-}
-
-/// Dot products of a panel's rows with all queries, `PANEL` places for each query.
-#[inline(always)]
-pub(crate) fn tiled_dots<M: Mode, S: Simd>(
-    simd: S,
-    queries: &[&[u8]],
-    panel: &[(usize, &[u8])],
-    out: &mut [f64],
-) {
-    // Tiles are as large as the registers allow: 3 × 3 pairs of two registers each beside what is loaded, or 1 × 2 of four.
-    // Queries left over take one row after the other: a single stream is what the memory delivers fastest.
-    if S::WIDE_TILE {
-        let (tiled, rest) = queries.split_at(queries.len() - queries.len() % 3);
-        let (tiled_out, rest_out) = out.split_at_mut(tiled.len() * PANEL);
-        panel_dots::<M, S, 3, 3>(simd, tiled, panel, tiled_out);
-        panel_dots::<M, S, 1, 1>(simd, rest, panel, rest_out);
-    } else {
-        panel_dots::<M, S, 1, 2>(simd, queries, panel, out);
-    }
-}
-
-/// Dot products of a panel's rows with queries whose number `Q` divides, in tiles of `Q` × `R`.
-#[inline(always)]
-fn panel_dots<M: Mode, S: Simd, const Q: usize, const R: usize>(
-    simd: S,
-    queries: &[&[u8]],
-    panel: &[(usize, &[u8])],
-    out: &mut [f64],
-) {
-    for (tile, out) in queries.as_chunks::<Q>().0.iter().zip(out.chunks_exact_mut(Q * PANEL)) {
-        // A tile of one pair is the plain loop, which the compiler does better.
-        let (tiles, rest) = if Q * R == 1 { (&[][..], panel) } else { panel.as_chunks::<R>() };
-        for (r, rows) in tiles.iter().enumerate() {
-            let mut columns = [rows[0].1; R];
-            for (column, (_, row)) in columns.iter_mut().zip(rows) {
-                *column = row;
-            }
-            let dots = reduce::dot_tile::<M, S, Q, R>(simd, *tile, columns);
-            for (dots, out) in dots.iter().zip(out.chunks_exact_mut(PANEL)) {
-                out[r * R..][..R].copy_from_slice(dots);
-            }
-        }
-        for (query, out) in tile.iter().zip(out.chunks_exact_mut(PANEL)) {
-            for ((_, row), out) in rest.iter().zip(&mut out[tiles.len() * R..]) {
-                *out = reduce::stream_dot::<M, S>(simd, query, row);
-            }
-        }
     }
 }
 

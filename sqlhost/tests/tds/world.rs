@@ -9,11 +9,14 @@ use std::sync::{Arc, Mutex};
 use super::{Answer, Server};
 
 /// Steps in their order, with what a statement holds that does the step.
-pub const STEPS: [(&str, &str); 4] = [
+pub const STEPS: [(&str, &str); 7] = [
     ("language", "CREATE EXTERNAL LANGUAGE [hart]"),
     ("core", "sp_addextendedproperty @name = N'hart.core'"),
     ("wrappers", "sp_addextendedproperty @name = N'hart.wrappers'"),
     ("role", "sp_addextendedproperty @name = N'hart.role'"),
+    ("functions", "sp_addextendedproperty @name = N'hart.functions.vec]s'"),
+    ("linked-search", "sp_addextendedproperty @name = N'hart.linked-search'"),
+    ("broker", "sp_addextendedproperty @name = N'hart.broker'"),
 ];
 
 /// What a database holds, as far as the checks of the steps ask.
@@ -100,8 +103,9 @@ pub fn checked_step(sql: &str) -> Option<&'static str> {
     if !sql.starts_with("SELECT CASE") {
         return None;
     }
-    let properties = ["core", "wrappers", "role"];
-    Some(properties.into_iter().find(|p| sql.contains(&format!("N'hart.{p}'"))).unwrap_or("language"))
+    let named =
+        STEPS.iter().find(|(_, mark)| mark.split_once(" = ").is_some_and(|(_, name)| sql.contains(name)));
+    Some(named.map_or("language", |(step, _)| step))
 }
 
 pub struct World {

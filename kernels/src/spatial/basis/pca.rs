@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::parallel;
 use crate::random::SplitMix;
 use crate::reduce::{Accumulate, with_mode};
-use crate::vector::top_k::{PANEL, tiled_dots};
+use crate::tiles::{PANEL, Tiles};
 use crate::vectors::{Vectors, Width, decode};
 
 /// Directions beyond the wanted ones: they take up what varies almost as much, so that the wanted ones settle sooner.
@@ -128,7 +128,7 @@ impl Task for Products<'_> {
     fn run<S: Simd>(self, simd: S) -> Vec<f64> {
         let mut out = vec![0.0; self.queries.len() * PANEL];
         with_mode!(self.width, Accumulate::F64, M => {
-            tiled_dots::<M, S>(simd, self.queries, self.panel, &mut out);
+            Tiles::<M, S>::new().dots(simd, self.queries, self.panel, &mut out);
         });
         out
     }

@@ -5,6 +5,7 @@ use std::io::Write;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
+use super::additions::AdditionOptions;
 use super::archive::ArchiveOptions;
 use super::connection::{ConnectionOptions, Server};
 use super::plan::{self, Plan, Step, state};
@@ -15,6 +16,8 @@ use super::survey::{self, Facts};
 pub struct DeployOptions {
     #[command(flatten)]
     archives: ArchiveOptions,
+    #[command(flatten)]
+    additions: AdditionOptions,
     /// Settings of the language (docs/EXTERNAL-LANGUAGE.md) [default: as they are]
     #[arg(long, value_name = "TEXT")]
     parameters: Option<String>,
@@ -47,10 +50,12 @@ pub fn check_parameters(parameters: Option<&str>) -> Result<()> {
 /// Runs the steps that are not done yet.
 pub fn deploy(options: DeployOptions) -> Result<()> {
     check_parameters(options.parameters.as_deref())?;
+    options.additions.check()?;
     let plan = Plan {
         archives: options.archives.read()?,
         parameters: options.parameters,
         enable: options.enable_external_scripts,
+        additions: options.additions.steps(),
     };
     let mut server = options.connection.connect()?;
     let facts = Facts::read(&mut server)?;
@@ -64,7 +69,8 @@ pub fn deploy(options: DeployOptions) -> Result<()> {
             lines.join("; ")
         );
     }
-    let steps = plan.steps();
+    options.additions.check_server(&facts)?;
+    let steps = plan.into_steps();
     let mut out = std::io::stdout().lock();
     if options.dry_run {
         writeln!(out, "-- hart deploy would run this on {}, database {}.", server.name(), facts.database)?;

@@ -1,5 +1,6 @@
 //! The subcommands that install the kernels on a server, look at an installation, or compute with a server's rows.
 
+mod additions;
 mod archive;
 mod connection;
 mod deploy;

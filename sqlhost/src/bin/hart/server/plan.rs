@@ -110,16 +110,19 @@ pub struct Plan {
     pub parameters: Option<String>,
     /// Whether to allow external scripts on the instance.
     pub enable: bool,
+    /// Steps that follow.
+    pub additions: Vec<Step>,
 }
 
 impl Plan {
     /// The steps in their order.
-    pub fn steps(&self) -> Vec<Step> {
+    pub fn into_steps(self) -> Vec<Step> {
         let mut steps = Vec::new();
         if self.enable {
             steps.push(enable());
         }
         steps.extend([self.language(), core(), wrappers(), role()]);
+        steps.extend(self.additions);
         steps
     }
 
@@ -259,29 +262,30 @@ pub const ENABLE: &str = "EXEC sp_configure N'external scripts enabled', 1;\nREC
 fn property(name: &str) -> String {
     format!(
         "(SELECT CAST(value AS nvarchar(64)) FROM sys.extended_properties WHERE class_desc = N'SCHEMA' \
-         AND major_id = SCHEMA_ID(N'{SCHEMA}') AND name = N'{name}')"
+         AND major_id = SCHEMA_ID(N'{SCHEMA}') AND name = {name})"
     )
 }
 
 fn set_property(name: &str, hash: &str) -> String {
     format!(
-        "IF {} IS NULL\n    EXEC sys.sp_addextendedproperty @name = N'{name}', @value = N'{hash}', \
+        "IF {} IS NULL\n    EXEC sys.sp_addextendedproperty @name = {name}, @value = N'{hash}', \
          @level0type = N'SCHEMA', @level0name = N'{SCHEMA}';\nELSE\n    EXEC sys.sp_updateextendedproperty \
-         @name = N'{name}', @value = N'{hash}', @level0type = N'SCHEMA', @level0name = N'{SCHEMA}';\n",
+         @name = {name}, @value = N'{hash}', @level0type = N'SCHEMA', @level0name = N'{SCHEMA}';\n",
         property(name)
     )
 }
 
-/// A step whose state is that of a property, once what `missing` looks for is there.
-fn step(
+/// A step whose state is that of the property `key`, once what `missing` looks for is there.
+pub fn step(
     name: &'static str,
+    key: &str,
     missing: &str,
     foreign: Option<&str>,
     refusal: &'static str,
     statements: Vec<String>,
 ) -> Step {
     let hash = sha256(statements.concat().as_bytes());
-    let key = format!("{SCHEMA}.{name}");
+    let key = literal(&format!("{SCHEMA}.{key}"));
     let foreign = foreign.map_or(String::new(), |f| format!("    WHEN {f} THEN N'foreign'\n"));
     let check = format!(
         "SELECT CASE\n{foreign}    WHEN {missing} THEN N'missing'\n    WHEN {} = N'{hash}' THEN N'same'\n    \
@@ -297,7 +301,7 @@ fn core() -> Step {
     let missing = format!(
         "OBJECT_ID(N'{SCHEMA}.PrepareSource', N'P') IS NULL OR OBJECT_ID(N'{SCHEMA}.RethrowKernelError', N'P') IS NULL"
     );
-    step("core", &missing, None, "", batches(CORE))
+    step("core", "core", &missing, None, "", batches(CORE))
 }
 
 /// Whether the module `m` is a wrapper of some version of ours: the mark is the first line of its text.
@@ -343,7 +347,7 @@ fn wrappers() -> Step {
     }
     let refusal = "the schema hart has an object under the name of a wrapper that is none of ours; it is not touched: \
                    rename or move it";
-    step("wrappers", &missing, Some(&foreign), refusal, statements)
+    step("wrappers", "wrappers", &missing, Some(&foreign), refusal, statements)
 }
 
 fn role() -> Step {
@@ -363,7 +367,7 @@ fn role() -> Step {
     let foreign =
         format!("EXISTS (SELECT * FROM sys.database_principals WHERE name = N'{ROLE}' AND type <> 'R')");
     let refusal = "the database has a user hart_caller, which is the name of the role of those who may call: rename the user";
-    step("role", &missing, Some(&foreign), refusal, batches(PERMISSIONS))
+    step("role", "role", &missing, Some(&foreign), refusal, batches(PERMISSIONS))
 }
 
 #[cfg(test)]
@@ -382,8 +386,9 @@ mod tests {
             archives: vec![archive(Platform::Windows, bytes.clone()), archive(Platform::Linux, vec![7; 3])],
             parameters: None,
             enable: false,
+            additions: Vec::new(),
         };
-        let language = plan.steps().remove(0);
+        let language = plan.into_steps().remove(0);
         let mut sent = [String::new(), String::new()];
         for batch in language.preparation() {
             for line in batch.lines().filter(|l| l.starts_with("UPDATE ")) {
@@ -400,8 +405,13 @@ mod tests {
     #[test]
     fn texts_of_users_are_quoted() {
         let archives = vec![archive(Platform::Linux, vec![1])];
-        let plan = Plan { archives, parameters: Some("a'; DROP TABLE t; --".into()), enable: true };
-        let steps = plan.steps();
+        let plan = Plan {
+            archives,
+            parameters: Some("a'; DROP TABLE t; --".into()),
+            enable: true,
+            additions: Vec::new(),
+        };
+        let steps = plan.into_steps();
         assert_eq!(
             steps.iter().map(|s| s.name).collect::<Vec<_>>(),
             ["external scripts", "language", "core", "wrappers", "role"]
@@ -413,10 +423,14 @@ mod tests {
     /// A batch that creates a procedure holds nothing before it but comments; a GO within would cut a procedure in two.
     #[test]
     fn each_procedure_is_a_batch() {
-        let plan =
-            Plan { archives: vec![archive(Platform::Linux, vec![1])], parameters: None, enable: false };
+        let plan = Plan {
+            archives: vec![archive(Platform::Linux, vec![1])],
+            parameters: None,
+            enable: false,
+            additions: Vec::new(),
+        };
         let mut procedures = 0;
-        for statement in plan.steps().iter().flat_map(|s| &s.statements) {
+        for statement in plan.into_steps().iter().flat_map(|s| &s.statements) {
             let Some(at) = statement.find("CREATE OR ALTER PROCEDURE") else { continue };
             assert!(statement[..at].lines().all(|l| l.is_empty() || l.starts_with("--")), "{statement}");
             assert_eq!(statement.matches("CREATE OR ALTER PROCEDURE").count(), 1);

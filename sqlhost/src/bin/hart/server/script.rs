@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
+use super::additions::AdditionOptions;
 use super::archive::ArchiveOptions;
 use super::deploy::check_parameters;
 use super::plan::{self, Plan};
@@ -17,6 +18,8 @@ use super::text::{batches, literal};
 pub struct ScriptOptions {
     #[command(flatten)]
     archives: ArchiveOptions,
+    #[command(flatten)]
+    additions: AdditionOptions,
     /// Settings of the language (docs/EXTERNAL-LANGUAGE.md) [default: none, or as they are]
     #[arg(long, value_name = "TEXT")]
     parameters: Option<String>,
@@ -42,6 +45,7 @@ const ENABLED: &str = "IF NOT EXISTS (SELECT * FROM sys.configurations WHERE nam
 /// Writes the script.
 pub fn script(options: ScriptOptions) -> Result<()> {
     check_parameters(options.parameters.as_deref())?;
+    options.additions.check()?;
     // sqlcmd would take such a line for the end of the batch, also within a literal.
     let lines = |text: &str| text.lines().count() > 1;
     ensure!(
@@ -52,18 +56,19 @@ pub fn script(options: ScriptOptions) -> Result<()> {
         archives: options.archives.read()?,
         parameters: options.parameters,
         enable: options.enable_external_scripts,
+        additions: options.additions.steps(),
     };
     match &options.output {
-        None => write(&plan, &mut BufWriter::new(std::io::stdout().lock())),
+        None => write(plan, &mut BufWriter::new(std::io::stdout().lock())),
         Some(path) => {
             let cannot = || format!("cannot write {}", path.display());
             let mut file = BufWriter::new(File::create(path).with_context(cannot)?);
-            write(&plan, &mut file).with_context(cannot)
+            write(plan, &mut file).with_context(cannot)
         }
     }
 }
 
-fn write(plan: &Plan, out: &mut impl Write) -> Result<()> {
+fn write(plan: Plan, out: &mut impl Write) -> Result<()> {
     writeln!(
         out,
         "-- Installs hart {} in the current database, or upgrades it; it may be run again at any time.\n--\n\
@@ -77,13 +82,12 @@ fn write(plan: &Plan, out: &mut impl Write) -> Result<()> {
     writeln!(out, ":on error exit\nSET NOCOUNT ON;\nGO")?;
     let mut batch = |text: &str| writeln!(out, "{}\nGO", text.trim_end());
     batch(READY)?;
-    let steps = plan.steps();
     // The first step may be the one that enables them.
     if !plan.enable {
         batch(ENABLED)?;
     }
     batch(plan::LOCK)?;
-    for step in &steps {
+    for step in plan.into_steps() {
         batch(&format!("PRINT {};", literal(&format!("hart: {}", step.name))))?;
         for text in step.preparation() {
             batch(&text)?;

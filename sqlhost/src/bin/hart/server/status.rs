@@ -67,8 +67,8 @@ pub fn status(options: StatusOptions) -> Result<()> {
         callers: Vec::new(),
     };
     if status.facts.takes_languages() {
-        let plan = Plan { archives, parameters: None, enable: false };
-        installation(&mut server, &plan, compare, &mut status)?;
+        let plan = Plan { archives, parameters: None, enable: false, additions: Vec::new() };
+        installation(&mut server, plan, compare, &mut status)?;
     }
     let mut out = std::io::stdout().lock();
     match options.format {
@@ -84,10 +84,10 @@ pub fn status(options: StatusOptions) -> Result<()> {
     Ok(())
 }
 
-fn installation(server: &mut Server, plan: &Plan, compare: bool, status: &mut Status) -> Result<()> {
+fn installation(server: &mut Server, plan: Plan, compare: bool, status: &mut Status) -> Result<()> {
     status.libraries = survey::libraries(server)?;
     status.callers = survey::members(server)?;
-    for step in plan.steps() {
+    for step in plan.into_steps() {
         // Without an archive there is nothing to compare the language with: it is there, or not.
         let mut found = survey::state(server, &step.check)?;
         if step.name == "language" && !compare && found == state::DIFFERS {

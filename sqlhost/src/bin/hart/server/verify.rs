@@ -270,8 +270,8 @@ fn create(server: &mut Server, name: &str) -> Result<()> {
     )?;
     server.run(format!("CREATE DATABASE [{name}];\n"))?;
     server.run(format!("USE [{name}];\n"))?;
-    let plan = Plan { archives, parameters: None, enable: false };
-    for step in plan.steps() {
+    let plan = Plan { archives, parameters: None, enable: false, additions: Vec::new() };
+    for step in plan.into_steps() {
         for batch in
             [plan::BEGIN].into_iter().chain(step.statements.iter().map(String::as_str)).chain([plan::COMMIT])
         {
