@@ -1,8 +1,8 @@
 //! Dot products of all pairs of two sets of vectors, many pairs at once.
 //!
 //! A register of lanes is never added to another one before the end, so the lanes of a block may be taken one register after
-//! the other: each pair of a tile then needs a single register for its sum, a tile has four times as many pairs, and every
-//! number that is loaded serves that many more products. The vectors are copied into the order in which a tile reads them,
+//! the other: each pair of a tile then needs a single register for its sum, a tile has as many pairs as there are registers, and
+//! every number that is loaded serves that many more products. The vectors are copied into the order in which a tile reads them,
 //! at whole cache lines (Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication"). The bits are those of
 //! [`reduce::dot`].
 
@@ -14,123 +14,239 @@ pub(crate) const PANEL: usize = 24;
 /// Fewer queries than this go alone: a single stream is what the memory delivers fastest.
 const FEWEST: usize = 3;
 
-/// Room for the copies of vectors, kept from panel to panel.
-pub(crate) struct Tiles<M: Mode, S: Simd> {
+/// Queries, ready for panels of rows. All vectors are equally long.
+pub(crate) struct Tiles<'a, M: Mode, S: Simd> {
+    queries: &'a [&'a [u8]],
+    /// One tile of them after the other.
+    packed: Vec<Vec<M::Register<S>>>,
     rows: Vec<M::Register<S>>,
-    queries: Vec<M::Register<S>>,
+    /// Of a tile of queries with the panel.
+    sums: Vec<M::Vec<S>>,
+    squares: [f64; PANEL],
 }
 
-impl<M: Mode, S: Simd> Tiles<M, S> {
-    pub(crate) fn new() -> Self {
-        Tiles { rows: Vec::new(), queries: Vec::new() }
-    }
-
-    /// Dot products of a panel's rows with all queries, [`PANEL`] places for each query. All vectors are equally long.
+impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
     #[inline(always)]
-    pub(crate) fn dots(&mut self, simd: S, queries: &[&[u8]], panel: &[(usize, &[u8])], out: &mut [f64]) {
-        if queries.len() < FEWEST || queries[0].is_empty() {
-            for (query, out) in queries.iter().zip(out.chunks_exact_mut(PANEL)) {
-                for ((_, row), out) in panel.iter().zip(out) {
-                    *out = reduce::stream_dot::<M, S>(simd, query, row);
+    pub(crate) fn new(simd: S, queries: &'a [&'a [u8]]) -> Self {
+        let mut packed = Vec::new();
+        if Self::are_tiled(queries) {
+            for tile in queries.chunks(Self::width()) {
+                let mut registers = Vec::new();
+                match tile.len() {
+                    0..=2 => pack::<M, S, 2>(simd, tile, &mut registers, 0, &mut [0.0; 2]),
+                    3..=4 => pack::<M, S, 4>(simd, tile, &mut registers, 0, &mut [0.0; 4]),
+                    _ => pack::<M, S, 6>(simd, tile, &mut registers, 0, &mut [0.0; 6]),
                 }
+                packed.push(registers);
             }
-        } else if S::WIDE_TILE {
-            self.tiles::<6, 4>(simd, queries, panel, out);
-        } else {
-            self.tiles::<4, 3>(simd, queries, panel, out);
+        }
+        Tiles {
+            queries,
+            packed,
+            rows: Vec::new(),
+            sums: vec![M::zero(simd); 6 * PANEL],
+            squares: [0.0; PANEL],
         }
     }
 
-    /// Tiles of up to `Q` queries, with `R` rows.
+    fn are_tiled(queries: &[&[u8]]) -> bool {
+        queries.len() >= FEWEST && !queries[0].is_empty()
+    }
+
+    /// Queries of a tile.
+    const fn width() -> usize {
+        if S::WIDE_TILE { 6 } else { 4 }
+    }
+
+    /// The dot product of each row of the last panel with itself.
+    pub(crate) fn squares(&self) -> &[f64; PANEL] {
+        &self.squares
+    }
+
+    /// Dot products of a panel's rows with all queries, [`PANEL`] places for each query.
     #[inline(always)]
-    fn tiles<const Q: usize, const R: usize>(
-        &mut self,
-        simd: S,
-        queries: &[&[u8]],
-        panel: &[(usize, &[u8])],
-        out: &mut [f64],
-    ) {
-        self.rows.clear();
-        for rows in panel.chunks(R) {
+    pub(crate) fn dots(&mut self, simd: S, panel: &[(usize, &[u8])], out: &mut [f64]) {
+        if !Self::are_tiled(self.queries) {
+            for (n, (query, out)) in self.queries.iter().zip(out.chunks_exact_mut(PANEL)).enumerate() {
+                for (((_, row), out), square) in panel.iter().zip(out).zip(&mut self.squares) {
+                    if n == 0 {
+                        (*out, *square) = reduce::dot_and_square::<M, S, true>(simd, query, row);
+                    } else {
+                        *out = reduce::dot::<M, S>(simd, query, row);
+                    }
+                }
+            }
+        } else if S::WIDE_TILE {
+            self.tiles::<4>(simd, panel, out);
+        } else {
+            self.tiles::<3>(simd, panel, out);
+        }
+    }
+
+    /// Tiles with `R` rows.
+    #[inline(always)]
+    fn tiles<const R: usize>(&mut self, simd: S, panel: &[(usize, &[u8])], out: &mut [f64]) {
+        for ((n, rows), squares) in panel.chunks(R).enumerate().zip(self.squares.chunks_exact_mut(R)) {
             let mut tile: [&[u8]; R] = [&[]; R];
             for (place, (_, row)) in tile.iter_mut().zip(rows) {
                 *place = row;
             }
-            pack::<M, S, R>(simd, &tile[..rows.len()], &mut self.rows);
+            let squares = squares.try_into().expect("as many as rows");
+            pack::<M, S, R>(simd, &tile[..rows.len()], &mut self.rows, n, squares);
         }
-        for (queries, out) in queries.chunks(Q).zip(out.chunks_mut(Q * PANEL)) {
+        let width = Self::width();
+        let calls = panel.len().div_ceil(R) * self.packed.len() * M::registers::<S>(&M::zero(simd)).len();
+        let mut ahead = Ahead::new(panel, calls);
+        for ((packed, queries), out) in
+            self.packed.iter().zip(self.queries.chunks(width)).zip(out.chunks_mut(width * PANEL))
+        {
             match queries.len() {
-                0..=2 => self.column::<2, R>(simd, queries, panel, out),
-                3..=4 => self.column::<4, R>(simd, queries, panel, out),
-                _ => self.column::<Q, R>(simd, queries, panel, out),
-            }
-        }
-    }
-
-    /// Up to `Q` queries with all rows of the panel.
-    #[inline(always)]
-    fn column<const Q: usize, const R: usize>(
-        &mut self,
-        simd: S,
-        queries: &[&[u8]],
-        panel: &[(usize, &[u8])],
-        out: &mut [f64],
-    ) {
-        self.queries.clear();
-        pack::<M, S, Q>(simd, queries, &mut self.queries);
-        let zero = M::zero(simd);
-        let registers = M::registers::<S>(&zero).len();
-        let blocks = self.queries.len() / (Q * registers);
-        for (r, rows) in self.rows.chunks_exact(registers * blocks * R).enumerate() {
-            let mut sums = [[zero; R]; Q];
-            let parts = self.queries.chunks_exact(blocks * Q).zip(rows.chunks_exact(blocks * R));
-            for (part, (queries, rows)) in parts.enumerate() {
-                let tile = tile::<M, S, Q, R>(simd, queries, rows, M::registers::<S>(&zero)[0]);
-                for q in 0..Q {
-                    for r in 0..R {
-                        M::registers_mut::<S>(&mut sums[q][r])[part] = tile[q][r];
-                    }
-                }
-            }
-            let rows = &panel[r * R..];
-            for ((query, out), sums) in queries.iter().zip(out.chunks_exact_mut(PANEL)).zip(sums) {
-                for (((_, row), out), sum) in rows.iter().zip(&mut out[r * R..]).zip(sums) {
-                    *out = reduce::checked_dot::<M, S>(simd, M::sum(simd, sum), query, row);
-                }
+                0..=2 => column::<M, S, 2, R>(
+                    simd,
+                    queries,
+                    packed,
+                    panel,
+                    &self.rows,
+                    &mut self.sums,
+                    &mut ahead,
+                    out,
+                ),
+                3..=4 => column::<M, S, 4, R>(
+                    simd,
+                    queries,
+                    packed,
+                    panel,
+                    &self.rows,
+                    &mut self.sums,
+                    &mut ahead,
+                    out,
+                ),
+                _ => column::<M, S, 6, R>(
+                    simd,
+                    queries,
+                    packed,
+                    panel,
+                    &self.rows,
+                    &mut self.sums,
+                    &mut ahead,
+                    out,
+                ),
             }
         }
     }
 }
 
-/// Appends up to `W` vectors: the first registers of all their blocks, then the second ones, and so on; within a block one
-/// vector after the other. Vectors that are missing are zero.
+/// A tile of up to `Q` queries with all rows of the panel.
 #[inline(always)]
-fn pack<M: Mode, S: Simd, const W: usize>(simd: S, vectors: &[&[u8]], packed: &mut Vec<M::Register<S>>) {
+fn column<M: Mode, S: Simd, const Q: usize, const R: usize>(
+    simd: S,
+    queries: &[&[u8]],
+    packed: &[M::Register<S>],
+    panel: &[(usize, &[u8])],
+    packed_rows: &[M::Register<S>],
+    sums: &mut [M::Vec<S>],
+    ahead: &mut Ahead<'_>,
+    out: &mut [f64],
+) {
+    let zero = M::zero(simd);
+    let registers = M::registers::<S>(&zero).len();
+    let blocks = packed.len() / (Q * registers);
+    // One part of the queries stays in the first-level cache while those of the rows pass.
+    for (part, packed) in packed.chunks_exact(blocks * Q).enumerate() {
+        let rows = packed_rows.chunks_exact(blocks * R).skip(part).step_by(registers);
+        for (rows, sums) in rows.zip(sums.chunks_exact_mut(Q * R)).take(panel.len().div_ceil(R)) {
+            ahead.ask(simd);
+            tile::<M, S, Q, R>(simd, packed, rows, part, sums);
+        }
+    }
+    for (((_, row), sums), n) in panel.iter().zip(sums.chunks_exact(Q)).zip(0..) {
+        for ((query, sum), out) in queries.iter().zip(sums).zip(out[n..].iter_mut().step_by(PANEL)) {
+            *out = reduce::checked_dot::<M, S>(simd, M::sum(simd, *sum), query, row);
+        }
+    }
+}
+
+/// Asks for the panel that follows in memory, a little before each tile, so that it comes while the tiles are computed.
+struct Ahead<'a> {
+    first: &'a [u8],
+    /// Where the next line to ask for lies behind the first row.
+    next: usize,
+    end: usize,
+    /// Bytes for each tile.
+    step: usize,
+}
+
+impl<'a> Ahead<'a> {
+    const LINE: usize = 64;
+
+    fn new(panel: &[(usize, &'a [u8])], tiles: usize) -> Self {
+        let [(_, first), .., (_, last)] = panel else {
+            return Ahead { first: &[], next: 0, end: 0, step: 0 };
+        };
+        let size = panel.len() * first.len();
+        // Rows that lie anywhere say nothing of the next ones.
+        let consecutive =
+            (last.as_ptr() as usize).wrapping_sub(first.as_ptr() as usize) == size - first.len();
+        let end = if consecutive { 2 * size } else { size };
+        Ahead { first, next: size, end, step: size.div_ceil(tiles).next_multiple_of(Self::LINE) }
+    }
+
+    #[inline(always)]
+    fn ask<S: Simd>(&mut self, simd: S) {
+        let end = self.end.min(self.next + self.step);
+        while self.next < end {
+            simd.prefetch(self.first, self.next);
+            self.next += Self::LINE;
+        }
+    }
+}
+
+/// Writes up to `W` equally long vectors as tile number `n`: the first registers of all their blocks, then the second ones, and
+/// so on; within a block one vector after the other. Vectors that are missing are zero. `squares`: of each with itself.
+#[inline(always)]
+fn pack<M: Mode, S: Simd, const W: usize>(
+    simd: S,
+    vectors: &[&[u8]],
+    packed: &mut Vec<M::Register<S>>,
+    n: usize,
+    squares: &mut [f64; W],
+) {
     let zero = M::zero(simd);
     let registers = M::registers::<S>(&zero).len();
     let blocks = vectors[0].len().div_ceil(M::BLOCK);
-    let start = packed.len();
-    packed.resize(start + registers * blocks * W, M::registers::<S>(&zero)[0]);
-    let packed = &mut packed[start..];
-    for (w, vector) in vectors.iter().enumerate() {
-        for (b, block) in vector.chunks(M::BLOCK).enumerate() {
-            let block = reduce::load_part::<M, S>(simd, block);
+    let size = registers * blocks * W;
+    if packed.len() < (n + 1) * size {
+        packed.resize((n + 1) * size, M::registers::<S>(&zero)[0]);
+    }
+    let packed = &mut packed[n * size..][..size];
+    for w in 0..W {
+        let vector = vectors.get(w).copied().unwrap_or_default();
+        let mut square = zero;
+        for b in 0..blocks {
+            let bytes = vector.get(b * M::BLOCK..).unwrap_or_default();
+            let block = match bytes.get(..M::BLOCK) {
+                Some(block) => M::load(simd, block),
+                None => M::load_tail(simd, bytes),
+            };
+            square = M::dot(simd, block, block, square);
             for (part, register) in M::registers::<S>(&block).iter().enumerate() {
                 packed[(part * blocks + b) * W + w] = *register;
             }
         }
+        squares[w] = reduce::checked_dot::<M, S>(simd, M::sum(simd, square), vector, vector);
     }
 }
 
-/// One register of the sums of `Q` × `R` pairs. The loops have constant lengths, so that the sums stay in registers.
+/// Register `part` of the sums of `Q` × `R` pairs. The loops have constant lengths, so that the sums stay in registers.
 #[inline(always)]
 fn tile<M: Mode, S: Simd, const Q: usize, const R: usize>(
     simd: S,
     queries: &[M::Register<S>],
     rows: &[M::Register<S>],
-    zero: M::Register<S>,
-) -> [[M::Register<S>; R]; Q] {
-    let mut sums = [[zero; R]; Q];
+    part: usize,
+    out: &mut [M::Vec<S>],
+) {
+    let mut sums = [[M::registers::<S>(&M::zero(simd))[0]; R]; Q];
     for (queries, rows) in queries.as_chunks::<Q>().0.iter().zip(rows.as_chunks::<R>().0) {
         for q in 0..Q {
             for r in 0..R {
@@ -138,5 +254,9 @@ fn tile<M: Mode, S: Simd, const Q: usize, const R: usize>(
             }
         }
     }
-    sums
+    for r in 0..R {
+        for q in 0..Q {
+            M::registers_mut::<S>(&mut out[r * Q + q])[part] = sums[q][r];
+        }
+    }
 }

@@ -107,8 +107,8 @@ pub fn project_with(
     let packed = basis.packed(vectors.width());
     let axes: Vec<&[u8]> = packed.chunks(basis.dimension() * vectors.width().bytes()).collect();
     let count = axes.len();
-    // More axes are more work, so that fewer rows make a block worth its hand-over.
-    let work = vectors.bytes().len().saturating_mul(count.div_ceil(8));
+    // More axes are more work, so that fewer rows make a block worth its hand-over; but each block copies all axes once.
+    let work = vectors.bytes().len().saturating_mul(count.div_ceil(8).min(2));
     let blocks = parallel::blocks(vectors.len(), work, |rows| {
         compute.level.run(Block { basis, axes: &axes, accumulate: compute.accumulate, vectors, pad, rows })
     })?;
@@ -194,7 +194,7 @@ impl Task for Block<'_> {
                     *square = few::<M, S>(simd, self.axes, row, point);
                 }
             } else {
-                let mut tiles = Tiles::<M, S>::new();
+                let mut tiles = Tiles::<M, S>::new(simd, self.axes);
                 let mut dots = vec![0.0; count * PANEL];
                 let mut panel: Vec<(usize, &[u8])> = Vec::with_capacity(PANEL);
                 let mut next = self.rows.start;
@@ -215,13 +215,13 @@ impl Task for Block<'_> {
                         }
                         next += 1;
                     }
-                    tiles.dots(simd, self.axes, &panel, &mut dots);
-                    for (place, (i, row)) in panel.iter().enumerate() {
+                    tiles.dots(simd, &panel, &mut dots);
+                    for (place, (i, _)) in panel.iter().enumerate() {
                         let at = i - self.rows.start;
                         for (a, c) in coordinates[at * count..][..count].iter_mut().enumerate() {
                             *c = dots[a * PANEL + place];
                         }
-                        squares[at] = reduce::dot::<M, S>(simd, row, row);
+                        squares[at] = tiles.squares()[place];
                     }
                 }
             }

@@ -281,7 +281,7 @@ impl Task for Scan<'_> {
                     *square = reduce::dot::<M, S>(simd, query, query);
                 }
             }
-            let mut tiles = Tiles::<M, S>::new();
+            let mut tiles = Tiles::<M, S>::new(simd, self.queries);
             let mut next = self.range.start;
             while next < self.range.end {
                 panel.clear();
@@ -299,7 +299,7 @@ impl Task for Scan<'_> {
                 if let (Some(_), [query]) = (self.list, self.queries) {
                     scattered_distances::<M, S>(simd, self.metric, query, squares[0], &panel, &mut distances);
                 } else {
-                    panel_distances(simd, &mut tiles, self.metric, self.queries, &squares, &panel, &mut distances);
+                    panel_distances(simd, self.metric, &mut tiles, self.queries, &squares, &panel, &mut distances);
                 }
                 for (best, distances) in self.best.iter_mut().zip(distances.chunks_exact(PANEL)) {
                     for ((row, _), distance) in panel.iter().zip(distances) {
@@ -320,8 +320,8 @@ impl Task for Scan<'_> {
 #[inline(always)]
 fn panel_distances<M: Mode, S: Simd>(
     simd: S,
-    tiles: &mut Tiles<M, S>,
     metric: Metric,
+    tiles: &mut Tiles<'_, M, S>,
     queries: &[&[u8]],
     squares: &[f64],
     panel: &[(usize, &[u8])],
@@ -349,17 +349,11 @@ fn panel_distances<M: Mode, S: Simd>(
         }
         return;
     }
-    tiles.dots(simd, queries, panel, distances);
-    let mut row_squares = [0.0; PANEL];
-    if metric == Metric::Cosine {
-        for ((_, row), square) in panel.iter().zip(&mut row_squares) {
-            *square = reduce::dot::<M, S>(simd, row, row);
-        }
-    }
+    tiles.dots(simd, panel, distances);
     for (square, distances) in squares.iter().zip(distances.chunks_exact_mut(PANEL)) {
-        for (distance, row_square) in distances.iter_mut().zip(row_squares).take(panel.len()) {
+        for (distance, row_square) in distances.iter_mut().zip(tiles.squares()).take(panel.len()) {
             *distance = match metric {
-                Metric::Cosine => from_similarity(reduce::cosine_of_sums(*distance, *square, row_square)),
+                Metric::Cosine => from_similarity(reduce::cosine_of_sums(*distance, *square, *row_square)),
                 Metric::Dot | Metric::Euclidean => from_dot(*distance),
             };
         }

@@ -101,9 +101,7 @@ fn products(compute: Compute, width: Width, a: &[u8], b: &[u8], n: usize) -> Res
     // Work grows with both matrices, so the blocks are cut as if there were that many bytes.
     let work = a.len().saturating_mul(panels.len());
     let blocks = parallel::blocks(panels.len(), work, |range| {
-        let tasks =
-            range.map(|p| compute.level.run(Products { width, queries: &queries, panel: &panels[p] }));
-        Ok(tasks.collect::<Vec<_>>())
+        Ok(compute.level.run(Products { width, queries: &queries, panels: &panels[range] }))
     })?;
     let mut out = vec![0.0; queries.len() * rows.len()];
     for (p, found) in blocks.into_iter().flatten().enumerate() {
@@ -119,16 +117,24 @@ fn products(compute: Compute, width: Width, a: &[u8], b: &[u8], n: usize) -> Res
 struct Products<'a> {
     width: Width,
     queries: &'a [&'a [u8]],
-    panel: &'a [(usize, &'a [u8])],
+    panels: &'a [Vec<(usize, &'a [u8])>],
 }
 
+/// Queries that are copied at once: few enough to stay in the caches.
+const QUERIES: usize = 96;
+
 impl Task for Products<'_> {
-    type Output = Vec<f64>;
+    type Output = Vec<Vec<f64>>;
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> Vec<f64> {
-        let mut out = vec![0.0; self.queries.len() * PANEL];
+    fn run<S: Simd>(self, simd: S) -> Vec<Vec<f64>> {
+        let mut out = vec![vec![0.0; self.queries.len() * PANEL]; self.panels.len()];
         with_mode!(self.width, Accumulate::F64, M => {
-            Tiles::<M, S>::new().dots(simd, self.queries, self.panel, &mut out);
+            for (n, queries) in self.queries.chunks(QUERIES).enumerate() {
+                let mut tiles = Tiles::<M, S>::new(simd, queries);
+                for (panel, out) in self.panels.iter().zip(&mut out) {
+                    tiles.dots(simd, panel, &mut out[n * QUERIES * PANEL..][..queries.len() * PANEL]);
+                }
+            }
         });
         out
     }

@@ -17,7 +17,7 @@ mod tensor;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use hart_sqlhost::local::LocalError;
 
 /// Vector kernels for SQL Server: run them on files, look them up, check them.
@@ -84,8 +84,22 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match log::start().and_then(|()| carry_out(arguments.command)) {
+    let matches = Arguments::command().get_matches();
+    let name = matches.subcommand_name().unwrap_or_default();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let log = match log::Log::start() {
+        Ok(log) => log,
+        Err(error) => {
+            eprintln!("hart: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = {
+        let _span = tracing::info_span!("hart", command = name).entered();
+        carry_out(arguments.command).inspect_err(|error| tracing::error!("{error:#}"))
+    };
+    log.finish();
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
