@@ -33,9 +33,9 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
             for tile in queries.chunks(Self::width()) {
                 let mut registers = Vec::new();
                 match tile.len() {
-                    0..=2 => pack::<M, S, 2>(simd, tile, &mut registers, 0, &mut [0.0; 2]),
-                    3..=4 => pack::<M, S, 4>(simd, tile, &mut registers, 0, &mut [0.0; 4]),
-                    _ => pack::<M, S, 6>(simd, tile, &mut registers, 0, &mut [0.0; 6]),
+                    0..=2 => pack::<M, S, 2>(simd, tile, &mut registers, 0, 1, &mut [0.0; 2]),
+                    3..=4 => pack::<M, S, 4>(simd, tile, &mut registers, 0, 1, &mut [0.0; 4]),
+                    _ => pack::<M, S, 6>(simd, tile, &mut registers, 0, 1, &mut [0.0; 6]),
                 }
                 packed.push(registers);
             }
@@ -92,7 +92,7 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
                 *place = row;
             }
             let squares = squares.try_into().expect("as many as rows");
-            pack::<M, S, R>(simd, &tile[..rows.len()], &mut self.rows, n, squares);
+            pack::<M, S, R>(simd, &tile[..rows.len()], &mut self.rows, n, PANEL / R, squares);
         }
         let width = Self::width();
         let calls = panel.len().div_ceil(R) * self.packed.len() * M::registers::<S>(&M::zero(simd)).len();
@@ -152,9 +152,10 @@ fn column<M: Mode, S: Simd, const Q: usize, const R: usize>(
     let registers = M::registers::<S>(&zero).len();
     let blocks = packed.len() / (Q * registers);
     // One part of the queries stays in the first-level cache while those of the rows pass.
-    for (part, packed) in packed.chunks_exact(blocks * Q).enumerate() {
-        let rows = packed_rows.chunks_exact(blocks * R).skip(part).step_by(registers);
-        for (rows, sums) in rows.zip(sums.chunks_exact_mut(Q * R)).take(panel.len().div_ceil(R)) {
+    let parts = packed.chunks_exact(blocks * Q).zip(packed_rows.chunks_exact(blocks * PANEL));
+    for (part, (packed, rows)) in parts.enumerate() {
+        let rows = rows.chunks_exact(blocks * R).take(panel.len().div_ceil(R));
+        for (rows, sums) in rows.zip(sums.chunks_exact_mut(Q * R)) {
             ahead.ask(simd);
             tile::<M, S, Q, R>(simd, packed, rows, part, sums);
         }
@@ -209,16 +210,16 @@ fn pack<M: Mode, S: Simd, const W: usize>(
     vectors: &[&[u8]],
     packed: &mut Vec<M::Register<S>>,
     n: usize,
+    tiles: usize,
     squares: &mut [f64; W],
 ) {
     let zero = M::zero(simd);
     let registers = M::registers::<S>(&zero).len();
     let blocks = vectors[0].len().div_ceil(M::BLOCK);
-    let size = registers * blocks * W;
-    if packed.len() < (n + 1) * size {
-        packed.resize((n + 1) * size, M::registers::<S>(&zero)[0]);
+    let size = tiles * blocks * W;
+    if packed.len() != registers * size {
+        packed.resize(registers * size, M::registers::<S>(&zero)[0]);
     }
-    let packed = &mut packed[n * size..][..size];
     for w in 0..W {
         let vector = vectors.get(w).copied().unwrap_or_default();
         let mut square = zero;
@@ -230,7 +231,7 @@ fn pack<M: Mode, S: Simd, const W: usize>(
             };
             square = M::dot(simd, block, block, square);
             for (part, register) in M::registers::<S>(&block).iter().enumerate() {
-                packed[(part * blocks + b) * W + w] = *register;
+                packed[part * size + (n * blocks + b) * W + w] = *register;
             }
         }
         squares[w] = reduce::checked_dot::<M, S>(simd, M::sum(simd, square), vector, vector);

@@ -92,7 +92,7 @@ pub struct SvdOptions {
     pub method: SvdMethod,
     /// Seed of the randomized method.
     pub seed: u64,
-    /// Random directions of the randomized method beyond the rank; 0 is a quarter of the rank, but at least 16.
+    /// Random directions of the randomized method beyond the rank; 0 is half of the rank, but at least 16.
     pub oversampling: usize,
     /// Power iterations of the randomized method.
     pub power_iterations: usize,
@@ -127,7 +127,7 @@ impl SvdOptions {
     /// Directions of the randomized method for a matrix with so many singular values.
     fn sample(&self, full: usize) -> usize {
         // A fixed number of directions loses more, measured by the optimum, the more of a flat spectrum the rank takes.
-        let beyond = if self.oversampling == 0 { (self.rank / 4).max(16) } else { self.oversampling };
+        let beyond = if self.oversampling == 0 { (self.rank / 2).max(16) } else { self.oversampling };
         self.rank.saturating_add(beyond).min(full)
     }
 

@@ -95,7 +95,7 @@ const OVERSAMPLING: Param = Param {
     name: "oversampling",
     kind: ParamKind::Int { min: 0, max: 10_000 },
     default: Some("0"),
-    summary: "Random directions of the randomized method beyond @rank; 0 is a quarter of @rank, but at least 16.",
+    summary: "Random directions of the randomized method beyond @rank; 0 is half of @rank, but at least 16.",
 };
 const POWER_ITERATIONS: Param = Param {
     name: "power_iterations",
