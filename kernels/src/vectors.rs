@@ -144,8 +144,15 @@ impl<'a> Vectors<'a> {
         bytes: &'a [u8],
         dimensions: usize,
     ) -> Result<Vectors<'a>, Error> {
-        let row = dimensions * element.size();
-        if row == 0 || !bytes.len().is_multiple_of(row) {
+        let row = dimensions.checked_mul(element.size()).filter(|row| *row > 0);
+        let Some(row) = row else {
+            return Err(Error::ParameterValue {
+                name: "dimensions".into(),
+                value: dimensions.to_string(),
+                expected: format!("from 1 to {}", usize::MAX / element.size()),
+            });
+        };
+        if !bytes.len().is_multiple_of(row) {
             return Err(Error::ParameterValue {
                 name: name.into(),
                 value: format!("{} bytes", bytes.len()),

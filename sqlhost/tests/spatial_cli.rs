@@ -129,7 +129,7 @@ fn recall_is_that_of_the_library() {
                 for (column, share) in
                     [("need_90", 0.9), ("need_95", 0.95), ("need_99", 0.99), ("need_100", 1.0)]
                 {
-                    assert_eq!(line[column], want.needed(share) as i64, "{name} {axes}: {column}");
+                    assert_eq!(line[column], want.needed(share).unwrap() as i64, "{name} {axes}: {column}");
                 }
                 assert_eq!(line["proven"].is_null(), order != Order::Bound);
                 assert_eq!(line["left"].is_null(), order != Order::Bound);

@@ -54,7 +54,9 @@ impl Projection {
     /// The distance of vector `i` from the span of orthonormal axes, √(Σ vᵢ² − Σ cᵢ²): what the coordinates do not show of it.
     pub fn residual(&self, i: usize) -> Option<f64> {
         let point = self.point(i)?;
-        Some((self.squares[i] - point.iter().map(|c| c * c).sum::<f64>()).max(0.0).sqrt())
+        let rest = self.squares[i] - point.iter().map(|c| c * c).sum::<f64>();
+        // Rounding may take a little too much; NaN stays NaN.
+        Some(if rest < 0.0 { 0.0 } else { rest.sqrt() })
     }
 
     /// All coordinates, row-major; NaN for a row that is NULL.

@@ -38,11 +38,11 @@ use crate::vector::rows::ID;
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn hilbert(grid: &Grid, low: [f64; 3], high: [f64; 3], most: usize) -> Result<Vec<(i64, i64)>, Error> {
-    if most == 0 {
+    if !(1..=MOST).contains(&most) {
         return Err(Error::ParameterValue {
             name: "most".into(),
-            value: "0".into(),
-            expected: "an integer ≥ 1".into(),
+            value: most.to_string(),
+            expected: format!("an integer from 1 to {MOST}"),
         });
     }
     let cells = [grid.cells(0, low)?, grid.cells(0, high)?];
@@ -58,6 +58,9 @@ pub fn hilbert(grid: &Grid, low: [f64; 3], high: [f64; 3], most: usize) -> Resul
     }
     Ok(cover(grid.bits(), cells, most))
 }
+
+/// Most ranges of a cover; its memory grows with them.
+pub const MOST: usize = 1_000_000;
 
 /// A cube of 2^side cells an axis, by its first key.
 type Cube = u64;
@@ -127,7 +130,7 @@ const fn corner(name: &'static str, summary: &'static str) -> Column {
 }
 const MAX_RANGES: Param = Param {
     name: "max_ranges",
-    kind: ParamKind::Int { min: 1, max: 1_000_000 },
+    kind: ParamKind::Int { min: 1, max: MOST as i64 },
     default: Some("64"),
     summary: "Ranges of a box at most.",
 };

@@ -42,10 +42,14 @@ impl Recall {
         self.places.iter().map(|places| share(places, candidates)).fold(1.0, f64::min)
     }
 
-    /// The least number of candidates whose recall over all queries is at least `share`, from 0 to 1.
-    pub fn needed(&self, share: f64) -> usize {
-        let count = (share * self.sorted.len() as f64).ceil() as usize;
-        count.checked_sub(1).and_then(|i| self.sorted.get(i)).copied().unwrap_or(0)
+    /// The least number of candidates whose recall over all queries is at least `share`; `None` where none has it: for a share
+    /// above 1, and NaN.
+    pub fn needed(&self, share: f64) -> Option<usize> {
+        let all = self.sorted.len();
+        if all == 0 || share <= 0.0 {
+            return (share <= 1.0).then_some(0);
+        }
+        (0..all).find(|i| (i + 1) as f64 / all as f64 >= share).map(|i| self.sorted[i])
     }
 }
 
@@ -75,7 +79,7 @@ fn share(places: &[usize], candidates: usize) -> f64 {
 /// let query = Vectors::matrix(&[0.0, 0.0], 2)?;
 /// let recall = spatial::recall(&x, &rows, &[1, 2, 3], &query, 1, Metric::Euclidean, false, Order::Xyz)?;
 /// // On the first axis the far row 1 hides the nearest one, row 2.
-/// assert_eq!((recall.at(1), recall.at(2), recall.needed(0.9)), (0.0, 1.0, 2));
+/// assert_eq!((recall.at(1), recall.at(2), recall.needed(0.9)), (0.0, 1.0, Some(2)));
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn recall(
@@ -168,7 +172,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         };
         lines.extend(steps(k, rows.len()).into_iter().map(|n| line("recall", n)));
         for (name, share) in [("need_90", 0.9), ("need_95", 0.95), ("need_99", 0.99), ("need_100", 1.0)] {
-            lines.push(line(name, recall.needed(share)));
+            lines.push(line(name, recall.needed(share).unwrap_or_default()));
         }
         if let Space::Bound(sieve) = &space {
             lines.extend(proven(sieve, &key, &queries, k, &truth)?);

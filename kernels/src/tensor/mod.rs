@@ -24,5 +24,5 @@ pub use drift::{Change, Drift, drift};
 pub use error::{Difference, error};
 pub use prune::{Kept, Target, prune};
 pub use reconstruct::{reconstruct, reconstruct_with};
-pub use svd::{Svd, SvdMethod, SvdOptions, svd};
+pub use svd::{MAX_POWER_ITERATIONS, Svd, SvdMethod, SvdOptions, svd};
 pub use synthesize::{synthesize, synthesize_with};

@@ -18,7 +18,8 @@ use crate::tensor::svd::Svd;
 ///
 /// # Errors
 ///
-/// [`Error::Value`] where `u` and `v` have not k × rows and k × columns elements; [`Error::Setting`] as [`Compute::new`].
+/// [`Error::Value`] where `u` and `v` have not k × rows and k × columns elements; [`Error::Memory`] where there is no memory for
+/// the matrix; [`Error::Setting`] as [`Compute::new`].
 ///
 /// # Accuracy
 ///
@@ -56,7 +57,16 @@ pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, 
             });
         }
     }
-    let mut out = vec![0.0; rows * columns];
+    let too_large = || Error::Memory {
+        what: "the matrix".into(),
+        bytes: (*rows as u64).saturating_mul(*columns as u64).saturating_mul(4),
+        limit: isize::MAX as u64,
+    };
+    let elements = rows.checked_mul(*columns).ok_or_else(too_large)?;
+    let mut out: Vec<f32> = Vec::new();
+    // Without components no vector is there that would bound the shape.
+    out.try_reserve_exact(elements).map_err(|_| too_large())?;
+    out.resize(elements, 0.0);
     if out.is_empty() || singular_values.is_empty() {
         return Ok(out);
     }

@@ -42,7 +42,7 @@ impl Svd {
     /// nothing is left to explain.
     pub fn cumulative(&self, k: usize) -> f64 {
         if self.energy > 0.0 {
-            (kept(self.singular_values.iter().take(k + 1)) / self.energy).min(1.0)
+            (kept(self.singular_values.iter().take(k.saturating_add(1))) / self.energy).min(1.0)
         } else {
             1.0
         }
@@ -66,6 +66,9 @@ impl Svd {
 fn kept<'a>(values: impl DoubleEndedIterator<Item = &'a f64>) -> f64 {
     values.rev().map(|s| s * s).sum()
 }
+
+/// Most power iterations of the randomized method: many more than change anything.
+pub const MAX_POWER_ITERATIONS: usize = 100;
 
 /// How to decompose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,7 +97,7 @@ pub struct SvdOptions {
     pub seed: u64,
     /// Random directions of the randomized method beyond the rank; 0 is half of the rank, but at least 16.
     pub oversampling: usize,
-    /// Power iterations of the randomized method.
+    /// Power iterations of the randomized method, at most [`MAX_POWER_ITERATIONS`].
     pub power_iterations: usize,
 }
 
@@ -252,6 +255,10 @@ fn check(matrix: &[f32], rows: usize, columns: usize, options: &SvdOptions) -> R
     }
     if options.rank == 0 && options.method == SvdMethod::Randomized && full > 0 {
         return wrong("rank", "0".into(), format!("from 1 to {full} with the randomized method"));
+    }
+    if options.power_iterations > MAX_POWER_ITERATIONS {
+        let given = options.power_iterations.to_string();
+        return wrong("power_iterations", given, format!("at most {MAX_POWER_ITERATIONS}"));
     }
     if !(0.0..1.0).contains(&options.error) {
         return wrong("error", options.error.to_string(), "a number from 0 to below 1".into());

@@ -219,7 +219,9 @@ struct Operand<'a> {
 impl<'a> Operand<'a> {
     fn new(name: &str, values: &'a [f32], dimensions: usize, rows: usize) -> Result<Operand<'a>, Error> {
         let step = match values.len() {
-            length if dimensions.checked_mul(rows) == Some(length) => dimensions * size_of::<f32>(),
+            length if dimensions.checked_mul(rows) == Some(length) => {
+                dimensions.saturating_mul(size_of::<f32>())
+            }
             length if length == dimensions => 0,
             length => {
                 return Err(Error::ParameterValue {

@@ -35,7 +35,7 @@ pub fn to_wkb(shape: &Shape) -> Result<Vec<u8>, Error> {
     Ok(out)
 }
 
-/// Reads ISO WKB of either byte order.
+/// Reads ISO WKB of either byte order, which the members of a MULTIPOINT, MULTILINESTRING or MULTIPOLYGON share with the whole.
 ///
 /// A point whose coordinates are NaN is read as empty, and NaN in Z or M as missing.
 ///
@@ -114,6 +114,13 @@ fn scan(bytes: &[u8], depth: usize) -> Result<&[u8], Error> {
         _ => {
             skip(rest, count, 9)?;
             for _ in 0..count {
+                // The crate reads such members in the order of the whole.
+                if base < 7 && rest.first().is_some_and(|member| *member <= 1 && member != order) {
+                    return Err(problem(
+                        format!("a member of byte order {} in a value of byte order {order}", rest[0]),
+                        "members of the same byte order",
+                    ));
+                }
                 let member = word(rest.get(1..).unwrap_or(&[]), rest.first() == Some(&1));
                 if base < 7 && member.is_some_and(|(member, _)| member != code - 3) {
                     return Err(problem(

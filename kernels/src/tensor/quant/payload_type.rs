@@ -212,9 +212,10 @@ impl PayloadType {
     /// [`Error::Payload`] where `bytes` is no whole number of blocks.
     pub fn elements(self, bytes: usize) -> Result<usize, Error> {
         let Layout { bytes: block, elements, .. } = self.layout();
-        if bytes.is_multiple_of(block) {
-            // At most 64 / 9 elements a byte: no payload in memory overflows this.
-            return Ok(bytes / block * elements);
+        if bytes.is_multiple_of(block)
+            && let Some(elements) = (bytes / block).checked_mul(elements)
+        {
+            return Ok(elements);
         }
         Err(Error::Payload {
             payload_type: self.name(),

@@ -1,6 +1,6 @@
 //! The decomposition as a kernel.
 
-use super::{SvdMethod, SvdOptions, svd};
+use super::{MAX_POWER_ITERATIONS, SvdMethod, SvdOptions, svd};
 use crate::error::Error;
 use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
@@ -99,7 +99,7 @@ const OVERSAMPLING: Param = Param {
 };
 const POWER_ITERATIONS: Param = Param {
     name: "power_iterations",
-    kind: ParamKind::Int { min: 0, max: 100 },
+    kind: ParamKind::Int { min: 0, max: MAX_POWER_ITERATIONS as i64 },
     default: Some("3"),
     summary: "Power iterations of the randomized method: more come nearer to the optimum.",
 };

@@ -1,0 +1,68 @@
+//! Arguments at the ends of their types: an error or an answer, no panic and no endless work.
+#![allow(missing_docs)]
+
+use hart_kernels::spatial::geometry::interchange::from_wkb;
+use hart_kernels::spatial::{self, Basis, curve::Grid, curve::Outside, ranges};
+use hart_kernels::tensor::quant::PayloadType;
+use hart_kernels::tensor::{Svd, SvdMethod, SvdOptions, reconstruct, svd};
+use hart_kernels::vector::batch;
+use hart_kernels::{Error, Vectors};
+
+#[test]
+fn shapes_that_overflow_are_refused() {
+    for dimensions in [0, (1 << 62) + 1, usize::MAX] {
+        let error = Vectors::matrix(&[1.0, 2.0], dimensions).unwrap_err().to_string();
+        assert!(error.contains("dimensions") && error.contains(&dimensions.to_string()), "{error}");
+    }
+    let none =
+        Svd { rows: usize::MAX, columns: 2, singular_values: vec![], u: vec![], v: vec![], energy: 0.0 };
+    assert!(matches!(reconstruct(&none), Err(Error::Memory { .. })));
+    let wide = Svd { rows: 1 << 31, columns: 1 << 31, ..none };
+    assert!(matches!(reconstruct(&wide), Err(Error::Memory { .. })));
+    assert!(PayloadType::Q4_0.elements(18 * (usize::MAX / 18)).is_err());
+    batch::dot_product(&[], &[], usize::MAX, &mut []).unwrap();
+    let all = svd(&[1.0, 0.0, 0.0, 1.0], 2, 2, &SvdOptions::default()).unwrap();
+    assert_eq!(all.cumulative(usize::MAX), 1.0);
+}
+
+#[test]
+fn work_without_end_is_refused() {
+    let options = SvdOptions {
+        rank: 1,
+        method: SvdMethod::Randomized,
+        power_iterations: usize::MAX,
+        ..Default::default()
+    };
+    let error = svd(&[1.0; 4], 2, 2, &options).unwrap_err().to_string();
+    assert!(error.contains("power_iterations") && error.contains("100"), "{error}");
+    let grid = Grid::new([0.0; 3], [1.0; 3], 21, Outside::Error).unwrap();
+    let error = ranges::hilbert(&grid, [0.1; 3], [0.9; 3], usize::MAX).unwrap_err().to_string();
+    assert!(error.contains("most") && error.contains("1000000"), "{error}");
+}
+
+#[test]
+fn members_of_another_byte_order_are_refused() {
+    let hex = |text: &str| -> Vec<u8> {
+        (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
+    };
+    let point = "000000000000F03F0000000000000040";
+    let same = format!("010400000001000000{}{point}", "0101000000");
+    assert!(from_wkb(&hex(&same)).is_ok());
+    let mixed = ["01040000000100000000000000013FF00000000000004000000000000000".to_string(), {
+        format!("01EC0300000100000000000003E9{}", "3FF0000000000000".repeat(3))
+    }];
+    for wkb in mixed {
+        let error = from_wkb(&hex(&wkb)).unwrap_err().to_string();
+        assert!(error.contains("byte order 0 in a value of byte order 1"), "{error}");
+    }
+}
+
+#[test]
+fn what_a_projection_does_not_show_is_not_zero_for_nan() {
+    let axes = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0];
+    let basis = Basis::landmarks(&Vectors::matrix(&axes, 3).unwrap()).unwrap();
+    let rows = [f32::NAN, 1.0, 0.0, 3.0, 4.0, 0.0];
+    let points = spatial::project(&basis, &Vectors::matrix(&rows, 3).unwrap(), false).unwrap();
+    assert!(points.residual(0).unwrap().is_nan());
+    assert_eq!(points.residual(1), Some(0.0));
+}
