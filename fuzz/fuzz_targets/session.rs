@@ -3,10 +3,10 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
+use hart_kernels::Pool;
 use hart_kernels::registry::{Family, KERNELS};
 use hart_sqlhost::columns::{CType, ColumnData, Field};
 use hart_sqlhost::convert::ParamField;
-use hart_sqlhost::pool::Pool;
 use hart_sqlhost::session::{Fault, Session};
 use hart_sqlhost::settings::Settings;
 use libfuzzer_sys::fuzz_target;
