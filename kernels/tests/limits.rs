@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 
 use hart_kernels::spatial::geometry::interchange::from_wkb;
+use hart_kernels::spatial::geometry::{Geometry, SpatialType};
 use hart_kernels::spatial::{self, Basis, curve::Grid, curve::Outside, ranges};
 use hart_kernels::tensor::quant::PayloadType;
 use hart_kernels::tensor::{Svd, SvdMethod, SvdOptions, reconstruct, svd};
@@ -55,6 +56,15 @@ fn members_of_another_byte_order_are_refused() {
         let error = from_wkb(&hex(&wkb)).unwrap_err().to_string();
         assert!(error.contains("byte order 0 in a value of byte order 1"), "{error}");
     }
+}
+
+#[test]
+fn a_null_geometry_has_nothing_behind_its_srid() {
+    let null = (-1i32).to_le_bytes();
+    assert_eq!(Geometry::decode(&null, SpatialType::Geometry), Ok(None));
+    let more = [&null[..], &[1, 4, 0, 0]].concat();
+    let error = Geometry::decode(&more, SpatialType::Geometry).unwrap_err().to_string();
+    assert!(error.contains("4 bytes after SRID -1"), "{error}");
 }
 
 #[test]

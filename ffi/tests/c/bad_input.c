@@ -96,7 +96,7 @@ static void handles(void)
     FAILS(hart_index_top_k_f32(index, (const float *)(const void *)hits, 1, 2, 2, 0, hits, 4, &written),
           HART_STATUS_OVERLAP, "hits overlaps queries");
     FAILS(hart_vector_top_k_f32(a, 2, 2, NULL, b, 1, 1, 0, hits, 4, NULL), HART_STATUS_NULL_POINTER, "written");
-    FAILS(hart_vector_top_k_f32(a, 2, 0, NULL, b, 1, 1, 0, hits, 4, &written), HART_STATUS_PARAMETER_VALUE, "matrix");
+    FAILS(hart_vector_top_k_f32(a, 2, 0, NULL, b, 1, 1, 0, hits, 4, &written), HART_STATUS_PARAMETER_VALUE, "@dimensions is 0");
     FAILS(hart_vector_top_k_f32(a, 2, (size_t)-1, NULL, b, 1, 1, 0, hits, 4, &written), HART_STATUS_LENGTH, "rows");
     OK(hart_index_release(&index));
     FAILS(hart_index_top_k_f32(copy, b, 1, 2, 1, 0, hits, 4, &written), HART_STATUS_HANDLE, "has been released");

@@ -121,7 +121,11 @@ impl<'a> Wire<'a> {
     pub(crate) fn read(bytes: &'a [u8], kind: SpatialType) -> Result<Option<Wire<'a>>, Error> {
         let mut rest = Rest { bytes, total: bytes.len() };
         let srid = i32::from_le_bytes(rest.word("SRID")?);
-        if srid == -1 && rest.bytes.is_empty() {
+        if srid == -1 {
+            if !rest.bytes.is_empty() {
+                let found = format!("{} bytes after SRID -1", rest.bytes.len());
+                return Err(problem(found, "nothing after that of a null value"));
+            }
             return Ok(None);
         }
         let version = rest.byte("version")?;
