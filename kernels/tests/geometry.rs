@@ -143,11 +143,6 @@ fn hostile_bytes_are_refused_by_name() {
     assert_eq!(decode(&second).unwrap().unwrap().encode(SpatialType::Geometry).unwrap(), line());
     assert!(decode(&[]).is_err() && decode(&[0xFF; 3]).is_err());
     assert_eq!(decode(&[0xFF; 4]).unwrap(), None);
-    // A SRID of −1 with content is that of no value.
-    let mut value = line();
-    value[..4].fill(0xFF);
-    let geometry = decode(&value).unwrap().unwrap();
-    assert!(geometry.encode(SpatialType::Geometry).is_err());
 }
 
 /// Tables with shapes of these parents and types, without positions.
