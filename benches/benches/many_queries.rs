@@ -20,7 +20,7 @@ fn many_queries(c: &mut Criterion) {
     peers::print_capabilities();
     let count = data::rows(20_000);
     let ids: Vec<i64> = (0..count as i64).collect();
-    let pools = [1, 2].map(|n| (n, rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap()));
+    let pools = limit::pools();
     for dimensions in [768, 1998] {
         let rows = data::singles(20, count * dimensions);
         let packed = data::singles(21, QUERIES * dimensions);

@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use hart_benches::limit;
 use hart_kernels::tensor::quant::{PayloadType, decode_into, decode_into_with};
 use hart_kernels::{Compute, Level};
 use rayon::prelude::*;
@@ -38,21 +39,28 @@ fn copy(values: &[f32], out: &mut [f32]) {
 
 fn large(c: &mut Criterion) {
     let mut out = vec![1.0; elements()];
-    let mut group = c.benchmark_group("payloads, 256 MB of result");
-    group.throughput(Throughput::Bytes(size_of_val(out.as_slice()) as u64));
-    group.bench_function("plain write, before", |bench| bench.iter(|| fill(black_box(&mut out))));
-    for payload_type in PayloadType::ALL {
-        let payload = payload(payload_type, out.len());
-        group.bench_function(payload_type.name(), |bench| {
-            bench.iter(|| decode_into(payload_type, black_box(&payload), black_box(&mut out)).unwrap());
-        });
-    }
     let values = vec![1.0; out.len()];
-    group.bench_function("copy of singles", |bench| {
-        bench.iter(|| copy(black_box(&values), black_box(&mut out)));
-    });
-    group.bench_function("plain write, after", |bench| bench.iter(|| fill(black_box(&mut out))));
-    group.finish();
+    for (threads, pool) in &limit::pools() {
+        let mut group = c.benchmark_group(format!("payloads, 256 MB of result, {}", limit::label(*threads)));
+        group.throughput(Throughput::Bytes(size_of_val(out.as_slice()) as u64));
+        for payload_type in PayloadType::ALL {
+            let (name, payload) = (payload_type.name(), payload(payload_type, out.len()));
+            // Beside each type, because a shared machine's bandwidth drifts.
+            group.bench_function(BenchmarkId::new("limit: plain write", name), |bench| {
+                bench.iter(|| pool.install(|| fill(black_box(&mut out))));
+            });
+            group.bench_function(BenchmarkId::new("hart", name), |bench| {
+                let out = &mut out;
+                bench.iter(|| {
+                    pool.install(|| decode_into(payload_type, black_box(&payload), black_box(out)).unwrap())
+                });
+            });
+        }
+        group.bench_function(BenchmarkId::new("limit: copy of singles", "f32"), |bench| {
+            bench.iter(|| pool.install(|| copy(black_box(&values), black_box(&mut out))));
+        });
+        group.finish();
+    }
 }
 
 fn cached(c: &mut Criterion) {

@@ -1,14 +1,15 @@
 //! Hilbert and Morton keys and GEOMETRY points of whole columns, beside the crates that compute the same keys and
 //! beside a plain copy of as many bytes.
 //!
-//! "one thread" is what a core does; the peers compute one key at a time.
+//! The peers compute one key at a time, in one thread.
 #![allow(missing_docs)]
 
 use std::hint::black_box;
 use std::time::Duration;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hart_benches::data::singles;
+use hart_benches::limit;
 use hart_kernels::spatial::curve::{Grid, Outside};
 use hart_kernels::spatial::geometry::{SpatialType, points, wkt};
 use hart_kernels::spatial::{hilbert, morton, morton::BitOrder};
@@ -43,7 +44,6 @@ fn curves(c: &mut Criterion) {
     let [x, y, z] = [1, 2, 3].map(column);
     let grid = Grid::new([-1.0; 3], [1.0; 3], 21, Outside::Error).unwrap();
     let cells = cells([&x, &y, &z]);
-    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let keys = hilbert::keys(&grid, &x, &y, &z).unwrap();
     let lowest = morton::keys(&grid, BitOrder::XLowest, &x, &y, &z).unwrap();
     let highest = morton::keys(&grid, BitOrder::XHighest, &x, &y, &z).unwrap();
@@ -53,28 +53,32 @@ fn curves(c: &mut Criterion) {
         assert_eq!(zorder::index_of(*cell) as i64, lowest[i], "{cell:?}");
     }
 
-    let mut group = c.benchmark_group("curves, 21 bits an axis");
+    let mut group = c.benchmark_group("Hilbert and Morton keys, 21 bits an axis");
     group.throughput(Throughput::Elements(count() as u64));
-    group.bench_function("hilbert, one thread", |b| {
-        b.iter(|| one.install(|| hilbert::keys(&grid, black_box(&x), &y, &z).unwrap()));
-    });
-    group.bench_function("hilbert, all threads", |b| {
-        b.iter(|| hilbert::keys(&grid, black_box(&x), &y, &z).unwrap());
-    });
-    group.bench_function("hilbert inverse, one thread", |b| {
-        b.iter(|| one.install(|| hilbert::positions(&grid, black_box(&keys)).unwrap()));
-    });
-    group.bench_function("morton, one thread", |b| {
-        b.iter(|| one.install(|| morton::keys(&grid, BitOrder::XLowest, black_box(&x), &y, &z).unwrap()));
-    });
-    group.bench_function("morton inverse, one thread", |b| {
-        b.iter(|| one.install(|| morton::positions(&grid, BitOrder::XLowest, black_box(&lowest)).unwrap()));
-    });
+    for (threads, pool) in &limit::pools() {
+        let label = limit::label(*threads);
+        group.bench_function(BenchmarkId::new("hart, hilbert", &label), |b| {
+            b.iter(|| pool.install(|| hilbert::keys(&grid, black_box(&x), &y, &z).unwrap()));
+        });
+        group.bench_function(BenchmarkId::new("hart, hilbert inverse", &label), |b| {
+            b.iter(|| pool.install(|| hilbert::positions(&grid, black_box(&keys)).unwrap()));
+        });
+        group.bench_function(BenchmarkId::new("hart, morton", &label), |b| {
+            b.iter(|| {
+                pool.install(|| morton::keys(&grid, BitOrder::XLowest, black_box(&x), &y, &z).unwrap())
+            });
+        });
+        group.bench_function(BenchmarkId::new("hart, morton inverse", &label), |b| {
+            b.iter(|| {
+                pool.install(|| morton::positions(&grid, BitOrder::XLowest, black_box(&lowest)).unwrap())
+            });
+        });
+    }
     // The peers get cells, so that their time is that of the curve alone.
     let mut out = vec![0i64; cells.len()];
     let mut peer = |name: &str, key: &dyn Fn(&[u32; 3]) -> i64, every: usize| {
         group.throughput(Throughput::Elements((cells.len() / every) as u64));
-        group.bench_function(name, |b| {
+        group.bench_function(BenchmarkId::new(name, limit::label(1)), |b| {
             b.iter(|| {
                 for (out, cell) in out.iter_mut().zip(black_box(&cells)).take(cells.len() / every) {
                     *out = key(cell);
@@ -82,16 +86,15 @@ fn curves(c: &mut Criterion) {
             });
         });
     };
-    peer("hilbert, lindel", &lindel_hilbert, 10);
-    peer("hilbert, crate hilbert", &hilbert_crate, 100);
-    peer("morton, zorder", &|cell| zorder::index_of(*cell) as i64, 1);
-    peer("morton, lindel", &|cell| lindel::morton_encode(*cell) as i64, 1);
+    peer("lindel, hilbert", &lindel_hilbert, 10);
+    peer("crate hilbert, hilbert", &hilbert_crate, 100);
+    peer("zorder, morton", &|cell| zorder::index_of(*cell) as i64, 1);
+    peer("lindel, morton", &|cell| lindel::morton_encode(*cell) as i64, 1);
     group.finish();
 }
 
 fn geometry(c: &mut Criterion) {
     let [x, y, z, m] = [1, 2, 3, 4].map(column);
-    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let mut group = c.benchmark_group("GEOMETRY points");
     for (name, z, m) in [("x y", None, None), ("x y z", Some(&z), None), ("x y z m", Some(&z), Some(&m))] {
         let points = points::Points { x: &x, y: &y, z: z.map(Vec::as_slice), m: m.map(Vec::as_slice) };
@@ -104,22 +107,22 @@ fn geometry(c: &mut Criterion) {
             1 + name.split(' ').count()
         );
         group.throughput(Throughput::Elements(count() as u64));
-        group.bench_function(format!("{name}, one thread"), |b| {
-            b.iter(|| {
-                one.install(|| points::encode(points, 0, SpatialType::Geometry, black_box(&mut out)).unwrap())
+        for (threads, pool) in &limit::pools() {
+            let input = format!("{name}, {}", limit::label(*threads));
+            group.bench_function(BenchmarkId::new("hart", &input), |b| {
+                b.iter(|| {
+                    let out = black_box(&mut out);
+                    pool.install(|| points::encode(points, 0, SpatialType::Geometry, out).unwrap());
+                });
             });
-        });
-        group.bench_function(format!("{name}, all threads"), |b| {
-            b.iter(|| points::encode(points, 0, SpatialType::Geometry, black_box(&mut out)).unwrap());
-        });
-        // A plain write of the same bytes: what memory allows.
-        group.bench_function(format!("{name}, plain write, one thread"), |b| {
-            b.iter(|| out.fill(black_box(7)));
-        });
-        group.bench_function(format!("{name}, plain write, all threads"), |b| {
-            let share = out.len().div_ceil(rayon::current_num_threads());
-            b.iter(|| out.par_chunks_mut(share).for_each(|part| part.fill(black_box(7))));
-        });
+            // The same bytes: what memory allows.
+            group.bench_function(BenchmarkId::new("limit: plain write", &input), |b| {
+                let share = out.len().div_ceil(*threads);
+                b.iter(|| {
+                    pool.install(|| out.par_chunks_mut(share).for_each(|part| part.fill(black_box(7))))
+                });
+            });
+        }
     }
     group.finish();
 }

@@ -1,6 +1,8 @@
 //! Projection beside the read bandwidth and the arithmetic peak; the proven sieve beside exact search on real vectors.
 #![allow(missing_docs)]
 
+mod bandwidth;
+
 use std::fs::File;
 use std::hint::black_box;
 use std::path::Path;
@@ -16,10 +18,6 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 
 const DIMENSIONS: usize = 1998;
 
-fn pools() -> [(usize, rayon::ThreadPool); 2] {
-    [1, 2].map(|n| (n, rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap()))
-}
-
 /// Checks the coordinates of a few rows.
 fn check(who: &str, basis: &Basis, rows: &[f32], points: &[f64], tolerance: f64) {
     let n = basis.dimension();
@@ -34,46 +32,32 @@ fn project(c: &mut Criterion) {
     let count = data::rows(100_000);
     let rows = data::singles(20, count * DIMENSIONS);
     let column = Vectors::matrix(&rows, DIMENSIONS).unwrap();
-    let total: f64 = rows.iter().map(|v| f64::from(*v)).sum();
-    let pools = pools();
+    let pools = limit::pools();
 
     let mut group = c.benchmark_group("projection, 1998 to 3");
     group.sample_size(10).sampling_mode(SamplingMode::Flat).warm_up_time(Duration::from_secs(1));
     group.throughput(Throughput::Bytes(rows.len() as u64 * 4));
     let basis = Basis::clr_v1();
-    for (threads, pool) in &pools {
-        let label = format!("{threads} threads");
-        for when in ["before", "after"] {
-            for (name, sum) in [
-                ("1 stream", limit::sum_one_stream as fn(&[f32]) -> f64),
-                ("4 streams", limit::sum_four_streams),
-            ] {
-                let who = format!("limit: sum, {name}, {when}");
-                oracle::check(&who, pool.install(|| sum(&rows)), total, 1e-6 * rows.len() as f64);
-                group.bench_function(BenchmarkId::new(who, &label), |bench| {
-                    bench.iter(|| pool.install(|| sum(black_box(&rows))));
-                });
-            }
-            if when == "after" {
-                continue;
-            }
-            for (who, accumulate) in [("hart f64", Accumulate::F64), ("hart f32", Accumulate::F32)] {
-                let compute = Compute::new().unwrap().accumulate(accumulate);
-                let run = || {
-                    let column = black_box(&column);
-                    pool.install(|| spatial::project_with(compute, &basis, column, false).unwrap())
-                };
-                check(who, &basis, &rows, run().coordinates(), oracle::tolerance(DIMENSIONS));
-                group.bench_function(BenchmarkId::new(who, &label), |bench| bench.iter(run));
-            }
+    for threads in &pools {
+        let (label, pool) = (limit::label(threads.0), &threads.1);
+        bandwidth::measure(&mut group, "", threads, &rows);
+        for (who, accumulate) in [("hart", Accumulate::F64), ("hart f32", Accumulate::F32)] {
+            let compute = Compute::new().unwrap().accumulate(accumulate);
+            let run = || {
+                let column = black_box(&column);
+                pool.install(|| spatial::project_with(compute, &basis, column, false).unwrap())
+            };
+            check(who, &basis, &rows, run().coordinates(), oracle::tolerance(DIMENSIONS));
+            group.bench_function(BenchmarkId::new(who, &label), |bench| bench.iter(run));
         }
+        bandwidth::measure(&mut group, ", again", threads, &rows);
     }
     let matrix = ArrayView2::from_shape((count, DIMENSIONS), &rows).unwrap();
     let axes: Vec<f32> = (0..3).flat_map(|a| basis.axis(a).to_vec()).collect();
     let axes = ArrayView2::from_shape((3, DIMENSIONS), &axes).unwrap();
     let found: Vec<f64> = matrix.dot(&axes.t()).iter().map(|v| f64::from(*v)).collect();
     check("ndarray", &basis, &rows, &found, oracle::tolerance(DIMENSIONS));
-    group.bench_function(BenchmarkId::new("ndarray", "1 threads"), |bench| {
+    group.bench_function(BenchmarkId::new("ndarray", limit::label(1)), |bench| {
         bench.iter(|| black_box(&matrix).dot(&axes.t()));
     });
     group.finish();
@@ -87,11 +71,11 @@ fn project(c: &mut Criterion) {
     group.sample_size(10).sampling_mode(SamplingMode::Flat).warm_up_time(Duration::from_secs(1));
     group.throughput(Throughput::Elements(operations as u64));
     for (threads, pool) in &pools {
-        let label = format!("{threads} threads");
+        let label = limit::label(*threads);
         group.bench_function(BenchmarkId::new("limit: multiply-add", &label), |bench| {
             bench.iter(|| pool.install(|| limit::multiply_add(black_box(operations))));
         });
-        for (who, accumulate) in [("hart f32", Accumulate::F32), ("hart f64", Accumulate::F64)] {
+        for (who, accumulate) in [("hart", Accumulate::F32), ("hart f64", Accumulate::F64)] {
             let compute = Compute::new().unwrap().accumulate(accumulate);
             let run = || {
                 let column = black_box(&column);
@@ -144,8 +128,8 @@ fn sieve(c: &mut Criterion) {
             .sample_size(10)
             .warm_up_time(Duration::from_millis(500))
             .measurement_time(Duration::from_secs(2));
-        for (threads, pool) in &pools() {
-            let label = format!("{threads} threads");
+        for (threads, pool) in &limit::pools() {
+            let label = limit::label(*threads);
             let exact = || pool.install(|| vector::top_k(&rows, &ids, &queries, 10, Metric::Cosine).unwrap());
             let wanted = exact();
             group.bench_function(BenchmarkId::new("exact", &label), |bench| bench.iter(exact));

@@ -25,7 +25,7 @@ fn check(components: &Svd, matrix: &[f32]) {
 }
 
 fn matrices(c: &mut Criterion) {
-    let pools = [1, 2].map(|n| (n, rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap()));
+    let pools = limit::pools();
     for (rows, columns, rank) in [(1536, 384, 384), (768, 768, 768), (1536, 384, 64)] {
         let components = Svd {
             rows,
@@ -40,7 +40,7 @@ fn matrices(c: &mut Criterion) {
         let operations = 2 * rows * columns * rank;
         group.throughput(Throughput::Elements(operations as u64));
         for (threads, pool) in &pools {
-            let label = format!("{threads} thread{}", if *threads == 1 { "" } else { "s" });
+            let label = limit::label(*threads);
             let current = Level::current().unwrap();
             for level in Level::available().into_iter().rev() {
                 let compute = Compute::new().unwrap().level(level);

@@ -8,8 +8,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};
-use hart_benches::data;
 use hart_benches::peer::Peer;
+use hart_benches::{data, limit};
 use hart_kernels::tensor::{Svd, SvdMethod, SvdOptions, reconstruct, svd};
 
 const PYTHON_VARIABLE: &str = "HART_BENCH_PYTHON";
@@ -44,14 +44,14 @@ fn check(matrix: &[f32], factors: &Svd, all: &Svd) {
 }
 
 fn decompositions(c: &mut Criterion) {
-    let pools = [1, 2].map(|n| (n, rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap()));
+    let pools = limit::pools();
     for (rows, columns) in [(768, 768), (1536, 384)] {
         let matrix = data::singles(30, rows * columns);
         let mut group = c.benchmark_group(format!("svd, {rows} × {columns}"));
         group.sample_size(20).sampling_mode(SamplingMode::Flat).measurement_time(Duration::from_secs(8));
         let all = svd(&matrix, rows, columns, &SvdOptions::default()).unwrap();
         for (threads, pool) in &pools {
-            let label = format!("{threads} thread{}", if *threads == 1 { "" } else { "s" });
+            let label = limit::label(*threads);
             for (who, rank, method) in
                 [("hart", 0, SvdMethod::Exact), ("hart, rank 64", 64, SvdMethod::Randomized)]
             {

@@ -1,6 +1,8 @@
 //! The weighted sum of atoms beside a plain sum of as many singles: what memory allows where nothing else is done.
 #![allow(missing_docs)]
 
+mod bandwidth;
+
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -32,22 +34,20 @@ fn layers(c: &mut Criterion) {
 
         let mut group = c.benchmark_group(format!("synthesize, {count} atoms of {elements}"));
         group.throughput(Throughput::Bytes(size_of_val(atoms.as_slice()) as u64));
-        let plain = |c: &mut criterion::BenchmarkGroup<'_, _>, when: &str| {
-            c.bench_function(format!("plain sum, {when}"), |bench| {
-                bench.iter(|| limit::sum_one_stream(black_box(&atoms)));
-            });
-            c.bench_function(format!("plain sum, four streams, {when}"), |bench| {
-                bench.iter(|| limit::sum_four_streams(black_box(&atoms)));
-            });
-        };
-        plain(&mut group, "before");
-        for level in Level::available() {
-            let compute = Compute::new().unwrap().level(level);
-            group.bench_function(BenchmarkId::new("synthesize", level.name()), |bench| {
-                bench.iter(|| synthesize_with(compute, black_box(&terms)).unwrap());
-            });
+        let current = Level::current().unwrap();
+        for threads in &limit::pools() {
+            let (label, pool) = (limit::label(threads.0), &threads.1);
+            bandwidth::measure(&mut group, "", threads, &atoms);
+            for level in Level::available().into_iter().rev() {
+                let compute = Compute::new().unwrap().level(level);
+                let name = format!("hart, {}", level.name());
+                let who = if level == current { "hart" } else { &name };
+                group.bench_function(BenchmarkId::new(who, &label), |bench| {
+                    bench.iter(|| pool.install(|| synthesize_with(compute, black_box(&terms)).unwrap()));
+                });
+            }
+            bandwidth::measure(&mut group, ", again", threads, &atoms);
         }
-        plain(&mut group, "after");
         group.finish();
     }
 }
@@ -55,7 +55,7 @@ fn layers(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default()
-        .sample_size(60)
+        .sample_size(20)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(3));
     targets = layers

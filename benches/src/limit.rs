@@ -42,6 +42,20 @@ impl<const STREAMS: usize> WithSimd for Sum<'_, STREAMS> {
     }
 }
 
+/// Pools of one and of two threads, which every comparison with a limit is made in.
+///
+/// # Panics
+///
+/// Where the system gives no threads.
+pub fn pools() -> [(usize, rayon::ThreadPool); 2] {
+    [1, 2].map(|n| (n, rayon::ThreadPoolBuilder::new().num_threads(n).build().expect("threads")))
+}
+
+/// What a pool of that size is called in the tables.
+pub fn label(threads: usize) -> String {
+    format!("{threads} thread{}", if threads == 1 { "" } else { "s" })
+}
+
 /// The sum of all numbers, each thread of the current pool reading its share front to back.
 pub fn sum_one_stream(values: &[f32]) -> f64 {
     sum::<1>(values)

@@ -11,6 +11,9 @@ use crate::reduce::{self, Mode};
 
 /// Rows that are taken at once: copied, they stay in the second-level cache. Divisible by the rows of every tile.
 pub(crate) const PANEL: usize = 24;
+/// Blocks of a tile that are taken at once: one register of each block of the queries and of the rows then fit the first-level
+/// cache together, where the queries stay while the rows pass.
+const DEPTH: usize = 32;
 /// Fewer queries than this go alone: a single stream is what the memory delivers fastest.
 const FEWEST: usize = 3;
 
@@ -95,7 +98,9 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
             pack::<M, S, R>(simd, &tile[..rows.len()], &mut self.rows, n, PANEL / R, squares);
         }
         let width = Self::width();
-        let calls = panel.len().div_ceil(R) * self.packed.len() * M::registers::<S>(&M::zero(simd)).len();
+        let depths = panel[0].1.len().div_ceil(M::BLOCK).div_ceil(DEPTH);
+        let registers = M::registers::<S>(&M::zero(simd)).len();
+        let calls = panel.len().div_ceil(R) * self.packed.len() * registers * depths;
         let mut ahead = Ahead::new(panel, calls);
         for ((packed, queries), out) in
             self.packed.iter().zip(self.queries.chunks(width)).zip(out.chunks_mut(width * PANEL))
@@ -151,13 +156,18 @@ fn column<M: Mode, S: Simd, const Q: usize, const R: usize>(
     let zero = M::zero(simd);
     let registers = M::registers::<S>(&zero).len();
     let blocks = packed.len() / (Q * registers);
-    // One part of the queries stays in the first-level cache while those of the rows pass.
+    let depth = blocks.div_ceil(blocks.div_ceil(DEPTH));
     let parts = packed.chunks_exact(blocks * Q).zip(packed_rows.chunks_exact(blocks * PANEL));
     for (part, (packed, rows)) in parts.enumerate() {
-        let rows = rows.chunks_exact(blocks * R).take(panel.len().div_ceil(R));
-        for (rows, sums) in rows.zip(sums.chunks_exact_mut(Q * R)) {
-            ahead.ask(simd);
-            tile::<M, S, Q, R>(simd, packed, rows, part, sums);
+        let (queries, rows) = (packed.as_chunks::<Q>().0, rows.as_chunks::<R>().0);
+        for start in (0..blocks).step_by(depth) {
+            let taken = start..blocks.min(start + depth);
+            let rows = rows.chunks_exact(blocks).take(panel.len().div_ceil(R));
+            for (rows, sums) in rows.zip(sums.chunks_exact_mut(Q * R)) {
+                ahead.ask(simd);
+                let (queries, rows) = (&queries[taken.clone()], &rows[taken.clone()]);
+                tile::<M, S, Q, R>(simd, queries, rows, part, start == 0, sums);
+            }
         }
     }
     for (((_, row), sums), n) in panel.iter().zip(sums.chunks_exact(Q)).zip(0..) {
@@ -238,17 +248,26 @@ fn pack<M: Mode, S: Simd, const W: usize>(
     }
 }
 
-/// Register `part` of the sums of `Q` × `R` pairs. The loops have constant lengths, so that the sums stay in registers.
+/// Adds some blocks to register `part` of the sums of `Q` × `R` pairs, or starts them. The loops have constant lengths, so
+/// that the sums stay in registers.
 #[inline(always)]
 fn tile<M: Mode, S: Simd, const Q: usize, const R: usize>(
     simd: S,
-    queries: &[M::Register<S>],
-    rows: &[M::Register<S>],
+    queries: &[[M::Register<S>; Q]],
+    rows: &[[M::Register<S>; R]],
     part: usize,
+    start: bool,
     out: &mut [M::Vec<S>],
 ) {
     let mut sums = [[M::registers::<S>(&M::zero(simd))[0]; R]; Q];
-    for (queries, rows) in queries.as_chunks::<Q>().0.iter().zip(rows.as_chunks::<R>().0) {
+    if !start {
+        for r in 0..R {
+            for q in 0..Q {
+                sums[q][r] = M::registers::<S>(&out[r * Q + q])[part];
+            }
+        }
+    }
+    for (queries, rows) in queries.iter().zip(rows) {
         for q in 0..Q {
             for r in 0..R {
                 sums[q][r] = M::dot_register(simd, queries[q], rows[r], sums[q][r]);

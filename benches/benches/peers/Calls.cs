@@ -18,14 +18,15 @@ static class Calls
         Console.WriteLine(BitConverter.DoubleToInt64Bits(dot).ToString("x16"));
         for (string line = Console.ReadLine(); line != null; line = Console.ReadLine())
         {
-            long times = long.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture);
-            bool single = line[0] == 'd';
+            string[] words = line.Split(' ');
+            long times = long.Parse(words[0], CultureInfo.InvariantCulture);
+            int count = int.Parse(words[1], CultureInfo.InvariantCulture);
             Stopwatch watch = Stopwatch.StartNew();
             for (long i = 0; i < times; i++)
-                if (single)
+                if (count == 0)
                     dot = Vectors.DotProduct(rows.AsSpan(0, N), rows.AsSpan(N, N));
                 else
-                    Vectors.CosineSimilarityBatch(rows, rows.AsSpan(0, N), N, result);
+                    Vectors.CosineSimilarityBatch(rows.AsSpan(0, count * N), rows.AsSpan(0, N), N, result.AsSpan(0, count));
             Console.WriteLine(watch.Elapsed.TotalSeconds.ToString("F9", CultureInfo.InvariantCulture));
         }
     }

@@ -1,6 +1,6 @@
 /*
  * Calls of the C library, for the bench c_library. Standard output: the bits of a dot product, then for each line of standard
- * input, "dot TIMES" or "batch TIMES", the seconds that so many calls took.
+ * input, "TIMES ROWS", the seconds that so many calls took: of one pair where ROWS is 0, else of a batch of so many rows.
  */
 #define _POSIX_C_SOURCE 199309L
 #include <stdio.h>
@@ -24,8 +24,7 @@ int main(void)
 {
     float *rows = malloc(sizeof(float) * N * ROWS);
     double *out = malloc(sizeof(double) * ROWS), dot;
-    unsigned long long bits, i, times;
-    char what[8];
+    unsigned long long bits, i, times, count;
 
     if (rows == NULL || out == NULL)
         return 1;
@@ -36,11 +35,11 @@ int main(void)
     memcpy(&bits, &dot, sizeof bits);
     printf("%016llx\n", bits);
     fflush(stdout);
-    while (scanf("%7s %llu", what, &times) == 2) {
+    while (scanf("%llu %llu", &times, &count) == 2) {
         const double start = now();
         for (i = 0; i < times; i++) {
-            const int status = *what == 'd' ? hart_vector_dot_product_f32(rows, rows + N, N, &dot)
-                                            : hart_vector_cosine_similarity_f32_batch(rows, ROWS, rows, 1, N, out, ROWS);
+            const int status = count == 0 ? hart_vector_dot_product_f32(rows, rows + N, N, &dot)
+                                          : hart_vector_cosine_similarity_f32_batch(rows, count, rows, 1, N, out, count);
             if (status != HART_OK)
                 return 3;
         }

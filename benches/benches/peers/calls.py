@@ -12,11 +12,11 @@ rows = (((np.arange(N * ROWS, dtype=np.int64) * 37 % 1009) - 504).astype(np.floa
 result = np.empty(ROWS)
 print(struct.pack(">d", hart.dot_product(rows[0], rows[1])).hex(), flush=True)
 for line in sys.stdin:
-    what, times = line.split()
+    times, count = map(int, line.split())
     start = time.perf_counter()
-    for _ in range(int(times)):
-        if what == "dot":
+    for _ in range(times):
+        if count == 0:
             hart.dot_product(rows[0], rows[1])
         else:
-            hart.cosine_similarity(rows, rows[0], out=result)
+            hart.cosine_similarity(rows[:count], rows[0], out=result[:count])
     print(f"{time.perf_counter() - start:.9f}", flush=True)

@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p hart-benches --bin report -- benches/README.md` puts them between the file's two markers instead.
 
+mod targets;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write;
@@ -10,6 +12,7 @@ use std::{env, fs};
 
 use hart_kernels::Level;
 use serde_json::Value;
+use targets::Target;
 
 /// One contestant on one input.
 struct Measured {
@@ -18,6 +21,24 @@ struct Measured {
     input: String,
     nanoseconds: f64,
     bytes: Option<f64>,
+    elements: Option<f64>,
+}
+
+impl Measured {
+    /// Nanoseconds, of one element where contestants had different numbers of them.
+    fn cost(&self) -> f64 {
+        self.nanoseconds / self.elements.unwrap_or(1.0)
+    }
+
+    /// The time and what it says of the rate.
+    fn show(&self) -> String {
+        let time = duration(self.nanoseconds);
+        match (self.bytes, self.elements) {
+            (Some(bytes), _) => format!("{time}, {:.2} GB/s", bytes / self.nanoseconds),
+            (_, Some(elements)) => format!("{time}, {:.3} G/s", elements / self.nanoseconds),
+            _ => time,
+        }
+    }
 }
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -66,6 +87,7 @@ fn collect(folder: &Path, out: &mut Vec<Measured>) -> Result<()> {
                 input: word("value_str"),
                 nanoseconds: estimates["median"]["point_estimate"].as_f64().ok_or("no median")?,
                 bytes: benchmark["throughput"]["Bytes"].as_f64(),
+                elements: benchmark["throughput"]["Elements"].as_f64(),
             });
         }
     }
@@ -74,14 +96,18 @@ fn collect(folder: &Path, out: &mut Vec<Measured>) -> Result<()> {
 
 fn report(all: &[Measured]) -> Result<String> {
     let mut out = String::new();
-    let rows: Vec<_> = targets(all);
     if let Some(cpu) = cpu() {
         writeln!(out, "Processor: {cpu}; fastest level: {}.\n", Level::current()?.name())?;
     }
     writeln!(out, "### Targets\n\n| target | wanted | measured | |\n|---|---|---|---|")?;
-    for (text, wanted, measured) in rows {
-        let verdict = if measured >= wanted { "reached" } else { "missed" };
-        writeln!(out, "| {text} | ≥ {wanted:.2} | {measured:.2} | {verdict} |")?;
+    for target in targets::all(all) {
+        let (sign, reached) = match target.at_most {
+            true => ('≤', target.measured <= target.wanted),
+            false => ('≥', target.measured >= target.wanted),
+        };
+        let verdict = if reached { "reached" } else { "missed" };
+        let Target { text, wanted, measured, .. } = target;
+        writeln!(out, "| {text} | {sign} {wanted:.2} | {measured:.2} | {verdict} |")?;
     }
     let mut groups: BTreeMap<&str, Vec<&Measured>> = BTreeMap::new();
     for one in all {
@@ -109,71 +135,15 @@ fn table(out: &mut String, name: &str, group: &[&Measured]) -> Result<()> {
         for input in &inputs {
             match (find(who, input), find("hart", input)) {
                 (Some(one), Some(hart)) => {
-                    let rate =
-                        one.bytes.map_or(String::new(), |b| format!(", {:.2} GB/s", b / one.nanoseconds));
-                    let ratio = one.nanoseconds / hart.nanoseconds;
-                    write!(out, " {}{rate} ({ratio:.2}) |", duration(one.nanoseconds))?;
+                    write!(out, " {} ({:.2}) |", one.show(), one.cost() / hart.cost())?;
                 }
-                (Some(one), None) => write!(out, " {} |", duration(one.nanoseconds))?,
+                (Some(one), None) => write!(out, " {} |", one.show())?,
                 _ => write!(out, " – |")?,
             }
         }
         writeln!(out)?;
     }
     Ok(())
-}
-
-/// The speed targets: what, how many times as fast, and what was measured.
-fn targets(all: &[Measured]) -> Vec<(String, f64, f64)> {
-    let time = |group: &str, who: &str, input: &str| {
-        all.iter().find(|m| m.group == group && m.who == who && m.input == input).map(|m| m.nanoseconds)
-    };
-    let mut out = Vec::new();
-    for (hart, peer, wanted) in
-        [("hart", "simsimd", 1.3), ("hart", "numkong", 2.5), ("hart f64", "numkong", 1.1)]
-    {
-        let group = "single pair, dot";
-        if let (Some(ours), Some(theirs)) = (time(group, hart, "1998"), time(group, peer, "1998")) {
-            out.push((format!("{group}, 1998: {hart} against {peer}, times as fast"), wanted, theirs / ours));
-        }
-    }
-    for metric in ["dot", "cosine", "euclidean"] {
-        for input in ["1 thread", "2 threads"] {
-            let group = format!("one query, {metric}");
-            // The plain loop, front to back; the faster of its two measurements, whatever the machine did meanwhile.
-            let same = |m: &&Measured| {
-                m.group == group && m.input == input && m.who.starts_with("limit: sum, 1 stream")
-            };
-            let limit = all.iter().filter(same).map(|m| m.nanoseconds).min_by(f64::total_cmp);
-            if let (Some(ours), Some(limit)) = (time(&group, "hart", input), limit) {
-                out.push((
-                    format!("{group}, {input}: share of the plain summing loop's speed"),
-                    0.95,
-                    limit / ours,
-                ));
-            }
-        }
-    }
-    for group in ["svd, 768 × 768", "svd, 1536 × 384"] {
-        for input in ["1 thread", "2 threads"] {
-            for (who, wanted) in [("hart", 1.0), ("hart, rank 64", 5.0)] {
-                if let (Some(ours), Some(theirs)) = (time(group, who, input), time(group, "numpy", input)) {
-                    let text =
-                        format!("{group}, {input}: {who} against all components of numpy, times as fast");
-                    out.push((text, wanted, theirs / ours));
-                }
-            }
-        }
-    }
-    for input in ["1 thread", "2 threads"] {
-        let group = "reconstruct, 1536 × 384 from 384 components";
-        if let (Some(ours), Some(limit)) =
-            (time(group, "hart", input), time(group, "limit: multiply-add", input))
-        {
-            out.push((format!("{group}, {input}: share of the multiply-adds' speed"), 0.75, limit / ours));
-        }
-    }
-    out
 }
 
 fn duration(nanoseconds: f64) -> String {
