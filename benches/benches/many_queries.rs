@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use hart_benches::{data, limit, oracle, search};
-use hart_kernels::{Accumulate, Compute, Metric, Vectors, vector};
+use hart_kernels::{Accumulate, Compute, Metric, TopK, Vectors};
 use ndarray::ArrayView2;
 use numkong::{PackedMatrix, Tensor};
 use rayon::prelude::*;
@@ -46,8 +46,8 @@ fn many_queries(c: &mut Criterion) {
                     let compute = Compute::new().unwrap().accumulate(accumulate);
                     let run = || {
                         pool.install(|| {
-                            vector::top_k_with(compute, black_box(&column), &ids, &queries, K, metric)
-                                .unwrap()
+                            let search = TopK::new(K).metric(metric).ids(&ids).compute(compute);
+                            search.search(black_box(&column), &queries).unwrap()
                         })
                     };
                     for (hits, distances) in run().iter().zip(&distances) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use hart_benches::{data, limit, oracle, search};
-use hart_kernels::{Accumulate, Compute, Metric, Vectors, vector};
+use hart_kernels::{Accumulate, Compute, Metric, TopK, Vectors};
 
 const DIMENSIONS: usize = 1998;
 const K: usize = 10;
@@ -37,7 +37,8 @@ fn one_query(c: &mut Criterion) {
                 let compute = Compute::new().unwrap().accumulate(accumulate);
                 let run = || {
                     pool.install(|| {
-                        vector::top_k_with(compute, black_box(&column), &ids, &queries, K, metric).unwrap()
+                        let search = TopK::new(K).metric(metric).ids(&ids).compute(compute);
+                        search.search(black_box(&column), &queries).unwrap()
                     })
                 };
                 let found: Vec<_> = run()[0].iter().map(|hit| (hit.distance, hit.row)).collect();

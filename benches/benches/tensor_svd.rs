@@ -55,7 +55,7 @@ fn decompositions(c: &mut Criterion) {
             for (who, rank, method) in
                 [("hart", 0, SvdMethod::Exact), ("hart, rank 64", 64, SvdMethod::Randomized)]
             {
-                let options = SvdOptions { rank, method, ..SvdOptions::default() };
+                let options = SvdOptions::default().rank(rank).method(method);
                 let run = || pool.install(|| svd(black_box(&matrix), rows, columns, &options).unwrap());
                 check(&matrix, &run(), &all);
                 group.bench_function(BenchmarkId::new(who, &label), |bench| bench.iter(run));

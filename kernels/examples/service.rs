@@ -6,6 +6,12 @@
 //! curl -s localhost:8080/search -H 'content-type: application/json' -d '{"like": 42, "k": 3}'
 //! ```
 //!
+//! Under load, with Debian's package `wrk`:
+//!
+//! ```sh
+//! wrk -t1 -c4 -d10s --latency -s kernels/examples/service.lua http://127.0.0.1:8080
+//! ```
+//!
 //! The file needs a column `embedding` of lists of singles without NULLs. Rows are known by their position.
 
 use std::error::Error;
@@ -16,17 +22,16 @@ use axum::extract::{Path as Segment, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use hart_kernels::{Metric, Vectors, vector};
+use hart_kernels::{Metric, TopK, Vectors};
 use serde_json::{Value, json};
 
 #[path = "../tests/common/column.rs"]
 mod column;
 
-/// Rows of one dimension, and their ids.
+/// Rows of one dimension, known by their position.
 struct Rows {
     values: Vec<f32>,
     dimensions: usize,
-    ids: Vec<i64>,
 }
 
 impl Rows {
@@ -34,7 +39,11 @@ impl Rows {
         let (values, count) = column::singles(path, "embedding")?;
         let dimensions = values.len().checked_div(count).filter(|n| n * count == values.len() && *n > 0);
         let dimensions = dimensions.ok_or("the vectors are not equally long, or there are none")?;
-        Ok(Rows { values, dimensions, ids: (0..count as i64).collect() })
+        Ok(Rows { values, dimensions })
+    }
+
+    fn len(&self) -> usize {
+        self.values.len() / self.dimensions
     }
 
     fn row(&self, id: u64) -> Option<&[f32]> {
@@ -73,7 +82,7 @@ fn nearest(rows: &Rows, request: &Value) -> Result<Json<Value>, Failure> {
     let found = (|| {
         let queries = Vectors::matrix(&query, query.len())?;
         let all = Vectors::matrix(&rows.values, rows.dimensions)?;
-        vector::top_k(&all, &rows.ids, &queries, k, metric)
+        TopK::new(k).metric(metric).search(&all, &queries)
     })();
     let hits = found.map_err(|e| refuse(e.to_string()))?.remove(0);
     Ok(Json(hits.iter().map(|hit| json!({ "id": hit.id, "distance": hit.distance })).collect()))
@@ -100,7 +109,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("usage: service FILE.parquet [ADDRESS]")?;
     let address = std::env::args().nth(2).unwrap_or_else(|| "127.0.0.1:8080".into());
     let rows = Rows::read(Path::new(&path))?;
-    println!("{} rows of {} dimensions at http://{address}", rows.ids.len(), rows.dimensions);
+    println!("{} rows of {} dimensions at http://{address}", rows.len(), rows.dimensions);
     axum::serve(tokio::net::TcpListener::bind(address).await?, router(rows)).await?;
     Ok(())
 }
@@ -114,7 +123,7 @@ mod tests {
     use super::*;
 
     async fn ask(body: &str) -> (StatusCode, Value) {
-        let rows = Rows { values: vec![1.0, 0.0, 0.0, 1.0, 0.6, 0.8], dimensions: 2, ids: vec![0, 1, 2] };
+        let rows = Rows { values: vec![1.0, 0.0, 0.0, 1.0, 0.6, 0.8], dimensions: 2 };
         let request = Request::post("/search").header("content-type", "application/json");
         let response =
             router(rows).oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();

@@ -1,10 +1,10 @@
-//! Reproducible SIMD kernels for vectors.
+//! Reproducible SIMD kernels for vectors, tensors and space.
 //!
 //! A dot product, norm or distance has **the same bits** on every instruction set, for any number of threads and any
 //! batch shape: the number of lanes, the use of fused multiply-add and the order of the sum belong to the definition
 //! ([`LANES`]), not to the processor. Two servers with different processors rank alike.
 //!
-//! There are two ways in. Services call functions ([`vector`]); hosts such as SQL Server's external-language process call
+//! There are two ways in. Services call functions ([`vector`], [`tensor`], [`spatial`]); hosts such as SQL Server's external-language process call
 //! kernels by name ([`registry`]) on whole columns.
 //!
 //! ```
@@ -19,6 +19,16 @@
 //! assert_eq!(ids, [10, 30]);
 //! # Ok::<(), hart_kernels::Error>(())
 //! ```
+//!
+//! # Bad input
+//!
+//! Lengths that do not fit, dimensions and numbers out of range, NULL and NaN where they have no meaning are an [`Error`] that names the
+//! thing, the value and what was expected. Functions that may panic, for positions as slices have them, say so.
+//!
+//! # What may grow
+//!
+//! Options, results and words that later versions may add to are `#[non_exhaustive]`. What hosts must treat to the last case (what a column
+//! holds, what a value is, the element types) is not: there a new case is meant to stop their compiler.
 
 mod arch;
 mod compute;
@@ -42,8 +52,13 @@ pub use compute::Compute;
 pub use error::Error;
 pub use pool::Pool;
 pub use reduce::Accumulate;
-pub use vector::{Hit, Metric};
+pub use vector::{Hit, Metric, TopK};
 pub use vectors::{Element, PackedVectors, Vectors, Width, decode};
+
+/// The code of the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 /// Text forms of vectors.
 pub mod text {

@@ -44,7 +44,7 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// What `work` says; [`Error::ParameterValue`] where the threads cannot be started.
+    /// What `work` says; [`Error::ParameterValue`] where there are 0 threads, more than rayon can have, or they cannot be started.
     pub fn run<T: Send>(
         &self,
         threads: usize,
@@ -108,6 +108,16 @@ fn join((pool, threads): Made) {
 }
 
 fn build(threads: usize) -> Result<Made, Error> {
+    let wrong = |expected: String| Error::ParameterValue {
+        name: "threads".into(),
+        value: threads.to_string(),
+        expected,
+    };
+    // 0 would be rayon's default, which no later call would find again.
+    let most = rayon::max_num_threads();
+    if !(1..=most).contains(&threads) {
+        return Err(wrong(format!("an integer from 1 to {most}")));
+    }
     let mut handles = Vec::with_capacity(threads);
     let pool = ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -117,10 +127,6 @@ fn build(threads: usize) -> Result<Made, Error> {
             Ok(())
         })
         .build()
-        .map_err(|e| Error::ParameterValue {
-            name: "threads".into(),
-            value: threads.to_string(),
-            expected: format!("a number of threads that can be started ({e})"),
-        })?;
+        .map_err(|e| wrong(format!("a number of threads that can be started ({e})")))?;
     Ok((Arc::new(pool), handles))
 }

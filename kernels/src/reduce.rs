@@ -8,6 +8,7 @@ use crate::vectors::Width;
 
 /// Precision in which a kernel adds up single-precision vectors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Accumulate {
     /// 32 single-precision lanes with fused multiply-add, added in double precision at the end.
     ///

@@ -355,8 +355,11 @@ impl<'a> Vectors<'a> {
         self.len() == 0
     }
 
-    /// Dimensions of row `i`, `None` where it is NULL.
+    /// Dimensions of row `i`, `None` where it is NULL or there is none.
     pub fn dimensions(&self, i: usize) -> Option<usize> {
+        if i >= self.len() {
+            return None;
+        }
         self.row(i).map(|row| row.len() / self.width().bytes())
     }
 
@@ -504,11 +507,11 @@ pub struct PackedVectors {
 }
 
 impl PackedVectors {
-    /// The vector of row `i` as doubles (exact for every element type), `None` where it is NULL.
+    /// The vector of row `i` as doubles (exact for every element type), `None` where it is NULL or its bytes are not there.
     pub fn row(&self, i: usize) -> Option<Vec<f64>> {
-        let length = usize::try_from(self.lengths[i]).ok()?;
+        let length = usize::try_from(*self.lengths.get(i)?).ok()?;
         let start: usize = self.lengths[..i].iter().map(|&l| l.max(0) as usize).sum();
-        Some(decode(self.element, &self.bytes[start..start + length]))
+        Some(decode(self.element, self.bytes.get(start..)?.get(..length)?))
     }
 }
 

@@ -1,9 +1,18 @@
 //! Arrays of `ndarray` as columns of vectors.
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView, ArrayView1, ArrayView2, Dimension};
 
 use crate::error::Error;
 use crate::vectors::Vectors;
+
+/// An array's numbers, which must lie in standard layout.
+fn numbers<'a, D: Dimension>(array: &ArrayView<'a, f32, D>, expected: &str) -> Result<&'a [f32], Error> {
+    array.to_slice().ok_or_else(|| Error::ParameterValue {
+        name: "array".into(),
+        value: format!("a view with the strides {:?}", array.strides()),
+        expected: format!("{expected} without gaps (standard layout)"),
+    })
+}
 
 /// The rows of an array, borrowed.
 ///
@@ -33,14 +42,40 @@ impl<'a> TryFrom<ArrayView2<'a, f32>> for Vectors<'a> {
     type Error = Error;
 
     fn try_from(array: ArrayView2<'a, f32>) -> Result<Vectors<'a>, Error> {
-        let (columns, strides) = (array.ncols(), array.strides().to_vec());
-        let Some(values) = array.to_slice() else {
-            return Err(Error::ParameterValue {
-                name: "array".into(),
-                value: format!("a view with the strides {strides:?}"),
-                expected: "rows one after the other without gaps (standard layout)".into(),
-            });
-        };
-        Vectors::matrix(values, columns)
+        Vectors::matrix(numbers(&array, "rows one after the other")?, array.ncols())
+    }
+}
+
+/// An array as a single vector, borrowed.
+///
+/// # Shapes
+///
+/// n singles: one vector of n dimensions.
+///
+/// # Errors
+///
+/// [`Error::ParameterValue`] where the array has gaps or runs backwards (`to_owned` copies one that does not), or has no elements.
+///
+/// # Examples
+///
+/// ```
+/// use hart_kernels::{TopK, Vectors};
+/// use ndarray::array;
+///
+/// let rows = array![[1.0f32, 0.0], [0.0, 1.0], [0.6, 0.8]];
+/// let hits = TopK::new(2).search(&rows.view().try_into()?, &rows.row(2).try_into()?)?;
+/// assert_eq!((hits[0][0].row, hits[0][1].row), (2, 1));
+/// let error = Vectors::try_from(rows.column(0)).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "parameter @array is a view with the strides [2]; expected one number after the other without gaps (standard layout)"
+/// );
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+impl<'a> TryFrom<ArrayView1<'a, f32>> for Vectors<'a> {
+    type Error = Error;
+
+    fn try_from(array: ArrayView1<'a, f32>) -> Result<Vectors<'a>, Error> {
+        Vectors::matrix(numbers(&array, "one number after the other")?, array.len())
     }
 }

@@ -7,7 +7,7 @@ use common::{
     announce, assert_same, bind, call, compute, element_of, floats, spread, text, uniform, with_specials,
 };
 use hart_kernels::registry::{Call, Family, Input, KERNELS, Kernel, Kind, Output, ParamKind, Value};
-use hart_kernels::{Accumulate, Compute, Element, Error, Level, Metric, Vectors, vector};
+use hart_kernels::{Accumulate, Compute, Element, Error, Level, Metric, TopK, Vectors, vector};
 
 const METRICS: [Metric; 3] = [Metric::Cosine, Metric::Euclidean, Metric::Dot];
 
@@ -186,8 +186,8 @@ fn single_pair_column_and_search_have_the_same_bits() {
             for (metric, word) in METRICS.into_iter().zip(Metric::NAMES) {
                 let search = |queries: &[f32]| {
                     let queries = Vectors::matrix(queries, n).unwrap();
-                    vector::top_k_with(compute, &column.vectors("v"), &ids, &queries, rows.len(), metric)
-                        .unwrap()
+                    let search = TopK::new(rows.len()).metric(metric).ids(&ids).compute(compute);
+                    search.search(&column.vectors("v"), &queries).unwrap()
                 };
                 let together = search(&all);
                 assert_eq!(together.len(), queries.len());

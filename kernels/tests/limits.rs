@@ -1,13 +1,14 @@
 //! Arguments at the ends of their types: an error or an answer, no panic and no endless work.
 #![allow(missing_docs)]
 
+use hart_kernels::registry::PackedBytes;
 use hart_kernels::spatial::geometry::interchange::from_wkb;
 use hart_kernels::spatial::geometry::{Geometry, SpatialType};
 use hart_kernels::spatial::{self, Basis, curve::Grid, curve::Outside, ranges};
 use hart_kernels::tensor::quant::PayloadType;
 use hart_kernels::tensor::{Svd, SvdMethod, SvdOptions, reconstruct, svd};
 use hart_kernels::vector::batch;
-use hart_kernels::{Error, Vectors};
+use hart_kernels::{Element, Error, PackedVectors, Pool, TopK, Vectors};
 
 #[test]
 fn shapes_that_overflow_are_refused() {
@@ -28,17 +29,70 @@ fn shapes_that_overflow_are_refused() {
 
 #[test]
 fn work_without_end_is_refused() {
-    let options = SvdOptions {
-        rank: 1,
-        method: SvdMethod::Randomized,
-        power_iterations: usize::MAX,
-        ..Default::default()
-    };
+    let mut options = SvdOptions::default().rank(1).method(SvdMethod::Randomized);
+    options.power_iterations = usize::MAX;
     let error = svd(&[1.0; 4], 2, 2, &options).unwrap_err().to_string();
     assert!(error.contains("power_iterations") && error.contains("100"), "{error}");
     let grid = Grid::new([0.0; 3], [1.0; 3], 21, Outside::Error).unwrap();
     let error = ranges::hilbert(&grid, [0.1; 3], [0.9; 3], usize::MAX).unwrap_err().to_string();
     assert!(error.contains("most") && error.contains("1000000"), "{error}");
+}
+
+#[test]
+fn positions_that_are_not_there_have_nothing() {
+    let column = Vectors::matrix(&[1.0, 2.0, 3.0, 4.0], 2).unwrap();
+    let ragged = Vectors::packed("v", Element::F32, &[0; 12], &[4, -1, 8]).unwrap();
+    assert_eq!(
+        (column.dimensions(1), column.dimensions(2), ragged.dimensions(usize::MAX)),
+        (Some(2), None, None)
+    );
+    let basis = Basis::random(2, 1, 7).unwrap();
+    let points = spatial::project(&basis, &column, false).unwrap();
+    assert!(points.point(1).is_some() && points.square(1).is_some());
+    for i in [2, usize::MAX] {
+        assert_eq!((points.point(i), points.square(i), points.residual(i)), (None, None, None));
+    }
+    // Results are plain data, which a caller may have cut.
+    let cut = PackedVectors { element: Element::F32, bytes: vec![0; 6], lengths: vec![4, 4, -1] };
+    assert_eq!(cut.row(0), Some(vec![0.0]));
+    assert!((1..5).all(|i| cut.row(i).is_none()));
+    let cut = PackedBytes { bytes: vec![1, 2, 3], lengths: vec![2, 2, -1, 1] };
+    assert_eq!(cut.rows().collect::<Vec<_>>(), [Some(&[1, 2][..]), None, None, Some(&[3][..])]);
+}
+
+#[test]
+fn threads_that_cannot_be_are_refused() {
+    for threads in [0, usize::MAX] {
+        let pool = Pool::new();
+        let error = pool.run(threads, Pool::SMALL, false, || Ok(())).unwrap_err().to_string();
+        assert!(error.contains(&format!("@threads is {threads}; expected an integer from 1 to")), "{error}");
+        pool.close();
+    }
+}
+
+#[test]
+fn searches_say_what_is_wrong() {
+    let rows = Vectors::matrix(&[1.0, 2.0, 3.0, 4.0], 2).unwrap();
+    let query = Vectors::matrix(&[1.0, 0.0], 2).unwrap();
+    let wrong = |search: TopK<'_>| search.search(&rows, &query).unwrap_err().to_string();
+    assert!(wrong(TopK::new(0)).contains("@k is 0"));
+    assert!(wrong(TopK::new(1).ids(&[1, 2, 3])).contains("@ids is 3 numbers; expected 2"));
+    assert_eq!(TopK::new(usize::MAX).search(&rows, &query).unwrap()[0].len(), 2);
+    let other = Vectors::matrix(&[1.0], 1).unwrap();
+    assert!(matches!(TopK::new(1).search(&rows, &other), Err(Error::Dimensions { .. })));
+    let none = Vectors::matrix(&[], 2).unwrap();
+    assert!(TopK::new(1).search(&rows, &none).unwrap().is_empty());
+    assert!(TopK::new(1).search(&none, &query).unwrap()[0].is_empty());
+    // A view of one row is one vector; what has gaps or is empty is refused.
+    let array = ndarray::array![[1.0f32, 2.0], [3.0, 4.0]];
+    assert_eq!(Vectors::try_from(array.row(1)).unwrap().len(), 1);
+    assert!(Vectors::try_from(array.column(1)).is_err());
+    assert!(
+        Vectors::try_from(ndarray::ArrayView1::from(&[0f32; 0]))
+            .unwrap_err()
+            .to_string()
+            .contains("dimensions")
+    );
 }
 
 #[test]

@@ -197,7 +197,7 @@ proptest! {
             for (row, v) in packed.iter().enumerate() {
                 if let Some(v) = v {
                     let distance = vector::distance(metric, &query, v).unwrap();
-                    expected.push(Hit { id: ids[row], distance, row });
+                    expected.push(Hit::new(ids[row], distance, row));
                 }
             }
             expected.sort_by(by_rank);
@@ -222,7 +222,7 @@ proptest! {
         let mut merged = vec![Vec::new(); queries.len()];
         for (chunk, (rows, ids)) in rows.chunks(cut).zip(ids.chunks(cut)).enumerate() {
             for (all, hits) in merged.iter_mut().zip(search(rows, ids, chunk)) {
-                all.extend(hits.into_iter().map(|hit| Hit { row: hit.row + chunk * cut, ..hit }));
+                all.extend(hits.into_iter().map(|hit| Hit::new(hit.id, hit.distance, hit.row + chunk * cut)));
             }
         }
         for (whole, mut merged) in whole.iter().zip(merged) {

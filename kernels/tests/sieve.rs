@@ -6,7 +6,7 @@ use common::columns::{Column, pack};
 use common::{bind, call, call_with_ids, compute, hash, spread, text, uniform, with_specials};
 use hart_kernels::registry::{self, Output, Value, Values};
 use hart_kernels::spatial::{self, Basis, BasisKind, Order, Sieve};
-use hart_kernels::{Accumulate, Compute, Element, Level, Metric, Vectors, vector};
+use hart_kernels::{Accumulate, Compute, Element, Level, Metric, TopK, Vectors, vector};
 use proptest::prelude::*;
 
 const METRICS: [Metric; 3] = [Metric::Cosine, Metric::Euclidean, Metric::Dot];
@@ -37,7 +37,7 @@ fn assert_exact(
 ) -> Vec<usize> {
     // Few different ids, so that equal distances are decided by position as well.
     let ids: Vec<i64> = (0..rows.len()).map(|i| i64::from(hash(5, i as u32) % 97)).collect();
-    let wanted = vector::top_k_with(compute, rows, &ids, queries, k, metric).unwrap();
+    let wanted = TopK::new(k).metric(metric).ids(&ids).compute(compute).search(rows, queries).unwrap();
     let sieve = Sieve::with(compute, basis, rows, metric, true).unwrap();
     let found = sieve.search(&ids, queries, k).unwrap();
     assert_eq!(found.len(), wanted.len());

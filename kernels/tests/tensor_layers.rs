@@ -77,7 +77,7 @@ fn coefficients_of_dependent_and_independent_atoms() {
 fn a_real_layer_through_its_components_and_back() {
     let Some(layers) = weights() else { return };
     let layer = layers.iter().find(|l| l.shape == [384, 384]).unwrap();
-    let factors = svd(&layer.values, 384, 384, &SvdOptions { rank: 12, ..SvdOptions::default() }).unwrap();
+    let factors = svd(&layer.values, 384, 384, &SvdOptions::default().rank(12)).unwrap();
     let atoms: Vec<Vec<f32>> = (0..12)
         .map(|k| {
             let (u, v) = (&factors.u[k * 384..][..384], &factors.v[k * 384..][..384]);

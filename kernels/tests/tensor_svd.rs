@@ -42,7 +42,7 @@ fn check(factors: &Svd) {
 }
 
 fn truncated(rank: usize, method: SvdMethod) -> SvdOptions {
-    SvdOptions { rank, method, ..SvdOptions::default() }
+    SvdOptions::default().rank(rank).method(method)
 }
 
 #[test]
@@ -86,20 +86,20 @@ fn targets_are_met_with_no_component_too_many() {
     let layer = layers.iter().find(|l| l.shape == [384, 384]).unwrap();
     let run = |options: SvdOptions| svd(&layer.values, 384, 384, &options).unwrap();
     for error in [0.9, 0.5, 0.1, 0.01] {
-        let factors = run(SvdOptions { error, ..SvdOptions::default() });
+        let factors = run(SvdOptions::default().error(error));
         let reached = relative_error(&layer.values, &reconstruct(&factors).unwrap());
         assert!(reached <= error * (1.0 + 1e-6), "{reached} > {error}");
         let count = factors.singular_values.len();
         let fewer = run(truncated(count - 1, SvdMethod::Exact));
         assert!(fewer.error() > error, "{count} components for {error}");
     }
-    let half = run(SvdOptions { energy: 0.5, ..SvdOptions::default() });
+    let half = run(SvdOptions::default().energy(0.5));
     let count = half.singular_values.len();
     assert!(half.cumulative(count - 1) >= 0.5 && half.cumulative(count - 2) < 0.5);
     // A rank is never exceeded, and of two targets the harder one counts.
-    assert_eq!(run(SvdOptions { error: 0.01, rank: 3, ..SvdOptions::default() }).singular_values.len(), 3);
-    let both = run(SvdOptions { energy: 0.5, error: 0.1, ..SvdOptions::default() });
-    assert_eq!(both, run(SvdOptions { error: 0.1, ..SvdOptions::default() }));
+    assert_eq!(run(SvdOptions::default().error(0.01).rank(3)).singular_values.len(), 3);
+    let both = run(SvdOptions::default().energy(0.5).error(0.1));
+    assert_eq!(both, run(SvdOptions::default().error(0.1)));
 }
 
 #[test]
@@ -113,10 +113,7 @@ fn poor_matrices_are_decomposed() {
         );
         assert_eq!(reconstruct(&zero).unwrap(), [0.0; 40]);
     }
-    assert_eq!(
-        svd(&[0.0; 40], 8, 5, &SvdOptions { error: 0.5, ..SvdOptions::default() }).unwrap().u.len(),
-        8
-    );
+    assert_eq!(svd(&[0.0; 40], 8, 5, &SvdOptions::default().error(0.5)).unwrap().u.len(), 8);
     // Rank 2 of 100 × 60.
     let (a, b) = (uniform(1, 200), uniform(2, 120));
     let product: Vec<f32> =
@@ -161,8 +158,7 @@ fn the_seed_decides_and_threads_do_not() {
     for options in [SvdOptions::default(), truncated(10, SvdMethod::Randomized)] {
         assert_eq!(run(1, &options), run(3, &options));
     }
-    let seeded =
-        |seed| svd(&matrix, 700, 300, &SvdOptions { seed, ..truncated(10, SvdMethod::Randomized) }).unwrap();
+    let seeded = |seed| svd(&matrix, 700, 300, &truncated(10, SvdMethod::Randomized).seed(seed)).unwrap();
     assert_eq!(seeded(1), seeded(1));
     assert_ne!(seeded(1).u, seeded(2).u);
 }
@@ -211,10 +207,10 @@ fn bad_matrices_and_options_are_named() {
     assert!(run(truncated(4, SvdMethod::Auto)).contains("rank"));
     assert!(run(truncated(0, SvdMethod::Randomized)).contains("from 1 to 3 with the randomized method"));
     for error in [-0.1, 1.0, f64::NAN] {
-        assert!(run(SvdOptions { error, ..SvdOptions::default() }).contains("error"), "{error}");
+        assert!(run(SvdOptions::default().error(error)).contains("error"), "{error}");
     }
     for energy in [0.0, 1.1, f64::NAN] {
-        assert!(run(SvdOptions { energy, ..SvdOptions::default() }).contains("energy"), "{energy}");
+        assert!(run(SvdOptions::default().energy(energy)).contains("energy"), "{energy}");
     }
     assert!(
         message(svd(&[1.0; 11], 3, 4, &SvdOptions::default())).contains("11 elements; expected 3 rows of 4")

@@ -186,11 +186,11 @@ pub struct PackedBytes {
 }
 
 impl PackedBytes {
-    /// The bytes of all rows, `None` where they are NULL.
+    /// The bytes of all rows, `None` where they are NULL or not there.
     pub fn rows(&self) -> impl Iterator<Item = Option<&[u8]>> {
         let mut rest = self.bytes.as_slice();
         self.lengths.iter().map(move |length| {
-            let (row, others) = rest.split_at(usize::try_from(*length).ok()?);
+            let (row, others) = rest.split_at_checked(usize::try_from(*length).ok()?)?;
             rest = others;
             Some(row)
         })

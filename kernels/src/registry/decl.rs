@@ -5,6 +5,7 @@ use crate::error::Error;
 
 /// A kernel that can be called by name.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Kernel {
     /// Registry name, script text and the stem of its other spellings: `vector_dot_product`.
     pub name: &'static str,
@@ -88,6 +89,7 @@ impl Family {
 
 /// An input or result column.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Column {
     /// Name; bound without regard to case.
     pub name: &'static str,
@@ -135,6 +137,7 @@ impl Kind {
 
 /// A parameter.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Param {
     /// Name without `@`.
     pub name: &'static str,
@@ -216,6 +219,7 @@ pub enum RowShape {
 
 /// A worked example.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Example {
     /// Input rows, in the order of the declared columns.
     pub inputs: &'static [&'static [Cell]],

@@ -12,6 +12,7 @@ use crate::vectors::Vectors;
 
 /// What rows are ranked by before their exact distance is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Order {
     /// The proven lower bound of the metric's distance, from all axes and the length of what they do not show ([`Sieve`]).
     #[default]

@@ -40,15 +40,15 @@ impl Projection {
         self.squares.is_empty()
     }
 
-    /// The coordinates of row `i`, one for each axis; `None` where the vector is NULL.
+    /// The coordinates of row `i`, one for each axis; `None` where the vector is NULL or there is none.
     pub fn point(&self, i: usize) -> Option<&[f64]> {
-        // NaN is a square, of a vector with NaN.
-        if self.squares[i] < 0.0 { None } else { Some(&self.coordinates[i * self.axes..][..self.axes]) }
+        self.square(i).map(|_| &self.coordinates[i * self.axes..][..self.axes])
     }
 
-    /// The squared length of vector `i`; `None` where it is NULL.
+    /// The squared length of vector `i`; `None` where it is NULL or there is none.
     pub fn square(&self, i: usize) -> Option<f64> {
-        Some(self.squares[i]).filter(|square| *square >= 0.0 || square.is_nan())
+        // NaN is a square, of a vector with NaN.
+        self.squares.get(i).copied().filter(|square| *square >= 0.0 || square.is_nan())
     }
 
     /// The distance of vector `i` from the span of orthonormal axes, √(Σ vᵢ² − Σ cᵢ²): what the coordinates do not show of it.

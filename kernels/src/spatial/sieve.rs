@@ -47,6 +47,7 @@ use crate::vectors::{Vectors, Width};
 
 /// What a sifted search found for one query.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Sifted {
     /// The nearest rows, nearest first: those of [`crate::vector::top_k()`], with the same bits.
     pub hits: Vec<Hit>,

@@ -22,6 +22,7 @@ const NOISE: f64 = 3e-7;
 
 /// What [`coefficients`] finds.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Coefficients {
     /// One for each atom, in the order given.
     pub coefficients: Vec<f64>,

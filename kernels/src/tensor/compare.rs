@@ -7,6 +7,7 @@ use crate::tensor::numbers::{self, Sum, wrong};
 
 /// The coefficients of one model in a layer, in numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Statistics {
     /// How many atoms it has.
     pub atoms: usize,
@@ -20,6 +21,7 @@ pub struct Statistics {
 
 /// Two models' coefficients in a layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Comparison {
     /// The first model.
     pub a: Statistics,

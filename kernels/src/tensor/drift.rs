@@ -34,6 +34,7 @@ impl Change {
 
 /// The change of one coefficient.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Drift {
     /// What became of it.
     pub change: Change,

@@ -9,6 +9,7 @@ use crate::tensor::quant::PayloadType;
 
 /// What [`error`] finds between a layer a and its approximation b.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Difference {
     /// Relative Frobenius error ‖a − b‖ / ‖a‖; 0 where both are zero, infinite where only a is.
     pub relative: f64,

@@ -10,6 +10,7 @@ use crate::vector::rows::ID;
 
 /// How many atoms are kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Target {
     /// That share of the atoms, rounded up: above 0, at most 1.
     Ratio(f64),
@@ -57,6 +58,7 @@ impl Target {
 
 /// An atom that is kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Kept {
     /// Its position in the input, from 0.
     pub row: usize,

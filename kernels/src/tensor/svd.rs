@@ -72,6 +72,7 @@ pub const MAX_POWER_ITERATIONS: usize = 100;
 
 /// How to decompose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SvdMethod {
     /// By the shape and the rank: randomized for a low rank of a large matrix, else exact.
     #[default]
@@ -116,6 +117,36 @@ impl Default for SvdOptions {
 }
 
 impl SvdOptions {
+    /// The same with at most so many components; 0 is all.
+    #[must_use]
+    pub fn rank(self, rank: usize) -> SvdOptions {
+        SvdOptions { rank, ..self }
+    }
+
+    /// The same with no more components than bring the relative Frobenius error down to that; 0 is no target.
+    #[must_use]
+    pub fn error(self, error: f64) -> SvdOptions {
+        SvdOptions { error, ..self }
+    }
+
+    /// The same with no more components than explain that share of the energy; 1 is all.
+    #[must_use]
+    pub fn energy(self, energy: f64) -> SvdOptions {
+        SvdOptions { energy, ..self }
+    }
+
+    /// The same by another method.
+    #[must_use]
+    pub fn method(self, method: SvdMethod) -> SvdOptions {
+        SvdOptions { method, ..self }
+    }
+
+    /// The same with another seed of the randomized method.
+    #[must_use]
+    pub fn seed(self, seed: u64) -> SvdOptions {
+        SvdOptions { seed, ..self }
+    }
+
     /// The method for a matrix with so many singular values: of `Auto`, that which is faster.
     fn chosen(&self, full: usize) -> SvdMethod {
         // The randomized path takes time with its sample, the exact one with all vectors, and each of these is cheaper there.
@@ -176,7 +207,7 @@ const LOW: usize = 3;
 /// assert!((factors.singular_values[0] - 4.0).abs() < 1e-12 && (factors.singular_values[1] - 3.0).abs() < 1e-12);
 /// assert_eq!(factors.u[..2], [0.0, 1.0]);
 ///
-/// let truncated = svd(&[0.0, 3.0, 4.0, 0.0], 2, 2, &SvdOptions { rank: 1, ..SvdOptions::default() })?;
+/// let truncated = svd(&[0.0, 3.0, 4.0, 0.0], 2, 2, &SvdOptions::default().rank(1))?;
 /// assert!((truncated.error() - 0.6).abs() < 1e-12);
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```

@@ -19,6 +19,7 @@ use crate::vectors::Vectors;
 
 /// A row that was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Hit {
     /// The row's id.
     pub id: i64,
@@ -28,7 +29,88 @@ pub struct Hit {
     pub row: usize,
 }
 
-/// The `k` rows nearest to each query, nearest first: exact, by looking at every row.
+impl Hit {
+    /// A row with that id and distance, at that position.
+    pub fn new(id: i64, distance: f64, row: usize) -> Hit {
+        Hit { id, distance, row }
+    }
+}
+
+/// An exact search for the nearest rows and how it is done: the options of [`top_k`], and those that it leaves at their defaults.
+///
+/// # Examples
+///
+/// ```
+/// use hart_kernels::{Accumulate, Compute, Metric, TopK, Vectors};
+/// let rows = Vectors::matrix(&[0.0, 0.0, 3.0, 4.0, 6.0, 8.0], 2)?;
+/// let query = Vectors::matrix(&[3.0, 4.0], 2)?;
+/// let exact = Compute::new()?.accumulate(Accumulate::F64);
+/// let hits = TopK::new(2).metric(Metric::Euclidean).compute(exact).search(&rows, &query)?;
+/// // Without ids a row's id is its position.
+/// assert_eq!((hits[0][0].id, hits[0][1].id, hits[0][1].distance), (1, 0, 5.0));
+/// let named = TopK::new(1).ids(&[7, 8, 9]).search(&rows, &query)?;
+/// assert_eq!((named[0][0].id, named[0][0].row), (8, 1));
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct TopK<'a> {
+    k: usize,
+    metric: Metric,
+    ids: Option<&'a [i64]>,
+    compute: Option<Compute>,
+}
+
+impl<'a> TopK<'a> {
+    /// The `k` nearest rows by cosine distance, which are known by their position.
+    pub fn new(k: usize) -> TopK<'a> {
+        TopK { k, metric: Metric::default(), ids: None, compute: None }
+    }
+
+    /// The same by another distance.
+    #[must_use]
+    pub fn metric(self, metric: Metric) -> TopK<'a> {
+        TopK { metric, ..self }
+    }
+
+    /// The same with an id for each row, which also decides between equal distances.
+    #[must_use]
+    pub fn ids(self, ids: &'a [i64]) -> TopK<'a> {
+        TopK { ids: Some(ids), ..self }
+    }
+
+    /// The same with a chosen precision or level.
+    #[must_use]
+    pub fn compute(self, compute: Compute) -> TopK<'a> {
+        TopK { compute: Some(compute), ..self }
+    }
+
+    /// Searches the rows for each query.
+    ///
+    /// # Shapes
+    ///
+    /// As [`top_k`].
+    ///
+    /// # Errors
+    ///
+    /// As [`top_k`]; [`Error::Setting`] as [`Compute::new`].
+    pub fn search(&self, rows: &Vectors<'_>, queries: &Vectors<'_>) -> Result<Vec<Vec<Hit>>, Error> {
+        if let Some(ids) = self.ids.filter(|ids| ids.len() != rows.len()) {
+            return Err(Error::ParameterValue {
+                name: "ids".into(),
+                value: format!("{} numbers", ids.len()),
+                expected: format!("{}, one for each row", rows.len()),
+            });
+        }
+        let compute = self.compute.map_or_else(Compute::new, Ok)?;
+        // A column in memory has fewer than 2⁶³ rows.
+        let id = |row: usize| self.ids.map_or(row as i64, |ids| ids[row]);
+        let found = search(compute, rows, &|row| Some(id(row)), queries, self.k, self.metric)?;
+        let hit = |c: Candidate| Hit { id: id(c.row), distance: c.distance, row: c.row };
+        Ok(found.into_iter().map(|list| list.into_iter().map(hit).collect()).collect())
+    }
+}
+
+/// The `k` rows nearest to each query, nearest first: exact, by looking at every row. [`TopK`] has more options.
 ///
 /// # Shapes
 ///
@@ -62,37 +144,7 @@ pub fn top_k(
     k: usize,
     metric: Metric,
 ) -> Result<Vec<Vec<Hit>>, Error> {
-    top_k_with(Compute::new()?, rows, ids, queries, k, metric)
-}
-
-/// [`top_k`] with a chosen precision or level.
-///
-/// # Errors
-///
-/// As [`top_k`].
-pub fn top_k_with(
-    compute: Compute,
-    rows: &Vectors<'_>,
-    ids: &[i64],
-    queries: &Vectors<'_>,
-    k: usize,
-    metric: Metric,
-) -> Result<Vec<Vec<Hit>>, Error> {
-    if ids.len() != rows.len() {
-        return Err(Error::ParameterValue {
-            name: "ids".into(),
-            value: format!("{} numbers", ids.len()),
-            expected: format!("{}, one for each row", rows.len()),
-        });
-    }
-    let key = |row: usize| Some(ids[row]);
-    let found = search(compute, rows, &key, queries, k, metric)?;
-    Ok(found
-        .into_iter()
-        .map(|list| {
-            list.into_iter().map(|c| Hit { id: ids[c.row], distance: c.distance, row: c.row }).collect()
-        })
-        .collect())
+    TopK::new(k).metric(metric).ids(ids).search(rows, queries)
 }
 
 /// A row on its way into the result. Its order is the order of the result.

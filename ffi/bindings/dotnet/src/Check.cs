@@ -17,11 +17,29 @@ namespace Hart.Native
 
     internal static unsafe class Check
     {
-        /// <summary>Throws where a call has failed; the text is of the calling thread.</summary>
+        /// <summary>Whether the library that is loaded is known to have the interface that these sources are for.</summary>
+        static bool current;
+
+        /// <summary>
+        /// Throws where a call has failed; the text is of the calling thread. Every call comes by here before its result goes anywhere, so
+        /// this is also where an older library is refused.
+        /// </summary>
         internal static void Status(int status)
         {
+            if (!current)
+            {
+                Version(NativeMethods.hart_abi_version());
+                current = true;
+            }
             if (status != NativeMethods.HART_OK)
                 throw Failure(status);
+        }
+
+        internal static void Version(uint found)
+        {
+            if (found < NativeMethods.HART_ABI_VERSION)
+                throw new NotSupportedException(
+                    $"the library hart_native has interface version {found}; Hart.Native needs {NativeMethods.HART_ABI_VERSION} or later");
         }
 
         static HartException Failure(int status)
@@ -36,6 +54,14 @@ namespace Hart.Native
         {
             if (dimensions < 1)
                 throw new ArgumentOutOfRangeException(nameof(dimensions), dimensions, "expected an integer ≥ 1");
+        }
+
+        /// <summary>A number that C has without a sign; what it means is for the library to judge.</summary>
+        internal static uint Unsigned(string name, int value)
+        {
+            if (value < 0)
+                throw new ArgumentOutOfRangeException(name, value, "expected an integer ≥ 0");
+            return (uint)value;
         }
 
         internal static void Same(string name, int length, string other, int expected)
@@ -54,6 +80,8 @@ namespace Hart.Native
 
         internal static byte[] Utf8(string text)
         {
+            if (text == null)
+                throw new ArgumentNullException(nameof(text));
             if (text.IndexOf('\0') >= 0)
                 throw new ArgumentException("a name cannot hold a zero character");
             return Encoding.UTF8.GetBytes(text + "\0");

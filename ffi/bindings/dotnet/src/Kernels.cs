@@ -19,8 +19,13 @@ namespace Hart.Native
         public static int Threads
         {
             get => Capabilities(c => (int)c.threads);
-            set => Check.Status(NativeMethods.hart_set_threads(checked((uint)value)));
+            set => Check.Status(NativeMethods.hart_set_threads(Check.Unsigned(nameof(Threads), value)));
         }
+
+        /// <summary>
+        /// Ends the library's threads and waits for them, and for the calls that use them. A later large call starts them anew; indexes stay.
+        /// </summary>
+        public static void Shutdown() => Check.Status(NativeMethods.hart_shutdown());
 
         /// <summary>Names of all kernels.</summary>
         public static IReadOnlyList<string> Names
@@ -48,12 +53,13 @@ namespace Hart.Native
 
         /// <summary>
         /// Runs a kernel on a batch of the Arrow C data interface. The input is read and stays the caller's; the output is the caller's
-        /// to release or to import.
+        /// to import, or to give back with <see cref="Release"/>.
         /// </summary>
         /// <param name="kernel">Its name.</param>
-        /// <param name="parameters">Values by name: whole numbers, double, string, byte[] or float[]; null takes the default.</param>
-        /// <param name="inputSchema">Points to a struct ArrowSchema.</param>
-        /// <param name="input">Points to a struct ArrowArray of type struct.</param>
+        /// <param name="parameters">Values by name: whole numbers, double, string (also a vector as a JSON array), byte[], or float[] (a
+        /// vector beside columns of singles); null takes the default.</param>
+        /// <param name="inputSchema">Points to a struct ArrowSchema; zero for a kernel without columns.</param>
+        /// <param name="input">Points to a struct ArrowArray of type struct; zero for a kernel without columns.</param>
         /// <param name="outputSchema">Points to room for a struct ArrowSchema.</param>
         /// <param name="output">Points to room for a struct ArrowArray.</param>
         public static void Invoke(
@@ -80,6 +86,12 @@ namespace Hart.Native
                     handle.Free();
             }
         }
+
+        /// <summary>Releases a batch that <see cref="Invoke"/> gave, or any other; what is released already, or zero, is left alone.</summary>
+        /// <param name="schema">Points to a struct ArrowSchema.</param>
+        /// <param name="array">Points to a struct ArrowArray.</param>
+        public static void Release(IntPtr schema, IntPtr array) =>
+            Check.Status(NativeMethods.hart_arrow_release((ArrowSchema*)schema, (ArrowArray*)array));
 
         static HartParam Parameter(string name, object value, List<GCHandle> pinned)
         {

@@ -46,7 +46,7 @@ namespace Hart.Native
             fixed (double* high = &MemoryMarshal.GetReference(maximum))
             fixed (long* keysPointer = &MemoryMarshal.GetReference(keys))
                 Check.Status(NativeMethods.hart_spatial_hilbert(
-                    xPointer, yPointer, zPointer, (UIntPtr)x.Length, low, high, (uint)Math.Max(bits, 0),
+                    xPointer, yPointer, zPointer, (UIntPtr)x.Length, low, high, Check.Unsigned(nameof(bits), bits),
                     clamp ? NativeMethods.HART_OUTSIDE_CLAMP : NativeMethods.HART_OUTSIDE_ERROR, keysPointer));
         }
 

@@ -1,9 +1,8 @@
 using System;
-using System.Diagnostics;
 using System.Threading.Tasks;
 using Hart.Native;
 
-/// <summary>The checks of the .NET layer: Program.exe check, or Program.exe results FILE, or Program.exe time.</summary>
+/// <summary>The checks of the .NET layer: Program.exe check, or Program.exe results FILE.</summary>
 static class Program
 {
     static int failures;
@@ -30,7 +29,7 @@ static class Program
         }
     }
 
-    static void Check()
+    static void Checks()
     {
         float[] a = { 1, 2, 3 }, b = { 4, 5, 6 }, three = new float[3];
         Expect(Vectors.DotProduct(a, b) == 32, "a dot product");
@@ -66,34 +65,45 @@ static class Program
         Kernels.Threads = 1;
         Expect(Kernels.Threads == 1, "the number of threads");
         Kernels.Threads = 0;
+        Throws<ArgumentOutOfRangeException>(() => Kernels.Threads = -1, "-1");
+        Throws<ArgumentOutOfRangeException>(
+            () => Space.Hilbert(new double[1], new double[1], new double[1], new double[3], new double[3], -3, false, new long[1]), "-3");
+        Throws<ArgumentNullException>(() => Kernels.Describe(null), "");
+        Throws<NotSupportedException>(() => Check.Version(NativeMethods.HART_ABI_VERSION - 1), "interface version 0");
+        Check.Version(NativeMethods.HART_ABI_VERSION + 1);
+        // Threads end and come back.
+        float[] large = new float[1 << 20];
+        double[] norms = new double[1 << 10];
+        for (int round = 0; round < 2; round++)
+        {
+            Vectors.NormBatch(large, 1 << 10, norms);
+            Kernels.Shutdown();
+        }
+        Columns();
         Expect(Kernels.Version.Length > 0 && Kernels.Level.Length > 0, "a version and a level");
     }
 
-    /// <summary>Nanoseconds of one call on 1998 dimensions, the best of 20 rounds; to be set beside the same loop in C.</summary>
-    static void Time()
+    /// <summary>A batch comes without one, is released, and may be released again.</summary>
+    static unsafe void Columns()
     {
-        float[] a = new float[1998], b = new float[1998];
-        for (int i = 0; i < a.Length; i++)
-            a[i] = b[a.Length - 1 - i] = i;
-        double best = double.MaxValue, sum = 0;
-        for (int round = 0; round < 20; round++)
+        ArrowSchema schema;
+        ArrowArray output;
+        Kernels.Invoke("system_info", null, IntPtr.Zero, IntPtr.Zero, (IntPtr)(&schema), (IntPtr)(&output));
+        Expect(output.length > 0 && output.n_children == schema.n_children, "columns of system_info");
+        for (int i = 0; i < 2; i++)
         {
-            Stopwatch watch = Stopwatch.StartNew();
-            for (int i = 0; i < 200000; i++)
-                sum += Vectors.DotProduct(a, b);
-            best = Math.Min(best, watch.Elapsed.TotalMilliseconds * 1e6 / 200000);
+            Kernels.Release((IntPtr)(&schema), (IntPtr)(&output));
+            Expect(schema.release == null && output.release == null, "a released batch");
         }
-        Console.WriteLine($"{best:F1} ns ({sum})");
+        Kernels.Release(IntPtr.Zero, IntPtr.Zero);
     }
 
     static int Main(string[] arguments)
     {
         if (arguments.Length == 2 && arguments[0] == "results")
             Results.Write(arguments[1]);
-        else if (arguments.Length == 1 && arguments[0] == "time")
-            Time();
         else
-            Check();
+            Checks();
         if (failures == 0)
             Console.WriteLine(".net: ok");
         return failures;

@@ -177,7 +177,7 @@ static unsafe class Results
             Line(there ? "invoke_cosine_similarity" : "invoke_null", i,
                 there ? Bits(((double*)output.children[1]->buffers[1])[i]) : 0);
         }
-        NativeMethods.hart_arrow_release(&schema, &output);
+        Kernels.Release((IntPtr)(&schema), (IntPtr)(&output));
         using (Batch batch = new Batch(rows))
         {
             batch.Longs("id", ids);
@@ -193,7 +193,7 @@ static unsafe class Results
             Line("invoke_top_k_id", i, (ulong)((long*)output.children[2]->buffers[1])[i]);
             Line("invoke_top_k_distance", i, Bits(((double*)output.children[3]->buffers[1])[i]));
         }
-        NativeMethods.hart_arrow_release(&schema, &output);
+        Kernels.Release((IntPtr)(&schema), (IntPtr)(&output));
         try
         {
             Kernels.Invoke("vector_nrom", null, IntPtr.Zero, IntPtr.Zero, (IntPtr)(&schema), (IntPtr)(&output));

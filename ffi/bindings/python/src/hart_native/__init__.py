@@ -1,7 +1,7 @@
 """Reproducible SIMD kernels for vectors, tensors and space, on NumPy arrays. See the functions' own texts."""
 
 from ._library import HartError
-from .kernels import capabilities, describe, invoke, kernels, set_threads
+from .kernels import capabilities, describe, invoke, kernels, set_threads, shutdown
 from .search import HIT, Index, top_k
 from .tensors import Svd, decode_payload, encode_points, hilbert, project, svd
 from .vectors import (
@@ -43,6 +43,7 @@ __all__ = [
     "project",
     "scale",
     "set_threads",
+    "shutdown",
     "softmax",
     "subtract",
     "svd",

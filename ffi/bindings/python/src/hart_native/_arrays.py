@@ -1,8 +1,18 @@
-"""NumPy arrays for C: their types, shapes and addresses."""
+"""What Python passes to C: arrays with their types and shapes, whole numbers within their types, texts without a zero."""
+
+import ctypes
+import operator
 
 import numpy as np
 
-METRICS = ("cosine", "euclidean", "dot")
+from . import _native
+
+#: The constant of each metric, by its name.
+METRICS = {
+    name[len("HART_METRIC_") :].lower(): value
+    for name, value in vars(_native).items()
+    if name.startswith("HART_METRIC_")
+}
 
 
 def array(name, value, dtype):
@@ -11,6 +21,9 @@ def array(name, value, dtype):
     if found.dtype != dtype and not np.can_cast(found.dtype, dtype, "same_kind"):
         # Whole numbers become floats too, which NumPy calls safe or same_kind; floats never become whole numbers.
         raise TypeError(f"{name}: expected {np.dtype(dtype)}, found {found.dtype}")
+    if dtype == np.int64 and found.dtype == np.uint64 and found.size and found.max() > np.iinfo(np.int64).max:
+        # NumPy calls this same_kind too, and wraps.
+        raise ValueError(f"{name}: expected integers up to {np.iinfo(np.int64).max}, found {found.max()}")
     return np.ascontiguousarray(found, dtype=dtype) if found.ndim else found.astype(dtype).reshape(1)
 
 
@@ -24,9 +37,32 @@ def rows(name, value):
 
 def metric(name):
     """The constant of a metric."""
-    if name not in METRICS:
+    if not isinstance(name, str) or name not in METRICS:
         raise ValueError(f"metric: expected one of {', '.join(METRICS)}, found {name!r}")
-    return METRICS.index(name)
+    return METRICS[name]
+
+
+def integer(name, value, ctype, least=None):
+    """A whole number that the C type holds, which ctypes itself would wrap; what it means is for the library to judge."""
+    try:
+        value = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected an integer, found {type(value).__name__}") from None
+    bits, signed = 8 * ctypes.sizeof(ctype), ctype(-1).value < 0
+    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+    low = low if least is None else least
+    if not low <= value <= high:
+        raise ValueError(f"{name}: expected an integer from {low} to {high}, found {value}")
+    return value
+
+
+def text(name, value):
+    """A text for C, which ends at its first zero."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: expected a text, found {type(value).__name__}")
+    if "\0" in value:
+        raise ValueError(f"{name}: expected a text without a zero character, found {value!r}")
+    return value.encode()
 
 
 def out(value, shape, dtype):

@@ -3,7 +3,9 @@
 import ctypes
 import json
 
-from . import _native
+import numpy as np
+
+from . import _arrays, _capsules, _native
 from ._library import check, library, text_of
 
 
@@ -16,7 +18,8 @@ def kernels():
 
 def describe(kernel):
     """What a kernel takes and gives: a dictionary of its columns, parameters, defaults and bounds."""
-    return json.loads(text_of(lambda *room: library.hart_kernel_describe(kernel.encode(), *room)))
+    name = _arrays.text("kernel", kernel)
+    return json.loads(text_of(lambda *room: library.hart_kernel_describe(name, *room)))
 
 
 def capabilities():
@@ -29,55 +32,85 @@ def capabilities():
 
 def set_threads(threads):
     """Threads that large calls use; 0 is one for each processor. The number never changes a result."""
-    check(library.hart_set_threads(threads))
+    check(library.hart_set_threads(_arrays.integer("threads", threads, ctypes.c_uint32)))
+
+
+def shutdown():
+    """Ends the library's threads and waits for them; a later large call starts them anew. Do so before `os.fork`, which takes no threads along."""
+    check(library.hart_shutdown())
+
+
+def _json(name, numbers):
+    # Texts carry no element type, so that the library reads them in the precision of the column beside them.
+    try:
+        return json.dumps(numbers, allow_nan=False, default=lambda number: number.item()).encode()
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{name}: expected finite numbers, because a vector is passed as JSON ({error}); others go as packed bytes"
+        ) from error
+
+
+def _value(name, value):
+    """Kind of a parameter, and its value: a number or bytes."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if value is None:
+        return _native.HART_PARAM_NULL, 0
+    if isinstance(value, (bool, np.bool_, int, np.integer)):
+        return _native.HART_PARAM_INTEGER, _arrays.integer(name, int(value), ctypes.c_int64)
+    if isinstance(value, (float, np.floating)):
+        return _native.HART_PARAM_NUMBER, float(value)
+    if isinstance(value, str):
+        return _native.HART_PARAM_TEXT, value.encode()
+    if isinstance(value, (list, tuple)):
+        return _native.HART_PARAM_TEXT, _json(name, value)
+    if isinstance(value, np.ndarray) and value.dtype != np.uint8:
+        if value.ndim != 1 or value.dtype.kind not in "fiu":
+            raise TypeError(f"{name}: expected a vector of numbers, found {value.dtype} of the shape {value.shape}")
+        return _native.HART_PARAM_TEXT, _json(name, value.tolist())
+    try:
+        view = memoryview(value)
+    except TypeError:
+        view = None
+    if view is None or view.format not in ("B", "b", "c"):
+        found = type(value).__name__ if view is None else f"{type(value).__name__} of the format {view.format!r}"
+        raise TypeError(f"{name}: expected None, a number, a text, a list, a NumPy array or bytes, found {found}")
+    return _native.HART_PARAM_BYTES, view.tobytes()
 
 
 def _param(name, value):
-    param = _native.HartParam(ctypes.sizeof(_native.HartParam), _native.HART_PARAM_NULL, name.encode())
-    if value is None:
-        return param
-    if isinstance(value, bool):
-        param.kind, param.integer = _native.HART_PARAM_INTEGER, int(value)
-    elif isinstance(value, int):
-        param.kind, param.integer = _native.HART_PARAM_INTEGER, value
-    elif isinstance(value, float):
-        param.kind, param.number = _native.HART_PARAM_NUMBER, value
-    elif isinstance(value, (str, list, tuple)):
-        # A list is a vector, which the library takes as a JSON array too.
-        data = (value if isinstance(value, str) else json.dumps(value)).encode()
-        param.kind, param.length = _native.HART_PARAM_TEXT, len(data)
-        param.data = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p)
-        param.owner = data
-    else:
-        data = memoryview(value).tobytes()
-        param.kind, param.length = _native.HART_PARAM_BYTES, len(data)
-        param.data = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p)
-        param.owner = data
+    kind, value = _value(name, value)
+    param = _native.HartParam(ctypes.sizeof(_native.HartParam), kind, _arrays.text("a parameter's name", name))
+    if kind == _native.HART_PARAM_INTEGER:
+        param.integer = value
+    elif kind == _native.HART_PARAM_NUMBER:
+        param.number = value
+    elif kind != _native.HART_PARAM_NULL:
+        param.data, param.length = ctypes.cast(ctypes.c_char_p(value), ctypes.c_void_p), len(value)
+        # The structure holds the address only.
+        param.owner = value
     return param
 
 
-def invoke(kernel, batch, memory_limit=0, **params):
-    """Runs a kernel on a `pyarrow.RecordBatch` and returns one.
+def invoke(kernel, batch=None, /, *, memory_limit=0, **params):
+    """Runs a kernel on the columns of `batch` and returns a `pyarrow.RecordBatch`.
 
-    Columns bind by name, without regard to case; other columns are carried. Parameters are numbers, texts, lists of
-    numbers, or bytes-like (an array of singles for a vector); None takes the default.
+    `batch` is anything that is a batch by the Arrow PyCapsule protocol (`__arrow_c_array__`), such as a
+    `pyarrow.RecordBatch`; kernels without columns need none. Columns bind by name, without regard to case; other columns
+    are carried. Parameters are numbers, texts, vectors (lists or arrays of numbers, of any type), or bytes; None takes the
+    default. An array of `uint8` is bytes. `memory_limit`: most bytes that the result may take; 0 is no limit.
     """
-    import pyarrow
-
     given = [_param(name, value) for name, value in params.items()]
     array = (_native.HartParam * len(given))(*given)
+    memory_limit = _arrays.integer("memory_limit", memory_limit, ctypes.c_uint64)
     options = _native.HartInvokeOptions(ctypes.sizeof(_native.HartInvokeOptions), 0, memory_limit)
-    input_schema, input_array = _native.ArrowSchema(), _native.ArrowArray()
-    schema, out = _native.ArrowSchema(), _native.ArrowArray()
-    batch._export_to_c(ctypes.addressof(input_array), ctypes.addressof(input_schema))
-    try:
+    # The capsules own the input and release it when they go; the library only reads it.
+    schema, columns = _capsules.of("batch", batch)
+    with _capsules.Room() as room:
         check(
             library.hart_invoke(
-                kernel.encode(), ctypes.byref(input_schema), ctypes.byref(input_array), array, len(given),
-                ctypes.byref(options), ctypes.byref(schema), ctypes.byref(out),
+                _arrays.text("kernel", kernel), _capsules.address(schema, _capsules.SCHEMA),
+                _capsules.address(columns, _capsules.ARRAY), array, len(given), ctypes.byref(options), *room.targets(),
             )
         )  # fmt: skip
-    finally:
-        # The library reads the input and leaves it to its owner.
-        check(library.hart_arrow_release(ctypes.byref(input_schema), ctypes.byref(input_array)))
-    return pyarrow.RecordBatch._import_from_c(ctypes.addressof(out), ctypes.addressof(schema))
+        return room.batch()

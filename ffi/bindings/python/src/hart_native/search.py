@@ -22,8 +22,6 @@ def _ids(ids, rows):
 
 def _search(call, rows, queries, k):
     queries, one = _arrays.rows("queries", queries)
-    if k < 1:
-        raise ValueError(f"k: expected an integer ≥ 1, found {k}")
     each = min(k, rows)
     hits = np.empty((queries.shape[0], each), HIT)
     written = ctypes.c_size_t()
@@ -36,6 +34,7 @@ def top_k(rows, queries, k, metric="cosine", ids=None):
     rows, _ = _arrays.rows("rows", rows)
     ids = _ids(ids, rows.shape[0])
     metric = _arrays.metric(metric)
+    k = _arrays.integer("k", k, ctypes.c_size_t, least=1)
 
     def call(queries, hits, written):
         if queries.shape[1] != rows.shape[1]:
@@ -71,6 +70,9 @@ class Index:
     def top_k(self, queries, k, metric="cosine"):
         """As the function `top_k`, over the rows of the index."""
         metric = _arrays.metric(metric)
+        k = _arrays.integer("k", k, ctypes.c_size_t, least=1)
+        # Another thread may close the index while the library searches: what it borrowed must outlive this call.
+        borrowed = self._rows
 
         def call(queries, hits, written):
             return library.hart_index_top_k_f32(
@@ -78,7 +80,9 @@ class Index:
                 hits.ctypes.data, hits.size, written,
             )  # fmt: skip
 
-        return _search(call, self.rows, queries, k)
+        hits = _search(call, self.rows, queries, k)
+        del borrowed
+        return hits
 
     def close(self):
         """Releases the memory. A second call does nothing."""

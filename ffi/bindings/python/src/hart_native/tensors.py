@@ -23,12 +23,13 @@ def svd(matrix, rank):
     if matrix.ndim != 2:
         raise ValueError(f"matrix: expected two dimensions, found {matrix.ndim}")
     (m, n), count = matrix.shape, ctypes.c_size_t()
+    rank = _arrays.integer("rank", rank, ctypes.c_size_t)
     # Room for what can be; the library says what is wrong with a rank beyond that.
-    room = max(min(rank, m, n), 0)
+    room = min(rank, m, n)
     values, u, v = np.empty(room), np.empty((room, m), np.float32), np.empty((room, n), np.float32)
     check(
         library.hart_tensor_svd_f32(
-            matrix.ctypes.data, m, n, max(rank, 0), values.ctypes.data, u.ctypes.data, v.ctypes.data, ctypes.byref(count)
+            matrix.ctypes.data, m, n, rank, values.ctypes.data, u.ctypes.data, v.ctypes.data, ctypes.byref(count)
         )
     )
     return Svd(u[: count.value].T, values[: count.value], v[: count.value])
@@ -37,7 +38,7 @@ def svd(matrix, rank):
 def decode_payload(payload_type, payload):
     """A quantized payload, such as `q4_k` in GGUF's layout, as singles. `payload`: anything with a buffer of bytes."""
     payload = np.frombuffer(payload, np.uint8)
-    name, count = payload_type.encode(), ctypes.c_size_t()
+    name, count = _arrays.text("payload_type", payload_type), ctypes.c_size_t()
     check(library.hart_tensor_payload_elements(name, payload.size, ctypes.byref(count)))
     out = np.empty(count.value, np.float32)
     check(library.hart_tensor_decode_payload_f32(name, payload.ctypes.data, payload.size, out.ctypes.data, out.size))
@@ -79,6 +80,7 @@ def hilbert(x, y, z, minimum, maximum, bits=21, clamp=False):
     for name, corner in zip(("minimum", "maximum"), corners):
         if corner.shape != (3,):
             raise ValueError(f"{name}: expected three numbers, found the shape {corner.shape}")
+    bits = _arrays.integer("bits", bits, ctypes.c_uint32)
     keys = np.empty(x.size, np.int64)
     outside = _native.HART_OUTSIDE_CLAMP if clamp else _native.HART_OUTSIDE_ERROR
     check(
@@ -94,6 +96,7 @@ def encode_points(x, y, z=None, m=None, srid=0, geography=False):
     """Points as SQL Server stores them: an array of bytes, points × 22, 30 or 38."""
     named = [("x", x), ("y", y)] + [(name, value) for name, value in (("z", z), ("m", m)) if value is not None]
     columns = dict(zip((name for name, _ in named), _columns(*named)))
+    srid = _arrays.integer("srid", srid, ctypes.c_int32)
     stride = 22 + 8 * (z is not None) + 8 * (m is not None)
     out, found = np.empty((columns["x"].size, stride), np.uint8), ctypes.c_size_t()
     kind = _native.HART_SPATIAL_GEOGRAPHY if geography else _native.HART_SPATIAL_GEOMETRY

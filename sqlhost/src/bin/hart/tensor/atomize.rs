@@ -199,13 +199,11 @@ impl AtomizeOptions {
     /// The kernel's options for a matrix of that full rank.
     fn svd(&self, full: usize) -> SvdOptions {
         let Target { rank, error, energy } = self.target;
-        SvdOptions {
-            rank: rank.unwrap_or(ALL).min(full),
-            error: error.unwrap_or(0.0),
-            energy: energy.unwrap_or(1.0),
-            seed: self.seed,
-            ..SvdOptions::default()
-        }
+        SvdOptions::default()
+            .rank(rank.unwrap_or(ALL).min(full))
+            .error(error.unwrap_or(0.0))
+            .energy(energy.unwrap_or(1.0))
+            .seed(self.seed)
     }
 }
 
