@@ -37,4 +37,4 @@ pub use normalize::normalize;
 pub use scale::scale;
 pub use softmax::softmax;
 pub use subtract::subtract;
-pub use top_k::{Hit, top_k, top_k_with};
+pub use top_k::{Hit, top_k, top_k_rows, top_k_with};

@@ -85,14 +85,45 @@ pub fn top_k_with(
             expected: format!("{}, one for each row", rows.len()),
         });
     }
-    let key = |row: usize| Some(ids[row]);
-    let found = search(compute, rows, &key, queries, k, metric)?;
-    Ok(found
-        .into_iter()
-        .map(|list| {
-            list.into_iter().map(|c| Hit { id: ids[c.row], distance: c.distance, row: c.row }).collect()
-        })
-        .collect())
+    hits(compute, rows, &|row| Some(ids[row]), queries, k, metric)
+}
+
+/// [`top_k`] of rows whose ids are their positions, from 0.
+///
+/// # Errors
+///
+/// As [`top_k`].
+///
+/// # Examples
+///
+/// ```
+/// use hart_kernels::{Metric, Vectors, vector::top_k_rows};
+/// let rows = Vectors::matrix(&[0.0, 0.0, 3.0, 4.0, 6.0, 8.0], 2)?;
+/// let hits = top_k_rows(&rows, &Vectors::matrix(&[3.0, 4.0], 2)?, 2, Metric::Euclidean)?;
+/// assert_eq!((hits[0][0].id, hits[0][1].id), (1, 0));
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+pub fn top_k_rows(
+    rows: &Vectors<'_>,
+    queries: &Vectors<'_>,
+    k: usize,
+    metric: Metric,
+) -> Result<Vec<Vec<Hit>>, Error> {
+    // A slice has less than 2⁶³ rows.
+    hits(Compute::new()?, rows, &|row| Some(row as i64), queries, k, metric)
+}
+
+fn hits(
+    compute: Compute,
+    rows: &Vectors<'_>,
+    key: Key<'_>,
+    queries: &Vectors<'_>,
+    k: usize,
+    metric: Metric,
+) -> Result<Vec<Vec<Hit>>, Error> {
+    let found = search(compute, rows, key, queries, k, metric)?;
+    let hit = |c: Candidate| Hit { id: c.id.1, distance: c.distance, row: c.row };
+    Ok(found.into_iter().map(|list| list.into_iter().map(hit).collect()).collect())
 }
 
 /// A row on its way into the result. Its order is the order of the result.
