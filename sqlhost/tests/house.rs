@@ -14,6 +14,7 @@ const UNSAFE: &[&str] = &[
     "ffi/src/exports/tensor.rs",
     "ffi/src/raw.rs",
     "ffi/src/typed.rs",
+    "ffi/tests/arrow.rs",
     "kernels/src/arch/avx2.rs",
     "kernels/src/arch/avx512.rs",
     "kernels/src/arch/neon.rs",
