@@ -15,6 +15,7 @@ const UNSAFE: &[&str] = &[
     "ffi/src/raw.rs",
     "ffi/src/typed.rs",
     "ffi/tests/arrow.rs",
+    "fuzz/fuzz_targets/invoke.rs",
     "kernels/src/arch/avx2.rs",
     "kernels/src/arch/avx512.rs",
     "kernels/src/arch/neon.rs",
