@@ -178,7 +178,7 @@ fn what_cannot_be_carried_is_named() {
             "format i with a dictionary",
         ),
         (Arc::new(StringViewArray::from(words.clone())), "format vu"),
-        (Arc::new(batch(inner)), "format +s"),
+        (Arc::new(batch(inner)), "format +s of l"),
         (
             Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(vec![Some(vec![Some(1)]); ROWS])),
             "format +l of i",

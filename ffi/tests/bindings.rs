@@ -101,13 +101,30 @@ fn install(prefix: &Path) {
     run(Command::new("bash").arg(root().join("install")).arg(prefix).arg(library_folder()));
 }
 
+/// The installed libraries show no names but their own, and programs look for the shared one by name.
+fn names(prefix: &Path) {
+    let listing = run(Command::new("nm")
+        .args(["-g", "--defined-only", "--format=posix"])
+        .arg(prefix.join("lib/libhart_native.a")));
+    let names: Vec<&str> =
+        listing.lines().filter_map(|line| line.split_once(' ')).map(|(name, _)| name).collect();
+    assert!(names.contains(&"hart_invoke"));
+    let foreign: Vec<_> = names.iter().filter(|name| !name.starts_with("hart_")).collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
+    let dynamic = run(Command::new("readelf").arg("-d").arg(prefix.join("lib/libhart_native.so")));
+    assert!(dynamic.contains("Library soname: [libhart_native.so]"), "{dynamic}");
+}
+
 #[test]
-fn pkg_config_finds_the_installed_library() {
+fn the_installed_library_has_its_names_and_pkg_config_finds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    install(folder.path());
+    if cfg!(target_os = "linux") {
+        names(folder.path());
+    }
     if !tool("pkg-config") {
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    install(folder.path());
     let flags = |more: &[&str]| {
         let text = run(Command::new("pkg-config")
             .args(["--cflags", "--libs", "hart_native"])

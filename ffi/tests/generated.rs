@@ -90,7 +90,9 @@ fn interface() -> BTreeSet<String> {
                 let syn::ReturnType::Type(_, result) = &item.sig.output else { panic!("{}", item.sig.ident) };
                 lines.insert(format!("fn {}({arguments}) -> {}", item.sig.ident, word(result)));
             }
-            syn::Item::Struct(item) if fields(&item)[0].0 != "_opaque" => {
+            syn::Item::Struct(item)
+                if matches!(item.vis, syn::Visibility::Public(_)) && fields(&item)[0].0 != "_opaque" =>
+            {
                 let name = item.ident.to_string();
                 let fields = fields(&item);
                 for (field, of) in &fields {
