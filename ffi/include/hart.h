@@ -159,7 +159,7 @@ struct ArrowArray {
 
 /**
  * `HartIndexOptions.flags`: the index reads the rows where they lie instead of copying them. They must stay there, unchanged,
- * until the index is released and no call with it is running.
+ * until `hart_index_release` has returned.
  */
 #define HART_INDEX_BORROW_ROWS 1
 
@@ -1094,8 +1094,8 @@ int32_t hart_index_top_k_f32(const struct HartIndex *index,
                              size_t *written);
 
 /**
- * Releases an index and sets the caller's handle to NULL. Releasing NULL does nothing. A search that is running in another thread
- * ends first, without a fault.
+ * Releases an index and sets the caller's handle to NULL. Releasing NULL does nothing. Waits for the searches that run in other
+ * threads: once it has returned, nobody reads the rows of an index that borrowed them. Searches that start later fail.
  *
  * Premises:
  *
@@ -1229,8 +1229,11 @@ int32_t hart_tensor_svd_f32(const float *matrix,
  * and for vectors large_list, large_binary or large_utf8, as the first vector column was a list, packed or JSON. NULLs and
  * offsets are understood; a NULL inside a list, a dictionary or a nested batch is refused. A NaN in a result is the canonical one.
  *
+ * Columns that are carried along keep name, type, flags and metadata. One of another type than those above, dates, times and decimals
+ * is refused with its name and format.
+ *
  * The result is a batch of the same kind, for the caller to release: `hart_arrow_release` does, or its own callbacks. After a failure
- * both structures are released already. Where the kernel takes no columns, `input_schema` and `input` may be NULL.
+ * both structures are released already, unless they overlap what is read, or each other: then nothing is written. Where the kernel takes no columns, `input_schema` and `input` may be NULL.
  *
  * `params`: `param_count` parameters; those that are not given have the defaults of the kernel. `options`: NULL for the default.
  *

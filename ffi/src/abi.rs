@@ -42,7 +42,7 @@ pub const HART_PARAM_TEXT: u32 = 3;
 pub const HART_PARAM_BYTES: u32 = 4;
 
 /// `HartIndexOptions.flags`: the index reads the rows where they lie instead of copying them. They must stay there, unchanged,
-/// until the index is released and no call with it is running.
+/// until `hart_index_release` has returned.
 pub const HART_INDEX_BORROW_ROWS: u32 = 1;
 
 /// `hart_spatial_encode_points`: bytes of `geometry`, the plane.

@@ -5,12 +5,29 @@
 //! lengths, offsets that go back, children that do not fit. The size of a buffer cannot be seen; the caller answers for it.
 #![allow(unsafe_code)]
 
+use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_void};
 
 use crate::abi::{ArrowArray, ArrowSchema};
-use crate::columns::{Bits, Column, Data, Made, Type};
+use crate::columns::{Bits, Column, Data, Field, Made, Type};
 use crate::failure::Failure;
-use crate::raw;
+use crate::raw::{self, In, Span};
+
+/// The caller's memory that an import has read: what the call writes must lie elsewhere.
+#[derive(Default)]
+pub(crate) struct Seen(RefCell<Vec<Span>>);
+
+impl Seen {
+    fn input<T>(&self, name: &'static str, pointer: *const T, length: usize) -> Result<In<T>, Failure> {
+        let checked = raw::input(name, pointer, length)?;
+        self.0.borrow_mut().push(checked.span());
+        Ok(checked)
+    }
+
+    pub(crate) fn spans(self) -> Vec<Span> {
+        self.0.into_inner()
+    }
+}
 
 fn wrong(place: &str, found: impl Into<String>, expected: impl Into<String>) -> Failure {
     Failure::Arrow { place: place.into(), found: found.into(), expected: expected.into() }
@@ -24,8 +41,8 @@ fn count(place: &str, what: &str, value: i64) -> Result<usize, Failure> {
 /// # Safety
 ///
 /// `pointer` is NULL or points to a structure that lives and does not change for `'a`.
-unsafe fn reference<'a, T>(name: &'static str, pointer: *const T) -> Result<&'a T, Failure> {
-    let span = raw::input(name, pointer, 1)?;
+unsafe fn reference<'a, T>(seen: &Seen, name: &'static str, pointer: *const T) -> Result<&'a T, Failure> {
+    let span = seen.input(name, pointer, 1)?;
     // SAFETY: this function's premise; NULL and alignment have been checked.
     Ok(&unsafe { span.slice() }[0])
 }
@@ -33,13 +50,42 @@ unsafe fn reference<'a, T>(name: &'static str, pointer: *const T) -> Result<&'a 
 /// # Safety
 ///
 /// `pointer` is NULL or points to a text with a terminator that lives and does not change for `'a`.
-unsafe fn text<'a>(pointer: *const c_char) -> Result<&'a str, Failure> {
+unsafe fn text<'a>(seen: &Seen, pointer: *const c_char) -> Result<&'a str, Failure> {
     if pointer.is_null() {
         return Ok("");
     }
     // SAFETY: this function's premise.
     let bytes = unsafe { CStr::from_ptr(pointer) }.to_bytes();
+    seen.input("a text of an Arrow schema", pointer, bytes.len() + 1)?;
     std::str::from_utf8(bytes).map_err(|_| wrong("a schema", "a text that is not UTF-8", "UTF-8"))
+}
+
+/// The metadata of a schema, as bytes that a schema can carry again: a number of pairs, then each key and value behind its length.
+///
+/// # Safety
+///
+/// `pointer` is NULL or points to metadata as the Arrow C data interface defines it, which does not change meanwhile.
+unsafe fn metadata(seen: &Seen, place: &str, pointer: *const c_char) -> Result<Option<Vec<u8>>, Failure> {
+    const NAME: &str = "the metadata of an Arrow schema";
+    if pointer.is_null() {
+        return Ok(None);
+    }
+    let start = pointer.cast::<u8>();
+    let whole = |length: usize| raw::input(NAME, start, length);
+    let number = |at: usize| {
+        let end = at.checked_add(4).ok_or_else(|| wrong(place, "metadata", "no overflow"))?;
+        // SAFETY: this function's premise; the metadata reaches at least to its next number.
+        let bytes = unsafe { whole(end)?.slice() };
+        let number = bytes[at..].first_chunk().map_or(0, |b| i32::from_ne_bytes(*b));
+        Ok::<_, Failure>((count(place, "a number of metadata", number.into())?, end))
+    };
+    let (pairs, mut end) = number(0)?;
+    for _ in 0..pairs.saturating_mul(2) {
+        let (length, start) = number(end)?;
+        end = start.checked_add(length).ok_or_else(|| wrong(place, "metadata", "no overflow"))?;
+    }
+    // SAFETY: this function's premise.
+    Ok(Some(unsafe { seen.input(NAME, start, end)?.slice() }.to_vec()))
 }
 
 /// The columns of a batch, given as an array of type struct, and its number of rows. Two NULL pointers are a batch without
@@ -50,6 +96,7 @@ unsafe fn text<'a>(pointer: *const c_char) -> Result<&'a str, Failure> {
 /// Pointers that are not NULL point to structures as the Arrow C data interface defines them, whose buffers are as large as
 /// their lengths and offsets say. Nothing of it changes for `'a`.
 pub(crate) unsafe fn import<'a>(
+    seen: &Seen,
     schema: *const ArrowSchema,
     array: *const ArrowArray,
 ) -> Result<(Vec<Column<'a>>, usize), Failure> {
@@ -58,35 +105,42 @@ pub(crate) unsafe fn import<'a>(
     }
     // SAFETY: this function's premise.
     let (schema, array) = unsafe {
-        (reference::<ArrowSchema>("input_schema", schema)?, reference::<ArrowArray>("input", array)?)
+        (
+            reference::<ArrowSchema>(seen, "input_schema", schema)?,
+            reference::<ArrowArray>(seen, "input", array)?,
+        )
     };
     live("input", schema, array)?;
     // SAFETY: this function's premise, for what the live structures point to.
     unsafe {
-        let format = text(schema.format)?;
+        let format = text(seen, schema.format)?;
         if format != "+s" {
             return Err(wrong("input", format!("format {format}"), "+s, a batch as an array of type struct"));
         }
         let (rows, start) =
             (count("input", "length", array.length)?, count("input", "offset", array.offset)?);
         let end = start.checked_add(rows).ok_or_else(|| wrong("input", "offset + length", "no overflow"))?;
-        let buffers = buffers("input", array, 1)?;
-        if let Some(bits) = bitmap("input", buffers[0], array.null_count, start, rows)?
+        let buffers = buffers(seen, "input", array, 1)?;
+        if let Some(bits) = bitmap(seen, "input", buffers[0], array.null_count, start, rows)?
             && (0..rows).any(|i| !bits.get(i))
         {
             return Err(wrong("input", "a row that is NULL as a whole", "NULLs in columns only"));
         }
-        let (schemas, arrays) = children("input", schema, array)?;
+        let (schemas, arrays) = children(seen, "input", schema, array)?;
         let mut columns = Vec::with_capacity(schemas.len());
         for (i, (schema, array)) in schemas.iter().zip(arrays).enumerate() {
             let place = format!("input column {}", i + 1);
-            let (schema, array) =
-                (reference("a child of input_schema", *schema)?, reference("a child of input", *array)?);
+            let (schema, array) = (
+                reference(seen, "a child of input_schema", *schema)?,
+                reference(seen, "a child of input", *array)?,
+            );
             live(&place, schema, array)?;
+            let name = text(seen, schema.name)?;
+            let place = if name.is_empty() { place } else { format!("input column {name}") };
             if count(&place, "length", array.length)? < end {
                 return Err(wrong(&place, format!("length {}", array.length), format!("at least {end}")));
             }
-            columns.push(column(&place, schema, array, start, rows)?);
+            columns.push(column(seen, &place, schema, array, start, rows)?);
         }
         Ok((columns, rows))
     }
@@ -96,9 +150,6 @@ fn live(place: &str, schema: &ArrowSchema, array: &ArrowArray) -> Result<(), Fai
     if schema.release.is_none() || array.release.is_none() {
         return Err(wrong(place, "a released structure", "a live one"));
     }
-    if !schema.dictionary.is_null() || !array.dictionary.is_null() {
-        return Err(wrong(place, "a dictionary", "plain values"));
-    }
     Ok(())
 }
 
@@ -106,6 +157,7 @@ fn live(place: &str, schema: &ArrowSchema, array: &ArrowArray) -> Result<(), Fai
 ///
 /// As [`import`], for this array.
 unsafe fn buffers<'a>(
+    seen: &Seen,
     place: &str,
     array: &'a ArrowArray,
     expected: usize,
@@ -117,7 +169,7 @@ unsafe fn buffers<'a>(
             format!("{expected} for its format"),
         ));
     }
-    let pointers = raw::input("the buffers of an Arrow array", array.buffers.cast_const(), expected)?;
+    let pointers = seen.input("the buffers of an Arrow array", array.buffers.cast_const(), expected)?;
     // SAFETY: this function's premise.
     Ok(unsafe { pointers.slice() })
 }
@@ -128,6 +180,7 @@ type Children<'a> = (&'a [*mut ArrowSchema], &'a [*mut ArrowArray]);
 ///
 /// As [`import`], for this pair.
 unsafe fn children<'a>(
+    seen: &Seen,
     place: &str,
     schema: &'a ArrowSchema,
     array: &'a ArrowArray,
@@ -140,8 +193,8 @@ unsafe fn children<'a>(
             format!("{expected}, as in the schema"),
         ));
     }
-    let schemas = raw::input("the children of an Arrow schema", schema.children.cast_const(), expected)?;
-    let arrays = raw::input("the children of an Arrow array", array.children.cast_const(), expected)?;
+    let schemas = seen.input("the children of an Arrow schema", schema.children.cast_const(), expected)?;
+    let arrays = seen.input("the children of an Arrow array", array.children.cast_const(), expected)?;
     // SAFETY: this function's premise.
     Ok(unsafe { (schemas.slice(), arrays.slice()) })
 }
@@ -152,6 +205,7 @@ unsafe fn children<'a>(
 ///
 /// As [`import`], for this buffer.
 unsafe fn bitmap<'a>(
+    seen: &Seen,
     place: &str,
     buffer: *const c_void,
     null_count: i64,
@@ -167,7 +221,7 @@ unsafe fn bitmap<'a>(
         return if null_count == -1 { Ok(None) } else { Err(wrong(place, found(), "a bitmap, or no NULLs")) };
     }
     // SAFETY: this function's premise.
-    let bytes = unsafe { bytes(place, buffer, start / 8, (start % 8 + rows).div_ceil(8))? };
+    let bytes = unsafe { bytes(seen, place, buffer, start / 8, (start % 8 + rows).div_ceil(8))? };
     Ok(Some(Bits { bytes, offset: start % 8 }))
 }
 
@@ -177,6 +231,7 @@ unsafe fn bitmap<'a>(
 ///
 /// As [`import`], for this buffer.
 unsafe fn bytes<'a>(
+    seen: &Seen,
     place: &str,
     buffer: *const c_void,
     start: usize,
@@ -189,9 +244,26 @@ unsafe fn bytes<'a>(
         return Err(wrong(place, "a NULL buffer", format!("{length} bytes")));
     }
     let end = start.checked_add(length).ok_or_else(|| wrong(place, "a buffer's end", "no overflow"))?;
-    let whole = raw::input("a buffer of an Arrow array", buffer.cast::<u8>(), end)?;
+    let whole = seen.input("a buffer of an Arrow array", buffer.cast::<u8>(), end)?;
     // SAFETY: this function's premise.
     Ok(&unsafe { whole.slice() }[start..])
+}
+
+/// What a live schema says beside its children.
+///
+/// # Safety
+///
+/// As [`import`], for this schema.
+unsafe fn field(seen: &Seen, place: &str, schema: &ArrowSchema) -> Result<Field, Failure> {
+    // SAFETY: this function's premise.
+    unsafe {
+        Ok(Field {
+            name: text(seen, schema.name)?.into(),
+            format: text(seen, schema.format)?.into(),
+            flags: schema.flags,
+            metadata: metadata(seen, place, schema.metadata)?,
+        })
+    }
 }
 
 /// One column, or the elements of a list, from `start` on behind its own offset.
@@ -200,6 +272,7 @@ unsafe fn bytes<'a>(
 ///
 /// As [`import`], for this pair.
 unsafe fn column<'a>(
+    seen: &Seen,
     place: &str,
     schema: &ArrowSchema,
     array: &ArrowArray,
@@ -208,41 +281,41 @@ unsafe fn column<'a>(
 ) -> Result<Column<'a>, Failure> {
     let too_large = || wrong(place, "lengths and offsets", "no overflow");
     // SAFETY: this function's premise, here and below.
-    let (name, format) = unsafe { (text(schema.name)?.to_string(), text(schema.format)?.to_string()) };
-    let place = if name.is_empty() { place.to_string() } else { format!("input column {name}") };
-    let own = count(&place, "offset", array.offset)?;
+    let field = unsafe { field(seen, place, schema)? };
+    let own = count(place, "offset", array.offset)?;
     let start =
         own.checked_add(start).filter(|start| start.checked_add(rows).is_some()).ok_or_else(too_large)?;
     // SAFETY: see above.
-    let (schemas, arrays) = unsafe { children(&place, schema, array)? };
+    let (schemas, arrays) = unsafe { children(seen, place, schema, array)? };
     let child = match (schemas, arrays) {
         // SAFETY: see above.
         ([schema], [array]) => Some(unsafe {
             (
-                reference::<ArrowSchema>("a child of a schema", *schema)?,
-                reference::<ArrowArray>("a child of an array", *array)?,
+                reference::<ArrowSchema>(seen, "a child of a schema", *schema)?,
+                reference::<ArrowArray>(seen, "a child of an array", *array)?,
             )
         }),
         _ => None,
     };
+    let mut child_field = None;
     if let Some((schema, array)) = child {
-        live(&place, schema, array)?;
+        live(place, schema, array)?;
+        // SAFETY: see above.
+        child_field = Some(unsafe { self::field(seen, place, schema)? });
     }
-    // SAFETY: see above.
-    let child_text =
-        child.map(|(schema, _)| unsafe { Ok::<_, Failure>((text(schema.name)?, text(schema.format)?)) });
-    let child_text = child_text.transpose()?.map(|(name, format)| (name.to_string(), format.to_string()));
-    let kind = Type::parse(&format, child_text.as_ref().map(|(_, format)| format.as_str()));
-    let unsupported = || {
-        let inner = child_text.as_ref().map_or(String::new(), |(_, inner)| format!(" of {inner}"));
-        wrong(
-            &place,
-            format!("format {format}{inner}"),
-            "integers, floats, bool, utf8, binary, dates and times, or a list of int8, float16, float32 or float64",
-        )
+    let format = match &child_field {
+        Some(child) => format!("format {} of {}", field.format, child.format),
+        None => format!("format {}", field.format),
     };
-    let kind =
-        kind.filter(|kind| kind.list_element().is_some() == child.is_some()).ok_or_else(unsupported)?;
+    let encoded = [Some((schema, array)), child].into_iter().flatten();
+    if encoded.into_iter().any(|(s, a)| !s.dictionary.is_null() || !a.dictionary.is_null()) {
+        return Err(wrong(place, format!("{format} with a dictionary"), "plain values"));
+    }
+    let kind = Type::parse(&field.format, child_field.as_ref().map(|child| child.format.as_str()));
+    let kind = kind.filter(|kind| kind.list_element().is_some() == child.is_some()).ok_or_else(|| {
+        let expected = "integers, floats, bool, utf8, binary, dates and times, or a list of int8, float16, float32 or float64";
+        wrong(place, format, expected)
+    })?;
     let nested = matches!(kind, Type::FixedList { .. });
     let listed = matches!(kind, Type::List { .. });
     let expected = match kind {
@@ -252,16 +325,18 @@ unsafe fn column<'a>(
     };
     // SAFETY: see above.
     let (pointers, validity) = unsafe {
-        let pointers = buffers(&place, array, expected)?;
-        (pointers, bitmap(&place, pointers[0], array.null_count, start, rows)?)
+        let pointers = buffers(seen, place, array, expected)?;
+        (pointers, bitmap(seen, place, pointers[0], array.null_count, start, rows)?)
     };
     // A list's values are its child's, where some may be missing.
     let mut missing = None;
     let mut values = |first: usize, length: usize| {
         // SAFETY: see above.
         unsafe {
-            let Some((_, array)) = child else { return bytes(&place, pointers[expected - 1], first, length) };
-            let (bytes, bits) = elements(&place, array, first, length, kind.unit())?;
+            let Some((_, array)) = child else {
+                return bytes(seen, place, pointers[expected - 1], first, length);
+            };
+            let (bytes, bits) = elements(seen, place, array, first, length, kind.unit())?;
             missing = bits;
             Ok(bytes)
         }
@@ -273,7 +348,13 @@ unsafe fn column<'a>(
     } else if kind == Type::Bool {
         // SAFETY: see above.
         let bits = unsafe {
-            bytes(&place, pointers[1], start / 8, if rows == 0 { 0 } else { (start % 8 + rows).div_ceil(8) })?
+            bytes(
+                seen,
+                place,
+                pointers[1],
+                start / 8,
+                if rows == 0 { 0 } else { (start % 8 + rows).div_ceil(8) },
+            )?
         };
         Data::Bits(Bits { bytes: bits, offset: start % 8 })
     } else {
@@ -284,21 +365,27 @@ unsafe fn column<'a>(
             0 => &[][..],
             // SAFETY: see above.
             rows => unsafe {
-                bytes(&place, pointers[1], room(start)?, room(rows.checked_add(1).ok_or_else(too_large)?)?)?
+                bytes(
+                    seen,
+                    place,
+                    pointers[1],
+                    room(start)?,
+                    room(rows.checked_add(1).ok_or_else(too_large)?)?,
+                )?
             },
         };
-        let offsets = parse_offsets(&place, raw, kind)?;
+        let offsets = parse_offsets(place, raw, kind)?;
         let (first, last) = (offsets[0], offsets[rows]);
         let bytes = values(first, last - first)?;
         Data::Variable { offsets: offsets.into_iter().map(|offset| offset - first).collect(), bytes }
     };
-    let column = Column { name, format, child: child_text, kind, rows, validity, data };
+    let column = Column { field, child: child_field, kind, rows, validity, data };
     if let Some(bits) = missing {
         // What lies under a list that is NULL does not count.
         let unit = kind.unit();
         let elements = |row: &usize| column.range(*row).step_by(unit).any(|byte| !bits.get(byte / unit));
         if let Some(row) = (0..rows).filter(|row| !column.is_null(*row)).find(elements) {
-            return Err(wrong(&place, format!("a NULL among the elements of row {}", row + 1), "numbers"));
+            return Err(wrong(place, format!("a NULL among the elements of row {}", row + 1), "numbers"));
         }
     }
     Ok(column)
@@ -329,6 +416,7 @@ fn parse_offsets(place: &str, raw: &[u8], kind: Type) -> Result<Vec<usize>, Fail
 ///
 /// As [`import`], for this array.
 unsafe fn elements<'a>(
+    seen: &Seen,
     place: &str,
     array: &ArrowArray,
     first: usize,
@@ -347,9 +435,9 @@ unsafe fn elements<'a>(
     }
     // SAFETY: this function's premise.
     unsafe {
-        let pointers = buffers(place, array, 2)?;
-        let bits = bitmap(place, pointers[0], array.null_count, start, end - from)?;
-        Ok((bytes(place, pointers[1], start * size, length)?, bits))
+        let pointers = buffers(seen, place, array, 2)?;
+        let bits = bitmap(seen, place, pointers[0], array.null_count, start, end - from)?;
+        Ok((bytes(seen, place, pointers[1], start * size, length)?, bits))
     }
 }
 
@@ -364,6 +452,7 @@ struct ArrayHolder {
 /// What an exported schema owns.
 struct SchemaHolder {
     _texts: [CString; 2],
+    _metadata: Option<Vec<u8>>,
     children: Vec<*mut ArrowSchema>,
 }
 
@@ -410,8 +499,12 @@ unsafe extern "C" fn release_schema(schema: *mut ArrowSchema) {
 
 /// A buffer at a multiple of 8 bytes, as Arrow recommends, and as allocators give it anyway.
 fn aligned(buffer: Vec<u8>) -> (Vec<u8>, *const c_void) {
+    if buffer.is_empty() {
+        // Where an empty vector points to is aligned for bytes only.
+        return (buffer, std::ptr::dangling::<u64>().cast());
+    }
     let skip = buffer.as_ptr().align_offset(8);
-    if skip == 0 || buffer.is_empty() {
+    if skip == 0 {
         let pointer = buffer.as_ptr();
         return (buffer, pointer.cast());
     }
@@ -449,18 +542,18 @@ fn array(rows: usize, nulls: usize, buffers: Vec<Option<Vec<u8>>>, children: Vec
     }
 }
 
-fn schema(name: &str, format: &str, nullable: bool, children: Vec<ArrowSchema>) -> ArrowSchema {
-    const NULLABLE: i64 = 2;
+fn schema(field: Field, children: Vec<ArrowSchema>) -> ArrowSchema {
     // Names come from texts with a terminator, so none has a zero inside.
-    let texts = [CString::new(name).unwrap_or_default(), CString::new(format).unwrap_or_default()];
+    let texts = [field.name, field.format].map(|text| CString::new(text).unwrap_or_default());
     let (name, format) = (texts[0].as_ptr(), texts[1].as_ptr());
+    let metadata = field.metadata.as_ref().map_or(std::ptr::null(), |bytes| bytes.as_ptr().cast());
     let children = children.into_iter().map(|child| Box::into_raw(Box::new(child))).collect();
-    let mut holder = Box::new(SchemaHolder { _texts: texts, children });
+    let mut holder = Box::new(SchemaHolder { _texts: texts, _metadata: field.metadata, children });
     ArrowSchema {
         format,
         name,
-        metadata: std::ptr::null(),
-        flags: if nullable { NULLABLE } else { 0 },
+        metadata,
+        flags: field.flags,
         n_children: holder.children.len() as i64,
         children: holder.children.as_mut_ptr(),
         dictionary: std::ptr::null_mut(),
@@ -476,13 +569,13 @@ pub(crate) fn export(columns: Vec<Made>, rows: usize) -> (ArrowSchema, ArrowArra
         let mut buffers: Vec<Option<Vec<u8>>> = vec![column.validity];
         buffers.extend(column.buffers.into_iter().map(Some));
         let (mut inner_schema, mut inner_array) = (Vec::new(), Vec::new());
-        if let Some((name, format)) = &column.child {
+        if let Some(child) = column.child {
             let values = buffers.pop().flatten().unwrap_or_default();
-            inner_schema.push(schema(name, format, false, Vec::new()));
+            inner_schema.push(schema(child, Vec::new()));
             inner_array.push(array(column.child_rows, 0, vec![None, Some(values)], Vec::new()));
         }
-        schemas.push(schema(&column.name, &column.format, true, inner_schema));
+        schemas.push(schema(column.field, inner_schema));
         arrays.push(array(column.rows, column.nulls, buffers, inner_array));
     }
-    (schema("", "+s", false, schemas), array(rows, 0, vec![None], arrays))
+    (schema(Field { flags: 0, ..Field::nullable("", "+s") }, schemas), array(rows, 0, vec![None], arrays))
 }

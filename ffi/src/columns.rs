@@ -186,13 +186,32 @@ pub(crate) enum Data<'a> {
     },
 }
 
+/// What a schema says of a column, or of a list's elements.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Field {
+    pub name: String,
+    pub format: String,
+    /// `ARROW_FLAG_…`.
+    pub flags: i64,
+    /// As it stood in the schema.
+    pub metadata: Option<Vec<u8>>,
+}
+
+impl Field {
+    /// `ARROW_FLAG_NULLABLE`.
+    const NULLABLE: i64 = 2;
+
+    pub(crate) fn nullable(name: &str, format: &str) -> Field {
+        Field { name: name.into(), format: format.into(), flags: Field::NULLABLE, metadata: None }
+    }
+}
+
 /// A column of an imported batch. Its buffers have been checked against its lengths and offsets.
 #[derive(Clone, Debug)]
 pub(crate) struct Column<'a> {
-    pub name: String,
-    pub format: String,
-    /// Name and format of a list's elements.
-    pub child: Option<(String, String)>,
+    pub field: Field,
+    /// That of a list's elements.
+    pub child: Option<Field>,
     pub kind: Type,
     pub rows: usize,
     /// `None` where no row is NULL.
@@ -203,15 +222,6 @@ pub(crate) struct Column<'a> {
 impl<'a> Column<'a> {
     pub(crate) fn is_null(&self, i: usize) -> bool {
         self.validity.is_some_and(|bits| !bits.get(i))
-    }
-
-    /// Bytes of its values.
-    pub(crate) fn bytes(&self) -> usize {
-        match &self.data {
-            Data::Bits(_) => self.rows.div_ceil(8),
-            Data::Fixed { bytes, .. } => bytes.len(),
-            Data::Variable { offsets, .. } => offsets[self.rows] - offsets[0],
-        }
     }
 
     /// All bytes, and where each value lies in them; bits have none.
@@ -252,7 +262,7 @@ impl<'a> Column<'a> {
             return Ok(Some((raw << shift).cast_signed() >> shift));
         }
         i64::try_from(raw).map(Some).map_err(|_| Error::Value {
-            column: self.name.clone(),
+            column: self.field.name.clone(),
             row: i as u64 + 1,
             found: raw.to_string(),
             expected: format!("at most {}", i64::MAX),
@@ -281,9 +291,9 @@ impl<'a> Column<'a> {
 /// A column that the library has made, to be exported.
 #[derive(Debug, Default)]
 pub(crate) struct Made {
-    pub name: String,
-    pub format: String,
-    pub child: Option<(String, String)>,
+    pub field: Field,
+    /// That of a list's elements.
+    pub child: Option<Field>,
     pub rows: usize,
     pub nulls: usize,
     /// A bitmap; `None` where no row is NULL.
@@ -292,6 +302,13 @@ pub(crate) struct Made {
     pub buffers: Vec<Vec<u8>>,
     /// Elements of a list's child.
     pub child_rows: usize,
+}
+
+impl Made {
+    pub(crate) fn of(mut self, format: &str) -> Made {
+        self.field.format = format.into();
+        self
+    }
 }
 
 /// Collects a bitmap.
@@ -372,20 +389,14 @@ pub(crate) fn take(
     let rows = picked.map_or(column.rows, <[usize]>::len);
     let source = |i: usize| picked.map_or(i, |picked| picked[i]);
     let length = |i: usize| if column.is_null(source(i)) { 0 } else { column.range(source(i)).len() };
-    let mut made = Made {
-        name: column.name.clone(),
-        format: column.format.clone(),
-        child: column.child.clone(),
-        rows,
-        ..Made::default()
-    };
+    let mut made = Made { field: column.field.clone(), child: column.child.clone(), rows, ..Made::default() };
     let total: u64 = match &column.data {
         Data::Bits(_) => rows.div_ceil(8) as u64,
         Data::Fixed { width, .. } => (rows as u64).saturating_mul(*width as u64),
         Data::Variable { .. } => (0..rows).map(|i| length(i) as u64).sum(),
     };
     if let Some(limit) = limit.filter(|limit| total > *limit) {
-        let what = format!("column {}", column.name);
+        let what = format!("column {}", column.field.name);
         return Err(Error::Memory { what, bytes: total, limit }.into());
     }
     let mut validity = BitmapBuilder::with_capacity(rows);
@@ -410,7 +421,7 @@ pub(crate) fn take(
         }
         Data::Variable { bytes, .. } => {
             let unit = column.kind.unit();
-            made.buffers.push(offsets(&column.name, (0..rows).map(length), unit, column.kind.large())?);
+            made.buffers.push(offsets(&column.field.name, (0..rows).map(length), unit, column.kind.large())?);
             let mut out = Vec::with_capacity(total as usize);
             for i in (0..rows).filter(|i| !column.is_null(source(*i))) {
                 out.extend_from_slice(&bytes[column.range(source(i))]);

@@ -1,12 +1,11 @@
-//! Handles: numbers that stand for what the library keeps. A table of the live ones catches every other number, and what a
-//! running call uses lives until that call ends, even where another thread releases it.
+//! Handles: numbers that stand for what the library keeps. A table of the live ones catches every other number, and a release
+//! waits for the calls that use what it takes away.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hart_kernels::vector::batch::canonical_number;
-use hart_kernels::{Metric, Vectors};
+use hart_kernels::{Metric, TopK, Vectors};
 
 use crate::abi::{HartHit, HartIndex};
 use crate::failure::Failure;
@@ -15,14 +14,16 @@ use crate::state;
 /// Rows for repeated searches.
 pub(crate) struct Index {
     pub rows: Rows,
+    pub row_count: usize,
     pub dimensions: usize,
-    pub ids: Vec<i64>,
+    /// `None` where the positions are the ids.
+    pub ids: Option<Vec<i64>>,
 }
 
 /// Where an index finds its rows.
 pub(crate) enum Rows {
     Owned(Vec<f32>),
-    /// The caller promised to keep them until the release.
+    /// The caller promised to keep them until the release has returned, which waits for the searches that run.
     Borrowed(&'static [f32]),
 }
 
@@ -44,46 +45,54 @@ pub(crate) fn copy<T: Copy>(what: &'static str, values: &[T]) -> Result<Vec<T>, 
     Ok(out)
 }
 
-/// The ids of that many rows: the caller's, or their positions.
-pub(crate) fn ids(given: Option<&[i64]>, rows: usize) -> Result<Vec<i64>, Failure> {
-    if let Some(ids) = given {
-        return copy("ids", ids);
-    }
-    let mut out = Vec::new();
-    let bytes = rows.saturating_mul(size_of::<i64>());
-    out.try_reserve_exact(rows).map_err(|_| Failure::OutOfMemory { what: "ids", bytes })?;
-    out.extend(0..rows as i64);
-    Ok(out)
+/// An index behind a lock that searches share and the release takes for itself: what it takes out is in no search any more.
+type Live = Arc<RwLock<Option<Index>>>;
+
+struct Table {
+    live: BTreeMap<usize, Live>,
+    last: usize,
 }
 
-static LIVE: RwLock<BTreeMap<usize, Arc<Index>>> = RwLock::new(BTreeMap::new());
-static NEXT: AtomicUsize = AtomicUsize::new(1);
+static TABLE: RwLock<Table> = RwLock::new(Table { live: BTreeMap::new(), last: 0 });
 
-pub(crate) fn insert(index: Index) -> *mut HartIndex {
-    // Looks like an address in a debugger, and is never 0 nor used twice.
-    let handle = NEXT.fetch_add(1, Ordering::Relaxed) << 4;
-    LIVE.write().unwrap_or_else(PoisonError::into_inner).insert(handle, Arc::new(index));
-    std::ptr::without_provenance_mut(handle)
+pub(crate) fn insert(index: Index) -> Result<*mut HartIndex, Failure> {
+    let mut table = TABLE.write().unwrap_or_else(PoisonError::into_inner);
+    // Looks like an address in a debugger, is never 0, and never used twice: so a released handle stays one.
+    let handle = table.last.checked_add(16).ok_or(Failure::OutOfMemory { what: "a handle", bytes: 16 })?;
+    table.last = handle;
+    table.live.insert(handle, Arc::new(RwLock::new(Some(index))));
+    Ok(std::ptr::without_provenance_mut(handle))
 }
 
-pub(crate) fn get(handle: *const HartIndex) -> Result<Arc<Index>, Failure> {
+/// Uses an index, which is not released meanwhile.
+pub(crate) fn with<T>(
+    handle: *const HartIndex,
+    work: impl FnOnce(&Index) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     if handle.is_null() {
         return Err(Failure::NullPointer { name: "index" });
     }
-    let live = LIVE.read().unwrap_or_else(PoisonError::into_inner);
-    live.get(&handle.addr()).cloned().ok_or(Failure::Handle)
+    let table = TABLE.read().unwrap_or_else(PoisonError::into_inner);
+    let live = table.live.get(&handle.addr()).cloned();
+    drop(table);
+    let live = live.ok_or(Failure::Handle)?;
+    let index = live.read().unwrap_or_else(PoisonError::into_inner);
+    work(index.as_ref().ok_or(Failure::Handle)?)
 }
 
+/// Takes an index away, once no search uses it any more.
 pub(crate) fn remove(handle: *const HartIndex) -> Result<(), Failure> {
-    let removed = LIVE.write().unwrap_or_else(PoisonError::into_inner).remove(&handle.addr());
-    // Freed here, outside of the lock.
-    removed.map(drop).ok_or(Failure::Handle)
+    let removed = TABLE.write().unwrap_or_else(PoisonError::into_inner).live.remove(&handle.addr());
+    let live = removed.ok_or(Failure::Handle)?;
+    let index = live.write().unwrap_or_else(PoisonError::into_inner).take();
+    // Freed here, outside of the locks.
+    drop(index);
+    Ok(())
 }
 
 /// A search's query side.
 pub(crate) struct Search<'a> {
     pub queries: &'a [f32],
-    pub query_count: usize,
     pub k: usize,
     pub metric: Metric,
 }
@@ -97,16 +106,15 @@ pub(crate) fn hits_of_query(rows: usize, k: usize) -> usize {
 pub(crate) fn search(
     rows: &[f32],
     dimensions: usize,
-    ids: &[i64],
+    ids: Option<&[i64]>,
     search: &Search<'_>,
     hits: &mut [HartHit],
 ) -> Result<(), Failure> {
     let matrix = Vectors::matrix(rows, dimensions)?;
     let queries = Vectors::matrix(search.queries, dimensions)?;
-    let bytes = size_of_val(rows).saturating_mul(search.query_count.max(1));
-    let found = state::run(bytes, false, || {
-        hart_kernels::vector::top_k(&matrix, ids, &queries, search.k, search.metric)
-    })?;
+    let options = TopK::new(search.k).metric(search.metric);
+    let options = ids.map_or(options, |ids| options.ids(ids));
+    let found = state::run(|| options.search(&matrix, &queries))?;
     for (hit, target) in found.into_iter().flatten().zip(hits) {
         let distance = canonical_number(hit.distance);
         *target = HartHit { id: hit.id, distance, row: hit.row as u64 };
@@ -115,13 +123,8 @@ pub(crate) fn search(
 }
 
 impl Index {
-    /// Number of rows.
-    pub(crate) fn len(&self) -> usize {
-        self.ids.len()
-    }
-
     /// As [`search`].
     pub(crate) fn search(&self, queries: &Search<'_>, hits: &mut [HartHit]) -> Result<(), Failure> {
-        search(self.rows.get(), self.dimensions, &self.ids, queries, hits)
+        search(self.rows.get(), self.dimensions, self.ids.as_deref(), queries, hits)
     }
 }

@@ -9,7 +9,7 @@ use hart_kernels::registry::{
 use hart_kernels::vector::batch::canonical_number;
 use hart_kernels::{Compute, Element, Error, PackedVectors, Vectors, text};
 
-use crate::columns::{BitmapBuilder, Column, Made, Type, offsets, take};
+use crate::columns::{BitmapBuilder, Column, Field, Made, Type, offsets, take};
 use crate::failure::Failure;
 use crate::state;
 
@@ -26,12 +26,12 @@ pub(crate) fn invoke(
 ) -> Result<(Vec<Made>, usize), Failure> {
     let kernel = registry::find(name)?;
     let labels: Vec<String> =
-        columns.iter().enumerate().map(|(i, column)| registry::label(&column.name, i)).collect();
+        columns.iter().enumerate().map(|(i, column)| registry::label(&column.field.name, i)).collect();
     let types: Vec<String> = columns.iter().map(|column| column.kind.name()).collect();
     let offered: Vec<Offered<'_>> = columns
         .iter()
         .zip(&types)
-        .map(|(column, type_name)| Offered { name: &column.name, type_name, partition: false })
+        .map(|(column, type_name)| Offered { name: &column.field.name, type_name, partition: false })
         .collect();
     let declared = registry::bind(kernel, &offered)?;
     for (column, &position) in kernel.inputs.iter().zip(&declared) {
@@ -51,9 +51,7 @@ pub(crate) fn invoke(
         input(column.kind, &columns[position], &labels[position], params.element())
     });
     let inputs = inputs.collect::<Result<Vec<_>, Error>>()?;
-    let bytes = columns.iter().map(Column::bytes).fold(0, usize::saturating_add);
-    // Kernels that make rows do more work than their input says, or ask about threads.
-    let output = state::run(bytes, kernel.rows == RowShape::Made, || {
+    let output = state::run(|| {
         let call = Call::new(kernel, rows, inputs, params, Compute::new()?)?.memory_limit(limit);
         (kernel.run)(&call)
     })?;
@@ -175,7 +173,9 @@ fn results(
         made.push(if column.kind == Kind::Id {
             let n = kernel.inputs.iter().position(|c| c.kind == Kind::Id);
             let n = n.expect("a kernel that returns an id takes one");
-            Made { name: column.name.into(), ..take(&columns[declared[n]], picked, limit)? }
+            let mut id = take(&columns[declared[n]], picked, limit)?;
+            id.field.name = column.name.into();
+            id
         } else {
             values(column.name, computed.next().expect("a kernel gives its declared columns"), vector)?
         });
@@ -192,7 +192,7 @@ fn results(
 /// A computed column. Vectors come back as they came: lists for lists, packed for packed, JSON for JSON.
 fn values(name: &str, values: Values, vector: Option<Type>) -> Result<Made, Failure> {
     let rows = values.len();
-    let made = Made { name: name.into(), rows, ..Made::default() };
+    let made = Made { field: Field::nullable(name, ""), rows, ..Made::default() };
     Ok(match values {
         Values::Float(values) => fixed(made, "g", values, |v| canonical_number(v).to_le_bytes()),
         Values::Int(values) => fixed(made, "i", values, i32::to_le_bytes),
@@ -201,7 +201,7 @@ fn values(name: &str, values: Values, vector: Option<Type>) -> Result<Made, Fail
         Values::Binary(values) => variable(made, "Z", &values)?,
         Values::Packed(values) => {
             let (starts, made) = spans(made, &values.lengths, 1)?;
-            Made { format: "Z".into(), buffers: vec![starts, values.bytes], ..made }
+            Made { buffers: vec![starts, values.bytes], ..made.of("Z") }
         }
         Values::Vectors(values) => match vector {
             Some(Type::Text { .. }) => variable(made, "U", &json_rows(&values))?,
@@ -224,12 +224,12 @@ fn fixed<T: Copy, const N: usize>(
         out.extend_from_slice(&value.map_or([0; N], &bytes));
     }
     let (validity, nulls) = present.validity();
-    Made { format: format.into(), validity, nulls, buffers: vec![out], ..made }
+    Made { validity, nulls, buffers: vec![out], ..made.of(format) }
 }
 
 fn variable<T: AsRef<[u8]>>(made: Made, format: &str, values: &[Option<T>]) -> Result<Made, Failure> {
     let bytes = |value: &Option<T>| value.as_ref().map_or(0, |v| v.as_ref().len());
-    let starts = offsets(&made.name, values.iter().map(bytes), 1, true)?;
+    let starts = offsets(&made.field.name, values.iter().map(bytes), 1, true)?;
     let mut present = BitmapBuilder::with_capacity(values.len());
     let mut out = Vec::with_capacity(values.iter().map(bytes).sum());
     for value in values {
@@ -237,7 +237,7 @@ fn variable<T: AsRef<[u8]>>(made: Made, format: &str, values: &[Option<T>]) -> R
         out.extend_from_slice(value.as_ref().map_or(&[][..], AsRef::as_ref));
     }
     let (validity, nulls) = present.validity();
-    Ok(Made { format: format.into(), validity, nulls, buffers: vec![starts, out], ..made })
+    Ok(Made { validity, nulls, buffers: vec![starts, out], ..made.of(format) })
 }
 
 /// Vectors as they lie: bytes, or a list of `element`.
@@ -258,16 +258,17 @@ fn packed(
             // Arrow has no type for bfloat16, so no list holds it; what is left is int8.
             Element::Bf16 | Element::I8 => "c",
         };
-        ("item".to_string(), format.to_string())
+        Field { flags: 0, ..Field::nullable("item", format) }
     });
     let child_rows = vectors.bytes.len() / unit;
     let buffers = vec![starts, vectors.bytes];
-    Ok(Made { format: format.into(), child, buffers, child_rows, ..made })
+    Ok(Made { child, buffers, child_rows, ..made.of(format) })
 }
 
 /// Offsets and validity of rows that lie back to back; a length of −1 is NULL.
 fn spans(made: Made, lengths: &[i32], unit: usize) -> Result<(Vec<u8>, Made), Failure> {
-    let starts = offsets(&made.name, lengths.iter().map(|length| (*length).max(0) as usize), unit, true)?;
+    let starts =
+        offsets(&made.field.name, lengths.iter().map(|length| (*length).max(0) as usize), unit, true)?;
     let mut present = BitmapBuilder::with_capacity(lengths.len());
     lengths.iter().for_each(|length| present.push(*length >= 0));
     let (validity, nulls) = present.validity();

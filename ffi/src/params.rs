@@ -3,17 +3,22 @@
 use hart_kernels::registry::ParamKind;
 use hart_kernels::{Error, Metric};
 
+use crate::codes::{HART_METRIC_COSINE, HART_METRIC_DOT, HART_METRIC_EUCLIDEAN};
 use crate::failure::Failure;
 
-/// The metric of a constant `HART_METRIC_…`: its place among the names.
+/// The metric of a constant `HART_METRIC_…`.
 #[inline]
 pub(crate) fn metric(value: i32) -> Result<Metric, Failure> {
-    let name = usize::try_from(value).ok().and_then(|n| Metric::NAMES.get(n));
-    name.and_then(|name| Metric::parse(name)).ok_or_else(|| Failure::Constant {
-        name: "metric",
-        value: value.into(),
-        expected: format!("0 to {} for {}", Metric::NAMES.len() - 1, Metric::NAMES.join(", ")),
-    })
+    match value {
+        HART_METRIC_COSINE => Ok(Metric::Cosine),
+        HART_METRIC_EUCLIDEAN => Ok(Metric::Euclidean),
+        HART_METRIC_DOT => Ok(Metric::Dot),
+        _ => Err(Failure::Constant {
+            name: "metric",
+            value: value.into(),
+            expected: format!("HART_METRIC_… for {}", Metric::NAMES.join(", ")),
+        }),
+    }
 }
 
 /// A number within bounds, both included.

@@ -141,9 +141,13 @@ impl<T> Out<T> {
 
     /// The slice.
     ///
+    /// Callers of other languages need not have put anything there. That does no harm: it is memory from beyond this library's border,
+    /// so for the compiler it holds some bytes; any bytes are numbers; and kernels write every element before they read it.
+    ///
     /// # Safety
     ///
-    /// The memory must be writable, and nobody else may touch it while the slice lives: see [`apart`] for the caller's own part.
+    /// The memory must be writable, and nobody else may touch it while the slice lives: see [`apart`] for the caller's own part. A Rust
+    /// caller that links this library as Rust must have initialized it.
     #[inline]
     pub(crate) unsafe fn slice<'a>(self) -> &'a mut [T] {
         if self.length == 0 {

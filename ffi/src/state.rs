@@ -1,5 +1,6 @@
 //! What this process shares: the thread pool, and how many threads it has.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hart_kernels::{Error, Pool};
@@ -15,8 +16,10 @@ pub(crate) const MAX_THREADS: u32 = 4096;
 
 /// Threads that large calls use.
 pub(crate) fn threads() -> usize {
+    // Asked once: on Linux the answer takes reading files, which is more than a middling call's own work.
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
     match THREADS.load(Ordering::Relaxed) {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        0 => *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from)),
         threads => threads,
     }
 }
@@ -42,13 +45,8 @@ pub(crate) fn shut_down() {
     POOL.open();
 }
 
-/// Runs work over that many bytes of input, in the pool where they are many, or `always`.
+/// Calls kernels that may share their work among the library's threads.
 #[inline]
-pub(crate) fn run<T: Send>(
-    bytes: usize,
-    always: bool,
-    work: impl FnOnce() -> Result<T, Error> + Send,
-) -> Result<T, Error> {
-    // Small calls do not even ask how many processors there are.
-    if bytes < Pool::SMALL && !always { work() } else { POOL.run(threads(), bytes, always, work) }
+pub(crate) fn run<T>(work: impl FnOnce() -> T) -> T {
+    POOL.run(threads(), work)
 }

@@ -65,7 +65,7 @@ pub unsafe extern "C" fn hart_vector_add_f32_batch(
         raw::apart(&[out.span()], &[a.span(), b.span()])?;
         // SAFETY: this function's premise; the slices have been checked not to overlap.
         let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
-        state::run(size_of_val(a) + size_of_val(b), false, || batch::add(a, b, n, out))?;
+        state::run(|| batch::add(a, b, n, out))?;
         Ok(())
     })
 }
@@ -124,7 +124,7 @@ pub unsafe extern "C" fn hart_vector_arg_max_f32_batch(
         raw::apart(&[out.span()], &[v.span()])?;
         // SAFETY: this function's premise; the slices have been checked not to overlap.
         let (v, out) = unsafe { (v.slice(), out.slice()) };
-        state::run(size_of_val(v), false, || batch::arg_max(v, n, out))?;
+        state::run(|| batch::arg_max(v, n, out))?;
         Ok(())
     })
 }
@@ -194,7 +194,7 @@ pub unsafe extern "C" fn hart_vector_cosine_similarity_f32_batch(
         raw::apart(&[out.span()], &[a.span(), b.span()])?;
         // SAFETY: this function's premise; the slices have been checked not to overlap.
         let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
-        state::run(size_of_val(a) + size_of_val(b), false, || batch::cosine_similarity(a, b, n, out))?;
+        state::run(|| batch::cosine_similarity(a, b, n, out))?;
         Ok(())
     })
 }
@@ -272,7 +272,7 @@ pub unsafe extern "C" fn hart_vector_distance_f32_batch(
         let metric = params::metric(metric)?;
         // SAFETY: this function's premise; the slices have been checked not to overlap.
         let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
-        state::run(size_of_val(a) + size_of_val(b), false, || batch::distance(metric, a, b, n, out))?;
+        state::run(|| batch::distance(metric, a, b, n, out))?;
         Ok(())
     })
 }
@@ -340,7 +340,7 @@ pub unsafe extern "C" fn hart_vector_dot_product_f32_batch(
         raw::apart(&[out.span()], &[a.span(), b.span()])?;
         // SAFETY: this function's premise; the slices have been checked not to overlap.
         let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
-        state::run(size_of_val(a) + size_of_val(b), false, || batch::dot_product(a, b, n, out))?;
+        state::run(|| batch::dot_product(a, b, n, out))?;
         Ok(())
     })
 }
@@ -408,7 +408,7 @@ pub unsafe extern "C" fn hart_vector_euclidean_distance_f32_batch(
         raw::apart(&[out.span()], &[a.span(), b.span()])?;
         // SAFETY: this function's premise; the slices have been checked not to overlap.
         let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
-        state::run(size_of_val(a) + size_of_val(b), false, || batch::euclidean_distance(a, b, n, out))?;
+        state::run(|| batch::euclidean_distance(a, b, n, out))?;
         Ok(())
     })
 }
@@ -486,7 +486,7 @@ pub unsafe extern "C" fn hart_vector_lerp_f32_batch(
         let t = params::number("t", t, f64::MIN, f64::MAX)?;
         // SAFETY: this function's premise; the slices have been checked not to overlap.
         let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
-        state::run(size_of_val(a) + size_of_val(b), false, || batch::lerp(a, b, t, n, out))?;
+        state::run(|| batch::lerp(a, b, t, n, out))?;
         Ok(())
     })
 }
@@ -545,7 +545,7 @@ pub unsafe extern "C" fn hart_vector_norm_f32_batch(
         raw::apart(&[out.span()], &[v.span()])?;
         // SAFETY: this function's premise; the slices have been checked not to overlap.
         let (v, out) = unsafe { (v.slice(), out.slice()) };
-        state::run(size_of_val(v), false, || batch::norm(v, n, out))?;
+        state::run(|| batch::norm(v, n, out))?;
         Ok(())
     })
 }
@@ -606,7 +606,7 @@ pub unsafe extern "C" fn hart_vector_normalize_f32_batch(
         raw::apart(&[out.span()], &[v.span()])?;
         // SAFETY: this function's premise; the slices have been checked not to overlap.
         let (v, out) = unsafe { (v.slice(), out.slice()) };
-        state::run(size_of_val(v), false, || batch::normalize(v, n, out))?;
+        state::run(|| batch::normalize(v, n, out))?;
         Ok(())
     })
 }
@@ -670,7 +670,7 @@ pub unsafe extern "C" fn hart_vector_scale_f32_batch(
         let factor = params::number("factor", factor, f64::MIN, f64::MAX)?;
         // SAFETY: this function's premise; the slices have been checked not to overlap.
         let (v, out) = unsafe { (v.slice(), out.slice()) };
-        state::run(size_of_val(v), false, || batch::scale(v, factor, n, out))?;
+        state::run(|| batch::scale(v, factor, n, out))?;
         Ok(())
     })
 }
@@ -733,7 +733,7 @@ pub unsafe extern "C" fn hart_vector_softmax_f32_batch(
         raw::apart(&[out.span()], &[v.span()])?;
         // SAFETY: this function's premise; the slices have been checked not to overlap.
         let (v, out) = unsafe { (v.slice(), out.slice()) };
-        state::run(size_of_val(v), false, || batch::softmax(v, n, out))?;
+        state::run(|| batch::softmax(v, n, out))?;
         Ok(())
     })
 }
@@ -801,7 +801,7 @@ pub unsafe extern "C" fn hart_vector_subtract_f32_batch(
         raw::apart(&[out.span()], &[a.span(), b.span()])?;
         // SAFETY: this function's premise; the slices have been checked not to overlap.
         let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
-        state::run(size_of_val(a) + size_of_val(b), false, || batch::subtract(a, b, n, out))?;
+        state::run(|| batch::subtract(a, b, n, out))?;
         Ok(())
     })
 }

@@ -39,14 +39,10 @@ fn c_gives_the_same_bits_at_every_level() {
     let folder = tempfile::tempdir().unwrap();
     let (program, file) = (folder.path().join("results"), folder.path().join("results.txt"));
     compile("results.c", &program, &[]);
-    // A level that the machine lacks is the next lower one, which does no harm here.
-    for level in ["scalar", "avx2", "avx512", "neon"] {
-        if level == "neon" && !cfg!(target_arch = "aarch64")
-            || level.starts_with("avx") && !cfg!(target_arch = "x86_64")
-        {
-            continue;
-        }
-        run(Command::new(&program).arg(&file).env_remove("HART_MIN_LEVEL").env("HART_MAX_LEVEL", level));
+    for level in hart_kernels::Level::available() {
+        // No other level in its place, neither a higher nor a lower one.
+        let level = level.name();
+        run(Command::new(&program).arg(&file).env("HART_MIN_LEVEL", level).env("HART_MAX_LEVEL", level));
         same(&file, level);
     }
 }
@@ -105,13 +101,30 @@ fn install(prefix: &Path) {
     run(Command::new("bash").arg(root().join("install")).arg(prefix).arg(library_folder()));
 }
 
+/// The installed libraries show no names but their own, and programs look for the shared one by name.
+fn names(prefix: &Path) {
+    let listing = run(Command::new("nm")
+        .args(["-g", "--defined-only", "--format=posix"])
+        .arg(prefix.join("lib/libhart_native.a")));
+    let names: Vec<&str> =
+        listing.lines().filter_map(|line| line.split_once(' ')).map(|(name, _)| name).collect();
+    assert!(names.contains(&"hart_invoke"));
+    let foreign: Vec<_> = names.iter().filter(|name| !name.starts_with("hart_")).collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
+    let dynamic = run(Command::new("readelf").arg("-d").arg(prefix.join("lib/libhart_native.so")));
+    assert!(dynamic.contains("Library soname: [libhart_native.so]"), "{dynamic}");
+}
+
 #[test]
-fn pkg_config_finds_the_installed_library() {
+fn the_installed_library_has_its_names_and_pkg_config_finds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    install(folder.path());
+    if cfg!(target_os = "linux") {
+        names(folder.path());
+    }
     if !tool("pkg-config") {
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    install(folder.path());
     let flags = |more: &[&str]| {
         let text = run(Command::new("pkg-config")
             .args(["--cflags", "--libs", "hart_native"])

@@ -1,10 +1,11 @@
-//! The generated files are those that the sources give, and the exported symbols are those of the snapshot.
+//! The generated files are those that the sources give, and the interface is that of the snapshots: its symbols, and what they mean.
 
 mod common;
 #[path = "../examples/generate/files/mod.rs"]
 mod files;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::process::Command;
 
 #[test]
@@ -36,6 +37,115 @@ fn only_the_symbols_of_the_snapshot_are_exported() {
     assert!(gone.is_empty(), "no longer exported, which breaks programs that call them: {gone:?}");
     let new: Vec<_> = exported.difference(&expected).collect();
     assert!(new.is_empty(), "new: add to tests/symbols.txt and raise HART_ABI_VERSION: {new:?}");
+}
+
+/// A type as the snapshot writes it.
+fn word(of: &syn::Type) -> String {
+    match of {
+        syn::Type::Path(path) => path.path.segments.last().unwrap().ident.to_string(),
+        syn::Type::Ptr(pointer) if pointer.const_token.is_some() => format!("*const {}", word(&pointer.elem)),
+        syn::Type::Ptr(pointer) => format!("*mut {}", word(&pointer.elem)),
+        syn::Type::Array(array) => format!("[{}; {}]", word(&array.elem), number(&array.len)),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn number(of: &syn::Expr) -> &str {
+    match of {
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(number), .. }) => number.base10_digits(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Name and type of each field.
+fn fields(item: &syn::ItemStruct) -> Vec<(String, String)> {
+    item.fields.iter().map(|f| (f.ident.as_ref().unwrap().to_string(), word(&f.ty))).collect()
+}
+
+/// What programs rely on, one line for each function, constant and field: signatures, values, and where a C compiler puts fields.
+fn interface() -> BTreeSet<String> {
+    let mut lines = BTreeSet::new();
+    let mut program = String::from("#include <stdio.h>\n#include \"hart.h\"\nint main(void)\n{\n");
+    for item in files::TYPES
+        .iter()
+        .chain(files::EXPORTS)
+        .flat_map(|path| files::parse(&files::root().join(path)).items)
+    {
+        match item {
+            // The version says how far the others reach.
+            syn::Item::Const(item)
+                if item.ident != "HART_ABI_VERSION" && item.ident.to_string().starts_with("HART_") =>
+            {
+                lines.insert(format!("const {}: {} = {}", item.ident, word(&item.ty), number(&item.expr)));
+            }
+            syn::Item::Fn(item) if item.sig.ident.to_string().starts_with("hart_") => {
+                let argument = |argument: &syn::FnArg| match argument {
+                    syn::FnArg::Typed(syn::PatType { pat, ty, .. }) => match &**pat {
+                        syn::Pat::Ident(name) => format!("{}: {}", name.ident, word(ty)),
+                        other => panic!("{other:?}"),
+                    },
+                    syn::FnArg::Receiver(_) => panic!("a function takes self"),
+                };
+                let arguments = item.sig.inputs.iter().map(argument).collect::<Vec<_>>().join(", ");
+                let syn::ReturnType::Type(_, result) = &item.sig.output else { panic!("{}", item.sig.ident) };
+                lines.insert(format!("fn {}({arguments}) -> {}", item.sig.ident, word(result)));
+            }
+            syn::Item::Struct(item)
+                if matches!(item.vis, syn::Visibility::Public(_)) && fields(&item)[0].0 != "_opaque" =>
+            {
+                let name = item.ident.to_string();
+                let fields = fields(&item);
+                for (field, of) in &fields {
+                    let place = format!("offsetof(struct {name}, {field})");
+                    writeln!(program, "printf(\"field {name}.{field}: {of} at %zu\\n\", {place});").unwrap();
+                }
+                // What starts with its size may grow at its end.
+                if fields[0].0 != "size" {
+                    writeln!(program, "printf(\"struct {name}: %zu bytes\\n\", sizeof(struct {name}));")
+                        .unwrap();
+                }
+            }
+            _ => {}
+        }
+    }
+    program.push_str("return 0;\n}\n");
+    let folder = tempfile::tempdir().unwrap();
+    let (source, target) = (folder.path().join("layout.c"), folder.path().join("layout"));
+    std::fs::write(&source, program).unwrap();
+    let include = common::root().join("include");
+    common::run(Command::new("cc").arg("-I").arg(include).arg(source).arg("-o").arg(&target));
+    lines.extend(common::run(&mut Command::new(target)).lines().map(String::from));
+    lines
+}
+
+#[test]
+fn the_interface_is_that_of_the_snapshot() {
+    if cfg!(target_os = "windows") || !cfg!(target_pointer_width = "64") {
+        return;
+    }
+    let snapshot = std::fs::read_to_string(common::root().join("tests/abi.txt")).unwrap();
+    // What each line says, and the version since which it does.
+    let known: BTreeMap<&str, u32> = snapshot
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split_once(' ').expect("version and line"))
+        .map(|(version, line)| (line, version.parse().expect("a version")))
+        .collect();
+    let found = interface();
+    let gone: Vec<_> = known.keys().filter(|line| !found.contains(**line)).collect();
+    assert!(gone.is_empty(), "changed or gone, which breaks programs: {gone:#?}");
+    let version = hart_native::abi::HART_ABI_VERSION;
+    let new: String = found
+        .iter()
+        .filter(|line| !known.contains_key(line.as_str()))
+        .map(|line| format!("{} {line}\n", version + 1))
+        .collect();
+    assert!(
+        new.is_empty(),
+        "new: add to tests/abi.txt and raise HART_ABI_VERSION to {}:\n{new}",
+        version + 1
+    );
+    assert_eq!(known.values().max(), Some(&version), "HART_ABI_VERSION is that of the newest line");
 }
 
 #[test]

@@ -8,15 +8,41 @@ use common::{compile, run, tool};
 
 /// Programs that need no arguments.
 const PROGRAMS: &[&str] = &["smoke.c", "bad_input.c"];
+/// Those that ask the system about threads and memory.
+const ON_LINUX: &[&str] = &["release.c", "threads.c"];
 
 #[test]
 fn c_programs_run() {
     let folder = tempfile::tempdir().unwrap();
-    for source in PROGRAMS {
+    for source in PROGRAMS.iter().chain(ON_LINUX.iter().filter(|_| cfg!(target_os = "linux"))) {
         let program = folder.path().join(source.replace('.', "_"));
         compile(source, &program, &[]);
         assert!(run(&mut Command::new(&program)).contains("ok"), "{source}");
     }
+}
+
+/// The exported functions of the snapshot.
+fn functions() -> Vec<String> {
+    let text = std::fs::read_to_string(common::root().join("tests/symbols.txt")).unwrap();
+    text.lines().filter(|line| !line.starts_with('#')).map(String::from).collect()
+}
+
+/// The functions that a program calls.
+fn called(source: &str) -> impl Fn(&String) -> bool {
+    let text = std::fs::read_to_string(common::root().join("tests/c").join(source)).unwrap();
+    move |name| text.contains(&format!("{name}("))
+}
+
+#[test]
+fn the_programs_call_every_function() {
+    let missing: Vec<_> = functions().into_iter().filter(|name| !called("smoke.c")(name)).collect();
+    assert!(missing.is_empty(), "smoke.c does not call {missing:?}");
+    // What makes many rows may share them among threads.
+    let shares =
+        |name: &String| name.ends_with("_batch") || name.contains("_top_k") || name.contains("_spatial_");
+    let missing: Vec<_> =
+        functions().into_iter().filter(shares).filter(|name| !called("threads.c")(name)).collect();
+    assert!(missing.is_empty(), "threads.c does not call {missing:?}");
 }
 
 #[test]
@@ -71,13 +97,13 @@ fn threads_and_handles_do_not_fault() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("stress");
     compile("stress.c", &program, &[]);
-    assert!(run(Command::new(&program).args(["20000", "16", "3"])).contains("stress: ok"));
+    assert!(run(Command::new(&program).args(["1000000", "16", "4"])).contains("stress: ok"));
 }
 
 #[test]
 fn the_sanitizers_find_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    for source in ["smoke.c", "bad_input.c", "stress.c"] {
+    for source in ["smoke.c", "bad_input.c", "stress.c", "release.c"] {
         let program = folder.path().join(source.replace('.', "_"));
         // The thread library must see the sanitizer's allocator: so it is linked, not preloaded.
         compile(source, &program, &["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]);
@@ -85,7 +111,7 @@ fn the_sanitizers_find_nothing() {
         // Where a tracer forbids it, the leak check says so itself and fails.
         command.env("ASAN_OPTIONS", "detect_leaks=1");
         if source == "stress.c" {
-            command.args(["5000", "4", "2"]);
+            command.args(["5000", "4", "3"]);
         }
         assert!(run(&mut command).contains("ok"), "{source}");
     }
@@ -112,7 +138,7 @@ fn valgrind_finds_nothing() {
             // Its processor has less than the machine's, so a level demanded of the machine is not there.
             .env_remove("HART_MIN_LEVEL");
         if source == "stress.c" {
-            command.args(["300", "3", "1"]);
+            command.args(["300", "2", "3"]);
         }
         assert!(run(&mut command).contains("ok"), "{source}");
     }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::error::Error;
+use crate::pool;
 
 /// Below this many bytes of input one thread is faster than waking others.
 const SEQUENTIAL: usize = 1 << 20;
@@ -13,8 +14,13 @@ const BLOCK: usize = 1 << 22;
 
 /// How many workers an input of that size gets.
 pub(crate) fn workers(bytes: usize) -> usize {
-    // Asking starts the pool, which small inputs never need.
-    if bytes < SEQUENTIAL { 1 } else { rayon::current_num_threads() }
+    // Without a pool of the call, asking starts rayon's own, which small inputs never need.
+    if bytes < SEQUENTIAL { 1 } else { pool::threads() }
+}
+
+/// Whether so many pieces of work on an input of that size are shared among threads.
+pub(crate) fn splits(pieces: usize, bytes: usize) -> bool {
+    pieces > 1 && workers(bytes) > 1
 }
 
 /// Splits `rows` into consecutive ranges of about a block each. The split depends on the input alone.
@@ -22,6 +28,15 @@ pub(crate) fn ranges(rows: usize, bytes: usize) -> Vec<Range<usize>> {
     let blocks = (bytes / BLOCK).clamp(1, rows.max(1));
     let step = rows.div_ceil(blocks).max(1);
     (0..rows).step_by(step).map(|start| start..(start + step).min(rows)).collect()
+}
+
+/// The results in order, or the error of the first that failed.
+pub(crate) fn first_error<T: Send, C: FromIterator<T>>(
+    results: impl IndexedParallelIterator<Item = Result<T, Error>>,
+) -> Result<C, Error> {
+    // Collected before the errors are looked at: otherwise which error is reported would be a matter of timing.
+    let results: Vec<Result<T, Error>> = pool::enter(|| results.collect())?;
+    results.into_iter().collect()
 }
 
 /// Runs `work` over blocks of rows in the current thread pool and returns the results in order, or the error of
@@ -32,12 +47,10 @@ pub(crate) fn blocks<T: Send>(
     work: impl Fn(Range<usize>) -> Result<T, Error> + Sync + Send,
 ) -> Result<Vec<T>, Error> {
     let ranges = ranges(rows, bytes);
-    if bytes < SEQUENTIAL || ranges.len() < 2 {
+    if !splits(ranges.len(), bytes) {
         return ranges.into_iter().map(work).collect();
     }
-    // Collected before the errors are looked at: otherwise which error is reported would be a matter of timing.
-    let results: Vec<Result<T, Error>> = ranges.into_par_iter().map(work).collect();
-    results.into_iter().collect()
+    first_error(ranges.into_par_iter().map(work))
 }
 
 /// Folds blocks of rows into one value, by workers that each have their own: memory grows with the workers, not with the
@@ -51,7 +64,7 @@ pub(crate) fn fold<T: Send>(
 ) -> Result<T, Error> {
     let ranges = ranges(rows, bytes);
     let mut value = none();
-    if bytes < SEQUENTIAL || ranges.len() < 2 {
+    if !splits(ranges.len(), bytes) {
         ranges.into_iter().try_for_each(|range| work(&mut value, range))?;
         return Ok(value);
     }
@@ -66,21 +79,23 @@ pub(crate) fn fold<T: Send>(
         (Err(a), Err(b)) => Err(if a.0 <= b.0 { a } else { b }),
         (Err(e), _) | (_, Err(e)) => Err(e),
     };
-    let folded = ranges.into_par_iter().fold(|| Ok(none()), step).reduce(|| Ok(none()), join);
+    let fold = || ranges.into_par_iter().fold(|| Ok(none()), step).reduce(|| Ok(none()), join);
+    let folded = pool::enter(fold)?;
     folded.map_err(|(_, error)| error)
 }
 
 /// As [`blocks`], where block `i` also owns `outputs[i]`.
 pub(crate) fn blocks_into(
     ranges: Vec<Range<usize>>,
+    bytes: usize,
     outputs: Vec<&mut [u8]>,
     work: impl Fn(Range<usize>, &mut [u8]) + Sync + Send,
-) {
-    if ranges.len() < 2 {
+) -> Result<(), Error> {
+    if !splits(ranges.len(), bytes) {
         ranges.into_iter().zip(outputs).for_each(|(range, out)| work(range, out));
-    } else {
-        ranges.into_par_iter().zip(outputs).for_each(|(range, out)| work(range, out));
+        return Ok(());
     }
+    pool::enter(|| ranges.into_par_iter().zip(outputs).for_each(|(range, out)| work(range, out)))
 }
 
 /// Fills rows of `out`, which are equally long, in blocks. `work` gets the range of rows and their part of `out`.
@@ -89,16 +104,19 @@ pub(crate) fn rows_into<T: Send>(
     bytes: usize,
     out: &mut [T],
     work: impl Fn(Range<usize>, &mut [T]) + Sync + Send,
-) {
-    let step = ranges(rows, bytes).first().map_or(0, Range::len);
+) -> Result<(), Error> {
+    let ranges = ranges(rows, bytes);
     let width = out.len().checked_div(rows).unwrap_or(0);
-    if bytes < SEQUENTIAL || step == rows || width == 0 {
-        return work(0..rows, out);
+    if width == 0 || !splits(ranges.len(), bytes) {
+        work(0..rows, out);
+        return Ok(());
     }
-    out.par_chunks_mut(step * width).enumerate().for_each(|(block, out)| {
+    let step = ranges[0].len();
+    let fill = |(block, out): (usize, &mut [T])| {
         let start = block * step;
         work(start..start + out.len() / width, out);
-    });
+    };
+    pool::enter(|| out.par_chunks_mut(step * width).enumerate().for_each(fill))
 }
 
 /// Does independent pieces of work, each of which owns what it writes, on an input of that size. The error is that of the
@@ -108,11 +126,10 @@ pub(crate) fn each<T: Send>(
     bytes: usize,
     work: impl Fn(T) -> Result<(), Error> + Sync + Send,
 ) -> Result<(), Error> {
-    if bytes < SEQUENTIAL || pieces.len() < 2 {
+    if !splits(pieces.len(), bytes) {
         return pieces.into_iter().try_for_each(work);
     }
-    let results: Vec<Result<(), Error>> = pieces.into_par_iter().map(work).collect();
-    results.into_iter().collect()
+    first_error(pieces.into_par_iter().map(work))
 }
 
 #[cfg(test)]
@@ -138,7 +155,8 @@ mod tests {
                 for (i, value) in out.iter_mut().enumerate() {
                     *value += range.start * width + i + 1;
                 }
-            });
+            })
+            .unwrap();
             assert!(out.iter().copied().eq(1..=rows * width));
         }
     }

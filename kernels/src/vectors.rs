@@ -245,8 +245,7 @@ impl<'a> Vectors<'a> {
                     expected: range.end.max(range.start),
                 });
             }
-            // Narrow elements are converted where they lie, so a row starts at an element too.
-            if !range.len().is_multiple_of(size) || !range.start.is_multiple_of(size) {
+            if !range.len().is_multiple_of(size) {
                 return Err(Error::VectorBytes {
                     column: name.into(),
                     row: row as u64 + 1,
@@ -256,7 +255,19 @@ impl<'a> Vectors<'a> {
                 });
             }
         }
-        Ok(Vectors::new(name, element, bytes, Rows::Ragged(rows)))
+        let aligned = rows.iter().flatten().all(|range| range.start.is_multiple_of(size));
+        if aligned || matches!(element, Element::F32 | Element::F64) {
+            return Ok(Vectors::new(name, element, bytes, Rows::Ragged(rows)));
+        }
+        // Narrow elements are converted all at once, so what lies between the rows is left out first.
+        let mut packed = Vec::with_capacity(rows.iter().flatten().map(Range::len).sum());
+        let mut place = |range: Range<usize>| {
+            packed.extend_from_slice(&bytes[range.clone()]);
+            packed.len() - range.len()..packed.len()
+        };
+        let rows = rows.into_iter().map(|range| range.map(&mut place)).collect();
+        let (data, rows) = (Data::Singles(to_singles(element, &packed)), Rows::Ragged(rows).scaled(4 / size));
+        Ok(Vectors { name: name.into(), element, data, rows })
     }
 
     fn new(name: &str, element: Element, bytes: &'a [u8], rows: Rows) -> Vectors<'a> {

@@ -175,9 +175,7 @@ impl Session {
         }
         let limit = settings.max_memory_mb.map(|mb| mb << 20);
         check_conversion(kernel, binding, params, fields, data, limit)?;
-        let bytes: usize = data.iter().map(|d| d.bytes.len()).sum();
-        let made = kernel.rows == RowShape::Made;
-        let output = pool.run(settings.threads, bytes, made, || {
+        let output = pool.run(settings.threads, || {
             let inputs = binding.inputs(kernel, params, fields, data, rows)?;
             let call = Call::new(kernel, rows, inputs, params.clone(), Compute::new()?)?;
             (kernel.run)(&call.memory_limit(limit))

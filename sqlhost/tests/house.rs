@@ -14,6 +14,8 @@ const UNSAFE: &[&str] = &[
     "ffi/src/exports/tensor.rs",
     "ffi/src/raw.rs",
     "ffi/src/typed.rs",
+    "ffi/tests/arrow.rs",
+    "fuzz/fuzz_targets/invoke.rs",
     "kernels/src/arch/avx2.rs",
     "kernels/src/arch/avx512.rs",
     "kernels/src/arch/neon.rs",

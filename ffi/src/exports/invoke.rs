@@ -9,8 +9,10 @@ use crate::abi::{
     ArrowArray, ArrowSchema, HART_PARAM_BYTES, HART_PARAM_INTEGER, HART_PARAM_NULL, HART_PARAM_NUMBER,
     HART_PARAM_TEXT, HartInvokeOptions, HartParam,
 };
+use crate::arrow::{self, Seen};
 use crate::failure::{Failure, guard};
-use crate::{arrow, invoke, raw};
+use crate::invoke;
+use crate::raw::{self, Span};
 
 /// Runs a kernel by name on the columns of a batch.
 ///
@@ -23,8 +25,11 @@ use crate::{arrow, invoke, raw};
 /// and for vectors large_list, large_binary or large_utf8, as the first vector column was a list, packed or JSON. NULLs and
 /// offsets are understood; a NULL inside a list, a dictionary or a nested batch is refused. A NaN in a result is the canonical one.
 ///
+/// Columns that are carried along keep name, type, flags and metadata. One of another type than those above, dates, times and decimals
+/// is refused with its name and format.
+///
 /// The result is a batch of the same kind, for the caller to release: `hart_arrow_release` does, or its own callbacks. After a failure
-/// both structures are released already. Where the kernel takes no columns, `input_schema` and `input` may be NULL.
+/// both structures are released already, unless they overlap what is read, or each other: then nothing is written. Where the kernel takes no columns, `input_schema` and `input` may be NULL.
 ///
 /// `params`: `param_count` parameters; those that are not given have the defaults of the kernel. `options`: NULL for the default.
 ///
@@ -46,30 +51,19 @@ pub unsafe extern "C" fn hart_invoke(
     guard(|| {
         let schema_target = raw::output("output_schema", output_schema, 1)?;
         let target = raw::output("output", output, 1)?;
-        let read = [
-            raw::input("input_schema", input_schema, usize::from(!input_schema.is_null()))?.span(),
-            raw::input("input", input, usize::from(!input.is_null()))?.span(),
-        ];
-        raw::apart(&[schema_target.span(), target.span()], &read)?;
+        let outputs = [schema_target.span(), target.span()];
+        raw::apart(&outputs, &[])?;
+        // SAFETY: this function's premise.
+        let made = unsafe { run(kernel, input_schema, input, (params, param_count), options, &outputs) };
+        // What the outputs overlap is the caller's input, and stays as it is.
+        if let Err(overlap @ Failure::Overlap { .. }) = made {
+            return Err(overlap);
+        }
         // SAFETY: this function's premise. All zero is a released structure.
         unsafe {
             schema_target.write(std::mem::zeroed());
             target.write(std::mem::zeroed());
-            let name = raw::text("kernel", kernel)?;
-            let options = if options.is_null() { None } else { Some(raw::read(options)?) };
-            if let Some(options) = options.filter(|options| options.reserved != 0) {
-                return Err(Failure::Constant {
-                    name: "HartInvokeOptions.reserved",
-                    value: options.reserved.into(),
-                    expected: "0".into(),
-                });
-            }
-            let limit = options.map(|options| options.memory_limit).filter(|limit| *limit != 0);
-            let given = raw::read_array(params, param_count)?;
-            let given = given.iter().map(|param| parameter(param)).collect::<Result<Vec<_>, _>>()?;
-            let (columns, rows) = arrow::import(input_schema, input)?;
-            let (made, rows) = invoke::invoke(name, &columns, rows, given, limit)?;
-            let (schema, array) = arrow::export(made, rows);
+            let (schema, array) = made?;
             schema_target.write(schema);
             target.write(array);
         }
@@ -77,16 +71,67 @@ pub unsafe extern "C" fn hart_invoke(
     })
 }
 
+/// The result of `hart_invoke`, whose `outputs` must not overlap what it reads.
+///
 /// # Safety
 ///
-/// The parameter's pointers are NULL or point to what its kind says.
-unsafe fn parameter(param: &HartParam) -> Result<(String, Value), Failure> {
+/// As there.
+unsafe fn run(
+    kernel: *const c_char,
+    input_schema: *const ArrowSchema,
+    input: *const ArrowArray,
+    (params, param_count): (*const HartParam, usize),
+    options: *const HartInvokeOptions,
+    outputs: &[Span],
+) -> Result<(ArrowSchema, ArrowArray), Failure> {
+    let mut read = Vec::new();
     // SAFETY: this function's premise.
-    let name = unsafe { raw::text("HartParam.name", param.name) }?;
-    let bytes = || {
+    unsafe {
+        let name = raw::text("kernel", kernel)?;
+        read.push(raw::input("kernel", kernel, name.len() + 1)?.span());
+        let mut limit = None;
+        if !options.is_null() {
+            let given = raw::read(options)?;
+            read.push(raw::input("HartInvokeOptions", options.cast::<u8>(), given.size as usize)?.span());
+            if given.reserved != 0 {
+                return Err(Failure::Constant {
+                    name: "HartInvokeOptions.reserved",
+                    value: given.reserved.into(),
+                    expected: "0".into(),
+                });
+            }
+            limit = Some(given.memory_limit).filter(|limit| *limit != 0);
+        }
+        let given = raw::read_array(params, param_count)?;
+        // `read_array` has made sure that all say this size, and that the product fits.
+        let size = given.first().map_or(0, |param| param.size as usize);
+        read.push(raw::input("HartParam", params.cast::<u8>(), size * given.len())?.span());
+        let mut values = Vec::with_capacity(given.len());
+        for param in &given {
+            values.push(parameter(param, &mut read)?);
+        }
+        let seen = Seen::default();
+        let imported = arrow::import(&seen, input_schema, input);
+        read.extend(seen.spans());
+        raw::apart(outputs, &read)?;
+        let (columns, rows) = imported?;
+        let (made, rows) = invoke::invoke(name, &columns, rows, values, limit)?;
+        Ok(arrow::export(made, rows))
+    }
+}
+
+/// # Safety
+///
+/// The parameter's pointers are NULL or point to what its kind says, unchanged for `'a`.
+unsafe fn parameter<'a>(param: &'a HartParam, read: &mut Vec<Span>) -> Result<(String, Value), Failure> {
+    // SAFETY: this function's premise.
+    let name: &'a str = unsafe { raw::text("HartParam.name", param.name) }?;
+    read.push(raw::input("HartParam.name", param.name, name.len() + 1)?.span());
+    let mut bytes = || {
         let data = raw::input("HartParam.data", param.data.cast::<u8>(), param.length)?;
+        read.push(data.span());
         // SAFETY: this function's premise.
-        Ok::<_, Failure>(unsafe { data.slice::<'static>() })
+        Ok::<&'a [u8], Failure>(unsafe { data.slice() })
     };
     let value = match param.kind {
         HART_PARAM_NULL => Value::Null,

@@ -52,7 +52,7 @@ impl Request<'_> {
         let Some(hits) = hits.get_mut(..needed) else {
             return Err(Failure::Capacity { name: "hits", capacity: self.capacity, needed });
         };
-        search(&Search { queries, query_count: self.query_count, k: self.k, metric }, hits)
+        search(&Search { queries, k: self.k, metric }, hits)
     }
 }
 
@@ -99,14 +99,6 @@ pub unsafe extern "C" fn hart_vector_top_k_f32(
         unsafe {
             request.run(row_count, |search, hits| {
                 let ids = (!ids.is_null()).then(|| given.slice());
-                let positions;
-                let ids = match ids {
-                    Some(ids) => ids,
-                    None => {
-                        positions = handles::ids(None, row_count)?;
-                        &positions
-                    }
-                };
                 handles::search(rows.slice(), dimensions, ids, search, hits)
             })
         }
@@ -156,13 +148,13 @@ pub unsafe extern "C" fn hart_index_create_f32(
                 }
                 .into());
             }
-            let ids = handles::ids((!ids.is_null()).then(|| given.slice()), row_count)?;
+            let ids = if ids.is_null() { None } else { Some(handles::copy("ids", given.slice())?) };
             let rows = if flags & HART_INDEX_BORROW_ROWS == 0 {
                 Rows::Owned(handles::copy("the index", rows.slice())?)
             } else {
                 Rows::Borrowed(rows.slice())
             };
-            target.write(handles::insert(Index { rows, dimensions, ids }));
+            target.write(handles::insert(Index { rows, row_count, dimensions, ids })?);
         }
         Ok(())
     })
@@ -186,8 +178,7 @@ pub unsafe extern "C" fn hart_index_top_k_f32(
     capacity: usize,
     written: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let index = handles::get(index)?;
+    let search = |index: &Index| {
         if dimensions != index.dimensions {
             return Err(Error::Dimensions {
                 column: "@queries".into(),
@@ -209,12 +200,13 @@ pub unsafe extern "C" fn hart_index_top_k_f32(
             inputs: &[],
         };
         // SAFETY: this function's premise.
-        unsafe { request.run(index.len(), |search, hits| index.search(search, hits)) }
-    })
+        unsafe { request.run(index.row_count, |search, hits| index.search(search, hits)) }
+    };
+    guard(|| handles::with(index, search))
 }
 
-/// Releases an index and sets the caller's handle to NULL. Releasing NULL does nothing. A search that is running in another thread
-/// ends first, without a fault.
+/// Releases an index and sets the caller's handle to NULL. Releasing NULL does nothing. Waits for the searches that run in other
+/// threads: once it has returned, nobody reads the rows of an index that borrowed them. Searches that start later fail.
 ///
 /// # Safety
 ///

@@ -4,8 +4,7 @@
 use hart_kernels::spatial::curve::{Grid, Outside};
 use hart_kernels::spatial::geometry::SpatialType;
 use hart_kernels::spatial::geometry::points::{self, Points};
-use hart_kernels::spatial::{Basis, hilbert, project};
-use hart_kernels::vector::batch::canonical_number;
+use hart_kernels::spatial::{Basis, hilbert, project_into};
 use hart_kernels::{Error, Vectors};
 
 use crate::abi::{HART_OUTSIDE_CLAMP, HART_OUTSIDE_ERROR, HART_SPATIAL_GEOGRAPHY, HART_SPATIAL_GEOMETRY};
@@ -59,11 +58,7 @@ pub unsafe extern "C" fn hart_spatial_project_f32(
             return Err(Failure::Capacity { name: "coordinates", capacity, needed });
         };
         let vectors = Vectors::matrix(rows, dimensions)?;
-        let projection = state::run(size_of_val(rows), false, || project(&basis, &vectors, false))?;
-        for (target, value) in target.iter_mut().zip(projection.coordinates()) {
-            *target = canonical_number(*value);
-        }
-        Ok(())
+        Ok(state::run(|| project_into(&basis, &vectors, false, target))?)
     })
 }
 
@@ -107,9 +102,7 @@ pub unsafe extern "C" fn hart_spatial_hilbert(
         let (x, y, z, min, max, target) =
             unsafe { (x.slice(), y.slice(), z.slice(), min.slice(), max.slice(), target.slice()) };
         let grid = Grid::new([min[0], min[1], min[2]], [max[0], max[1], max[2]], bits, outside)?;
-        let made = state::run(3 * size_of_val(x), false, || hilbert::keys(&grid, x, y, z))?;
-        target.copy_from_slice(&made);
-        Ok(())
+        Ok(state::run(|| hilbert::keys_into(&grid, x, y, z, target))?)
     })
 }
 
@@ -169,6 +162,6 @@ pub unsafe extern "C" fn hart_spatial_encode_points(
         let Some(target) = target.get_mut(..needed) else {
             return Err(Failure::Capacity { name: "out", capacity, needed });
         };
-        Ok(state::run(needed, false, || points::encode(points, srid, kind, target))?)
+        Ok(state::run(|| points::encode(points, srid, kind, target))?)
     })
 }

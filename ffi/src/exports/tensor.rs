@@ -3,13 +3,11 @@
 
 use std::ffi::c_char;
 
-use hart_kernels::tensor::quant::{PayloadType, decode_into};
+use hart_kernels::Error;
+use hart_kernels::tensor::quant::{PayloadType, decode_canonical_into};
 use hart_kernels::tensor::{SvdOptions, svd};
-use hart_kernels::vector::batch;
-use hart_kernels::{Error, Pool};
-use rayon::prelude::*;
 
-use crate::failure::{Failure, guard};
+use crate::failure::guard;
 use crate::{raw, state};
 
 /// Number of elements of a payload.
@@ -61,7 +59,7 @@ pub unsafe extern "C" fn hart_tensor_decode_payload_f32(
             let payload_type = PayloadType::parse(raw::text("payload_type", payload_type)?)?;
             (payload_type, payload.slice(), out.slice())
         };
-        decode(payload_type, payload, out).map_err(Failure::from)
+        Ok(state::run(|| decode_canonical_into(payload_type, payload, out))?)
     })
 }
 
@@ -107,7 +105,7 @@ pub unsafe extern "C" fn hart_tensor_svd_f32(
         // SAFETY: this function's premise.
         let (matrix, values, u, v) = unsafe { (matrix.slice(), values.slice(), u.slice(), v.slice()) };
         let options = SvdOptions { rank, ..SvdOptions::default() };
-        let found = state::run(size_of_val(matrix), false, || svd(matrix, rows, columns, &options))?;
+        let found = state::run(|| svd(matrix, rows, columns, &options))?;
         values[..found.singular_values.len()].copy_from_slice(&found.singular_values);
         u[..found.u.len()].copy_from_slice(&found.u);
         v[..found.v.len()].copy_from_slice(&found.v);
@@ -115,24 +113,4 @@ pub unsafe extern "C" fn hart_tensor_svd_f32(
         unsafe { components.write(found.singular_values.len()) };
         Ok(())
     })
-}
-
-/// Bytes of output that are decoded before their NaNs are looked at: they are still in the second-level cache then.
-const PIECE: usize = 1 << 17;
-
-fn decode(payload_type: PayloadType, payload: &[u8], out: &mut [f32]) -> Result<(), Error> {
-    let piece = |payload: &[u8], out: &mut [f32]| {
-        decode_into(payload_type, payload, out)?;
-        batch::canonical(out);
-        Ok(())
-    };
-    let bytes = size_of_val(out).max(payload.len());
-    // The kernel says what is wrong with lengths that do not fit each other.
-    if bytes < Pool::SMALL || payload_type.elements(payload.len())? != out.len() {
-        return piece(payload, out);
-    }
-    let blocks = (PIECE / 4 / payload_type.block_elements()).max(1);
-    let payloads = payload.par_chunks(blocks * payload_type.block_bytes());
-    let outputs = out.par_chunks_mut(blocks * payload_type.block_elements());
-    state::run(bytes, false, || payloads.zip(outputs).try_for_each(|(payload, out)| piece(payload, out)))
 }

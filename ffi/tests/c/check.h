@@ -171,12 +171,41 @@ static HartParam data_param(const char *name, uint32_t kind, const void *data, s
     return p;
 }
 
+/* A basis of landmarks, for hart_spatial_project_f32: its axes are the rows, made orthonormal. */
+static uint8_t *fitted_basis(const float *rows, size_t count, size_t n, size_t *bytes)
+{
+    int64_t ids[64];
+    size_t i;
+    struct column columns[2];
+    struct batch input;
+    struct ArrowSchema schema;
+    struct ArrowArray array;
+    HartParam kind = data_param("kind", HART_PARAM_TEXT, "landmarks", 9);
+    const struct ArrowArray *column;
+    uint8_t *basis;
+
+    CHECK(count <= 64);
+    for (i = 0; i < count; i++)
+        ids[i] = (int64_t)i;
+    int64_column(&columns[0], "id", ids, count);
+    vector_column(&columns[1], "v", rows, count, n, NULL, 0);
+    make_batch(&input, columns, 2, count);
+    OK(hart_invoke("spatial_fit", &input.schema, &input.array, &kind, 1, NULL, &schema, &array));
+    column = array.children[array.n_children - 1];
+    CHECK(strcmp(schema.children[array.n_children - 1]->name, "basis") == 0);
+    *bytes = (size_t)((const int64_t *)column->buffers[1])[1];
+    basis = (uint8_t *)take_memory(*bytes);
+    memcpy(basis, column->buffers[2], *bytes);
+    OK(hart_arrow_release(&schema, &array));
+    return basis;
+}
+
 /* Not every program uses everything. */
 typedef void (*check_function)(void);
 static const check_function check_used[] = {
     (check_function)vector,       (check_function)int64_column,  (check_function)vector_column,
     (check_function)make_batch,   (check_function)integer_param, (check_function)data_param,
-    (check_function)fail_at,
+    (check_function)fail_at,      (check_function)fitted_basis,
 };
 static int check_uses(void)
 {

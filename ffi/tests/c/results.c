@@ -1,4 +1,4 @@
-/* Writes the file of results: the same bytes from every language, processor and system. See ffi/tests/results.rs. */
+/* Writes the file of results: the same bytes from every language, processor and system. ffi/tests/results.rs writes it from the crate. */
 #include "check.h"
 
 static uint64_t hash(const void *memory, size_t bytes)

@@ -74,8 +74,24 @@ static void typed(void)
     CHECK(numbers[0] == 1 && numbers[1] == 1);
     OK(hart_vector_arg_max_f32_batch(rows, 3, 2, indexes, 3));
     CHECK(indexes[0] == 0 && indexes[1] == 1 && indexes[2] == 0);
+    OK(hart_vector_cosine_similarity_f32_batch(x, 1, x, 1, 4, numbers, 2));
+    CHECK(numbers[0] == 1 && numbers[1] == 1);
+    OK(hart_vector_euclidean_distance_f32_batch(a, 1, b, 1, 3, numbers, 1));
+    CHECK(numbers[0] > 5.196152 && numbers[0] < 5.196153);
+    OK(hart_vector_distance_f32_batch(HART_METRIC_DOT, rows, 3, query, 1, 2, numbers, 3));
+    CHECK(numbers[0] == -2 && numbers[1] == -6 && numbers[2] == -4);
     OK(hart_vector_add_f32_batch(rows, 3, query, 1, 2, out, 3));
     CHECK(out[0] == 3 && out[1] == 6 && out[4] == 2.5f);
+    OK(hart_vector_subtract_f32_batch(query, 1, rows, 3, 2, out, 3));
+    CHECK(out[0] == 1 && out[1] == 6 && out[5] == 5.5f);
+    OK(hart_vector_scale_f32_batch(rows, 3, 2, 4.0, out, 3));
+    CHECK(out[0] == 4 && out[4] == 2 && out[5] == 2);
+    OK(hart_vector_lerp_f32_batch(rows, 3, query, 1, 2, 0.5, out, 3));
+    CHECK(out[0] == 1.5f && out[1] == 3 && out[2] == 1);
+    OK(hart_vector_normalize_f32_batch(x, 1, 4, out, 1));
+    CHECK(out[0] == 0.6f && out[2] == 0.8f);
+    OK(hart_vector_softmax_f32_batch(y + 1, 1, 2, out, 3));
+    CHECK(out[0] == 0.5f && out[5] == 0.5f);
 }
 
 static void search(void)
@@ -102,6 +118,39 @@ static void search(void)
         CHECK(index == NULL);
         OK(hart_index_release(&index));
     }
+}
+
+static void space(void)
+{
+    const double x[] = {5, 32}, y[] = {10, 0}, z[] = {20, 0}, low[] = {0, 0, 0}, high[] = {32, 32, 32};
+    const float axes[] = {2, 0, 0, 0, 0, 0.5f}, rows[] = {1, 2, 3, -4, 5, 6};
+    int64_t keys[2];
+    double coordinates[4];
+    unsigned char bytes[60];
+    uint8_t *basis;
+    size_t count = 0, stride = 0;
+
+    OK(hart_spatial_hilbert(x, y, z, 2, low, high, 5, HART_OUTSIDE_ERROR, keys));
+    CHECK(keys[0] == 7865 && keys[1] == 32767);
+    OK(hart_spatial_encode_points(x, y, z, NULL, 2, 4326, HART_SPATIAL_GEOMETRY, bytes, sizeof bytes, &stride));
+    CHECK(stride == 30 && bytes[0] == 0xe6 && bytes[1] == 0x10 && bytes[4] == 1);
+    basis = fitted_basis(axes, 2, 3, &count);
+    OK(hart_spatial_project_f32(basis, count, rows, 2, 3, coordinates, 4, &stride));
+    CHECK(stride == 2 && coordinates[0] == 1 && coordinates[1] == 3 && coordinates[2] == -4 && coordinates[3] == 6);
+    free(basis);
+}
+
+static void decomposition(void)
+{
+    const float matrix[] = {0, 3, 0, 4, 0, 0};
+    double values[2];
+    float u[4], v[6];
+    size_t components = 0;
+
+    OK(hart_tensor_svd_f32(matrix, 2, 3, 2, values, u, v, &components));
+    CHECK(components == 2 && values[0] == 4 && values[1] == 3);
+    CHECK(u[0] == 0 && u[1] == 1 && v[0] == 1 && v[1] == 0);
+    CHECK(u[2] == 1 && u[3] == 0 && v[3] == 0 && v[4] == 1);
 }
 
 static void payload(void)
@@ -178,6 +227,8 @@ int main(void)
     library();
     typed();
     search();
+    space();
+    decomposition();
     payload();
     invoke();
     FAILS(hart_kernel_describe("vector_dotproduct", NULL, 0, NULL), HART_STATUS_UNKNOWN_KERNEL,

@@ -241,13 +241,11 @@ fn in_parallel<T: Send>(
 ) -> Result<(), Error> {
     let bytes = out.len() * 32;
     let ranges = parallel::ranges(out.len(), bytes);
-    if parallel::workers(bytes) < 2 || ranges.len() < 2 {
+    if !parallel::splits(ranges.len(), bytes) {
         return work(0, out);
     }
     let step = ranges[0].len();
-    let results: Vec<_> =
-        out.par_chunks_mut(step).enumerate().map(|(i, part)| work(i * step, part)).collect();
-    results.into_iter().collect()
+    parallel::first_error(out.par_chunks_mut(step).enumerate().map(|(i, part)| work(i * step, part)))
 }
 
 /// Keys of whole columns.
@@ -261,6 +259,26 @@ pub(super) fn keys_of<C: Curve>(
     in_parallel(out, |start, out| level.run(Forward { curve, grid: *grid, row: position, start, out }))
 }
 
+/// Keys of three slices of equal length, into one more.
+pub(super) fn slices_into<C: Curve>(
+    level: Level,
+    curve: C,
+    grid: &Grid,
+    [x, y, z]: [&[f64]; 3],
+    out: &mut [i64],
+) -> Result<(), Error> {
+    for (name, length) in [("y", y.len()), ("z", z.len()), ("out", out.len())] {
+        if length != x.len() {
+            return Err(Error::ParameterValue {
+                name: name.into(),
+                value: format!("{length} numbers"),
+                expected: format!("{}, as many as x", x.len()),
+            });
+        }
+    }
+    keys_of(level, curve, grid, |i| [x[i], y[i], z[i]], out)
+}
+
 /// Keys of three slices of equal length.
 pub(super) fn slices<C: Curve>(
     level: Level,
@@ -270,17 +288,8 @@ pub(super) fn slices<C: Curve>(
     y: &[f64],
     z: &[f64],
 ) -> Result<Vec<i64>, Error> {
-    for (name, slice) in [("y", y), ("z", z)] {
-        if slice.len() != x.len() {
-            return Err(Error::ParameterValue {
-                name: name.into(),
-                value: format!("{} numbers", slice.len()),
-                expected: format!("{}, as many as x", x.len()),
-            });
-        }
-    }
     let mut out = vec![0; x.len()];
-    keys_of(level, curve, grid, |i| [x[i], y[i], z[i]], &mut out)?;
+    slices_into(level, curve, grid, [x, y, z], &mut out)?;
     Ok(out)
 }
 
@@ -293,15 +302,16 @@ pub(super) fn positions_of<C: Curve>(
     rows: usize,
 ) -> Result<[Vec<f64>; 3], Error> {
     let mut all = [0; 3].map(|_| vec![0.0; rows]);
-    let step = parallel::ranges(rows, rows * 32).first().map_or(1, |range| range.len());
+    let ranges = parallel::ranges(rows, rows * 32);
     let run = |start, out| level.run(Backward { curve, grid: *grid, key, start, out });
     let [x, y, z] = &mut all;
-    if parallel::workers(rows * 32) < 2 {
-        run(0, [x, y, z])?;
-    } else {
+    if parallel::splits(ranges.len(), rows * 32) {
+        let step = ranges[0].len();
         let parts = x.par_chunks_mut(step).zip(y.par_chunks_mut(step)).zip(z.par_chunks_mut(step));
-        let results: Vec<_> = parts.enumerate().map(|(i, ((x, y), z))| run(i * step, [x, y, z])).collect();
-        results.into_iter().collect::<Result<(), Error>>()?;
+        let parts = parts.enumerate().map(|(i, ((x, y), z))| run(i * step, [x, y, z]));
+        parallel::first_error::<_, ()>(parts)?;
+    } else {
+        run(0, [x, y, z])?;
     }
     Ok(all)
 }

@@ -5,6 +5,8 @@ use rayon::prelude::*;
 use super::buckets::{CELL_SIZE, cell_at};
 use super::columns;
 use super::curve::{X, Y};
+use crate::parallel;
+use crate::pool;
 use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
 
 pub(crate) static KERNEL: Kernel = Kernel {
@@ -75,7 +77,12 @@ pub(crate) static KERNEL: Kernel = Kernel {
                 cells.push((cell_at(X.name, row, x, size)?, cell_at(Y.name, row, y, size)?));
             }
         }
-        cells.par_sort_unstable();
+        // Below that, sorting is done before a thread has woken up.
+        if parallel::splits(cells.len(), cells.len() * 64) {
+            pool::enter(|| cells.par_sort_unstable())?;
+        } else {
+            cells.sort_unstable();
+        }
         let runs: Vec<((i64, i64), i64)> =
             cells.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as i64)).collect();
         let integers = |of: fn(&((i64, i64), i64)) -> i64| {

@@ -34,6 +34,26 @@ pub fn keys(grid: &Grid, x: &[f64], y: &[f64], z: &[f64]) -> Result<Vec<i64>, Er
     curve::slices(Compute::new()?.level, Hilbert, grid, x, y, z)
 }
 
+/// As [`keys`], into memory of the caller.
+///
+/// # Errors
+///
+/// As [`keys`], and [`Error::ParameterValue`] where `out` has another length than `x`. What `out` holds is not said then.
+///
+/// # Examples
+///
+/// ```
+/// use hart_kernels::spatial::{curve::{Grid, Outside}, hilbert};
+/// let grid = Grid::new([0.0; 3], [32.0; 3], 5, Outside::Error)?;
+/// let mut out = [0];
+/// hilbert::keys_into(&grid, &[5.0], &[10.0], &[20.0], &mut out)?;
+/// assert_eq!(out, [7865]);
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+pub fn keys_into(grid: &Grid, x: &[f64], y: &[f64], z: &[f64], out: &mut [i64]) -> Result<(), Error> {
+    curve::slices_into(Compute::new()?.level, Hilbert, grid, [x, y, z], out)
+}
+
 /// The middles of the cells of Hilbert keys: x, y and z.
 ///
 /// # Errors

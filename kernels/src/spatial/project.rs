@@ -16,6 +16,7 @@ use crate::spatial::geometry::points::{self, Points};
 use crate::spatial::hybrid_search::XY;
 use crate::spatial::params::{self, ACCUMULATE_POINTS, BASIS, PAD, X, Y, Z};
 use crate::tiles::{PANEL, Tiles};
+use crate::vector::batch::canonical_number;
 use crate::vector::rows::{self, ELEMENT, ID, V};
 use crate::vectors::Vectors;
 
@@ -78,7 +79,7 @@ impl Projection {
 ///
 /// # Accuracy
 ///
-/// The dot product of vector and axis with [`Accumulate::F64`], or the Euclidean distance from the anchor over the scale: the
+/// A NaN is the canonical one. The dot product of vector and axis with [`Accumulate::F64`], or the Euclidean distance from the anchor over the scale: the
 /// bits of [`crate::vector::dot_product_with`] and [`crate::vector::euclidean_distance_with`]. The axes are singles.
 ///
 /// # Examples
@@ -106,28 +107,79 @@ pub fn project_with(
     vectors: &Vectors<'_>,
     pad: bool,
 ) -> Result<Projection, Error> {
+    let axes = basis.axes();
+    let mut coordinates = vec![0.0; vectors.len() * axes];
+    let squares = fill(compute, basis, vectors, pad, &mut coordinates)?;
+    Ok(Projection { axes, coordinates, squares })
+}
+
+/// As [`project`], the coordinates alone, into memory of the caller.
+///
+/// # Errors
+///
+/// As [`project`], and [`Error::ParameterValue`] where `coordinates` has not m × axes elements. What it holds is not said then.
+///
+/// # Examples
+///
+/// ```
+/// use hart_kernels::{Vectors, spatial};
+/// let basis = spatial::Basis::landmarks(&Vectors::matrix(&[2.0, 0.0, 0.0, 0.0, 0.0, 0.5], 3)?)?;
+/// let mut out = [0.0; 2];
+/// spatial::project_into(&basis, &Vectors::matrix(&[1.0, 2.0, 3.0], 3)?, false, &mut out)?;
+/// assert_eq!(out, [1.0, 3.0]);
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+pub fn project_into(
+    basis: &Basis,
+    vectors: &Vectors<'_>,
+    pad: bool,
+    coordinates: &mut [f64],
+) -> Result<(), Error> {
+    if Some(coordinates.len()) != vectors.len().checked_mul(basis.axes()) {
+        return Err(Error::ParameterValue {
+            name: "coordinates".into(),
+            value: format!("{} numbers", coordinates.len()),
+            expected: format!("{} for each of {} rows", basis.axes(), vectors.len()),
+        });
+    }
+    fill(Compute::new()?.accumulate(Accumulate::F64), basis, vectors, pad, coordinates).map(drop)
+}
+
+/// Computes all coordinates; returns the squares.
+fn fill(
+    compute: Compute,
+    basis: &Basis,
+    vectors: &Vectors<'_>,
+    pad: bool,
+    coordinates: &mut [f64],
+) -> Result<Vec<f64>, Error> {
     let packed = basis.packed(vectors.width());
     let axes: Vec<&[u8]> = packed.chunks(basis.dimension() * vectors.width().bytes()).collect();
+    let axes = &axes[..];
     let count = axes.len();
     // More axes are more work, so that fewer rows make a block worth its hand-over; but each block copies all axes once.
     let work = vectors.bytes().len().saturating_mul(count.div_ceil(8).min(2));
-    let blocks = parallel::blocks(vectors.len(), work, |rows| {
-        compute.level.run(Block { basis, axes: &axes, accumulate: compute.accumulate, vectors, pad, rows })
-    })?;
-    let mut blocks = blocks.into_iter();
-    let mut all = blocks.next().unwrap_or_default();
-    all.coordinates.reserve_exact((vectors.len() * count).saturating_sub(all.coordinates.len()));
-    for block in blocks {
-        all.coordinates.extend_from_slice(&block.coordinates);
-        all.squares.extend_from_slice(&block.squares);
+    let mut squares = vec![-1.0; vectors.len()];
+    let mut pieces = Vec::new();
+    let (mut coordinates, mut rest) = (coordinates, &mut squares[..]);
+    for rows in parallel::ranges(vectors.len(), work) {
+        let (own, others) = std::mem::take(&mut coordinates).split_at_mut(rows.len() * count);
+        let (own_squares, other_squares) = std::mem::take(&mut rest).split_at_mut(rows.len());
+        (coordinates, rest) = (others, other_squares);
+        let accumulate = compute.accumulate;
+        pieces.push(Block {
+            basis,
+            axes,
+            accumulate,
+            vectors,
+            pad,
+            rows,
+            coordinates: own,
+            squares: own_squares,
+        });
     }
-    Ok(Projection { axes: count, ..all })
-}
-
-impl Default for Projection {
-    fn default() -> Projection {
-        Projection { axes: 1, coordinates: Vec::new(), squares: Vec::new() }
-    }
+    parallel::each(pieces, work, |block| compute.level.run(block))?;
+    Ok(squares)
 }
 
 /// Checks that a row's point is finite.
@@ -162,6 +214,10 @@ struct Block<'a> {
     vectors: &'a Vectors<'a>,
     pad: bool,
     rows: Range<usize>,
+    /// Those of its rows, to be written.
+    coordinates: &'a mut [f64],
+    /// Those of its rows, to be written where a row is there.
+    squares: &'a mut [f64],
 }
 
 impl Block<'_> {
@@ -177,21 +233,22 @@ impl Block<'_> {
 }
 
 impl Task for Block<'_> {
-    type Output = Result<Projection, Error>;
+    type Output = Result<(), Error>;
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> Self::Output {
+    fn run<S: Simd>(mut self, simd: S) -> Self::Output {
         let count = self.axes.len();
-        let mut coordinates = vec![f64::NAN; self.rows.len() * count];
-        let mut squares = vec![-1.0; self.rows.len()];
+        let (coordinates, squares) =
+            (std::mem::take(&mut self.coordinates), std::mem::take(&mut self.squares));
+        coordinates.fill(f64::NAN);
         with_mode!(self.vectors.width(), self.accumulate, M => {
             if self.basis.kind() == BasisKind::Trilateration {
-                for (i, (point, square)) in self.rows.clone().zip(coordinates.chunks_mut(count).zip(&mut squares)) {
+                for (i, (point, square)) in self.rows.clone().zip(coordinates.chunks_mut(count).zip(squares)) {
                     let Some(row) = self.row(i)? else { continue };
                     anchors::<M, S>(simd, self.axes, self.basis.scale(), row, point);
                     *square = reduce::dot::<M, S>(simd, row, row);
                 }
             } else if count <= STREAMED {
-                for (i, (point, square)) in self.rows.clone().zip(coordinates.chunks_mut(count).zip(&mut squares)) {
+                for (i, (point, square)) in self.rows.clone().zip(coordinates.chunks_mut(count).zip(squares)) {
                     let Some(row) = self.row(i)? else { continue };
                     *square = few::<M, S>(simd, self.axes, row, point);
                 }
@@ -228,7 +285,8 @@ impl Task for Block<'_> {
                 }
             }
         });
-        Ok(Projection { axes: count, coordinates, squares })
+        coordinates.iter_mut().for_each(|c| *c = canonical_number(*c));
+        Ok(())
     }
 }
 

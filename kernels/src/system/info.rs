@@ -11,7 +11,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         ("level", call.compute.level.name().to_string()),
         ("levels", available),
         ("lanes", crate::LANES.to_string()),
-        ("threads", rayon::current_num_threads().to_string()),
+        ("threads", crate::pool::threads().to_string()),
     ];
     let (names, values) = rows.into_iter().map(|(n, v)| (Some(n.to_string()), Some(v))).unzip();
     Ok(Output { columns: vec![Values::Text(names), Values::Text(values)], picked: None })

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use crate::compute::Compute;
 use crate::error::Error;
+use crate::pool;
 use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
 use crate::tensor::atoms::{self, ATOM_ID};
 use crate::tensor::numbers::wrong;
@@ -92,6 +93,11 @@ struct Problem<'a> {
 
 impl Problem<'_> {
     fn solve(&self) -> Result<Coefficients, Error> {
+        // Many products one after the other: the threads are asked once for all of them.
+        pool::enter(|| self.on_threads())?
+    }
+
+    fn on_threads(&self) -> Result<Coefficients, Error> {
         let count = self.atoms.len();
         let norm: f64 = self.layer.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
         if count == 0 {

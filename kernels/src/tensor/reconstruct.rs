@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use crate::arch::{F32_BLOCK, LANES, Simd, Task};
 use crate::compute::Compute;
 use crate::error::Error;
+use crate::pool;
 use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape};
 use crate::tensor::layer;
 use crate::tensor::numbers::{self, wrong};
@@ -70,18 +71,22 @@ pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, 
     if out.is_empty() || singular_values.is_empty() {
         return Ok(out);
     }
-    let right = pack_right(v, *columns);
     let block = BLOCK_ROWS * columns;
     let rank = singular_values.len();
-    let work = |(i, out): (usize, &mut [f32])| {
-        let right = &right;
+    let mut right = vec![0.0; columns.div_ceil(LANES) * LANES * rank];
+    let pack = |(panel, packed): (usize, &mut [f32])| pack_panel(v, *columns, panel, packed);
+    let work = |right, (i, out): (usize, &mut [f32])| {
         compute.level.run(Block { components, right, rank, first: i * BLOCK_ROWS, out });
     };
     // Fewer multiplications than this are done before another thread has woken up.
     if rows * columns * rank < 1 << 20 {
-        out.chunks_mut(block).enumerate().for_each(work);
+        right.chunks_mut(LANES * rank).enumerate().for_each(pack);
+        out.chunks_mut(block).enumerate().for_each(|rows| work(&right, rows));
     } else {
-        out.par_chunks_mut(block).enumerate().for_each(work);
+        pool::enter(|| {
+            right.par_chunks_mut(LANES * rank).enumerate().for_each(pack);
+            out.par_chunks_mut(block).enumerate().for_each(|rows| work(&right, rows));
+        })?;
     }
     Ok(out)
 }
@@ -91,18 +96,13 @@ const BLOCK_ROWS: usize = 96;
 /// Components that are added before the next tile of the matrix: 32 columns of them fit the first-level cache.
 const DEPTH: usize = 256;
 
-/// The right vectors in panels of 32 columns, a panel's columns one component after the other, filled up with zeros.
-fn pack_right(v: &[f32], columns: usize) -> Vec<f32> {
-    let depth = v.len() / columns;
-    let mut packed = vec![0.0; columns.div_ceil(LANES) * LANES * depth];
-    packed.par_chunks_mut(LANES * depth).enumerate().for_each(|(panel, packed)| {
-        let start = panel * LANES;
-        let width = LANES.min(columns - start);
-        for (packed, v) in packed.chunks_exact_mut(LANES).zip(v.chunks_exact(columns)) {
-            packed[..width].copy_from_slice(&v[start..start + width]);
-        }
-    });
-    packed
+/// Packs the right vectors' columns of one panel, of 32, one component after the other, filled up with zeros.
+fn pack_panel(v: &[f32], columns: usize, panel: usize, packed: &mut [f32]) {
+    let start = panel * LANES;
+    let width = LANES.min(columns - start);
+    for (packed, v) in packed.chunks_exact_mut(LANES).zip(v.chunks_exact(columns)) {
+        packed[..width].copy_from_slice(&v[start..start + width]);
+    }
 }
 
 /// A block of rows of the matrix.

@@ -204,7 +204,7 @@ pub(crate) fn run_vectors<const N: usize, O: RowOp<N>>(call: &Call<'_>, op: O) -
         rest = others;
     }
     let level = call.compute.level;
-    parallel::blocks_into(ranges, outputs, |range, out| {
+    parallel::blocks_into(ranges, end, outputs, |range, out| {
         let start = ends[range.start];
         for i in range {
             if lengths[i] >= 0 {
@@ -212,7 +212,7 @@ pub(crate) fn run_vectors<const N: usize, O: RowOp<N>>(call: &Call<'_>, op: O) -
                 level.run(MapRow { op, width, inputs, out: &mut out[ends[i] - start..ends[i + 1] - start] });
             }
         }
-    });
+    })?;
     let element = first.element().of_result();
     if element.size() != width.bytes() {
         let shrink = (width.bytes() / element.size()) as i32;

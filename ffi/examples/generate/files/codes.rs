@@ -67,12 +67,13 @@ pub fn text() -> String {
         let _ = writeln!(out, "/// {text}\npub const HART_STATUS_{}: i32 = {number};", screaming(&name));
     }
     out.push('\n');
-    for (number, name) in Metric::NAMES.iter().enumerate() {
-        let meaning = match *name {
-            "cosine" => "1 − cosine similarity",
-            "euclidean" => "straight-line distance, not squared",
-            "dot" => "negated inner product",
-            other => panic!("the metric {other} needs a line of documentation here"),
+    for name in Metric::NAMES {
+        // A number is for ever: a new metric gets the next one, wherever its name stands, and an arm in `params::metric`.
+        let (number, meaning) = match *name {
+            "cosine" => (0, "1 − cosine similarity"),
+            "euclidean" => (1, "straight-line distance, not squared"),
+            "dot" => (2, "negated inner product"),
+            other => panic!("the metric {other} needs a number and a line of documentation here"),
         };
         let upper = name.to_ascii_uppercase();
         let _ = writeln!(

@@ -15,7 +15,7 @@ pub fn root() -> PathBuf {
 }
 
 /// Rust sources that export functions, in the order of the header.
-const EXPORTS: &[&str] = &[
+pub const EXPORTS: &[&str] = &[
     "src/exports/library.rs",
     "src/typed.rs",
     "src/exports/search.rs",
@@ -24,7 +24,7 @@ const EXPORTS: &[&str] = &[
     "src/exports/invoke.rs",
 ];
 /// Rust sources with structures and constants.
-const TYPES: &[&str] = &["src/abi.rs", "src/codes.rs"];
+pub const TYPES: &[&str] = &["src/abi.rs", "src/codes.rs"];
 
 /// A path from `ffi/`, and what makes the file's text.
 pub type Generated = (&'static str, fn() -> String);
@@ -43,7 +43,7 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).replace("\r\n", "\n")
 }
 
-fn parse(path: &Path) -> syn::File {
+pub fn parse(path: &Path) -> syn::File {
     syn::parse_file(&read(path)).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 

@@ -187,9 +187,7 @@ fn function(out: &mut String, kernel: &Kernel, shape: &Shape, batch: bool) {
     let after: String = numbers.iter().map(|(name, ..)| format!(", {name}")).collect();
     let arguments = format!("{before}{vector_arguments}{after}");
     if batch {
-        let bytes = vectors.iter().map(|v| format!("size_of_val({v})")).collect::<Vec<_>>().join(" + ");
-        let _ =
-            writeln!(out, "state::run({bytes}, false, || batch::{operation}({arguments}, n, out))?;\nOk(())");
+        let _ = writeln!(out, "state::run(|| batch::{operation}({arguments}, n, out))?;\nOk(())");
     } else {
         let _ = match gives {
             Gives::Number => {

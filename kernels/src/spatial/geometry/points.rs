@@ -103,16 +103,13 @@ fn in_blocks<const BYTES: usize, const N: usize>(
 ) -> Result<(), Error> {
     let (records, _) = out.as_chunks_mut::<BYTES>();
     let ranges = parallel::ranges(records.len(), records.len() * BYTES);
-    if parallel::workers(records.len() * BYTES) < 2 || ranges.len() < 2 {
+    if !parallel::splits(ranges.len(), records.len() * BYTES) {
         return block(columns, 0, header, kind, records);
     }
     let step = ranges[0].len();
-    let results: Vec<Result<(), Error>> = records
-        .par_chunks_mut(step)
-        .zip(ranges)
-        .map(|(records, range)| block(columns.map(|c| &c[range.clone()]), range.start, header, kind, records))
-        .collect();
-    results.into_iter().collect()
+    parallel::first_error(records.par_chunks_mut(step).zip(ranges).map(|(records, range)| {
+        block(columns.map(|c| &c[range.clone()]), range.start, header, kind, records)
+    }))
 }
 
 fn block<const BYTES: usize, const N: usize>(

@@ -34,6 +34,7 @@ pub use payload_type::PayloadType;
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
+use crate::vector::batch::canonical;
 
 /// The elements of a payload.
 ///
@@ -106,6 +107,41 @@ pub fn decode_into_with(
     bytes: &[u8],
     out: &mut [f32],
 ) -> Result<(), Error> {
+    decode_pieces(compute, payload_type, bytes, out, usize::MAX, |_| ())
+}
+
+/// Bytes of output that are decoded before their NaNs are looked at: they are still in the second-level cache then.
+const PIECE: usize = 1 << 17;
+
+/// As [`decode_into`], with every NaN the canonical one, `f32::NAN`, so that all machines give the same bits.
+///
+/// # Errors
+///
+/// As [`decode_into`].
+///
+/// # Examples
+///
+/// ```
+/// use hart_kernels::tensor::quant::{PayloadType, decode_canonical_into};
+///
+/// let mut out = [0.0];
+/// decode_canonical_into(PayloadType::Bf16, &[0xc1, 0xff], &mut out)?;
+/// assert_eq!(out[0].to_bits(), f32::NAN.to_bits());
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+pub fn decode_canonical_into(payload_type: PayloadType, bytes: &[u8], out: &mut [f32]) -> Result<(), Error> {
+    decode_pieces(Compute::new()?, payload_type, bytes, out, PIECE, canonical)
+}
+
+/// Decodes in pieces of that many bytes, and calls `finish` on each.
+fn decode_pieces(
+    compute: Compute,
+    payload_type: PayloadType,
+    bytes: &[u8],
+    out: &mut [f32],
+    piece: usize,
+    finish: impl Fn(&mut [f32]) + Sync + Send,
+) -> Result<(), Error> {
     let expected = payload_type.elements(bytes.len())?;
     if out.len() != expected {
         return Err(Error::Payload {
@@ -115,7 +151,9 @@ pub fn decode_into_with(
         });
     }
     let layout = payload_type.layout();
-    let ranges = parallel::ranges(bytes.len() / layout.bytes, size_of_val(out));
+    let size = size_of_val(out);
+    let ranges = parallel::ranges(bytes.len() / layout.bytes, size);
+    let blocks = (piece / size_of::<f32>() / layout.elements).max(1);
     let mut rest = bytemuck::cast_slice_mut(out);
     let mut outputs = Vec::with_capacity(ranges.len());
     for range in &ranges {
@@ -123,9 +161,13 @@ pub fn decode_into_with(
         outputs.push(output);
         rest = behind;
     }
-    parallel::blocks_into(ranges, outputs, |range, output| {
-        let blocks = &bytes[range.start * layout.bytes..range.end * layout.bytes];
-        (layout.decode)(compute.level, blocks, bytemuck::cast_slice_mut(output));
-    });
-    Ok(())
+    parallel::blocks_into(ranges, size, outputs, |range, output| {
+        let input = &bytes[range.start * layout.bytes..range.end * layout.bytes];
+        let output: &mut [f32] = bytemuck::cast_slice_mut(output);
+        let pieces = input.chunks(blocks.saturating_mul(layout.bytes));
+        for (input, output) in pieces.zip(output.chunks_mut(blocks.saturating_mul(layout.elements))) {
+            (layout.decode)(compute.level, input, output);
+            finish(output);
+        }
+    })
 }

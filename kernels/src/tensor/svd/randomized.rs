@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use super::exact;
 use super::{Factors, SvdOptions};
 use crate::error::Error;
+use crate::pool;
 use crate::random::SplitMix;
 
 /// Rows of a product that one thread computes.
@@ -25,6 +26,11 @@ pub(super) fn factors(
     columns: usize,
     options: &SvdOptions,
 ) -> Result<Factors, Error> {
+    // Many products one after the other: the threads are asked once for all of them.
+    pool::enter(|| on_threads(matrix, rows, columns, options))?
+}
+
+fn on_threads(matrix: &[f32], rows: usize, columns: usize, options: &SvdOptions) -> Result<Factors, Error> {
     let sample = options.sample(rows.min(columns));
     let matrix: Vec<f64> = matrix.par_iter().map(|x| f64::from(*x)).collect();
     let matrix = MatRef::from_row_major_slice(&matrix, rows, columns);

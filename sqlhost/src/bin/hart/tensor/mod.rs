@@ -54,7 +54,7 @@ impl Threads {
         let parameters = self.threads.map(|n| format!("threads={n}")).unwrap_or_default();
         let settings = Settings::read(&parameters, |name| std::env::var(name).ok())?;
         let pool = Pool::default();
-        let out = pool.run(settings.threads, 0, true, || Ok(work()))?;
+        let out = pool.run(settings.threads, work);
         pool.close();
         out
     }
