@@ -190,7 +190,7 @@ fn reconstruction_has_the_same_bits_on_every_level() {
             singular_values: (0..rank as u32).map(|k| f64::from(hash(seed, k)) / 1e8).collect(),
             u: uniform(seed + 1, rank * rows),
             v: uniform(seed + 2, rank * columns),
-            energy: 0.0,
+            ..Svd::default()
         };
         let expected: Vec<u32> = by_definition(&factors).into_iter().map(f32::to_bits).collect();
         for level in Level::available() {
@@ -228,7 +228,7 @@ fn bad_matrices_and_options_are_named() {
         singular_values: vec![1.0],
         u: vec![1.0; 2],
         v: vec![1.0; 3],
-        energy: 0.0,
+        ..Svd::default()
     };
     assert!(message(reconstruct(&factors)).contains("3 elements; expected 1 vectors of 2"));
 }
