@@ -33,7 +33,7 @@ fn matrices(c: &mut Criterion) {
             singular_values: (0..rank).map(|k| 1.0 / (1.0 + k as f64)).collect(),
             u: data::singles(31, rows * rank),
             v: data::singles(32, columns * rank),
-            energy: 0.0,
+            ..Svd::default()
         };
         let mut group = c.benchmark_group(format!("reconstruct, {rows} × {columns} from {rank} components"));
         group.sample_size(20).sampling_mode(SamplingMode::Flat).measurement_time(Duration::from_secs(3));

@@ -136,13 +136,13 @@ pub enum Error {
         expected: usize,
     },
     /// The result would take more memory than allowed.
-    #[error("{what} needs {bytes} bytes; the limit is {limit} bytes")]
+    #[error("{what} needs {bytes} bytes; {}", Limit(*.limit))]
     Memory {
         /// What needs it.
         what: String,
         /// Bytes needed.
         bytes: u64,
-        /// Bytes allowed.
+        /// Bytes allowed; [`Error::REFUSED`] where none are set and the operating system had no more.
         limit: u64,
     },
     /// A tensor's payload type is not known, or cannot be decoded.
@@ -179,6 +179,9 @@ pub enum Error {
 }
 
 impl Error {
+    /// The limit of [`Error::Memory`] where none is set and the operating system refused.
+    pub const REFUSED: u64 = u64::MAX;
+
     /// A stable number for programs: numbers are never reused.
     pub fn code(&self) -> u16 {
         match self {
@@ -226,6 +229,17 @@ impl fmt::Display for Place<'_> {
             (Some(_), _) => write!(f, "parameter {}", self.0),
             (None, 0) => write!(f, "column {}", self.0),
             (None, row) => write!(f, "column {}, row {row}", self.0),
+        }
+    }
+}
+
+struct Limit(u64);
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Error::REFUSED => f.write_str("the system refused them"),
+            limit => write!(f, "the limit is {limit} bytes"),
         }
     }
 }

@@ -17,7 +17,7 @@ fn shapes_that_overflow_are_refused() {
         assert!(error.contains("dimensions") && error.contains(&dimensions.to_string()), "{error}");
     }
     let none =
-        Svd { rows: usize::MAX, columns: 2, singular_values: vec![], u: vec![], v: vec![], energy: 0.0 };
+        Svd { rows: usize::MAX, columns: 2, singular_values: vec![], u: vec![], v: vec![], ..Svd::default() };
     assert!(matches!(reconstruct(&none), Err(Error::Memory { .. })));
     let wide = Svd { rows: 1 << 31, columns: 1 << 31, ..none };
     assert!(matches!(reconstruct(&wide), Err(Error::Memory { .. })));

@@ -80,7 +80,7 @@ fn elements_are_those_of_the_reference_implementation_on_every_level() {
 }
 
 #[test]
-fn levels_agree_on_the_legacy_types() {
+fn levels_agree_on_blocks_of_noise_of_every_type() {
     for payload_type in PayloadType::ALL {
         let payload = noise(payload_type.block_bytes() as u32, 50 * payload_type.block_bytes());
         let on = |level| {

@@ -1,16 +1,16 @@
 //! How much of each atom a layer holds.
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatRef, Par};
-use rayon::prelude::*;
+use faer::{Accum, Mat, MatRef};
 
 use crate::compute::Compute;
 use crate::error::Error;
+use crate::parallel;
 use crate::pool;
 use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
 use crate::tensor::atoms::{self, ATOM_ID};
-use crate::tensor::numbers::wrong;
+use crate::tensor::numbers::{self, wrong};
 use crate::tensor::payload::{CHUNK, PAYLOAD, Payload, TYPE};
+use crate::tensor::product::multiply;
 use crate::tensor::quant::{self, PayloadType};
 use crate::tensor::svd;
 
@@ -35,8 +35,9 @@ pub struct Coefficients {
 
 /// The coefficients with which a weighted sum of atoms comes nearest to a layer, in the Frobenius norm (least squares).
 ///
-/// Of several equally near sums, as where atoms depend on each other, the one with the smallest coefficients is taken. Orthonormal
-/// atoms have their dot products with the layer as coefficients.
+/// Of several equally near sums, as where atoms depend on each other, the one with the smallest terms is taken: the least sum of
+/// ‖coefficient·atom‖². Orthonormal atoms have their dot products with the layer as coefficients. How large an atom is does not
+/// matter: twice the atom has half the coefficient.
 ///
 /// # Shapes
 ///
@@ -48,8 +49,8 @@ pub struct Coefficients {
 ///
 /// # Accuracy
 ///
-/// Normal equations in double precision with one step of iterative refinement; directions in which the atoms reach less than
-/// 3e-7 of the largest are left out. The residual is that of the coefficients returned. The bits are the same for any number of
+/// Normal equations of the atoms, brought to length 1, in double precision with one step of iterative refinement; directions in
+/// which these reach less than 3e-7 of the largest are left out. The residual is that of the coefficients returned. The bits are the same for any number of
 /// threads; between processors the last digits may differ.
 ///
 /// # Examples
@@ -99,64 +100,129 @@ impl Problem<'_> {
 
     fn on_threads(&self) -> Result<Coefficients, Error> {
         let count = self.atoms.len();
-        let norm: f64 = self.layer.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
+        let norm = numbers::squares(self.layer).value();
         if count == 0 {
             let residual = if norm > 0.0 { 1.0 } else { 0.0 };
             return Ok(Coefficients { coefficients: Vec::new(), residual, rank: 0 });
         }
+        // Of two sides of one matrix, the equations of the smaller one.
+        let (found, rank) = if count <= self.layer.len() { self.by_atoms()? } else { self.by_elements()? };
+        let mut off = 0.0;
+        self.rest(&found, |_, rest| {
+            off += rest.iter().map(|x| x * x).sum::<f64>();
+            Ok(())
+        })?;
+        let residual = if norm > 0.0 { (off / norm).sqrt() } else { 0.0 };
+        Ok(Coefficients { coefficients: found, residual, rank })
+    }
+
+    /// Coefficients and rank by the products of atoms with atoms: for no more atoms than elements.
+    fn by_atoms(&self) -> Result<(Vec<f64>, usize), Error> {
+        let count = self.atoms.len();
         let mut gram = Mat::zeros(count, count);
         let mut right = vec![0.0; count];
         self.panels(|panel, layer| {
-            gram.as_mut().par_row_chunks_mut(BLOCK).enumerate().for_each(|(block, out)| {
-                let rows = panel.subrows(block * BLOCK, out.nrows());
-                matmul(out, Accum::Add, rows, panel.transpose(), 1.0, Par::Seq);
-            });
             add_products(&mut right, panel, layer);
+            multiply(gram.as_mut(), Accum::Add, panel, panel.transpose(), BLOCK)
         })?;
+        // Atoms are brought to length 1: what is small because its atom is must not pass for noise.
+        let scales: Vec<f64> = (0..count).map(|i| inverse_length(gram[(i, i)])).collect();
+        let gram = Mat::from_fn(count, count, |i, j| scales[i] * gram[(i, j)] * scales[j]);
         let inverse = Inverse::of(gram.as_ref())?;
-        let mut found = inverse.apply(&right);
+        let solve = |right: &[f64]| {
+            let scaled: Vec<f64> = right.iter().zip(&scales).map(|(r, s)| r * s).collect();
+            inverse.apply(&scaled).into_iter().zip(&scales).map(|(c, s)| c * s).collect::<Vec<f64>>()
+        };
+        let mut found = solve(&right);
         // What is left of the layer tells what the rounding of the first solution was.
         let mut left = vec![0.0; count];
-        self.rest(&found, |panel, rest| add_products(&mut left, panel, rest))?;
-        found.iter_mut().zip(inverse.apply(&left)).for_each(|(c, correction)| *c += correction);
-        let mut off = 0.0;
-        self.rest(&found, |_, rest| off += rest.iter().map(|x| x * x).sum::<f64>())?;
-        let residual = if norm > 0.0 { (off / norm).sqrt() } else { 0.0 };
-        Ok(Coefficients { coefficients: found, residual, rank: inverse.rank })
+        self.rest(&found, |panel, rest| {
+            add_products(&mut left, panel, rest);
+            Ok(())
+        })?;
+        found.iter_mut().zip(solve(&left)).for_each(|(c, correction)| *c += correction);
+        Ok((found, inverse.rank))
+    }
+
+    /// Coefficients and rank by the products of elements with elements over the atoms: for more atoms than elements, which
+    /// therefore are in memory, atom after atom.
+    fn by_elements(&self) -> Result<(Vec<f64>, usize), Error> {
+        let (count, elements) = (self.atoms.len(), self.layer.len());
+        if elements == 0 {
+            return Ok((vec![0.0; count], 0));
+        }
+        let mut matrix = Mat::zeros(count, elements);
+        let mut start = 0;
+        self.panels(|panel, layer| {
+            matrix.as_mut().subcols_mut(start, layer.len()).copy_from(panel);
+            start += layer.len();
+            Ok(())
+        })?;
+        let scales: Vec<f64> =
+            (0..count).map(|i| inverse_length(matrix.row(i).iter().map(|x| x * x).sum())).collect();
+        let unit = Mat::from_fn(count, elements, |i, j| scales[i] * matrix[(i, j)]);
+        drop(matrix);
+        let mut products = Mat::zeros(elements, elements);
+        multiply(products.as_mut(), Accum::Replace, unit.transpose(), unit.as_ref(), BLOCK)?;
+        let inverse = Inverse::of(products.as_ref())?;
+        let mut found = vec![0.0; count];
+        let mut rest: Vec<f64> = self.layer.iter().map(|x| f64::from(*x)).collect();
+        // The second time around for what the rounding of the first solution left.
+        for _ in 0..2 {
+            let weights = inverse.apply(&rest);
+            for (i, found) in found.iter_mut().enumerate() {
+                let own = unit.row(i);
+                let share = own.iter().zip(&weights).map(|(x, w)| x * w).sum::<f64>();
+                *found += share;
+                rest.iter_mut().zip(own.iter()).for_each(|(rest, x)| *rest -= share * x);
+            }
+        }
+        found.iter_mut().zip(&scales).for_each(|(c, s)| *c *= s);
+        Ok((found, inverse.rank))
     }
 
     /// Shows the atoms and the layer, panel by panel, as doubles.
-    fn panels(&self, mut work: impl FnMut(MatRef<'_, f64>, &[f64])) -> Result<(), Error> {
+    fn panels(
+        &self,
+        mut work: impl FnMut(MatRef<'_, f64>, &[f64]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let (blocks, bytes) = (self.payload_type.block_elements(), self.payload_type.block_bytes());
         let mut doubles = vec![0.0; self.atoms.len() * PANEL.min(self.layer.len())];
         for (panel, layer) in self.layer.chunks(PANEL).enumerate() {
             let part = panel * PANEL / blocks * bytes..(panel * PANEL + layer.len()) / blocks * bytes;
             let doubles = &mut doubles[..self.atoms.len() * layer.len()];
-            let decode = |(atom, out): (&&[u8], &mut [f64])| {
+            let pieces = self.atoms.iter().zip(doubles.chunks_exact_mut(layer.len())).collect();
+            parallel::each(pieces, self.atoms.len() * part.len(), |(atom, out): (&&[u8], &mut [f64])| {
                 let mut singles = vec![0f32; out.len()];
                 quant::decode_into_with(self.compute, self.payload_type, &atom[part.clone()], &mut singles)?;
                 out.iter_mut().zip(singles).for_each(|(out, single)| *out = f64::from(single));
                 Ok(())
-            };
-            let results: Vec<Result<(), Error>> =
-                self.atoms.par_iter().zip(doubles.par_chunks_exact_mut(layer.len())).map(decode).collect();
-            results.into_iter().collect::<Result<(), Error>>()?;
+            })?;
             let layer: Vec<f64> = layer.iter().map(|x| f64::from(*x)).collect();
-            work(MatRef::from_row_major_slice(doubles, self.atoms.len(), layer.len()), &layer);
+            work(MatRef::from_row_major_slice(doubles, self.atoms.len(), layer.len()), &layer)?;
         }
         Ok(())
     }
 
     /// Shows the atoms and what the weighted sum leaves of the layer, panel by panel.
-    fn rest(&self, coefficients: &[f64], mut work: impl FnMut(MatRef<'_, f64>, &[f64])) -> Result<(), Error> {
+    fn rest(
+        &self,
+        coefficients: &[f64],
+        mut work: impl FnMut(MatRef<'_, f64>, &[f64]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         self.panels(|panel, layer| {
             let mut rest = layer.to_vec();
             for (atom, coefficient) in panel.row_iter().zip(coefficients) {
                 rest.iter_mut().zip(atom.iter()).for_each(|(rest, x)| *rest -= coefficient * x);
             }
-            work(panel, &rest);
+            work(panel, &rest)
         })
     }
+}
+
+/// 1 / √square; 0 for an atom of zeros, which adds nothing.
+fn inverse_length(square: f64) -> f64 {
+    if square > 0.0 { 1.0 / square.sqrt() } else { 0.0 }
 }
 
 /// Adds the dot product of each atom with the layer.
@@ -222,11 +288,15 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let payload = Payload::gather(chunks, &PAYLOAD, payloads, own.into_iter())?;
     let elements = payload_type.elements(payload.bytes())?;
     let others = (0..call.rows).filter(|row| ids[*row].is_some());
-    // The Gram matrix, its factors and what their making takes; a panel; the layer.
+    // The products of the smaller side, their factors and what their making takes; the atoms twice where they are more than
+    // elements; a panel; the layer.
     let memory = |atoms: usize, _| {
-        let atoms = atoms as u64;
-        let squares = atoms.saturating_mul(atoms).saturating_mul(8 * 8);
-        squares.saturating_add(atoms.saturating_mul(PANEL as u64 * 12)).saturating_add(elements as u64 * 4)
+        let (side, panel) = (atoms.min(elements) as u64, PANEL.min(elements) as u64);
+        let squares = side.saturating_mul(side).saturating_mul(8 * 9);
+        let whole = if atoms > elements { 16 * side } else { 0 };
+        squares
+            .saturating_add((atoms as u64).saturating_mul(panel * 12 + whole))
+            .saturating_add(elements as u64 * 4)
     };
     let (atoms, length) = atoms::of_rows(call, &PAYLOAD, payload_type, others, memory)?;
     if !atoms.is_empty() && length != elements {
@@ -259,7 +329,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "How much of each atom a layer holds: least squares, with what is left over.",
     details: "Rows with NULL as atom_id are the layer, the others the atoms, all of the same length. The coefficients are those with \
               which tensor_synthesize comes nearest to the layer in the Frobenius norm; for orthonormal atoms they are dot products. \
-              Where atoms depend on each other, the smallest such coefficients are taken and rank is less than the number of atoms. \
+              Where atoms depend on each other, rank is less than their number and the least sum of ‖coefficient·atom‖² is taken. \
               One row for each atom, by ascending atom_id. One layer in a call: partition by the layer for several.",
     inputs: &[
         Column {
@@ -295,8 +365,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: "NULL bytes are an error that names the row; a NULL chunk is allowed for a payload that comes in one.",
     empty: "No rows and no atoms give no result rows. Rows without a layer are an error.",
     nan: "NaN or an infinity in a payload is an error that names the row and the element.",
-    accuracy: "Normal equations in double precision with one step of iterative refinement; directions in which the atoms reach less \
-               than 3e-7 of the largest are left out. The same bits for any order of the rows, any chunks and any number of threads; \
+    accuracy: "Normal equations of the atoms, brought to length 1, in double precision with one step of iterative refinement; \
+               directions in which these reach less than 3e-7 of the largest are left out. The same bits for any order of the rows, any chunks and any number of threads; \
                between processors the last digits may differ.",
     streaming: "Needs the layer and all atoms in one call: call it without @r_rowsPerRead; each partition is a call of its own.",
     source: "Björck 1996, Numerical Methods for Least Squares Problems, 2.2 and 2.9.",

@@ -31,9 +31,9 @@ pub struct Comparison {
     pub shared: usize,
     /// Atoms that both have, as a share of those that either has.
     pub coverage: f64,
-    /// Cosine of the two vectors of coefficients over the atoms that either has, 0 standing for an absent one; 0 where a
+    /// Cosine of the two vectors of coefficients over the atoms that either has, 0 standing for an absent one; none where a
     /// vector is zero.
-    pub cosine: f64,
+    pub cosine: Option<f64>,
 }
 
 /// Compares the coefficients of two models in one layer, of every atom that at least one of them has.
@@ -59,7 +59,7 @@ pub struct Comparison {
 /// use hart_kernels::tensor::compare;
 /// let both = compare(&[(Some(3.0), Some(3.0)), (Some(4.0), None), (None, Some(4.0))])?;
 /// assert_eq!((both.a.atoms, both.b.atoms, both.shared, both.coverage), (2, 2, 1, 1.0 / 3.0));
-/// assert_eq!((both.a.mean, both.a.norm, both.cosine), (Some(3.5), 5.0, 0.36));
+/// assert_eq!((both.a.mean, both.a.norm, both.cosine), (Some(3.5), 5.0, Some(0.36)));
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn compare(pairs: &[(Option<f64>, Option<f64>)]) -> Result<Comparison, Error> {
@@ -120,7 +120,8 @@ fn finite_compare(pairs: &[(Option<f64>, Option<f64>)]) -> Comparison {
         b,
         shared,
         coverage: shared as f64 / pairs.len() as f64,
-        cosine: cosine_of_sums(product, first.square, second.square),
+        cosine: (first.square > 0.0 && second.square > 0.0)
+            .then(|| cosine_of_sums(product, first.square, second.square)),
     }
 }
 
@@ -171,7 +172,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
             found.b.deviation,
             Some(found.a.norm),
             Some(found.b.norm),
-            Some(found.cosine),
+            found.cosine,
         ];
         numbers.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
     }
@@ -199,7 +200,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "One row for each atom of a layer that at least one model has: a FULL OUTER JOIN of the two models' coefficients by \
               layer and atom. One result row for each layer, by its name's code points. Means, deviations and norms are over the \
               atoms that the model has; coverage = shared / (atoms_a + atoms_b − shared); the cosine is over the atoms that \
-              either model has, an absent coefficient being 0, and 0 where all of a model's coefficients are.",
+              either model has, an absent coefficient being 0, and NULL where all of a model's coefficients are.",
     inputs: &[
         Column { name: "layer", kind: Kind::Text, unit: "1", summary: "The layer's name." },
         Column { name: "atom_id", kind: Kind::BigInt, unit: "1", summary: "The atom, once in a layer." },
@@ -219,7 +220,11 @@ pub(crate) static KERNEL: Kernel = Kernel {
         number("deviation_b", COEFFICIENTS, DEVIATION),
         number("norm_a", COEFFICIENTS, "Euclidean norm of the first model's coefficients."),
         number("norm_b", COEFFICIENTS, "Euclidean norm of the second model's coefficients."),
-        number("cosine", "1", "Cosine of the two models' coefficients, from −1 to 1."),
+        number(
+            "cosine",
+            "1",
+            "Cosine of the two models' coefficients, from −1 to 1; NULL where all of a model's are 0.",
+        ),
     ],
     rows: RowShape::Made,
     nulls: "NULL in a or b is an atom that the model does not have; NULL in both, or in layer or atom_id, is an error.",
@@ -266,7 +271,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
                 Cell::Null,
                 Cell::Float(2.0),
                 Cell::Float(0.0),
-                Cell::Float(0.0),
+                Cell::Null,
             ],
         ],
     },

@@ -6,12 +6,14 @@ use crate::registry::{
 };
 use crate::tensor::atoms::{self, ATOM_ID, Atom};
 use crate::tensor::numbers::{self, wrong};
-use crate::tensor::payload::{CHUNK, PAYLOAD, TYPE};
+use crate::tensor::payload::{self, CHUNK, PAYLOAD, TYPE};
 use crate::tensor::quant::{self, PayloadType};
 
 /// An atom with its measures.
 struct Measured {
     id: i64,
+    /// Its first input row, from 0.
+    row: usize,
     importance: f64,
     energy: f64,
 }
@@ -26,8 +28,11 @@ fn by_singular_value(call: &Call<'_>, weights: &[Option<f64>]) -> Result<Vec<Mea
     }
     keys.sort_unstable();
     let atoms = keys.chunk_by(|a, b| a.0 == b.0).map(|rows| {
+        // A row that comes twice would not be seen otherwise.
+        payload::order(call.integers(CHUNK.name), rows.iter().map(|(_, row)| *row))?;
         let weight = same_weight(&weights, rows.iter().map(|(_, row)| *row), rows[0].0)?;
-        Ok(Measured { id: rows[0].0, importance: weight * weight, energy: weight * weight })
+        let energy = weight * weight;
+        Ok(Measured { id: rows[0].0, row: rows[0].1, importance: energy, energy })
     });
     atoms.collect()
 }
@@ -56,7 +61,8 @@ fn by_payload(call: &Call<'_>, weights: &[Option<f64>], fisher: bool) -> Result<
         let (diagonals, own) = atoms::of_rows(call, &FISHER, PayloadType::F32, 0..call.rows, memory)?;
         if own != elements {
             let expected = format!("{elements}, as the payloads have");
-            return Err(wrong(FISHER.name, 0, format!("{own} elements"), &expected));
+            let row = diagonals.first().map_or(0, |first| first.rows[0]);
+            return Err(wrong(FISHER.name, row, format!("{own} elements"), &expected));
         }
         diagonals
     } else {
@@ -79,7 +85,7 @@ fn by_payload(call: &Call<'_>, weights: &[Option<f64>], fisher: bool) -> Result<
             importance =
                 values.iter().zip(&diagonal).map(|(x, f)| f64::from(*f) * square(x)).sum::<f64>() / 2.0;
         }
-        Ok(Measured { id: atom.id, importance, energy })
+        Ok(Measured { id: atom.id, row: atom.rows[0], importance, energy })
     });
     measured.collect()
 }
@@ -109,10 +115,10 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         "fisher" => by_payload(call, weights, true)?,
         _ => by_payload(call, weights, false)?,
     };
-    for (i, atom) in atoms.iter().enumerate() {
+    for atom in &atoms {
         if !(atom.importance.is_finite() && atom.energy.is_finite()) {
             let found = format!("the importance of atom {} is beyond the range of doubles", atom.id);
-            return Err(wrong(WEIGHT.name, i, found, "smaller numbers"));
+            return Err(wrong(WEIGHT.name, atom.row, found, "smaller numbers"));
         }
     }
     // Divided first: their sum might be beyond the range of doubles.
@@ -155,7 +161,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "tensor_importance",
     family: Family::Tensor,
     summary: "How much each atom matters: from singular values, from magnitude, or from a Fisher diagonal.",
-    details: "One row for each atom, by ascending atom_id, with the columns that tensor_prune takes. singular_value reads no payload. \
+    details: "One row for each atom, by ascending atom_id, with the columns that tensor_prune takes. singular_value reads no payload, but \
+              the same chunk of an atom twice is an error there too. \
               energy is the squared norm of what the atom adds to the layer: weight² for components of tensor_svd, else \
               weight²·‖payload‖². The measure fisher takes the loss to be at a minimum and its Hessian to be the diagonal given \
               (optimal brain damage).",

@@ -11,6 +11,7 @@ mod layer;
 mod matrix;
 mod numbers;
 mod payload;
+mod product;
 pub(crate) mod prune;
 pub mod quant;
 mod ranking;

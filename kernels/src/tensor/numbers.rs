@@ -85,6 +85,21 @@ impl Sum {
     }
 }
 
+/// The sum of the squares of singles, each of which a double holds exactly.
+pub(crate) fn squares(values: &[f32]) -> Sum {
+    // Eight sums side by side: one alone would wait for each of its additions.
+    let mut sums = [Sum::default(); 8];
+    let square = |x: f32| f64::from(x) * f64::from(x);
+    let (blocks, rest) = values.as_chunks::<8>();
+    for block in blocks {
+        sums.iter_mut().zip(block).for_each(|(sum, x)| sum.add(square(*x)));
+    }
+    sums.iter_mut().zip(rest).for_each(|(sum, x)| sum.add(square(*x)));
+    let mut all = Sum::default();
+    sums.iter().flat_map(|part| [part.sum, part.lost]).for_each(|part| all.add(part));
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,5 +122,11 @@ mod tests {
     fn a_sum_keeps_what_cancels() {
         assert_eq!(Sum::of([1.0, 1e100, 1.0, -1e100].into_iter()), 2.0);
         assert_eq!(Sum::of((0..10_000_000).map(|_| 0.1)), 1_000_000.0);
+        let mut values = vec![1e-4f32; 100_003];
+        values[50_001] = 1e8;
+        let mut left = squares(&values);
+        left.add(-1e16);
+        let one = f64::from(1e-4f32);
+        assert!((left.value() / (100_002.0 * one * one) - 1.0).abs() < 1e-12, "{}", left.value());
     }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::registry::{Column, Kind, Param, ParamKind};
+use crate::tensor::numbers::wrong;
 use crate::tensor::quant::{self, PayloadType};
 
 pub(crate) const CHUNK: Column = Column {
@@ -33,6 +34,30 @@ pub(crate) const TYPE: Param = Param {
     summary: "How the elements are stored: a type of GGUF, or a legacy layout by its own name.",
 };
 
+/// The input rows of one payload, in ascending order of their chunks.
+///
+/// # Errors
+///
+/// [`Error::Value`] for a chunk that occurs twice, and for a NULL chunk beside others.
+pub(crate) fn order(
+    chunks: &[Option<i64>],
+    rows: impl ExactSizeIterator<Item = usize>,
+) -> Result<Vec<usize>, Error> {
+    let count = rows.len();
+    let place = |row: usize| match chunks[row] {
+        Some(chunk) => Ok((chunk, row)),
+        None if count == 1 => Ok((0, row)),
+        None => Err(wrong(CHUNK.name, row, "NULL".into(), "the chunk's place among the others")),
+    };
+    let mut places = rows.map(place).collect::<Result<Vec<_>, Error>>()?;
+    places.sort_unstable();
+    if let Some(pair) = places.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        let found = format!("chunk {}, which row {} holds too", pair[1].0, pair[0].1 + 1);
+        return Err(wrong(CHUNK.name, pair[1].1, found, "each chunk once"));
+    }
+    Ok(places.into_iter().map(|(_, row)| row).collect())
+}
+
 /// The chunks of one payload in ascending order, borrowed from the host.
 #[derive(Debug)]
 pub(crate) struct Payload<'a> {
@@ -46,36 +71,19 @@ impl<'a> Payload<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] for a chunk that occurs twice, for NULL bytes, and for a NULL chunk beside others.
+    /// As [`order`]; [`Error::Value`] for NULL bytes.
     pub(crate) fn gather(
         chunks: &[Option<i64>],
         column: &Column,
         payloads: &[Option<&'a [u8]>],
         rows: impl ExactSizeIterator<Item = usize>,
     ) -> Result<Payload<'a>, Error> {
-        let wrong = |column: &Column, row: usize, found: String, expected: &str| {
-            let (column, row) = (column.name.into(), row as u64 + 1);
-            Err(Error::Value { column, row, found, expected: expected.into() })
+        let present = |row: usize| {
+            payloads[row].ok_or_else(|| wrong(column.name, row, "NULL".into(), "the chunk's bytes"))
         };
-        let count = rows.len();
-        let mut parts = Vec::with_capacity(count);
-        for row in rows {
-            let Some(payload) = payloads[row] else {
-                return wrong(column, row, "NULL".into(), "the chunk's bytes");
-            };
-            match chunks[row] {
-                Some(chunk) => parts.push((chunk, row, payload)),
-                None if count == 1 => parts.push((0, row, payload)),
-                None => return wrong(&CHUNK, row, "NULL".into(), "the chunk's place among the others"),
-            }
-        }
-        parts.sort_unstable_by_key(|(chunk, row, _)| (*chunk, *row));
-        if let Some(pair) = parts.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            let found = format!("chunk {}, which row {} holds too", pair[1].0, pair[0].1 + 1);
-            return wrong(&CHUNK, pair[1].1, found, "each chunk once");
-        }
-        let bytes = parts.iter().map(|(.., payload)| payload.len()).sum();
-        Ok(Payload { chunks: parts.into_iter().map(|(.., payload)| payload).collect(), bytes })
+        let chunks = order(chunks, rows)?.into_iter().map(present).collect::<Result<Vec<_>, Error>>()?;
+        let bytes = chunks.iter().map(|payload| payload.len()).sum();
+        Ok(Payload { chunks, bytes })
     }
 
     /// Bytes of all chunks.

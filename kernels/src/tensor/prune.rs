@@ -78,8 +78,8 @@ pub struct Kept {
 ///
 /// # Errors
 ///
-/// [`Error::Value`] where an importance or an energy is negative, NaN or infinite, or there are not as many of them as ids;
-/// [`Error::ParameterValue`] as [`Target::new`].
+/// [`Error::Value`] where an importance or an energy is negative, NaN or infinite, there are not as many of them as ids, or an
+/// id comes twice; [`Error::ParameterValue`] as [`Target::new`].
 ///
 /// # Accuracy
 ///
@@ -114,7 +114,21 @@ pub fn prune(
         }
         numbers::not_negative(name, &values.iter().copied().map(Some).collect::<Vec<_>>())?;
     }
+    once(ids)?;
     Ok(checked_prune(ids, importance, energy, target.checked()?))
+}
+
+/// That no id comes twice, but NULL: an atom that is counted twice spoils the shares.
+fn once(ids: &[Option<i64>]) -> Result<(), Error> {
+    let mut order: Vec<(i64, usize)> =
+        ids.iter().enumerate().filter_map(|(row, id)| id.map(|id| (id, row))).collect();
+    order.sort_unstable();
+    // The earliest of all the rows that come again, as a reader of the input would meet it.
+    let again = order.windows(2).filter(|pair| pair[0].0 == pair[1].0).min_by_key(|pair| pair[1].1);
+    again.map_or(Ok(()), |pair| {
+        let found = format!("{}, which row {} holds too", pair[1].0, pair[0].1 + 1);
+        Err(wrong(ID.name, pair[1].1, found, "each atom once"))
+    })
 }
 
 /// [`prune`] of as many numbers as ids, none of them negative.
@@ -152,8 +166,8 @@ fn checked_prune(ids: &[Option<i64>], importance: &[f64], energy: &[f64], target
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     numbers::countable(call)?;
     let target = Target::new(call.params.word("target"), call.params.float("value"))?;
-    // Numbers, order, and the kept atoms with their columns.
-    call.check_memory("the atoms in their order", call.rows as u64 * (16 + 8 + 24 + 56))?;
+    // Numbers, ids, order, and the kept atoms with their columns.
+    call.check_memory("the atoms in their order", call.rows as u64 * (16 + 16 + 8 + 24 + 56))?;
     let importance = numbers::not_negative("importance", call.floats("importance"))?;
     let given = call.floats("energy");
     let energy = match given.iter().position(Option::is_some) {
@@ -166,7 +180,9 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
             numbers::not_negative("energy", given)?
         }
     };
-    let kept = checked_prune(ranking::ids(call)?, &importance, &energy, target);
+    let ids = ranking::ids(call)?;
+    once(ids)?;
+    let kept = checked_prune(ids, &importance, &energy, target);
     Ok(Output {
         columns: vec![
             // Not more than the rows, which are countable.
@@ -238,8 +254,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
         },
     ],
     rows: RowShape::Picked,
-    nulls: "A NULL importance is an error, and so is an energy that is NULL in some rows only. A NULL id is kept and loses every \
-            tie.",
+    nulls: "A NULL importance is an error, and so is an energy that is NULL in some rows only. An id that comes twice is an error too; a \
+            NULL id loses every tie.",
     empty: "No rows give no result rows.",
     nan: "NaN, an infinity or a negative number is an error that names the row.",
     accuracy: "Of n atoms, error is within n·2⁻⁵² of its size, however small, and kept_energy within n·2⁻⁵² of 1. The same bits \

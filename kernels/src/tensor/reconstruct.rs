@@ -25,7 +25,8 @@ use crate::tensor::svd::Svd;
 /// # Accuracy
 ///
 /// σₖ·uᵢₖ is computed in double precision and rounded to single; an element starts at +0 and takes its k products with vⱼₖ in
-/// ascending order, by one fused multiply-add in single precision each. The bits are the same on every level and for any
+/// ascending order, by one fused multiply-add in single precision each. Where some σₖ·uᵢₖ is beyond the largest single, 2⁶⁴ goes
+/// over from σₖ to vₖ, which changes no product. The bits are the same on every level and for any
 /// number of threads. Each of the k roundings is within half a unit in the last place of the sum so far.
 ///
 /// # Examples
@@ -61,7 +62,7 @@ pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, 
     let too_large = || Error::Memory {
         what: "the matrix".into(),
         bytes: (*rows as u64).saturating_mul(*columns as u64).saturating_mul(4),
-        limit: isize::MAX as u64,
+        limit: Error::REFUSED,
     };
     let elements = rows.checked_mul(*columns).ok_or_else(too_large)?;
     let mut out: Vec<f32> = Vec::new();
@@ -73,10 +74,13 @@ pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, 
     }
     let block = BLOCK_ROWS * columns;
     let rank = singular_values.len();
+    let shifts: Vec<f32> =
+        singular_values.iter().zip(u.chunks_exact(*rows)).map(|(sigma, u)| shift(*sigma, u)).collect();
     let mut right = vec![0.0; columns.div_ceil(LANES) * LANES * rank];
-    let pack = |(panel, packed): (usize, &mut [f32])| pack_panel(v, *columns, panel, packed);
+    let pack = |(panel, packed): (usize, &mut [f32])| pack_panel(v, *columns, &shifts, panel, packed);
     let work = |right, (i, out): (usize, &mut [f32])| {
-        compute.level.run(Block { components, right, rank, first: i * BLOCK_ROWS, out });
+        let shifts = &shifts;
+        compute.level.run(Block { components, shifts, right, rank, first: i * BLOCK_ROWS, out });
     };
     // Fewer multiplications than this are done before another thread has woken up.
     if rows * columns * rank < 1 << 20 {
@@ -96,18 +100,27 @@ const BLOCK_ROWS: usize = 96;
 /// Components that are added before the next tile of the matrix: 32 columns of them fit the first-level cache.
 const DEPTH: usize = 256;
 
-/// Packs the right vectors' columns of one panel, of 32, one component after the other, filled up with zeros.
-fn pack_panel(v: &[f32], columns: usize, panel: usize, packed: &mut [f32]) {
+/// The power of two that goes over from a singular value to the right vector, so that its product with the left one is in range.
+fn shift(sigma: f64, u: &[f32]) -> f32 {
+    let largest = u.iter().fold(0f32, |largest, u| largest.max(u.abs()));
+    if ((sigma * f64::from(largest)) as f32).is_finite() { 1.0 } else { (1u128 << 64) as f32 }
+}
+
+/// Packs the right vectors' columns of one panel, of 32, times their powers of two, one component after the other, filled up
+/// with zeros.
+fn pack_panel(v: &[f32], columns: usize, shifts: &[f32], panel: usize, packed: &mut [f32]) {
     let start = panel * LANES;
     let width = LANES.min(columns - start);
-    for (packed, v) in packed.chunks_exact_mut(LANES).zip(v.chunks_exact(columns)) {
-        packed[..width].copy_from_slice(&v[start..start + width]);
+    let vectors = v.chunks_exact(columns).zip(shifts);
+    for (packed, (v, shift)) in packed.chunks_exact_mut(LANES).zip(vectors) {
+        packed.iter_mut().zip(&v[start..start + width]).for_each(|(packed, v)| *packed = v * shift);
     }
 }
 
 /// A block of rows of the matrix.
 struct Block<'a> {
     components: &'a Svd,
+    shifts: &'a [f32],
     right: &'a [f32],
     rank: usize,
     /// First row.
@@ -127,13 +140,13 @@ impl Task for Block<'_> {
 impl Block<'_> {
     #[inline(always)]
     fn tiles<S: Simd, const R: usize>(self, simd: S) {
-        let Block { components: Svd { columns, .. }, right, rank, out, .. } = self;
+        let Block { components: Svd { columns, .. }, shifts, right, rank, out, .. } = self;
         let rows = out.len() / columns;
         let mut left = vec![[0.0; R]; rows.div_ceil(R) * DEPTH.min(rank)];
         for start in (0..rank).step_by(DEPTH) {
             let depth = DEPTH.min(rank - start);
             let left = &mut left[..rows.div_ceil(R) * depth];
-            pack_left(self.components, start, self.first, rows, left);
+            pack_left(self.components, shifts, start, self.first, rows, left);
             for (panel, right) in right.chunks_exact(LANES * rank).enumerate() {
                 let right = right[start * LANES..][..depth * LANES].as_chunks().0;
                 let column = panel * LANES;
@@ -146,11 +159,12 @@ impl Block<'_> {
     }
 }
 
-/// The left vectors of components from `start` times their singular values, in panels of `R` rows, a panel's rows one
+/// The left vectors of components from `start` times their singular values over the powers of two, in panels of `R` rows, a panel's rows one
 /// component after the other. Rows that are missing in the last panel keep what they are.
 #[inline(always)]
 fn pack_left<const R: usize>(
     components: &Svd,
+    shifts: &[f32],
     start: usize,
     first: usize,
     rows: usize,
@@ -158,7 +172,7 @@ fn pack_left<const R: usize>(
 ) {
     let depth = packed.len() / rows.div_ceil(R);
     for k in 0..depth {
-        let sigma = components.singular_values[start + k];
+        let sigma = components.singular_values[start + k] / f64::from(shifts[start + k]);
         let u = &components.u[(start + k) * components.rows + first..][..rows];
         for (u, packed) in u.chunks(R).zip(packed.chunks_exact_mut(depth)) {
             for (packed, u) in packed[k].iter_mut().zip(u) {
@@ -274,7 +288,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     call.check_memory("the matrix", taken)?;
     let ((u, rows), (v, columns)) = (unpack(U.name, left, &order)?, unpack(V.name, right, &order)?);
     let singular_values: Vec<f64> = order.iter().map(|row| sigma[*row]).collect();
-    let components = Svd { rows, columns, singular_values, u, v, energy: 0.0 };
+    let components = Svd { rows, columns, singular_values, u, v, ..Svd::default() };
     let matrix = reconstruct_with(call.compute, &components)?;
     if let Some(at) = matrix.iter().position(|x| !x.is_finite()) {
         return Err(Error::Value {
@@ -323,7 +337,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nan: "NaN or an infinity in a component is an error that names the row, and so is an element of the matrix beyond the largest \
           single.",
     accuracy: "σ·u is rounded to single precision; an element takes its products with v in ascending order of the components, by one \
-               fused multiply-add in single precision each. The same bits for any order of the rows and any number of threads, on \
+               fused multiply-add in single precision each. Where some σ·u is beyond the largest single, 2⁶⁴ goes over from σ to v, \
+               which changes no product. The same bits for any order of the rows and any number of threads, on \
                every machine.",
     streaming: "Needs all components in one call: call it without @r_rowsPerRead; each partition is a call of its own.",
     source: "Eckart and Young 1936; clr_ReconstructFromSVD of the replaced functions, which had no left vectors to use.",

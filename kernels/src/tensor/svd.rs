@@ -5,6 +5,7 @@ mod kernel;
 mod randomized;
 
 use crate::error::Error;
+use crate::tensor::numbers::{self, Sum};
 
 pub(super) use exact::decompose;
 pub(crate) use kernel::KERNEL;
@@ -13,7 +14,7 @@ pub(crate) use kernel::KERNEL;
 ///
 /// The vectors are orthonormal to single precision. Where singular values are equal or nearly so, the vectors of the group
 /// are one of many equally good choices.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Svd {
     /// Rows m of the matrix.
     pub rows: usize,
@@ -28,6 +29,10 @@ pub struct Svd {
     pub v: Vec<f32>,
     /// Squared Frobenius norm of the whole matrix: the sum of the squares of all singular values, also of those left out.
     pub energy: f64,
+    /// Squared Frobenius norm of what is left out, A − Σₖ σₖ·uₖ·vₖᵀ, without the rounding of the vectors to single precision.
+    pub left_out: f64,
+    /// The singular values that follow, as far as they are known: all by the exact method, none by the randomized one.
+    pub further: Vec<f64>,
 }
 
 impl Svd {
@@ -42,29 +47,23 @@ impl Svd {
     /// nothing is left to explain.
     pub fn cumulative(&self, k: usize) -> f64 {
         if self.energy > 0.0 {
-            (kept(self.singular_values.iter().take(k.saturating_add(1))) / self.energy).min(1.0)
+            // Smallest first, so that little is lost.
+            let kept = self.singular_values.iter().take(k.saturating_add(1)).rev().map(|s| s * s);
+            (kept.sum::<f64>() / self.energy).min(1.0)
         } else {
             1.0
         }
     }
 
-    /// Relative Frobenius error of the truncation, ‖A − Σₖ σₖ·uₖ·vₖᵀ‖ / ‖A‖ = √(1 − Σₖ σₖ² / energy), without the rounding
-    /// of the vectors to single precision.
+    /// Relative Frobenius error of the truncation, ‖A − Σₖ σₖ·uₖ·vₖᵀ‖ / ‖A‖ = √(left out / energy), without the rounding of
+    /// the vectors to single precision, which adds some 1e-7.
     ///
-    /// It holds for both methods, because a randomized decomposition is the projection of the matrix on the space that it
-    /// found. The difference of two nearly equal sums in double precision cannot tell errors below about 1e-7 from 0.
+    /// By the exact method it is the sum of the singular values left out, and right however small it is. By the randomized
+    /// method, which projects the matrix on the space that it found, it is the difference of the energies of the matrix and of
+    /// the projection, and cannot tell errors below about 3e-8 from 0.
     pub fn error(&self) -> f64 {
-        if self.energy > 0.0 {
-            (1.0 - kept(self.singular_values.iter()) / self.energy).max(0.0).sqrt()
-        } else {
-            0.0
-        }
+        if self.energy > 0.0 { (self.left_out / self.energy).sqrt() } else { 0.0 }
     }
-}
-
-/// Sum of the squares, smallest first, so that little is lost.
-fn kept<'a>(values: impl DoubleEndedIterator<Item = &'a f64>) -> f64 {
-    values.rev().map(|s| s * s).sum()
 }
 
 /// Most power iterations of the randomized method: many more than change anything.
@@ -165,8 +164,8 @@ impl SvdOptions {
         self.rank.saturating_add(beyond).min(full)
     }
 
-    /// Bytes that [`svd`] takes beside its input.
-    pub(crate) fn memory(&self, rows: usize, columns: usize) -> u64 {
+    /// Bytes that [`svd`] of a matrix of that shape takes beside its input, at most.
+    pub fn memory(&self, rows: usize, columns: usize) -> u64 {
         let full = rows.min(columns);
         match self.chosen(full) {
             SvdMethod::Randomized => randomized::memory(rows, columns, self.sample(full)),
@@ -195,7 +194,10 @@ const LOW: usize = 3;
 /// # Accuracy
 ///
 /// Computed in double precision; the vectors are rounded to single precision. At full rank, the factors give the matrix back
-/// with a relative Frobenius error below 1e-7. The bits are the same for any number of threads. Between processors the last
+/// with a relative Frobenius error below 1e-7. The exact method's singular values are within 1e-13 of the largest one. The
+/// randomized method's are never too large, but too small by what the sample misses: by the default options less than 1e-3 of
+/// each on the weights that it was tried on, up to 5 % of the last ones on noise, whose spectrum is flat; its error stays
+/// within 1 % of the optimum on both. The bits are the same for any number of threads. Between processors the last
 /// digits may differ.
 ///
 /// # Examples
@@ -214,15 +216,19 @@ const LOW: usize = 3;
 pub fn svd(matrix: &[f32], rows: usize, columns: usize, options: &SvdOptions) -> Result<Svd, Error> {
     let full = rows.min(columns);
     check(matrix, rows, columns, options)?;
-    let energy = matrix.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
     if full == 0 {
-        return Ok(Svd { rows, columns, singular_values: Vec::new(), u: Vec::new(), v: Vec::new(), energy });
+        return Ok(Svd { rows, columns, ..Svd::default() });
     }
-    let factors = match options.chosen(full) {
-        SvdMethod::Randomized => randomized::factors(matrix, rows, columns, options)?,
-        SvdMethod::Auto | SvdMethod::Exact => exact::factors(matrix, rows, columns)?,
-    };
-    Ok(factors.truncated(rows, columns, energy, options))
+    let mut squares = numbers::squares(matrix);
+    let energy = squares.value();
+    let out = Svd { rows, columns, energy, ..Svd::default() };
+    if options.chosen(full) == SvdMethod::Randomized {
+        let factors = randomized::factors(matrix, rows, columns, options)?;
+        // What is in no direction of the sample: a difference of large numbers, so it is taken before they are rounded.
+        factors.singular_values.iter().for_each(|s| squares.add(-s * s));
+        return Ok(Svd { further: Vec::new(), ..factors.truncated(out, squares, options) });
+    }
+    Ok(exact::factors(matrix, rows, columns)?.truncated(out, Sum::default(), options))
 }
 
 /// Factors in double precision, the vectors one after the other.
@@ -233,10 +239,17 @@ pub(super) struct Factors {
 }
 
 impl Factors {
-    /// The components that the options ask for, rounded and with the sign of the definition.
-    fn truncated(mut self, rows: usize, columns: usize, energy: f64, options: &SvdOptions) -> Svd {
-        let rank = components(&self.singular_values, energy, options);
-        self.singular_values.truncate(rank);
+    /// The components that the options ask for, rounded and with the sign of the definition. `outside` is the energy that
+    /// none of the factors has.
+    fn truncated(mut self, of: Svd, outside: Sum, options: &SvdOptions) -> Svd {
+        let (rows, columns) = (of.rows, of.columns);
+        // What is left out with 0, 1, 2, … components, added up from the smallest, so that little is lost.
+        let mut tails = vec![outside.value().max(0.0); self.singular_values.len() + 1];
+        for (k, sigma) in self.singular_values.iter().enumerate().rev() {
+            tails[k] = tails[k + 1] + sigma * sigma;
+        }
+        let rank = components(&tails, of.energy, options);
+        let further = self.singular_values.split_off(rank);
         let mut u: Vec<f32> = self.u[..rank * rows].iter().map(|x| *x as f32).collect();
         let mut v: Vec<f32> = self.v[..rank * columns].iter().map(|x| *x as f32).collect();
         for (u, v) in u.chunks_exact_mut(rows).zip(v.chunks_exact_mut(columns)) {
@@ -245,26 +258,22 @@ impl Factors {
                 u.iter_mut().chain(v).for_each(|x| *x = -*x);
             }
         }
-        Svd { rows, columns, singular_values: self.singular_values, u, v, energy }
+        Svd { singular_values: self.singular_values, u, v, left_out: tails[rank], further, ..of }
     }
 }
 
-/// How many of the components to take.
-fn components(singular_values: &[f64], energy: f64, options: &SvdOptions) -> usize {
-    let most = if options.rank == 0 { usize::MAX } else { options.rank }.min(singular_values.len());
+/// How many of the components to take, where `tails` says what is left out with 0, 1, 2, … of them.
+fn components(tails: &[f64], energy: f64, options: &SvdOptions) -> usize {
+    let all = tails.len() - 1;
+    let most = if options.rank == 0 { all } else { options.rank.min(all) };
     let no_target = options.error == 0.0 && options.energy >= 1.0;
     if no_target {
         return most;
     }
-    let by_error = if options.error > 0.0 { (1.0 - options.error * options.error) * energy } else { 0.0 };
-    let by_energy = if options.energy < 1.0 { options.energy * energy } else { 0.0 };
-    let wanted = by_error.max(by_energy);
-    let mut sum = 0.0;
-    let enough = singular_values.iter().position(|s| {
-        sum += s * s;
-        sum >= wanted
-    });
-    enough.map_or(most, |last| (last + 1).min(most))
+    let by_error = if options.error > 0.0 { options.error * options.error * energy } else { f64::INFINITY };
+    let by_energy = if options.energy < 1.0 { (1.0 - options.energy) * energy } else { f64::INFINITY };
+    let allowed = by_error.min(by_energy);
+    (1..most).find(|k| tails[*k] <= allowed).unwrap_or(most)
 }
 
 fn check(matrix: &[f32], rows: usize, columns: usize, options: &SvdOptions) -> Result<(), Error> {

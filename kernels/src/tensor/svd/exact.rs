@@ -63,6 +63,6 @@ pub(super) fn no_memory(scratch: StackReq) -> Error {
     Error::Memory {
         what: "the decomposition".into(),
         bytes: scratch.size_bytes() as u64,
-        limit: isize::MAX as u64,
+        limit: Error::REFUSED,
     }
 }

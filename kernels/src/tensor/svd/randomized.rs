@@ -1,20 +1,20 @@
 //! The randomized path: the matrix is projected on the range of a random sample of it, and the small projection decomposed
 //! exactly (Halko, Martinsson and Tropp 2011, "Finding structure with randomness", algorithms 4.4 and 5.1).
 //!
-//! The bits depend on the seed, not on the number of threads: products are made in blocks of a fixed size, each by one thread.
+//! The bits depend on the seed, not on the number of threads.
 
 use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
 use faer::linalg::householder;
-use faer::linalg::matmul::matmul;
 use faer::linalg::qr::no_pivoting::factor as qr;
 use faer::{Accum, Conj, Mat, MatRef, Par};
-use rayon::prelude::*;
 
 use super::exact;
 use super::{Factors, SvdOptions};
 use crate::error::Error;
+use crate::parallel;
 use crate::pool;
 use crate::random::SplitMix;
+use crate::tensor::product::multiply;
 
 /// Rows of a product that one thread computes.
 const BLOCK: usize = 128;
@@ -32,20 +32,29 @@ pub(super) fn factors(
 
 fn on_threads(matrix: &[f32], rows: usize, columns: usize, options: &SvdOptions) -> Result<Factors, Error> {
     let sample = options.sample(rows.min(columns));
-    let matrix: Vec<f64> = matrix.par_iter().map(|x| f64::from(*x)).collect();
-    let matrix = MatRef::from_row_major_slice(&matrix, rows, columns);
+    let mut doubles: Vec<f64> = Vec::new();
+    doubles.try_reserve_exact(matrix.len()).map_err(|_| Error::Memory {
+        what: "the decomposition".into(),
+        bytes: memory(rows, columns, sample),
+        limit: Error::REFUSED,
+    })?;
+    doubles.resize(matrix.len(), 0.0);
+    parallel::rows_into(matrix.len(), size_of_val(matrix), &mut doubles, |range, out| {
+        out.iter_mut().zip(&matrix[range]).for_each(|(out, x)| *out = f64::from(*x));
+    });
+    let matrix = MatRef::from_row_major_slice(&doubles, rows, columns);
     let mut random = SplitMix(options.seed);
     let mut range =
-        orthonormal(product(matrix, Mat::from_fn(columns, sample, |_, _| random.symmetric()).as_ref()))?;
+        orthonormal(product(matrix, Mat::from_fn(columns, sample, |_, _| random.symmetric()).as_ref())?)?;
     for _ in 0..options.power_iterations {
         // Without orthonormalization in between, the small singular values would drown in the rounding of the large ones.
-        let back = orthonormal(product(matrix.transpose(), range.as_ref()))?;
-        range = orthonormal(product(matrix, back.as_ref()))?;
+        let back = orthonormal(product(matrix.transpose(), range.as_ref())?)?;
+        range = orthonormal(product(matrix, back.as_ref())?)?;
     }
     // Tall, which is what the exact path is good at: its factors change places.
-    let small = exact::decompose(product(matrix.transpose(), range.as_ref()).as_ref())?;
+    let small = exact::decompose(product(matrix.transpose(), range.as_ref())?.as_ref())?;
     let left = MatRef::from_column_major_slice(&small.v, sample, sample);
-    let left = product(range.as_ref(), left);
+    let left = product(range.as_ref(), left)?;
     let u = (0..sample).flat_map(|k| left.col(k).iter().copied()).collect();
     Ok(Factors { singular_values: small.singular_values, u, v: small.u })
 }
@@ -58,13 +67,10 @@ pub(super) fn memory(rows: usize, columns: usize, sample: usize) -> u64 {
 }
 
 /// The product of two matrices.
-fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
+fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Result<Mat<f64>, Error> {
     let mut out = Mat::zeros(a.nrows(), b.ncols());
-    out.as_mut().par_row_chunks_mut(BLOCK).enumerate().for_each(|(block, out)| {
-        let a = a.subrows(block * BLOCK, out.nrows());
-        matmul(out, Accum::Replace, a, b, 1.0, Par::Seq);
-    });
-    out
+    multiply(out.as_mut(), Accum::Replace, a, b, BLOCK)?;
+    Ok(out)
 }
 
 /// Orthonormal columns with the span of those of a tall matrix, and as many.
