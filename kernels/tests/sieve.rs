@@ -169,6 +169,38 @@ fn no_bound_exceeds_the_distance_that_exact_search_finds() {
     assert!(close > 10_000, "{close}");
 }
 
+/// A query that the bound leaves too many rows, and is answered by exact search, has the same bounds beside its distances.
+#[test]
+fn the_bound_beside_a_distance_does_not_depend_on_how_it_was_found() {
+    let rows: Vec<Vec<f32>> = (0..1500).map(|i| uniform(i, 40)).collect();
+    let column = Column::of_singles(Element::F32, &rows, 0);
+    let basis = Value::Bytes(Basis::random(40, 5, 9).unwrap().to_bytes());
+    let query: Vec<f64> = (0..20).flat_map(|i| uniform(9000 + i, 40)).map(f64::from).collect();
+    for metric in METRICS {
+        let with = |sieve: &str, k: i64| {
+            let params = [
+                ("query", Value::Bytes(pack(Element::F32, &query))),
+                ("query_count", Value::Int(20)),
+                ("k", Value::Int(k)),
+                ("metric", text(name(metric))),
+                ("basis", basis.clone()),
+                ("sieve", text(sieve)),
+            ];
+            call("spatial_hybrid_search", compute(), &[column.vectors("v")], &params).unwrap()
+        };
+        let (found, all) = (with("proven", 3), with("bound", 1500));
+        assert!(ints(&found, 4).iter().all(|n| *n == 1500), "{}", name(metric));
+        let bounds = floats(&all, 3);
+        let place = |q: usize, row: usize| {
+            let picked = &all.picked.as_ref().unwrap()[q * 1500..][..1500];
+            q * 1500 + picked.iter().position(|p| *p == row).unwrap()
+        };
+        for (i, row) in found.picked.as_ref().unwrap().iter().enumerate() {
+            assert_eq!(floats(&found, 3)[i].to_bits(), bounds[place(i / 3, *row)].to_bits());
+        }
+    }
+}
+
 #[test]
 fn the_sieve_examines_few_rows_where_it_can() {
     let n = 48;
@@ -405,6 +437,52 @@ fn recall_counts_what_a_search_would_find() {
     }
 }
 
+/// The order by cells is that of the search in stages, for every number of rows that its stages leave.
+#[test]
+fn recall_by_cells_counts_what_the_search_in_stages_would_find() {
+    let n = 16;
+    let values: Vec<f32> = (0..600).flat_map(|i| uniform(i, n)).collect();
+    let rows = Vectors::matrix(&values, n).unwrap();
+    let query: Vec<f64> = (0..9).flat_map(|i| uniform(7000 + i, n)).map(f64::from).collect();
+    for (cell, coarse) in [(0.0, 150), (0.7, 40)] {
+        let base = [
+            ("query", Value::Bytes(pack(Element::F32, &query))),
+            ("query_count", Value::Int(9)),
+            ("k", Value::Int(10)),
+            ("basis", Value::Bytes(Basis::random(n, 6, 5).unwrap().to_bytes())),
+        ];
+        let cell = ("cell", Value::Float(cell));
+        let run = |kernel: &str, more: &[(&'static str, Value)]| {
+            call(kernel, compute(), std::slice::from_ref(&rows), &[&base, more].concat()).unwrap()
+        };
+        let recall = run(
+            "spatial_recall",
+            &[("order", text("cells")), ("coarse_candidates", Value::Int(coarse)), cell.clone()],
+        );
+        let (candidates, shares) = (floats(&recall, 2), floats(&recall, 4));
+        let truth = run("spatial_hybrid_search", &[]).picked.unwrap();
+        for fine in [10, 20, 50, 100, 200, 500] {
+            let stages =
+                [("coarse_candidates", Value::Int(coarse.max(fine))), ("fine_candidates", Value::Int(fine))];
+            let found = run("spatial_multi_resolution_search", &stages).picked.unwrap();
+            let kept = (0..90).filter(|i| found[i / 10 * 10..][..10].contains(&truth[*i])).count();
+            let line = candidates.iter().position(|n| *n == fine as f64).unwrap();
+            assert_eq!(shares[line], kept as f64 / 90.0, "{cell:?}: {coarse}, {fine}");
+        }
+        let Values::Text(orders) = &recall.columns[0] else { panic!() };
+        assert!(orders.iter().all(|order| order.as_deref() == Some("cells")));
+        // All orders have that one as well.
+        let Values::Text(orders) =
+            run("spatial_recall", &[("coarse_candidates", Value::Int(coarse)), cell.clone()])
+                .columns
+                .swap_remove(0)
+        else {
+            panic!()
+        };
+        assert_eq!(orders.iter().filter(|o| o.as_deref() == Some("cells")).count(), candidates.len());
+    }
+}
+
 #[test]
 fn bad_input_is_named() {
     let column = Column::new(Element::F32, &[Some(vec![1.0; 4]), Some(vec![2.0; 3])], 0);
@@ -458,19 +536,41 @@ fn memory_is_refused_before_it_is_taken() {
     let values = vec![0.5f32; 64 * 1000];
     let column = Vectors::matrix(&values, 64).unwrap();
     let basis = Value::Bytes(Basis::random(64, 64, 1).unwrap().to_bytes());
-    for kernel in ["spatial_hybrid_search", "spatial_project", "spatial_fit", "spatial_recall"] {
+    let with_limit = |kernel: &str, params: &[(&str, Value)], limit: u64| {
         let kernel = registry::find(kernel).unwrap();
-        let mut params = vec![("basis", basis.clone()), ("query", Value::Bytes(vec![0; 256]))];
-        params.retain(|(name, _)| kernel.params.iter().any(|p| p.name == *name));
+        let known = |(name, _): &&(&str, Value)| kernel.params.iter().any(|p| p.name == *name);
+        let params: Vec<(&str, Value)> = params.iter().filter(known).cloned().collect();
         let inputs = vec![
             registry::Input::Id(Some((0..1000).map(Some).collect())),
             registry::Input::Vectors(column.clone()),
         ];
         let bound = bind(kernel, &params).unwrap();
         let call = registry::Call::new(kernel, 1000, inputs, bound, compute()).unwrap();
-        let error = (kernel.run)(&call.memory_limit(Some(20_000))).unwrap_err();
-        assert_eq!(error.code(), 12, "{}: {error}", kernel.name);
+        (kernel.run)(&call.memory_limit(Some(limit)))
+    };
+    for kernel in ["spatial_hybrid_search", "spatial_project", "spatial_fit", "spatial_recall"] {
+        let params = [("basis", basis.clone()), ("query", Value::Bytes(vec![0; 256]))];
+        let error = with_limit(kernel, &params, 20_000).unwrap_err();
+        assert_eq!(error.code(), 12, "{kernel}: {error}");
     }
+    // Many queries take what they say, however few rows each of them wants.
+    let queries = pack(Element::F32, &vec![0.25; 64 * 3000]);
+    let params = [
+        ("basis", basis),
+        ("query", Value::Bytes(queries)),
+        ("query_count", Value::Int(3000)),
+        ("k", Value::Int(1)),
+        ("candidates", Value::Int(1)),
+        ("coarse_candidates", Value::Int(1)),
+        ("fine_candidates", Value::Int(1)),
+    ];
+    for kernel in ["spatial_hybrid_search", "spatial_multi_resolution_search", "spatial_recall"] {
+        let error = with_limit(kernel, &params, 2_000_000).unwrap_err();
+        assert_eq!(error.code(), 12, "{kernel}: {error}");
+        assert!(error.to_string().starts_with("the queries' coordinates needs "), "{kernel}: {error}");
+    }
+    let found = with_limit("spatial_hybrid_search", &params, 50_000_000).unwrap();
+    assert_eq!(found.picked, Some(vec![0; 3000]));
 }
 
 /// The real data: the proven sieve is exact; what the others lose is what docs/SPATIAL-RECALL.md says.

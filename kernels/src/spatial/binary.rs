@@ -1,7 +1,7 @@
 //! Serialized values from and to ISO WKB.
 
 use super::columns::{self, GEOMETRY, ORDINATES, RESULT_GEOMETRY, SRID, TYPE, VALIDITY};
-use super::geometry::{SpatialType, interchange};
+use super::geometry::interchange;
 use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
 use crate::vector::rows::ID;
 
@@ -17,11 +17,12 @@ const SOURCE: &str = "OGC 06-103r4 and ISO 13249-3, by the crate wkb; Microsoft'
 pub(crate) static READ: Kernel = Kernel {
     name: "spatial_from_wkb",
     family: Family::Spatial,
-    summary: "Serialized geometry from ISO WKB, with Z and M.",
+    summary: "Serialized geometry or geography from ISO WKB, with Z and M.",
     details: "Reads both byte orders and the codes +1000 (Z), +2000 (M) and +3000 (both). A point whose coordinates are NaN is empty, NaN in Z or M is missing. \
-              EWKB (PostGIS's codes with high bits), which the server refuses as well, and curves are errors.",
+              EWKB (PostGIS's codes with high bits), which the server refuses as well, and curves are errors. With @type = geography x is the longitude, the rings are kept as they run, and \
+              @srid must be one of the server's, such as 4326; only points and what @validity calls valid are flagged so.",
     inputs: &[ID, WKB],
-    params: &[SRID, VALIDITY],
+    params: &[SRID, TYPE, VALIDITY],
     outputs: &[ID, RESULT_GEOMETRY],
     rows: RowShape::Same,
     nulls: columns::NULLS,
@@ -37,13 +38,14 @@ pub(crate) static READ: Kernel = Kernel {
     },
     run: |call| {
         let values = call.binary(WKB.name);
+        let kind = columns::type_of(call)?;
         let rows = columns::map(
             call,
             WKB.name,
             |row| values[row].map(<[u8]>::len),
             |row| {
                 let shape = interchange::from_wkb(values[row].unwrap_or_default())?;
-                columns::with_validity(call, shape).encode(SpatialType::Geometry).map(Some)
+                columns::serialize(call, kind, shape).map(Some)
             },
         )?;
         Ok(Output::same(Values::Packed(columns::pack(rows))))
@@ -73,7 +75,7 @@ pub(crate) static WRITE: Kernel = Kernel {
         outputs: &[&[Cell::Int(1), Cell::Binary(POINT_WKB)], &[Cell::Int(2), Cell::Null]],
     },
     run: |call| {
-        let rows = columns::map_shapes(call, columns::type_of(call), |_, shape| {
+        let rows = columns::map_shapes(call, columns::type_of(call)?, |_, shape| {
             interchange::to_wkb(&columns::with_ordinates(call, shape)).map(Some)
         })?;
         Ok(Output::same(Values::Packed(columns::pack(rows))))

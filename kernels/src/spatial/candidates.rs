@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
 };
+use crate::spatial::columns;
 use crate::spatial::params::{X, Y, Z};
 use crate::vector::rows::ID;
 use crate::vector::top_k::{self, Best, Candidate, RANK};
@@ -19,6 +20,9 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let (x, y, z) = (call.floats(X.name), call.floats(Y.name), call.floats(Z.name));
     let mut best = Best::new(n);
     for (row, ((x, y), z)) in x.iter().zip(y).zip(z).enumerate() {
+        for (name, v) in [X.name, Y.name, Z.name].into_iter().zip([x, y, z]) {
+            v.map_or(Ok(()), |v| columns::check_finite(name, row, v))?;
+        }
         let (Some(x), Some(y)) = (x, y) else { continue };
         let height = if flat { 0.0 } else { z.unwrap_or(0.0) - query[2] };
         let distance = length([x - query[0], y - query[1], height]);
@@ -97,7 +101,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     rows: RowShape::Picked,
     nulls: "A point whose x or y is NULL is no candidate; a NULL z counts as 0. A NULL id is kept and loses every tie.",
     empty: "No rows give no result rows.",
-    nan: "A point whose distance is NaN comes after all others. SQL Server's FLOAT holds neither NaN nor infinity.",
+    nan: "NaN and infinities are errors that name the row. A distance that leaves the range of doubles is infinite, comes last and \
+          arrives as NULL.",
     accuracy: "Relative error at most 4·2⁻⁵³. Same bits on every machine.",
     streaming: "Each chunk or partition gives its own nearest; the caller merges, by distance and then id.",
     source: "OGC 06-103r4, distance of points; SQL Server ignores Z and M in STDistance.",

@@ -22,7 +22,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     rows: RowShape::Made,
     nulls: "Rows with NULL in a coordinate are left out.",
     empty: "No positions give NULL, NULL, NULL and 0.",
-    nan: "NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it arrives as NULL.",
+    nan: "NaN and infinities are errors that name the row. A sum that leaves the range of doubles gives an infinite mean, which arrives as NULL.",
     accuracy: "The sum is compensated: its error is some 1e-16 of the sum of magnitudes, for any number of rows. The same bits for any number of threads; another order of the rows may change the last bit.",
     streaming: columns::WHOLE,
     source: "Neumaier 1974, \"Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen\".",
@@ -36,12 +36,15 @@ pub(crate) static KERNEL: Kernel = Kernel {
         outputs: &[&[Cell::Float(2.0), Cell::Float(0.0), Cell::Float(0.75), Cell::Int(2)]],
     },
     run: |call| {
-        let columns = AXES.map(|name| call.floats(name));
+        let axes = AXES.map(|name| call.floats(name));
         let blocks = parallel::blocks(call.rows, call.rows * 48, |range| {
             let (mut sums, mut count) = ([Sum::default(); 3], 0i64);
             for row in range {
-                if let (Some(x), Some(y), Some(z)) = (columns[0][row], columns[1][row], columns[2][row]) {
-                    sums.iter_mut().zip([x, y, z]).for_each(|(sum, v)| sum.add(v));
+                if let (Some(x), Some(y), Some(z)) = (axes[0][row], axes[1][row], axes[2][row]) {
+                    for ((sum, v), name) in sums.iter_mut().zip([x, y, z]).zip(AXES) {
+                        columns::check_finite(name, row, v)?;
+                        sum.add(v);
+                    }
                     count += 1;
                 }
             }

@@ -1,6 +1,7 @@
 //! What the spatial kernels share: their columns and parameters, and the loops over rows.
 
 use super::geometry::{self, Geometry, Shape, SpatialType};
+use super::params;
 use crate::error::Error;
 use crate::parallel;
 use crate::registry::{Call, Column, Kind, PackedBytes, Param, ParamKind};
@@ -63,8 +64,8 @@ pub(super) const WHOLE: &str =
 pub(super) const FORMAT: &str = "[MS-SSCLRT] sections 1.6 and 2.1; bytes read from SQL Server 2022 and 2025.";
 
 /// The type that a call's bytes are of.
-pub(super) fn type_of(call: &Call<'_>) -> SpatialType {
-    SpatialType::parse(call.params.word(TYPE.name)).unwrap_or_default()
+pub(super) fn type_of(call: &Call<'_>) -> Result<SpatialType, Error> {
+    params::chosen(call, &TYPE, SpatialType::parse)
 }
 
 /// A call's SRID, which its range keeps within 32 bits.
@@ -72,14 +73,18 @@ pub(super) fn srid_of(call: &Call<'_>) -> i32 {
     call.params.int(SRID.name) as i32
 }
 
-/// The shape with the flag that the call asks for.
-pub(super) fn with_validity(call: &Call<'_>, shape: Shape) -> Geometry {
-    let valid = match call.params.word(VALIDITY.name) {
-        "valid" => true,
-        "invalid" => false,
-        _ => Geometry::is_surely_valid(&shape),
+/// The bytes of the shape as the type and with the flag that the call asks for. Of a shape on the globe nothing is computed, so
+/// that only points are valid beyond doubt there.
+pub(super) fn serialize(call: &Call<'_>, kind: SpatialType, shape: Shape) -> Result<Vec<u8>, Error> {
+    let valid = match (call.params.word(VALIDITY.name), kind) {
+        ("valid", _) => true,
+        ("invalid", _) => false,
+        (_, SpatialType::Geometry) => Geometry::is_surely_valid(&shape),
+        (_, SpatialType::Geography) => {
+            matches!(shape, Shape::Point(_) | Shape::MultiPoint(_) | Shape::FullGlobe)
+        }
     };
-    Geometry { srid: srid_of(call), valid, larger_than_hemisphere: false, shape }
+    Geometry { srid: srid_of(call), valid, larger_than_hemisphere: false, shape }.encode(kind)
 }
 
 /// The shape as a call's `ordinates` ask for it.
@@ -129,6 +134,23 @@ pub(super) fn map_shapes<T: Send>(
             None => Ok(None),
         },
     )
+}
+
+/// Checks that a coordinate is finite.
+///
+/// # Errors
+///
+/// [`Error::Value`] that names the column and the row, which is counted from 0 here.
+pub(super) fn check_finite(column: &str, row: usize, v: f64) -> Result<(), Error> {
+    if v.is_finite() {
+        return Ok(());
+    }
+    Err(Error::Value {
+        column: column.into(),
+        row: row as u64 + 1,
+        found: format!("{v:?}"),
+        expected: "a finite number".into(),
+    })
 }
 
 /// Byte strings back to back.

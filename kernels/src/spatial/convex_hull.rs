@@ -84,7 +84,7 @@ fn check(column: &str, row: usize, v: f64) -> Result<(), Error> {
     })
 }
 
-/// Twice the signed area, from the first corner, so that far from the origin no digits are lost.
+/// The signed area, added up from the first corner, so that far from the origin no digits are lost.
 fn area(hull: &[[f64; 2]]) -> f64 {
     let mut sum = Sum::default();
     if let Some((first, rest)) = hull.split_first() {

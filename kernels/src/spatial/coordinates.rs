@@ -50,7 +50,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         ],
     },
     run: |call| {
-        let kind = columns::type_of(call);
+        let kind = columns::type_of(call)?;
         let values = call.binary(GEOMETRY.name);
         let bytes: usize = values.iter().flatten().map(|v| v.len()).sum();
         // At most one position for 16 bytes; a row takes 8 bytes for its number, 4 for its index and 16 for each ordinate,

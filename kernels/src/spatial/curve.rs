@@ -51,9 +51,9 @@ impl Grid {
             width[axis] = max[axis] - min[axis];
             if !(width[axis] > 0.0 && width[axis].is_finite()) {
                 return Err(Error::Value {
-                    column: "bounds".into(),
+                    column: "@max".into(),
                     row: 0,
-                    found: format!("{:?} to {:?} on axis {}", min[axis], max[axis], ["x", "y", "z"][axis]),
+                    found: format!("{:?} for {}, where @min is {:?}", max[axis], AXES[axis], min[axis]),
                     expected: "finite bounds, the lower one first, less than 1.8e308 apart".into(),
                 });
             }

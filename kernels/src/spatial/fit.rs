@@ -1,6 +1,6 @@
 //! A basis from vectors.
 
-use std::ops::Range;
+use std::borrow::Cow;
 
 use crate::error::Error;
 use crate::parallel;
@@ -9,24 +9,39 @@ use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
 };
 use crate::spatial::basis::{Basis, BasisKind, MAX_AXES};
-use crate::spatial::params::{PAD, WHOLE, pad_of};
+use crate::spatial::params::{self, PAD, WHOLE};
+use crate::spatial::project::Projection;
 use crate::vector::rows::{ELEMENT, ID, V};
 use crate::vectors::{Vectors, decode};
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let vectors = call.vectors(0);
-    let kind = BasisKind::parse(call.params.word(KIND.name)).unwrap_or(BasisKind::Pca);
-    let axes = call.params.int(AXES.name) as usize;
+    let kind = params::chosen(call, &KIND, BasisKind::parse)?;
     let limit = call.params.int(SAMPLE.name) as usize;
+    let of_rows = (0..vectors.len()).find_map(|i| vectors.dimensions(i));
     let dimension = match call.params.int(DIMENSION.name) as usize {
-        0 => (0..vectors.len()).find_map(|i| vectors.dimensions(i)).unwrap_or(0),
+        0 => of_rows.unwrap_or(0),
         given => given,
     };
-    // Axes stand as doubles, as singles and as bytes; for PCA there are the sample's columns and two square matrices as well.
+    if kind == BasisKind::Random && dimension == 0 && of_rows.is_none() {
+        return Err(Error::Value {
+            column: vectors.name().into(),
+            row: 0,
+            found: "no vectors".into(),
+            expected: "a row with a vector, or @dimension".into(),
+        });
+    }
+    let axes = match kind {
+        // More rows than that are refused before they are looked at.
+        BasisKind::Landmarks | BasisKind::Trilateration => call.rows.min(MAX_AXES),
+        BasisKind::ClrV1 => 3,
+        BasisKind::Pca | BasisKind::Random => call.params.int(AXES.name) as usize,
+    };
+    // Axes stand as doubles, as singles and as bytes; coordinates while they are computed and when they are put together.
     let (n, k, rows) = (dimension as u64, axes as u64, call.rows as u64);
-    let matrices = if kind == BasisKind::Pca { 8 * n * (rows.min(limit as u64) + 2 * n) } else { 0 };
-    call.check_memory("the basis", matrices.saturating_add(40 * n * k))?;
-    call.check_memory("the coordinates of the sample", 8 * (k + 1).saturating_mul(rows))?;
+    call.check_memory("the basis", (40 * n).saturating_mul(k))?;
+    call.check_memory("the coordinates of the sample", 16 * (k + 1).saturating_mul(rows))?;
+    let take = |bytes| call.check_memory("the principal axes", bytes);
 
     let compute = call.compute.accumulate(Accumulate::F64);
     let order = || {
@@ -39,18 +54,15 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let basis = match kind {
         BasisKind::ClrV1 => Basis::clr_v1(),
         BasisKind::Random => Basis::random(dimension, axes, call.params.int(SEED.name) as u64)?,
-        BasisKind::Pca => Basis::pca(compute, vectors, axes, limit)?,
+        BasisKind::Pca => Basis::pca_within(compute, vectors, axes, limit, &take)?,
         BasisKind::Landmarks => Basis::landmarks_in(vectors, &order())?,
         BasisKind::Trilateration => Basis::trilateration_in(compute, vectors, &order())?,
     };
-    // Landmarks and anchors are no sample: they say what the axes are, not where the data lie.
-    let (basis, variance) = match kind {
-        BasisKind::Landmarks | BasisKind::Trilateration => (basis, None),
-        _ => {
-            let basis = basis.measured(compute, vectors, pad_of(call))?;
-            let variance = variance(&basis, vectors)?;
-            (basis, variance)
-        }
+    let (basis, points) = basis.measured_with_points(compute, vectors, params::pad_of(call))?;
+    // Landmarks and anchors say what the axes are, not how the data vary.
+    let variance = match kind {
+        BasisKind::Landmarks | BasisKind::Trilateration => None,
+        _ => variance(&basis, vectors, &points)?,
     };
     let bound = |axis: usize, side: usize| {
         let bounds = basis.bounds();
@@ -80,44 +92,44 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
 }
 
 /// The share of the vectors' variance that the coordinates keep; `None` where there is no variance.
-fn variance(basis: &Basis, vectors: &Vectors<'_>) -> Result<Option<f64>, Error> {
-    let total = moments(vectors, basis.dimension(), |row, out| out.copy_from_slice(row))?;
-    let axes: Vec<Vec<f64>> =
-        (0..basis.axes()).map(|a| basis.axis(a).iter().map(|v| f64::from(*v)).collect()).collect();
-    let kept = moments(vectors, axes.len(), |row, out| {
-        for (out, axis) in out.iter_mut().zip(&axes) {
-            *out = row.iter().zip(axis).map(|(v, a)| v * a).sum();
-        }
-    })?;
-    Ok(Some(kept / total).filter(|share| share.is_finite()).map(|share| share.min(1.0)))
+fn variance(basis: &Basis, vectors: &Vectors<'_>, points: &Projection) -> Result<Option<f64>, Error> {
+    let bytes = vectors.bytes().len();
+    let row = |i| vectors.row(i).map(|row| Cow::Owned(decode(vectors.wide_element(), row)));
+    let total = total_variance(vectors.len(), bytes, basis.dimension(), row)?;
+    let kept = total_variance(points.len(), bytes, basis.axes(), |i| points.point(i).map(Cow::Borrowed))?;
+    Ok(Some(kept / total).filter(|share| share.is_finite()))
 }
 
-/// The total variance of what `map` makes of each vector, filled up with zeros: Σ‖m‖²/N − ‖Σm/N‖².
-fn moments(
-    vectors: &Vectors<'_>,
+/// The variance of all numbers of rows together, Σ‖v − mean‖²/N, where rows that are shorter are filled up with zeros. The mean
+/// is taken off before squares are added: else of vectors far from the origin nothing but rounding would be left.
+fn total_variance<'a>(
+    rows: usize,
+    bytes: usize,
     numbers: usize,
-    map: impl Fn(&[f64], &mut [f64]) + Sync + Send,
+    row: impl Fn(usize) -> Option<Cow<'a, [f64]>> + Sync + Send,
 ) -> Result<f64, Error> {
-    let blocks = parallel::blocks(vectors.len(), vectors.bytes().len(), |range: Range<usize>| {
-        let (mut sum, mut squares, mut count) = (vec![0.0; numbers], 0.0, 0.0);
-        let mut mapped = vec![0.0; numbers];
-        for row in range.filter_map(|i| vectors.row(i)) {
-            let mut row = decode(vectors.wide_element(), row);
-            row.resize(row.len().max(numbers), 0.0);
-            map(&row, &mut mapped);
-            sum.iter_mut().zip(&mapped).for_each(|(sum, v)| *sum += v);
-            squares += mapped.iter().map(|v| v * v).sum::<f64>();
+    let sums = parallel::blocks(rows, bytes, |range| {
+        let (mut sum, mut count) = (vec![0.0; numbers], 0.0);
+        for row in range.filter_map(&row) {
+            sum.iter_mut().zip(row.iter()).for_each(|(sum, v)| *sum += v);
             count += 1.0;
         }
-        Ok((sum, squares, count))
+        Ok((sum, count))
     })?;
-    let (mut sum, mut squares, mut count) = (vec![0.0; numbers], 0.0, 0.0);
-    for block in blocks {
-        sum.iter_mut().zip(block.0).for_each(|(sum, v)| *sum += v);
-        squares += block.1;
-        count += block.2;
+    let (mut mean, mut count) = (vec![0.0; numbers], 0.0);
+    for (sum, n) in sums {
+        mean.iter_mut().zip(sum).for_each(|(mean, v)| *mean += v);
+        count += n;
     }
-    Ok((squares - sum.iter().map(|v| v * v).sum::<f64>() / count) / count)
+    mean.iter_mut().for_each(|mean| *mean /= count);
+    let squares = parallel::blocks(rows, bytes, |range| {
+        let square = |row: Cow<'_, [f64]>| -> f64 {
+            let numbers = row.iter().copied().chain(std::iter::repeat(0.0));
+            mean.iter().zip(numbers).map(|(mean, v)| (v - mean) * (v - mean)).sum()
+        };
+        Ok(range.filter_map(&row).map(square).sum::<f64>())
+    })?;
+    Ok(squares.iter().sum::<f64>() / count)
 }
 
 const KIND: Param = Param {
@@ -162,8 +174,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Makes a basis, the map from vectors to points, and returns it as bytes.",
     details: "One result row. The axes are orthonormal and stored as singles; trilateration has no axes: its coordinates are the \
               distances to the anchors, divided by the largest distance between two anchors or 1, whichever is greater. \
-              The bounds of x, y and z are those of the rows, to be given to the curves' keys; landmarks and anchors are no sample, \
-              so there they are NULL. A coordinate beyond the axes is 0. The bytes have a version and a checksum.",
+              The bounds of x, y and z are those of the rows, to be given to the curves' keys; with landmarks and trilateration the rows \
+              are the landmarks or anchors, so that other vectors may lie outside. A coordinate beyond the axes is 0. The bytes have \
+              a version, the bounds of all axes and a checksum.",
     inputs: &[ID, V],
     params: &[KIND, AXES, DIMENSION, SEED, SAMPLE, PAD, ELEMENT],
     outputs: &[
@@ -179,13 +192,14 @@ pub(crate) static KERNEL: Kernel = Kernel {
             name: "sample_rows",
             kind: Kind::BigInt,
             unit: "rows",
-            summary: "Rows that bounds and variance were measured on.",
+            summary: "Rows that the bounds were measured on.",
         },
         Column {
             name: "variance",
             kind: Kind::Float,
             unit: "share of 1",
-            summary: "Share of the rows' total variance that the coordinates keep; NULL where there is none.",
+            summary: "Share of the rows' total variance that the coordinates keep, which rounding may take past 1; NULL where the rows do \
+                      not vary, and for landmarks and trilateration.",
         },
         bound("x_min", "Least x of the rows."),
         bound("x_max", "Greatest x."),
@@ -208,10 +222,10 @@ pub(crate) static KERNEL: Kernel = Kernel {
     ],
     rows: RowShape::Made,
     nulls: "A NULL vector is left out of samples; as a landmark or an anchor it is an error. A NULL id comes last.",
-    empty: "clr_v1 and, with @dimension, random need no rows; the others say what they miss.",
-    nan: "A vector that is not finite is an error that names its row.",
-    accuracy: "Axes are computed in double precision and rounded to singles. pca: until ‖C·a − λ·a‖ ≤ 1e-6·λ₁ for every axis, or 300 \
-               steps of subspace iteration; the largest component of each axis is positive. Same bits on every \
+    empty: "clr_v1 and, with @dimension, random need no rows, and then have no bounds; the others say what they miss.",
+    nan: "A vector that is not finite is an error that names its row, and so is an anchor that f32 cannot hold.",
+    accuracy: "Axes are computed in double precision and rounded to singles. pca: ‖C·a − λ·a‖ ≤ 1e-6·λ₁ for every axis, by subspace \
+               iteration on the centred rows, with a wider subspace where axes do not settle; the largest component of each axis is positive. Same bits on every \
                instruction set and for any number of threads.",
     streaming: WHOLE,
     source: "Golub and Van Loan 2013, Matrix Computations, sections 5.2.8 and 8.2.4; clr_v1: SQLCLR class LandmarkProjection.",
@@ -225,16 +239,16 @@ pub(crate) static KERNEL: Kernel = Kernel {
             Cell::Text("landmarks"),
             Cell::Int(2),
             Cell::Int(2),
-            Cell::Int(0),
+            Cell::Int(2),
             Cell::Null,
-            Cell::Null,
-            Cell::Null,
-            Cell::Null,
-            Cell::Null,
-            Cell::Null,
-            Cell::Null,
-            Cell::Int(18651837),
-            Cell::Binary(b"HBAS\x01\x00\x01\x00\x02\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xf0?\x00\x00\x80?\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80?\xbd\x9a\x1c\x01"),
+            Cell::Float(1.0),
+            Cell::Float(2.0),
+            Cell::Float(0.0),
+            Cell::Float(1.0),
+            Cell::Float(0.0),
+            Cell::Float(0.0),
+            Cell::Int(87595656),
+            Cell::Binary(b"HBAS\x01\x00\x01\x01\x02\x00\x00\x00\x02\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xf0?\x00\x00\x00\x00\x00\x00\xf0?\x00\x00\x00\x00\x00\x00\x00@\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xf0?\x00\x00\x80?\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80?\x88\x9a8\x05"),
         ]],
     },
     run,

@@ -8,44 +8,40 @@ use crate::registry::{
 use crate::spatial::order::{Order, Space};
 use crate::spatial::params::{self, BASIS, CANDIDATES, EXAMINED, NAN_SEARCH, PAD, SEARCH_NULLS, WHOLE};
 use crate::spatial::sieve::Sieve;
-use crate::vector::distance::{METRIC, Metric};
+use crate::vector::distance::METRIC;
 use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
 use crate::vector::top_k::{self, Best, Candidate, DISTANCE, K, QUERY, QUERY_COUNT, QUERY_NUMBER, RANK};
+use crate::vectors::Vectors;
 
 /// Result rows of one query: each with what it was ranked by in space, and how many rows were examined.
 type Found = (Vec<(Candidate, f64)>, usize);
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let (rows, ids) = (call.vectors(0), top_k::integer_keys(call)?);
-    let metric = Metric::parse(call.params.word(METRIC.name)).unwrap_or_default();
+    let metric = params::metric_of(call)?;
     let (basis, pad) = (params::basis_of(call)?, params::pad_of(call));
     let queries = top_k::queries_of(call)?;
     let size = |name| usize::try_from(call.params.int(name)).unwrap_or(usize::MAX);
     let (k, candidates) = (size(K.name), size(CANDIDATES.name).max(size(K.name)).min(call.rows));
-    check_memory(call, &queries, basis.axes(), k.saturating_add(candidates))?;
+    check_memory(call, &queries, basis.axes(), candidates, k)?;
     let (compute, key) = (rows::compute_of(call), |row: usize| ids[row]);
-    let found: Vec<Found> = match Order::parse(call.params.word(SIEVE.name)) {
-        None => {
+    let found: Vec<Found> = match call.params.word(SIEVE.name) {
+        "proven" => {
             let sieve = Sieve::with(compute, &basis, rows, metric, pad)?;
             sieve.sift(&key, &queries, k, candidates)?
         }
-        Some(order) => {
+        _ => {
+            let order = params::chosen(call, &SIEVE, Order::parse)?;
             let space = Space::new(compute, &basis, rows, metric, pad, order)?;
             let (packed, points) = (top_k::packed(&queries)?, space.prepare(&queries)?);
-            let work = rows.len().saturating_mul(8 * packed.len());
-            let blocks = parallel::blocks(packed.len(), work, |range| {
-                let one = |q: usize| {
-                    let measure = space.distances(&points, q)?;
-                    let first = Space::first(&measure, rows, &key, candidates);
-                    let list: Vec<usize> = first.iter().map(|c| c.row).collect();
-                    let mut best = Best::new(k);
-                    let query = (queries.name(), packed[q]);
-                    top_k::offer_rows(compute, rows, &key, query, metric, &list, &mut best)?;
-                    Ok((best.into_sorted().into_iter().map(|c| (c, measure[c.row])).collect(), list.len()))
-                };
-                range.map(one).collect::<Result<Vec<Found>, Error>>()
-            })?;
-            blocks.into_iter().flatten().collect()
+            space.each_query(&points, |q, measure| {
+                let first = Space::first(measure, rows, &key, candidates);
+                let list: Vec<usize> = first.iter().map(|c| c.row).collect();
+                let mut best = Best::new(k);
+                let query = (queries.name(), packed[q]);
+                top_k::offer_rows(compute, rows, &key, query, metric, &list, &mut best)?;
+                Ok((best.into_sorted().into_iter().map(|c| (c, measure[c.row])).collect(), list.len()))
+            })?
         }
     };
     let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -72,18 +68,26 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     })
 }
 
-/// What the searches through space need: the coordinates of all rows, one number for each row and worker, the candidates.
+/// What the searches through space need: the coordinates of all rows and queries; for each worker the measures of all rows and
+/// the `first` of them; for each query what it keeps, which exact search holds once for each worker.
 pub(crate) fn check_memory(
     call: &Call<'_>,
-    queries: &crate::vectors::Vectors<'_>,
+    queries: &Vectors<'_>,
     axes: usize,
+    first: usize,
     kept: usize,
 ) -> Result<(), Error> {
-    call.check_memory("the rows' coordinates", Sieve::bytes(call.rows, axes))?;
+    let (rows, count) = (call.rows as u64, queries.len() as u64);
     let workers = parallel::workers(usize::MAX) as u64;
-    call.check_memory("the rows' places in space", (call.rows as u64).saturating_mul(32 * workers))?;
-    let kept = (queries.len() as u64).saturating_mul(kept.min(2 * call.rows) as u64);
-    call.check_memory("the candidates of the search", kept.saturating_mul(2 * size_of::<Candidate>() as u64))
+    call.check_memory("the rows' coordinates", Sieve::bytes(call.rows, axes))?;
+    call.check_memory("the queries' coordinates", count.saturating_mul(16 * (axes as u64 + 1)))?;
+    let candidate = size_of::<Candidate>() as u64;
+    // Lists that grow by doubling are there half and whole for a moment; beside the first rows stand their places.
+    let first = (first.min(call.rows) as u64).saturating_mul(workers * (3 * candidate + 8));
+    let measures = Sieve::bytes_of_bounds(call.rows).saturating_add(first);
+    call.check_memory("the rows' places in space", measures)?;
+    let kept = count.saturating_mul((kept as u64).min(rows));
+    call.check_memory("the candidates of the search", kept.saturating_mul(candidate * (2 * workers + 4)))
 }
 
 const SIEVE: Param = Param {

@@ -4,7 +4,6 @@ use super::columns::{self, GEOMETRY};
 use super::curve::{AXES, X, Y, Z};
 use super::geometry::{Position, Shape, SpatialType, problem};
 use super::measure::{self, Sum};
-use crate::error::Error;
 use crate::registry::{
     Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
 };
@@ -86,7 +85,9 @@ fn nearest(lines: &[&[Position]], point: &Position, spatial: bool) -> Option<Nea
         let share = if square > 0.0 { (measure::dot(offset, step) / square).clamp(0.0, 1.0) } else { 0.0 };
         let rest = [0, 1, 2].map(|i| offset[i] - share * step[i]);
         let distance = measure::dot(rest, rest).sqrt();
-        if best.is_none_or(|best| distance < best.distance) {
+        // What overflowed is no distance, and must not keep one that can be told from the result.
+        if best.is_none_or(|best| distance < best.distance || (best.distance.is_nan() && !distance.is_nan()))
+        {
             best = Some(Nearest { along: travelled.value() + share * square.sqrt(), distance });
         }
         travelled.add(square.sqrt());
@@ -150,14 +151,7 @@ pub(crate) static DISTANCE_ALONG: Kernel = Kernel {
             };
             let point = Position { x: px, y: py, z: z[row], m: None };
             for (column, v) in AXES.into_iter().zip([Some(px), Some(py), z[row]]) {
-                if let Some(v) = v.filter(|v| !v.is_finite()) {
-                    return Err(Error::Value {
-                        column: column.into(),
-                        row: row as u64 + 1,
-                        found: format!("{v:?}"),
-                        expected: "a finite number".into(),
-                    });
-                }
+                v.map_or(Ok(()), |v| columns::check_finite(column, row, v))?;
             }
             Ok(nearest(&lines, &point, spatial))
         })?;

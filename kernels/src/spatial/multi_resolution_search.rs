@@ -1,17 +1,75 @@
 //! Search in stages: coarse cells, all axes, exact distances.
 
+use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
 use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
 };
+use crate::spatial::basis::Basis;
 use crate::spatial::hybrid_search::{XY, check_memory};
 use crate::spatial::order::{Points, Space};
 use crate::spatial::params::{self, BASIS, NAN_SEARCH, PAD, SEARCH_NULLS, WHOLE};
 use crate::spatial::project::Projection;
-use crate::vector::distance::{METRIC, Metric};
+use crate::vector::distance::METRIC;
 use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
-use crate::vector::top_k::{self, Best, Candidate, DISTANCE, K, QUERY, QUERY_COUNT, QUERY_NUMBER, RANK};
+use crate::vector::top_k::{self, Best, Candidate, DISTANCE, K, Key, QUERY, QUERY_COUNT, QUERY_NUMBER, RANK};
+use crate::vectors::Vectors;
+
+/// Points of rows that are first ranked by the cells of x, y and z that they lie in.
+pub(crate) struct Stages<'a> {
+    points: Points<'a>,
+    /// Edge of a cell.
+    cell: f64,
+}
+
+impl<'a> Stages<'a> {
+    /// The stages that the call asks for.
+    pub(crate) fn new(
+        call: &Call<'_>,
+        compute: Compute,
+        basis: &'a Basis,
+        rows: &Vectors<'_>,
+    ) -> Result<Stages<'a>, Error> {
+        let points = Points::new(compute, basis, rows, params::pad_of(call), basis.axes())?;
+        let cell = match call.params.float(CELL.name) {
+            0.0 => default_cell(points.rows()),
+            given => given,
+        };
+        Ok(Stages { points, cell })
+    }
+
+    /// Where the queries are.
+    pub(crate) fn prepare(&self, queries: &Vectors<'_>) -> Result<Projection, Error> {
+        self.points.prepare(queries)
+    }
+
+    /// Distance of a row's cell from that of a point; NaN where the row is NULL.
+    fn coarse_distance(&self, target: &[f64], row: usize) -> f64 {
+        self.points.rows().point(row).map_or(f64::NAN, |p| coarse_distance(self.cell, target, p))
+    }
+
+    /// The `n` rows whose cells are nearest.
+    pub(crate) fn coarse(
+        &self,
+        target: &[f64],
+        rows: &Vectors<'_>,
+        key: Key<'_>,
+        n: usize,
+    ) -> Vec<Candidate> {
+        let distances: Vec<f64> = (0..rows.len()).map(|row| self.coarse_distance(target, row)).collect();
+        Space::first(&distances, rows, key, n)
+    }
+
+    /// The `n` of these rows whose points are nearest on all axes.
+    pub(crate) fn fine(&self, target: &[f64], first: &[Candidate], key: Key<'_>, n: usize) -> Vec<Candidate> {
+        let mut near = Best::new(n);
+        for c in first {
+            near.offer(Candidate::new(self.points.distance(target, c.row), key(c.row), c.row));
+        }
+        near.into_sorted()
+    }
+}
 
 /// What one query found: rows with their coarse and fine distances, and how many rows each stage left.
 struct Found {
@@ -22,8 +80,8 @@ struct Found {
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let (rows, ids) = (call.vectors(0), top_k::integer_keys(call)?);
-    let metric = Metric::parse(call.params.word(METRIC.name)).unwrap_or_default();
-    let (basis, pad) = (params::basis_of(call)?, params::pad_of(call));
+    let metric = params::metric_of(call)?;
+    let basis = params::basis_of(call)?;
     let queries = top_k::queries_of(call)?;
     let size = |name| usize::try_from(call.params.int(name)).unwrap_or(usize::MAX).min(call.rows);
     let (k, coarse, fine) = (size(K.name).max(1), size(COARSE.name), size(FINE.name));
@@ -34,31 +92,23 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
             expected: "from @k to @coarse_candidates rows".into(),
         });
     }
-    check_memory(call, &queries, basis.axes(), coarse.saturating_mul(2))?;
+    check_memory(call, &queries, basis.axes(), coarse + fine, k)?;
     let (compute, key) = (rows::compute_of(call), |row: usize| ids[row]);
-    let points = Points::new(compute, &basis, rows, pad, basis.axes())?;
-    let (packed, targets) = (top_k::packed(&queries)?, points.prepare(&queries)?);
-    let cell = match call.params.float(CELL.name) {
-        0.0 => default_cell(points.rows()),
-        given => given,
-    };
+    let stages = Stages::new(call, compute, &basis, rows)?;
+    let (packed, targets) = (top_k::packed(&queries)?, stages.prepare(&queries)?);
     let work = rows.len().saturating_mul(8 * packed.len());
     let blocks = parallel::blocks(packed.len(), work, |range| {
         let one = |q: usize| {
             let target = targets.point(q).unwrap_or_default();
-            let far = |row| points.rows().point(row).map_or(f64::NAN, |p| coarse_distance(cell, target, p));
-            let coarse_distances: Vec<f64> = (0..rows.len()).map(far).collect();
-            let first = Space::first(&coarse_distances, rows, &key, coarse);
-            let mut near = Best::new(fine);
-            first.iter().for_each(|c| {
-                near.offer(Candidate::new(points.distance(target, c.row), key(c.row), c.row));
-            });
-            let near = near.into_sorted();
+            let first = stages.coarse(target, rows, &key, coarse);
+            let near = stages.fine(target, &first, &key, fine);
             let list: Vec<usize> = near.iter().map(|c| c.row).collect();
             let mut best = Best::new(k);
             let query = (queries.name(), packed[q]);
             top_k::offer_rows(compute, rows, &key, query, metric, &list, &mut best)?;
-            let with = |c: Candidate| (c, coarse_distances[c.row], points.distance(target, c.row));
+            let with = |c: Candidate| {
+                (c, stages.coarse_distance(target, c.row), stages.points.distance(target, c.row))
+            };
             let list = best.into_sorted().into_iter().map(with).collect();
             Ok(Found { list, coarse: first.len(), fine: near.len() })
         };
@@ -103,7 +153,7 @@ fn coarse_distance(cell: f64, a: &[f64], b: &[f64]) -> f64 {
     (0..3).map(|axis| (centre(a, axis) - centre(b, axis)).powi(2)).sum::<f64>().sqrt() * cell
 }
 
-const COARSE: Param = Param {
+pub(crate) const COARSE: Param = Param {
     name: "coarse_candidates",
     kind: ParamKind::Int { min: 1, max: i32::MAX as i64 },
     default: Some("1000"),
@@ -115,7 +165,7 @@ const FINE: Param = Param {
     default: Some("100"),
     summary: "Rows that the second stage leaves: the nearest of those on all axes of the basis.",
 };
-const CELL: Param = Param {
+pub(crate) const CELL: Param = Param {
     name: "cell",
     kind: ParamKind::Float { min: 0.0, max: f64::MAX },
     default: Some("0"),
@@ -137,7 +187,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Stage one keeps the rows whose cell of x, y and z is nearest to that of the query; rows and query lie on one grid, \
               as they did not in the procedure that it replaces. Stage two keeps the nearest of those by the distance on all axes of \
               the basis. Stage three ranks these by the exact distance of the vectors, which the original left out. Neighbours may \
-              be lost in both first stages: spatial_recall measures how many, and spatial_hybrid_search with @sieve = proven loses none.",
+              be lost in both first stages: spatial_recall with @order = cells measures how many, and spatial_hybrid_search with @sieve = proven loses none.",
     inputs: &[ID, V],
     params: &[QUERY, QUERY_COUNT, K, METRIC, BASIS, PAD, COARSE, FINE, CELL, ELEMENT, ACCUMULATE],
     outputs: &[

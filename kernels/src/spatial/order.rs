@@ -2,6 +2,7 @@
 
 use crate::compute::Compute;
 use crate::error::Error;
+use crate::parallel;
 use crate::reduce::Accumulate;
 use crate::spatial::basis::Basis;
 use crate::spatial::project::{self, Projection};
@@ -85,15 +86,26 @@ impl<'a> Space<'a> {
         }
     }
 
-    /// The measure of every row for a query, NaN where the row is NULL.
-    pub(crate) fn distances(&self, queries: &Projection, query: usize) -> Result<Vec<f64>, Error> {
-        match self {
-            Space::Bound(sieve) => Ok(sieve.bounds(queries, &[query])?.pop().unwrap_or_default()),
-            Space::Points(points) => {
-                let from = queries.point(query).unwrap_or_default();
-                Ok((0..points.rows.len()).map(|row| points.distance(from, row)).collect())
-            }
-        }
+    /// What `work` makes of each query and the measure of every row for it, NaN where the row is NULL.
+    pub(crate) fn each_query<T: Send>(
+        &self,
+        queries: &Projection,
+        work: impl Fn(usize, &[f64]) -> Result<T, Error> + Sync + Send,
+    ) -> Result<Vec<T>, Error> {
+        let points = match self {
+            Space::Bound(sieve) => return sieve.each_query(queries, work),
+            Space::Points(points) => points,
+        };
+        let rows = points.rows.len();
+        let blocks = parallel::blocks(queries.len(), rows.saturating_mul(64 * queries.len()), |range| {
+            let one = |q: usize| {
+                let from = queries.point(q).unwrap_or_default();
+                let distances: Vec<f64> = (0..rows).map(|row| points.distance(from, row)).collect();
+                work(q, &distances)
+            };
+            range.map(one).collect::<Result<Vec<T>, Error>>()
+        })?;
+        Ok(blocks.into_iter().flatten().collect())
     }
 
     /// The first `n` rows by the measure, nearest first; rows whose measure is NaN come last, NULL rows not at all.

@@ -4,7 +4,6 @@ use super::columns::{self, RESULT_GEOMETRY, SRID};
 use super::curve::{X, Y, Z};
 use super::geometry::{Geometry, Position, Shape, SpatialType};
 use super::measure;
-use crate::error::Error;
 use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
 
 const TIME: Column = Column {
@@ -64,14 +63,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         for row in 0..call.rows {
             let (Some(m), Some(x), Some(y)) = (time[row], x[row], y[row]) else { continue };
             for (column, v) in [(TIME.name, m), ("x", x), ("y", y)] {
-                if !v.is_finite() {
-                    return Err(Error::Value {
-                        column: column.into(),
-                        row: row as u64 + 1,
-                        found: format!("{v:?}"),
-                        expected: "a finite number".into(),
-                    });
-                }
+                columns::check_finite(column, row, v)?;
             }
             path.push(Position { x: x + 0.0, y: y + 0.0, z: z[row].map(|z| z + 0.0), m: Some(m + 0.0) });
         }

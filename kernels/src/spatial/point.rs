@@ -2,7 +2,7 @@
 
 use super::columns::{self, RESULT_GEOMETRY, SRID, TYPE};
 use super::curve::{X, Y, Z};
-use super::geometry::{Position, points};
+use super::geometry::points;
 use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, PackedBytes, RowShape, Values};
 use crate::vector::rows::ID;
 
@@ -43,14 +43,10 @@ pub(crate) static KERNEL: Kernel = Kernel {
     },
     run: |call| {
         let [x, y, z, m] = ["x", "y", "z", "m"].map(|name| call.floats(name));
-        let position = |row: usize| {
-            let (x, y) = x[row].zip(y[row])?;
-            Some(Position { x, y, z: z[row], m: m[row] })
-        };
         // The blocks stand beside the whole for a moment.
         call.check_memory("the points", 2 * 42 * call.rows as u64)?;
         let (bytes, lengths) =
-            points::encode_mixed(call.rows, position, columns::srid_of(call), columns::type_of(call))?;
+            points::encode_columns([x, y, z, m], columns::srid_of(call), columns::type_of(call)?)?;
         Ok(Output::same(Values::Packed(PackedBytes { bytes, lengths })))
     },
 };

@@ -45,7 +45,15 @@ pub fn hilbert(grid: &Grid, low: [f64; 3], high: [f64; 3], most: usize) -> Resul
             expected: format!("an integer from 1 to {MOST}"),
         });
     }
-    let cells = [grid.cells(0, low)?, grid.cells(0, high)?];
+    let of_corner = |corner: &str, position| {
+        grid.cells(0, position).map_err(|error| match error {
+            Error::Value { column, row, found, expected } => {
+                Error::Value { column: format!("{corner}_{column}"), row, found, expected }
+            }
+            other => other,
+        })
+    };
+    let cells = [of_corner("min", low)?, of_corner("max", high)?];
     for axis in 0..3 {
         if low[axis] > high[axis] {
             return Err(Error::Value {

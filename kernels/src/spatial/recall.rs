@@ -8,6 +8,7 @@ use crate::registry::{
 };
 use crate::spatial::basis::{Basis, BasisKind};
 use crate::spatial::hybrid_search::{XY, check_memory};
+use crate::spatial::multi_resolution_search::{CELL, COARSE, Stages};
 use crate::spatial::order::{Order, Space};
 use crate::spatial::params::{self, BASIS, PAD, SEARCH_NULLS, WHOLE};
 use crate::spatial::sieve::Sieve;
@@ -113,23 +114,47 @@ fn places(
     queries: &Vectors<'_>,
     truth: &[Vec<Candidate>],
 ) -> Result<Recall, Error> {
-    let points = space.prepare(queries)?;
+    let found = space.each_query(&space.prepare(queries)?, |q, measure| {
+        // The whole order at once: what comes before a neighbour is what a search would have picked before it.
+        let order = Space::first(measure, rows, key, rows.len());
+        Ok(places_of(&truth[q], order.iter().map(|c| c.row), rows.len()))
+    })?;
+    Ok(Recall::new(found))
+}
+
+/// The same for a search in stages: the rows that the cells leave, by their distance on all axes, then all others by their cells.
+fn places_in_stages(
+    stages: &Stages<'_>,
+    rows: &Vectors<'_>,
+    key: Key<'_>,
+    queries: &Vectors<'_>,
+    truth: &[Vec<Candidate>],
+    coarse: usize,
+) -> Result<Recall, Error> {
+    let targets = stages.prepare(queries)?;
     let work = rows.len().saturating_mul(64 * truth.len());
     let blocks = parallel::blocks(truth.len(), work, |range| {
         let one = |q: usize| {
-            let measure = space.distances(&points, q)?;
-            // The whole order at once: what comes before a neighbour is what a search would have picked before it.
-            let mut place = vec![0; rows.len()];
-            for (i, candidate) in Space::first(&measure, rows, key, rows.len()).into_iter().enumerate() {
-                place[candidate.row] = i + 1;
-            }
-            let mut places: Vec<usize> = truth[q].iter().map(|c| place[c.row]).collect();
-            places.sort_unstable();
-            Ok(places)
+            let target = targets.point(q).unwrap_or_default();
+            let order = stages.coarse(target, rows, key, rows.len());
+            let (first, rest) = order.split_at(coarse.min(order.len()));
+            let near = stages.fine(target, first, key, first.len());
+            places_of(&truth[q], near.iter().chain(rest).map(|c| c.row), rows.len())
         };
-        range.map(one).collect::<Result<Vec<Vec<usize>>, Error>>()
+        Ok(Vec::from_iter(range.map(one)))
     })?;
     Ok(Recall::new(blocks.into_iter().flatten().collect()))
+}
+
+/// The places, from 1, of a query's neighbours in an order of the rows, rising.
+fn places_of(truth: &[Candidate], order: impl Iterator<Item = usize>, rows: usize) -> Vec<usize> {
+    let mut place = vec![0; rows];
+    for (i, row) in order.enumerate() {
+        place[row] = i + 1;
+    }
+    let mut places: Vec<usize> = truth.iter().map(|c| place[c.row]).collect();
+    places.sort_unstable();
+    places
 }
 
 /// One row of the result.
@@ -143,28 +168,33 @@ struct Line {
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let (rows, ids) = (call.vectors(0), top_k::integer_keys(call)?);
-    let metric = Metric::parse(call.params.word(METRIC.name)).unwrap_or_default();
+    let metric = params::metric_of(call)?;
     let (basis, pad) = (params::basis_of(call)?, params::pad_of(call));
     let queries = top_k::queries_of(call)?;
     let k = usize::try_from(call.params.int(K.name)).unwrap_or(usize::MAX);
-    check_memory(call, &queries, basis.axes(), k.min(call.rows).saturating_mul(4))?;
-    let workers = parallel::workers(usize::MAX) as u64;
-    call.check_memory("the order of all rows", (call.rows as u64).saturating_mul(64 * workers))?;
+    // An order has all rows, in stages twice.
+    check_memory(call, &queries, basis.axes(), 2 * call.rows, k)?;
     let (compute, key) = (rows::compute_of(call), |row: usize| ids[row]);
     let truth = top_k::search(compute, rows, &key, &queries, k, metric)?;
-    let provable = basis.kind() != BasisKind::Trilateration;
-    let wanted = call.params.word(ORDER.name);
     let mut lines = Vec::new();
-    for order in Order::ALL {
-        let asked = wanted == order.name() || wanted == "all";
-        // What has no bound is left out of all orders, and is an error where it is asked for.
-        if !asked || (order == Order::Bound && !provable && wanted == "all") {
-            continue;
-        }
-        let space = Space::new(compute, &basis, rows, metric, pad, order)?;
-        let recall = places(&space, rows, &key, &queries, &truth)?;
+    for order in orders(call, &basis)? {
+        let mut more = None;
+        let recall = match order {
+            Some(order) => {
+                let space = Space::new(compute, &basis, rows, metric, pad, order)?;
+                if let Space::Bound(sieve) = &space {
+                    more = Some(proven(sieve, &key, &queries, k, &truth)?);
+                }
+                places(&space, rows, &key, &queries, &truth)?
+            }
+            None => {
+                let stages = Stages::new(call, compute, &basis, rows)?;
+                let coarse = usize::try_from(call.params.int(COARSE.name)).unwrap_or(usize::MAX);
+                places_in_stages(&stages, rows, &key, &queries, &truth, coarse)?
+            }
+        };
         let line = |measure, candidates: usize| Line {
-            order: order.name(),
+            order: order.map_or(CELLS, Order::name),
             measure,
             candidates: candidates as f64,
             recall: recall.at(candidates),
@@ -174,9 +204,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         for (name, share) in [("need_90", 0.9), ("need_95", 0.95), ("need_99", 0.99), ("need_100", 1.0)] {
             lines.push(line(name, recall.needed(share).unwrap_or_default()));
         }
-        if let Space::Bound(sieve) = &space {
-            lines.extend(proven(sieve, &key, &queries, k, &truth)?);
-        }
+        lines.extend(more.into_iter().flatten());
     }
     let there = (0..rows.len()).filter(|i| rows.row(*i).is_some()).count().max(1) as f64;
     let floats = |of: fn(&Line) -> f64| Values::Float(lines.iter().map(|line| Some(of(line))).collect());
@@ -195,6 +223,24 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     })
 }
 
+/// The order of a search in stages.
+const CELLS: &str = "cells";
+
+/// The orders that the call asks for; `None` is that of [`CELLS`].
+fn orders(call: &Call<'_>, basis: &Basis) -> Result<Vec<Option<Order>>, Error> {
+    Ok(match call.params.word(ORDER.name) {
+        // What has no bound is left out of all orders, and is an error where it is asked for.
+        "all" => Order::ALL
+            .into_iter()
+            .filter(|order| *order != Order::Bound || basis.kind() != BasisKind::Trilateration)
+            .map(Some)
+            .chain([None])
+            .collect(),
+        CELLS => vec![None],
+        _ => vec![Some(params::chosen(call, &ORDER, Order::parse)?)],
+    })
+}
+
 /// How many rows the bound leaves, on average, where the k-th distance is known from the start, and how many the proven sieve
 /// examined; with the share of the truth that is among them.
 fn proven(
@@ -204,18 +250,26 @@ fn proven(
     k: usize,
     truth: &[Vec<Candidate>],
 ) -> Result<[Line; 2], Error> {
-    let (found, points) = (sieve.sift(key, queries, k, k)?, sieve.prepare(queries)?);
-    let mut totals = [0.0; 2];
-    let mut shares = [Vec::new(), Vec::new()];
-    for (q, ((list, examined), truth)) in found.iter().zip(truth).enumerate() {
-        let bounds = sieve.bounds(&points, &[q])?.pop().unwrap_or_default();
+    let found = sieve.sift(key, queries, k, k)?;
+    // For each query the rows that are left and examined, and how many of its true neighbours are among them.
+    let counts = sieve.each_query(&sieve.prepare(queries)?, |q, bounds| {
+        let ((list, examined), truth) = (&found[q], &truth[q]);
         let limit = truth.last().map_or(f64::INFINITY, |c| c.distance);
         let left = |bound: f64| !(bound.is_nan() || bound > limit);
-        totals[0] += bounds.iter().filter(|bound| left(**bound)).count() as f64;
-        totals[1] += *examined as f64;
-        let share = |kept: usize| if truth.is_empty() { 1.0 } else { kept as f64 / truth.len() as f64 };
-        shares[0].push(share(truth.iter().filter(|c| left(bounds[c.row])).count()));
-        shares[1].push(share(truth.iter().filter(|c| list.iter().any(|(f, _)| f.row == c.row)).count()));
+        let rows = [bounds.iter().filter(|bound| left(**bound)).count(), *examined];
+        let kept = [
+            truth.iter().filter(|c| left(bounds[c.row])).count(),
+            truth.iter().filter(|c| list.iter().any(|(f, _)| f.row == c.row)).count(),
+        ];
+        Ok((rows, kept.map(|kept| if truth.is_empty() { 1.0 } else { kept as f64 / truth.len() as f64 })))
+    })?;
+    let mut totals = [0.0; 2];
+    let mut shares = [Vec::new(), Vec::new()];
+    for (rows, kept) in counts {
+        for i in 0..2 {
+            totals[i] += rows[i] as f64;
+            shares[i].push(kept[i]);
+        }
     }
     let queries = truth.len().max(1) as f64;
     Ok([("left", 0), ("proven", 1)].map(|(measure, i)| Line {
@@ -243,9 +297,10 @@ fn steps(k: usize, rows: usize) -> Vec<usize> {
 
 const ORDER: Param = Param {
     name: "order",
-    kind: ParamKind::Choice(&["all", "bound", "axes", "xyz", "xy"]),
+    kind: ParamKind::Choice(&["all", "bound", "axes", "xyz", "xy", CELLS]),
     default: Some("all"),
-    summary: "What candidates are picked by: the proven bound, distance on all axes, on three, on two as STDistance, or each in turn.",
+    summary: "What candidates are picked by: the proven bound, distance on all axes, on three, on two as STDistance, the stages of \
+              spatial_multi_resolution_search, or each in turn.",
 };
 
 pub(crate) static KERNEL: Kernel = Kernel {
@@ -255,9 +310,11 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Finds the k true neighbours of each query by exact search and their places in the order in which a sieve picks candidates. \
               Rows with measure recall say which share of them n candidates contain; need_90, need_95, need_99 and need_100 say how \
               many candidates it takes for that share; left says how many rows the proven bound cannot exclude, and proven how \
-              many rows the proven sieve of spatial_hybrid_search examines, on average.",
+              many rows the proven sieve of spatial_hybrid_search examines, on average. In the order cells, n candidates are those of \
+              spatial_multi_resolution_search with this @cell, these @coarse_candidates, or n where that is more, and n as \
+              @fine_candidates.",
     inputs: &[ID, V],
-    params: &[QUERY, QUERY_COUNT, K, METRIC, BASIS, PAD, ORDER, ELEMENT, ACCUMULATE],
+    params: &[QUERY, QUERY_COUNT, K, METRIC, BASIS, PAD, ORDER, COARSE, CELL, ELEMENT, ACCUMULATE],
     outputs: &[
         Column { name: "order", kind: Kind::Text, unit: "1", summary: "As @order." },
         Column {

@@ -236,7 +236,8 @@ impl<'a> Sieve<'a> {
 
     /// Bytes that a sieve takes for so many rows, with what its making takes for a moment.
     pub(crate) fn bytes(rows: usize, axes: usize) -> u64 {
-        (rows as u64).saturating_mul(4 * (axes as u64 + 1) + 16 + 8 * (axes as u64 + 1))
+        // Coordinates stand in their blocks and in the whole, and later the whole beside û.
+        (rows as u64).saturating_mul(16 * (axes as u64 + 1) + 16)
     }
 
     /// The `k` rows nearest to each query, as [`crate::vector::top_k()`] finds them, and how many it took to be sure.
@@ -269,18 +270,10 @@ impl<'a> Sieve<'a> {
     ) -> Result<Vec<Bounded>, Error> {
         let packed = self.check(queries, k)?;
         let points = self.prepare(queries)?;
-        let work = (self.blocks.len() * size_of::<[f32; LANES]>()).saturating_mul(packed.len());
-        let blocks = parallel::blocks(packed.len(), work, |range| {
-            let mut found = Vec::with_capacity(range.len());
-            for group in Vec::from_iter(range).chunks(GROUP) {
-                for (q, bounds) in group.iter().zip(self.bounds(&points, group)?) {
-                    found.push(self.nearest(key, (queries.name(), packed[*q]), k, first.max(k), bounds)?);
-                }
-            }
-            Ok(found)
+        let found = self.each_query(&points, |q, bounds| {
+            self.nearest(key, (queries.name(), packed[q]), k, first.max(k), bounds)
         })?;
-        let found: Vec<Nearest> = blocks.into_iter().flatten().collect();
-        self.finish(key, queries, k, found)
+        self.finish(key, queries, &points, k, found)
     }
 
     /// Searches all rows for the queries whose bounds leave too many of them, all at once: that is several times faster for each
@@ -289,21 +282,22 @@ impl<'a> Sieve<'a> {
         &self,
         key: Key<'_>,
         queries: &Vectors<'_>,
+        points: &Projection,
         k: usize,
-        found: Vec<Nearest>,
+        found: Vec<Option<Bounded>>,
     ) -> Result<Vec<Bounded>, Error> {
-        let open: Vec<usize> = (0..found.len()).filter(|q| found[*q].best.is_none()).collect();
+        let open: Vec<usize> = (0..found.len()).filter(|q| found[*q].is_none()).collect();
         let rest = queries.picked(&open);
         let mut searched = top_k::search(self.compute, self.rows, key, &rest, k, self.metric)?.into_iter();
         let there = (0..self.rows.len()).filter(|row| !self.slack[*row].is_nan()).count();
-        let one = |found: Nearest| {
-            let (best, examined) = match found.best {
-                Some(best) => (best.into_sorted(), found.examined),
-                None => (searched.next().unwrap_or_default(), there),
-            };
-            (best.into_iter().map(|c| (c, found.bounds[c.row])).collect(), examined)
+        let one = |(q, found): (usize, Option<Bounded>)| {
+            found.unwrap_or_else(|| {
+                let query = self.query(points, q);
+                let list = searched.next().unwrap_or_default();
+                (list.into_iter().map(|c| (c, self.bound_of(query.as_ref(), c.row))).collect(), there)
+            })
         };
-        Ok(found.into_iter().map(one).collect())
+        Ok(found.into_iter().enumerate().map(one).collect())
     }
 
     /// The queries' bytes, checked as exact search checks them.
@@ -335,24 +329,66 @@ impl<'a> Sieve<'a> {
         project::project_with(self.compute.accumulate(Accumulate::F64), self.basis, queries, self.pad)
     }
 
-    /// For each of the queries a lower bound of the distance that exact search finds, for every row: −∞ where nothing is known,
-    /// NaN where the row is NULL.
-    pub(crate) fn bounds(&self, points: &Projection, queries: &[usize]) -> Result<Vec<Vec<f64>>, Error> {
-        let point = |q: &usize| {
-            let square = points.square(*q).unwrap_or(f64::NAN);
-            self.rounding.point(self.metric, points.point(*q).unwrap_or_default(), square)
-        };
-        let points: Vec<Option<Point>> = queries.iter().map(point).collect();
-        let bytes = self.blocks.len() * size_of::<[f32; LANES]>();
+    /// û of a query; `None` where nothing can be proven of it.
+    fn query(&self, points: &Projection, q: usize) -> Option<Point> {
+        let square = points.square(q).unwrap_or(f64::NAN);
+        self.rounding.point(self.metric, points.point(q).unwrap_or_default(), square)
+    }
+
+    /// What `work` makes of each query and a lower bound, for every row, of the distance that exact search finds: −∞ where nothing
+    /// is known, NaN where the row is NULL. Bounds are computed for some queries at a time, so that what they take
+    /// ([`Sieve::bytes_of_bounds`]) does not grow with the number of queries.
+    pub(crate) fn each_query<T: Send>(
+        &self,
+        points: &Projection,
+        work: impl Fn(usize, &[f64]) -> Result<T, Error> + Sync + Send,
+    ) -> Result<Vec<T>, Error> {
+        let (numbers, rows) = (self.blocks.len() * size_of::<[f32; LANES]>(), self.rows.bytes().len());
+        let all = Vec::from_iter(0..points.len());
+        let together = GROUP * parallel::workers(numbers.saturating_mul(all.len()));
+        let mut out = Vec::with_capacity(all.len());
+        for batch in all.chunks(together) {
+            let bounds = self.bounds(points, batch)?;
+            let found = parallel::blocks(batch.len(), rows.saturating_mul(batch.len()), |range| {
+                range.map(|i| work(batch[i], &bounds[i])).collect::<Result<Vec<T>, Error>>()
+            })?;
+            out.extend(found.into_iter().flatten());
+        }
+        Ok(out)
+    }
+
+    /// Bytes that the bounds of so many rows take while queries are answered, with the lists that are made from them.
+    pub(crate) fn bytes_of_bounds(rows: usize) -> u64 {
+        let workers = parallel::workers(usize::MAX) as u64;
+        // Every bound stands in its block and in the whole for a moment; a list of a quarter of the rows grows by doubling.
+        (rows as u64).saturating_mul(workers * (GROUP as u64 * 2 * 8 + 2 * 16 / TOO_MANY as u64))
+    }
+
+    /// For each of the queries the bounds of all rows.
+    fn bounds(&self, points: &Projection, queries: &[usize]) -> Result<Vec<Vec<f64>>, Error> {
+        let points: Vec<Option<Point>> = queries.iter().map(|q| self.query(points, *q)).collect();
+        let bytes = (self.blocks.len() * size_of::<[f32; LANES]>()).saturating_mul(queries.len());
         let parts = parallel::blocks(self.slack.len().div_ceil(LANES), bytes, |range| {
             Ok(self.compute.level.run(Bounds { sieve: self, queries: &points, range }))
         })?;
-        let mut parts = parts.into_iter();
-        let mut all = parts.next().unwrap_or_else(|| vec![Vec::new(); queries.len()]);
+        let mut all = vec![Vec::with_capacity(self.slack.len()); queries.len()];
         for part in parts {
             all.iter_mut().zip(part).for_each(|(all, part)| all.extend_from_slice(&part));
         }
         Ok(all)
+    }
+
+    /// The bound of one row, with the bits that [`Bounds`] gives: the same operations in the same order.
+    fn bound_of(&self, query: Option<&Point>, row: usize) -> f64 {
+        let Some(query) = query else { return unknown(self.slack[row]) };
+        let numbers = self.basis.axes() + 1;
+        let block = &self.blocks[row / LANES * numbers..][..numbers];
+        let mut sum = 0.0f32;
+        for (lanes, q) in block.iter().zip(&query.numbers) {
+            let x = lanes[row % LANES];
+            sum += if self.metric == Metric::Euclidean { (x - q) * (x - q) } else { x * q };
+        }
+        self.bound(query, self.slack[row], self.length[row], f64::from(sum))
     }
 
     /// The bound of one row from the sum over its û and the query's.
@@ -360,7 +396,7 @@ impl<'a> Sieve<'a> {
     fn bound(&self, query: &Point, slack: f64, length: f64, sum: f64) -> f64 {
         let rounding = &self.rounding;
         if !slack.is_finite() {
-            return if slack.is_nan() { f64::NAN } else { f64::NEG_INFINITY };
+            return unknown(slack);
         }
         if self.metric == Metric::Euclidean {
             let underflow = rounding.numbers * (-74f64).exp2();
@@ -374,7 +410,7 @@ impl<'a> Sieve<'a> {
         if self.metric == Metric::Cosine { 1.0 + from_zero - (-40f64).exp2() } else { from_zero }
     }
 
-    /// The nearest rows: first those of least bound, then all others whose bound does not exclude them, by rising bound; none
+    /// The nearest rows: first those of least bound, then all others whose bound does not exclude them, by rising bound; `None`
     /// where those are too many.
     fn nearest(
         &self,
@@ -382,8 +418,8 @@ impl<'a> Sieve<'a> {
         query: (&str, &[u8]),
         k: usize,
         first: usize,
-        bounds: Vec<f64>,
-    ) -> Result<Nearest, Error> {
+        bounds: &[f64],
+    ) -> Result<Option<Bounded>, Error> {
         let mut least = Best::new(first);
         for (row, bound) in bounds.iter().enumerate() {
             if !bound.is_nan() && least.worst().is_none_or(|worst| *bound < worst) {
@@ -402,14 +438,15 @@ impl<'a> Sieve<'a> {
         // A limit of NaN excludes nothing.
         let may_be_nearer =
             |bound: f64, limit: Option<f64>| limit.is_none_or(|limit| bound <= limit || limit.is_nan());
+        let most = (bounds.len() / TOO_MANY).max(FEW);
         let mut rest: Vec<(f64, usize)> = Vec::new();
         for (row, bound) in bounds.iter().enumerate() {
             if !bound.is_nan() && may_be_nearer(*bound, limit) && list.binary_search(&row).is_err() {
+                if rest.len() == most {
+                    return Ok(None);
+                }
                 rest.push((*bound, row));
             }
-        }
-        if rest.len() > (bounds.len() / TOO_MANY).max(FEW) {
-            return Ok(Nearest { best: None, examined, bounds });
         }
         rest.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         for panel in rest.chunks(PANEL) {
@@ -422,11 +459,11 @@ impl<'a> Sieve<'a> {
             offer(&list, &mut best)?;
             examined += list.len();
         }
-        Ok(Nearest { best: Some(best), examined, bounds })
+        Ok(Some((best.into_sorted().into_iter().map(|c| (c, bounds[c.row])).collect(), examined)))
     }
 }
 
-/// Queries whose bounds are computed together, so that a block of rows is read once for all of them.
+/// Queries of each thread whose bounds are computed together, so that a block of rows is read once for all of them.
 const GROUP: usize = 8;
 /// The part of all rows that may be left over by the first candidates: of more, exact search of all rows is faster.
 const TOO_MANY: usize = 4;
@@ -436,12 +473,9 @@ const FEW: usize = 256;
 /// The nearest rows of a query with their bounds, and the number of rows whose exact distance was computed.
 type Bounded = (Vec<(Candidate, f64)>, usize);
 
-/// What one query found.
-struct Nearest {
-    /// The nearest rows; none where all rows are to be searched.
-    best: Option<Best>,
-    examined: usize,
-    bounds: Vec<f64>,
+/// The bound where nothing is known: NaN where the row is NULL.
+fn unknown(slack: f64) -> f64 {
+    if slack.is_nan() { f64::NAN } else { f64::NEG_INFINITY }
 }
 
 /// The bounds of a range of blocks. The loops over a block's lanes are compiled for the level; none of their operations is
@@ -465,8 +499,7 @@ impl Task for Bounds<'_> {
             let slack = &sieve.slack[start..];
             for (query, out) in self.queries.iter().zip(&mut out) {
                 let Some(query) = query else {
-                    let none = |slack: &f64| if slack.is_nan() { f64::NAN } else { f64::NEG_INFINITY };
-                    out.extend(slack.iter().take(LANES).map(none));
+                    out.extend(slack.iter().take(LANES).map(|slack| unknown(*slack)));
                     continue;
                 };
                 let mut sums = [0.0f32; LANES];

@@ -1,7 +1,7 @@
 //! Serialized values from and to WKT.
 
 use super::columns::{self, DIALECT, GEOMETRY, ORDINATES, RESULT_GEOMETRY, SRID, TYPE, VALIDITY};
-use super::geometry::{SpatialType, wkt};
+use super::geometry::wkt;
 use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
 use crate::vector::rows::ID;
 
@@ -16,12 +16,13 @@ const SOURCE: &str = "Microsoft's documentation of STGeomFromText, STAsText and 
 pub(crate) static READ: Kernel = Kernel {
     name: "spatial_from_wkt",
     family: Family::Spatial,
-    summary: "Serialized geometry from WKT, with Z and M.",
+    summary: "Serialized geometry or geography from WKT, with Z and M.",
     details: "Reads what STGeomFromText reads (POINT (1 2 3 4), NULL for a missing Z or M, both forms of MULTIPOINT) or, with @dialect = iso, \
               tagged WKT (POINT ZM (1 2 3 4)), which the server refuses. Collections may be nested 100 deep. Curves, lines of one position \
-              and rings that are not closed are errors.",
+              and rings that are not closed are errors. With @type = geography x is the longitude, the rings are kept as they run, and \
+              @srid must be one of the server's, such as 4326; only points, FULLGLOBE and what @validity calls valid are flagged so.",
     inputs: &[ID, WKT],
-    params: &[SRID, DIALECT, VALIDITY],
+    params: &[SRID, TYPE, DIALECT, VALIDITY],
     outputs: &[ID, RESULT_GEOMETRY],
     rows: RowShape::Same,
     nulls: columns::NULLS,
@@ -37,6 +38,7 @@ pub(crate) static READ: Kernel = Kernel {
     },
     run: |call| {
         let texts = call.texts(WKT.name);
+        let kind = columns::type_of(call)?;
         let read = match call.params.word(DIALECT.name) {
             "iso" => wkt::read_iso,
             _ => wkt::read,
@@ -47,7 +49,7 @@ pub(crate) static READ: Kernel = Kernel {
             |row| texts[row].as_ref().map(String::len),
             |row| {
                 let shape = read(texts[row].as_deref().unwrap_or_default())?;
-                columns::with_validity(call, shape).encode(SpatialType::Geometry).map(Some)
+                columns::serialize(call, kind, shape).map(Some)
             },
         )?;
         Ok(Output::same(Values::Packed(columns::pack(rows))))
@@ -78,7 +80,7 @@ pub(crate) static WRITE: Kernel = Kernel {
     },
     run: |call| {
         let iso = call.params.word(DIALECT.name) == "iso";
-        let rows = columns::map_shapes(call, columns::type_of(call), |_, shape| {
+        let rows = columns::map_shapes(call, columns::type_of(call)?, |_, shape| {
             let shape = columns::with_ordinates(call, shape);
             if iso { wkt::write_iso(&shape).map(Some) } else { Ok(Some(wkt::write(&shape))) }
         })?;

@@ -9,7 +9,7 @@ mod random;
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::reduce::Accumulate;
-use crate::spatial::project;
+use crate::spatial::project::{self, Projection};
 use crate::vectors::{Vectors, Width, decode};
 
 pub(crate) use bytes::MAX_AXES;
@@ -103,16 +103,24 @@ impl Basis {
     /// # Errors
     ///
     /// [`Error::Value`] that names the row where a vector is NULL, not finite, or lies in the span of those before it (less
-    /// than 1e-6 of its length is left outside of it); [`Error::Dimensions`] where a row differs from the first.
+    /// than 1e-6 of its length is left outside of it), and where there are none, more than 1024 or more than dimensions;
+    /// [`Error::Dimensions`] where a row differs from the first.
     pub fn landmarks(vectors: &Vectors<'_>) -> Result<Basis, Error> {
         Basis::landmarks_in(vectors, &Vec::from_iter(0..vectors.len()))
     }
 
     /// [`Basis::landmarks`] of rows in a given order.
     pub(crate) fn landmarks_in(vectors: &Vectors<'_>, order: &[usize]) -> Result<Basis, Error> {
+        let dimension = check_count(vectors, order, "landmarks")?;
+        if dimension > 0 && order.len() > dimension {
+            return Err(Error::Value {
+                column: vectors.name().into(),
+                row: 0,
+                found: format!("{} landmarks of {dimension} dimensions", order.len()),
+                expected: "at most as many as dimensions: more are not linearly independent".into(),
+            });
+        }
         let rows = finite_rows(vectors, order)?;
-        let dimension = rows.first().map_or(0, Vec::len);
-        check_shape(vectors.name(), dimension, rows.len())?;
         let axes = orthonormal::gram_schmidt(rows).map_err(|collinear| Error::Value {
             column: vectors.name().into(),
             row: order[collinear.row] as u64 + 1,
@@ -137,10 +145,22 @@ impl Basis {
     ///
     /// # Accuracy
     ///
-    /// Subspace iteration on the covariance matrix until ‖C·a − λ·a‖ ≤ 1e-6·λ₁ for every axis, or 300 steps: axes whose variances
-    /// are closer than that may be mixed with each other. Same bits on every machine.
+    /// Subspace iteration on the covariance matrix of the centred sample, in double precision, until ‖C·a − λ·a‖ ≤ 1e-6·λ₁ for
+    /// every axis: axes whose variances are closer than that may be mixed with each other. Where they do not settle the
+    /// subspace is widened, at last to all dimensions. Same bits on every machine.
     pub fn pca(compute: Compute, sample: &Vectors<'_>, axes: usize, limit: usize) -> Result<Basis, Error> {
-        pca::basis(compute, sample, axes, limit)
+        Basis::pca_within(compute, sample, axes, limit, &|_| Ok(()))
+    }
+
+    /// [`Basis::pca`], which asks before it takes memory.
+    pub(crate) fn pca_within(
+        compute: Compute,
+        sample: &Vectors<'_>,
+        axes: usize,
+        limit: usize,
+        take: pca::Take<'_>,
+    ) -> Result<Basis, Error> {
+        pca::basis(compute, sample, axes, limit, take)
     }
 
     /// Random directions, orthonormalized: components uniform in \[−1, 1) from SplitMix64 (Steele, Lea and Flood 2014).
@@ -158,8 +178,8 @@ impl Basis {
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] where an anchor is NULL, not finite or the same as another; [`Error::Dimensions`] where a row differs
-    /// from the first.
+    /// [`Error::Value`] where an anchor is NULL, not finite in single precision or the same as another, and where there are
+    /// none or more than 1024; [`Error::Dimensions`] where a row differs from the first.
     pub fn trilateration(compute: Compute, anchors: &Vectors<'_>) -> Result<Basis, Error> {
         Basis::trilateration_in(compute, anchors, &Vec::from_iter(0..anchors.len()))
     }
@@ -170,10 +190,17 @@ impl Basis {
         anchors: &Vectors<'_>,
         order: &[usize],
     ) -> Result<Basis, Error> {
+        let dimension = check_count(anchors, order, "anchors")?;
         let rows = finite_rows(anchors, order)?;
-        let dimension = rows.first().map_or(0, Vec::len);
-        check_limits(anchors.name(), dimension, rows.len())?;
         let axes: Vec<f32> = rows.iter().flatten().map(|v| *v as f32).collect();
+        if let Some(large) = axes.iter().position(|v| !v.is_finite()) {
+            return Err(Error::Value {
+                column: anchors.name().into(),
+                row: order[large / dimension] as u64 + 1,
+                found: format!("{:?}", rows[large / dimension][large % dimension]),
+                expected: "numbers that f32 holds, as anchors are stored".into(),
+            });
+        }
         let compute = compute.accumulate(Accumulate::F64);
         let mut scale = 1.0f64;
         for (i, a) in axes.chunks(dimension).enumerate() {
@@ -206,7 +233,17 @@ impl Basis {
     /// # Errors
     ///
     /// As [`project_with`](crate::spatial::project_with).
-    pub fn measured(mut self, compute: Compute, sample: &Vectors<'_>, pad: bool) -> Result<Basis, Error> {
+    pub fn measured(self, compute: Compute, sample: &Vectors<'_>, pad: bool) -> Result<Basis, Error> {
+        Ok(self.measured_with_points(compute, sample, pad)?.0)
+    }
+
+    /// [`Basis::measured`], and the coordinates that it was measured with.
+    pub(crate) fn measured_with_points(
+        mut self,
+        compute: Compute,
+        sample: &Vectors<'_>,
+        pad: bool,
+    ) -> Result<(Basis, Projection), Error> {
         let compute = compute.accumulate(Accumulate::F64);
         let projection = project::project_with(compute, &self, sample, pad)?;
         let mut bounds = vec![[f64::INFINITY, f64::NEG_INFINITY]; self.axes()];
@@ -222,7 +259,7 @@ impl Basis {
         if rows > 0 {
             (self.sample, self.bounds) = (rows, bounds);
         }
-        Ok(self)
+        Ok((self, projection))
     }
 
     /// Rounds orthonormal axes to single precision.
@@ -305,6 +342,34 @@ fn finite_rows(vectors: &Vectors<'_>, order: &[usize]) -> Result<Vec<Vec<f64>>, 
         rows.push(row);
     }
     Ok(rows)
+}
+
+/// Checks the number of landmarks or anchors before one of them is looked at; returns their dimension, 0 where all are NULL.
+fn check_count(vectors: &Vectors<'_>, order: &[usize], what: &str) -> Result<usize, Error> {
+    if order.is_empty() || order.len() > MAX_AXES {
+        return Err(Error::Value {
+            column: vectors.name().into(),
+            row: 0,
+            found: format!("{} {what}", order.len()),
+            expected: format!("from 1 to {MAX_AXES}"),
+        });
+    }
+    let Some(dimension) = order.iter().find_map(|row| vectors.dimensions(*row)) else { return Ok(0) };
+    check_dimension(vectors.name(), dimension)?;
+    Ok(dimension)
+}
+
+/// Checks the dimension of a column's vectors.
+fn check_dimension(column: &str, dimension: usize) -> Result<(), Error> {
+    if (1..=bytes::MAX_DIMENSION).contains(&dimension) {
+        return Ok(());
+    }
+    Err(Error::Value {
+        column: column.into(),
+        row: 0,
+        found: format!("vectors of {dimension} dimensions"),
+        expected: format!("from 1 to {} dimensions", bytes::MAX_DIMENSION),
+    })
 }
 
 /// Checks that so many axes fit into the dimensions.

@@ -1,29 +1,33 @@
 //! Principal axes of a sample.
 
-use super::{Basis, BasisKind, check_shape, orthonormal};
+use super::{Basis, BasisKind, check_dimension, check_shape, orthonormal};
 use crate::arch::{Simd, Task};
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
 use crate::random::SplitMix;
-use crate::reduce::{Accumulate, with_mode};
+use crate::reduce::Double;
 use crate::tiles::{PANEL, Tiles};
-use crate::vectors::{Vectors, Width, decode};
+use crate::vectors::{Vectors, decode};
 
 /// Directions beyond the wanted ones: they take up what varies almost as much, so that the wanted ones settle sooner.
 const SPARE: usize = 16;
 /// Steps between two looks at how far the axes still move.
 const STEPS: usize = 5;
-/// Looks at most.
-const ROUNDS: usize = 60;
+/// Looks before more directions are taken, twice as many each time: with all dimensions the axes are known at once.
+const ROUNDS: usize = 12;
 /// ‖C·a − λ·a‖ as a part of the largest variance.
 const SETTLED: f64 = 1e-6;
+
+/// Asked before so many bytes are taken.
+pub(crate) type Take<'a> = &'a dyn Fn(u64) -> Result<(), Error>;
 
 pub(super) fn basis(
     compute: Compute,
     sample: &Vectors<'_>,
     axes: usize,
     limit: usize,
+    take: Take<'_>,
 ) -> Result<Basis, Error> {
     let there: Vec<usize> = (0..sample.len()).filter(|i| sample.row(*i).is_some()).collect();
     let taken = there.len().min(limit.max(1));
@@ -39,9 +43,12 @@ pub(super) fn basis(
             expected: format!("more than {axes}, the number of axes, to find how they vary"),
         });
     }
-    check_shape(sample.name(), dimension, axes)?;
+    check_dimension(sample.name(), dimension)?;
+    check_shape("dimension", dimension, axes)?;
+    // The sample's columns and, with one of them in parts, two square matrices.
+    take((8 * dimension as u64).saturating_mul(taken as u64 + 2 * dimension as u64))?;
     let covariance = covariance(compute, sample, &picked, dimension)?;
-    let axes = principal_axes(compute, &covariance, dimension, axes)?;
+    let axes = principal_axes(compute, sample.name(), &covariance, dimension, axes, take)?;
     Ok(Basis { sample: taken as u64, ..Basis::of_axes(BasisKind::Pca, dimension, &axes)? })
 }
 
@@ -52,14 +59,14 @@ fn covariance(
     picked: &[usize],
     dimension: usize,
 ) -> Result<Vec<f64>, Error> {
-    let (size, count) = (sample.width().bytes(), picked.len());
-    let mut columns = vec![0u8; dimension * count * size];
+    let count = picked.len();
+    let mut columns = vec![0.0; dimension * count];
     for (i, row) in picked.iter().enumerate() {
-        let bytes = sample.row(*row).unwrap_or_default();
-        if bytes.len() != dimension * size {
+        if sample.dimensions(*row) != Some(dimension) {
             return Err(sample.mismatch(*row, format!("row {}", picked[0] + 1), dimension));
         }
-        if !decode(sample.wide_element(), bytes).iter().all(|v| v.is_finite()) {
+        let values = decode(sample.wide_element(), sample.row(*row).unwrap_or_default());
+        if !values.iter().all(|v| v.is_finite()) {
             return Err(Error::Value {
                 column: sample.name().into(),
                 row: *row as u64 + 1,
@@ -67,20 +74,18 @@ fn covariance(
                 expected: "a vector of finite numbers".into(),
             });
         }
-        for (j, element) in bytes.chunks_exact(size).enumerate() {
-            columns[(j * count + i) * size..][..size].copy_from_slice(element);
+        for (j, v) in values.into_iter().enumerate() {
+            columns[j * count + i] = v;
         }
     }
-    let means: Vec<f64> = columns
-        .chunks(count * size)
-        .map(|column| decode(sample.wide_element(), column).iter().sum::<f64>() / count as f64)
-        .collect();
-    let mut products = products(compute, sample.width(), &columns, &columns, count)?;
-    for (i, row) in products.chunks_mut(dimension).enumerate() {
-        for (product, mean) in row.iter_mut().zip(&means) {
-            *product = *product / count as f64 - means[i] * mean;
-        }
+    // Centred before they are multiplied: of vectors far from the origin the difference of products would be rounding alone.
+    for column in columns.chunks_mut(count) {
+        let mean = column.iter().sum::<f64>() / count as f64;
+        column.iter_mut().for_each(|v| *v -= mean);
     }
+    let bytes = bytemuck::cast_slice(&columns);
+    let mut products = products(compute, bytes, bytes, count)?;
+    products.iter_mut().for_each(|product| *product /= count as f64);
     if !products.iter().all(|v| v.is_finite()) {
         return Err(Error::Value {
             column: sample.name().into(),
@@ -92,16 +97,16 @@ fn covariance(
     Ok(products)
 }
 
-/// All dot products of the rows of two packed row-major matrices with `n` columns; row-major, `a`'s rows first.
-fn products(compute: Compute, width: Width, a: &[u8], b: &[u8], n: usize) -> Result<Vec<f64>, Error> {
-    let row = n * width.bytes();
+/// All dot products of the rows of two row-major matrices of packed doubles with `n` columns; row-major, `a`'s rows first.
+fn products(compute: Compute, a: &[u8], b: &[u8], n: usize) -> Result<Vec<f64>, Error> {
+    let row = n * size_of::<f64>();
     let (queries, rows): (Vec<&[u8]>, Vec<&[u8]>) = (a.chunks(row).collect(), b.chunks(row).collect());
     let panels: Vec<Vec<(usize, &[u8])>> =
         rows.chunks(PANEL).map(|panel| panel.iter().copied().enumerate().collect()).collect();
     // Work grows with both matrices, so the blocks are cut as if there were that many bytes.
     let work = a.len().saturating_mul(panels.len());
     let blocks = parallel::blocks(panels.len(), work, |range| {
-        Ok(compute.level.run(Products { width, queries: &queries, panels: &panels[range] }))
+        Ok(compute.level.run(Products { queries: &queries, panels: &panels[range] }))
     })?;
     let mut out = vec![0.0; queries.len() * rows.len()];
     for (p, found) in blocks.into_iter().flatten().enumerate() {
@@ -115,7 +120,6 @@ fn products(compute: Compute, width: Width, a: &[u8], b: &[u8], n: usize) -> Res
 }
 
 struct Products<'a> {
-    width: Width,
     queries: &'a [&'a [u8]],
     panels: &'a [Vec<(usize, &'a [u8])>],
 }
@@ -128,53 +132,79 @@ impl Task for Products<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Vec<Vec<f64>> {
         let mut out = vec![vec![0.0; self.queries.len() * PANEL]; self.panels.len()];
-        with_mode!(self.width, Accumulate::F64, M => {
-            for (n, queries) in self.queries.chunks(QUERIES).enumerate() {
-                let mut tiles = Tiles::<M, S>::new(simd, queries);
-                for (panel, out) in self.panels.iter().zip(&mut out) {
-                    tiles.dots(simd, panel, &mut out[n * QUERIES * PANEL..][..queries.len() * PANEL]);
-                }
+        for (n, queries) in self.queries.chunks(QUERIES).enumerate() {
+            let mut tiles = Tiles::<Double, S>::new(simd, queries);
+            for (panel, out) in self.panels.iter().zip(&mut out) {
+                tiles.dots(simd, panel, &mut out[n * QUERIES * PANEL..][..queries.len() * PANEL]);
             }
-        });
+        }
         out
     }
 }
 
 /// The first eigenvectors of a symmetric matrix by falling eigenvalue: subspace iteration with Rayleigh–Ritz steps (Golub and
 /// Van Loan 2013, "Matrix Computations", section 8.2.4), from fixed random directions.
-fn principal_axes(compute: Compute, matrix: &[f64], n: usize, wanted: usize) -> Result<Vec<Vec<f64>>, Error> {
-    let block = (wanted + SPARE).min(n);
+fn principal_axes(
+    compute: Compute,
+    name: &str,
+    matrix: &[f64],
+    n: usize,
+    wanted: usize,
+    take: Take<'_>,
+) -> Result<Vec<Vec<f64>>, Error> {
+    let mut block = (wanted + SPARE).min(n);
     let bytes: &[u8] = bytemuck::cast_slice(matrix);
     let times = |rows: &[Vec<f64>]| -> Result<Vec<Vec<f64>>, Error> {
         let flat = rows.concat();
-        let out = products(compute, Width::F64, bytemuck::cast_slice(&flat), bytes, n)?;
+        let out = products(compute, bytemuck::cast_slice(&flat), bytes, n)?;
         Ok(out.chunks(n).map(<[f64]>::to_vec).collect())
     };
     let mut random = SplitMix(0x5eed);
-    let mut axes = orthonormalized((0..block).map(|_| random.row(n)).collect(), &mut random);
-    for _ in 0..ROUNDS {
-        for _ in 0..STEPS {
-            axes = orthonormalized(times(&axes)?, &mut random);
+    let mut axes = Vec::new();
+    loop {
+        // The matrix, eight blocks of rows (axes and images, before and after a turn, and copies to be multiplied), and two
+        // small matrices.
+        let (rows, width) = (block as u64, n as u64);
+        take(8 * (width * width + rows * (8 * width + 2 * rows)))?;
+        axes.extend((axes.len()..block).map(|_| random.row(n)));
+        axes = orthonormalized(axes, &mut random);
+        let mut off = f64::INFINITY;
+        for _ in 0..ROUNDS {
+            for _ in 0..STEPS {
+                axes = orthonormalized(times(&axes)?, &mut random);
+            }
+            (axes, off) = turned(&axes, &times(&axes)?, wanted);
+            if off <= SETTLED {
+                axes.truncate(wanted);
+                axes.iter_mut().for_each(|axis| point_forwards(axis));
+                return Ok(axes);
+            }
         }
-        let images = times(&axes)?;
-        let mut small: Vec<Vec<f64>> =
-            axes.iter().map(|a| images.iter().map(|i| orthonormal::dot(a, i)).collect()).collect();
-        let (values, vectors) = jacobi(&mut small);
-        let (turned, turned_images) = (combine(&vectors, &axes), combine(&vectors, &images));
-        let off = |k: usize| -> f64 {
-            let rest: Vec<f64> =
-                turned_images[k].iter().zip(&turned[k]).map(|(image, a)| image - values[k] * a).collect();
-            orthonormal::dot(&rest, &rest).sqrt()
-        };
-        let settled = (0..wanted).all(|k| off(k) <= SETTLED * values[0].abs());
-        axes = turned;
-        if settled {
-            break;
+        if block == n {
+            return Err(Error::Value {
+                column: name.into(),
+                row: 0,
+                found: format!("principal axes that are still {off:.1e} of the largest variance off"),
+                expected: format!("at most {SETTLED:.0e}"),
+            });
         }
+        block = (wanted + 2 * (block - wanted)).min(n);
     }
-    axes.truncate(wanted);
-    axes.iter_mut().for_each(|axis| point_forwards(axis));
-    Ok(axes)
+}
+
+/// The axes, turned within their span to where a matrix that has these images of them is diagonal, by falling eigenvalue; and
+/// the largest ‖C·a − λ·a‖ of the first `wanted` as a part of the largest eigenvalue, 0 for a matrix of zeros.
+fn turned(axes: &[Vec<f64>], images: &[Vec<f64>], wanted: usize) -> (Vec<Vec<f64>>, f64) {
+    let mut small: Vec<Vec<f64>> =
+        axes.iter().map(|a| images.iter().map(|i| orthonormal::dot(a, i)).collect()).collect();
+    let (values, vectors) = jacobi(&mut small);
+    let (axes, images) = (combine(&vectors, axes), combine(&vectors, images));
+    let off = |k: usize| -> f64 {
+        let rest: Vec<f64> = images[k].iter().zip(&axes[k]).map(|(i, a)| i - values[k] * a).collect();
+        orthonormal::dot(&rest, &rest).sqrt()
+    };
+    let largest = (0..wanted).map(off).fold(0.0, f64::max);
+    (axes, if largest == 0.0 { 0.0 } else { largest / values[0].abs() })
 }
 
 /// Orthonormal rows that span the same, where a row without a part of its own is drawn anew: the matrix has a smaller rank.
@@ -276,8 +306,31 @@ mod tests {
         let n = 40;
         let mut matrix = vec![0.0; n * n];
         (matrix[0], matrix[n + 1]) = (4.0, 9.0);
-        let axes = principal_axes(Compute::new().unwrap(), &matrix, n, 4).unwrap();
+        let axes = principal_axes(Compute::new().unwrap(), "v", &matrix, n, 4, &|_| Ok(())).unwrap();
         assert!((axes[0][1] - 1.0).abs() < 1e-12 && (axes[1][0] - 1.0).abs() < 1e-12, "{axes:?}");
         assert!(axes.iter().all(|a| (orthonormal::dot(a, a) - 1.0).abs() < 1e-12));
+    }
+
+    #[test]
+    fn axes_that_hardly_differ_settle_all_the_same() {
+        // Eigenvalues 1, 0.9999, 0.9998, … along fixed random axes: a narrow subspace would need thousands of steps.
+        let n = 60;
+        let mut random = SplitMix(1);
+        let frame = orthonormalized((0..n).map(|_| random.row(n)).collect(), &mut random);
+        let mut matrix = vec![0.0; n * n];
+        for (k, axis) in frame.iter().enumerate() {
+            for (place, out) in matrix.iter_mut().enumerate() {
+                *out += (1.0 - 1e-4 * k as f64) * axis[place / n] * axis[place % n];
+            }
+        }
+        let axes = principal_axes(Compute::new().unwrap(), "v", &matrix, n, 3, &|_| Ok(())).unwrap();
+        for (axis, wanted) in axes.iter().zip(&frame) {
+            let along = orthonormal::dot(axis, wanted).abs();
+            assert!(along > 1.0 - 1e-3, "{along}");
+        }
+        // A matrix of zeros has no directions, and any will do.
+        let none =
+            principal_axes(Compute::new().unwrap(), "v", &vec![0.0; n * n], n, 3, &|_| Ok(())).unwrap();
+        assert_eq!(none.len(), 3);
     }
 }

@@ -94,7 +94,16 @@ fn shape(wire: &Wire<'_>, i: usize, figures: Range<usize>, mut children: Vec<Sha
             Shape::LineString(figures.map(line).next().transpose()?.unwrap_or_default())
         }
         wire::LINE_STRING => return wrong(format!("a LINESTRING of {} figures", figures.len()), "1 figure"),
-        wire::POLYGON => Shape::Polygon(figures.map(line).collect::<Result<_, _>>()?),
+        wire::POLYGON => {
+            let outer: Vec<usize> = figures.clone().filter(|f| wire.is_outer_ring(*f)).collect();
+            let first = figures.start;
+            let mut rings = figures.map(line).collect::<Result<Vec<_>, _>>()?;
+            // A writer may put a hole first and say so; where none or several are called the outer ring, the first is.
+            if let [outer] = outer[..] {
+                rings[..=outer - first].rotate_right(1);
+            }
+            Shape::Polygon(rings)
+        }
         wire::MULTI_POINT => Shape::MultiPoint(members(children, i, |s| match s {
             Shape::Point(p) => Ok(p),
             other => Err(other),

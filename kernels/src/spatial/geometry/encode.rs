@@ -1,6 +1,6 @@
 //! From the tree to the tables.
 
-use super::wire::{self, HEADER};
+use super::wire::{self, HEADER, INNER_RING, LINE, OUTER_RING};
 use super::{Geometry, MAX_BYTES, Position, Shape, SpatialType, present, problem};
 use crate::error::Error;
 
@@ -12,11 +12,6 @@ pub(super) const MISSING: [u8; 8] = 0xFFF8_0000_0000_0000u64.to_le_bytes();
 pub(super) fn ordinate(value: f64) -> [u8; 8] {
     (value + 0.0).to_le_bytes()
 }
-
-/// Figure attributes.
-const INNER_RING: u8 = 0;
-const LINE: u8 = 1;
-const OUTER_RING: u8 = 2;
 
 /// The tables to be written.
 #[derive(Default)]

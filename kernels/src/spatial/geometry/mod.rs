@@ -24,6 +24,9 @@ use crate::error::Error;
 pub const MAX_DEPTH: usize = 100;
 /// Bytes of the longest value: what VARBINARY(MAX) holds.
 pub const MAX_BYTES: u64 = i32::MAX as u64;
+/// The largest latitude and longitude of geography, in degrees.
+const LATITUDE: f64 = 90.0;
+const LONGITUDE: f64 = 15069.0;
 
 /// Which of the server's two spatial types the bytes belong to; they do not say so themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -221,11 +224,11 @@ impl Geometry {
     /// Whether a shape of the plane is valid beyond doubt by SQL Server's rules.
     ///
     /// Points are. Lines are where no two parts of them lie on one another for a length, and each has two different positions;
-    /// crossing is allowed. Polygons are where their rings are simple and do not touch one another, holes lie within
-    /// the outer ring and not within each other, and polygons of a MULTIPOLYGON do not share interior points. The server also allows
-    /// some rings to touch at single points, which is not looked into here: such a polygon is called doubtful, and
-    /// so is a shape with coordinates beyond 1e100 or, other than zero, below 1e-100. Doubtful values are stored without the flag,
-    /// and `MakeValid()` on the server clears the doubt.
+    /// crossing is allowed. Polygons are where their rings are simple, holes lie within the outer ring and not within each other,
+    /// and polygons of a MULTIPOLYGON do not share interior points. Rings of one polygon may touch in one position each, unless
+    /// they form a circle that cuts the polygon in two. The server also allows some rings to touch elsewhere, which is not
+    /// looked into here: such a polygon is called doubtful, and so is a shape with coordinates beyond 1e100 or, other than
+    /// zero, below 1e-100. Doubtful values are stored without the flag, and `MakeValid()` on the server clears the doubt.
     ///
     /// The orientation tests are exact (Shewchuk 1997, "Adaptive precision floating-point arithmetic and fast robust geometric
     /// predicates"). Time grows with the segments that overlap in x: about n·log n for lines of weights and for outlines of
@@ -267,7 +270,7 @@ fn check_position(p: &Position, kind: SpatialType) -> Result<(), Error> {
         }
     }
     if kind == SpatialType::Geography {
-        for (name, value, limit) in [("latitude", p.y, 90.0), ("longitude", p.x, 15069.0)] {
+        for (name, value, limit) in [("latitude", p.y, LATITUDE), ("longitude", p.x, LONGITUDE)] {
             if value.abs() > limit {
                 return Err(problem(named(name, value), format!("a {name} from -{limit} to {limit}")));
             }

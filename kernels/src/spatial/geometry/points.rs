@@ -4,9 +4,10 @@ use rayon::prelude::*;
 
 use super::encode::ordinate;
 use super::wire::{self, HEADER};
-use super::{Position, SpatialType, check_position, problem};
+use super::{LATITUDE, LONGITUDE, Position, SpatialType, check_position, problem};
 use crate::error::Error;
 use crate::parallel;
+use crate::spatial::columns;
 
 /// Points of a column: slices of equal length.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,25 @@ impl Points<'_> {
 /// Bytes of the compact form.
 pub(crate) const fn stride(z: bool, m: bool) -> usize {
     HEADER + 16 + 8 * z as usize + 8 * m as usize
+}
+
+/// A number of a column that may have NULLs, in a place where it has none.
+trait Ordinate: Copy + Sync {
+    fn value(self) -> f64;
+}
+
+impl Ordinate for f64 {
+    #[inline(always)]
+    fn value(self) -> f64 {
+        self
+    }
+}
+
+impl Ordinate for Option<f64> {
+    #[inline(always)]
+    fn value(self) -> f64 {
+        self.unwrap_or(f64::NAN)
+    }
 }
 
 /// Serializes points of one SRID, back to back, [`Points::stride`] bytes each.
@@ -76,12 +96,25 @@ pub fn encode(points: Points<'_>, srid: i32, kind: SpatialType, out: &mut [u8]) 
     if out.len() != n * points.stride() {
         return wrong("out", out.len(), n * points.stride());
     }
-    let header = header(srid, points.z.is_some(), points.m.is_some())?;
-    match (points.z, points.m) {
-        (None, None) => in_blocks::<22, 2>([points.x, points.y], header, kind, out),
-        (Some(z), None) => in_blocks::<30, 3>([points.x, points.y, z], header, kind, out),
-        (None, Some(m)) => in_blocks::<30, 3>([points.x, points.y, m], header, kind, out),
-        (Some(z), Some(m)) => in_blocks::<38, 4>([points.x, points.y, z, m], header, kind, out),
+    whole(points.x, points.y, points.z, points.m, srid, kind, out)
+}
+
+/// [`encode`] of columns without NULLs.
+fn whole<T: Ordinate>(
+    x: &[T],
+    y: &[T],
+    z: Option<&[T]>,
+    m: Option<&[T]>,
+    srid: i32,
+    kind: SpatialType,
+    out: &mut [u8],
+) -> Result<(), Error> {
+    let header = header(srid, z.is_some(), m.is_some())?;
+    match (z, m) {
+        (None, None) => in_blocks::<T, 22, 2>([x, y], ["x", "y"], header, kind, out),
+        (Some(z), None) => in_blocks::<T, 30, 3>([x, y, z], ["x", "y", "z"], header, kind, out),
+        (None, Some(m)) => in_blocks::<T, 30, 3>([x, y, m], ["x", "y", "m"], header, kind, out),
+        (Some(z), Some(m)) => in_blocks::<T, 38, 4>([x, y, z, m], ["x", "y", "z", "m"], header, kind, out),
     }
 }
 
@@ -95,8 +128,9 @@ pub(super) fn header(srid: i32, z: bool, m: bool) -> Result<[u8; HEADER], Error>
 }
 
 /// `BYTES` is 6 + 8·`N`: records of a constant size have no bounds to be checked.
-fn in_blocks<const BYTES: usize, const N: usize>(
-    columns: [&[f64]; N],
+fn in_blocks<T: Ordinate, const BYTES: usize, const N: usize>(
+    columns: [&[T]; N],
+    names: [&str; N],
     header: [u8; HEADER],
     kind: SpatialType,
     out: &mut [u8],
@@ -104,16 +138,17 @@ fn in_blocks<const BYTES: usize, const N: usize>(
     let (records, _) = out.as_chunks_mut::<BYTES>();
     let ranges = parallel::ranges(records.len(), records.len() * BYTES);
     if !parallel::splits(ranges.len(), records.len() * BYTES) {
-        return block(columns, 0, header, kind, records);
+        return block(columns, names, 0, header, kind, records);
     }
     let step = ranges[0].len();
     parallel::first_error(records.par_chunks_mut(step).zip(ranges).map(|(records, range)| {
-        block(columns.map(|c| &c[range.clone()]), range.start, header, kind, records)
+        block(columns.map(|c| &c[range.clone()]), names, range.start, header, kind, records)
     }))
 }
 
-fn block<const BYTES: usize, const N: usize>(
-    columns: [&[f64]; N],
+fn block<T: Ordinate, const BYTES: usize, const N: usize>(
+    columns: [&[T]; N],
+    names: [&str; N],
     start: usize,
     header: [u8; HEADER],
     kind: SpatialType,
@@ -123,7 +158,7 @@ fn block<const BYTES: usize, const N: usize>(
     let (first, second) = if kind == SpatialType::Geography { (1, 0) } else { (0, 1) };
     let mut good = true;
     for (i, record) in records.iter_mut().enumerate() {
-        let values = columns.map(|c| c[i]);
+        let values = columns.map(|c| c[i].value());
         record[..HEADER].copy_from_slice(&header);
         for (place, &value) in record[HEADER..].as_chunks_mut::<8>().0.iter_mut().zip(&values) {
             *place = ordinate(value);
@@ -131,7 +166,7 @@ fn block<const BYTES: usize, const N: usize>(
         if first == 1 {
             record[HEADER..HEADER + 8].copy_from_slice(&ordinate(values[first]));
             record[HEADER + 8..HEADER + 16].copy_from_slice(&ordinate(values[second]));
-            good &= values[1].abs() <= 90.0 && values[0].abs() <= 15069.0;
+            good &= values[1].abs() <= LATITUDE && values[0].abs() <= LONGITUDE;
         }
         good &= values[0].is_finite() & values[1].is_finite();
         for value in &values[2..] {
@@ -143,18 +178,60 @@ fn block<const BYTES: usize, const N: usize>(
     }
     // Rarely reached, so that looking for the row costs nothing where there is none.
     for i in 0..records.len() {
-        let values = columns.map(|c| c[i]);
-        let checked = match values[2..].iter().any(|v| v.is_nan()) {
-            true => Err(problem("NaN in z or m", "numbers, or a column without them")),
-            false => check_position(&Position::new(values[0], values[1]), kind),
-        };
-        checked.map_err(|error| super::at(error, "point", start + i))?;
+        let values = columns.map(|c| c[i].value());
+        check_ordinates(start + i, [values[0], values[1]], kind)?;
+        if let Some(missing) = (2..N).find(|n| values[*n].is_nan()) {
+            return Err(Error::Value {
+                column: names[missing].into(),
+                row: (start + i) as u64 + 1,
+                found: "NaN".into(),
+                expected: "numbers, or a column without them".into(),
+            });
+        }
     }
     Ok(())
 }
 
-/// Serializes points of which some are NULL or lack Z or M: bytes back to back, and the length of each, −1 for NULL.
-pub(crate) fn encode_mixed(
+/// Checks x and y of row `row`, from 0, and names the column of what is wrong.
+fn check_ordinates(row: usize, [x, y]: [f64; 2], kind: SpatialType) -> Result<(), Error> {
+    columns::check_finite("x", row, x)?;
+    columns::check_finite("y", row, y)?;
+    let out_of_range = if y.abs() > LATITUDE { "y" } else { "x" };
+    check_position(&Position::new(x, y), kind).map_err(|error| super::at(error, out_of_range, row))
+}
+
+/// Serializes points of which some are NULL or lack Z or M: bytes back to back, and the length of each, −1 for NULL. NaN in Z or
+/// M counts as missing.
+pub(crate) fn encode_columns(
+    [x, y, z, m]: [&[Option<f64>]; 4],
+    srid: i32,
+    kind: SpatialType,
+) -> Result<(Vec<u8>, Vec<i32>), Error> {
+    let all = |column: &[Option<f64>]| column.iter().all(Option::is_some);
+    let optional = |column| {
+        let there = |v: &Option<f64>| super::present(*v).is_some();
+        let count = <[_]>::iter(column).filter(|v| there(v)).count();
+        match count {
+            0 => Some(None),
+            n if n == x.len() => Some(Some(column)),
+            _ => None,
+        }
+    };
+    // The usual column has all or nothing.
+    if let (true, true, Some(z), Some(m)) = (all(x), all(y), optional(z), optional(m)) {
+        let stride = stride(z.is_some(), m.is_some());
+        let mut bytes = vec![0; x.len() * stride];
+        whole(x, y, z, m, srid, kind, &mut bytes)?;
+        return Ok((bytes, vec![stride as i32; x.len()]));
+    }
+    let position = |row: usize| {
+        let (x, y) = x[row].zip(y[row])?;
+        Some(Position { x, y, z: z[row], m: m[row] })
+    };
+    encode_mixed(x.len(), position, srid, kind)
+}
+
+fn encode_mixed(
     rows: usize,
     position: impl Fn(usize) -> Option<Position> + Sync + Send,
     srid: i32,
@@ -172,7 +249,7 @@ pub(crate) fn encode_mixed(
                 lengths.push(-1);
                 continue;
             };
-            check_position(&p, kind).map_err(|error| super::at(error, "point", row))?;
+            check_ordinates(row, [p.x, p.y], kind)?;
             let (z, m) = (super::present(p.z), super::present(p.m));
             let (first, second) = if kind == SpatialType::Geography { (p.y, p.x) } else { (p.x, p.y) };
             bytes.extend_from_slice(&headers[usize::from(z.is_some()) + 2 * usize::from(m.is_some())]);

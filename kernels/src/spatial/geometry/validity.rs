@@ -1,5 +1,8 @@
 //! Which shapes are valid beyond doubt.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use robust::{Coord, orient2d};
 
 use super::{Position, Shape};
@@ -51,8 +54,10 @@ fn segments(line: &[Position], index: usize, out: &mut Vec<Segment>) {
 #[derive(Clone, Copy, PartialEq)]
 enum Meeting {
     Apart,
-    /// In one position.
-    Point,
+    /// In one position, which is an end of one of them.
+    End(Point),
+    /// In one position between their ends.
+    Cross,
     /// For a length.
     Length,
 }
@@ -69,17 +74,24 @@ fn meeting(s: &Segment, t: &Segment) -> Meeting {
         let to = if (s.b.x, s.b.y) <= (t.b.x, t.b.y) { s.b } else { t.b };
         return match (from.x, from.y).partial_cmp(&(to.x, to.y)) {
             Some(std::cmp::Ordering::Less) => Meeting::Length,
-            Some(std::cmp::Ordering::Equal) => Meeting::Point,
+            Some(std::cmp::Ordering::Equal) => Meeting::End(from),
             _ => Meeting::Apart,
         };
     }
     let of_s = [side(s.a, t), side(s.b, t)];
-    let apart = of_t[0] * of_t[1] > 0 || of_s[0] * of_s[1] > 0;
-    if apart { Meeting::Apart } else { Meeting::Point }
+    if of_t[0] * of_t[1] > 0 || of_s[0] * of_s[1] > 0 {
+        return Meeting::Apart;
+    }
+    // Two lines that are not one share one position at most: an end on the other's line is that one.
+    let ends = [(of_t[0], t.a), (of_t[1], t.b), (of_s[0], s.a), (of_s[1], s.b)];
+    ends.into_iter().find(|(side, _)| *side == 0).map_or(Meeting::Cross, |(_, end)| Meeting::End(end))
 }
 
 /// Whether no two segments meet in a way that `allowed` refuses.
-fn meet_as_allowed(mut all: Vec<Segment>, allowed: impl Fn(&Segment, &Segment, Meeting) -> bool) -> bool {
+fn meet_as_allowed(
+    mut all: Vec<Segment>,
+    mut allowed: impl FnMut(&Segment, &Segment, Meeting) -> bool,
+) -> bool {
     all.sort_by(|s, t| s.a.x.total_cmp(&t.a.x));
     let mut open: Vec<usize> = Vec::new();
     for i in 0..all.len() {
@@ -111,6 +123,15 @@ fn lines(lines: &[Vec<Position>]) -> bool {
 
 fn polygons(polygons: &[Vec<Vec<Position>>]) -> bool {
     let rings: Vec<&Vec<Position>> = polygons.iter().flatten().collect();
+    let mut end = 0;
+    let ranges: Vec<Range<usize>> = polygons
+        .iter()
+        .map(|rings| {
+            end += rings.len();
+            end - rings.len()..end
+        })
+        .collect();
+    let owners: Vec<usize> = ranges.iter().enumerate().flat_map(|(i, r)| r.clone().map(move |_| i)).collect();
     let mut all = Vec::new();
     for (i, ring) in rings.iter().enumerate() {
         let before = all.len();
@@ -119,31 +140,52 @@ fn polygons(polygons: &[Vec<Vec<Position>>]) -> bool {
             return false;
         }
     }
-    let simple = meet_as_allowed(all, |s, t, meeting| {
-        let distance = s.number.abs_diff(t.number);
-        let neighbours = s.line == t.line && (distance == 1 || distance + 1 == s.count);
-        meeting == Meeting::Apart || (neighbours && meeting == Meeting::Point)
+    // Where two rings of a polygon touch. Closed lines that share a single position do not cross there.
+    let mut touches: BTreeMap<[usize; 2], Point> = BTreeMap::new();
+    let simple = meet_as_allowed(all, |s, t, meeting| match meeting {
+        Meeting::Apart => true,
+        Meeting::End(_) if s.line == t.line => {
+            let distance = s.number.abs_diff(t.number);
+            distance == 1 || distance + 1 == s.count
+        }
+        Meeting::End(at) if owners[s.line] == owners[t.line] => {
+            *touches.entry([s.line.min(t.line), s.line.max(t.line)]).or_insert(at) == at
+        }
+        _ => false,
     });
-    if !simple {
+    if !simple || has_circle(rings.len(), touches.keys()) {
         return false;
     }
-    // The rings do not touch, so that one position of a ring tells where all of it lies.
-    let inside = |ring: &[Position], other: &[Position]| is_inside(&ring[0], other);
-    let holes_fit = polygons.iter().all(|rings| {
-        let Some((outer, holes)) = rings.split_first() else { return true };
-        let apart = |(i, hole): (usize, &Vec<Position>)| {
-            holes.iter().enumerate().all(|(j, other)| i == j || !inside(hole, other))
-        };
-        holes.iter().all(|hole| inside(hole, outer)) && holes.iter().enumerate().all(apart)
+    // One position of a ring that is not on the other ring tells where all of it lies.
+    let inside = |ring: usize, other: usize| {
+        let touch = touches.get(&[ring.min(other), ring.max(other)]);
+        let free = |p: &&Position| touch.is_none_or(|touch| (p.x, p.y) != (touch.x, touch.y));
+        rings[ring].iter().find(free).is_some_and(|p| is_inside(p, rings[other]))
+    };
+    let holes_fit = ranges.iter().all(|range| {
+        let mut rings = range.clone();
+        let Some(outer) = rings.next() else { return true };
+        let apart = |hole| rings.clone().all(|other| hole == other || !inside(hole, other));
+        rings.clone().all(|hole| inside(hole, outer) && apart(hole))
     });
-    holes_fit
-        && polygons.iter().enumerate().all(|(i, p)| {
-            let Some(outer) = p.first() else { return true };
-            polygons.iter().enumerate().filter(|(j, _)| i != *j).all(|(_, other)| {
-                let Some((around, holes)) = other.split_first() else { return true };
-                !inside(outer, around) || holes.iter().any(|hole| inside(outer, hole))
-            })
-        })
+    let outers: Vec<usize> = ranges.iter().filter(|r| !r.is_empty()).map(|r| r.start).collect();
+    let in_a_hole =
+        |outer, around: usize| ranges[owners[around]].clone().skip(1).any(|hole| inside(outer, hole));
+    let apart = |outer, around| outer == around || !inside(outer, around) || in_a_hole(outer, around);
+    holes_fit && outers.iter().all(|outer| outers.iter().all(|around| apart(*outer, *around)))
+}
+
+/// Whether rings that touch one another form a circle, which would cut what lies between them in two.
+fn has_circle<'a>(rings: usize, touches: impl Iterator<Item = &'a [usize; 2]>) -> bool {
+    let mut group: Vec<usize> = (0..rings).collect();
+    for [i, j] in touches {
+        let (kept, joined) = (group[*i], group[*j]);
+        if kept == joined {
+            return true;
+        }
+        group.iter_mut().filter(|g| **g == joined).for_each(|g| *g = kept);
+    }
+    false
 }
 
 /// Whether a position that is not on the ring lies within it: the number of edges that a ray to the right crosses is odd.

@@ -26,6 +26,11 @@ pub(super) const MULTI_POLYGON: u8 = 6;
 pub(super) const COLLECTION: u8 = 7;
 pub(super) const FULL_GLOBE: u8 = 11;
 
+/// Figure attributes.
+pub(super) const INNER_RING: u8 = 0;
+pub(super) const LINE: u8 = 1;
+pub(super) const OUTER_RING: u8 = 2;
+
 /// Names of the shape types from 1 on.
 const NAMES: [&str; 11] = [
     "POINT",
@@ -216,7 +221,7 @@ impl<'a> Wire<'a> {
             let start = i64::from(integer(offset));
             let wrong =
                 |found: String, expected: String| Err(problem(format!("figure {i}: {found}"), expected));
-            if *attribute > 2 || (version == 2 && *attribute == 2) {
+            if *attribute > OUTER_RING || (version == 2 && *attribute == OUTER_RING) {
                 return wrong(
                     format!("attribute {attribute}"),
                     format!("that of a line or ring in version {version}"),
@@ -270,6 +275,11 @@ impl<'a> Wire<'a> {
             return Err(problem(format!("{end} figures of no shape"), "each figure to belong to a shape"));
         }
         Ok(out)
+    }
+
+    /// Whether the figure says of itself that it is an outer ring, as version 1 can.
+    pub(super) fn is_outer_ring(&self, figure: usize) -> bool {
+        self.figures[figure][0] == OUTER_RING
     }
 
     /// Positions of a figure.
