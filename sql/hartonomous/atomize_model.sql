@@ -14,6 +14,7 @@
 -- refused and its SRID was 4326; 1, tables that do not exist; of section 8, no AtomId was supplied and a cursor went atom by atom.
 -- Of a component: position = projection of its left vector (no position beyond 1998 rows), M of the position and coefficient =
 -- singular value, importance = its share of the energy. A second run for the layer replaces the first.
+-- Not to be run by INSERT ... EXEC (error 8164).
 CREATE OR ALTER PROCEDURE dbo.sp_AtomizeModel
 (
     @model_blob varbinary(max),
@@ -25,7 +26,7 @@ CREATE OR ALTER PROCEDURE dbo.sp_AtomizeModel
 )
 AS
 BEGIN
-    SET NOCOUNT, XACT_ABORT ON;
+    SET NOCOUNT ON;
     DECLARE @message nvarchar(2048);
     IF @model_format_hint IS NULL OR @model_format_hint IN (N'gguf', N'safetensors', N'onnx', N'pytorch')
         THROW 59930, N'@model_format_hint is a file format or NULL; expected the payload type of one layer, for example f32. The command hart takes model files apart', 1;
@@ -83,57 +84,75 @@ BEGIN
         EXEC [hart].[SpatialProject]
             @source = N'SELECT CAST(component AS bigint) AS id, u AS v FROM #components', @pad = 'yes';
 
-    -- All external work is done: from here on it is one transaction.
-    BEGIN TRANSACTION;
-    DECLARE @old TABLE (TensorAtomId bigint NOT NULL PRIMARY KEY);
-    INSERT INTO @old (TensorAtomId)
-    SELECT TensorAtomId FROM dbo.TensorAtomComponents WHERE LayerId = @parent_layer_id;
-    DELETE FROM dbo.TensorAtomCoefficients WHERE TensorAtomId IN (SELECT TensorAtomId FROM @old);
-    DELETE FROM dbo.TensorAtomComponents WHERE LayerId = @parent_layer_id;
-    DELETE FROM dbo.TensorAtoms WHERE TensorAtomId IN (SELECT TensorAtomId FROM @old);
+    -- All external work is done. From here on a transaction of its own, or a savepoint in the caller's, which so keeps what it did before.
+    DECLARE @own bit = CASE WHEN @@TRANCOUNT = 0 THEN 1 ELSE 0 END;
+    BEGIN TRY
+        IF @own = 1
+        BEGIN
+            -- A client that gives up leaves no open transaction.
+            SET XACT_ABORT ON;
+            BEGIN TRANSACTION;
+        END
+        ELSE
+            SAVE TRANSACTION hart_atomize_model;
+        DECLARE @old TABLE (TensorAtomId bigint NOT NULL PRIMARY KEY);
+        INSERT INTO @old (TensorAtomId)
+        SELECT TensorAtomId FROM dbo.TensorAtomComponents WHERE LayerId = @parent_layer_id;
+        DELETE FROM dbo.TensorAtomCoefficients WHERE TensorAtomId IN (SELECT TensorAtomId FROM @old);
+        DELETE FROM dbo.TensorAtomComponents WHERE LayerId = @parent_layer_id;
+        DELETE FROM dbo.TensorAtoms WHERE TensorAtomId IN (SELECT TensorAtomId FROM @old);
 
-    IF @layer_atom_id IS NULL
-    BEGIN
-        -- Every tensor atom belongs to an atom: the layer's own.
-        INSERT INTO dbo.Atoms (ContentHash, Modality, Subtype, SourceType, CanonicalText)
-        VALUES
+        IF @layer_atom_id IS NULL
+        BEGIN
+            -- Every tensor atom belongs to an atom: the layer's own.
+            INSERT INTO dbo.Atoms (ContentHash, Modality, Subtype, SourceType, CanonicalText)
+            VALUES
+            (
+                HASHBYTES('SHA2_256', CONCAT(N'layer:', @parent_layer_id)), N'tensor', N'layer', N'model', @layer_name
+            );
+            SET @layer_atom_id = SCOPE_IDENTITY();
+            UPDATE dbo.ModelLayers SET LayerAtomId = @layer_atom_id WHERE LayerId = @parent_layer_id;
+        END;
+
+        DECLARE @map TABLE (component int NOT NULL PRIMARY KEY, TensorAtomId bigint NOT NULL);
+        MERGE dbo.TensorAtoms AS target
+        USING
         (
-            HASHBYTES('SHA2_256', CONCAT(N'layer:', @parent_layer_id)), N'tensor', N'layer', N'model', @layer_name
-        );
-        SET @layer_atom_id = SCOPE_IDENTITY();
-        UPDATE dbo.ModelLayers SET LayerAtomId = @layer_atom_id WHERE LayerId = @parent_layer_id;
-    END;
+            SELECT
+                c.component,
+                c.explained_variance,
+                CASE WHEN p.x IS NOT NULL
+                     THEN geometry::STGeomFromText(
+                         CONCAT(N'POINT (', CONVERT(nvarchar(40), p.x, 3), N' ', CONVERT(nvarchar(40), p.y, 3), N' ',
+                                CONVERT(nvarchar(40), p.z, 3), N' ', CONVERT(nvarchar(40), c.singular_value, 3), N')'), 0)
+                END AS position
+            FROM #components AS c
+            LEFT JOIN #points AS p ON p.id = c.component
+        ) AS source
+        ON 1 = 0
+        WHEN NOT MATCHED THEN
+            INSERT (AtomId, ModelId, LayerId, AtomType, SpatialSignature, ImportanceScore)
+            VALUES (@layer_atom_id, @model_id, @parent_layer_id, N'svd-component', source.position, source.explained_variance)
+        OUTPUT source.component, inserted.TensorAtomId INTO @map (component, TensorAtomId);
 
-    DECLARE @map TABLE (component int NOT NULL PRIMARY KEY, TensorAtomId bigint NOT NULL);
-    MERGE dbo.TensorAtoms AS target
-    USING
-    (
-        SELECT
-            c.component,
-            c.explained_variance,
-            CASE WHEN p.x IS NOT NULL
-                 THEN geometry::STGeomFromText(
-                     CONCAT(N'POINT (', CONVERT(nvarchar(40), p.x, 3), N' ', CONVERT(nvarchar(40), p.y, 3), N' ',
-                            CONVERT(nvarchar(40), p.z, 3), N' ', CONVERT(nvarchar(40), c.singular_value, 3), N')'), 0)
-            END AS position
+        INSERT INTO dbo.TensorAtomComponents (TensorAtomId, LayerId, Component, SingularValue, LeftVector, RightVector)
+        SELECT m.TensorAtomId, @parent_layer_id, c.component, c.singular_value, c.u, c.v
         FROM #components AS c
-        LEFT JOIN #points AS p ON p.id = c.component
-    ) AS source
-    ON 1 = 0
-    WHEN NOT MATCHED THEN
-        INSERT (AtomId, ModelId, LayerId, AtomType, SpatialSignature, ImportanceScore)
-        VALUES (@layer_atom_id, @model_id, @parent_layer_id, N'svd-component', source.position, source.explained_variance)
-    OUTPUT source.component, inserted.TensorAtomId INTO @map (component, TensorAtomId);
-
-    INSERT INTO dbo.TensorAtomComponents (TensorAtomId, LayerId, Component, SingularValue, LeftVector, RightVector)
-    SELECT m.TensorAtomId, @parent_layer_id, c.component, c.singular_value, c.u, c.v
-    FROM #components AS c
-    JOIN @map AS m ON m.component = c.component;
-    INSERT INTO dbo.TensorAtomCoefficients (TensorAtomId, ParentLayerId, TensorRole, Coefficient)
-    SELECT m.TensorAtomId, @parent_layer_id, LEFT(@layer_name, 128), c.singular_value
-    FROM #components AS c
-    JOIN @map AS m ON m.component = c.component;
-    COMMIT TRANSACTION;
+        JOIN @map AS m ON m.component = c.component;
+        INSERT INTO dbo.TensorAtomCoefficients (TensorAtomId, ParentLayerId, TensorRole, Coefficient)
+        SELECT m.TensorAtomId, @parent_layer_id, LEFT(@layer_name, 128), c.singular_value
+        FROM #components AS c
+        JOIN @map AS m ON m.component = c.component;
+        IF @own = 1
+            COMMIT TRANSACTION;
+    END TRY
+    BEGIN CATCH
+        IF @own = 1 AND XACT_STATE() <> 0
+            ROLLBACK TRANSACTION;
+        ELSE IF @own = 0 AND XACT_STATE() = 1
+            ROLLBACK TRANSACTION hart_atomize_model;
+        THROW;
+    END CATCH;
 
     SELECT
         @parent_layer_id AS LayerId,
