@@ -5,22 +5,22 @@
 --
 -- Replaces clr_BinaryToFloat, ConvertVarbinary4ToReal, clr_JsonFloatArrayToBytes and clr_BytesToFloatArrayJson for single values.
 
--- The single in four bytes; NULL for NULL, for any other length, and for infinity and NaN, which REAL cannot hold.
--- ConvertVarbinary4ToReal read the bytes in the other order and had 2^-127 for 0.
+-- The single in four bytes; NULL for NULL, for any other length, and for infinity and NaN, which REAL cannot hold. Exact, with the sign of
+-- zero. ConvertVarbinary4ToReal read the bytes in the other order and had 2^-127 for 0.
 CREATE OR ALTER FUNCTION [$(Schema)].[PackedToReal] (@bytes varbinary(4))
 RETURNS real
+WITH SCHEMABINDING
 AS
 BEGIN
-    IF @bytes IS NULL OR DATALENGTH(@bytes) <> 4
-        RETURN NULL;
     DECLARE @bits int = CAST(
         SUBSTRING(@bytes, 4, 1) + SUBSTRING(@bytes, 3, 1) + SUBSTRING(@bytes, 2, 1) + SUBSTRING(@bytes, 1, 1) AS int);
     DECLARE @exponent int = (@bits & 2139095040) / 8388608;
     DECLARE @fraction int = @bits & 8388607;
-    DECLARE @sign int = CASE WHEN @bits < 0 THEN -1 ELSE 1 END;
+    -- A float: a whole number has no -0.
+    DECLARE @sign float = CASE WHEN @bits < 0 THEN -1 ELSE 1 END;
     RETURN CAST(
         CASE
-            WHEN @exponent = 255 THEN NULL
+            WHEN DATALENGTH(@bytes) <> 4 OR @exponent = 255 THEN NULL
             WHEN @exponent = 0 THEN @sign * @fraction * POWER(CAST(2 AS float), -149)
             ELSE @sign * (8388608 + @fraction) * POWER(CAST(2 AS float), @exponent - 150)
         END AS real);
@@ -52,19 +52,23 @@ BEGIN
     RETURN CAST([$(Schema)].[PackedToJson](@packed) AS VECTOR($(Dimensions)));
 END;
 GO
--- Packed singles of a JSON array of numbers; 0x for []. A component that is no number is an error of the conversion.
+-- Packed singles of a JSON array of numbers; 0x for []. A component that is no number (null, true, text, an array) is an error of conversion
+-- (8114), as is text that is no JSON (13609).
 CREATE OR ALTER FUNCTION [$(Schema)].[JsonToPacked] (@json nvarchar(max))
 RETURNS varbinary(max)
+WITH SCHEMABINDING
 AS
 BEGIN
     IF @json IS NULL
         RETURN NULL;
     DECLARE @digits varchar(max) =
         (SELECT STRING_AGG(CONVERT(varchar(max),
-                    SUBSTRING(CAST(CAST(a.[value] AS real) AS binary(4)), 4, 1) + SUBSTRING(CAST(CAST(a.[value] AS real) AS binary(4)), 3, 1)
-                    + SUBSTRING(CAST(CAST(a.[value] AS real) AS binary(4)), 2, 1) + SUBSTRING(CAST(CAST(a.[value] AS real) AS binary(4)), 1, 1), 2), '')
+                    SUBSTRING(c.bytes, 4, 1) + SUBSTRING(c.bytes, 3, 1) + SUBSTRING(c.bytes, 2, 1) + SUBSTRING(c.bytes, 1, 1), 2), '')
                 WITHIN GROUP (ORDER BY CAST(a.[key] AS int))
-         FROM OPENJSON(@json) AS a);
+         FROM OPENJSON(@json) AS a
+         -- Type 2 is a number. STRING_AGG leaves NULL out, so that a null would make the vector shorter.
+         CROSS APPLY
+             (SELECT CAST(CAST(CASE WHEN a.[type] = 2 THEN a.[value] ELSE N'a component is no number' END AS real) AS binary(4)) AS bytes) AS c);
     RETURN CONVERT(varbinary(max), COALESCE(@digits, ''), 2);
 END;
 GO

@@ -10,10 +10,12 @@
 --
 -- All: NULL in, NULL out. VECTOR holds neither NaN nor infinity, and both vectors have Dimensions components, so the old
 -- functions' errors for unequal lengths cannot occur. Sums are SQL Server's: their last digits are not those of schema hart.
+-- Those without STRING_AGG have the form that SQL Server can put into the calling query (scalar UDF inlining); STRING_AGG prevents it.
 
 -- Sum of products.
 CREATE OR ALTER FUNCTION [$(Schema)].[VectorDotProduct] (@v1 VECTOR($(Dimensions)), @v2 VECTOR($(Dimensions)))
 RETURNS float
+WITH SCHEMABINDING
 AS
 BEGIN
     RETURN -VECTOR_DISTANCE('dot', @v1, @v2);
@@ -22,6 +24,7 @@ GO
 -- 0 where one of the vectors is zero, as the old function; in [-1, 1].
 CREATE OR ALTER FUNCTION [$(Schema)].[VectorCosineSimilarity] (@v1 VECTOR($(Dimensions)), @v2 VECTOR($(Dimensions)))
 RETURNS float
+WITH SCHEMABINDING
 AS
 BEGIN
     RETURN
@@ -37,6 +40,7 @@ GO
 -- Not squared.
 CREATE OR ALTER FUNCTION [$(Schema)].[VectorEuclideanDistance] (@v1 VECTOR($(Dimensions)), @v2 VECTOR($(Dimensions)))
 RETURNS float
+WITH SCHEMABINDING
 AS
 BEGIN
     RETURN VECTOR_DISTANCE('euclidean', @v1, @v2);
@@ -44,6 +48,7 @@ END;
 GO
 CREATE OR ALTER FUNCTION [$(Schema)].[VectorNorm] (@v VECTOR($(Dimensions)))
 RETURNS float
+WITH SCHEMABINDING
 AS
 BEGIN
     RETURN VECTOR_NORM(@v, 'norm2');
@@ -52,11 +57,13 @@ GO
 -- A zero vector comes back unchanged, as from the old function.
 CREATE OR ALTER FUNCTION [$(Schema)].[VectorNormalize] (@v VECTOR($(Dimensions)))
 RETURNS VECTOR($(Dimensions))
+WITH SCHEMABINDING
 AS
 BEGIN
-    IF VECTOR_NORM(@v, 'norm2') = 0
-        RETURN @v;
-    RETURN VECTOR_NORMALIZE(@v, 'norm2');
+    DECLARE @result VECTOR($(Dimensions)) = @v;
+    IF VECTOR_NORM(@v, 'norm2') <> 0
+        SET @result = VECTOR_NORMALIZE(@v, 'norm2');
+    RETURN @result;
 END;
 GO
 
@@ -65,6 +72,7 @@ GO
 -- rows: hart.VectorAdd, hart.VectorSubtract, hart.VectorScale, hart.VectorLerp, hart.VectorSoftmax, hart.VectorArgMax.
 CREATE OR ALTER FUNCTION [$(Schema)].[VectorAdd] (@v1 VECTOR($(Dimensions)), @v2 VECTOR($(Dimensions)))
 RETURNS VECTOR($(Dimensions))
+WITH SCHEMABINDING
 AS
 BEGIN
     DECLARE @text nvarchar(max) =
@@ -77,6 +85,7 @@ END;
 GO
 CREATE OR ALTER FUNCTION [$(Schema)].[VectorSubtract] (@v1 VECTOR($(Dimensions)), @v2 VECTOR($(Dimensions)))
 RETURNS VECTOR($(Dimensions))
+WITH SCHEMABINDING
 AS
 BEGIN
     DECLARE @text nvarchar(max) =
@@ -90,6 +99,7 @@ GO
 -- The factor is rounded to single precision first, as in the old function.
 CREATE OR ALTER FUNCTION [$(Schema)].[VectorScale] (@v VECTOR($(Dimensions)), @scalar float)
 RETURNS VECTOR($(Dimensions))
+WITH SCHEMABINDING
 AS
 BEGIN
     DECLARE @factor float = CAST(@scalar AS real);
@@ -103,6 +113,7 @@ GO
 -- @t is not clamped to [0, 1], as in the old function.
 CREATE OR ALTER FUNCTION [$(Schema)].[VectorLerp] (@v1 VECTOR($(Dimensions)), @v2 VECTOR($(Dimensions)), @t float)
 RETURNS VECTOR($(Dimensions))
+WITH SCHEMABINDING
 AS
 BEGIN
     DECLARE @part float = CAST(@t AS real);
@@ -117,6 +128,7 @@ END;
 GO
 CREATE OR ALTER FUNCTION [$(Schema)].[VectorSoftmax] (@v VECTOR($(Dimensions)))
 RETURNS VECTOR($(Dimensions))
+WITH SCHEMABINDING
 AS
 BEGIN
     DECLARE @greatest float, @total float;
@@ -136,6 +148,7 @@ GO
 -- Index from 0; of equal components the first.
 CREATE OR ALTER FUNCTION [$(Schema)].[VectorArgMax] (@v VECTOR($(Dimensions)))
 RETURNS int
+WITH SCHEMABINDING
 AS
 BEGIN
     RETURN

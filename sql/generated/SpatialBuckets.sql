@@ -3,7 +3,8 @@
 -- ⌊v / cell_size⌋ on each axis; negative coordinates round down, too, so that no cell is larger than others. One row
 -- for each level: a cell of level l + 1 holds eight of level l (its numbers are theirs halved and rounded down).
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, or one or more rows in @source_rows (hart.PointRows), with these columns and no others.
+--        They are bound by name, or, where not all of these names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   x float, real, numeric or an integer type [length]: X.
 --   y float, real, numeric or an integer type [length]: Y.
@@ -42,7 +43,8 @@
 --   gives 1 | 1 | 1 | -1 | NULL
 CREATE OR ALTER PROCEDURE [hart].[SpatialBuckets]
 (
-    @source nvarchar(max),
+    @source nvarchar(max) = NULL,
+    @source_rows [hart].[PointRows] READONLY,
     @cell_size float,
     @levels int = 1,
     @by_part bit = 0,
@@ -51,6 +53,17 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialBuckets]
 AS
 BEGIN
     SET NOCOUNT ON;
+    IF @source IS NOT NULL AND EXISTS (SELECT * FROM @source_rows)
+        THROW 59908, N'@source and @source_rows are both given; expected one of them', 1;
+    IF @source IS NULL
+    BEGIN
+        IF NOT EXISTS (SELECT * FROM @source_rows)
+            THROW 59909, N'neither @source nor a row in @source_rows is given; expected one of them', 1;
+        IF @by_part = 1
+            THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
+        SELECT [id], [x], [y], [z] INTO [#hart_rows] FROM @source_rows;
+        SET @source = N'SELECT [id], [x], [y], [z] FROM [#hart_rows]';
+    END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,x,y,z', @by_part = @by_part, @input = @input OUTPUT;
     IF @parallel = 1 AND @by_part = 0

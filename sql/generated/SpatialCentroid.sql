@@ -2,7 +2,8 @@
 -- hart.SpatialCentroid: The mean of all positions.
 -- One row: the means of x, y and z over the rows that have all three, and their number.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
+--        names are there, by position:
 --   x float, real, numeric or an integer type [length]: X.
 --   y float, real, numeric or an integer type [length]: Y.
 --   z float, real, numeric or an integer type [length]: Z.

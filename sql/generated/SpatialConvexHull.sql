@@ -4,7 +4,8 @@
 -- corner with the smallest x, then y; positions on its edges are no corners. Positions on one straight line give a
 -- LINESTRING of two positions, equal positions a POINT.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, or one or more rows in @source_rows (hart.PlaneRows), with these columns and no others.
+--        They are bound by name, or, where not all of these names are there, by position:
 --   x float, real, numeric or an integer type [length]: X.
 --   y float, real, numeric or an integer type [length]: Y.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
@@ -35,7 +36,8 @@
 --   gives 0x00000000011400000000000000000000000000000000000000000000F03F0000000000000000 | 2 | 0
 CREATE OR ALTER PROCEDURE [hart].[SpatialConvexHull]
 (
-    @source nvarchar(max),
+    @source nvarchar(max) = NULL,
+    @source_rows [hart].[PlaneRows] READONLY,
     @srid int = 0,
     @by_part bit = 0,
     @parallel bit = 0
@@ -43,6 +45,17 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialConvexHull]
 AS
 BEGIN
     SET NOCOUNT ON;
+    IF @source IS NOT NULL AND EXISTS (SELECT * FROM @source_rows)
+        THROW 59908, N'@source and @source_rows are both given; expected one of them', 1;
+    IF @source IS NULL
+    BEGIN
+        IF NOT EXISTS (SELECT * FROM @source_rows)
+            THROW 59909, N'neither @source nor a row in @source_rows is given; expected one of them', 1;
+        IF @by_part = 1
+            THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
+        SELECT [x], [y] INTO [#hart_rows] FROM @source_rows;
+        SET @source = N'SELECT [x], [y] FROM [#hart_rows]';
+    END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'x,y', @by_part = @by_part, @input = @input OUTPUT;
     IF @parallel = 1 AND @by_part = 0

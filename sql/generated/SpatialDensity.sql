@@ -3,7 +3,8 @@
 -- One row for each cell that holds a position, by bucket_x, then bucket_y: cell ⌊x / cell_size⌋, ⌊y / cell_size⌋, its
 -- middle, the number of its positions, and that number for a unit of area.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, or one or more rows in @source_rows (hart.PlaneRows), with these columns and no others.
+--        They are bound by name, or, where not all of these names are there, by position:
 --   x float, real, numeric or an integer type [length]: X.
 --   y float, real, numeric or an integer type [length]: Y.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
@@ -40,7 +41,8 @@
 --   gives 0 | 0 | 1 | 1 | 2 | 0.5
 CREATE OR ALTER PROCEDURE [hart].[SpatialDensity]
 (
-    @source nvarchar(max),
+    @source nvarchar(max) = NULL,
+    @source_rows [hart].[PlaneRows] READONLY,
     @cell_size float,
     @by_part bit = 0,
     @parallel bit = 0
@@ -48,6 +50,17 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialDensity]
 AS
 BEGIN
     SET NOCOUNT ON;
+    IF @source IS NOT NULL AND EXISTS (SELECT * FROM @source_rows)
+        THROW 59908, N'@source and @source_rows are both given; expected one of them', 1;
+    IF @source IS NULL
+    BEGIN
+        IF NOT EXISTS (SELECT * FROM @source_rows)
+            THROW 59909, N'neither @source nor a row in @source_rows is given; expected one of them', 1;
+        IF @by_part = 1
+            THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
+        SELECT [x], [y] INTO [#hart_rows] FROM @source_rows;
+        SET @source = N'SELECT [x], [y] FROM [#hart_rows]';
+    END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'x,y', @by_part = @by_part, @input = @input OUTPUT;
     IF @parallel = 1 AND @by_part = 0

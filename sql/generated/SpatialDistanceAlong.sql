@@ -4,7 +4,8 @@
 -- start, measured along the line, and its distance from the position. A MULTILINESTRING counts as its lines one after
 -- the other, without the gaps. Other shapes are errors.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
+--        names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   geometry varbinary [serialized]: The value as CAST(g AS VARBINARY(MAX)) gives it.
 --   x float, real, numeric or an integer type [length]: X.

@@ -4,7 +4,8 @@
 -- empty, NaN in Z or M is missing. EWKB (PostGIS's codes with high bits), which the server refuses as well, and curves
 -- are errors.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
+--        names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   wkb varbinary [ISO WKB]: The shape as well-known binary.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.

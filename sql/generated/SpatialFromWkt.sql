@@ -4,7 +4,8 @@
 -- @dialect = iso, tagged WKT (POINT ZM (1 2 3 4)), which the server refuses. Collections may be nested 100 deep.
 -- Curves, lines of one position and rings that are not closed are errors.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
+--        names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   wkt varchar or nvarchar [text]: The shape as well-known text.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.

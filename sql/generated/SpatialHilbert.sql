@@ -5,7 +5,8 @@
 -- three. Keys of other bounds or bits cannot be compared: store them beside the keys. This is not the order of the
 -- functions that were replaced, which was no Hilbert curve.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, or one or more rows in @source_rows (hart.PointRows), with these columns and no others.
+--        They are bound by name, or, where not all of these names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   x float, real, numeric or an integer type [length]: X.
 --   y float, real, numeric or an integer type [length]: Y.
@@ -43,7 +44,8 @@
 --   gives 3 | NULL
 CREATE OR ALTER PROCEDURE [hart].[SpatialHilbert]
 (
-    @source nvarchar(max),
+    @source nvarchar(max) = NULL,
+    @source_rows [hart].[PointRows] READONLY,
     @min nvarchar(max) = N'0',
     @max nvarchar(max) = N'1',
     @bits int = 21,
@@ -55,6 +57,17 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialHilbert]
 AS
 BEGIN
     SET NOCOUNT ON;
+    IF @source IS NOT NULL AND EXISTS (SELECT * FROM @source_rows)
+        THROW 59908, N'@source and @source_rows are both given; expected one of them', 1;
+    IF @source IS NULL
+    BEGIN
+        IF NOT EXISTS (SELECT * FROM @source_rows)
+            THROW 59909, N'neither @source nor a row in @source_rows is given; expected one of them', 1;
+        IF @by_part = 1
+            THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
+        SELECT [id], [x], [y], [z] INTO [#hart_rows] FROM @source_rows;
+        SET @source = N'SELECT [id], [x], [y], [z] FROM [#hart_rows]';
+    END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,x,y,z', @by_part = @by_part, @input = @input OUTPUT;
     BEGIN TRY

@@ -2,7 +2,8 @@
 -- hart.SpatialHilbertInverse: The positions of Hilbert keys: the middles of their cells.
 -- The inverse of spatial_hilbert with the same bounds and bits: min + (cell + ½) / 2^bits · (max − min) on each axis.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, or one or more rows in @source_rows (hart.KeyRows), with these columns and no others.
+--        They are bound by name, or, where not all of these names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   key an integer type [index from 0]: The position along the curve.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
@@ -38,7 +39,8 @@
 --   gives 2 | 0.5 | 0.5 | 0.5
 CREATE OR ALTER PROCEDURE [hart].[SpatialHilbertInverse]
 (
-    @source nvarchar(max),
+    @source nvarchar(max) = NULL,
+    @source_rows [hart].[KeyRows] READONLY,
     @min nvarchar(max) = N'0',
     @max nvarchar(max) = N'1',
     @bits int = 21,
@@ -49,6 +51,17 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialHilbertInverse]
 AS
 BEGIN
     SET NOCOUNT ON;
+    IF @source IS NOT NULL AND EXISTS (SELECT * FROM @source_rows)
+        THROW 59908, N'@source and @source_rows are both given; expected one of them', 1;
+    IF @source IS NULL
+    BEGIN
+        IF NOT EXISTS (SELECT * FROM @source_rows)
+            THROW 59909, N'neither @source nor a row in @source_rows is given; expected one of them', 1;
+        IF @by_part = 1
+            THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
+        SELECT [id], [key] INTO [#hart_rows] FROM @source_rows;
+        SET @source = N'SELECT [id], [key] FROM [#hart_rows]';
+    END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,key', @by_part = @by_part, @input = @input OUTPUT;
     BEGIN TRY

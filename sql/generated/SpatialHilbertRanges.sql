@@ -5,7 +5,8 @@
 -- else the smallest gaps between ranges are closed. Positions found by key must still be compared with the box: cells
 -- at its surface lie partly outside, and closed gaps wholly.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
+--        names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   min_x float, real, numeric or an integer type [length]: Lower corner, x.
 --   min_y float, real, numeric or an integer type [length]: Lower corner, y.

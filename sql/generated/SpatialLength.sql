@@ -3,7 +3,8 @@
 -- The sum over all segments of lines and rings of the value; points have length 0. STLength() on the server is that of
 -- @dimensions = 2.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, or one or more rows in @source_rows (hart.GeometryRows), with these columns and no
+--        others. They are bound by name, or, where not all of these names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   geometry varbinary [serialized]: The value as CAST(g AS VARBINARY(MAX)) gives it.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
@@ -34,7 +35,8 @@
 --   gives 2 | NULL
 CREATE OR ALTER PROCEDURE [hart].[SpatialLength]
 (
-    @source nvarchar(max),
+    @source nvarchar(max) = NULL,
+    @source_rows [hart].[GeometryRows] READONLY,
     @dimensions int = 3,
     @by_part bit = 0,
     @parallel bit = 0,
@@ -43,6 +45,17 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialLength]
 AS
 BEGIN
     SET NOCOUNT ON;
+    IF @source IS NOT NULL AND EXISTS (SELECT * FROM @source_rows)
+        THROW 59908, N'@source and @source_rows are both given; expected one of them', 1;
+    IF @source IS NULL
+    BEGIN
+        IF NOT EXISTS (SELECT * FROM @source_rows)
+            THROW 59909, N'neither @source nor a row in @source_rows is given; expected one of them', 1;
+        IF @by_part = 1
+            THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
+        SELECT [id], [geometry] INTO [#hart_rows] FROM @source_rows;
+        SET @source = N'SELECT [id], [geometry] FROM [#hart_rows]';
+    END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,geometry', @by_part = @by_part, @input = @input OUTPUT;
     BEGIN TRY

@@ -4,7 +4,8 @@
 -- ordered by the smaller id, then by row. A row is no neighbour of itself, but other rows at the same place are. For
 -- one query against many rows see vector_top_k.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, or one or more rows in @source_rows (hart.PointRows), with these columns and no others.
+--        They are bound by name, or, where not all of these names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   x float, real, numeric or an integer type [length]: X.
 --   y float, real, numeric or an integer type [length]: Y.
@@ -40,7 +41,8 @@
 --   gives 3 | 1 | 1 | 1
 CREATE OR ALTER PROCEDURE [hart].[SpatialNearest]
 (
-    @source nvarchar(max),
+    @source nvarchar(max) = NULL,
+    @source_rows [hart].[PointRows] READONLY,
     @k int = 10,
     @by_part bit = 0,
     @parallel bit = 0
@@ -48,6 +50,17 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialNearest]
 AS
 BEGIN
     SET NOCOUNT ON;
+    IF @source IS NOT NULL AND EXISTS (SELECT * FROM @source_rows)
+        THROW 59908, N'@source and @source_rows are both given; expected one of them', 1;
+    IF @source IS NULL
+    BEGIN
+        IF NOT EXISTS (SELECT * FROM @source_rows)
+            THROW 59909, N'neither @source nor a row in @source_rows is given; expected one of them', 1;
+        IF @by_part = 1
+            THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
+        SELECT [id], [x], [y], [z] INTO [#hart_rows] FROM @source_rows;
+        SET @source = N'SELECT [id], [x], [y], [z] FROM [#hart_rows]';
+    END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,x,y,z', @by_part = @by_part, @input = @input OUTPUT;
     IF @parallel = 1 AND @by_part = 0

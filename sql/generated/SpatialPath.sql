@@ -4,7 +4,8 @@
 -- ordered by x, y and z, so that the order of the rows does not matter. One position gives a POINT. The line is flagged
 -- valid where no two parts of it lie on one another: a way back along the same line is not valid on the server.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
+--        names are there, by position:
 --   time float, real, numeric or an integer type [any]: When the position was taken, in any unit, such as seconds since
 --        1970; it becomes M.
 --   x float, real, numeric or an integer type [length]: X.

@@ -3,7 +3,8 @@
 -- The compact form of 22, 30 or 38 bytes that the server itself writes, always flagged valid. With @type = geography, x
 -- is the longitude and y the latitude. geometry::Point on the server has no Z.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
+--        names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   x float, real, numeric or an integer type [length]: X.
 --   y float, real, numeric or an integer type [length]: Y.

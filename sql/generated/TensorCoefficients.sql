@@ -5,7 +5,8 @@
 -- products. Where atoms depend on each other, the smallest such coefficients are taken and rank is less than the number
 -- of atoms. One row for each atom, by ascending atom_id. One layer in a call: partition by the layer for several.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
+--        names are there, by position:
 --   atom_id an integer type: The atom; NULL for the layer itself. Several rows are the chunks of a payload.
 --   chunk an integer type: Place of the chunk: chunks are put together in ascending order, gaps do not count. NULL
 --         where there is only one.

@@ -5,7 +5,8 @@
 -- atoms that the model has; coverage = shared / (atoms_a + atoms_b − shared); the cosine is over the atoms that either
 -- model has, an absent coefficient being 0, and 0 where all of a model's coefficients are.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
+--        names are there, by position:
 --   layer varchar or nvarchar: The layer's name.
 --   atom_id an integer type: The atom, once in a layer.
 --   a float, real, numeric or an integer type: The atom's coefficient in the first model; NULL where it does not have

@@ -6,7 +6,8 @@
 -- 2·delta / (|before| + |after|), which has a value for a base of 0 too: 2 or −2 where the coefficient came from
 -- nothing, went to nothing or changed its sign, 0 where both are 0.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
+--        names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   before float, real, numeric or an integer type [that of the coefficients]: The coefficient at the earlier time;
 --          NULL where it was absent.

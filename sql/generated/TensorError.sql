@@ -3,7 +3,8 @@
 -- The layers may be stored in different types and in different numbers of chunks: each is put together from the rows in
 -- which its own column is not NULL. One pair in a call: partition by the layer for several.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
+--        names are there, by position:
 --   chunk an integer type: Place of the chunk: chunks are put together in ascending order, gaps do not count. NULL
 --         where there is only one.
 --   payload varbinary: Bytes of the chunk, cut anywhere.

@@ -5,7 +5,8 @@
 -- weight²·‖payload‖². The measure fisher takes the loss to be at a minimum and its Hessian to be the diagonal given
 -- (optimal brain damage).
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
+--        names are there, by position:
 --   atom_id an integer type: The atom. Several rows are the chunks of its payload.
 --   chunk an integer type: Place of the chunk: chunks are put together in ascending order, gaps do not count. NULL
 --         where there is only one.

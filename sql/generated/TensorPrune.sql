@@ -9,7 +9,8 @@
 -- relative Frobenius error of the layer made of these atoms if they are orthogonal, as the components of tensor_svd
 -- are; an estimate otherwise.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
+--        names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   importance float, real, numeric or an integer type [any]: What the atoms are ordered by, ≥ 0; for example from
 --              tensor_importance.

@@ -3,7 +3,8 @@
 -- Σ σ·u·vᵀ, row after row. Takes what tensor_svd gives, all of it or a part, with singular values as they are or
 -- changed. Rows come in any order. One matrix in a call: partition by the matrix for several.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
+--        names are there, by position:
 --   component an integer type: The component: they are added in ascending order, gaps do not count.
 --   singular_value float, real, numeric or an integer type [any]: The component's weight σ.
 --   u varbinary: Left vector: a packed single (f32, little-endian) for each row of the matrix.

@@ -7,7 +7,8 @@
 -- cumulative_variance is the squared relative Frobenius error of what has been taken so far. A matrix with an element
 -- has one component at least, also where it is zero. One matrix in a call: partition by the matrix for several.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, or one or more rows in @source_rows (hart.PayloadRows), with these columns and no others.
+--        They are bound by name, or, where not all of these names are there, by position:
 --   chunk an integer type: Place of the chunk: chunks are put together in ascending order, gaps do not count. NULL
 --         where there is only one.
 --   payload varbinary: Bytes of the chunk, cut anywhere.
@@ -60,7 +61,8 @@
 --   gives 2 | 3 | [1,0] | [0,1] | 0.36 | 1
 CREATE OR ALTER PROCEDURE [hart].[TensorSvd]
 (
-    @source nvarchar(max),
+    @source nvarchar(max) = NULL,
+    @source_rows [hart].[PayloadRows] READONLY,
     @type varchar(64) = 'f32',
     @columns int,
     @rows int = 0,
@@ -77,6 +79,17 @@ CREATE OR ALTER PROCEDURE [hart].[TensorSvd]
 AS
 BEGIN
     SET NOCOUNT ON;
+    IF @source IS NOT NULL AND EXISTS (SELECT * FROM @source_rows)
+        THROW 59908, N'@source and @source_rows are both given; expected one of them', 1;
+    IF @source IS NULL
+    BEGIN
+        IF NOT EXISTS (SELECT * FROM @source_rows)
+            THROW 59909, N'neither @source nor a row in @source_rows is given; expected one of them', 1;
+        IF @by_part = 1
+            THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
+        SELECT [chunk], [payload] INTO [#hart_rows] FROM @source_rows;
+        SET @source = N'SELECT [chunk], [payload] FROM [#hart_rows]';
+    END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'chunk,payload', @by_part = @by_part, @input = @input OUTPUT;
     IF @parallel = 1 AND @by_part = 0

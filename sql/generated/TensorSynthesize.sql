@@ -3,7 +3,8 @@
 -- Σ coefficient·atom, element by element, atoms by ascending atom_id. Rows come in any order; a payload may come in
 -- several chunks, each with the atom's coefficient. One layer in a call: partition by the layer for several.
 --
--- Input: a SELECT in @source, with these columns and no others:
+-- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
+--        names are there, by position:
 --   atom_id an integer type: The atom. Several rows are the chunks of its payload.
 --   chunk an integer type: Place of the chunk: chunks are put together in ascending order, gaps do not count. NULL
 --         where there is only one.

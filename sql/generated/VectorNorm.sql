@@ -2,7 +2,8 @@
 -- hart.VectorNorm: Euclidean norm of a vector.
 -- √(Σ vᵢ²): VECTOR_NORM(v, 'norm2').
 --
--- Input: a SELECT in @source, or the rows of @source_rows, with these columns and no others:
+-- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
+--        They are bound by name, or, where not all of these names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   v varbinary (packed), varchar or nvarchar (JSON), or VECTOR: The vector.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
@@ -46,8 +47,12 @@ CREATE OR ALTER PROCEDURE [hart].[VectorNorm]
 AS
 BEGIN
     SET NOCOUNT ON;
+    IF @source IS NOT NULL AND EXISTS (SELECT * FROM @source_rows)
+        THROW 59908, N'@source and @source_rows are both given; expected one of them', 1;
     IF @source IS NULL
     BEGIN
+        IF NOT EXISTS (SELECT * FROM @source_rows)
+            THROW 59909, N'neither @source nor a row in @source_rows is given; expected one of them', 1;
         IF @by_part = 1
             THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
         SELECT [id], [v] INTO [#hart_rows] FROM @source_rows;

@@ -2,7 +2,8 @@
 -- hart.VectorSoftmax: Softmax of a vector: positive components whose sum is 1.
 -- exp(vᵢ − max v) / Σ exp(vⱼ − max v)
 --
--- Input: a SELECT in @source, or the rows of @source_rows, with these columns and no others:
+-- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
+--        They are bound by name, or, where not all of these names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   v varbinary (packed), varchar or nvarchar (JSON), or VECTOR: The vector.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
@@ -48,8 +49,12 @@ CREATE OR ALTER PROCEDURE [hart].[VectorSoftmax]
 AS
 BEGIN
     SET NOCOUNT ON;
+    IF @source IS NOT NULL AND EXISTS (SELECT * FROM @source_rows)
+        THROW 59908, N'@source and @source_rows are both given; expected one of them', 1;
     IF @source IS NULL
     BEGIN
+        IF NOT EXISTS (SELECT * FROM @source_rows)
+            THROW 59909, N'neither @source nor a row in @source_rows is given; expected one of them', 1;
         IF @by_part = 1
             THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
         SELECT [id], [v] INTO [#hart_rows] FROM @source_rows;

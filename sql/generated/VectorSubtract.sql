@@ -2,7 +2,8 @@
 -- hart.VectorSubtract: Difference of two vectors, component by component.
 -- aᵢ − bᵢ
 --
--- Input: a SELECT in @source, or the rows of @source_rows, with these columns and no others:
+-- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorPairs), with these columns and no others.
+--        They are bound by name, or, where not all of these names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   a varbinary (packed), varchar or nvarchar (JSON), or VECTOR: First vector.
 --   b varbinary (packed), varchar or nvarchar (JSON), or VECTOR: Second vector, of the same dimension as a.
@@ -47,8 +48,12 @@ CREATE OR ALTER PROCEDURE [hart].[VectorSubtract]
 AS
 BEGIN
     SET NOCOUNT ON;
+    IF @source IS NOT NULL AND EXISTS (SELECT * FROM @source_rows)
+        THROW 59908, N'@source and @source_rows are both given; expected one of them', 1;
     IF @source IS NULL
     BEGIN
+        IF NOT EXISTS (SELECT * FROM @source_rows)
+            THROW 59909, N'neither @source nor a row in @source_rows is given; expected one of them', 1;
         IF @by_part = 1
             THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
         SELECT [id], [a], [b] INTO [#hart_rows] FROM @source_rows;

@@ -55,4 +55,9 @@ DROP PROCEDURE IF EXISTS [hart].[SystemEcho];
 DROP PROCEDURE IF EXISTS [hart].[SystemInfo];
 DROP TYPE IF EXISTS [hart].[VectorRows];
 DROP TYPE IF EXISTS [hart].[VectorPairs];
+DROP TYPE IF EXISTS [hart].[PointRows];
+DROP TYPE IF EXISTS [hart].[PlaneRows];
+DROP TYPE IF EXISTS [hart].[KeyRows];
+DROP TYPE IF EXISTS [hart].[GeometryRows];
+DROP TYPE IF EXISTS [hart].[PayloadRows];
 GO

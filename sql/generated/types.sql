@@ -1,6 +1,7 @@
 -- Generated from the registry by `hart sql`; do not edit.
 
--- Rows of vectors as values of a parameter: packed little-endian elements, f32 where @element is not given.
+-- Rows as values of a parameter. Vectors are packed little-endian elements, f32 where @element is not given; geometry is its
+-- serialized bytes, CAST(g AS varbinary(max)).
 -- A type that is in use cannot be altered, so an existing one stays as it is.
 IF TYPE_ID(N'hart.VectorRows') IS NULL
     CREATE TYPE [hart].[VectorRows] AS TABLE
@@ -15,5 +16,42 @@ IF TYPE_ID(N'hart.VectorPairs') IS NULL
         [id] bigint NOT NULL,
         [a] varbinary(8000) NULL,
         [b] varbinary(8000) NULL
+    );
+GO
+IF TYPE_ID(N'hart.PointRows') IS NULL
+    CREATE TYPE [hart].[PointRows] AS TABLE
+    (
+        [id] bigint NOT NULL,
+        [x] float NULL,
+        [y] float NULL,
+        [z] float NULL
+    );
+GO
+IF TYPE_ID(N'hart.PlaneRows') IS NULL
+    CREATE TYPE [hart].[PlaneRows] AS TABLE
+    (
+        [x] float NULL,
+        [y] float NULL
+    );
+GO
+IF TYPE_ID(N'hart.KeyRows') IS NULL
+    CREATE TYPE [hart].[KeyRows] AS TABLE
+    (
+        [id] bigint NOT NULL,
+        [key] bigint NULL
+    );
+GO
+IF TYPE_ID(N'hart.GeometryRows') IS NULL
+    CREATE TYPE [hart].[GeometryRows] AS TABLE
+    (
+        [id] bigint NOT NULL,
+        [geometry] varbinary(max) NULL
+    );
+GO
+IF TYPE_ID(N'hart.PayloadRows') IS NULL
+    CREATE TYPE [hart].[PayloadRows] AS TABLE
+    (
+        [chunk] bigint NULL,
+        [payload] varbinary(max) NULL
     );
 GO

@@ -76,7 +76,7 @@ CREATE OR ALTER PROCEDURE dbo.sp_AtomizeModel
 )
 AS
 BEGIN
-    SET NOCOUNT, XACT_ABORT ON;
+    SET NOCOUNT ON;
     DECLARE @message nvarchar(2048);
     IF @model_format_hint IS NULL OR @model_format_hint IN (N'gguf', N'safetensors', N'onnx', N'pytorch')
         THROW 59930, N'@model_format_hint is a file format or NULL; expected the payload type of one layer, for example f32. The command hart takes model files apart', 1;
@@ -139,81 +139,99 @@ BEGIN
         EXEC [hart].[SpatialProject]
             @source = N'SELECT CAST(component AS bigint) AS id, u AS v FROM #components', @pad = 'yes';
 
-    -- All external work is done: from here on it is one transaction.
-    BEGIN TRANSACTION;
-    DECLARE @old TABLE (TensorAtomId bigint NOT NULL PRIMARY KEY);
-    INSERT INTO @old (TensorAtomId)
-    SELECT TensorAtomId
-    FROM dbo.TensorAtoms
-    WHERE LayerId = @parent_layer_id AND AtomType IN (N'svd_left', N'svd_right', N'whole');
-    DELETE FROM dbo.TensorAtomCoefficients WHERE TensorAtomId IN (SELECT TensorAtomId FROM @old);
-    DELETE FROM dbo.TensorAtomPayloads WHERE TensorAtomId IN (SELECT TensorAtomId FROM @old);
-    DELETE FROM dbo.TensorAtoms WHERE TensorAtomId IN (SELECT TensorAtomId FROM @old);
+    -- All external work is done. From here on a transaction of its own, or a savepoint in the caller's, which so keeps what it did before.
+    DECLARE @own bit = CASE WHEN @@TRANCOUNT = 0 THEN 1 ELSE 0 END;
+    BEGIN TRY
+        IF @own = 1
+        BEGIN
+            -- A client that gives up leaves no open transaction.
+            SET XACT_ABORT ON;
+            BEGIN TRANSACTION;
+        END
+        ELSE
+            SAVE TRANSACTION hart_atomize_model;
+        DECLARE @old TABLE (TensorAtomId bigint NOT NULL PRIMARY KEY);
+        INSERT INTO @old (TensorAtomId)
+        SELECT TensorAtomId
+        FROM dbo.TensorAtoms
+        WHERE LayerId = @parent_layer_id AND AtomType IN (N'svd_left', N'svd_right', N'whole');
+        DELETE FROM dbo.TensorAtomCoefficients WHERE TensorAtomId IN (SELECT TensorAtomId FROM @old);
+        DELETE FROM dbo.TensorAtomPayloads WHERE TensorAtomId IN (SELECT TensorAtomId FROM @old);
+        DELETE FROM dbo.TensorAtoms WHERE TensorAtomId IN (SELECT TensorAtomId FROM @old);
 
-    IF @layer_atom_id IS NULL
-    BEGIN
-        -- Every tensor atom belongs to an atom: the layer's own.
-        INSERT INTO dbo.Atoms (ContentHash, Modality, Subtype, SourceType, CanonicalText)
-        VALUES
+        IF @layer_atom_id IS NULL
+        BEGIN
+            -- Every tensor atom belongs to an atom: the layer's own.
+            INSERT INTO dbo.Atoms (ContentHash, Modality, Subtype, SourceType, CanonicalText)
+            VALUES
+            (
+                HASHBYTES('SHA2_256', CONCAT(N'layer:', @parent_layer_id)), N'tensor', N'layer', N'model', @layer_name
+            );
+            SET @layer_atom_id = SCOPE_IDENTITY();
+            UPDATE dbo.ModelLayers SET LayerAtomId = @layer_atom_id WHERE LayerId = @parent_layer_id;
+        END;
+
+        -- A singular value that is no normal real is shared between the two coefficients: 2^64 or 2^-64 goes to the left one.
+        DECLARE @map TABLE (component int NOT NULL, [role] nvarchar(128) NOT NULL, TensorAtomId bigint NOT NULL, PRIMARY KEY (component, [role]));
+        MERGE dbo.TensorAtoms AS target
+        USING
         (
-            HASHBYTES('SHA2_256', CONCAT(N'layer:', @parent_layer_id)), N'tensor', N'layer', N'model', @layer_name
-        );
-        SET @layer_atom_id = SCOPE_IDENTITY();
-        UPDATE dbo.ModelLayers SET LayerAtomId = @layer_atom_id WHERE LayerId = @parent_layer_id;
-    END;
+            SELECT
+                c.component,
+                c.explained_variance,
+                r.atom_type,
+                r.[role],
+                CASE WHEN p.x IS NOT NULL
+                     THEN geometry::STGeomFromText(
+                         CONCAT(N'POINT (', CONVERT(nvarchar(40), p.x, 3), N' ', CONVERT(nvarchar(40), p.y, 3), N' ',
+                                CONVERT(nvarchar(40), p.z, 3), N' ', CONVERT(nvarchar(40), c.singular_value, 3), N')'), 0)
+                END AS position
+            FROM #components AS c
+            CROSS JOIN (VALUES (N'svd_right', N'v'), (N'svd_left', N'u')) AS r (atom_type, [role])
+            LEFT JOIN #points AS p ON p.id = c.component
+        ) AS source
+        ON 1 = 0
+        WHEN NOT MATCHED THEN
+            INSERT (AtomId, ModelId, LayerId, AtomType, SpatialSignature, Metadata, ImportanceScore)
+            VALUES (@layer_atom_id, @model_id, @parent_layer_id, source.atom_type, source.position,
+                    CONCAT(N'{"component":', source.component, N'}'), source.explained_variance)
+        OUTPUT source.component, source.[role], inserted.TensorAtomId INTO @map (component, [role], TensorAtomId);
 
-    -- A singular value that is no normal real is shared between the two coefficients: 2^64 or 2^-64 goes to the left one.
-    DECLARE @map TABLE (component int NOT NULL, [role] nvarchar(128) NOT NULL, TensorAtomId bigint NOT NULL, PRIMARY KEY (component, [role]));
-    MERGE dbo.TensorAtoms AS target
-    USING
-    (
+        INSERT INTO dbo.TensorAtomPayloads (TensorAtomId, RowGuid, Payload, Metadata)
         SELECT
-            c.component,
-            c.explained_variance,
-            r.atom_type,
-            r.[role],
-            CASE WHEN p.x IS NOT NULL
-                 THEN geometry::STGeomFromText(
-                     CONCAT(N'POINT (', CONVERT(nvarchar(40), p.x, 3), N' ', CONVERT(nvarchar(40), p.y, 3), N' ',
-                            CONVERT(nvarchar(40), p.z, 3), N' ', CONVERT(nvarchar(40), c.singular_value, 3), N')'), 0)
-            END AS position
+            m.TensorAtomId,
+            NEWID(),
+            CASE m.[role] WHEN N'u' THEN c.u ELSE c.v END,
+            CONCAT(N'{"dtype":"float32","elements":', DATALENGTH(CASE m.[role] WHEN N'u' THEN c.u ELSE c.v END) / 4, N'}')
         FROM #components AS c
-        CROSS JOIN (VALUES (N'svd_right', N'v'), (N'svd_left', N'u')) AS r (atom_type, [role])
-        LEFT JOIN #points AS p ON p.id = c.component
-    ) AS source
-    ON 1 = 0
-    WHEN NOT MATCHED THEN
-        INSERT (AtomId, ModelId, LayerId, AtomType, SpatialSignature, Metadata, ImportanceScore)
-        VALUES (@layer_atom_id, @model_id, @parent_layer_id, source.atom_type, source.position,
-                CONCAT(N'{"component":', source.component, N'}'), source.explained_variance)
-    OUTPUT source.component, source.[role], inserted.TensorAtomId INTO @map (component, [role], TensorAtomId);
-
-    INSERT INTO dbo.TensorAtomPayloads (TensorAtomId, RowGuid, Payload, Metadata)
-    SELECT
-        m.TensorAtomId,
-        NEWID(),
-        CASE m.[role] WHEN N'u' THEN c.u ELSE c.v END,
-        CONCAT(N'{"dtype":"float32","elements":', DATALENGTH(CASE m.[role] WHEN N'u' THEN c.u ELSE c.v END) / 4, N'}')
-    FROM #components AS c
-    JOIN @map AS m ON m.component = c.component;
-    INSERT INTO dbo.TensorAtomCoefficients (TensorAtomId, ParentLayerId, TensorRole, Coefficient)
-    SELECT
-        m.TensorAtomId,
-        @parent_layer_id,
-        m.[role],
-        CASE m.[role] WHEN N'u' THEN s.share ELSE c.singular_value / s.share END
-    FROM #components AS c
-    JOIN @map AS m ON m.component = c.component
-    CROSS APPLY
-    (
-        SELECT CASE WHEN c.singular_value > 3.4E38 THEN POWER(2E0, 64)
-                    WHEN c.singular_value > 0 AND c.singular_value < 1.2E-38 THEN POWER(2E0, -64)
-                    ELSE 1E0 END AS share
-    ) AS s;
-    UPDATE dbo.ModelLayers
-    SET Parameters = JSON_MODIFY(COALESCE(CAST(Parameters AS nvarchar(max)), N'{}'), '$.components', (SELECT COUNT(*) FROM #components))
-    WHERE LayerId = @parent_layer_id;
-    COMMIT TRANSACTION;
+        JOIN @map AS m ON m.component = c.component;
+        INSERT INTO dbo.TensorAtomCoefficients (TensorAtomId, ParentLayerId, TensorRole, Coefficient)
+        SELECT
+            m.TensorAtomId,
+            @parent_layer_id,
+            m.[role],
+            CASE m.[role] WHEN N'u' THEN s.share ELSE c.singular_value / s.share END
+        FROM #components AS c
+        JOIN @map AS m ON m.component = c.component
+        CROSS APPLY
+        (
+            SELECT CASE WHEN c.singular_value > 3.4E38 THEN POWER(2E0, 64)
+                        WHEN c.singular_value > 0 AND c.singular_value < 1.2E-38 THEN POWER(2E0, -64)
+                        ELSE 1E0 END AS share
+        ) AS s;
+        UPDATE dbo.ModelLayers
+        SET Parameters = JSON_MODIFY(COALESCE(CAST(Parameters AS nvarchar(max)), N'{}'), '$.components', (SELECT COUNT(*) FROM #components))
+        WHERE LayerId = @parent_layer_id;
+        IF @own = 1
+            COMMIT TRANSACTION;
+    END TRY
+    BEGIN CATCH
+        IF @own = 1 AND XACT_STATE() <> 0
+            ROLLBACK TRANSACTION;
+        ELSE IF @own = 0 AND XACT_STATE() = 1
+            ROLLBACK TRANSACTION hart_atomize_model;
+        THROW;
+    END CATCH;
 
     SELECT
         @parent_layer_id AS LayerId,
@@ -424,4 +442,5 @@ BEGIN
         (SELECT COUNT(*) FROM @layers) AS Layers,
         (SELECT COUNT(*) FROM @map) AS TensorAtoms;
 END;
-GO
+GO-- Not to be run by INSERT ... EXEC (error 8164).
+

@@ -4,6 +4,8 @@
 -- Result sets: the fourteen columns of the original, then InferenceId, DurationMs, ResultsCount.
 -- Mends: 1, the projection procedure was missing; of section 8, the category was applied after the cut to @top_k, and a call
 -- with a text alone failed without saying why. SpatialDistance is the distance itself where no points are compared.
+-- With @use_hybrid = 1 it uses INSERT ... EXEC, which SQL Server does not nest: INSERT ... EXEC dbo.sp_SemanticSearch is error 8164 (and could
+-- not take two result sets in any case). Read its result sets.
 CREATE OR ALTER PROCEDURE dbo.sp_SemanticSearch
 (
     @query_text nvarchar(max) = NULL,

@@ -9,7 +9,7 @@ CREATE OR ALTER PROCEDURE dbo.sp_UpdateAtomEmbeddingSpatialMetadata
 )
 AS
 BEGIN
-    SET NOCOUNT, XACT_ABORT ON;
+    SET NOCOUNT ON;
     -- Stands for "no Z" in the application's tables.
     DECLARE @no_z int = -2147483648;
     DECLARE @x int, @y int, @z int, @has_z bit;
@@ -23,22 +23,41 @@ BEGIN
     IF @x IS NULL OR @y IS NULL
         RETURN;
 
-    BEGIN TRANSACTION;
-    -- The range lock makes two sessions at the same bucket take turns.
-    DELETE FROM dbo.AtomEmbeddingSpatialMetadata WITH (HOLDLOCK)
-    WHERE SpatialBucketX = @x AND SpatialBucketY = @y AND SpatialBucketZ = @z AND HasZ = @has_z;
-    INSERT INTO dbo.AtomEmbeddingSpatialMetadata
-        (SpatialBucketX, SpatialBucketY, SpatialBucketZ, HasZ, EmbeddingCount,
-         MinProjX, MaxProjX, MinProjY, MaxProjY, MinProjZ, MaxProjZ, UpdatedAt)
-    SELECT
-        @x, @y, @z, @has_z, COUNT_BIG(*),
-        MIN(SpatialProjX), MAX(SpatialProjX), MIN(SpatialProjY), MAX(SpatialProjY), MIN(SpatialProjZ), MAX(SpatialProjZ),
-        SYSUTCDATETIME()
-    FROM dbo.AtomEmbeddings
-    WHERE SpatialBucketX = @x
-      AND SpatialBucketY = @y
-      AND ((@has_z = 0 AND SpatialProjZ IS NULL) OR (@has_z = 1 AND SpatialProjZ IS NOT NULL AND COALESCE(SpatialBucketZ, 0) = @z))
-    HAVING COUNT_BIG(*) > 0;
-    COMMIT TRANSACTION;
+    -- A transaction of its own, or a savepoint in the caller's, which so keeps what it did before.
+    DECLARE @own bit = CASE WHEN @@TRANCOUNT = 0 THEN 1 ELSE 0 END;
+    BEGIN TRY
+        IF @own = 1
+        BEGIN
+            -- A client that gives up leaves no open transaction.
+            SET XACT_ABORT ON;
+            BEGIN TRANSACTION;
+        END
+        ELSE
+            SAVE TRANSACTION hart_spatial_metadata;
+        -- The range lock makes two sessions at the same bucket take turns.
+        DELETE FROM dbo.AtomEmbeddingSpatialMetadata WITH (HOLDLOCK)
+        WHERE SpatialBucketX = @x AND SpatialBucketY = @y AND SpatialBucketZ = @z AND HasZ = @has_z;
+        INSERT INTO dbo.AtomEmbeddingSpatialMetadata
+            (SpatialBucketX, SpatialBucketY, SpatialBucketZ, HasZ, EmbeddingCount,
+             MinProjX, MaxProjX, MinProjY, MaxProjY, MinProjZ, MaxProjZ, UpdatedAt)
+        SELECT
+            @x, @y, @z, @has_z, COUNT_BIG(*),
+            MIN(SpatialProjX), MAX(SpatialProjX), MIN(SpatialProjY), MAX(SpatialProjY), MIN(SpatialProjZ), MAX(SpatialProjZ),
+            SYSUTCDATETIME()
+        FROM dbo.AtomEmbeddings
+        WHERE SpatialBucketX = @x
+          AND SpatialBucketY = @y
+          AND ((@has_z = 0 AND SpatialProjZ IS NULL) OR (@has_z = 1 AND SpatialProjZ IS NOT NULL AND COALESCE(SpatialBucketZ, 0) = @z))
+        HAVING COUNT_BIG(*) > 0;
+        IF @own = 1
+            COMMIT TRANSACTION;
+    END TRY
+    BEGIN CATCH
+        IF @own = 1 AND XACT_STATE() <> 0
+            ROLLBACK TRANSACTION;
+        ELSE IF @own = 0 AND XACT_STATE() = 1
+            ROLLBACK TRANSACTION hart_spatial_metadata;
+        THROW;
+    END CATCH;
 END;
 GO

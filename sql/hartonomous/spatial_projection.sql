@@ -2,17 +2,21 @@
 
 -- dbo.sp_InitializeSpatialAnchors: fills dbo.SpatialAnchors with three embeddings that are far from each other, if it is empty.
 --
+-- @sample_rows  the embeddings to choose from: that many, the oldest first.
+-- @refresh      1: chooses anew where there are anchors already, as the original always did.
+--
 -- Mends: 1, the procedure was called and defined nowhere; 10, its first anchor was a random row. Farthest-point selection is the
 -- same every time: the row farthest from the mean, then twice the row whose nearest anchor is farthest.
--- Fewer than three different embeddings give fewer anchors; none give none.
+-- Fewer than three different embeddings give fewer anchors; none give none. Not to be run within INSERT ... EXEC (error 8164).
 CREATE OR ALTER PROCEDURE dbo.sp_InitializeSpatialAnchors
 (
-    @sample_rows int = 100000
+    @sample_rows int = 100000,
+    @refresh bit = 0
 )
 AS
 BEGIN
     SET NOCOUNT ON;
-    IF EXISTS (SELECT * FROM dbo.SpatialAnchors)
+    IF @refresh = 0 AND EXISTS (SELECT * FROM dbo.SpatialAnchors)
         RETURN;
     SELECT TOP (@sample_rows) AtomEmbeddingId AS id, CAST(EmbeddingVector AS varchar(max)) AS v
     INTO #anchor_candidates
@@ -22,10 +26,22 @@ BEGIN
     CREATE TABLE #anchors ([rank] int NOT NULL, id bigint NOT NULL, distance float NULL);
     INSERT INTO #anchors ([rank], id, distance)
     EXEC [hart].[SpatialLandmarks] @source = N'SELECT id, v FROM #anchor_candidates', @count = 3;
-    INSERT INTO dbo.SpatialAnchors (AnchorId, AnchorVector, AtomEmbeddingId, SelectionMethod)
-    SELECT a.[rank], e.EmbeddingVector, e.AtomEmbeddingId, N'farthest-point'
-    FROM #anchors AS a
-    JOIN dbo.AtomEmbeddings AS e ON e.AtomEmbeddingId = a.id;
+    -- One statement, so that nobody sees the table without anchors.
+    MERGE dbo.SpatialAnchors AS target
+    USING
+    (
+        SELECT a.[rank] AS AnchorId, e.EmbeddingVector, e.AtomEmbeddingId
+        FROM #anchors AS a
+        JOIN dbo.AtomEmbeddings AS e ON e.AtomEmbeddingId = a.id
+    ) AS source
+    ON target.AnchorId = source.AnchorId
+    WHEN MATCHED THEN
+        UPDATE SET AnchorVector = source.EmbeddingVector, AtomEmbeddingId = source.AtomEmbeddingId, SelectionMethod = N'farthest-point'
+    WHEN NOT MATCHED THEN
+        INSERT (AnchorId, AnchorVector, AtomEmbeddingId, SelectionMethod)
+        VALUES (source.AnchorId, source.EmbeddingVector, source.AtomEmbeddingId, N'farthest-point')
+    WHEN NOT MATCHED BY SOURCE THEN
+        DELETE;
 END;
 GO
 
@@ -35,7 +51,8 @@ GO
 -- Results: three OUTPUT parameters, never NaN; no result set.
 --
 -- Mends: 1, the procedure was called and defined nowhere; 7, points differed between processors. One call starts one process:
--- for many vectors call hart.SpatialProject once (dbo.sp_RecomputeAllSpatialProjections).
+-- for many vectors call hart.SpatialProject once (dbo.sp_RecomputeAllSpatialProjections). It uses INSERT ... EXEC, which SQL Server does not
+-- nest: error 8164 where a procedure that calls it is itself run by INSERT ... EXEC.
 CREATE OR ALTER PROCEDURE dbo.sp_ComputeSpatialProjection
 (
     @input_vector VECTOR(1998),
@@ -62,10 +79,40 @@ BEGIN
 END;
 GO
 
--- dbo.sp_RecomputeAllSpatialProjections: points, geometry and buckets of all embeddings, or of those without a point.
+-- dbo.sp_StoreSpatialPoints: writes the rows of the caller's table #points (id, x, y, z, [geometry]) to dbo.AtomEmbeddings.
 --
--- Buckets are truncated coordinates times @bucket_scale, for every caller alike; the point's SRID is 0, as in all queries.
--- Mends: 5, points with SRID 4326 beside queries with SRID 0; and, of section 8, buckets that two callers computed differently.
+-- For all writers of points alike: buckets are truncated coordinates times @bucket_scale, SpatialCoarse is the bucket's point, and
+-- the SRID is 0, as in all queries.
+-- Mends: 5, points with SRID 4326 beside queries with SRID 0; and, of section 8, buckets that two callers computed differently, and coarse
+-- points on another scale than the points: their whole numbers were 0 or -1 for nearly every row.
+CREATE OR ALTER PROCEDURE dbo.sp_StoreSpatialPoints
+(
+    @bucket_scale float = 1000
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    IF @bucket_scale IS NULL OR @bucket_scale <= 0
+        THROW 59924, N'@bucket_scale is not positive; expected buckets per unit of length', 1;
+    UPDATE e
+    SET SpatialProjX = p.x,
+        SpatialProjY = p.y,
+        SpatialProjZ = p.z,
+        SpatialGeometry = CAST(p.[geometry] AS geometry),
+        SpatialCoarse = geometry::STGeomFromText(
+            CONCAT(N'POINT (', CONVERT(nvarchar(40), b.x / @bucket_scale, 3), N' ', CONVERT(nvarchar(40), b.y / @bucket_scale, 3), N' ',
+                   CONVERT(nvarchar(40), b.z / @bucket_scale, 3), N')'), 0),
+        SpatialBucketX = b.x,
+        SpatialBucketY = b.y,
+        SpatialBucketZ = b.z
+    FROM dbo.AtomEmbeddings AS e
+    JOIN #points AS p ON p.id = e.AtomEmbeddingId
+    CROSS APPLY
+        (SELECT CAST(p.x * @bucket_scale AS int) AS x, CAST(p.y * @bucket_scale AS int) AS y, CAST(p.z * @bucket_scale AS int) AS z) AS b;
+END;
+GO
+
+-- dbo.sp_RecomputeAllSpatialProjections: points, geometry and buckets of all embeddings, or of those without a point.
 CREATE OR ALTER PROCEDURE dbo.sp_RecomputeAllSpatialProjections
 (
     @only_missing bit = 0,
@@ -84,15 +131,6 @@ BEGIN
     );
     INSERT INTO #points (id, x, y, z, [geometry], norm, residual)
     EXEC [hart].[SpatialProject] @source = N'SELECT id, v FROM #embeddings', @pad = 'yes';
-    UPDATE e
-    SET SpatialProjX = p.x,
-        SpatialProjY = p.y,
-        SpatialProjZ = p.z,
-        SpatialGeometry = CAST(p.[geometry] AS geometry),
-        SpatialBucketX = CAST(p.x * @bucket_scale AS int),
-        SpatialBucketY = CAST(p.y * @bucket_scale AS int),
-        SpatialBucketZ = CAST(p.z * @bucket_scale AS int)
-    FROM dbo.AtomEmbeddings AS e
-    JOIN #points AS p ON p.id = e.AtomEmbeddingId;
+    EXEC dbo.sp_StoreSpatialPoints @bucket_scale = @bucket_scale;
 END;
 GO

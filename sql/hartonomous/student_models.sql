@@ -2,7 +2,7 @@
 
 -- dbo.sp_ExtractStudentModel: clones a model's layers with their more important tensor atoms and coefficients.
 --
--- @layer_subset          indexes of layers, separated by commas; NULL for all.
+-- @layer_subset          indexes of layers, separated by commas; NULL or empty for all.
 -- @importance_threshold  least importance; atoms without a score are kept. NULL for all atoms.
 -- @keep_ratio            instead of a threshold: the share of the scored atoms to keep (hart.TensorPrune), over 0 to 1.
 -- Result: student_model_id, student_name, original_tensor_atoms, student_tensor_atoms, atom_retention_percent.
@@ -10,6 +10,7 @@
 -- Mends (section 8): two versions overwrote each other, the shape version is dbo.sp_SynthesizeModelLayer now; the feedback
 -- procedure, called WITH RESULT SETS NONE, ended every extraction: it is the caller's own next step; ParameterCount was the
 -- number of atoms and is now the sum over the layers; stored components are cloned too, so students can be rebuilt.
+-- @keep_ratio is not to be given within INSERT ... EXEC (error 8164).
 CREATE OR ALTER PROCEDURE dbo.sp_ExtractStudentModel
 (
     @ParentModelId int,
@@ -20,10 +21,13 @@ CREATE OR ALTER PROCEDURE dbo.sp_ExtractStudentModel
 )
 AS
 BEGIN
-    SET NOCOUNT, XACT_ABORT ON;
+    SET NOCOUNT ON;
     IF NOT EXISTS (SELECT * FROM dbo.Models WHERE ModelId = @ParentModelId)
         THROW 50001, N'Parent model not found.', 1;
-    IF EXISTS (SELECT * FROM STRING_SPLIT(@layer_subset, N',') WHERE TRY_CAST([value] AS int) IS NULL)
+    -- An empty text, or a sign alone, would be 0 as a number.
+    IF EXISTS
+        (SELECT * FROM STRING_SPLIT(NULLIF(@layer_subset, N''), N',')
+         WHERE [value] NOT LIKE N'%[0-9]%' OR TRY_CAST([value] AS int) IS NULL)
         THROW 59934, N'@layer_subset has something that is no number; expected indexes of layers, separated by commas', 1;
 
     SELECT LayerId, LayerIdx
@@ -49,54 +53,73 @@ BEGIN
     ELSE
         DELETE FROM #atoms WHERE importance < @importance_threshold;
 
-    BEGIN TRANSACTION;
-    INSERT INTO dbo.Models (ModelName, ModelType, Architecture, Config, ParameterCount)
-    SELECT
-        @NewModelName, m.ModelType, m.Architecture, m.Config,
-        (SELECT SUM(l.ParameterCount) FROM dbo.ModelLayers AS l WHERE l.LayerId IN (SELECT LayerId FROM #layers))
-    FROM dbo.Models AS m
-    WHERE m.ModelId = @ParentModelId;
-    DECLARE @student int = SCOPE_IDENTITY();
+    -- A transaction of its own, or a savepoint in the caller's, which so keeps what it did before.
+    DECLARE @own bit = CASE WHEN @@TRANCOUNT = 0 THEN 1 ELSE 0 END;
+    BEGIN TRY
+        IF @own = 1
+        BEGIN
+            -- A client that gives up leaves no open transaction.
+            SET XACT_ABORT ON;
+            BEGIN TRANSACTION;
+        END
+        ELSE
+            SAVE TRANSACTION hart_extract_student;
+        INSERT INTO dbo.Models (ModelName, ModelType, Architecture, Config, ParameterCount)
+        SELECT
+            @NewModelName, m.ModelType, m.Architecture, m.Config,
+            (SELECT SUM(l.ParameterCount) FROM dbo.ModelLayers AS l WHERE l.LayerId IN (SELECT LayerId FROM #layers))
+        FROM dbo.Models AS m
+        WHERE m.ModelId = @ParentModelId;
+        DECLARE @student int = SCOPE_IDENTITY();
 
-    DECLARE @layer_map TABLE (old_id bigint NOT NULL PRIMARY KEY, new_id bigint NOT NULL);
-    MERGE dbo.ModelLayers AS target
-    USING (SELECT l.* FROM dbo.ModelLayers AS l JOIN #layers AS s ON s.LayerId = l.LayerId) AS source
-    ON 1 = 0
-    WHEN NOT MATCHED THEN
-        INSERT (ModelId, LayerIdx, LayerName, LayerType, WeightsGeometry, TensorShape, TensorDtype, QuantizationType,
-                QuantizationScale, QuantizationZeroPoint, Parameters, ParameterCount, CacheHitRate, AvgComputeTimeMs, LayerAtomId)
-        VALUES (@student, source.LayerIdx, source.LayerName, source.LayerType, source.WeightsGeometry, source.TensorShape,
-                source.TensorDtype, source.QuantizationType, source.QuantizationScale, source.QuantizationZeroPoint,
-                source.Parameters, source.ParameterCount, source.CacheHitRate, source.AvgComputeTimeMs, source.LayerAtomId)
-    OUTPUT source.LayerId, inserted.LayerId INTO @layer_map (old_id, new_id);
+        DECLARE @layer_map TABLE (old_id bigint NOT NULL PRIMARY KEY, new_id bigint NOT NULL);
+        MERGE dbo.ModelLayers AS target
+        USING (SELECT l.* FROM dbo.ModelLayers AS l JOIN #layers AS s ON s.LayerId = l.LayerId) AS source
+        ON 1 = 0
+        WHEN NOT MATCHED THEN
+            INSERT (ModelId, LayerIdx, LayerName, LayerType, WeightsGeometry, TensorShape, TensorDtype, QuantizationType,
+                    QuantizationScale, QuantizationZeroPoint, Parameters, ParameterCount, CacheHitRate, AvgComputeTimeMs, LayerAtomId)
+            VALUES (@student, source.LayerIdx, source.LayerName, source.LayerType, source.WeightsGeometry, source.TensorShape,
+                    source.TensorDtype, source.QuantizationType, source.QuantizationScale, source.QuantizationZeroPoint,
+                    source.Parameters, source.ParameterCount, source.CacheHitRate, source.AvgComputeTimeMs, source.LayerAtomId)
+        OUTPUT source.LayerId, inserted.LayerId INTO @layer_map (old_id, new_id);
 
-    DECLARE @atom_map TABLE (old_id bigint NOT NULL PRIMARY KEY, new_id bigint NOT NULL);
-    MERGE dbo.TensorAtoms AS target
-    USING
-    (
-        SELECT a.*, m.new_id AS new_layer_id
-        FROM dbo.TensorAtoms AS a
-        JOIN #atoms AS k ON k.TensorAtomId = a.TensorAtomId
-        JOIN @layer_map AS m ON m.old_id = a.LayerId
-    ) AS source
-    ON 1 = 0
-    WHEN NOT MATCHED THEN
-        INSERT (AtomId, ModelId, LayerId, AtomType, SpatialSignature, GeometryFootprint, Metadata, ImportanceScore)
-        VALUES (source.AtomId, @student, source.new_layer_id, source.AtomType, source.SpatialSignature,
-                source.GeometryFootprint, source.Metadata, source.ImportanceScore)
-    OUTPUT source.TensorAtomId, inserted.TensorAtomId INTO @atom_map (old_id, new_id);
+        DECLARE @atom_map TABLE (old_id bigint NOT NULL PRIMARY KEY, new_id bigint NOT NULL);
+        MERGE dbo.TensorAtoms AS target
+        USING
+        (
+            SELECT a.*, m.new_id AS new_layer_id
+            FROM dbo.TensorAtoms AS a
+            JOIN #atoms AS k ON k.TensorAtomId = a.TensorAtomId
+            JOIN @layer_map AS m ON m.old_id = a.LayerId
+        ) AS source
+        ON 1 = 0
+        WHEN NOT MATCHED THEN
+            INSERT (AtomId, ModelId, LayerId, AtomType, SpatialSignature, GeometryFootprint, Metadata, ImportanceScore)
+            VALUES (source.AtomId, @student, source.new_layer_id, source.AtomType, source.SpatialSignature,
+                    source.GeometryFootprint, source.Metadata, source.ImportanceScore)
+        OUTPUT source.TensorAtomId, inserted.TensorAtomId INTO @atom_map (old_id, new_id);
 
-    INSERT INTO dbo.TensorAtomCoefficients (TensorAtomId, ParentLayerId, TensorRole, Coefficient)
-    SELECT a.new_id, l.new_id, c.TensorRole, c.Coefficient
-    FROM dbo.TensorAtomCoefficients AS c
-    JOIN @atom_map AS a ON a.old_id = c.TensorAtomId
-    JOIN @layer_map AS l ON l.old_id = c.ParentLayerId;
-    INSERT INTO dbo.TensorAtomComponents (TensorAtomId, LayerId, Component, SingularValue, LeftVector, RightVector)
-    SELECT a.new_id, l.new_id, c.Component, c.SingularValue, c.LeftVector, c.RightVector
-    FROM dbo.TensorAtomComponents AS c
-    JOIN @atom_map AS a ON a.old_id = c.TensorAtomId
-    JOIN @layer_map AS l ON l.old_id = c.LayerId;
-    COMMIT TRANSACTION;
+        INSERT INTO dbo.TensorAtomCoefficients (TensorAtomId, ParentLayerId, TensorRole, Coefficient)
+        SELECT a.new_id, l.new_id, c.TensorRole, c.Coefficient
+        FROM dbo.TensorAtomCoefficients AS c
+        JOIN @atom_map AS a ON a.old_id = c.TensorAtomId
+        JOIN @layer_map AS l ON l.old_id = c.ParentLayerId;
+        INSERT INTO dbo.TensorAtomComponents (TensorAtomId, LayerId, Component, SingularValue, LeftVector, RightVector)
+        SELECT a.new_id, l.new_id, c.Component, c.SingularValue, c.LeftVector, c.RightVector
+        FROM dbo.TensorAtomComponents AS c
+        JOIN @atom_map AS a ON a.old_id = c.TensorAtomId
+        JOIN @layer_map AS l ON l.old_id = c.LayerId;
+        IF @own = 1
+            COMMIT TRANSACTION;
+    END TRY
+    BEGIN CATCH
+        IF @own = 1 AND XACT_STATE() <> 0
+            ROLLBACK TRANSACTION;
+        ELSE IF @own = 0 AND XACT_STATE() = 1
+            ROLLBACK TRANSACTION hart_extract_student;
+        THROW;
+    END CATCH;
 
     DECLARE @original bigint = (SELECT COUNT_BIG(*) FROM dbo.TensorAtoms WHERE ModelId = @ParentModelId);
     DECLARE @kept_atoms bigint = (SELECT COUNT_BIG(*) FROM @atom_map);

@@ -13,6 +13,14 @@ IF OBJECT_ID(N'dbo.SpatialAnchors', N'U') IS NULL
         CreatedAt datetime2 NOT NULL CONSTRAINT DF_SpatialAnchors_CreatedAt DEFAULT SYSUTCDATETIME()
     );
 GO
+-- Early versions of the application made the table with the columns anchor_id, anchor_name, anchor_vector.
+IF COL_LENGTH(N'dbo.SpatialAnchors', N'AnchorId') IS NULL
+   OR COL_LENGTH(N'dbo.SpatialAnchors', N'AnchorVector') IS NULL
+   OR COL_LENGTH(N'dbo.SpatialAnchors', N'SelectionMethod') IS NULL
+    THROW 59942, N'dbo.SpatialAnchors has other columns than AnchorId, AnchorVector, SelectionMethod; drop or rename it, then run this again: dbo.sp_InitializeSpatialAnchors fills the new one', 1;
+IF COL_LENGTH(N'dbo.SpatialAnchors', N'AtomEmbeddingId') IS NULL
+    ALTER TABLE dbo.SpatialAnchors ADD AtomEmbeddingId bigint NULL;
+GO
 IF OBJECT_ID(N'dbo.AtomEmbeddingSpatialMetadata', N'U') IS NULL
     CREATE TABLE dbo.AtomEmbeddingSpatialMetadata
     (

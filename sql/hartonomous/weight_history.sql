@@ -76,7 +76,7 @@ GO
 -- dbo.sp_CompareWeightsAtTimes: drift between two points in time, largest first (hart.TensorDrift).
 --
 -- Columns: the nine of the original, then Change (added, removed, changed) and SymmetricDelta. A coefficient that was absent
--- has NULL and counts as 0 in Delta. Additions and removals are listed whatever their size.
+-- has NULL and counts as 0 in Delta. Additions and removals are listed whatever their size. Not to be run by INSERT ... EXEC (error 8164).
 CREATE OR ALTER PROCEDURE dbo.sp_CompareWeightsAtTimes
 (
     @Time1 datetime2(7),

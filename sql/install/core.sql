@@ -8,13 +8,17 @@ GO
 -- An external script takes no VECTOR, JSON, GEOMETRY or GEOGRAPHY column. Where @source returns one, @input becomes a
 -- SELECT around it that casts them: VECTOR and JSON to text, spatial types to their bytes. Column names get there through
 -- QUOTENAME; @source itself has been found to be one statement of its own before it is put between parentheses.
--- A query on temporary tables cannot be described by SQL Server: it goes through as it is.
+-- What SQL Server cannot describe without running it goes through as it is, unchecked and with nothing cast. Temporary tables of the session
+-- are described like others; where they are not, cast their VECTOR columns in @source: CAST(v AS varchar(max)) AS v.
 --
 -- @source   the caller's SELECT. It runs with the caller's rights, so row-level security and grants hold.
 -- @columns  the kernel's columns, separated by commas; empty where any will do.
 -- @by_part  whether the column part is wanted too.
 --
--- Errors: 59901 no SELECT; 59902 SQL Server cannot run it; 59903 not the kernel's columns; 59904 a cast is left to the caller.
+-- Only the number of columns is checked here, because the library binds them by name where all of the kernel's names are there, and else
+-- by position: with other names the order counts. It checks the types.
+--
+-- Errors: 59901 no SELECT; 59902 SQL Server cannot run it; 59903 not as many columns; 59904 a cast is left to the caller.
 CREATE OR ALTER PROCEDURE [hart].[PrepareSource]
 (
     @source nvarchar(max),
@@ -42,9 +46,6 @@ BEGIN
     END;
 
     SET @input = @source;
-    IF CHARINDEX(N'#', @source) > 0
-        RETURN;
-
     DECLARE @described TABLE
     (
         ordinal int NULL,
@@ -58,11 +59,17 @@ BEGIN
     FROM sys.dm_exec_describe_first_result_set(@source, NULL, 0)
     WHERE COALESCE(is_hidden, 0) = 0;
 
-    -- 11500 to 11599 say that the columns cannot be known before the query runs, which is no fault.
-    IF EXISTS (SELECT * FROM @described WHERE error_number BETWEEN 11500 AND 11599)
+    -- 11500 to 11599 say that the columns cannot be known before the query runs, and 208 on a temporary table that it was not in sight of
+    -- the description: no faults. 11529 only says that there are other errors.
+    IF EXISTS
+        (SELECT * FROM @described
+         WHERE (error_number BETWEEN 11500 AND 11599 AND error_number <> 11529)
+            OR (error_number = 208 AND error_message LIKE N'%#%'))
         RETURN;
-    SELECT TOP (1) @message = CONCAT(N'@source cannot be run: ', error_message, N' (', error_number, N')')
-    FROM @described WHERE error_number IS NOT NULL;
+    SELECT TOP (1) @message = LEFT(CONCAT(N'@source cannot be run: ', error_message, N' (', error_number, N')'), 2000)
+    FROM @described
+    WHERE error_number IS NOT NULL
+    ORDER BY CASE WHEN error_number = 11529 THEN 1 ELSE 0 END;
     IF @message IS NOT NULL
         THROW 59902, @message, 1;
 

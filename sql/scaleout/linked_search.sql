@@ -27,6 +27,7 @@ GO
 -- @allow_partial  0: a node that fails fails the search. 1: it is left out, and a second result set lists node and error; the
 --                 search is then exact over the nodes that answered only.
 -- Result: rank, node, id, distance. server_name NULL is a database of this server.
+-- It uses INSERT ... EXEC, which SQL Server does not nest: INSERT ... EXEC hart.VectorTopKFanOut is error 8164. Read its result set.
 -- Errors: 59940 no node is enabled; 59941 a node failed; else as hart.VectorTopK.
 CREATE OR ALTER PROCEDURE [hart].[VectorTopKFanOut]
 (
@@ -43,9 +44,9 @@ BEGIN
     SET NOCOUNT ON;
     IF NOT EXISTS (SELECT * FROM [hart].[SearchNode] WHERE is_enabled = 1)
         THROW 59940, N'hart.SearchNode has no enabled node; expected one row for each server to search', 1;
-    CREATE TABLE #answer ([query] int, [rank] int, id bigint, distance float);
-    CREATE TABLE #hits (node sysname NOT NULL, id bigint NULL, distance float NULL);
-    CREATE TABLE #failed (node sysname NOT NULL, error nvarchar(2048) NOT NULL);
+    CREATE TABLE #hart_answer ([query] int, [rank] int, id bigint, distance float);
+    CREATE TABLE #hart_hits (node sysname NOT NULL, id bigint NULL, distance float NULL);
+    CREATE TABLE #hart_failed (node sysname NOT NULL, error nvarchar(2048) NOT NULL);
     DECLARE @node sysname = N'', @server sysname, @database sysname, @source nvarchar(max);
     DECLARE @procedure nvarchar(600), @remote nvarchar(1000), @statement nvarchar(1000), @message nvarchar(2048);
     WHILE 1 = 1
@@ -57,10 +58,10 @@ BEGIN
         FROM [hart].[SearchNode]
         WHERE node = @node;
         SET @procedure = QUOTENAME(@database) + N'.[hart].[VectorTopK]';
-        TRUNCATE TABLE #answer;
+        TRUNCATE TABLE #hart_answer;
         BEGIN TRY
             IF @server IS NULL
-                INSERT INTO #answer ([query], [rank], id, distance)
+                INSERT INTO #hart_answer ([query], [rank], id, distance)
                 EXEC @procedure
                     @source = @source, @query = @query, @query_packed = @query_packed, @k = @k, @metric = @metric,
                     @element = @element, @accumulate = @accumulate;
@@ -71,14 +72,14 @@ BEGIN
                     + N' @source = ?, @query = ?, @query_packed = ?, @k = ?, @metric = ?, @element = ?, @accumulate = ?;';
                 SET @statement =
                     N'EXEC (@remote, @source, @query, @query_packed, @k, @metric, @element, @accumulate) AT ' + QUOTENAME(@server);
-                INSERT INTO #answer ([query], [rank], id, distance)
+                INSERT INTO #hart_answer ([query], [rank], id, distance)
                 EXEC sys.sp_executesql @statement,
                     N'@remote nvarchar(1000), @source nvarchar(max), @query varchar(max), @query_packed varbinary(max), @k int, @metric varchar(64), @element varchar(64), @accumulate varchar(64)',
                     @remote = @remote, @source = @source, @query = @query, @query_packed = @query_packed, @k = @k,
                     @metric = @metric, @element = @element, @accumulate = @accumulate;
             END;
-            INSERT INTO #hits (node, id, distance)
-            SELECT @node, id, distance FROM #answer;
+            INSERT INTO #hart_hits (node, id, distance)
+            SELECT @node, id, distance FROM #hart_answer;
         END TRY
         BEGIN CATCH
             IF @allow_partial = 0 OR XACT_STATE() = -1
@@ -86,7 +87,7 @@ BEGIN
                 SET @message = LEFT(CONCAT(N'node ', @node, N': ', ERROR_MESSAGE(), N' (', ERROR_NUMBER(), N')'), 2000);
                 THROW 59941, @message, 1;
             END;
-            INSERT INTO #failed (node, error) VALUES (@node, LEFT(ERROR_MESSAGE(), 2000));
+            INSERT INTO #hart_failed (node, error) VALUES (@node, LEFT(ERROR_MESSAGE(), 2000));
         END CATCH;
     END;
     SELECT TOP (@k)
@@ -95,10 +96,10 @@ BEGIN
         node,
         id,
         distance
-    FROM #hits
+    FROM #hart_hits
     ORDER BY [rank];
     IF @allow_partial = 1
-        SELECT node, error FROM #failed ORDER BY node;
+        SELECT node, error FROM #hart_failed ORDER BY node;
 END;
 GO
 
@@ -106,6 +107,9 @@ GO
 --
 -- @source returns part beside id and v, for example id % 4 AS part. One process already uses all its threads, so this pays only
 -- where the language's setting threads is smaller than the server's processors, or where a part is what fits into memory.
+-- Result: rank, id, distance, part. Errors: as hart.VectorTopK; 8164 for INSERT ... EXEC hart.VectorTopKOfParts, which uses INSERT ... EXEC
+-- itself: call hart.VectorTopK with @by_part = 1 there and rank its rows.
+-- Names of temporary tables here begin with #hart_, so that they hide none that @source reads.
 CREATE OR ALTER PROCEDURE [hart].[VectorTopKOfParts]
 (
     @source nvarchar(max),
@@ -119,8 +123,8 @@ CREATE OR ALTER PROCEDURE [hart].[VectorTopKOfParts]
 AS
 BEGIN
     SET NOCOUNT ON;
-    CREATE TABLE #answer ([query] int, [rank] int, id bigint, distance float, part bigint);
-    INSERT INTO #answer ([query], [rank], id, distance, part)
+    CREATE TABLE #hart_answer ([query] int, [rank] int, id bigint, distance float, part bigint);
+    INSERT INTO #hart_answer ([query], [rank], id, distance, part)
     EXEC [hart].[VectorTopK]
         @source = @source, @query = @query, @query_packed = @query_packed, @k = @k, @metric = @metric,
         @element = @element, @accumulate = @accumulate, @by_part = 1, @parallel = 1;
@@ -130,7 +134,7 @@ BEGIN
         id,
         distance,
         part
-    FROM #answer
+    FROM #hart_answer
     ORDER BY [rank];
 END;
 GO

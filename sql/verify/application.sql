@@ -1,5 +1,6 @@
--- As much of the application's tables as the five scenarios need, with its integration tests' rows: for a scratch database.
--- `hart verify` makes that database, runs this and scenarios.sql in it, and drops it. SQL Server 2025.
+-- As much of the application's tables as the scenarios need, with its integration tests' rows: for a scratch database.
+-- `hart verify` makes that database, runs this and the scenarios in it, and drops it. SQL Server 2025.
+-- Rows get their ids in the order of ORDER BY; the scenarios count on it.
 CREATE TABLE dbo.Models
 (
     ModelId int IDENTITY NOT NULL PRIMARY KEY,
@@ -31,6 +32,7 @@ CREATE TABLE dbo.ModelLayers
 CREATE TABLE dbo.Atoms
 (
     AtomId bigint IDENTITY NOT NULL PRIMARY KEY,
+    ContentHash binary(32) NULL,
     Modality nvarchar(64) NULL,
     Subtype nvarchar(128) NULL,
     SourceUri nvarchar(1024) NULL,
@@ -67,25 +69,49 @@ CREATE TABLE dbo.TensorAtoms
     Metadata nvarchar(max) NULL,
     ImportanceScore real NULL
 );
+CREATE TABLE dbo.LayerTensorSegments
+(
+    LayerId bigint NOT NULL,
+    SegmentOrdinal int NOT NULL,
+    RawPayload varbinary(max) NOT NULL,
+    PRIMARY KEY (LayerId, SegmentOrdinal)
+);
+CREATE TABLE dbo.InferenceRequests
+(
+    InferenceId bigint IDENTITY NOT NULL PRIMARY KEY,
+    TaskType nvarchar(50) NOT NULL,
+    InputData nvarchar(max) NULL,
+    InputHash varbinary(32) NULL,
+    ModelsUsed nvarchar(max) NULL,
+    EnsembleStrategy nvarchar(50) NULL,
+    OutputMetadata nvarchar(max) NULL,
+    TotalDurationMs int NULL,
+    CacheHit bit NULL
+);
+GO
 CREATE TABLE dbo.TensorAtomCoefficients
 (
     TensorAtomCoefficientId bigint IDENTITY NOT NULL PRIMARY KEY,
     TensorAtomId bigint NOT NULL,
     ParentLayerId bigint NOT NULL,
     TensorRole nvarchar(128) NULL,
-    Coefficient real NOT NULL
-);
+    Coefficient real NOT NULL,
+    ValidFrom datetime2(7) GENERATED ALWAYS AS ROW START NOT NULL,
+    ValidTo datetime2(7) GENERATED ALWAYS AS ROW END NOT NULL,
+    PERIOD FOR SYSTEM_TIME (ValidFrom, ValidTo)
+)
+WITH (SYSTEM_VERSIONING = ON (HISTORY_TABLE = dbo.TensorAtomCoefficients_History));
 GO
 INSERT dbo.Models (ModelName, ModelType, ParameterCount) VALUES (N'seed', N'transformer', 64);
 INSERT dbo.ModelLayers (ModelId, LayerIdx, LayerName, LayerType, ParameterCount)
-SELECT 1, value, CONCAT(N'layer', value), N'dense', 16 FROM GENERATE_SERIES(0, 3);
+SELECT 1, value, CONCAT(N'layer', value), N'dense', 16 FROM GENERATE_SERIES(0, 3) ORDER BY value;
 INSERT dbo.TensorAtoms (AtomId, ModelId, LayerId, AtomType, ImportanceScore)
-SELECT LayerId, 1, LayerId, N'weight', 0.2 * LayerId FROM dbo.ModelLayers;
+SELECT LayerId, 1, LayerId, N'weight', 0.2 * LayerId FROM dbo.ModelLayers ORDER BY LayerId;
 INSERT dbo.TensorAtomCoefficients (TensorAtomId, ParentLayerId, Coefficient)
-SELECT TensorAtomId, LayerId, 0.5 FROM dbo.TensorAtoms;
+SELECT TensorAtomId, LayerId, 0.5 FROM dbo.TensorAtoms ORDER BY TensorAtomId;
 -- Three atoms; component i of the vector of atom s is sin((s + 1)(i + 1) / 4) for i under 32, then zeros.
 INSERT dbo.Atoms (Modality, Subtype, SourceType, CanonicalText)
-SELECT N'text', N'seed', N'test', CONCAT(N'atom ', value) FROM GENERATE_SERIES(0, 2);
+SELECT N'text', N'seed', N'test', CONCAT(N'atom ', value) FROM GENERATE_SERIES(0, 2) ORDER BY value;
 INSERT dbo.AtomEmbeddings (AtomId, EmbeddingType, Dimension, EmbeddingVector, SpatialGeometry, SpatialProjX, SpatialProjY, SpatialProjZ)
 SELECT
     s.value + 1,
@@ -107,5 +133,6 @@ SELECT
     10 + 1.5 * s.value,
     -5 + 0.75 * s.value,
     2 + 0.4 * s.value
-FROM GENERATE_SERIES(0, 2) AS s;
+FROM GENERATE_SERIES(0, 2) AS s
+ORDER BY s.value;
 GO

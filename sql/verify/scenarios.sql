@@ -68,4 +68,16 @@ IF (SELECT COUNT(*) FROM dbo.TensorAtoms WHERE ModelId = @student) <> 1
    OR NOT EXISTS (SELECT * FROM dbo.TensorAtoms WHERE ModelId = @student AND AtomId = 4)
     THROW 59960, N'dbo.sp_ExtractStudentModel did not keep the most important quarter of the atoms', 1;
 EXEC dbo.sp_CompareModelKnowledge @ModelAId = 1, @ModelBId = @student, @compare_values = 1;
+-- What the application compares: the student has layers and atoms, and no more of them than its parent.
+DECLARE @a float, @b float, @atoms_a float, @atoms_b float;
+SELECT @a = COUNT(*) FROM dbo.ModelLayers WHERE ModelId = 1;
+SELECT @b = COUNT(*) FROM dbo.ModelLayers WHERE ModelId = @student;
+SELECT @atoms_a = COUNT(*) FROM dbo.TensorAtoms WHERE ModelId = 1;
+SELECT @atoms_b = COUNT(*) FROM dbo.TensorAtoms WHERE ModelId = @student;
+IF @b = 0 OR @a < @b OR @a / NULLIF(@b, 0) < 1 OR @atoms_b = 0 OR @atoms_a / NULLIF(@atoms_b, 0) <> 4
+BEGIN
+    DECLARE @message nvarchar(2048) = CONCAT(N'the student has ', @b, N' of ', @a, N' layers and ', @atoms_b, N' of ', @atoms_a,
+        N' atoms; expected at most the layers, and 1 of 4 atoms');
+    THROW 59960, @message, 1;
+END;
 GO

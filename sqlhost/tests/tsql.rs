@@ -22,21 +22,10 @@ const UNKNOWN_TO_PARSER: &[(&str, &str, &str)] = &[
     ("install/permissions.sql", "GRANT EXECUTE ON SCHEMA::", "securables with a class (SCHEMA::)"),
     ("install/permissions.sql", "GRANT EXECUTE EXTERNAL SCRIPT", "the permission EXECUTE EXTERNAL SCRIPT"),
     ("install/uninstall.sql", "IF DATABASE_PRINCIPAL_ID", "securables with a class (SCHEMA::)"),
-    ("scaleout/broker.sql", "CREATE OR ALTER PROCEDURE [hart].[EnqueueWork]", "BEGIN DIALOG, SEND"),
-    (
-        "scaleout/broker.sql",
-        "CREATE OR ALTER PROCEDURE [hart].[ReceiveWork]",
-        "WAITFOR (RECEIVE …), END CONVERSATION",
-    ),
-    (
-        "scaleout/broker.sql",
-        "CREATE OR ALTER PROCEDURE [hart].[EndWorkDialogs]",
-        "WAITFOR (RECEIVE …), END CONVERSATION",
-    ),
     ("scaleout/broker.sql", "IF NOT EXISTS (SELECT * FROM sys.service_message_types", "CREATE MESSAGE TYPE"),
     ("scaleout/broker.sql", "IF NOT EXISTS (SELECT * FROM sys.service_contracts", "CREATE CONTRACT"),
-    ("scaleout/broker.sql", "IF OBJECT_ID(N'hart.WorkQueue'", "CREATE QUEUE"),
-    ("scaleout/broker.sql", "IF OBJECT_ID(N'hart.WorkSenderQueue'", "CREATE QUEUE"),
+    ("scaleout/broker.sql", "IF OBJECT_ID(N'hart_work.WorkQueue'", "CREATE QUEUE"),
+    ("scaleout/broker.sql", "IF OBJECT_ID(N'hart_work.WorkSenderQueue'", "CREATE QUEUE"),
     (
         "scaleout/broker.sql",
         "IF NOT EXISTS (SELECT * FROM sys.services WHERE name = N'//hart/work/sender'",
@@ -47,14 +36,15 @@ const UNKNOWN_TO_PARSER: &[(&str, &str, &str)] = &[
         "IF NOT EXISTS (SELECT * FROM sys.services WHERE name = N'//hart/work/receiver'",
         "CREATE SERVICE",
     ),
-    ("scaleout/broker.sql", "IF DATABASE_PRINCIPAL_ID", "securables with a class (SERVICE::)"),
+    ("scaleout/broker.sql", "IF DATABASE_PRINCIPAL_ID", "securables with a class (OBJECT::)"),
     ("scaleout/uninstall.sql", "IF EXISTS (SELECT * FROM sys.services", "DROP SERVICE"),
-    ("scaleout/uninstall.sql", "IF OBJECT_ID(N'hart.WorkQueue'", "DROP QUEUE"),
+    ("scaleout/uninstall.sql", "IF OBJECT_ID(N'hart_work.WorkQueue'", "DROP QUEUE"),
     (
         "scaleout/uninstall.sql",
         "IF EXISTS (SELECT * FROM sys.service_contracts",
         "DROP CONTRACT, DROP MESSAGE TYPE",
     ),
+    ("verify/application.sql", "CREATE TABLE dbo.TensorAtomCoefficients", "a system-versioned table"),
 ];
 
 #[test]
@@ -78,7 +68,7 @@ fn every_batch_parses() {
     for (name, text) in script::scripts() {
         for batch in script::batches(&text) {
             count += 1;
-            let code = code(&batch);
+            let code = script::code(&batch);
             let exception = unknown.iter().find(|(f, start)| *f == name && code.starts_with(start)).copied();
             match (script::parse(&batch), exception) {
                 (Ok(()), None) => {}
@@ -97,12 +87,6 @@ fn every_batch_parses() {
     assert!(unknown.is_empty(), "exceptions for nothing: {unknown:?}");
 }
 
-/// A batch from its first line that is no comment.
-fn code(batch: &str) -> String {
-    let lines = batch.lines().skip_while(|l| l.trim().is_empty() || l.starts_with("--"));
-    lines.collect::<Vec<_>>().join("\n")
-}
-
 #[test]
 fn scripts_are_safe_to_send_with_any_tool() {
     for (name, text) in script::scripts() {
@@ -117,20 +101,13 @@ fn scripts_are_safe_to_send_with_any_tool() {
     }
 }
 
-fn single_quoted(token: &Token) -> Option<&str> {
-    match token {
-        Token::SingleQuotedString(text) | Token::NationalStringLiteral(text) => Some(text),
-        _ => None,
-    }
-}
-
 /// Type and value that a wrapper passes for a T-SQL type and a literal.
 fn encoded(sql: &str, literal: Option<&Token>) -> (CType, Option<Vec<u8>>) {
     let number = |literal: &Token| match literal {
         Token::Number(text, _) => text.clone(),
         other => panic!("{other} is no number"),
     };
-    let text = |literal: &Token| single_quoted(literal).unwrap().to_string();
+    let text = |literal: &Token| script::single_quoted(literal).unwrap().to_string();
     let literal = literal.filter(|t| t.to_string() != "NULL");
     match sql {
         "int" => (CType::Int, literal.map(|t| number(t).parse::<i32>().unwrap().to_le_bytes().to_vec())),
@@ -190,7 +167,7 @@ fn wrappers() -> Vec<Wrapper> {
 
 impl ScriptCall {
     fn argument(&self, name: &str) -> Option<String> {
-        self.arguments.iter().find(|(n, _)| n == name).map(|(_, t)| match single_quoted(t) {
+        self.arguments.iter().find(|(n, _)| n == name).map(|(_, t)| match script::single_quoted(t) {
             Some(text) => text.to_string(),
             None => t.to_string(),
         })
@@ -468,88 +445,4 @@ fn hand_written_calls_fit_the_wrappers() {
         }
     }
     assert!(checked >= 7, "{checked} calls");
-}
-
-/// Where a text that is put together is run: (file, procedure, what becomes part of it).
-const DYNAMIC: &[(&str, &str, &str)] = &[
-    ("install/uninstall.sql", "@statement", "names of the role's members, by QUOTENAME"),
-    ("scaleout/linked_search.sql", "@statement", "the linked server's name, by QUOTENAME"),
-];
-
-#[test]
-fn no_text_is_run_that_is_not_quoted_by_rule() {
-    let mut found = BTreeSet::new();
-    for (file, text) in script::scripts() {
-        for batch in script::batches(&text) {
-            let tokens = script::tokens(&batch);
-            for n in 0..tokens.len() {
-                if script::words(&tokens, n, &["EXEC"]) && tokens.get(n + 1) == Some(&Token::LParen) {
-                    // One literal, of which sqlcmd may replace a variable.
-                    let literal = single_quoted(&tokens[n + 2]).is_some() && tokens[n + 3] == Token::RParen;
-                    assert!(literal, "sql/{file}: EXEC of more than a literal");
-                }
-                assert!(
-                    !script::words(&tokens, n, &["EXECUTE", "AS"]) || file == "scaleout/broker.sql",
-                    "sql/{file}"
-                );
-            }
-            for (name, _) in script::calls(&tokens) {
-                if name.ends_with("sp_executesql") {
-                    let at =
-                        (0..tokens.len()).find(|&n| script::words(&tokens, n, &["sp_executesql"])).unwrap();
-                    found.insert((file.clone(), tokens[at + 1].to_string()));
-                }
-            }
-        }
-    }
-    let listed = DYNAMIC.iter().map(|(file, text, _)| (file.to_string(), text.to_string())).collect();
-    assert_eq!(found, listed);
-}
-
-#[test]
-fn names_are_quoted_by_rule() {
-    assert_eq!(tsql::quoted("part]; DROP TABLE x --"), "[part]]; DROP TABLE x --]");
-    assert_eq!(tsql::quoted("größe"), "[größe]");
-}
-
-/// Numbers from 59000 in a text.
-fn numbers(text: &str) -> BTreeSet<u32> {
-    let words = text.split(|c: char| !c.is_ascii_digit());
-    words.filter(|w| w.len() == 5 && w.starts_with("59")).map(|w| w.parse().unwrap()).collect()
-}
-
-#[test]
-fn every_error_number_is_in_the_troubleshooting_guide() {
-    let root = script::folder().join("..");
-    let guide = std::fs::read_to_string(root.join("docs/TROUBLESHOOTING.md")).unwrap();
-    let mut thrown: BTreeSet<u32> = BTreeSet::from([59000, 59900]);
-    for (_, text) in script::scripts() {
-        for batch in script::batches(&text) {
-            let tokens = script::tokens(&batch);
-            for n in (0..tokens.len()).filter(|&n| script::words(&tokens, n, &["THROW"])) {
-                if let Some(Token::Number(number, _)) = tokens.get(n + 1) {
-                    thrown.insert(number.parse().unwrap());
-                }
-            }
-        }
-    }
-    // Statements that the command `hart` makes.
-    for entry in std::fs::read_dir(root.join("sqlhost/src/bin/hart/server")).unwrap() {
-        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
-        thrown.extend(text.split("THROW ").skip(1).filter_map(|rest| rest.get(..5)?.parse::<u32>().ok()));
-    }
-    // The application's own number, which its callers know.
-    assert!(thrown.remove(&50001));
-    let kernels = std::fs::read_to_string(root.join("kernels/src/error.rs")).unwrap();
-    let codes = kernels.lines().filter_map(|line| {
-        let (left, right) = line.trim().split_once(" => ")?;
-        left.starts_with("Error::").then(|| right.trim_end_matches(',').parse::<u32>().ok())?
-    });
-    let codes: BTreeSet<u32> = codes.collect();
-    assert!(codes.len() >= 16, "{codes:?}");
-    for code in &codes {
-        assert!(guide.contains(&format!("\n| {code} | {} |", 59000 + code)), "error {code}");
-    }
-    thrown.extend(codes.iter().map(|code| 59000 + code));
-    assert_eq!(numbers(&guide), thrown);
 }

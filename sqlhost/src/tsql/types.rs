@@ -1,6 +1,6 @@
 //! T-SQL types of the registry's columns and parameters.
 
-use hart_kernels::registry::{Column, Kernel, Kind, ParamKind};
+use hart_kernels::registry::{Kernel, Kind, ParamKind};
 
 use crate::bind::ResultVectors;
 
@@ -12,33 +12,41 @@ pub const SCHEMA: &str = "hart";
 pub struct TableType {
     /// Name in the schema.
     pub name: &'static str,
-    /// Columns with their kinds and T-SQL types.
-    pub columns: &'static [(&'static str, Kind, &'static str)],
+    /// Columns with their kinds.
+    pub columns: &'static [(&'static str, Kind)],
 }
 
-/// Bytes of a vector that a row holds in place: 1998 singles take 7,992.
-const VECTOR_ROW: &str = "varbinary(8000)";
-
-/// The table types: inputs small enough to be worth passing as a value. Weights and payloads are read from tables.
+/// The table types: one for each form of input that several kernels share. Forms of a single kernel are read from tables.
 pub const TABLE_TYPES: &[TableType] = &[
-    TableType { name: "VectorRows", columns: &[("id", Kind::Id, "bigint"), ("v", Kind::Vector, VECTOR_ROW)] },
+    TableType { name: "VectorRows", columns: &[("id", Kind::Id), ("v", Kind::Vector)] },
+    TableType { name: "VectorPairs", columns: &[("id", Kind::Id), ("a", Kind::Vector), ("b", Kind::Vector)] },
     TableType {
-        name: "VectorPairs",
-        columns: &[
-            ("id", Kind::Id, "bigint"),
-            ("a", Kind::Vector, VECTOR_ROW),
-            ("b", Kind::Vector, VECTOR_ROW),
-        ],
+        name: "PointRows",
+        columns: &[("id", Kind::Id), ("x", Kind::Float), ("y", Kind::Float), ("z", Kind::Float)],
     },
+    TableType { name: "PlaneRows", columns: &[("x", Kind::Float), ("y", Kind::Float)] },
+    TableType { name: "KeyRows", columns: &[("id", Kind::Id), ("key", Kind::BigInt)] },
+    TableType { name: "GeometryRows", columns: &[("id", Kind::Id), ("geometry", Kind::Binary)] },
+    TableType { name: "PayloadRows", columns: &[("chunk", Kind::BigInt), ("payload", Kind::Binary)] },
 ];
 
 /// The table type with exactly the kernel's input columns, if there is one.
 pub fn table_type(kernel: &Kernel) -> Option<&'static TableType> {
-    let same = |t: &&TableType| {
-        let declared = |c: &Column| (c.name, c.kind);
-        kernel.inputs.iter().map(declared).eq(t.columns.iter().map(|c| (c.0, c.1)))
-    };
+    let same = |t: &&TableType| kernel.inputs.iter().map(|c| (c.name, c.kind)).eq(t.columns.iter().copied());
     TABLE_TYPES.iter().find(same)
+}
+
+/// Type of a table type's column.
+fn row_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Id | Kind::BigInt => "bigint",
+        Kind::Int => "int",
+        Kind::Float => "float",
+        Kind::Text => "nvarchar(max)",
+        // In place in its row: 1998 singles take 7,992 bytes.
+        Kind::Vector => "varbinary(8000)",
+        Kind::Binary => "varbinary(max)",
+    }
 }
 
 /// A name in brackets, by the rule of QUOTENAME.
@@ -85,16 +93,17 @@ pub(super) fn input_types(kind: Kind) -> &'static str {
 
 pub(super) fn script() -> String {
     let mut out = String::from(
-        "-- Rows of vectors as values of a parameter: packed little-endian elements, f32 where @element is not given.\n\
+        "-- Rows as values of a parameter. Vectors are packed little-endian elements, f32 where @element is not given; geometry is its\n\
+         -- serialized bytes, CAST(g AS varbinary(max)).\n\
          -- A type that is in use cannot be altered, so an existing one stays as it is.\n",
     );
     for table in TABLE_TYPES {
         let columns: Vec<String> = table
             .columns
             .iter()
-            .map(|(name, kind, sql)| {
+            .map(|(name, kind)| {
                 let null = if *kind == Kind::Id { "NOT NULL" } else { "NULL" };
-                format!("    {} {sql} {null}", quoted(name))
+                format!("    {} {} {null}", quoted(name), row_type(*kind))
             })
             .collect();
         out.push_str(&format!(

@@ -175,10 +175,15 @@ fn body(kernel: &Kernel) -> String {
     if takes_source(kernel) {
         if let Some(table) = table_type(kernel) {
             let names = table.columns.iter().map(|c| quoted(c.0)).collect::<Vec<_>>().join(", ");
+            // A table that is not given is an empty one, so that a forgotten argument is an error only if no rows are one.
             // The external process reads the input in a batch of its own, which sees temporary tables and no variables.
             let _ = write!(
                 out,
-                "    IF @{SOURCE} IS NULL\n    BEGIN\n        \
+                "    IF @{SOURCE} IS NOT NULL AND EXISTS (SELECT * FROM @{SOURCE_ROWS})\n        \
+                 THROW 59908, N'@{SOURCE} and @{SOURCE_ROWS} are both given; expected one of them', 1;\n    \
+                 IF @{SOURCE} IS NULL\n    BEGIN\n        \
+                 IF NOT EXISTS (SELECT * FROM @{SOURCE_ROWS})\n            \
+                 THROW 59909, N'neither @{SOURCE} nor a row in @{SOURCE_ROWS} is given; expected one of them', 1;\n        \
                  IF @{BY_PART} = 1\n            \
                  THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;\n        \
                  SELECT {names} INTO [#hart_rows] FROM @{SOURCE_ROWS};\n        \
@@ -249,8 +254,18 @@ fn header(kernel: &Kernel) -> String {
     comment(&mut out, &format!("{SCHEMA}.{}: ", kernel.sql_name()), kernel.summary);
     comment(&mut out, "", kernel.details);
     if !kernel.inputs.is_empty() {
-        let rows = table_type(kernel).map_or(String::new(), |_| format!(", or the rows of @{SOURCE_ROWS}"));
-        let _ = writeln!(out, "--\n-- Input: a SELECT in @{SOURCE}{rows}, with these columns and no others:");
+        let rows = table_type(kernel).map_or(String::new(), |t| {
+            format!(", or one or more rows in @{SOURCE_ROWS} ({SCHEMA}.{})", t.name)
+        });
+        out.push_str("--\n");
+        comment(
+            &mut out,
+            "Input: ",
+            &format!(
+                "a SELECT in @{SOURCE}{rows}, with these columns and no others. They are bound by name, or, where not all of these \
+                 names are there, by position:"
+            ),
+        );
         for c in kernel.inputs {
             let text = format!("{}{}: {}", input_types(c.kind), unit(c.unit), c.summary);
             comment(&mut out, &format!("  {} ", c.name), &text);

@@ -87,6 +87,21 @@ pub fn closing(tokens: &[Token], open: usize) -> usize {
     panic!("a parenthesis is not closed");
 }
 
+/// Beginnings of statements that sqlparser 0.64 does not know, or not everywhere. They have no block and no statement within.
+const UNKNOWN_STATEMENTS: &[&[&str]] = &[
+    &["BREAK"],
+    &["CONTINUE"],
+    &["BEGIN", "TRANSACTION"],
+    &["SAVE", "TRANSACTION"],
+    &["ROLLBACK", "TRANSACTION"],
+    &["BEGIN", "DIALOG"],
+    &["END", "CONVERSATION"],
+    &["SEND", "ON", "CONVERSATION"],
+    &["RECEIVE", "TOP"],
+    &["WAITFOR"],
+    &["ALTER", "QUEUE"],
+];
+
 /// The batch in words that sqlparser 0.64 knows, and the lists of WITH RESULT SETS, to be parsed as tables. Each rewriting keeps
 /// all that it does not name.
 pub fn rewritten(tokens: &[Token]) -> (Vec<Token>, Vec<Vec<Token>>) {
@@ -115,10 +130,15 @@ pub fn rewritten(tokens: &[Token]) -> (Vec<Token>, Vec<Vec<Token>>) {
         {
             // Parameters and arguments without their direction.
             at += 1;
-        } else if words(tokens, at, &["BREAK"]) {
+        } else if UNKNOWN_STATEMENTS.iter().any(|start| words(tokens, at, start)) {
             // Another statement without arguments.
             out.extend(Tokenizer::new(&MsSqlDialect {}, "RETURN").tokenize().unwrap());
-            at += 1;
+            let end = (at..tokens.len()).find(|&n| tokens[n] == Token::SemiColon);
+            at = end.expect("a semicolon ends the statement");
+        } else if words(tokens, at, &["WITH", "SCHEMABINDING", "AS"]) {
+            at += 2;
+        } else if words(tokens, at, &["WITH", "EXECUTE", "AS", "OWNER"]) {
+            at += 4;
         } else if words(tokens, at, &["geometry"]) && tokens.get(at + 1) == Some(&Token::DoubleColon) {
             // A type's static method as a function.
             at += 2;
@@ -257,7 +277,8 @@ pub fn procedure(tokens: &[Token]) -> Option<(String, Vec<Declared>)> {
                 direction: direction.map(ToString::to_string),
             });
         }
-        assert!(words(tokens, close, &["AS"]), "{name}: AS follows the parameters");
+        let body = words(tokens, close, &["AS"]) || words(tokens, close, &["WITH", "EXECUTE", "AS"]);
+        assert!(body, "{name}: AS follows the parameters");
     }
     Some((name, declared))
 }
@@ -313,4 +334,18 @@ pub fn selected(query: &str) -> Vec<String> {
     let end = (0..tokens.len()).find(|&n| words(&tokens, n, &["FROM"])).unwrap();
     let name = |item: &[Token]| written(&item[item.len() - 1..]).trim_matches(['[', ']']).to_string();
     items(&tokens[1..end]).into_iter().map(name).collect()
+}
+
+/// A batch from its first line that is no comment.
+pub fn code(batch: &str) -> String {
+    let lines = batch.lines().skip_while(|l| l.trim().is_empty() || l.starts_with("--"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The text of a literal.
+pub fn single_quoted(token: &Token) -> Option<&str> {
+    match token {
+        Token::SingleQuotedString(text) | Token::NationalStringLiteral(text) => Some(text),
+        _ => None,
+    }
 }
