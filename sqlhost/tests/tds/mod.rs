@@ -167,7 +167,7 @@ impl Server {
 
 fn serve(stream: &mut Stream, log: &Mutex<Vec<String>>, behaviour: &mut Behaviour) -> std::io::Result<()> {
     loop {
-        let (kind, body) = message(stream)?;
+        let Some((kind, body)) = message(stream, behaviour)? else { return Ok(()) };
         let (text, answer) = match kind {
             // Pre-login: version 16, encryption on.
             0x12 => {
@@ -240,8 +240,9 @@ fn serve(stream: &mut Stream, log: &Mutex<Vec<String>>, behaviour: &mut Behaviou
     }
 }
 
-/// One message: its type and the bodies of its packets.
-fn message(stream: &mut Stream) -> std::io::Result<(u8, Vec<u8>)> {
+/// One message: its type and the bodies of its packets. A bulk load may be dropped at its first packet of several: the behaviour
+/// is asked with the text "bulk begins".
+fn message(stream: &mut Stream, behaviour: &mut Behaviour) -> std::io::Result<Option<(u8, Vec<u8>)>> {
     let mut out = Vec::new();
     loop {
         let mut header = [0; 8];
@@ -251,7 +252,10 @@ fn message(stream: &mut Stream) -> std::io::Result<(u8, Vec<u8>)> {
         out.resize(start + length, 0);
         stream.read_exact(&mut out[start..])?;
         if header[1] & 1 == 1 {
-            return Ok((header[0], out));
+            return Ok(Some((header[0], out)));
+        }
+        if header[0] == 0x07 && start == 0 && behaviour("bulk begins") == Answer::Drop {
+            return Ok(None);
         }
     }
 }
