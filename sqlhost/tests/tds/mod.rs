@@ -264,7 +264,16 @@ fn send(stream: &mut Stream, body: &[u8]) -> std::io::Result<()> {
     let pieces = body.len().div_ceil(4000);
     for (n, piece) in body.chunks(4000).enumerate() {
         let length = (piece.len() as u16 + 8).to_be_bytes();
-        stream.write_all(&[4, u8::from(n + 1 == pieces), length[0], length[1], 0, 0, n as u8 + 1, 0])?;
+        stream.write_all(&[
+            4,
+            u8::from(n + 1 == pieces),
+            length[0],
+            length[1],
+            0,
+            0,
+            (n as u8).wrapping_add(1),
+            0,
+        ])?;
         stream.write_all(piece)?;
     }
     stream.flush()

@@ -67,6 +67,8 @@ pub fn search(options: SearchOptions) -> Result<()> {
         // A VECTOR column of a query arrives as text.
         None => reader.next().transpose()?.and_then(|rows| json_column(&rows)),
     };
+    // A query that is not read to its end holds its connection.
+    drop(reader);
     let plan = plan(&schema, &options, vectors.as_deref(), like).with_context(|| input.to_string())?;
     let name = |column: usize| schema.field(column).name().clone();
 
