@@ -16,6 +16,7 @@ pub mod bind;
 pub mod columns;
 pub mod convert;
 pub mod docs;
+pub mod example;
 pub mod exports;
 pub mod host;
 pub mod local;

@@ -12,23 +12,29 @@ use sha2::{Digest, Sha256};
 use tds::Answer;
 use tds::world::{Database, World, checked_step, fails, stdout, zip};
 
-const INSTALLED: &str =
-    "language: installed\ncore: installed\nwrappers: installed\nrole: installed\ncheck: passed\n";
+const INSTALLED: &str = "language: installed\ncore: installed\nwrappers: installed\nrole: installed\n\
+                         version: installed\ncheck: passed\n";
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The batches of a deployment are those of the script, in its order, between checks.
 #[test]
 fn deploys_what_the_script_says() {
     let world = World::new();
     let archives = ["--linux", &world.path("linux.zip"), "--windows", &world.path("windows.zip")];
-    let settings =
-        ["--parameters", "max_memory_mb=4096", "--with", "broker,functions", "--with", "linked-search"];
+    let variables = r#"{"HART_INTERFACE_VERSION": "3"}"#;
+    let settings = ["--parameters", "max_memory_mb=4096", "--environment", variables];
+    let settings = [&settings[..], &["--with", "broker,functions", "--with", "linked-search"]].concat();
     let functions = ["--dimensions", "384", "--functions-schema", "vec]s"];
     let settings = [&settings[..], &functions].concat();
     let output = world.hart(&[&["deploy"][..], &archives, &settings].concat());
     let additions = ["functions", "linked-search", "broker"];
     let installed: String = additions.iter().map(|a| format!("{a}: installed\n")).collect();
     assert_eq!(stdout(&output), INSTALLED.replace("check:", &format!("{installed}check:")));
-    assert_eq!(world.committed(), [&["language", "core", "wrappers", "role"][..], &additions].concat());
+    assert_eq!(
+        world.committed(),
+        [&["language", "core", "wrappers", "role", "version"][..], &additions].concat()
+    );
 
     let hart = Command::new(env!("CARGO_BIN_EXE_hart"))
         .args([&["script"][..], &archives, &settings].concat())
@@ -47,7 +53,7 @@ fn deploys_what_the_script_says() {
     let sent: Vec<&str> = log.iter().map(|b| b.trim()).filter(|b| !asked(b)).collect();
     assert_eq!(sent, expected);
     let transactions = |start: &str| sent.iter().filter(|b| b.starts_with(start)).count();
-    assert_eq!((transactions("SET QUOTED_IDENTIFIER ON;"), transactions("COMMIT TRANSACTION;")), (7, 7));
+    assert_eq!((transactions("SET QUOTED_IDENTIFIER ON;"), transactions("COMMIT TRANSACTION;")), (8, 8));
     // Both libraries arrive as they are.
     for (file, platform) in [("linux.zip", "LINUX"), ("windows.zip", "WINDOWS")] {
         let mut hex = String::new();
@@ -61,7 +67,9 @@ fn deploys_what_the_script_says() {
         let hash: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02X}")).collect();
         assert!(log.iter().any(|b| b.contains(&format!("N'{platform}', N'")) && b.contains(&hash)));
     }
-    assert!(log.iter().any(|b| b.contains("@parameters nvarchar(4000) = N'max_memory_mb=4096'")));
+    let language = log.iter().find(|b| b.contains("CREATE EXTERNAL LANGUAGE [hart]")).unwrap();
+    assert!(language.contains("@parameters nvarchar(4000) = N'max_memory_mb=4096'"));
+    assert!(language.contains(&format!("@environment nvarchar(4000) = N'{variables}'")));
 }
 
 #[test]
@@ -70,7 +78,10 @@ fn a_second_deployment_changes_nothing() {
     stdout(&world.deploy(&[]));
     world.server.clear();
     let again = stdout(&world.deploy(&["--no-check"]));
-    assert_eq!(again, "language: as it is\ncore: as it is\nwrappers: as it is\nrole: as it is\n");
+    assert_eq!(
+        again,
+        "language: as it is\ncore: as it is\nwrappers: as it is\nrole: as it is\nversion: as it is\n"
+    );
     let log = world.server.log();
     assert!(!log.iter().any(|b| b.contains("TRANSACTION") || b.contains("#hart_content")), "{log:?}");
 }
@@ -88,12 +99,19 @@ fn a_dry_run_only_asks() {
 
 #[test]
 fn what_is_not_ours_is_refused_before_anything_is_done() {
-    for (step, part) in
-        [("language", "not this library"), ("wrappers", "none of ours"), ("role", "hart_caller")]
-    {
+    for (step, part) in [
+        ("language", "not this library"),
+        (
+            "core",
+            "a procedure of the core that is none of ours; it is not touched: rename or move it (a.Name, other)",
+        ),
+        ("wrappers", "none of ours; it is not touched: rename or move it (a.Name, other)"),
+        ("role", "hart_caller"),
+        ("broker", "objects of the names of broker are there that this program did not make; --replace"),
+    ] {
         let world = World::new();
         world.set(|d| d.foreign = Some(step));
-        let output = world.deploy(&[]);
+        let output = world.deploy(&["--with", "broker"]);
         fails(&output, &["nothing was changed", part]);
         assert!(output.stdout.is_empty());
         assert!(!world.server.log().iter().any(|b| b.contains("BEGIN TRANSACTION")));
@@ -116,7 +134,10 @@ fn an_error_half_way_undoes_its_step() {
     let rest = stdout(&world.deploy(&[]));
     assert_eq!(
         rest,
-        "language: as it is\ncore: as it is\nwrappers: installed\nrole: installed\ncheck: passed\n"
+        format!(
+            "from a version without a mark to {VERSION}\nlanguage: as it is\ncore: as it is\nwrappers: installed\n\
+             role: installed\nversion: installed\ncheck: passed\n"
+        )
     );
 }
 
@@ -133,6 +154,76 @@ fn additions_need_what_they_use() {
     assert!(world.committed().is_empty());
     let linked = stdout(&deploy(&["--with", "linked-search"]));
     assert!(linked.contains("linked-search: installed"), "{linked}");
+    // What another addition or the database has to give is asked for before the first change, all of it.
+    let world = World::new();
+    for (unmet, with, parts) in [
+        ("N'hart.WorkHandler'", "queued-projection", &["say --with broker,queued-projection"][..]),
+        ("is_broker_enabled", "broker", &["--with broker: Service Broker is off", "SET ENABLE_BROKER"]),
+        (
+            "N'dbo.AtomEmbeddings'",
+            "hartonomous,broker,queued-projection",
+            &[
+                "--with hartonomous: the application's tables",
+                "--with queued-projection: the application's table dbo.AtomEmbeddings",
+            ],
+        ),
+    ] {
+        world.set(|d| d.unmet = Some(unmet));
+        fails(&world.deploy(&["--with", with]), &[&["nothing was changed"], parts].concat());
+        assert!(!world.server.log().iter().any(|b| b.contains("TRANSACTION")));
+    }
+    world.set(|d| d.unmet = Some("N'hart.WorkHandler'"));
+    let both = stdout(&world.deploy(&["--with", "broker,queued-projection"]));
+    assert!(both.contains("broker: installed\nqueued-projection: installed\n"), "{both}");
+}
+
+#[test]
+fn settings_that_no_server_takes() {
+    let world = World::new();
+    for (value, part) in [
+        ("HART_THREADS=4", r#"expected {"NAME": "VALUE", …}"#),
+        (r#"["HART_THREADS"]"#, r#"expected {"NAME""#),
+        (r#"{"HART_THREADS": 4}"#, r#"expected {"NAME""#),
+        (r#"{"A=B": "4"}"#, "a variable named \"A=B\""),
+    ] {
+        fails(&world.deploy(&["--environment", value]), &["--environment", part]);
+    }
+    assert!(world.server.log().is_empty());
+}
+
+/// A server may refuse to make a language in a transaction: then it is made without, and what that leaves is said.
+#[test]
+fn a_language_that_is_refused_in_a_transaction() {
+    for error in [226, 574] {
+        let world = World::new();
+        world.set(|d| d.alone = Some(error));
+        assert_eq!(stdout(&world.deploy(&[])), INSTALLED);
+        let log = world.server.log();
+        let made: Vec<usize> =
+            (0..log.len()).filter(|&i| log[i].contains("CREATE EXTERNAL LANGUAGE [hart]")).collect();
+        let undone = log.iter().position(|b| b.contains("ROLLBACK TRANSACTION")).unwrap();
+        assert!(made.len() == 2 && made[0] < undone && undone < made[1], "{made:?} {undone}");
+    }
+    // Another error is no reason to go without.
+    let world = World::new();
+    world.set(|d| d.alone = Some(3930));
+    let output = world.deploy(&[]);
+    fails(&output, &["step language failed and nothing of it was kept", "3930"]);
+}
+
+#[test]
+fn upgrades_say_from_where() {
+    let world = World::new();
+    let upgrade =
+        |more: &[&str]| world.hart(&[&["upgrade", "--linux", &world.path("linux.zip")], more].concat());
+    fails(&upgrade(&[]), &["nothing was changed", "database db has nothing to upgrade", "hart deploy"]);
+    assert!(world.committed().is_empty());
+    stdout(&world.deploy(&[]));
+    world.set(|d| d.version = Some("0.0.9"));
+    let text = stdout(&upgrade(&[]));
+    assert!(text.starts_with(&format!("from version 0.0.9 to {VERSION}\nlanguage: as it is\n")), "{text}");
+    assert!(text.contains("version: replaced\n"), "{text}");
+    assert!(stdout(&upgrade(&["--no-check"])).starts_with("language: as it is\n"));
 }
 
 /// Statements that run without an error but leave another state are no success.
@@ -163,6 +254,12 @@ fn a_connection_that_breaks_is_no_success() {
     let output = world.deploy(&[]);
     fails(&output, &["the end of the transaction was not confirmed", "hart status"]);
     assert!(output.stdout.is_empty());
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("nothing of it was kept"));
+    // The server's no to the end is another thing: it is undone.
+    let world = World::new();
+    world.set(|d| d.fault = Some(("COMMIT", Answer::Error(3314, "The log is full".into()))));
+    fails(&world.deploy(&[]), &["step language failed and nothing of it was kept", "3314"]);
+    assert!(world.committed().is_empty());
 }
 
 #[test]
@@ -187,7 +284,8 @@ fn a_failed_check_is_told() {
 #[test]
 fn a_server_that_is_not_ready_is_told_what_it_lacks() {
     type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
-    let cases: [Case<'_>; 6] = [
+    let cases: [Case<'_>; 7] = [
+        (&[("compatibility", "120")], &["level 120", "SET COMPATIBILITY_LEVEL = 150;"]),
         (&[("enabled", "0")], &["sp_configure N'external scripts enabled', 1"]),
         (&[("feature", "")], &["not installed", "mssql-server-extensibility"]),
         (&[("feature", "0"), ("platform", "Windows")], &["run Setup"]),
@@ -259,6 +357,12 @@ fn external_scripts_are_enabled_on_demand() {
     let log = world.server.log();
     let at = |part: &str| log.iter().position(|b| b.contains(part)).unwrap();
     assert!(at("RECONFIGURE WITH OVERRIDE") < at("BEGIN TRANSACTION"));
+    // There is no transaction to undo it.
+    let world = World::new();
+    world.set(|d| d.disabled = true);
+    world.set(|d| d.fault = Some(("RECONFIGURE", Answer::Error(15123, "no such option".into()))));
+    let output = world.deploy(&["--enable-external-scripts"]);
+    fails(&output, &["step external scripts failed outside of a transaction", "was kept", "15123"]);
 }
 
 #[test]
@@ -289,7 +393,50 @@ fn status_of_an_installation() {
     let json: serde_json::Value =
         serde_json::from_str(&stdout(&world.hart(&["status", "--format", "json"]))).unwrap();
     assert_eq!(json["steps"][3]["state"], "same");
+    assert_eq!(json["installed"], VERSION);
     assert_eq!(json["missing"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn status_of_additions_and_queues() {
+    let world = World::new();
+    let functions = ["--dimensions", "3", "--functions-schema", "vec]s"];
+    stdout(&world.deploy(&[&["--with", "broker,functions"][..], &functions].concat()));
+    let text = stdout(&world.hart(&["status"]));
+    for part in [
+        "db, compatibility level 170, Service Broker on",
+        "addition broker           same",
+        "addition functions.vec]s  installed",
+        "parallel and streaming    yes",
+    ] {
+        assert!(text.contains(part), "`{part}` is not in {text}");
+    }
+    world.set(|d| {
+        d.queue = Some("[WorkQueue]");
+        // Standard Developer has another engine than Developer.
+        d.facts = vec![("broker", "0"), ("engine", "2"), ("edition", "Standard Developer Edition (64-bit)")];
+    });
+    let output = world.hart(&["status"]);
+    fails(&output, &["is not complete"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in [
+        "Service Broker off",
+        "parallel and streaming    no",
+        "queue [hart].[WorkQueue] is disabled",
+        "ALTER QUEUE [hart].[WorkQueue] WITH STATUS = ON",
+    ] {
+        assert!(text.contains(part), "`{part}` is not in {text}");
+    }
+}
+
+/// The scripts of sql/install leave no marks.
+#[test]
+fn status_of_what_a_script_installed() {
+    let world = World::new();
+    stdout(&world.deploy(&[]));
+    world.set(|d| d.unmarked = true);
+    let text = stdout(&world.hart(&["status"]));
+    assert!(text.contains("step wrappers             installed by a script, version unknown"), "{text}");
 }
 
 /// Peak memory of a deployment is below three times the library.

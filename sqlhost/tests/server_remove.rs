@@ -61,6 +61,10 @@ struct Remains {
     others: Vec<&'static str>,
     foreign: bool,
     fault: &'static str,
+    /// The answer to the batch with that text, where it is no error.
+    answer: Option<Answer>,
+    /// An addition is there without its mark.
+    unmarked: bool,
 }
 
 impl Remains {
@@ -74,13 +78,35 @@ impl Remains {
 
     fn answer(&mut self, sql: &str) -> Answer {
         if !self.fault.is_empty() && sql.contains(self.fault) {
-            return Answer::Error(3729, "Cannot drop: it is being referenced".into());
+            if self.answer == Some(Answer::Drop) {
+                self.pending = None;
+            }
+            let error = Answer::Error(3729, "Cannot drop: it is being referenced".into());
+            return self.answer.clone().unwrap_or(error);
         }
         if sql.contains("ProductVersion") {
             return Answer::Rows(vec![
                 vec!["version".into(), "16.0.1".into()],
                 vec!["engine".into(), "3".into()],
             ]);
+        }
+        if sql.starts_with("SELECT SUBSTRING(name") {
+            return Answer::Rows(vec![
+                vec!["core".into(), "AB".into()],
+                vec!["functions.dbo".into(), "AB".into()],
+                vec!["version".into(), "0.1.0".into()],
+            ]);
+        }
+        if sql.starts_with("SELECT CONCAT(") {
+            return Answer::Rows(vec![vec!["dbo.VectorNorm".into()]]);
+        }
+        if sql.starts_with("SELECT CASE") && sql.contains("N'hart.functions.dbo'") {
+            let now = self.pending.as_ref().unwrap_or(&self.there);
+            return Answer::word(match now.contains("functions") {
+                true if self.unmarked => "foreign",
+                true => "there",
+                false => "same",
+            });
         }
         if sql.starts_with("SELECT CASE") && sql.contains("N'foreign'") {
             return Answer::word(if self.foreign { "foreign" } else { "same" });
@@ -98,6 +124,9 @@ impl Remains {
             s if s.starts_with("COMMIT") => self.there = self.pending.take().unwrap(),
             s if s.contains("ROLLBACK") => self.pending = None,
             s => {
+                if s.contains("DROP FUNCTION IF EXISTS [dbo].[VectorNorm]") {
+                    self.pending.as_mut().expect("a change outside of a transaction").remove("functions");
+                }
                 if let Some((part, ..)) = Self::PARTS.iter().find(|(_, _, does)| s.contains(does)) {
                     self.pending.as_mut().expect("a change outside of a transaction").remove(part);
                 }
@@ -108,8 +137,16 @@ impl Remains {
 }
 
 fn installed() -> (World, Arc<Mutex<Remains>>) {
-    let there = Remains::PARTS.iter().map(|p| p.0).collect();
-    let remains = Remains { there, pending: None, others: Vec::new(), foreign: false, fault: "" };
+    let there = Remains::PARTS.iter().map(|p| p.0).chain(["functions"]).collect();
+    let remains = Remains {
+        there,
+        pending: None,
+        others: Vec::new(),
+        foreign: false,
+        fault: "",
+        answer: None,
+        unmarked: false,
+    };
     let remains = Arc::new(Mutex::new(remains));
     let shared = remains.clone();
     (World::with(Arc::default(), move |sql| shared.lock().unwrap().answer(sql)), remains)
@@ -121,12 +158,26 @@ fn a_removal_leaves_nothing() {
     let dry = stdout(&world.hart(&["undeploy", "--dry-run"]));
     assert!(dry.contains("DROP EXTERNAL LANGUAGE [hart]") && !dry.contains(": removed"));
     parses(script::batches(&dry).iter().map(String::as_str));
-    assert_eq!(remains.lock().unwrap().there.len(), 4);
+    assert_eq!(remains.lock().unwrap().there.len(), 5);
     let text = stdout(&world.hart(&["undeploy"]));
-    assert_eq!(text, "wrappers: removed\nrole: removed\nschema: removed\nlanguage: removed\n");
-    assert!(remains.lock().unwrap().there.is_empty());
+    let stays = "functions.dbo: stays, as it was not named with --with\n";
+    let parts = "wrappers: removed\nrole: removed\nschema: removed\nlanguage: removed\n";
+    assert_eq!(text, format!("{parts}{stays}"));
+    assert_eq!(remains.lock().unwrap().there.iter().copied().collect::<Vec<_>>(), ["functions"]);
     let again = stdout(&world.hart(&["undeploy"]));
-    assert_eq!(again, "wrappers: not there\nrole: not there\nschema: not there\nlanguage: not there\n");
+    assert_eq!(again, format!("{}{stays}", parts.replace("removed", "not there")));
+    // Named, it goes too.
+    let (world, remains) = installed();
+    parses(
+        script::batches(&stdout(&world.hart(&["undeploy", "--with", "functions,hartonomous", "--dry-run"])))
+            .iter()
+            .map(String::as_str),
+    );
+    assert_eq!(
+        stdout(&world.hart(&["undeploy", "--with", "functions"])),
+        format!("functions: removed\n{parts}")
+    );
+    assert!(remains.lock().unwrap().there.is_empty());
 }
 
 #[test]
@@ -136,7 +187,16 @@ fn a_removal_refuses_what_is_not_ours() {
     fails(&world.hart(&["undeploy"]), &["nothing was changed", "not this library"]);
     remains.lock().unwrap().foreign = false;
     remains.lock().unwrap().others = vec!["SearchNode", "MyTable"];
-    fails(&world.hart(&["undeploy"]), &["nothing was changed", "SearchNode, MyTable", "--with-scaleout"]);
+    fails(
+        &world.hart(&["undeploy"]),
+        &["nothing was changed", "SearchNode, MyTable", "--with linked-search,broker"],
+    );
+    remains.lock().unwrap().others = Vec::new();
+    remains.lock().unwrap().unmarked = true;
+    fails(
+        &world.hart(&["undeploy", "--with", "functions"]),
+        &["nothing was changed", "functions was not installed by this program", "(dbo.VectorNorm)"],
+    );
     assert!(!world.server.log().iter().any(|b| b.contains("TRANSACTION")));
 }
 
@@ -145,11 +205,34 @@ fn an_error_of_a_removal_undoes_its_part() {
     let (world, remains) = installed();
     remains.lock().unwrap().fault = "DROP SCHEMA";
     let output = world.hart(&["undeploy"]);
-    fails(&output, &["the part schema could not be removed and is there as before", "3729"]);
+    fails(&output, &["the removal of schema failed and nothing of it was kept", "3729"]);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "wrappers: removed\nrole: removed\n");
     let remains = remains.lock().unwrap();
     assert!(remains.pending.is_none());
-    assert_eq!(remains.there.iter().copied().collect::<Vec<_>>(), ["language", "schema"]);
+    assert_eq!(remains.there.iter().copied().collect::<Vec<_>>(), ["functions", "language", "schema"]);
+}
+
+/// Whether the server kept what it was told to keep is not known when its answer is lost.
+#[test]
+fn a_removal_whose_end_is_lost() {
+    let (world, remains) = installed();
+    {
+        let mut remains = remains.lock().unwrap();
+        (remains.fault, remains.answer) = ("COMMIT", Some(Answer::Drop));
+    }
+    let output = world.hart(&["undeploy"]);
+    fails(&output, &["the removal of wrappers: the end of the transaction was not confirmed", "hart status"]);
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("nothing of it was kept"));
+    assert!(output.stdout.is_empty());
+    // Before that it is undone.
+    let (world, remains) = installed();
+    {
+        let mut remains = remains.lock().unwrap();
+        (remains.fault, remains.answer) = ("DROP ROLE", Some(Answer::Stall));
+    }
+    let output = world.hart(&["undeploy", "--timeout", "1"]);
+    fails(&output, &["the removal of role failed and nothing of it was kept", "within 1 s"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "wrappers: removed\n");
 }
 
 #[test]
@@ -180,8 +263,34 @@ fn a_package_is_what_deploy_takes() {
     let deployed = world.hart(&["deploy", "--linux", &world.path("hart-linux.zip"), "--no-check"]);
     assert!(stdout(&deployed).starts_with("language: installed\n"));
     fails(&package(&["--linux", &dll]), &["is no library for LINUX"]);
+    fails(&package(&["--native-windows", &so]), &["is no library for WINDOWS"]);
     fails(&package(&["--windows", &world.path("none")]), &["cannot read"]);
     fails(&package(&[]), &["which library?"]);
+}
+
+#[test]
+fn a_package_of_the_c_library_has_its_header() {
+    let world = World::new();
+    let (so, dll) = (world.path("x.so"), world.path("x.dll"));
+    std::fs::write(&so, b"\x7fELF library").unwrap();
+    std::fs::write(&dll, b"MZ library").unwrap();
+    let arguments = ["package", "--output", &world.path(""), "--native-linux", &so, "--native-windows", &dll];
+    let output = Command::new(env!("CARGO_BIN_EXE_hart")).args(arguments).output().unwrap();
+    assert_eq!(stdout(&output).lines().count(), 2);
+    let header = include_bytes!("../../ffi/include/hart.h");
+    for (file, library) in
+        [("hart-native-windows.zip", "hart_native.dll"), ("hart-native-linux.zip", "libhart_native.so")]
+    {
+        let mut zip = zip::ZipArchive::new(std::fs::File::open(world.path(file)).unwrap()).unwrap();
+        assert_eq!(zip.len(), 2);
+        assert!(zip.by_name(library).is_ok());
+        let mut text = Vec::new();
+        std::io::Read::read_to_end(&mut zip.by_name("hart.h").unwrap(), &mut text).unwrap();
+        assert_eq!(text, header);
+    }
+    // A server takes the other one.
+    let native = world.path("hart-native-linux.zip");
+    fails(&world.hart(&["deploy", "--linux", &native]), &["and nothing else"]);
 }
 
 #[test]

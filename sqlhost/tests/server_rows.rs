@@ -5,7 +5,6 @@
 mod tds;
 
 use std::process::{Command, Output};
-use std::sync::{Arc, Mutex};
 
 use hart_kernels::registry::{self, KERNELS, Kernel, Kind};
 use hart_sqlhost::tsql;
@@ -28,9 +27,13 @@ impl World {
                 }
                 s if s.contains("CONVERT(nvarchar(19), l.create_date") => {
                     let hash = "AB".repeat(32);
-                    let row = ["LINUX", "libhart_sqlhost.so", &hash, "9", "", "2026-01-01T00:00:00"];
+                    let made = "2026-01-01T00:00:00";
+                    let variables = r#"{"HART_THREADS": "3"}"#;
+                    let row =
+                        ["LINUX", "libhart_sqlhost.so", &hash, "9", "max_memory_mb=64", made, variables];
                     Answer::Rows(vec![row.map(String::from).to_vec()])
                 }
+                s if s.starts_with("SELECT CASE") => Answer::word("same"),
                 _ => Answer::Done,
             })
         });
@@ -113,7 +116,41 @@ fn example(kernel: &Kernel) -> Answer {
 }
 
 fn answer_example(sql: &str) -> Option<Answer> {
-    KERNELS.iter().find(|k| tsql::example_call(k).as_deref() == Some(sql)).map(|k| example(k))
+    let example = KERNELS.iter().find(|k| tsql::example_call(k).as_deref() == Some(sql)).map(|k| example(k));
+    example.or_else(|| answer_guard(sql))
+}
+
+/// Pieces of the batches that try the guarding procedures, with what these answer by their documentation.
+const GUARDS: [(&str, u32, &str); 14] = [
+    ("N'DROP TABLE", 59901, "@source is 'DROP TABLE [hart].[none]'; expected text"),
+    ("N'dbo.Documents", 59901, "@source is 'dbo.Documents; SELECT 1'"),
+    ("N'SELECTED'", 59901, "@source is 'SELECTED'; expected text"),
+    ("@source = NULL", 59901, "@source is NULL; expected text"),
+    ("[no such table]", 59902, "@source cannot be run: Invalid object name (208)"),
+    ("@by_part = 1", 59903, "@source returns id bigint, v varchar(3), w int; expected exactly id, v, part"),
+    ("2 AS [w]", 59903, "@source returns id bigint, v varchar(3), w int; expected exactly id, v"),
+    (
+        "; SELECT 2 AS [id]",
+        59904,
+        "@source returns a VECTOR, JSON or spatial column that cannot be cast around it (Incorrect syntax)",
+    ),
+    ("AS [source]; SELECT (1", 59902, "@source cannot be run: Incorrect syntax (102)"),
+    (
+        "N'SELECT 1 AS [v]",
+        59904,
+        "@source returns a VECTOR, JSON or spatial column, and columns without a name",
+    ),
+    ("A message: hart:", 59009, "hart: vector_norm: column v, row 1: no number [hart error 9]"),
+    ("hart: the process", 59900, "hart: the process ended"),
+    ("hart: x", 59900, "hart: x [hart error 9'; --"),
+    ("something else", 59999, "something else"),
+];
+
+fn answer_guard(sql: &str) -> Option<Answer> {
+    let tries =
+        sql.starts_with("DECLARE @input nvarchar(max);") || sql.starts_with("BEGIN TRY\n    THROW 59999");
+    let (_, code, text) = GUARDS.iter().find(|(part, ..)| tries && sql.contains(part))?;
+    Some(Answer::Error(*code, text.to_string()))
 }
 
 #[test]
@@ -122,20 +159,31 @@ fn verify_runs_every_example_and_scenario() {
     let report = world.path("report.json");
     let text = stdout(&world.hart(&["verify", "--json", &report]));
     let callable = KERNELS.iter().filter(|k| tsql::example_call(k).is_some()).count();
+    // Guards that refuse and two that let through, thirteen scripts, five scenarios.
+    let others = GUARDS.len() + 2 + 13 + 5;
     assert!(
-        text.ends_with(&format!("{} passed, 0 failed, {} skipped\n", callable + 5, KERNELS.len() - callable)),
+        text.ends_with(&format!(
+            "{} passed, 0 failed, {} skipped\n",
+            callable + others,
+            KERNELS.len() - callable
+        )),
         "{text}"
     );
     assert_eq!(text.matches("pass  hart.").count(), callable);
+    assert_eq!(text.matches("pass  sql/").count(), 13);
+    for script in ["hartonomous/weight_history.sql", "hartonomous/atomize_model.sql", "scaleout/broker.sql"] {
+        assert!(text.contains(&format!("pass  sql/{script}\n")), "{text}");
+    }
     let report: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(report).unwrap()).unwrap();
-    assert_eq!(report["checks"].as_array().unwrap().len(), KERNELS.len() + 5);
-    assert_eq!(report["passed"], callable + 5);
+    assert_eq!(report["checks"].as_array().unwrap().len(), KERNELS.len() + others);
+    assert_eq!(report["passed"], callable + others);
     // The scenarios ran in a database of their own, which is gone.
     let log = world.server.log();
     let at = |part: &str| log.iter().position(|b| b.contains(part)).unwrap_or_else(|| panic!("{part}"));
     let order = [
         at("INTO #hart_content"),
         at("CREATE DATABASE [hart_verify_"),
+        at("SET ENABLE_BROKER"),
         at("USE [hart_verify_"),
         at("BEGIN TRANSACTION"),
         at("CREATE TABLE dbo.AtomEmbeddings"),
@@ -146,6 +194,81 @@ fn verify_runs_every_example_and_scenario() {
     ];
     assert!(order.is_sorted(), "{order:?}");
     assert!(!log.iter().any(|b| b.contains("bulk") && b.contains("WRITE(0x")));
+    // The library runs there under the settings that it has.
+    let language = log.iter().find(|b| b.contains("CREATE EXTERNAL LANGUAGE [hart]")).unwrap();
+    assert!(language.contains("@parameters nvarchar(4000) = N'max_memory_mb=64';"));
+    assert!(language.contains(r#"@environment nvarchar(4000) = N'{"HART_THREADS": "3"}';"#));
+}
+
+/// Last digits are free where the kernel's documentation says so, and nowhere else.
+#[test]
+fn verify_compares_as_the_kernels_promise() {
+    let verify = |change: fn(f64) -> f64| {
+        let world = World::new(move |sql| match answer_example(sql) {
+            Some(Answer::Table(columns, mut rows)) if sql.contains("[TensorSvd]") => {
+                let cells = rows.iter_mut().flatten();
+                cells.for_each(|c| {
+                    if let Cell::Float(v) = c {
+                        *v = change(*v);
+                    }
+                });
+                Some(Answer::Table(columns, rows))
+            }
+            other => other,
+        });
+        let output = world.hart(&["verify", "--no-scenarios"]);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = verify(|v| v * (1.0 + 4.0 * f64::EPSILON));
+    assert!(text.contains("pass  hart.TensorSvd\n"), "{text}");
+    let text = verify(|v| v * (1.0 + 1e-9));
+    assert!(text.contains("FAIL  hart.TensorSvd: row 1, column "), "{text}");
+}
+
+/// A guard that lets through, refuses with another error, or refuses what is right.
+#[test]
+fn verify_judges_the_guards() {
+    let world = World::new(|sql| match sql {
+        s if s.contains("N'DROP TABLE") => Some(Answer::Done),
+        s if s.contains("[no such table]") => Some(Answer::Error(208, "Invalid object name".into())),
+        s if s.contains("something else") => Some(Answer::Error(59999, "hart: something else".into())),
+        s if s.contains("[a]]b]") => Some(Answer::Error(59960, "SELECT [a]b]".into())),
+        s => answer_example(s),
+    });
+    let output = world.hart(&["verify", "--no-scenarios"]);
+    fails(&output, &["4 of "]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "FAIL  @source that is no SELECT: it went through; expected error 59901",
+        "FAIL  @source of a table that is not there: error 208: Invalid object name; expected error 59902",
+        "FAIL  an error of another origin: error 59999: hart: something else; expected error 59999",
+        "FAIL  @source with a column whose name has a bracket: error 59960",
+        "pass  a kernel's line as an error\n",
+    ] {
+        assert!(text.contains(line), "`{line}` is not in {text}");
+    }
+}
+
+/// What was found out before the connection broke is in the report.
+#[test]
+fn a_report_is_written_when_the_connection_breaks() {
+    for (at, part) in [("[VectorTopK]", "hart.VectorTopK"), ("-- Scenario: Hybrid", "HybridSearch_")] {
+        let world = World::new(move |sql| {
+            if sql.contains(at) && !sql.contains("CREATE OR ALTER") {
+                Some(Answer::Drop)
+            } else {
+                answer_example(sql)
+            }
+        });
+        let report = world.path("report.json");
+        fails(&world.hart(&["verify", "--json", &report]), &["the connection broke at the check", part]);
+        let report: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(report).unwrap()).unwrap();
+        let checks = report["checks"].as_array().unwrap();
+        assert!(checks.len() > 1);
+        let last = checks.last().unwrap();
+        assert!(last["name"].as_str().unwrap().starts_with(part) && last["outcome"] == "fail", "{last}");
+    }
 }
 
 #[test]
@@ -189,6 +312,7 @@ fn a_scratch_database_that_cannot_be_made_fails() {
     });
     let output = world.hart(&["verify"]);
     fails(&output, &["1 of "]);
+    assert!(!world.server.log().iter().any(|b| b.contains("-- As much of the application's")));
     assert!(
         String::from_utf8_lossy(&output.stdout).contains("FAIL  scratch database: database hart_verify_")
     );
@@ -302,16 +426,105 @@ fn results_go_back_by_bulk_load() {
 
 #[test]
 fn a_bulk_load_that_fails_says_so() {
-    let shared = Arc::new(Mutex::new(0));
-    let world = World::new(move |sql| match sql {
+    let world = World::new(|sql| match sql {
         "SELECT rows" => Some(vectors(3)),
-        s if s.starts_with("SELECT TOP 0") => {
-            *shared.lock().unwrap() += 1;
+        s if s.starts_with("SELECT TOP (0)") => {
             Some(Answer::Error(208, "Invalid object name 'dbo.Norms'.".into()))
         }
         _ => None,
     });
     let arguments = ["run", "vector_norm", "--in-process", "--query", "SELECT rows", "--into", "dbo.Norms"];
-    fails(&world.hart(&arguments), &["--into [dbo].[Norms]", "nothing was loaded", "208"]);
+    fails(&world.hart(&arguments), &["--into [dbo].[Norms]: nothing was computed or loaded", "208"]);
+    // The query has not run.
+    assert!(!world.server.log().iter().any(|b| b == "SELECT rows"));
     fails(&world.hart(&[&arguments[..6], &["dbo."]].concat()), &["is no name of a table"]);
+    let output = Command::new(env!("CARGO_BIN_EXE_hart"))
+        .env_clear()
+        .args(["run", "vector_norm", "--in-process", "--input", "none.parquet", "--into", "dbo.Norms"])
+        .output()
+        .unwrap();
+    fails(&output, &["--into", "which server?"]);
+}
+
+/// A load is kept as a whole or not at all; which of them is said as far as it is known.
+#[test]
+fn a_bulk_load_whose_connection_breaks() {
+    /// Enough for many packets, and more than a socket's buffers hold.
+    const ROWS: i64 = 1000;
+    let wide = || {
+        let row = |i| vec![Cell::Int(i), Cell::Bytes(vec![0; 4]), Cell::Bytes(vec![1; 8000])];
+        let columns = vec![("id", Type::BigInt), ("v", Type::Bytes), ("more", Type::Bytes)];
+        Answer::Table(columns, (1..=ROWS).map(row).collect())
+    };
+    let load = |at: &'static str, answer: Answer| {
+        let world = World::new(move |sql| match sql {
+            "SELECT rows" => Some(wide()),
+            s if s.starts_with("SELECT TOP 0") => Some(Answer::Table(
+                vec![("id", Type::BigInt), ("norm", Type::Float), ("more", Type::Bytes)],
+                Vec::new(),
+            )),
+            s if s.starts_with(at) => Some(answer.clone()),
+            _ => None,
+        });
+        world.hart(&[
+            "run",
+            "vector_norm",
+            "--in-process",
+            "--query",
+            "SELECT rows",
+            "--carry",
+            "more",
+            "--into",
+            "t",
+        ])
+    };
+    let failed = "--into [t]: the load failed and nothing of it was kept";
+    fails(&load("INSERT BULK", Answer::Error(262, "INSERT denied".into())), &[failed, "262"]);
+    fails(&load("bulk begins", Answer::Drop), &[failed, "broke"]);
+    fails(&load("bulk 8", Answer::Error(2627, "Violation of a key".into())), &[failed, "2627"]);
+    let lost = load("bulk 8", Answer::Drop);
+    fails(&lost, &["--into [t]: the load: the end of the transaction was not confirmed", "the table shows"]);
+    assert!(!String::from_utf8_lossy(&lost.stderr).contains("nothing of it"));
+}
+
+/// A VECTOR column comes as the text of a JSON array.
+#[test]
+fn search_on_a_vector_column() {
+    let rows = |texts: &[&'static str]| {
+        let row = |(i, t): (usize, &&'static str)| {
+            vec![Cell::Int(i as i64), Cell::Text(format!("row {i}")), Cell::Text(t.to_string())]
+        };
+        Answer::Table(
+            vec![("id", Type::BigInt), ("title", Type::Text), ("v", Type::Text)],
+            texts.iter().enumerate().map(row).collect(),
+        )
+    };
+    let world = World::new(move |sql| match sql {
+        "vectors" => Some(rows(&["[1.0e+000,0.0e+000]", "[0,1]", "[1,0.1]"])),
+        "words" => Some(rows(&["[1,0]", "none", "[1,0.1]"])),
+        _ => None,
+    });
+    let search = |query: &str, more: &[&str]| {
+        let all = [
+            "search",
+            "--in-process",
+            "--query",
+            query,
+            "--like",
+            "title=row 0",
+            "-k",
+            "2",
+            "--format",
+            "json",
+        ];
+        world.hart(&[&all[..], more].concat())
+    };
+    let found: Vec<serde_json::Value> = serde_json::from_str(&stdout(&search("vectors", &[]))).unwrap();
+    assert_eq!(found.iter().map(|r| r["id"].as_i64().unwrap()).collect::<Vec<_>>(), [0, 2]);
+    let named = stdout(&search("vectors", &["--vectors", "v"]));
+    assert_eq!(serde_json::from_str::<Vec<serde_json::Value>>(&named).unwrap(), found);
+    fails(
+        &search("words", &[]),
+        &["--vectors COLUMN", "candidates: none, or one of JSON arrays among title, v"],
+    );
 }

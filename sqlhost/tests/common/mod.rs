@@ -3,9 +3,10 @@
 
 use std::sync::LazyLock;
 
-use hart_kernels::registry::{Cell, Family, Kernel, Kind, ParamKind};
+use hart_kernels::registry::{Cell, Kernel, Kind, ParamKind};
 use hart_sqlhost::columns::{CType, Field, LARGE_OBJECT};
 use hart_sqlhost::convert::ParamField;
+pub use hart_sqlhost::example::is_example;
 use hart_sqlhost::local::{Extension, HostColumn, find_library};
 
 /// One for the whole process, because a library that is loaded twice is still one library.
@@ -98,28 +99,6 @@ pub fn encode(cell: &Cell, kind: Kind, encoding: Encoding) -> (CType, Option<Vec
 /// The SQL type of a declared column, vectors being packed.
 pub fn ctype_of(kind: Kind) -> CType {
     encode(&Cell::Null, kind, Encoding::Raw).0
-}
-
-/// Whether a result is the example's value: bit for bit, but for what a factorization gives, whose last digits are free.
-pub fn is_example(kernel: &Kernel, kind: Kind, got: Option<&[u8]>, expected: Option<&[u8]>) -> bool {
-    let near = |a: f64, b: f64, digits: f64| (a - b).abs() <= digits * a.abs().max(b.abs()).max(1.0);
-    match (got, expected) {
-        (Some(got), Some(expected)) if kernel.family != Family::Vector && got.len() == expected.len() => {
-            match kind {
-                Kind::Float => {
-                    let number = |b: &[u8]| f64::from_le_bytes(b.try_into().unwrap());
-                    near(number(got), number(expected), 1e-13)
-                }
-                Kind::Binary if got != expected => {
-                    let number = |b: &[u8; 4]| f64::from(f32::from_le_bytes(*b));
-                    let pairs = got.as_chunks().0.iter().zip(expected.as_chunks().0);
-                    pairs.into_iter().all(|(a, b)| near(number(a), number(b), 1e-6))
-                }
-                _ => got == expected,
-            }
-        }
-        _ => got == expected,
-    }
 }
 
 /// The example's parameters as a T-SQL caller would pass them.

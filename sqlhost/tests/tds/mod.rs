@@ -167,7 +167,7 @@ impl Server {
 
 fn serve(stream: &mut Stream, log: &Mutex<Vec<String>>, behaviour: &mut Behaviour) -> std::io::Result<()> {
     loop {
-        let (kind, body) = message(stream)?;
+        let Some((kind, body)) = message(stream, behaviour)? else { return Ok(()) };
         let (text, answer) = match kind {
             // Pre-login: version 16, encryption on.
             0x12 => {
@@ -240,8 +240,9 @@ fn serve(stream: &mut Stream, log: &Mutex<Vec<String>>, behaviour: &mut Behaviou
     }
 }
 
-/// One message: its type and the bodies of its packets.
-fn message(stream: &mut Stream) -> std::io::Result<(u8, Vec<u8>)> {
+/// One message: its type and the bodies of its packets. A bulk load may be dropped at its first packet of several: the behaviour
+/// is asked with the text "bulk begins".
+fn message(stream: &mut Stream, behaviour: &mut Behaviour) -> std::io::Result<Option<(u8, Vec<u8>)>> {
     let mut out = Vec::new();
     loop {
         let mut header = [0; 8];
@@ -251,7 +252,10 @@ fn message(stream: &mut Stream) -> std::io::Result<(u8, Vec<u8>)> {
         out.resize(start + length, 0);
         stream.read_exact(&mut out[start..])?;
         if header[1] & 1 == 1 {
-            return Ok((header[0], out));
+            return Ok(Some((header[0], out)));
+        }
+        if header[0] == 0x07 && start == 0 && behaviour("bulk begins") == Answer::Drop {
+            return Ok(None);
         }
     }
 }
@@ -260,7 +264,16 @@ fn send(stream: &mut Stream, body: &[u8]) -> std::io::Result<()> {
     let pieces = body.len().div_ceil(4000);
     for (n, piece) in body.chunks(4000).enumerate() {
         let length = (piece.len() as u16 + 8).to_be_bytes();
-        stream.write_all(&[4, u8::from(n + 1 == pieces), length[0], length[1], 0, 0, n as u8 + 1, 0])?;
+        stream.write_all(&[
+            4,
+            u8::from(n + 1 == pieces),
+            length[0],
+            length[1],
+            0,
+            0,
+            (n as u8).wrapping_add(1),
+            0,
+        ])?;
         stream.write_all(piece)?;
     }
     stream.flush()

@@ -9,14 +9,16 @@ use std::sync::{Arc, Mutex};
 use super::{Answer, Server};
 
 /// Steps in their order, with what a statement holds that does the step.
-pub const STEPS: [(&str, &str); 7] = [
+pub const STEPS: [(&str, &str); 9] = [
     ("language", "CREATE EXTERNAL LANGUAGE [hart]"),
     ("core", "sp_addextendedproperty @name = N'hart.core'"),
     ("wrappers", "sp_addextendedproperty @name = N'hart.wrappers'"),
     ("role", "sp_addextendedproperty @name = N'hart.role'"),
+    ("version", "sp_addextendedproperty @name = N'hart.version'"),
     ("functions", "sp_addextendedproperty @name = N'hart.functions.vec]s'"),
     ("linked-search", "sp_addextendedproperty @name = N'hart.linked-search'"),
     ("broker", "sp_addextendedproperty @name = N'hart.broker'"),
+    ("queued-projection", "sp_addextendedproperty @name = N'hart.queued-projection'"),
 ];
 
 /// What a database holds, as far as the checks of the steps ask.
@@ -27,6 +29,16 @@ pub struct Database {
     pub foreign: Option<&'static str>,
     pub facts: Vec<(&'static str, &'static str)>,
     pub disabled: bool,
+    /// Steps are there, but without their marks.
+    pub unmarked: bool,
+    /// The version that the mark says; else this one.
+    pub version: Option<&'static str>,
+    /// What an addition needs is not there, by a part of the question.
+    pub unmet: Option<&'static str>,
+    /// A queue that is disabled.
+    pub queue: Option<&'static str>,
+    /// The error of CREATE EXTERNAL LANGUAGE in a transaction.
+    pub alone: Option<u32>,
     /// The batch with this text gets this answer instead.
     pub fault: Option<(&'static str, Answer)>,
 }
@@ -48,6 +60,8 @@ impl Database {
                 ("engine", "3"),
                 ("platform", "Linux"),
                 ("database", "db"),
+                ("compatibility", "170"),
+                ("broker", "1"),
                 ("login", "sa"),
                 ("user", "dbo"),
                 ("feature", "1"),
@@ -68,10 +82,34 @@ impl Database {
         if sql.starts_with("SELECT CASE") && sql.contains("N'external scripts enabled'") {
             return Answer::word(if self.disabled { "missing" } else { "same" });
         }
+        if sql.ends_with("AS [need];\n") {
+            return Answer::word(if self.unmet.is_some_and(|part| sql.contains(part)) {
+                "no"
+            } else {
+                "yes"
+            });
+        }
         let state = self.pending.as_ref().unwrap_or(&self.committed);
+        if sql.starts_with("SELECT SUBSTRING(name") {
+            let value = |key: &str| match key {
+                "version" => self.version.unwrap_or(env!("CARGO_PKG_VERSION")).to_string(),
+                _ => "AB".repeat(32),
+            };
+            let marks = STEPS.iter().filter(|(step, _)| *step != "language" && state.contains(step));
+            let keys = marks.map(|(_, mark)| mark.split("N'hart.").nth(1).unwrap().trim_end_matches('\''));
+            return Answer::Rows(keys.map(|key| vec![key.to_string(), value(key)]).collect());
+        }
+        if sql.starts_with("SELECT CONCAT(") || sql.starts_with("SELECT name FROM") {
+            return Answer::Rows(vec![vec!["a.Name".into()], vec!["other".into()]]);
+        }
+        if sql.starts_with("SELECT QUOTENAME(name) FROM sys.service_queues") {
+            return Answer::Rows(self.queue.iter().map(|q| vec![q.to_string()]).collect());
+        }
         if let Some(step) = checked_step(sql) {
             return Answer::word(match self.foreign {
                 Some(foreign) if foreign == step => "foreign",
+                _ if state.contains(step) && self.unmarked && step != "language" => "unmarked",
+                _ if state.contains(step) && step == "version" && self.version.is_some() => "differs",
                 _ if state.contains(step) => "same",
                 _ => "missing",
             });
@@ -83,7 +121,18 @@ impl Database {
             s if s.contains("RECONFIGURE") => self.disabled = false,
             s => {
                 if let Some((step, _)) = STEPS.iter().find(|(_, mark)| s.contains(mark)) {
-                    self.pending.as_mut().expect("a change outside of a transaction").insert(step);
+                    if *step == "version" {
+                        self.version = None;
+                    }
+                    let state = match (&mut self.pending, *step, self.alone) {
+                        (Some(_), "language", Some(error)) => {
+                            return Answer::Error(error, "not allowed within a transaction".into());
+                        }
+                        (Some(pending), ..) => pending,
+                        (None, "language", Some(_)) => &mut self.committed,
+                        (None, ..) => panic!("a change outside of a transaction"),
+                    };
+                    state.insert(step);
                 }
             }
         }

@@ -20,10 +20,10 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use hart_sqlhost::local::LocalError;
 
-/// Vector kernels for SQL Server: run them on files, look them up, check them.
+/// Vector kernels for SQL Server: run them on files or on a query's rows, look them up, install them.
 ///
 /// Kernels run in the library that SQL Server loads as an external language, through the same calls, so what works
-/// here works there. No server is needed.
+/// here works there. Only deploy, upgrade, undeploy, status, verify and the option --query talk to a server.
 #[derive(Parser)]
 #[command(version, max_term_width = 100, arg_required_else_help = true)]
 struct Arguments {
@@ -53,8 +53,9 @@ enum Command {
     /// Write the whole installation as one file for sqlcmd
     Script(server::ScriptOptions),
     /// Install in a database, or upgrade; may be repeated
-    #[command(visible_alias = "upgrade")]
     Deploy(server::DeployOptions),
+    /// The same as deploy, where something is installed, and only there
+    Upgrade(server::DeployOptions),
     /// Remove everything that deploy installed
     Undeploy(server::UndeployOptions),
     /// Say what a server and a database have, and what mends what they lack
@@ -127,6 +128,7 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
         Command::Package(options) => server::package(options),
         Command::Script(options) => server::script(options),
         Command::Deploy(options) => server::deploy(options),
+        Command::Upgrade(options) => server::upgrade(options),
         Command::Undeploy(options) => server::undeploy(options),
         Command::Status(options) => server::status(options),
         Command::Verify(options) => server::verify(options),

@@ -14,13 +14,14 @@ use hart_sqlhost::columns::{CType, LARGE_OBJECT};
 use hart_sqlhost::convert::ParamField;
 use hart_sqlhost::local::Chunk;
 use hart_sqlhost::session::{ROWS_IN, ROWS_OUT};
+use hart_sqlhost::tsql::is_row_by_row;
 
 use crate::data::{self, Format};
 use crate::engine::{EngineOptions, Request};
 use crate::feed::{arrow_column, host_column, host_field, vector_element};
-use crate::input::InputOptions;
+use crate::input::{Input, InputOptions};
 use crate::partition;
-use crate::server;
+use crate::server::Target;
 
 /// Options of `hart run`.
 #[derive(Args)]
@@ -71,11 +72,14 @@ struct Source {
 /// Runs the kernel and writes what it gives.
 pub fn run(options: RunOptions) -> Result<()> {
     let kernel = registry::find(&options.kernel)?;
+    // What cannot be written is found out before the work is done, not after.
     if let Some(path) = &options.output {
-        // Found out before the work is done, not after.
         Format::of(path)?;
     }
-    let Some(input) = options.input.input()? else {
+    let input = options.input.input()?;
+    let target =
+        options.into.as_ref().map(|table| target(&options.input, input.as_ref(), table)).transpose()?;
+    let Some(input) = input else {
         ensure!(
             kernel.inputs.is_empty(),
             "{} needs --input FILE or --query SELECT with {}",
@@ -85,7 +89,7 @@ pub fn run(options: RunOptions) -> Result<()> {
         let params = params(kernel, &options.param, None)?;
         let request = Request { script: kernel.name.into(), fields: Vec::new(), params };
         let batch = options.engine.run(request, |execute| batch_of(kernel, &execute(0, &[])?, None, &[]))?;
-        return write(&[batch], &options);
+        return write(&[batch], &options, target.as_ref());
     };
     let reader = input.open()?;
     let schema = reader.schema().clone();
@@ -117,18 +121,26 @@ pub fn run(options: RunOptions) -> Result<()> {
     read.dedup();
     let names: Vec<String> = read.iter().map(|&c| schema.field(c).name().clone()).collect();
     let bar = crate::progress(reader.rows());
-    let batches = reader.only(&names)?.collect::<Result<Vec<_>>>()?;
-    let whole = concat_batches(&schema.project(&read)?.into(), &batches)?;
-    let chunks = match &options.partition_by {
-        Some(name) => partition::by(&whole, name)?,
-        None => vec![whole],
+    let projected: SchemaRef = schema.project(&read)?.into();
+    let mut rows = reader.only(&names)?.peekable();
+    let chunks: Box<dyn Iterator<Item = Result<RecordBatch>>> = match &options.partition_by {
+        // Rows that do not depend on each other are computed as they come, and need not be held.
+        None if is_row_by_row(kernel) && rows.peek().is_some() => Box::new(rows),
+        partition => {
+            let whole = concat_batches(&projected, &rows.collect::<Result<Vec<_>>>()?)?;
+            match partition {
+                Some(name) => Box::new(partition::by(&whole, name)?.into_iter().map(Ok)),
+                None => Box::new(std::iter::once(Ok(whole))),
+            }
+        }
     };
     let carried: Vec<String> = sources.iter().skip(kernel.inputs.len()).map(|s| s.declared.clone()).collect();
     let request = Request { script: kernel.name.into(), fields, params };
     let results = options.engine.run(request, |execute| {
         let mut results = Vec::new();
         let mut done = 0;
-        for chunk in &chunks {
+        for chunk in chunks {
+            let chunk = chunk?;
             let step = options.rows_per_read.map_or(chunk.num_rows().max(1), |n| n as usize);
             let mut start = 0;
             loop {
@@ -155,12 +167,21 @@ pub fn run(options: RunOptions) -> Result<()> {
         Ok(results)
     })?;
     bar.finish_and_clear();
-    write(&one_schema(results)?, &options)
+    write(&one_schema(results)?, &options, target.as_ref())
 }
 
-fn write(batches: &[RecordBatch], options: &RunOptions) -> Result<()> {
-    if let Some(table) = &options.into {
-        let rows = server::load(&mut options.input.connection.connect()?, table, batches)?;
+/// The table of --into, by the connection of --query if there is one.
+fn target(options: &InputOptions, input: Option<&Input>, table: &str) -> Result<Target> {
+    let connector = match input {
+        Some(Input::Query { connector, .. }) => connector.as_ref().clone(),
+        _ => options.connection.connector().context("--into")?,
+    };
+    Target::open(connector, table)
+}
+
+fn write(batches: &[RecordBatch], options: &RunOptions, target: Option<&Target>) -> Result<()> {
+    if let (Some(target), Some(table)) = (target, &options.into) {
+        let rows = target.load(batches)?;
         eprintln!("hart: {rows} rows appended to {table}");
         return Ok(());
     }

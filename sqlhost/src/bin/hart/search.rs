@@ -60,8 +60,16 @@ pub fn search(options: SearchOptions) -> Result<()> {
     let (like, value) = options.like.split_once('=').context("--like takes COLUMN=VALUE")?;
     let input =
         options.input.input()?.context("which rows? Say --input FILE, or --server and --query SELECT")?;
-    let schema = input.open()?.schema().clone();
-    let plan = plan(&schema, &options, like).with_context(|| input.to_string())?;
+    let mut reader = input.open()?;
+    let schema = reader.schema().clone();
+    let vectors = match &options.vectors {
+        Some(name) => Some(name.clone()),
+        // A VECTOR column of a query arrives as text.
+        None => reader.next().transpose()?.and_then(|rows| json_column(&rows)),
+    };
+    // A query that is not read to its end holds its connection.
+    drop(reader);
+    let plan = plan(&schema, &options, vectors.as_deref(), like).with_context(|| input.to_string())?;
     let name = |column: usize| schema.field(column).name().clone();
 
     let start = find_start(&input, &name(plan.like), value, &name(plan.vectors))?;
@@ -119,10 +127,10 @@ pub fn search(options: SearchOptions) -> Result<()> {
 }
 
 /// The columns that were named, or the ones whose type leaves no choice.
-fn plan(schema: &SchemaRef, options: &SearchOptions, like: &str) -> Result<Plan> {
+fn plan(schema: &SchemaRef, options: &SearchOptions, vectors: Option<&str>, like: &str) -> Result<Plan> {
     let fields = schema.fields();
     let like = column(schema, like)?;
-    let (vectors, element) = vectors_of(schema, options.vectors.as_deref())?;
+    let (vectors, element) = vectors_of(schema, vectors)?;
     let id = match &options.id {
         Some(name) => column(schema, name)?,
         None => (0..fields.len())
@@ -156,9 +164,15 @@ pub fn vectors_of(schema: &SchemaRef, named: Option<&str>) -> Result<(usize, Ele
                 .filter(|&c| matches!(fields[c].data_type(), DataType::Binary | DataType::LargeBinary))
                 .collect();
             let candidates = if lists.is_empty() { binaries } else { lists };
+            let texts: Vec<usize> = (0..fields.len()).filter(|&c| is_text(fields[c].data_type())).collect();
+            let text = if candidates.is_empty() && !texts.is_empty() {
+                format!(", or one of JSON arrays among {}", names(&texts))
+            } else {
+                String::new()
+            };
             ensure!(
                 candidates.len() == 1,
-                "which column holds the vectors? Say --vectors COLUMN; candidates: {}",
+                "which column holds the vectors? Say --vectors COLUMN; candidates: {}{text}",
                 names(&candidates)
             );
             candidates[0]
@@ -176,6 +190,32 @@ pub fn vectors_of(schema: &SchemaRef, named: Option<&str>) -> Result<(usize, Ele
         ),
     };
     Ok((vectors, element))
+}
+
+/// The name of the only text column whose first values are JSON arrays of numbers, where no other column can hold vectors.
+fn json_column(rows: &RecordBatch) -> Option<String> {
+    /// Values that are looked at.
+    const FIRST: usize = 10;
+    let schema = rows.schema();
+    let holds_vectors =
+        |t: &DataType| vector_element(t).is_some() || matches!(t, DataType::Binary | DataType::LargeBinary);
+    if schema.fields().iter().any(|f| holds_vectors(f.data_type())) {
+        return None;
+    }
+    let is_json = |column: &ArrayRef| {
+        let Ok(texts) = cast(column, &DataType::Utf8) else { return false };
+        let texts: &StringArray = texts.as_string();
+        let mut first = texts.iter().flatten().take(FIRST).peekable();
+        first.peek().is_some() && first.all(|t| hart_kernels::text::parse_singles(t.as_bytes()).is_ok())
+    };
+    let mut found = schema
+        .fields()
+        .iter()
+        .zip(rows.columns())
+        .filter(|(field, column)| is_text(field.data_type()) && is_json(column))
+        .map(|(field, _)| field.name().clone());
+    let name = found.next()?;
+    found.next().is_none().then_some(name)
 }
 
 pub fn is_text(data_type: &DataType) -> bool {

@@ -2,9 +2,12 @@
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
+use hart_sqlhost::tsql::SCHEMA;
 
-use super::plan::{self, Step};
-use super::survey::Facts;
+use super::connection::Server;
+use super::objects::{Kind, Object, objects};
+use super::plan::{Foreign, Marked, Step, drop_mark, is_unmarked, state};
+use super::survey::{self, Facts};
 use super::text::{batches, literal};
 
 macro_rules! scripts {
@@ -29,7 +32,8 @@ pub enum Addition {
 }
 
 impl Addition {
-    fn name(self) -> &'static str {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
         match self {
             Addition::Functions => "functions",
             Addition::Hartonomous => "hartonomous",
@@ -39,8 +43,8 @@ impl Addition {
         }
     }
 
-    /// Path and text of its scripts.
-    fn scripts(self) -> &'static [(&'static str, &'static str)] {
+    /// Path below sql/ and text of its scripts.
+    pub fn scripts(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Addition::Functions => scripts!["functions/vectors.sql", "functions/packed.sql"],
             // The first one has the conditions, and names the others.
@@ -67,6 +71,20 @@ impl Addition {
     }
 }
 
+/// The batches of a script, without the directives of sqlcmd.
+pub fn plain_batches(script: &str) -> Vec<String> {
+    let lines: String = script.split_inclusive('\n').filter(|line| !line.starts_with(':')).collect();
+    batches(&lines)
+}
+
+/// What an addition needs that is no step of its own.
+struct Need {
+    /// Whether it is there.
+    condition: String,
+    /// What to do where it is not.
+    remedy: String,
+}
+
 /// Additions on the command line.
 #[derive(Args)]
 pub struct AdditionOptions {
@@ -79,12 +97,27 @@ pub struct AdditionOptions {
     /// Schema of the functions
     #[arg(long, value_name = "SCHEMA", default_value = "dbo")]
     functions_schema: String,
+    /// Let the additions replace procedures, functions, views and triggers of their names that are not from here, for example
+    /// the application's own
+    #[arg(long)]
+    replace: bool,
 }
 
 /// First major version with VECTOR.
 const WITH_VECTOR: u32 = 17;
 
 impl AdditionOptions {
+    /// Those of a removal.
+    pub fn to_remove(with: Vec<Addition>, functions_schema: String) -> AdditionOptions {
+        AdditionOptions { with, dimensions: None, functions_schema, replace: false }
+    }
+
+    /// The step of an addition whose text depends on no option, by the key of its mark.
+    pub fn named(key: &str) -> Option<Step> {
+        let addition = Addition::value_variants().iter().find(|a| a.name() == key)?;
+        Some(AdditionOptions::to_remove(vec![*addition], String::new()).step(*addition))
+    }
+
     /// Fails where an option lacks another one.
     pub fn check(&self) -> Result<()> {
         ensure!(
@@ -100,8 +133,8 @@ impl AdditionOptions {
         Ok(())
     }
 
-    /// Fails where the server lacks what an addition uses.
-    pub fn check_server(&self, facts: &Facts) -> Result<()> {
+    /// Fails where the server lacks what an addition uses, and says all of it.
+    pub fn check_server(&self, server: &mut Server, facts: &Facts) -> Result<()> {
         if let Some(addition) = self.with.iter().find(|a| a.needs_vector() && facts.major() < WITH_VECTOR) {
             anyhow::bail!(
                 "nothing was changed: --with {} needs the type VECTOR, so SQL Server 2025; this is {}",
@@ -109,60 +142,177 @@ impl AdditionOptions {
                 facts.version
             );
         }
+        let mut missing = Vec::new();
+        for addition in self.sorted() {
+            for need in self.needs(addition) {
+                let query =
+                    format!("SELECT CASE WHEN {} THEN N'yes' ELSE N'no' END AS [need];\n", need.condition);
+                if survey::state(server, &query)? != "yes" {
+                    missing.push(format!("--with {}: {}", addition.name(), need.remedy));
+                }
+            }
+        }
+        ensure!(missing.is_empty(), "nothing was changed: {}", missing.join("; "));
         Ok(())
+    }
+
+    fn needs(&self, addition: Addition) -> Vec<Need> {
+        let need =
+            |condition: &str, remedy: &str| Need { condition: condition.into(), remedy: remedy.into() };
+        match addition {
+            Addition::Functions => vec![Need {
+                condition: format!("SCHEMA_ID({}) IS NOT NULL", literal(&self.functions_schema)),
+                remedy: format!("the schema {} is not there; CREATE SCHEMA makes it", self.functions_schema),
+            }],
+            Addition::Hartonomous => vec![need(
+                "OBJECT_ID(N'dbo.AtomEmbeddings', N'U') IS NOT NULL AND OBJECT_ID(N'dbo.TensorAtoms', N'U') IS NOT NULL",
+                "the application's tables dbo.AtomEmbeddings and dbo.TensorAtoms are not there; run its own migration first",
+            )],
+            Addition::LinkedSearch => Vec::new(),
+            Addition::Broker => vec![need(
+                "EXISTS (SELECT * FROM sys.databases WHERE database_id = DB_ID() AND is_broker_enabled = 1)",
+                "Service Broker is off in this database; ALTER DATABASE CURRENT SET ENABLE_BROKER turns it on (nobody \
+                 else may be connected)",
+            )],
+            Addition::QueuedProjection => {
+                let mut needs = vec![need(
+                    "OBJECT_ID(N'dbo.AtomEmbeddings', N'U') IS NOT NULL",
+                    "the application's table dbo.AtomEmbeddings is not there; run its own migration first",
+                )];
+                if !self.with.contains(&Addition::Broker) {
+                    needs.push(need(
+                        "OBJECT_ID(N'hart.WorkHandler', N'U') IS NOT NULL",
+                        "its queue is not there; say --with broker,queued-projection",
+                    ));
+                }
+                needs
+            }
+        }
+    }
+
+    /// Those that are named, in their order.
+    pub fn sorted(&self) -> Vec<Addition> {
+        let mut additions = self.with.clone();
+        additions.sort_unstable();
+        additions.dedup();
+        additions
     }
 
     /// Their steps, in their order.
     pub fn steps(&self) -> Vec<Step> {
-        let mut additions = self.with.clone();
-        additions.sort_unstable();
-        additions.dedup();
-        additions.into_iter().map(|addition| self.step(addition)).collect()
+        self.sorted().into_iter().map(|addition| self.step(addition)).collect()
+    }
+
+    /// The key of the mark. Functions may be there once for each schema.
+    fn key(&self, addition: Addition) -> String {
+        match addition {
+            Addition::Functions => format!("{}.{}", addition.name(), self.functions_schema),
+            _ => addition.name().into(),
+        }
+    }
+
+    /// The keys of their marks.
+    pub fn keys(&self) -> Vec<String> {
+        self.sorted().into_iter().map(|addition| self.key(addition)).collect()
+    }
+
+    fn statements(&self, addition: Addition) -> Vec<String> {
+        let schema = self.functions_schema.replace(']', "]]");
+        let dimensions = self.dimensions.unwrap_or_default().to_string();
+        let text = |script: &str| script.replace("$(Schema)", &schema).replace("$(Dimensions)", &dimensions);
+        addition.scripts().iter().flat_map(|(_, script)| plain_batches(&text(script))).collect()
     }
 
     fn step(&self, addition: Addition) -> Step {
         let name = addition.name();
-        let schema = self.functions_schema.replace(']', "]]");
-        let dimensions = self.dimensions.unwrap_or_default().to_string();
-        let mut statements = Vec::new();
+        let mut statements = self.statements(addition);
+        let made = objects(&statements);
         if addition.needs_vector() {
-            statements.push(format!(
-                "IF CAST(PARSENAME(CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)), 4) AS int) < {WITH_VECTOR}\n    \
-                 THROW 59919, N'{name} needs the type VECTOR, so SQL Server 2025', 1;\n"
-            ));
+            statements.insert(
+                0,
+                format!(
+                    "IF CAST(PARSENAME(CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)), 4) AS int) < {WITH_VECTOR}\n    \
+                     THROW 59919, N'{name} needs the type VECTOR, so SQL Server 2025', 1;\n"
+                ),
+            );
         }
-        for (_, script) in addition.scripts() {
-            let script: String = script
-                .replace("$(Schema)", &schema)
-                .replace("$(Dimensions)", &dimensions)
-                .split_inclusive('\n')
-                // Directives of sqlcmd.
-                .filter(|line| !line.starts_with(':'))
-                .collect();
-            statements.extend(batches(&script));
+        let missing: Vec<String> = made.iter().map(|object| format!("NOT ({})", object.exists())).collect();
+        let key = self.key(addition);
+        let foreign = (!self.replace).then(|| not_from_here(&made, &key, name));
+        Marked { name, key, missing: missing.join(" OR "), foreign, statements, ..Marked::default() }.step()
+    }
+
+    /// The steps that remove them, the last one first. Tables outside of our schema stay: they hold the application's rows.
+    pub fn removals(&self) -> Vec<Step> {
+        self.sorted().into_iter().rev().map(|addition| self.removal(addition)).collect()
+    }
+
+    fn removal(&self, addition: Addition) -> Step {
+        let name = addition.name();
+        let made = self.removed(addition);
+        let key = self.key(addition);
+        let mut statements = Vec::new();
+        if addition == Addition::QueuedProjection {
+            statements.push(FORGET_PROJECTION.into());
         }
-        let missing: Vec<String> = statements
-            .iter()
-            .filter_map(|s| module(s))
-            .map(|m| format!("OBJECT_ID({}) IS NULL", literal(m)))
-            .collect();
-        // Functions may be there once for each schema.
-        let key = if addition == Addition::Functions {
-            format!("{name}.{}", self.functions_schema)
-        } else {
-            name.into()
-        };
-        plan::step(name, &key, &missing.join(" OR "), None, "", statements)
+        // What was made last builds on what was made before it.
+        statements.push(made.iter().rev().map(Object::drop).collect());
+        statements.push(drop_mark(&key));
+        let exist: Vec<String> = made.iter().map(Object::exists).collect();
+        let foreign = not_from_here(&made, &key, name);
+        let check = format!(
+            "SELECT CASE\n    WHEN {} THEN N'{}'\n    WHEN {} OR NOT ({}) THEN N'there'\n    ELSE N'same'\nEND AS [state];\n",
+            foreign.condition,
+            state::FOREIGN,
+            exist.join(" OR "),
+            is_unmarked(&key)
+        );
+        Step {
+            name,
+            check,
+            refusal: format!(
+                "{name} was not installed by this program, or by an earlier one; what is not its own is not removed: drop \
+                 it by hand, or leave out --with {name}"
+            ),
+            in_the_way: Some(foreign.names),
+            content: Vec::new(),
+            statements,
+            transaction: true,
+        }
+    }
+
+    /// What a removal removes.
+    pub fn removed(&self, addition: Addition) -> Vec<Object> {
+        let made = objects(&self.statements(addition));
+        made.into_iter().filter(|o| o.kind != Kind::Table || o.is_in_schema(SCHEMA)).collect()
     }
 }
 
-/// The name of the module that a batch makes, as it stands there.
-fn module(batch: &str) -> Option<&str> {
-    let line = batch.lines().find_map(|line| line.strip_prefix("CREATE OR ALTER "))?;
-    let (_, name) = line.split_once(' ')?;
-    // A bracketed name may hold a blank.
-    let end = name.find(" (").or_else(|| name.find(" ON ")).unwrap_or(name.len());
-    Some(name[..end].trim_end())
+/// Work of the kind that queued-projection does, which nobody would do any more.
+const FORGET_PROJECTION: &str = "IF OBJECT_ID(N'hart.WorkItem', N'U') IS NOT NULL
+    DELETE FROM [hart].[WorkItem] WHERE kind = N'project-embedding';
+IF OBJECT_ID(N'hart.WorkHandler', N'U') IS NOT NULL
+    DELETE FROM [hart].[WorkHandler] WHERE kind = N'project-embedding';
+";
+
+/// Modules of an addition's names where it has no mark: another one made them. Those of our own schema are ours.
+fn not_from_here(made: &[Object], key: &str, name: &str) -> Foreign {
+    let modules: Vec<String> = made
+        .iter()
+        .filter(|o| o.kind.is_module() && !o.is_in_schema(SCHEMA))
+        .map(|o| format!("OBJECT_ID({})", literal(&o.name)))
+        .collect();
+    // NULL is no object's number.
+    let list = if modules.is_empty() { "NULL".into() } else { modules.join(", ") };
+    let from = format!("FROM sys.objects AS o WHERE o.object_id IN ({list})");
+    Foreign {
+        condition: format!("{} AND EXISTS (SELECT * {from})", is_unmarked(key)),
+        names: format!("SELECT CONCAT(SCHEMA_NAME(o.schema_id), N'.', o.name) {from} ORDER BY 1;\n"),
+        refusal: format!(
+            "objects of the names of {name} are there that this program did not make; --replace replaces them, and what \
+             they did is lost"
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -171,7 +321,8 @@ mod tests {
 
     fn options(with: &[Addition]) -> AdditionOptions {
         let dimensions = with.contains(&Addition::Functions).then_some(384);
-        AdditionOptions { with: with.to_vec(), dimensions, functions_schema: "my ]schema'".into() }
+        let functions_schema = "my ]schema'".into();
+        AdditionOptions { with: with.to_vec(), dimensions, functions_schema, replace: false }
     }
 
     #[test]
@@ -190,8 +341,8 @@ mod tests {
             }
             for (path, script) in addition.scripts() {
                 let modules = script.matches("\nCREATE OR ALTER ").count();
-                let made = batches(script).iter().filter(|b| module(b).is_some()).count();
-                assert_eq!(made, modules, "{path}");
+                let made = objects(&batches(script));
+                assert_eq!(made.iter().filter(|o| o.kind.is_module()).count(), modules, "{path}");
             }
             assert!(step.check.contains("OBJECT_ID(N'"), "{}", step.check);
         }
@@ -202,12 +353,53 @@ mod tests {
             functions.check
         );
         assert!(functions.check.contains("N'hart.functions.my ]schema'''"), "{}", functions.check);
-        assert!(functions.statements[1].contains("VECTOR(384)"));
+        // The refusals stand before it.
+        assert!(functions.statements[2].contains("VECTOR(384)"));
         assert!(steps[4].check.contains("N'dbo.AtomEmbeddings_QueueProjection'"));
+        assert!(steps[3].check.contains("NOT (OBJECT_ID(N'[hart].[WorkQueue]') IS NOT NULL)"));
+        assert!(steps[3].check.contains("FROM sys.services WHERE name = N'//hart/work/sender'"));
         // What install.sql includes is what is installed.
         let [(_, install), rest @ ..] = Addition::Hartonomous.scripts() else { unreachable!() };
         let included: Vec<&str> = install.lines().filter_map(|l| l.strip_prefix(":r ")).collect();
         assert_eq!(included, rest.iter().map(|(path, _)| *path).collect::<Vec<_>>());
+    }
+
+    /// The script that removes the scale-out by hand, and the removal, remove the same.
+    #[test]
+    fn removals_are_those_of_the_script() {
+        let script = include_str!("../../../../../sql/scaleout/uninstall.sql");
+        let drops = |text: &str| {
+            let lines = text.lines().filter_map(|l| l.trim().strip_prefix("DROP "));
+            let mut lines: Vec<String> = lines.map(|l| l.replace("IF EXISTS ", "")).collect();
+            lines.sort();
+            lines
+        };
+        let given = options(&[Addition::LinkedSearch, Addition::Broker]);
+        let removals = given.removals();
+        assert_eq!(removals.iter().map(|s| s.name).collect::<Vec<_>>(), ["broker", "linked-search"]);
+        let statements: String = removals.iter().flat_map(|s| s.statements.clone()).collect();
+        assert_eq!(drops(&statements), drops(script));
+        // Rows of the application stay.
+        let given = options(&[Addition::Hartonomous]);
+        let hartonomous = given.removals().remove(0).statements.concat();
+        assert!(hartonomous.contains("DROP PROCEDURE IF EXISTS dbo.sp_SemanticSearch;"));
+        assert!(hartonomous.contains("DROP VIEW IF EXISTS dbo.vw_CurrentWeights;"));
+        assert!(!hartonomous.contains("DROP TABLE"), "{hartonomous}");
+    }
+
+    /// An installation replaces nothing that it did not make, unless it is told to.
+    #[test]
+    fn what_is_not_from_here_is_refused() {
+        let mut given = options(&[Addition::Functions]);
+        let step = given.steps().remove(0);
+        let refused = "OBJECT_ID(N'[my ]]schema''].[VectorNorm]')";
+        assert!(step.in_the_way.unwrap().contains(refused));
+        assert!(step.statements[0].contains(refused) && step.statements[0].contains("THROW 59917"));
+        given.replace = true;
+        let other = given.steps().remove(0);
+        assert!(!other.check.contains("N'foreign'") && !other.statements[0].contains("59917"));
+        // The mark is the same either way.
+        assert_eq!(step.statements.last(), other.statements.last());
     }
 
     #[test]

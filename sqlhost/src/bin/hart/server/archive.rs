@@ -41,6 +41,14 @@ impl Platform {
         }
     }
 
+    /// Name of the C library.
+    pub fn native_file_name(self) -> &'static str {
+        match self {
+            Platform::Windows => "hart_native.dll",
+            Platform::Linux => "libhart_native.so",
+        }
+    }
+
     /// First bytes of a library.
     fn magic(self) -> &'static [u8] {
         match self {

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
+use super::transaction::Failure;
 use super::{identity, secret};
 use crate::log;
 
@@ -29,7 +30,7 @@ const RETRIES: u32 = 3;
 pub enum Auth {
     /// A login of SQL Server: --user, and the password from HART_PASSWORD, --password-file or a prompt
     Sql,
-    /// The account that runs this program (Windows)
+    /// The account that runs this program: on Windows, or with a Kerberos ticket where the program was built with that
     Integrated,
     /// An access token of Microsoft Entra from HART_TOKEN or --token-file
     Token,
@@ -140,10 +141,13 @@ impl ConnectionOptions {
                 let password = secret::password(user, self.password_file.as_deref())?;
                 AuthMethod::sql_server(user, password)
             }
-            #[cfg(windows)]
+            #[cfg(any(windows, feature = "kerberos"))]
             Auth::Integrated => AuthMethod::Integrated,
-            #[cfg(not(windows))]
-            Auth::Integrated => bail!("--auth integrated works on Windows only; use sql or token here"),
+            #[cfg(not(any(windows, feature = "kerberos")))]
+            Auth::Integrated => bail!(
+                "--auth integrated needs Kerberos, which this program was built without (cargo build --features kerberos; \
+                 it needs libkrb5 of the machine); use sql or token here"
+            ),
             Auth::Token => AuthMethod::aad_token(secret::token(self.token_file.as_deref())?),
             Auth::ManagedIdentity => AuthMethod::aad_token(identity::token(self.client_id.as_deref())?),
         })
@@ -301,6 +305,10 @@ impl ConnectionOptions {
                 ),
                 code => anyhow!("{address} refused the login ({code}): {}", e.message()),
             },
+            other if self.auth == Auth::Integrated => anyhow!(
+                "{address} refused the account that runs this program ({other}): off Windows kinit gets the ticket that is \
+                 needed, and the server needs its name MSSQLSvc/HOST:PORT in the directory"
+            ),
             other => anyhow!("{address}: {other}"),
         }
     }
@@ -328,6 +336,7 @@ fn explain_tls(address: &Address, message: &str) -> anyhow::Error {
 }
 
 /// Options with the secret that belongs to them.
+#[derive(Clone)]
 pub struct Connector {
     options: ConnectionOptions,
     auth: AuthMethod,
@@ -398,17 +407,22 @@ impl Server {
         table: &str,
         columns: &[&str],
         rows: impl Iterator<Item = TokenRow<'r>>,
-    ) -> Result<u64> {
+    ) -> Result<u64, Failure> {
         let client = &mut self.client;
         let _span = tracing::info_span!("bulk load", table).entered();
+        let mut whole = false;
         let result = self.runtime.block_on(async {
             let mut load = client.bulk_insert_columns(table, columns).await?;
             for row in rows {
                 load.send(row).await?;
             }
+            // From here on the server may have everything, and keep it.
+            whole = true;
             Ok(load.finalize().await?.total())
         });
-        self.note(result)
+        self.note(result).map_err(|error| {
+            if whole && !self.usable { Failure::Unknown(error) } else { Failure::NotDone(error) }
+        })
     }
 
     fn note<T>(&mut self, result: Result<T, Error>) -> Result<T> {
@@ -433,12 +447,32 @@ impl Server {
                     "" => String::new(),
                     name => format!(" in {name}, line {}", e.line()),
                 };
-                anyhow!("error {}{place}: {}{advice}", e.code(), e.message())
+                let text = format!("error {}{place}: {}{advice}", e.code(), e.message());
+                StatementError { code: e.code(), message: e.message().into(), text }.into()
             }
             _ => anyhow!("{address}: {error}"),
         }
     }
 }
+
+/// An error that the server answered a statement with.
+#[derive(Debug)]
+pub struct StatementError {
+    /// Its number.
+    pub code: u32,
+    /// Its message.
+    pub message: String,
+    /// Both, with where it occurred and what to do.
+    text: String,
+}
+
+impl std::fmt::Display for StatementError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for StatementError {}
 
 /// What to do about an error of a statement.
 fn advice(code: u32) -> Option<&'static str> {

@@ -7,9 +7,10 @@ use clap::Args;
 
 use super::additions::AdditionOptions;
 use super::archive::ArchiveOptions;
-use super::connection::{ConnectionOptions, Server};
-use super::plan::{self, Plan, Step, state};
+use super::connection::{ConnectionOptions, Server, text};
+use super::plan::{self, Plan, Step, VERSION, state};
 use super::survey::{self, Facts};
+use super::transaction::carry_out;
 
 /// Options of `hart deploy`.
 #[derive(Args)]
@@ -21,6 +22,9 @@ pub struct DeployOptions {
     /// Settings of the language (docs/EXTERNAL-LANGUAGE.md) [default: as they are]
     #[arg(long, value_name = "TEXT")]
     parameters: Option<String>,
+    /// Environment variables of the language (docs/EXTERNAL-LANGUAGE.md), as {"NAME": "VALUE"} [default: as they are]
+    #[arg(long, value_name = "JSON")]
+    environment: Option<String>,
     /// Allow external scripts on the instance, where they are not (sysadmin)
     #[arg(long)]
     enable_external_scripts: bool,
@@ -34,26 +38,46 @@ pub struct DeployOptions {
     connection: ConnectionOptions,
 }
 
-/// Longest PARAMETERS.
-const LONGEST_PARAMETERS: usize = 4000;
+/// Longest PARAMETERS and ENVIRONMENT_VARIABLES.
+const LONGEST_SETTING: usize = 4000;
 
-/// Fails where the settings do not fit the server's column.
-pub fn check_parameters(parameters: Option<&str>) -> Result<()> {
-    let length = parameters.map_or(0, |p| p.encode_utf16().count());
-    ensure!(
-        length <= LONGEST_PARAMETERS,
-        "--parameters has {length} characters; expected at most {LONGEST_PARAMETERS}"
-    );
+/// Fails where the settings do not fit the server's columns, or would not be understood there.
+pub fn check_settings(parameters: Option<&str>, environment: Option<&str>) -> Result<()> {
+    for (option, value) in [("--parameters", parameters), ("--environment", environment)] {
+        let length = value.map_or(0, |p| p.encode_utf16().count());
+        ensure!(
+            length <= LONGEST_SETTING,
+            "{option} has {length} characters; expected at most {LONGEST_SETTING}"
+        );
+    }
+    if let Some(text) = environment.filter(|text| !text.is_empty()) {
+        let variables: std::collections::BTreeMap<String, String> = serde_json::from_str(text)
+            .with_context(|| format!(r#"--environment is {text}; expected {{"NAME": "VALUE", …}}"#))?;
+        for name in variables.keys() {
+            let good = !name.is_empty() && !name.contains(['=', '\0']);
+            ensure!(good, "--environment has a variable named {name:?}; expected a name without =");
+        }
+    }
     Ok(())
 }
 
 /// Runs the steps that are not done yet.
 pub fn deploy(options: DeployOptions) -> Result<()> {
-    check_parameters(options.parameters.as_deref())?;
+    install(options, false)
+}
+
+/// The same where something is installed, and only there.
+pub fn upgrade(options: DeployOptions) -> Result<()> {
+    install(options, true)
+}
+
+fn install(options: DeployOptions, only_upgrade: bool) -> Result<()> {
+    check_settings(options.parameters.as_deref(), options.environment.as_deref())?;
     options.additions.check()?;
     let plan = Plan {
         archives: options.archives.read()?,
         parameters: options.parameters,
+        environment: options.environment,
         enable: options.enable_external_scripts,
         additions: options.additions.steps(),
     };
@@ -69,7 +93,7 @@ pub fn deploy(options: DeployOptions) -> Result<()> {
             lines.join("; ")
         );
     }
-    options.additions.check_server(&facts)?;
+    options.additions.check_server(&mut server, &facts)?;
     let steps = plan.into_steps();
     let mut out = std::io::stdout().lock();
     if options.dry_run {
@@ -82,9 +106,24 @@ pub fn deploy(options: DeployOptions) -> Result<()> {
     for step in &steps {
         let found = survey::state(&mut server, &step.check)?;
         if found == state::FOREIGN {
-            bail!("nothing was changed: {}", step.foreign);
+            bail!("nothing was changed: {}{}", step.refusal, in_the_way(&mut server, step)?);
         }
         states.push(found);
+    }
+    let there = steps.iter().zip(&states).any(|(s, found)| s.name == "language" && found != state::MISSING);
+    if only_upgrade && !there {
+        bail!(
+            "nothing was changed: database {} has nothing to upgrade; hart deploy installs",
+            facts.database
+        );
+    }
+    if there {
+        let note = if options.dry_run { "-- " } else { "" };
+        match survey::version(&mut server)? {
+            Some(old) if old == VERSION => {}
+            Some(old) => writeln!(out, "{note}from version {old} to {VERSION}")?,
+            None => writeln!(out, "{note}from a version without a mark to {VERSION}")?,
+        }
     }
     let mut done: Vec<&str> = Vec::new();
     for (step, found) in steps.iter().zip(states) {
@@ -93,12 +132,10 @@ pub fn deploy(options: DeployOptions) -> Result<()> {
         } else if options.dry_run {
             print(&mut out, step, &found)?;
         } else {
-            carry_out(&mut server, step).with_context(|| {
+            carry_out(&mut server, step).map_err(|failure| {
                 let before = if done.is_empty() { "none".into() } else { done.join(", ") };
-                format!(
-                    "step {} failed and nothing of it was kept; steps done before it: {before}",
-                    step.name
-                )
+                let what = format!("steps done before it: {before}; step {}", step.name);
+                failure.explain(&what, "`hart status`")
             })?;
             done.push(step.name);
             writeln!(
@@ -122,46 +159,12 @@ pub fn deploy(options: DeployOptions) -> Result<()> {
     Ok(())
 }
 
-/// A step in its transaction; it is committed only if its own check then says so.
-fn carry_out(server: &mut Server, step: &Step) -> Result<()> {
-    let _span = tracing::info_span!("step", name = step.name, transaction = step.transaction).entered();
-    for batch in step.preparation() {
-        server.run(batch)?;
-    }
-    if !step.transaction {
-        for batch in &step.statements {
-            server.run(batch)?;
-        }
-        return confirm(server, step);
-    }
-    let work = |server: &mut Server| -> Result<()> {
-        server.run(plan::BEGIN)?;
-        for batch in &step.statements {
-            server.run(batch)?;
-        }
-        confirm(server, step)
-    };
-    if let Err(error) = work(server) {
-        // On a broken connection the server undoes it by itself.
-        let undone = server.run(plan::ROLLBACK);
-        return Err(match undone {
-            Ok(()) => error,
-            Err(_) => error.context("the connection is gone, so the server undoes the step by itself"),
-        });
-    }
-    server
-        .run(plan::COMMIT)
-        .context("the end of the transaction was not confirmed; `hart status` shows how it ended")
-}
-
-fn confirm(server: &mut Server, step: &Step) -> Result<()> {
-    let found = survey::state(server, &step.check)?;
-    ensure!(
-        found == state::SAME,
-        "its statements ran, but its check then said '{found}', expected '{}'",
-        state::SAME
-    );
-    Ok(())
+/// The names of what makes a step refuse, as the end of a sentence.
+pub fn in_the_way(server: &mut Server, step: &Step) -> Result<String> {
+    let Some(names) = &step.in_the_way else { return Ok(String::new()) };
+    let rows = server.rows(names.as_str())?;
+    let names = rows.iter().map(|row| text(row, 0)).collect::<Result<Vec<_>>>()?;
+    Ok(if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) })
 }
 
 fn print(out: &mut impl Write, step: &Step, found: &str) -> Result<()> {

@@ -14,6 +14,8 @@ const VM_HOST: &str = "http://169.254.169.254";
 const VM_HOST_VARIABLE: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
 /// Variables that the Arc agent sets on its machine.
 const ARC_VARIABLES: [&str; 2] = ["IDENTITY_ENDPOINT", "IMDS_ENDPOINT"];
+/// Where the agent listens if its variables are not set for this process.
+const ARC_ENDPOINT: &str = "http://localhost:40342/metadata/identity/oauth2/token";
 /// Largest file of the agent's challenge, as Azure's own libraries have it.
 const LARGEST_KEY: u64 = 4096;
 /// Largest answer; a token has some thousand bytes.
@@ -21,19 +23,40 @@ const LARGEST_ANSWER: u64 = 64 * 1024;
 /// Times that a busy service is asked; it is documented to be busy at times.
 const TRIES: u32 = 3;
 
+/// Who gives the token.
+#[derive(Debug, PartialEq)]
+enum Source {
+    /// The Arc agent at this address, with the folder of its challenges.
+    Arc(String, PathBuf),
+    /// A metadata service at this host.
+    Vm(String),
+}
+
 /// An access token of this machine; `client_id` chooses among several identities of an Azure VM.
 pub fn token(client_id: Option<&str>) -> Result<String> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    match ARC_VARIABLES.map(variable) {
-        [Some(endpoint), Some(_)] => {
-            ensure!(
-                client_id.is_none(),
-                "a machine in Azure Arc has one identity; --client-id is for Azure VMs"
-            );
-            arc(&endpoint, &key_folder()?)
-        }
-        _ => vm(&variable(VM_HOST_VARIABLE).unwrap_or(VM_HOST.into()), client_id),
+    match source(ARC_VARIABLES.map(variable), variable(VM_HOST_VARIABLE), client_id, key_folder()?)? {
+        Source::Arc(endpoint, folder) => arc(&endpoint, &folder),
+        Source::Vm(host) => vm(&host, client_id),
     }
+}
+
+/// The Arc agent where its variables say so, or where nothing else is said and its folder is there.
+fn source(
+    arc_variables: [Option<String>; 2],
+    vm_host: Option<String>,
+    client_id: Option<&str>,
+    folder: PathBuf,
+) -> Result<Source> {
+    if let [Some(endpoint), Some(_)] = arc_variables {
+        ensure!(client_id.is_none(), "a machine in Azure Arc has one identity; --client-id is for Azure VMs");
+        return Ok(Source::Arc(endpoint, folder));
+    }
+    Ok(match vm_host {
+        Some(host) => Source::Vm(host),
+        None if client_id.is_none() && folder.is_dir() => Source::Arc(ARC_ENDPOINT.into(), folder),
+        None => Source::Vm(VM_HOST.into()),
+    })
 }
 
 /// Where the Arc agent puts the files of its challenges.
@@ -85,11 +108,22 @@ struct Token {
     access_token: String,
 }
 
-/// The token in an answer. An answer that has none is shown only as far as it is an error's.
+/// What a metadata service says of an error.
+#[derive(Deserialize)]
+struct Refusal {
+    error: Option<String>,
+    error_description: Option<String>,
+}
+
+/// The token in an answer. Of an answer that has none the reason is shown, where it is one of these services that answers.
 fn read(answer: Answer) -> Result<String> {
     if answer.status != 200 {
-        let text: String = answer.body.chars().filter(|c| !c.is_control()).take(300).collect();
-        bail!("status {}: {text}", answer.status);
+        let reason = serde_json::from_str::<Refusal>(&answer.body)
+            .ok()
+            .and_then(|r| r.error_description.or(r.error))
+            .unwrap_or_else(|| "without a reason, so perhaps not from that service".into());
+        let line: String = reason.lines().next().unwrap_or("").chars().take(300).collect();
+        bail!("status {}: {line}", answer.status);
     }
     match serde_json::from_str::<Token>(&answer.body) {
         Ok(token) if !token.access_token.is_empty() => Ok(token.access_token),
@@ -103,8 +137,8 @@ fn vm(host: &str, client_id: Option<&str>) -> Result<String> {
     let url = format!("{}/metadata/identity/oauth2/token", host.trim_end_matches('/'));
     ask(&url, &query, None).and_then(read).with_context(|| {
         format!(
-            "no token from the metadata service {host}: is this an Azure VM with a managed identity? On a machine in \
-             Azure Arc the agent's variables {} must be set",
+            "no token from the metadata service {host}: is this an Azure VM with a managed identity? A machine in Azure Arc \
+             is known by its agent's variables {} or its folder of tokens",
             ARC_VARIABLES.join(" and ")
         )
     })
@@ -210,11 +244,32 @@ mod tests {
             ("200 OK", r#"{"access_token":""}"#, "no access_token"),
             ("200 OK", "<html>", "no access_token"),
             ("302 Found", "", "status 302"),
+            ("403 Forbidden", "<html>\n<body>a portal's page</body>", "status 403: without a reason"),
+            ("400 Bad Request", r#"{"error":"a\nb"}"#, "status 400: a"),
         ] {
             let (port, _requests) = responder(vec![answer(status, "", body)]);
             let error = format!("{:#}", vm(&format!("http://127.0.0.1:{port}"), None).unwrap_err());
             assert!(error.contains(part) && error.contains("managed identity"), "{error}");
+            assert!(!error.contains("portal") && error.lines().count() == 1, "{error}");
         }
+    }
+
+    #[test]
+    fn who_gives_the_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let (there, none) = (folder.path().to_path_buf(), folder.path().join("none"));
+        let set = || [Some("http://localhost:1/t".to_string()), Some("x".to_string())];
+        let said = |arc, vm: Option<&str>, id, folder: &PathBuf| {
+            source(arc, vm.map(String::from), id, folder.clone())
+        };
+        let agent = |endpoint: &str, folder: &PathBuf| Source::Arc(endpoint.into(), folder.clone());
+        assert_eq!(said(set(), None, None, &none).unwrap(), agent("http://localhost:1/t", &none));
+        assert!(said(set(), None, Some("id"), &there).is_err());
+        let unset = || [None, Some("x".to_string())];
+        assert_eq!(said(unset(), None, None, &there).unwrap(), agent(ARC_ENDPOINT, &there));
+        assert_eq!(said(unset(), None, None, &none).unwrap(), Source::Vm(VM_HOST.into()));
+        assert_eq!(said(unset(), None, Some("id"), &there).unwrap(), Source::Vm(VM_HOST.into()));
+        assert_eq!(said(unset(), Some("http://h"), None, &there).unwrap(), Source::Vm("http://h".into()));
     }
 
     #[test]

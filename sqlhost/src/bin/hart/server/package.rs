@@ -20,24 +20,44 @@ pub struct PackageOptions {
     /// Library for Linux, libhart_sqlhost.so; becomes hart-linux.zip
     #[arg(long, value_name = "SO")]
     linux: Option<PathBuf>,
+    /// C library for Windows, hart_native.dll; becomes hart-native-windows.zip, with hart.h
+    #[arg(long, value_name = "DLL")]
+    native_windows: Option<PathBuf>,
+    /// C library for Linux, libhart_native.so; becomes hart-native-linux.zip, with hart.h
+    #[arg(long, value_name = "SO")]
+    native_linux: Option<PathBuf>,
     /// Folder for the archives and SHA256SUMS
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     output: PathBuf,
 }
 
+/// Header of the C library.
+const HEADER: &str = include_str!("../../../../../ffi/include/hart.h");
+
 /// Writes an archive for each library named, and SHA256SUMS.
 pub fn package(options: PackageOptions) -> Result<()> {
     let mut sums = String::new();
-    for (path, platform) in [(&options.windows, Platform::Windows), (&options.linux, Platform::Linux)] {
+    let given = [
+        (&options.windows, Platform::Windows, "hart", &[][..]),
+        (&options.linux, Platform::Linux, "hart", &[]),
+        (&options.native_windows, Platform::Windows, "hart-native", &[("hart.h", HEADER)]),
+        (&options.native_linux, Platform::Linux, "hart-native", &[("hart.h", HEADER)]),
+    ];
+    for (path, platform, stem, more) in given {
         let Some(path) = path else { continue };
-        let bytes = pack(path, platform)?;
-        let name = format!("hart-{}.zip", platform.word().to_lowercase());
+        // A server takes the library and nothing else.
+        let library = if more.is_empty() { platform.file_name() } else { platform.native_file_name() };
+        let bytes = pack(path, platform, library, more)?;
+        let name = format!("{stem}-{}.zip", platform.word().to_lowercase());
         let target = options.output.join(&name);
         std::fs::write(&target, &bytes).with_context(|| format!("cannot write {}", target.display()))?;
         // The form of sha256sum --check.
         sums.push_str(&format!("{}  {name}\n", sha256(&bytes).to_lowercase()));
     }
-    ensure!(!sums.is_empty(), "which library? Say --windows DLL, --linux SO or both");
+    ensure!(
+        !sums.is_empty(),
+        "which library? Say --windows DLL, --linux SO, --native-windows DLL or --native-linux SO"
+    );
     let target = options.output.join("SHA256SUMS");
     std::fs::write(&target, &sums).with_context(|| format!("cannot write {}", target.display()))?;
     write!(std::io::stdout().lock(), "{sums}")?;
@@ -45,16 +65,19 @@ pub fn package(options: PackageOptions) -> Result<()> {
 }
 
 /// A flat archive; the same library gives the same bytes, so that a hash tells whether it is installed.
-fn pack(path: &Path, platform: Platform) -> Result<Vec<u8>> {
+fn pack(path: &Path, platform: Platform, name: &str, more: &[(&str, &str)]) -> Result<Vec<u8>> {
     let library = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let start = library.get(..4).unwrap_or(&library);
     platform.check_library(&path.display().to_string(), start)?;
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
-        .last_modified_time(DateTime::default())
-        .unix_permissions(0o755);
+        .last_modified_time(DateTime::default());
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    zip.start_file(platform.file_name(), options)?;
+    zip.start_file(name, options.unix_permissions(0o755))?;
     zip.write_all(&library)?;
+    for (name, text) in more {
+        zip.start_file(*name, options.unix_permissions(0o644))?;
+        zip.write_all(text.as_bytes())?;
+    }
     Ok(zip.finish()?.into_inner())
 }

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use hart_kernels::registry::KERNELS;
 use hart_sqlhost::tsql::{self, MARK, SCHEMA, TABLE_TYPES};
 
-use super::archive::{Archive, Platform};
+use super::archive::Archive;
+use super::language;
 use super::text::{batches, hexadecimal, literal, sha256};
 
 /// Name of the external language.
@@ -46,6 +47,8 @@ pub mod state {
     pub const MISSING: &str = "missing";
     /// Another version is there.
     pub const DIFFERS: &str = "differs";
+    /// It is there without our mark: a script of sql/ made it, of which version is not known.
+    pub const UNMARKED: &str = "unmarked";
     /// Something of the name is there that is not ours.
     pub const FOREIGN: &str = "foreign";
 }
@@ -56,10 +59,12 @@ pub struct Step {
     pub name: &'static str,
     /// A SELECT of one word of [`state`].
     pub check: String,
-    /// Why the step refuses where the state is foreign.
-    pub foreign: &'static str,
+    /// Why the step refuses where the state is foreign, and what to do about it.
+    pub refusal: String,
+    /// A SELECT of the names of the objects that are foreign.
+    pub in_the_way: Option<String>,
     /// Content to send before the transaction begins.
-    content: Vec<Archive>,
+    pub content: Vec<Archive>,
     /// Batches within the transaction.
     pub statements: Vec<String>,
     /// Whether the statements may be in a transaction.
@@ -108,6 +113,8 @@ pub struct Plan {
     pub archives: Vec<Archive>,
     /// PARAMETERS of the language; `None` leaves them as they are.
     pub parameters: Option<String>,
+    /// ENVIRONMENT_VARIABLES of the language, a JSON object; `None` leaves them as they are.
+    pub environment: Option<String>,
     /// Whether to allow external scripts on the instance.
     pub enable: bool,
     /// Steps that follow.
@@ -121,125 +128,11 @@ impl Plan {
         if self.enable {
             steps.push(enable());
         }
-        steps.extend([self.language(), core(), wrappers(), role()]);
+        steps.extend([language::step(&self), core(), wrappers(), role(), version()]);
         steps.extend(self.additions);
         steps
     }
-
-    fn language(&self) -> Step {
-        let parameters = self.parameters.as_deref().map_or("NULL".into(), literal);
-        let same = self.archives.iter().map(|a| {
-            let parameters = match &self.parameters {
-                Some(p) => format!(" AND COALESCE(f.parameters, N'') = {}", literal(p)),
-                None => String::new(),
-            };
-            format!(
-                "(f.platform_desc = {} AND HASHBYTES('SHA2_256', f.content) = 0x{}{parameters})",
-                literal(a.platform.word()),
-                a.hash
-            )
-        });
-        let same = same.collect::<Vec<_>>().join(" OR ");
-        // Without archives there is nothing that it could be the same as.
-        let same = if same.is_empty() { "1 = 0".into() } else { same };
-        let count = self.archives.len().max(1);
-        let state = format!(
-            "CASE\n    WHEN NOT EXISTS (SELECT * FROM sys.external_languages WHERE language = N'{LANGUAGE}') THEN N'missing'\n    \
-             WHEN {} THEN N'foreign'\n    \
-             WHEN (SELECT COUNT(*) FROM {FILES} WHERE {same}) = {count} THEN N'same'\n    \
-             ELSE N'differs'\nEND",
-            foreign_language()
-        );
-        let files = self.archives.iter().map(|a| {
-            format!("({}, {}, 0x{})", literal(a.platform.word()), literal(a.platform.file_name()), a.hash)
-        });
-        let statement = LANGUAGE_STATEMENT
-            .replace("{state}", &state)
-            .replace("{given}", &files.collect::<Vec<_>>().join(", "))
-            .replace("{parameters}", &parameters);
-        Step {
-            name: "language",
-            check: format!("SELECT {state} AS [state];\n"),
-            foreign: "this database has an external language hart that is not this library (or its files cannot be seen \
-                      by this login); it is not touched: DROP EXTERNAL LANGUAGE [hart]; if nobody needs it",
-            content: self.archives.clone(),
-            statements: vec![statement],
-            transaction: true,
-        }
-    }
 }
-
-/// The files of our language.
-const FILES: &str = "sys.external_languages AS l JOIN sys.external_language_files AS f \
-                     ON f.external_language_id = l.external_language_id AND l.language = N'hart'";
-
-/// Whether the language is not ours: the condition of sql/install, and true as well where the files cannot be seen.
-pub fn foreign_language() -> String {
-    let names: Vec<String> = Platform::ALL.iter().map(|p| literal(p.file_name())).collect();
-    format!(
-        "EXISTS (SELECT * FROM sys.external_languages AS l LEFT JOIN sys.external_language_files AS f \
-         ON f.external_language_id = l.external_language_id WHERE l.language = N'{LANGUAGE}' \
-         AND (f.file_name IS NULL OR f.file_name NOT IN ({})))",
-        names.join(", ")
-    )
-}
-
-/// Makes the language, anew where it is there: ALTER EXTERNAL LANGUAGE takes no parameters on some versions. A platform
-/// that is not given keeps its file, and all keep their settings; rights on the language are granted again.
-const LANGUAGE_STATEMENT: &str = "SET NOCOUNT ON;
-DECLARE @state nvarchar(20) = {state};
-IF @state = N'foreign'
-    THROW 59912, N'this database has an external language hart that is not this library; nothing was changed', 1;
-IF @state <> N'same'
-BEGIN
-    DECLARE @parameters nvarchar(4000) = {parameters};
-    DECLARE @given TABLE (platform nvarchar(60), file_name nvarchar(266), hash varbinary(32));
-    INSERT @given (platform, file_name, hash) VALUES {given};
-    IF EXISTS (SELECT * FROM @given AS g LEFT JOIN #hart_content AS c ON c.platform = g.platform COLLATE DATABASE_DEFAULT
-               WHERE c.platform IS NULL OR HASHBYTES('SHA2_256', c.content) <> g.hash)
-        THROW 59916, N'the archive did not arrive whole; run the installation again', 1;
-    DECLARE @files TABLE
-    (
-        platform nvarchar(60), file_name nvarchar(266), content varbinary(max), parameters nvarchar(4000), variables nvarchar(4000)
-    );
-    INSERT @files (platform, file_name, content, parameters, variables)
-    SELECT f.platform_desc, f.file_name, f.content, f.parameters, f.environment_variables
-    FROM sys.external_languages AS l
-    JOIN sys.external_language_files AS f ON f.external_language_id = l.external_language_id
-    WHERE l.language = N'hart';
-    UPDATE o SET content = c.content
-    FROM @files AS o JOIN #hart_content AS c ON c.platform = o.platform COLLATE DATABASE_DEFAULT;
-    INSERT @files (platform, file_name, content, parameters)
-    SELECT g.platform, g.file_name, c.content, (SELECT MAX(parameters) FROM @files)
-    FROM @given AS g JOIN #hart_content AS c ON c.platform = g.platform COLLATE DATABASE_DEFAULT
-    WHERE NOT EXISTS (SELECT * FROM @files AS o WHERE o.platform = g.platform);
-
-    DECLARE @statement nvarchar(max), @grants nvarchar(max) = N'', @revokes nvarchar(max) = N'';
-    DECLARE @language int = (SELECT external_language_id FROM sys.external_languages WHERE language = N'hart');
-    SELECT @revokes = @revokes + N'REVOKE EXECUTE EXTERNAL SCRIPT ON EXTERNAL LANGUAGE::[hart] FROM ' + QUOTENAME(g.name) + N' CASCADE;',
-           @grants = @grants + CASE p.state WHEN 'D' THEN N'DENY' ELSE N'GRANT' END
-               + N' EXECUTE EXTERNAL SCRIPT ON EXTERNAL LANGUAGE::[hart] TO ' + QUOTENAME(g.name)
-               + CASE p.state WHEN 'W' THEN N' WITH GRANT OPTION;' ELSE N';' END
-    FROM sys.database_permissions AS p
-    JOIN sys.database_principals AS g ON g.principal_id = p.grantee_principal_id
-    WHERE p.permission_name = N'EXECUTE EXTERNAL SCRIPT' AND p.major_id = @language;
-    IF @language IS NOT NULL
-    BEGIN
-        EXEC sys.sp_executesql @revokes;
-        EXEC (N'DROP EXTERNAL LANGUAGE [hart];');
-    END;
-    SELECT @statement = N'CREATE EXTERNAL LANGUAGE [hart] FROM '
-        + STRING_AGG(N'(CONTENT = ' + CONVERT(nvarchar(max), content, 1)
-            + N', FILE_NAME = N''' + file_name + N''', PLATFORM = ' + platform
-            + COALESCE(N', PARAMETERS = N''' + REPLACE(NULLIF(COALESCE(@parameters, parameters), N''), N'''', N'''''') + N'''', N'')
-            + COALESCE(N', ENVIRONMENT_VARIABLES = N''' + REPLACE(NULLIF(variables, N''), N'''', N'''''') + N'''', N'')
-            + N')', N', ') WITHIN GROUP (ORDER BY platform DESC) + N';'
-    FROM @files;
-    EXEC sys.sp_executesql @statement;
-    EXEC sys.sp_executesql @grants;
-END;
-DROP TABLE #hart_content;
-";
 
 fn enable() -> Step {
     Step {
@@ -247,7 +140,8 @@ fn enable() -> Step {
         check: "SELECT CASE WHEN EXISTS (SELECT * FROM sys.configurations WHERE name = N'external scripts enabled' \
                 AND CAST(value_in_use AS int) = 1) THEN N'same' ELSE N'missing' END AS [state];\n"
             .into(),
-        foreign: "",
+        refusal: String::new(),
+        in_the_way: None,
         content: Vec::new(),
         statements: vec![ENABLE.into()],
         // RECONFIGURE refuses to run in one.
@@ -258,7 +152,7 @@ fn enable() -> Step {
 /// Allows external scripts on the instance.
 pub const ENABLE: &str = "EXEC sp_configure N'external scripts enabled', 1;\nRECONFIGURE WITH OVERRIDE;\n";
 
-/// The value of one of our properties of the schema: the hash of what a step installed.
+/// The value of one of our properties of the schema: the hash of what a step installed, or the version.
 fn property(name: &str) -> String {
     format!(
         "(SELECT CAST(value AS nvarchar(64)) FROM sys.extended_properties WHERE class_desc = N'SCHEMA' \
@@ -266,48 +160,163 @@ fn property(name: &str) -> String {
     )
 }
 
-fn set_property(name: &str, hash: &str) -> String {
+fn set_property(name: &str, value: &str) -> String {
     format!(
-        "IF {} IS NULL\n    EXEC sys.sp_addextendedproperty @name = {name}, @value = N'{hash}', \
+        "IF {} IS NULL\n    EXEC sys.sp_addextendedproperty @name = {name}, @value = N'{value}', \
          @level0type = N'SCHEMA', @level0name = N'{SCHEMA}';\nELSE\n    EXEC sys.sp_updateextendedproperty \
-         @name = {name}, @value = N'{hash}', @level0type = N'SCHEMA', @level0name = N'{SCHEMA}';\n",
+         @name = {name}, @value = N'{value}', @level0type = N'SCHEMA', @level0name = N'{SCHEMA}';\n",
         property(name)
     )
 }
 
-/// A step whose state is that of the property `key`, once what `missing` looks for is there.
-pub fn step(
-    name: &'static str,
-    key: &str,
-    missing: &str,
-    foreign: Option<&str>,
-    refusal: &'static str,
-    statements: Vec<String>,
-) -> Step {
-    let hash = sha256(statements.concat().as_bytes());
-    let key = literal(&format!("{SCHEMA}.{key}"));
-    let foreign = foreign.map_or(String::new(), |f| format!("    WHEN {f} THEN N'foreign'\n"));
-    let check = format!(
-        "SELECT CASE\n{foreign}    WHEN {missing} THEN N'missing'\n    WHEN {} = N'{hash}' THEN N'same'\n    \
-         ELSE N'differs'\nEND AS [state];\n",
-        property(&key)
-    );
-    let mut statements = statements;
-    statements.push(set_property(&key, &hash));
-    Step { name, check, foreign: refusal, content: Vec::new(), statements, transaction: true }
+/// The condition that the property of this key is not set: nothing was installed under it by this program.
+pub fn is_unmarked(key: &str) -> String {
+    format!("{} IS NULL", property(&mark(key)))
 }
 
+/// Removes the property of a key.
+pub fn drop_mark(key: &str) -> String {
+    let name = mark(key);
+    format!(
+        "IF {} IS NOT NULL\n    EXEC sys.sp_dropextendedproperty @name = {name}, @level0type = N'SCHEMA', \
+         @level0name = N'{SCHEMA}';\n",
+        property(&name)
+    )
+}
+
+/// The property's name as a literal.
+fn mark(key: &str) -> String {
+    literal(&format!("{SCHEMA}.{key}"))
+}
+
+/// What is in the way of a step: objects of its names that are not ours.
+pub struct Foreign {
+    /// Whether there are any.
+    pub condition: String,
+    /// A SELECT of their names.
+    pub names: String,
+    /// Why the step refuses then, and what to do.
+    pub refusal: String,
+}
+
+/// A step over objects, whose state is that of a property of the schema: the hash of the statements.
+#[derive(Default)]
+pub struct Marked {
+    /// What the step is about.
+    pub name: &'static str,
+    /// The property, without the schema's name before it.
+    pub key: String,
+    /// Whether something of it is not there.
+    pub missing: String,
+    /// Whether what is there is another version, whatever the property says.
+    pub differs: Option<String>,
+    /// What must not be replaced.
+    pub foreign: Option<Foreign>,
+    /// What does the step.
+    pub statements: Vec<String>,
+    /// The property's value, where it is not the hash of the statements.
+    pub value: Option<String>,
+}
+
+impl Marked {
+    /// The step, which refuses within its transaction too what is foreign.
+    pub fn step(self) -> Step {
+        let value = self.value.unwrap_or_else(|| sha256(self.statements.concat().as_bytes()));
+        let key = mark(&self.key);
+        let when = |condition: &str, state: &str| format!("    WHEN {condition} THEN N'{state}'\n");
+        let foreign = self.foreign.as_ref().map_or(String::new(), |f| when(&f.condition, state::FOREIGN));
+        let differs = self.differs.map_or(String::new(), |d| when(&d, state::DIFFERS));
+        let check = format!(
+            "SELECT CASE\n{foreign}{}{}{differs}    WHEN {} = N'{value}' THEN N'same'\n    ELSE N'differs'\nEND AS [state];\n",
+            when(&self.missing, state::MISSING),
+            when(&is_unmarked(&self.key), state::UNMARKED),
+            property(&key)
+        );
+        let mut statements = Vec::new();
+        if let Some(foreign) = &self.foreign {
+            statements.push(format!(
+                "IF {}\n    THROW 59917, {}, 1;\n",
+                foreign.condition,
+                literal(&foreign.refusal)
+            ));
+        }
+        statements.extend(self.statements);
+        statements.push(set_property(&key, &value));
+        let (refusal, in_the_way) =
+            self.foreign.map_or((String::new(), None), |f| (f.refusal, Some(f.names)));
+        Step {
+            name: self.name,
+            check,
+            refusal,
+            in_the_way,
+            content: Vec::new(),
+            statements,
+            transaction: true,
+        }
+    }
+}
+
+/// Procedures of the core, each with a piece of its text that every version has.
+pub const CORE_PROCEDURES: [(&str, &str); 2] =
+    [("PrepareSource", "THROW 59901"), ("RethrowKernelError", " [hart error ")];
+
 fn core() -> Step {
-    let missing = format!(
-        "OBJECT_ID(N'{SCHEMA}.PrepareSource', N'P') IS NULL OR OBJECT_ID(N'{SCHEMA}.RethrowKernelError', N'P') IS NULL"
+    let missing = CORE_PROCEDURES.map(|(name, _)| format!("OBJECT_ID(N'{SCHEMA}.{name}', N'P') IS NULL"));
+    let other = CORE_PROCEDURES.map(|(name, piece)| {
+        format!(
+            "(o.name = {} AND CHARINDEX({}, COALESCE(m.definition, N'')) = 0)",
+            literal(name),
+            literal(piece)
+        )
+    });
+    Marked {
+        name: "core",
+        key: "core".into(),
+        missing: missing.join(" OR "),
+        foreign: Some(objects_in_the_way(
+            &other.join(" OR "),
+            "the schema hart has an object under the name of a procedure of the core that is none of ours; it is not \
+             touched: rename or move it",
+        )),
+        statements: batches(CORE),
+        ..Marked::default()
+    }
+    .step()
+}
+
+/// Objects o of our schema, with their modules m, of which a condition holds.
+fn objects_in_the_way(condition: &str, refusal: &str) -> Foreign {
+    let from = format!(
+        "FROM sys.objects AS o LEFT JOIN sys.sql_modules AS m ON m.object_id = o.object_id \
+         WHERE o.schema_id = SCHEMA_ID(N'{SCHEMA}') AND ({condition})"
     );
-    step("core", "core", &missing, None, "", batches(CORE))
+    Foreign {
+        condition: format!("EXISTS (SELECT * {from})"),
+        names: format!("SELECT CONCAT(N'{SCHEMA}.', o.name) {from} ORDER BY 1;\n"),
+        refusal: refusal.into(),
+    }
 }
 
 /// Whether the module `m` is a wrapper of some version of ours: the mark is the first line of its text.
 pub fn is_wrapper() -> String {
     let mark = MARK.trim();
     format!("LEFT(m.definition, {}) LIKE {}", mark.chars().count() + 8, literal(&format!("%{mark}%")))
+}
+
+/// Whether a table type is there with other columns than this version's.
+fn other_columns() -> String {
+    let types = TABLE_TYPES.iter().map(|table| {
+        let columns: Vec<String> =
+            table.columns.iter().map(|(name, _, sql)| format!("{name} {sql}")).collect();
+        format!("(t.name = {} AND c.list <> {})", literal(table.name), literal(&columns.join(", ")))
+    });
+    format!(
+        "EXISTS (SELECT * FROM sys.table_types AS t CROSS APPLY (SELECT STRING_AGG(CONCAT(c.name, N' ', y.name, \
+         CASE WHEN y.name LIKE N'var%' THEN CONCAT(N'(', c.max_length, N')') END), N', ') \
+         WITHIN GROUP (ORDER BY c.column_id) AS list FROM sys.columns AS c \
+         JOIN sys.types AS y ON y.user_type_id = c.user_type_id WHERE c.object_id = t.type_table_object_id) AS c WHERE t.schema_id = SCHEMA_ID(N'{SCHEMA}') AND ({}))",
+        types.collect::<Vec<_>>().join(" OR ")
+    )
 }
 
 fn wrappers() -> Step {
@@ -322,32 +331,40 @@ fn wrappers() -> Step {
         found("sys.table_types"),
         TABLE_TYPES.len()
     );
-    let foreign = format!(
-        "EXISTS (SELECT * FROM sys.objects AS o LEFT JOIN sys.sql_modules AS m ON m.object_id = o.object_id \
-         WHERE o.schema_id = SCHEMA_ID(N'{SCHEMA}') AND o.name IN ({list}) AND (m.definition IS NULL OR NOT {}))",
-        is_wrapper()
+    let foreign = objects_in_the_way(
+        &format!("o.name IN ({list}) AND (m.definition IS NULL OR NOT {})", is_wrapper()),
+        "the schema hart has an object under the name of a wrapper that is none of ours; it is not touched: rename or \
+         move it",
     );
+    let drop_types: String =
+        TABLE_TYPES.iter().map(|t| format!("    DROP TYPE IF EXISTS [{SCHEMA}].[{}];\n", t.name)).collect();
     let mut statements = vec![format!(
-        "IF {foreign}\n    THROW 59917, N'the schema {SCHEMA} has an object under the name of a wrapper that is none; \
-         nothing was changed', 1;\n"
-    )];
-    statements.push(format!(
-        "-- Wrappers of kernels that this version does not have.\n\
+        "-- Wrappers of kernels that this version does not have; all, where a table type that they take has changed.\n\
+         DECLARE @changed bit = CASE WHEN {} THEN 1 ELSE 0 END;\n\
          DECLARE @statement nvarchar(max) = N'';\n\
          SELECT @statement = @statement + N'DROP PROCEDURE [{SCHEMA}].' + QUOTENAME(p.name) + N';'\n\
          FROM sys.procedures AS p JOIN sys.sql_modules AS m ON m.object_id = p.object_id\n\
-         WHERE p.schema_id = SCHEMA_ID(N'{SCHEMA}') AND {} AND p.name NOT IN ({list});\n\
-         EXEC sys.sp_executesql @statement;\n",
+         WHERE p.schema_id = SCHEMA_ID(N'{SCHEMA}') AND {} AND (@changed = 1 OR p.name NOT IN ({list}));\n\
+         EXEC sys.sp_executesql @statement;\n\
+         IF @changed = 1\nBEGIN\n{drop_types}END;\n",
+        other_columns(),
         is_wrapper()
-    ));
+    )];
     for (name, text) in tsql::files() {
         if name != "all.sql" && name != "drop.sql" {
             statements.extend(batches(&text));
         }
     }
-    let refusal = "the schema hart has an object under the name of a wrapper that is none of ours; it is not touched: \
-                   rename or move it";
-    step("wrappers", "wrappers", &missing, Some(&foreign), refusal, statements)
+    Marked {
+        name: "wrappers",
+        key: "wrappers".into(),
+        missing,
+        differs: Some(other_columns()),
+        foreign: Some(foreign),
+        statements,
+        ..Marked::default()
+    }
+    .step()
 }
 
 fn role() -> Step {
@@ -362,12 +379,43 @@ fn role() -> Step {
         granted(&format!(
             "permission_name = N'EXECUTE' AND class_desc = N'SCHEMA' AND major_id = SCHEMA_ID(N'{SCHEMA}')"
         )),
-        granted("permission_name = N'EXECUTE EXTERNAL SCRIPT'")
+        granted(&format!(
+            "permission_name = N'EXECUTE EXTERNAL SCRIPT' AND major_id = \
+             (SELECT external_language_id FROM sys.external_languages WHERE language = N'{LANGUAGE}')"
+        ))
     );
-    let foreign =
-        format!("EXISTS (SELECT * FROM sys.database_principals WHERE name = N'{ROLE}' AND type <> 'R')");
-    let refusal = "the database has a user hart_caller, which is the name of the role of those who may call: rename the user";
-    step("role", "role", &missing, Some(&foreign), refusal, batches(PERMISSIONS))
+    let user = format!("FROM sys.database_principals WHERE name = N'{ROLE}' AND type <> 'R'");
+    Marked {
+        name: "role",
+        key: "role".into(),
+        missing,
+        foreign: Some(Foreign {
+            condition: format!("EXISTS (SELECT * {user})"),
+            names: format!("SELECT name {user};\n"),
+            refusal:
+                "the database has a user hart_caller, which is the name of the role of those who may call: \
+                      rename the user"
+                    .into(),
+        }),
+        statements: batches(PERMISSIONS),
+        ..Marked::default()
+    }
+    .step()
+}
+
+/// Version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The mark of the version, last: it says which version all the steps before it are of.
+fn version() -> Step {
+    Marked {
+        name: "version",
+        key: "version".into(),
+        missing: format!("SCHEMA_ID(N'{SCHEMA}') IS NULL"),
+        value: Some(VERSION.into()),
+        ..Marked::default()
+    }
+    .step()
 }
 
 #[cfg(test)]
@@ -385,6 +433,7 @@ mod tests {
         let plan = Plan {
             archives: vec![archive(Platform::Windows, bytes.clone()), archive(Platform::Linux, vec![7; 3])],
             parameters: None,
+            environment: None,
             enable: false,
             additions: Vec::new(),
         };
@@ -408,16 +457,34 @@ mod tests {
         let plan = Plan {
             archives,
             parameters: Some("a'; DROP TABLE t; --".into()),
+            environment: Some("{\"A\": \"it's\"}".into()),
             enable: true,
             additions: Vec::new(),
         };
         let steps = plan.into_steps();
         assert_eq!(
             steps.iter().map(|s| s.name).collect::<Vec<_>>(),
-            ["external scripts", "language", "core", "wrappers", "role"]
+            ["external scripts", "language", "core", "wrappers", "role", "version"]
         );
         assert!(steps[1].statements[0].contains("= N'a''; DROP TABLE t; --';"));
-        assert!(steps[1].check.contains("= N'a''; DROP TABLE t; --'"));
+        assert!(steps[1].check.contains("= N'a''; DROP TABLE t; --' COLLATE Latin1_General_100_BIN2"));
+        assert!(steps[1].statements[0].contains("@environment nvarchar(4000) = N'{\"A\": \"it''s\"}';"));
+        assert!(steps[1].check.contains("= N'{\"A\": \"it''s\"}' COLLATE Latin1_General_100_BIN2"));
+    }
+
+    /// By these pieces an installed procedure is known as ours.
+    #[test]
+    fn procedures_of_the_core_have_their_pieces() {
+        for (name, piece) in CORE_PROCEDURES {
+            let start = format!("CREATE OR ALTER PROCEDURE [{SCHEMA}].[{name}]");
+            let batch = batches(CORE).into_iter().find(|b| b.contains(&start)).unwrap();
+            assert!(batch.contains(piece), "{name}");
+        }
+        let columns = other_columns();
+        assert!(
+            columns.contains("c.list <> N'id bigint, a varbinary(8000), b varbinary(8000)'"),
+            "{columns}"
+        );
     }
 
     /// A batch that creates a procedure holds nothing before it but comments; a GO within would cut a procedure in two.
@@ -426,6 +493,7 @@ mod tests {
         let plan = Plan {
             archives: vec![archive(Platform::Linux, vec![1])],
             parameters: None,
+            environment: None,
             enable: false,
             additions: Vec::new(),
         };

@@ -209,22 +209,45 @@ impl Builder {
     }
 }
 
-/// Appends the rows to a table by bulk load: all or none. Vectors become packed elements.
-pub fn load(server: &mut Server, table: &str, batches: &[RecordBatch]) -> Result<u64> {
-    let Some(first) = batches.first() else { return Ok(0) };
-    let names: Vec<String> =
-        first.schema().fields().iter().map(|f| format!("[{}]", f.name().replace(']', "]]"))).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let table = quoted_name(table)?;
-    let plain = batches.iter().map(plain).collect::<Result<Vec<_>>>()?;
-    let rows = plain.iter().flat_map(|batch| {
-        (0..batch.num_rows()).map(move |i| {
-            let mut row = TokenRow::with_capacity(batch.num_columns());
-            batch.columns().iter().for_each(|column| row.push(value(column, i)));
-            row
-        })
-    });
-    server.bulk(&table, &names, rows).with_context(|| format!("--into {table}: nothing was loaded"))
+/// A table of a server that takes rows.
+pub struct Target {
+    connector: Connector,
+    /// Its name in brackets.
+    table: String,
+}
+
+impl Target {
+    /// Fails where the table's name is none, or the server does not show the table: before anything is computed for it.
+    pub fn open(connector: Connector, table: &str) -> Result<Target> {
+        let table = quoted_name(table)?;
+        connector
+            .connect()?
+            .run(format!("SELECT TOP (0) * FROM {table}"))
+            .with_context(|| format!("--into {table}: nothing was computed or loaded"))?;
+        Ok(Target { connector, table })
+    }
+
+    /// Appends the rows by bulk load: all or none. Vectors become packed elements.
+    pub fn load(&self, batches: &[RecordBatch]) -> Result<u64> {
+        let Some(first) = batches.first() else { return Ok(0) };
+        let names: Vec<String> =
+            first.schema().fields().iter().map(|f| format!("[{}]", f.name().replace(']', "]]"))).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let plain = batches.iter().map(plain).collect::<Result<Vec<_>>>()?;
+        let rows = plain.iter().flat_map(|batch| {
+            (0..batch.num_rows()).map(move |i| {
+                let mut row = TokenRow::with_capacity(batch.num_columns());
+                batch.columns().iter().for_each(|column| row.push(value(column, i)));
+                row
+            })
+        });
+        let table = &self.table;
+        let mut server =
+            self.connector.connect().with_context(|| format!("--into {table}: nothing was loaded"))?;
+        server
+            .bulk(table, &names, rows)
+            .map_err(|failure| failure.explain(&format!("--into {table}: the load"), "the table"))
+    }
 }
 
 /// A table's name of one to three parts, each in brackets.
@@ -325,8 +348,10 @@ fn value(column: &ArrayRef, i: usize) -> ColumnData<'static> {
     match column.data_type() {
         DataType::Int32 => ColumnData::I32(there.then(|| column.as_primitive::<Int32Type>().value(i))),
         DataType::Int64 => ColumnData::I64(there.then(|| column.as_primitive::<Int64Type>().value(i))),
-        DataType::Float32 => ColumnData::F32(there.then(|| column.as_primitive::<Float32Type>().value(i))),
-        // FLOAT holds neither NaN nor infinity.
+        // REAL and FLOAT hold neither NaN nor infinity.
+        DataType::Float32 => ColumnData::F32(
+            there.then(|| column.as_primitive::<Float32Type>().value(i)).filter(|v| v.is_finite()),
+        ),
         DataType::Float64 => ColumnData::F64(
             there.then(|| column.as_primitive::<Float64Type>().value(i)).filter(|v| v.is_finite()),
         ),
@@ -353,6 +378,19 @@ impl Server {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_number_of_the_server_holds_is_null() {
+        let singles: ArrayRef =
+            Arc::new(arrow::array::Float32Array::from(vec![f32::NAN, 2.0, f32::INFINITY]));
+        let doubles: ArrayRef =
+            Arc::new(arrow::array::Float64Array::from(vec![f64::NAN, 2.0, f64::INFINITY]));
+        for i in [0, 2] {
+            assert_eq!(value(&singles, i), ColumnData::F32(None));
+            assert_eq!(value(&doubles, i), ColumnData::F64(None));
+        }
+        assert_eq!(value(&singles, 1), ColumnData::F32(Some(2.0)));
+    }
 
     #[test]
     fn names_of_tables() {

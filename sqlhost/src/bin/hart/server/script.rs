@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::additions::AdditionOptions;
 use super::archive::ArchiveOptions;
-use super::deploy::check_parameters;
+use super::deploy::check_settings;
 use super::plan::{self, Plan};
 use super::text::{batches, literal};
 
@@ -23,6 +23,9 @@ pub struct ScriptOptions {
     /// Settings of the language (docs/EXTERNAL-LANGUAGE.md) [default: none, or as they are]
     #[arg(long, value_name = "TEXT")]
     parameters: Option<String>,
+    /// Environment variables of the language (docs/EXTERNAL-LANGUAGE.md), as {"NAME": "VALUE"} [default: none, or as they are]
+    #[arg(long, value_name = "JSON")]
+    environment: Option<String>,
     /// Begin by allowing external scripts on the instance (sysadmin)
     #[arg(long)]
     enable_external_scripts: bool,
@@ -44,17 +47,17 @@ const ENABLED: &str = "IF NOT EXISTS (SELECT * FROM sys.configurations WHERE nam
 
 /// Writes the script.
 pub fn script(options: ScriptOptions) -> Result<()> {
-    check_parameters(options.parameters.as_deref())?;
+    check_settings(options.parameters.as_deref(), options.environment.as_deref())?;
     options.additions.check()?;
     // sqlcmd would take such a line for the end of the batch, also within a literal.
     let lines = |text: &str| text.lines().count() > 1;
-    ensure!(
-        !options.parameters.as_deref().is_some_and(lines),
-        "--parameters has more than one line; expected one"
-    );
+    for (option, value) in [("--parameters", &options.parameters), ("--environment", &options.environment)] {
+        ensure!(!value.as_deref().is_some_and(lines), "{option} has more than one line; expected one");
+    }
     let plan = Plan {
         archives: options.archives.read()?,
         parameters: options.parameters,
+        environment: options.environment,
         enable: options.enable_external_scripts,
         additions: options.additions.steps(),
     };

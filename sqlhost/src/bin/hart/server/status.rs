@@ -7,9 +7,10 @@ use clap::{Args, ValueEnum};
 use hart_kernels::registry::KERNELS;
 use serde::Serialize;
 
+use super::additions::AdditionOptions;
 use super::archive::{ArchiveOptions, Platform};
 use super::connection::{ConnectionOptions, Server};
-use super::plan::{LANGUAGE, Plan, ROLE, state};
+use super::plan::{LANGUAGE, Plan, ROLE, VERSION, state};
 use super::survey::{self, Facts, Lack, Library};
 
 /// Options of `hart status`.
@@ -37,16 +38,19 @@ struct Status {
     facts: Facts,
     /// Version of this program, with which the steps are compared.
     program: &'static str,
+    /// Version that is installed, where a mark says so.
+    installed: Option<String>,
     kernels: usize,
     libraries: Vec<Library>,
     steps: Vec<StepStatus>,
+    additions: Vec<StepStatus>,
     callers: Vec<String>,
     missing: Vec<Lack>,
 }
 
 #[derive(Serialize)]
 struct StepStatus {
-    name: &'static str,
+    name: String,
     state: String,
 }
 
@@ -60,14 +64,17 @@ pub fn status(options: StatusOptions) -> Result<()> {
         server: server.name(),
         missing: facts.lacks(false),
         facts,
-        program: env!("CARGO_PKG_VERSION"),
+        program: VERSION,
+        installed: None,
         kernels: KERNELS.len(),
         libraries: Vec::new(),
         steps: Vec::new(),
+        additions: Vec::new(),
         callers: Vec::new(),
     };
     if status.facts.takes_languages() {
-        let plan = Plan { archives, parameters: None, enable: false, additions: Vec::new() };
+        let plan =
+            Plan { archives, parameters: None, environment: None, enable: false, additions: Vec::new() };
         installation(&mut server, plan, compare, &mut status)?;
     }
     let mut out = std::io::stdout().lock();
@@ -94,8 +101,9 @@ fn installation(server: &mut Server, plan: Plan, compare: bool, status: &mut Sta
             found = "installed".into();
         }
         let mend = match found.as_str() {
-            state::SAME | "installed" => None,
-            state::FOREIGN => Some(step.foreign.to_string()),
+            // Which version a script installed is not known, but it is there.
+            state::SAME | state::UNMARKED | "installed" => None,
+            state::FOREIGN => Some(step.refusal.clone()),
             state::MISSING | state::DIFFERS => {
                 Some("hart deploy, or the file that hart script writes".into())
             }
@@ -104,8 +112,17 @@ fn installation(server: &mut Server, plan: Plan, compare: bool, status: &mut Sta
         if let Some(mend) = mend {
             status.missing.push(Lack { what: format!("{}: {found}", step.name), mend });
         }
-        status.steps.push(StepStatus { name: step.name, state: found });
+        status.steps.push(StepStatus { name: step.name.into(), state: found });
     }
+    let marks = survey::marks(server)?;
+    for (key, value) in marks {
+        if key == "version" {
+            status.installed = Some(value);
+        } else if status.steps.iter().all(|step| step.name != key) {
+            addition(server, key, status)?;
+        }
+    }
+    status.missing.extend(survey::disabled_queues(server)?);
     let wanted = Platform::ALL.into_iter().find(|p| p.word().eq_ignore_ascii_case(&status.facts.platform));
     let there = |p: Platform| status.libraries.iter().any(|l| l.platform == p.word());
     if let Some(platform) = wanted.filter(|p| !status.libraries.is_empty() && !there(*p)) {
@@ -121,6 +138,22 @@ fn installation(server: &mut Server, plan: Plan, compare: bool, status: &mut Sta
     Ok(())
 }
 
+/// An addition by its mark. What the functions are compared with depends on their dimension, which the mark does not say.
+fn addition(server: &mut Server, key: String, status: &mut Status) -> Result<()> {
+    let found = match AdditionOptions::named(&key) {
+        Some(step) => survey::state(server, &step.check)?,
+        None => "installed".into(),
+    };
+    if found != state::SAME && found != "installed" {
+        status.missing.push(Lack {
+            what: format!("addition {key}: {found}"),
+            mend: format!("hart deploy --with {key}"),
+        });
+    }
+    status.additions.push(StepStatus { name: key, state: found });
+    Ok(())
+}
+
 fn table(out: &mut impl Write, status: &Status) -> Result<()> {
     let facts = &status.facts;
     let yes = |flag: bool| if flag { "yes" } else { "no" };
@@ -129,7 +162,14 @@ fn table(out: &mut impl Write, status: &Status) -> Result<()> {
         "server",
         &format!("{}, {} ({}) on {}", status.server, facts.edition, facts.version, facts.platform),
     )?;
-    line("database", &facts.database)?;
+    let broker = if facts.broker { "on" } else { "off" };
+    line(
+        "database",
+        &format!(
+            "{}, compatibility level {}, Service Broker {broker}",
+            facts.database, facts.compatibility_level
+        ),
+    )?;
     line(
         "login",
         &format!("{} (user {}{})", facts.login, facts.user, if facts.sysadmin { ", sysadmin" } else { "" }),
@@ -137,23 +177,34 @@ fn table(out: &mut impl Write, status: &Status) -> Result<()> {
     line("feature installed", yes(facts.feature_installed))?;
     line("external scripts enabled", yes(facts.external_scripts_enabled))?;
     line("VECTOR", yes(facts.major() >= 17))?;
-    line(
-        "parallel and streaming",
-        yes(facts.edition.contains("Enterprise") || facts.edition.contains("Developer")),
-    )?;
+    line("parallel and streaming", yes(facts.is_enterprise()))?;
     line("this program", &format!("hart {}, {} kernels", status.program, status.kernels))?;
     for library in &status.libraries {
         let parameters = if library.parameters.is_empty() { "none" } else { &library.parameters };
+        let environment = match library.environment.as_str() {
+            "" => String::new(),
+            variables => format!(", environment: {variables}"),
+        };
         line(
             &format!("library {}", library.platform),
             &format!(
-                "{}, {} bytes, created {}, parameters: {parameters}\n{:26}SHA-256 {}",
+                "{}, {} bytes, created {}, parameters: {parameters}{environment}\n{:26}SHA-256 {}",
                 library.file_name, library.bytes, library.created, "", library.sha256
             ),
         )?;
     }
+    if let Some(version) = &status.installed {
+        line("installed version", version)?;
+    }
     for step in &status.steps {
-        line(&format!("step {}", step.name), &step.state)?;
+        let unmarked = "installed by a script, version unknown";
+        line(
+            &format!("step {}", step.name),
+            if step.state == state::UNMARKED { unmarked } else { &step.state },
+        )?;
+    }
+    for addition in &status.additions {
+        line(&format!("addition {}", addition.name), &addition.state)?;
     }
     if !status.steps.is_empty() {
         let none = format!("none (ALTER ROLE [{ROLE}] ADD MEMBER [user];)");

@@ -1,6 +1,7 @@
 //! What a server and a database have, and what they lack for the kernels.
 
 use anyhow::{Result, bail, ensure};
+use hart_sqlhost::tsql::SCHEMA;
 use serde::Serialize;
 
 use super::connection::{Server, text};
@@ -15,6 +16,8 @@ FROM (VALUES
     (N'engine', CAST(SERVERPROPERTY('EngineEdition') AS nvarchar(4000))),
     (N'platform', CASE WHEN @@VERSION LIKE N'%on Linux%' THEN N'Linux' ELSE N'Windows' END),
     (N'database', DB_NAME()),
+    (N'compatibility', (SELECT CAST(compatibility_level AS nvarchar(10)) FROM sys.databases WHERE database_id = DB_ID())),
+    (N'broker', (SELECT CAST(CAST(is_broker_enabled AS int) AS nvarchar(10)) FROM sys.databases WHERE database_id = DB_ID())),
     (N'login', SUSER_SNAME()),
     (N'user', USER_NAME()),
     (N'feature', CAST(SERVERPROPERTY('IsAdvancedAnalyticsInstalled') AS nvarchar(4000))),
@@ -33,6 +36,9 @@ const NEEDED: &[&str] = &[
     "CREATE ROLE",
 ];
 
+/// First compatibility level with STRING_SPLIT and OPENJSON, which the procedures use.
+const COMPATIBILITY: u32 = 130;
+
 /// Facts, read once.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Facts {
@@ -40,13 +46,17 @@ pub struct Facts {
     pub version: String,
     /// Edition in words
     pub edition: String,
-    /// EngineEdition: 5 and 8 are Azure SQL Database and Managed Instance
+    /// EngineEdition: 3 is Enterprise and what has its features, 5 and 8 are Azure SQL Database and Managed Instance
     #[serde(skip)]
     engine: String,
     /// Windows or Linux
     pub platform: String,
     /// Current database
     pub database: String,
+    /// Compatibility level of the database
+    pub compatibility_level: u32,
+    /// Whether Service Broker is on in the database
+    pub broker: bool,
     /// Login
     pub login: String,
     /// User in the database
@@ -82,6 +92,8 @@ impl Facts {
                 "engine" => facts.engine = value,
                 "platform" => facts.platform = value,
                 "database" => facts.database = value,
+                "compatibility" => facts.compatibility_level = value.parse().unwrap_or(0),
+                "broker" => facts.broker = value == "1",
                 "login" => facts.login = value,
                 "user" => facts.user = value,
                 "feature" => facts.feature_installed = value == "1",
@@ -116,6 +128,11 @@ impl Facts {
         matches!(self.engine.as_str(), "5" | "6" | "8" | "9" | "11" | "12")
     }
 
+    /// Whether it streams input in chunks and runs tasks in parallel: Enterprise, Developer and Evaluation.
+    pub fn is_enterprise(&self) -> bool {
+        self.engine == "3"
+    }
+
     /// What the server lacks before anything of ours comes into it; `enable` says that the setting will be made.
     pub fn lacks(&self, enable: bool) -> Vec<Lack> {
         let lack = |what: String, mend: String| Lack { what, mend };
@@ -148,6 +165,15 @@ impl Facts {
             );
             out.push(lack("external scripts are disabled".into(), mend));
         }
+        if self.compatibility_level < COMPATIBILITY {
+            out.push(lack(
+                format!(
+                    "the database has compatibility level {}, without STRING_SPLIT and OPENJSON",
+                    self.compatibility_level
+                ),
+                "ALTER DATABASE CURRENT SET COMPATIBILITY_LEVEL = 150;".into(),
+            ));
+        }
         if !self.missing_permissions.is_empty() {
             let list = self.missing_permissions.join(", ");
             let user = format!("[{}]", self.user.replace(']', "]]"));
@@ -179,6 +205,8 @@ pub struct Library {
     pub bytes: String,
     /// PARAMETERS
     pub parameters: String,
+    /// ENVIRONMENT_VARIABLES
+    pub environment: String,
     /// When the language was created
     pub created: String,
 }
@@ -187,7 +215,8 @@ pub struct Library {
 pub fn libraries(server: &mut Server) -> Result<Vec<Library>> {
     let sql = format!(
         "SELECT f.platform_desc, f.file_name, CONVERT(nvarchar(64), HASHBYTES('SHA2_256', f.content), 2), \
-         CAST(DATALENGTH(f.content) AS nvarchar(20)), f.parameters, CONVERT(nvarchar(19), l.create_date, 126)\n\
+         CAST(DATALENGTH(f.content) AS nvarchar(20)), f.parameters, CONVERT(nvarchar(19), l.create_date, 126), \
+         f.environment_variables\n\
          FROM sys.external_languages AS l\n\
          JOIN sys.external_language_files AS f ON f.external_language_id = l.external_language_id\n\
          WHERE l.language = N'{LANGUAGE}'\nORDER BY f.platform_desc DESC;\n"
@@ -203,6 +232,7 @@ pub fn libraries(server: &mut Server) -> Result<Vec<Library>> {
                 bytes: text(row, 3)?.into(),
                 parameters: text(row, 4)?.into(),
                 created: text(row, 5)?.into(),
+                environment: text(row, 6)?.into(),
             })
         })
         .collect()
@@ -216,6 +246,42 @@ pub fn members(server: &mut Server) -> Result<Vec<String>> {
          WHERE r.role_principal_id = DATABASE_PRINCIPAL_ID(N'{ROLE}')\nORDER BY m.name;\n"
     );
     server.rows(sql)?.iter().map(|row| Ok(text(row, 0)?.to_string())).collect()
+}
+
+/// The marks of installed steps: key of the step, and the hash or version.
+pub fn marks(server: &mut Server) -> Result<Vec<(String, String)>> {
+    let sql = format!(
+        "SELECT SUBSTRING(name, {}, 128), CAST(value AS nvarchar(64)) FROM sys.extended_properties\n\
+         WHERE class_desc = N'SCHEMA' AND major_id = SCHEMA_ID(N'{SCHEMA}') AND name LIKE N'{SCHEMA}.%'\nORDER BY name;\n",
+        SCHEMA.len() + 2
+    );
+    server.rows(sql)?.iter().map(|row| Ok((text(row, 0)?.into(), text(row, 1)?.into()))).collect()
+}
+
+/// The version that is installed, where a mark says so.
+pub fn version(server: &mut Server) -> Result<Option<String>> {
+    let marks = marks(server)?;
+    Ok(marks.into_iter().find(|(key, _)| key == "version").map(|(_, value)| value))
+}
+
+/// Queues of our schema that take or start no work, each with the statement that turns it on.
+pub fn disabled_queues(server: &mut Server) -> Result<Vec<Lack>> {
+    let sql = format!(
+        "SELECT QUOTENAME(name) FROM sys.service_queues\n\
+         WHERE schema_id = SCHEMA_ID(N'{SCHEMA}') AND (is_receive_enabled = 0 OR is_activation_enabled = 0)\n\
+         ORDER BY name;\n"
+    );
+    server
+        .rows(sql)?
+        .iter()
+        .map(|row| {
+            let queue = format!("[{SCHEMA}].{}", text(row, 0)?);
+            Ok(Lack {
+                what: format!("the queue {queue} is disabled, for example by a poison message"),
+                mend: format!("ALTER QUEUE {queue} WITH STATUS = ON, ACTIVATION (STATUS = ON);"),
+            })
+        })
+        .collect()
 }
 
 /// The one word that a check answers.

@@ -6,25 +6,25 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
 use hart_kernels::registry::{Cell, KERNELS, Kernel, Kind};
+use hart_sqlhost::example::is_example;
 use hart_sqlhost::tsql;
 use serde::Serialize;
 use tiberius::Row;
 
+use super::additions::{Addition, plain_batches};
 use super::archive::{Archive, Platform};
-use super::connection::{ConnectionOptions, Server};
-use super::plan::{self, Plan};
+use super::connection::{ConnectionOptions, Server, StatementError};
+use super::guards::{GUARDS, Guard};
+use super::plan::{Plan, VERSION};
 use super::survey::{self, Facts};
 use super::text::batches;
+use super::transaction::carry_out;
 
 const APPLICATION: &str = include_str!("../../../../../sql/verify/application.sql");
 const SCENARIOS: &str = include_str!("../../../../../sql/verify/scenarios.sql");
-/// The procedures that the scenarios call.
-const PROCEDURES: &[&str] = &[
-    include_str!("../../../../../sql/hartonomous/tables.sql"),
-    include_str!("../../../../../sql/hartonomous/spatial_projection.sql"),
-    include_str!("../../../../../sql/hartonomous/vector_search.sql"),
-    include_str!("../../../../../sql/hartonomous/student_models.sql"),
-];
+/// What is installed in the scratch database beside the wrappers. The functions need a dimension and have no scenario.
+const ADDITIONS: [Addition; 4] =
+    [Addition::Hartonomous, Addition::LinkedSearch, Addition::Broker, Addition::QueuedProjection];
 /// What stands before the name of a scenario.
 const SCENARIO: &str = "-- Scenario: ";
 
@@ -57,6 +57,15 @@ struct Check {
     detail: String,
 }
 
+impl Check {
+    fn of(name: String, result: Result<()>) -> Check {
+        match result {
+            Ok(()) => Check { name, outcome: Outcome::Pass, detail: String::new() },
+            Err(error) => Check { name, outcome: Outcome::Fail, detail: format!("{error:#}") },
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Report {
     server: String,
@@ -79,9 +88,29 @@ pub fn verify(options: VerifyOptions) -> Result<()> {
         facts.edition,
         facts.version
     );
-    let mut out = std::io::stdout().lock();
     let mut checks = Vec::new();
-    let mut tell = |check: Check| -> Result<()> {
+    let result = run(&mut server, &facts, options.no_scenarios, &mut checks);
+    let count = |outcome: Outcome| checks.iter().filter(|c| c.outcome == outcome).count();
+    let (passed, failed, skipped) = (count(Outcome::Pass), count(Outcome::Fail), count(Outcome::Skip));
+    let total = checks.len();
+    // Also of what broke off: the report says as far as it came.
+    if let Some(path) = &options.json {
+        let report =
+            Report { server: server.name(), facts, program: VERSION, passed, failed, skipped, checks };
+        std::fs::write(path, serde_json::to_string_pretty(&report)?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    result?;
+    writeln!(std::io::stdout(), "{passed} passed, {failed} failed, {skipped} skipped")?;
+    ensure!(failed == 0, "{failed} of {total} checks failed");
+    ensure!(passed > 0, "nothing was checked");
+    Ok(())
+}
+
+/// Runs the checks in their order, telling each; fails where the connection breaks.
+fn run(server: &mut Server, facts: &Facts, no_scenarios: bool, checks: &mut Vec<Check>) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let mut tell = |server: &Server, check: Check| -> Result<()> {
         let word = match check.outcome {
             Outcome::Pass => "pass",
             Outcome::Fail => "FAIL",
@@ -89,43 +118,44 @@ pub fn verify(options: VerifyOptions) -> Result<()> {
         };
         let detail = if check.detail.is_empty() { String::new() } else { format!(": {}", check.detail) };
         writeln!(out, "{word}  {}{detail}", check.name)?;
+        let broken = (!server.is_usable())
+            .then(|| anyhow!("the connection broke at the check {}: {}", check.name, check.detail));
         checks.push(check);
-        Ok(())
+        broken.map_or(Ok(()), Err)
     };
     for kernel in KERNELS {
-        let check = example(&mut server, kernel);
-        ensure!(
-            server.is_usable(),
-            "the connection broke at the example of {}: {}",
-            kernel.name,
-            check.detail
-        );
-        tell(check)?;
+        let check = example(server, kernel);
+        tell(server, check)?;
     }
-    if options.no_scenarios || facts.major() < 17 {
-        let why =
-            if options.no_scenarios { "--no-scenarios" } else { "they need VECTOR, so SQL Server 2025" };
+    for guard in GUARDS {
+        let check = Check::of(guard.name.into(), judge(guard, server.run(guard.batch)));
+        tell(server, check)?;
+    }
+    if no_scenarios || facts.major() < 17 {
+        let why = if no_scenarios { "--no-scenarios" } else { "they need VECTOR, so SQL Server 2025" };
         for (name, _) in scenarios() {
-            tell(Check { name, outcome: Outcome::Skip, detail: why.into() })?;
+            tell(server, Check { name, outcome: Outcome::Skip, detail: why.into() })?;
         }
-    } else {
-        let mut scratch = Vec::new();
-        in_scratch(&mut server, &mut scratch);
-        scratch.into_iter().try_for_each(&mut tell)?;
+        return Ok(());
     }
-    let count = |outcome: Outcome| checks.iter().filter(|c| c.outcome == outcome).count();
-    let (passed, failed, skipped) = (count(Outcome::Pass), count(Outcome::Fail), count(Outcome::Skip));
-    let total = checks.len();
-    writeln!(out, "{passed} passed, {failed} failed, {skipped} skipped")?;
-    if let Some(path) = &options.json {
-        let program = env!("CARGO_PKG_VERSION");
-        let report = Report { server: server.name(), facts, program, passed, failed, skipped, checks };
-        std::fs::write(path, serde_json::to_string_pretty(&report)?)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+    in_scratch(server, facts, &mut tell)
+}
+
+/// Whether a guard ended as it must.
+fn judge(guard: &Guard, result: Result<()>) -> Result<()> {
+    match (guard.error, result) {
+        (None, result) => result,
+        (Some((code, _)), Ok(())) => Err(anyhow!("it went through; expected error {code}")),
+        (Some((code, beginning)), Err(error)) => {
+            let as_expected = error
+                .downcast_ref::<StatementError>()
+                .is_some_and(|e| e.code == code && e.message.starts_with(beginning));
+            if as_expected {
+                return Ok(());
+            }
+            Err(anyhow!("{error:#}; expected error {code}: {beginning}…"))
+        }
     }
-    ensure!(failed == 0, "{failed} of {total} checks failed");
-    ensure!(passed > 0, "nothing was checked");
-    Ok(())
 }
 
 fn example(server: &mut Server, kernel: &'static Kernel) -> Check {
@@ -134,13 +164,10 @@ fn example(server: &mut Server, kernel: &'static Kernel) -> Check {
         let detail = "its example has a value for which T-SQL has no literal".into();
         return Check { name, outcome: Outcome::Skip, detail };
     };
-    match server.rows(call).and_then(|rows| compare(kernel, &rows)) {
-        Ok(()) => Check { name, outcome: Outcome::Pass, detail: String::new() },
-        Err(error) => Check { name, outcome: Outcome::Fail, detail: format!("{error:#}") },
-    }
+    Check::of(name, server.rows(call).and_then(|rows| compare(kernel, &rows)))
 }
 
-/// Fails where the rows are not the example's: numbers to the last bit, for a kernel gives the same everywhere.
+/// Fails where the rows are not the example's, as the project's own tests compare them.
 fn compare(kernel: &Kernel, rows: &[Row]) -> Result<()> {
     let expected = kernel.example.outputs;
     if expected.is_empty() {
@@ -153,7 +180,13 @@ fn compare(kernel: &Kernel, rows: &[Row]) -> Result<()> {
             let found = found(row, c, column.kind)
                 .with_context(|| format!("row {}, column {}", n + 1, column.name))?;
             let wanted = wanted(cell, column.kind);
-            ensure!(found == wanted, "row {}, column {}: {found:?}, expected {wanted:?}", n + 1, column.name);
+            let (a, b) = (found.bytes(), wanted.bytes());
+            ensure!(
+                found == wanted || is_example(kernel, found.kind(), a.as_deref(), b.as_deref()),
+                "row {}, column {}: {found:?}, expected {wanted:?}",
+                n + 1,
+                column.name
+            );
         }
     }
     Ok(())
@@ -168,6 +201,30 @@ enum Value {
     Text(String),
     Bytes(Vec<u8>),
     Singles(Vec<f32>),
+}
+
+impl Value {
+    /// Its bytes as a result column has them.
+    fn bytes(&self) -> Option<Vec<u8>> {
+        Some(match self {
+            Value::Null => return None,
+            Value::Int(v) => v.to_le_bytes().to_vec(),
+            Value::Float(v) => v.to_le_bytes().to_vec(),
+            Value::Text(v) => v.clone().into_bytes(),
+            Value::Bytes(v) => v.clone(),
+            Value::Singles(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        })
+    }
+
+    /// How those bytes are to be read.
+    fn kind(&self) -> Kind {
+        match self {
+            Value::Null | Value::Text(_) => Kind::Text,
+            Value::Int(_) => Kind::BigInt,
+            Value::Float(_) => Kind::Float,
+            Value::Bytes(_) | Value::Singles(_) => Kind::Binary,
+        }
+    }
 }
 
 fn found(row: &Row, c: usize, kind: Kind) -> Result<Value> {
@@ -215,51 +272,74 @@ fn scenarios() -> Vec<(String, String)> {
     named.collect()
 }
 
-/// A database of its own with the installed library, the application's tables and the scenarios; it is dropped whatever
-/// happens in it.
-fn in_scratch(server: &mut Server, checks: &mut Vec<Check>) {
-    let fail = |name: &str, error: anyhow::Error| Check {
-        name: name.into(),
-        outcome: Outcome::Fail,
-        detail: format!("{error:#}"),
-    };
+/// A database of its own with the installed library, the application's tables, the additions and the scenarios; it is dropped
+/// whatever happens in it.
+fn in_scratch(
+    server: &mut Server,
+    facts: &Facts,
+    tell: &mut impl FnMut(&Server, Check) -> Result<()>,
+) -> Result<()> {
     let nanos =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
     let name = format!("hart_verify_{}_{}", std::process::id(), nanos % 1_000_000_000);
-    if let Err(error) = create(server, &name) {
-        checks.push(fail("scratch database", error.context(format!("database {name}"))));
-    } else {
-        for (name, batch) in scenarios() {
-            checks.push(match server.run(batch) {
-                Ok(()) => Check { name, outcome: Outcome::Pass, detail: String::new() },
-                Err(error) => fail(&name, error),
-            });
-        }
-    }
+    let result = fill(server, facts, &name, tell);
     let drop = format!(
         "USE [master];\nIF DB_ID(N'{name}') IS NOT NULL\nBEGIN\n    \
          ALTER DATABASE [{name}] SET SINGLE_USER WITH ROLLBACK IMMEDIATE;\n    DROP DATABASE [{name}];\nEND;\n"
     );
-    if let Err(error) = server.run(drop) {
-        checks.push(fail(
-            "scratch database",
-            error.context(format!("database {name} could not be dropped; drop it")),
-        ));
+    let dropped = server.run(drop).with_context(|| format!("database {name} could not be dropped; drop it"));
+    let Err(error) = dropped else { return result };
+    match result {
+        // What broke first is what is told; the database is named with it.
+        Err(first) => Err(first.context(format!("{error:#}"))),
+        Ok(()) => tell(server, Check::of("scratch database".into(), Err(error))),
     }
 }
 
-fn create(server: &mut Server, name: &str) -> Result<()> {
-    let mut archives = Vec::new();
-    for library in survey::libraries(server)? {
-        if let Some(platform) = Platform::ALL.into_iter().find(|p| p.word() == library.platform) {
-            archives.push(Archive {
-                platform,
-                bytes: Vec::new().into(),
-                hash: library.sha256.to_uppercase(),
-            });
-        }
+fn fill(
+    server: &mut Server,
+    facts: &Facts,
+    name: &str,
+    tell: &mut impl FnMut(&Server, Check) -> Result<()>,
+) -> Result<()> {
+    if let Err(error) = create(server, facts, name) {
+        let error = error.context(format!("database {name}"));
+        return tell(server, Check::of("scratch database".into(), Err(error)));
     }
+    let mut all = |server: &mut Server, name: String, batches: Vec<String>| {
+        let result = batches.into_iter().try_for_each(|batch| server.run(batch));
+        tell(server, Check::of(name, result))
+    };
+    // The tables first, then what is built on them.
+    all(server, "sql/verify/application.sql".into(), batches(APPLICATION))?;
+    for (path, script) in ADDITIONS.iter().flat_map(|addition| addition.scripts()) {
+        all(server, format!("sql/{path}"), plain_batches(script))?;
+    }
+    for (name, batch) in scenarios() {
+        all(server, name, vec![batch])?;
+    }
+    Ok(())
+}
+
+fn create(server: &mut Server, facts: &Facts, name: &str) -> Result<()> {
+    let libraries = survey::libraries(server)?;
+    let archives: Vec<Archive> = libraries
+        .iter()
+        .filter_map(|library| {
+            let platform = Platform::ALL.into_iter().find(|p| p.word() == library.platform)?;
+            Some(Archive { platform, bytes: Vec::new().into(), hash: library.sha256.to_uppercase() })
+        })
+        .collect();
     ensure!(!archives.is_empty(), "no library is installed here; run hart deploy");
+    // The settings under which the library runs on this server.
+    let own = libraries.iter().find(|l| l.platform.eq_ignore_ascii_case(&facts.platform));
+    let plan = Plan {
+        archives,
+        parameters: own.map(|l| l.parameters.clone()),
+        environment: own.map(|l| l.environment.clone()),
+        enable: false,
+        additions: Vec::new(),
+    };
     // The content goes from database to database without leaving the server.
     server.run(
         "DROP TABLE IF EXISTS #hart_content;\n\
@@ -269,22 +349,12 @@ fn create(server: &mut Server, name: &str) -> Result<()> {
          WHERE l.language = N'hart';\n",
     )?;
     server.run(format!("CREATE DATABASE [{name}];\n"))?;
+    server.run(format!("ALTER DATABASE [{name}] SET ENABLE_BROKER WITH ROLLBACK IMMEDIATE;\n"))?;
     server.run(format!("USE [{name}];\n"))?;
-    let plan = Plan { archives, parameters: None, enable: false, additions: Vec::new() };
-    for step in plan.into_steps() {
-        for batch in
-            [plan::BEGIN].into_iter().chain(step.statements.iter().map(String::as_str)).chain([plan::COMMIT])
-        {
-            if let Err(error) = server.run(batch) {
-                // What the transaction did goes with the database.
-                let _ = server.run(plan::ROLLBACK);
-                return Err(error.context(format!("step {}", step.name)));
-            }
-        }
-    }
-    // The tables first, then the procedures over them.
-    for batch in batches(APPLICATION).into_iter().chain(PROCEDURES.iter().flat_map(|p| batches(p))) {
-        server.run(batch)?;
+    for mut step in plan.into_steps() {
+        // It is there already.
+        step.content.clear();
+        carry_out(server, &step).map_err(|f| f.explain(&format!("step {}", step.name), "`hart status`"))?;
     }
     Ok(())
 }

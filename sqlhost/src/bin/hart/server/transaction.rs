@@ -1,0 +1,97 @@
+//! How a change to a database is made, and how it may end other than well.
+
+use anyhow::{Error, Result, ensure};
+
+use super::connection::{Server, StatementError};
+use super::plan::{self, Step, state};
+use super::survey;
+
+/// Why a change did not come to its end, by what that leaves behind.
+#[derive(Debug)]
+pub enum Failure {
+    /// Nothing of it was kept.
+    NotDone(Error),
+    /// The server was told to keep it, and its answer did not arrive: all of it was kept, or nothing.
+    Unknown(Error),
+    /// It was not in a transaction: what was done before the error was kept.
+    Partial(Error),
+}
+
+impl Failure {
+    /// The error, with what it leaves behind; `look` says where to see that.
+    pub fn explain(self, what: &str, look: &str) -> Error {
+        match self {
+            Failure::NotDone(error) => error.context(format!("{what} failed and nothing of it was kept")),
+            Failure::Unknown(error) => error.context(format!(
+                "{what}: the end of the transaction was not confirmed, so all of it was kept or nothing; {look} shows \
+                 how it ended"
+            )),
+            Failure::Partial(error) => error.context(format!(
+                "{what} failed outside of a transaction, so what it had done by then was kept; {look} shows what"
+            )),
+        }
+    }
+}
+
+/// Errors of a statement that the server refuses within a transaction.
+const NOT_IN_A_TRANSACTION: [u32; 2] = [226, 574];
+
+/// Carries out a step: in its transaction, which is committed only if the step's own check then says that it is done.
+pub fn carry_out(server: &mut Server, step: &Step) -> Result<(), Failure> {
+    let _span = tracing::info_span!("step", name = step.name, transaction = step.transaction).entered();
+    for batch in step.preparation() {
+        server.run(batch).map_err(Failure::NotDone)?;
+    }
+    if !step.transaction {
+        return alone(server, step);
+    }
+    match transacted(server, step) {
+        Err(Failure::NotDone(error)) if is_refused_in_a_transaction(&error) => {
+            tracing::warn!(step = step.name, "the server refuses the step in a transaction; going without");
+            alone(server, step)
+        }
+        result => result,
+    }
+}
+
+fn is_refused_in_a_transaction(error: &Error) -> bool {
+    error.downcast_ref::<StatementError>().is_some_and(|e| NOT_IN_A_TRANSACTION.contains(&e.code))
+}
+
+fn transacted(server: &mut Server, step: &Step) -> Result<(), Failure> {
+    let work = |server: &mut Server| -> Result<()> {
+        server.run(plan::BEGIN)?;
+        for batch in &step.statements {
+            server.run(batch)?;
+        }
+        confirm(server, step)
+    };
+    if let Err(error) = work(server) {
+        let undone = server.run(plan::ROLLBACK);
+        return Err(Failure::NotDone(match undone {
+            Ok(()) => error,
+            Err(_) => error.context("the connection is gone, so the server undoes the step by itself"),
+        }));
+    }
+    server.run(plan::COMMIT).map_err(|error| match server.run(plan::ROLLBACK) {
+        Ok(()) => Failure::NotDone(error),
+        Err(_) => Failure::Unknown(error),
+    })
+}
+
+fn alone(server: &mut Server, step: &Step) -> Result<(), Failure> {
+    for batch in &step.statements {
+        server.run(batch).map_err(Failure::Partial)?;
+    }
+    confirm(server, step).map_err(Failure::Partial)
+}
+
+fn confirm(server: &mut Server, step: &Step) -> Result<()> {
+    let found = survey::state(server, &step.check)?;
+    ensure!(
+        found == state::SAME,
+        "its statements ran, but its check then said '{found}', expected '{}'",
+        state::SAME
+    );
+    Ok(())
+}
