@@ -41,7 +41,7 @@ fn on_threads(matrix: &[f32], rows: usize, columns: usize, options: &SvdOptions)
     doubles.resize(matrix.len(), 0.0);
     parallel::rows_into(matrix.len(), size_of_val(matrix), &mut doubles, |range, out| {
         out.iter_mut().zip(&matrix[range]).for_each(|(out, x)| *out = f64::from(*x));
-    });
+    })?;
     let matrix = MatRef::from_row_major_slice(&doubles, rows, columns);
     let mut random = SplitMix(options.seed);
     let mut range =
