@@ -403,6 +403,9 @@ const REPLACED: &[&[&str]] = &[
         "fn_InverseHilbert",
         "fn_HilbertRangeStart",
         "SpaceFillingCurves",
+        "fn_CreateSpatialPoint",
+        "fn_GetContextCentroid",
+        "fn_SpatialKNN",
     ],
     &[
         "clr_SvdDecompose",
