@@ -94,8 +94,10 @@ BEGIN
         (SELECT TRY_CAST([value] AS int)
          FROM OPENJSON(CASE WHEN ISJSON(@shape) = 1 THEN @shape ELSE N'[]' END)
          WHERE [key] = N'1');
+    -- Type 2 is a number; an empty text would be 0 as one.
     IF @columns IS NULL OR @columns < 1
        OR (SELECT COUNT(*) FROM OPENJSON(CASE WHEN ISJSON(@shape) = 1 THEN @shape ELSE N'[]' END)) <> 2
+       OR EXISTS (SELECT * FROM OPENJSON(CASE WHEN ISJSON(@shape) = 1 THEN @shape ELSE N'[]' END) WHERE [type] <> 2)
     BEGIN
         SET @message = CONCAT(N'TensorShape of layer ', @parent_layer_id, N' is ', COALESCE(N'''' + @shape + N'''', N'NULL'), N'; expected two numbers: [rows, columns]');
         THROW 59932, @message, 1;

@@ -136,7 +136,7 @@ CREATE OR ALTER PROCEDURE [hart_work].[RunWork]
 AS
 BEGIN
     SET NOCOUNT ON;
-    -- READPAST works in this level only; the caller's own comes back at the end.
+    -- READPAST does not work in the higher levels; the caller's own comes back at the end.
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     IF @@TRANCOUNT > 0
         THROW 59953, N'hart_work.RunWork is called in a transaction; an external process may take long, so expected none', 1;

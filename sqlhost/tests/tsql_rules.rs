@@ -158,6 +158,93 @@ fn a_language_whose_files_cannot_be_seen_is_not_ours() {
     assert_eq!(checked, 3);
 }
 
+/// As whole numbers an empty text, a blank and a sign alone are 0 to SQL Server.
+#[test]
+fn texts_are_numbers_only_where_they_look_like_some() {
+    let mut checked = 0;
+    for (file, text) in script::scripts() {
+        for batch in script::batches(&text).iter().filter(|b| b.contains("TRY_CAST([value] AS")) {
+            checked += 1;
+            let guarded = batch.contains("[type] <> 2") || batch.contains("NOT LIKE N'%[0-9]%'");
+            assert!(guarded, "sql/{file}: {}", script::code(batch).lines().next().unwrap());
+        }
+    }
+    assert!(checked >= 4, "{checked}");
+}
+
+/// SQL Server puts such functions into the query that calls them; one that calls another could not be made anew if it were bound.
+#[test]
+fn scalar_functions_can_be_inlined() {
+    let mut checked = 0;
+    for (file, text) in script::scripts().iter().filter(|(name, _)| name.starts_with("functions/")) {
+        for batch in script::batches(text) {
+            let tokens = script::tokens(&batch);
+            let count =
+                |word: &str| (0..tokens.len()).filter(|&n| script::words(&tokens, n, &[word])).count();
+            let calls_another = batch.matches("[Schema].[").count() > 1;
+            let first = script::code(&batch).lines().next().unwrap().to_string();
+            assert_eq!(count("SCHEMABINDING") == 0, calls_another, "sql/{file}: {first}");
+            // It prevents inlining.
+            if count("STRING_AGG") == 0 {
+                checked += 1;
+                assert_eq!(count("RETURN"), 1, "sql/{file}: {first}");
+            }
+        }
+    }
+    assert!(checked >= 7, "{checked}");
+}
+
+/// A component that is left out makes a vector of another dimension; a factor that is a whole number has no -0.
+#[test]
+fn packed_forms_keep_every_component_and_sign() {
+    let packed = script::scripts().into_iter().find(|(name, _)| name == "functions/packed.sql").unwrap().1;
+    for batch in script::batches(&packed) {
+        if batch.contains("FROM OPENJSON(") {
+            assert!(batch.contains("WHEN a.[type] = 2 THEN a.[value] ELSE N'"), "{batch}");
+        }
+        assert!(!batch.contains("@sign int"), "{batch}");
+    }
+}
+
+/// A procedure that undoes its work must not undo its caller's.
+#[test]
+fn transactions_within_one_have_a_savepoint() {
+    let mut checked = 0;
+    for (file, text) in script::scripts().iter().filter(|(name, _)| name.starts_with("hartonomous/")) {
+        for batch in script::batches(text) {
+            let tokens = script::tokens(&batch);
+            let has = |wanted: &[&str]| (0..tokens.len()).any(|n| script::words(&tokens, n, wanted));
+            if has(&["BEGIN", "TRANSACTION"]) {
+                checked += 1;
+                assert!(has(&["SAVE", "TRANSACTION"]) && has(&["BEGIN", "CATCH"]), "sql/{file}");
+            }
+        }
+    }
+    assert_eq!(checked, 3);
+}
+
+/// Every query is looked at; what SQL Server cannot describe it says itself.
+#[test]
+fn the_check_of_a_query_has_no_way_around() {
+    let core = script::scripts().into_iter().find(|(name, _)| name == "install/core.sql").unwrap().1;
+    let check = script::batches(&core).into_iter().find(|b| b.contains("[hart].[PrepareSource]")).unwrap();
+    let tokens = script::tokens(&check);
+    let position = |wanted: &[&str]| (0..tokens.len()).find(|&n| script::words(&tokens, n, wanted)).unwrap();
+    assert!(position(&["RETURN"]) > position(&["dm_exec_describe_first_result_set"]));
+}
+
+/// Work that ends its session counts as an attempt, and an empty batch calls nobody.
+#[test]
+fn work_is_given_up_and_never_empty() {
+    let broker = script::scripts().into_iter().find(|(name, _)| name == "scaleout/broker.sql").unwrap().1;
+    let run = script::batches(&broker).into_iter().find(|b| b.contains("[hart_work].[RunWork]")).unwrap();
+    let stale = run.split(';').find(|s| s.contains("@stale_minutes, SYSUTCDATETIME")).unwrap();
+    assert!(stale.contains("WHEN i.attempts >= h.max_attempts THEN 'failed'"), "{stale}");
+    let (_, after) = run.split_once("UPDATE next_items").unwrap();
+    let (before, _) = after.split_once("EXEC @procedure").unwrap();
+    assert!(before.contains("IF @@ROWCOUNT = 0\n            CONTINUE;"), "{before}");
+}
+
 #[test]
 fn names_are_quoted_by_rule() {
     assert_eq!(tsql::quoted("part]; DROP TABLE x --"), "[part]]; DROP TABLE x --]");
@@ -316,6 +403,9 @@ const REPLACED: &[&[&str]] = &[
         "fn_InverseHilbert",
         "fn_HilbertRangeStart",
         "SpaceFillingCurves",
+        "fn_CreateSpatialPoint",
+        "fn_GetContextCentroid",
+        "fn_SpatialKNN",
     ],
     &[
         "clr_SvdDecompose",
