@@ -104,7 +104,7 @@ pub unsafe extern "C" fn hart_tensor_svd_f32(
         raw::apart(&[values.span(), u.span(), v.span(), components.span()], &[matrix.span()])?;
         // SAFETY: this function's premise.
         let (matrix, values, u, v) = unsafe { (matrix.slice(), values.slice(), u.slice(), v.slice()) };
-        let options = SvdOptions { rank, ..SvdOptions::default() };
+        let options = SvdOptions::default().rank(rank);
         let found = state::run(|| svd(matrix, rows, columns, &options))?;
         values[..found.singular_values.len()].copy_from_slice(&found.singular_values);
         u[..found.u.len()].copy_from_slice(&found.u);
