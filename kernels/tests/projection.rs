@@ -59,11 +59,6 @@ fn floats(output: &Output, column: usize) -> &[Option<f64>] {
     values
 }
 
-fn binary(output: &Output, column: usize) -> &[Option<Vec<u8>>] {
-    let Values::Binary(values) = &output.columns[column] else { panic!("column {column} holds no bytes") };
-    values
-}
-
 /// The axes of the original, in its single precision, with so many partial products in a chunk: four, added one after the other,
 /// is what was measured; eight, added in pairs and the halves last, is the order of AVX2's `dpps`. The sum of each chunk is
 /// added to a total.
@@ -467,7 +462,8 @@ fn bad_input_is_named() {
         "column v, row 2: -1e39; expected numbers that f32 holds, as anchors are stored"
     );
     let huge = [("kind", text("pca")), ("axes", Value::Int(2))];
-    let infinite = Column::new(Element::F64, &vec![Some(vec![1e300, 1.0]); 5], 0);
+    let apart = [1e300, -1e300, 1e300, -1e300, 1e300].map(|v| Some(vec![v, 1.0]));
+    let infinite = Column::new(Element::F64, &apart, 0);
     let params = [huge.as_slice(), &[("element", text("f64"))]].concat();
     assert!(message("spatial_fit", &infinite, &params).contains("exceed what a double can hold"));
 }
