@@ -404,10 +404,10 @@ fn columns_of_points_are_written_as_single_points_are() {
             .to_string()
     };
     (x[290_000], x[250_000]) = (f64::NAN, f64::INFINITY);
-    assert_eq!(encode(&x, None), "column point, row 250001: x inf; expected finite coordinates");
+    assert_eq!(encode(&x, None), "column x, row 250001: inf; expected a finite number");
     let mut z = z;
     z[5] = f64::NAN;
-    assert!(encode(&x, Some(&z)).starts_with("column point, row 6: NaN in z or m"));
+    assert!(encode(&x, Some(&z)).starts_with("column z, row 6: NaN; expected numbers"));
     assert!(encode(&x[1..], None).contains("parameter @y is 300000 values; expected 299999"));
 }
 
@@ -505,7 +505,7 @@ fn errors_name_the_row() {
     let x = || Input::Floats(vec![Some(0.0), Some(f64::NAN)]);
     let error =
         call_columns("spatial_point", compute(), vec![x(), x(), x(), x()], &[]).unwrap_err().to_string();
-    assert_eq!(error, "column point, row 2: x NaN; expected finite coordinates");
+    assert_eq!(error, "column x, row 2: NaN; expected a finite number");
 }
 
 #[test]

@@ -122,6 +122,26 @@ fn the_proven_sieve_finds_what_exact_search_finds() {
     }
 }
 
+/// As many dimensions as the replaced assembly had, and the most axes that are ever sensible for them: most terms of every sum.
+#[test]
+fn the_proven_sieve_is_exact_for_1998_dimensions_and_64_axes() {
+    let n = 1998;
+    let basis = Basis::random(n, 64, 8).unwrap();
+    for (kind, rows) in kinds_of_rows(n, &basis) {
+        let queries = [&rows[..2], &[uniform(77, n)]].concat();
+        for (element, accumulate) in [(Element::F32, Accumulate::F32), (Element::F64, Accumulate::F64)] {
+            let (column, queries) =
+                (Column::of_singles(element, &rows, 1), Column::of_singles(element, &queries, 2));
+            for metric in METRICS {
+                let compute = compute().accumulate(accumulate);
+                let (rows, queries) = (column.vectors("v"), queries.vectors("q"));
+                let context = format!("{kind}, {}, {}", element.name(), name(metric));
+                assert_exact(compute, &basis, &rows, &queries, 5, metric, &context);
+            }
+        }
+    }
+}
+
 /// The bound of every row, as the search in the order of the bound reports it beside the distance.
 #[test]
 fn no_bound_exceeds_the_distance_that_exact_search_finds() {
@@ -393,97 +413,6 @@ fn stages_keep_what_they_say() {
 }
 
 #[test]
-fn recall_counts_what_a_search_would_find() {
-    let n = 16;
-    let values: Vec<f32> = (0..600).flat_map(|i| uniform(i, n)).collect();
-    let rows = Vectors::matrix(&values, n).unwrap();
-    let ids: Vec<i64> = (1..=600).collect();
-    let queries: Vec<f32> = (0..9).flat_map(|i| uniform(7000 + i, n)).collect();
-    let queries = Vectors::matrix(&queries, n).unwrap();
-    let basis = Basis::random(n, 6, 5).unwrap();
-    for metric in METRICS {
-        let truth = vector::top_k(&rows, &ids, &queries, 10, metric).unwrap();
-        for order in Order::ALL {
-            let recall = spatial::recall(&basis, &rows, &ids, &queries, 10, metric, false, order).unwrap();
-            assert_eq!((recall.at(600), recall.at(0)), (1.0, 0.0));
-            for candidates in [10, 40, 200] {
-                let bytes = (0..9 * n)
-                    .map(|i| f64::from(uniform(7000 + (i / n) as u32, n)[i % n]))
-                    .collect::<Vec<_>>();
-                let params = [
-                    ("query", Value::Bytes(pack(Element::F32, &bytes))),
-                    ("query_count", Value::Int(9)),
-                    ("metric", text(name(metric))),
-                    ("candidates", Value::Int(candidates)),
-                    ("basis", Value::Bytes(basis.to_bytes())),
-                    ("sieve", text(order.name())),
-                ];
-                let output =
-                    call("spatial_hybrid_search", compute(), std::slice::from_ref(&rows), &params).unwrap();
-                let picked = output.picked.clone().unwrap();
-                let of_query = |q: usize| picked[q * 10..][..10].to_vec();
-                let kept: Vec<usize> = (0..9)
-                    .map(|q| truth[q].iter().filter(|hit| of_query(q).contains(&hit.row)).count())
-                    .collect();
-                let all = kept.iter().sum::<usize>() as f64 / 90.0;
-                assert_eq!(recall.at(candidates as usize), all, "{} {}", order.name(), name(metric));
-                assert_eq!(recall.worst_at(candidates as usize), *kept.iter().min().unwrap() as f64 / 10.0);
-            }
-            for share in [0.5, 0.9, 0.95, 0.99, 1.0] {
-                let needed = recall.needed(share).unwrap();
-                assert!(recall.at(needed) >= share && recall.at(needed - 1) < share);
-            }
-        }
-    }
-}
-
-/// The order by cells is that of the search in stages, for every number of rows that its stages leave.
-#[test]
-fn recall_by_cells_counts_what_the_search_in_stages_would_find() {
-    let n = 16;
-    let values: Vec<f32> = (0..600).flat_map(|i| uniform(i, n)).collect();
-    let rows = Vectors::matrix(&values, n).unwrap();
-    let query: Vec<f64> = (0..9).flat_map(|i| uniform(7000 + i, n)).map(f64::from).collect();
-    for (cell, coarse) in [(0.0, 150), (0.7, 40)] {
-        let base = [
-            ("query", Value::Bytes(pack(Element::F32, &query))),
-            ("query_count", Value::Int(9)),
-            ("k", Value::Int(10)),
-            ("basis", Value::Bytes(Basis::random(n, 6, 5).unwrap().to_bytes())),
-        ];
-        let cell = ("cell", Value::Float(cell));
-        let run = |kernel: &str, more: &[(&'static str, Value)]| {
-            call(kernel, compute(), std::slice::from_ref(&rows), &[&base, more].concat()).unwrap()
-        };
-        let recall = run(
-            "spatial_recall",
-            &[("order", text("cells")), ("coarse_candidates", Value::Int(coarse)), cell.clone()],
-        );
-        let (candidates, shares) = (floats(&recall, 2), floats(&recall, 4));
-        let truth = run("spatial_hybrid_search", &[]).picked.unwrap();
-        for fine in [10, 20, 50, 100, 200, 500] {
-            let stages =
-                [("coarse_candidates", Value::Int(coarse.max(fine))), ("fine_candidates", Value::Int(fine))];
-            let found = run("spatial_multi_resolution_search", &stages).picked.unwrap();
-            let kept = (0..90).filter(|i| found[i / 10 * 10..][..10].contains(&truth[*i])).count();
-            let line = candidates.iter().position(|n| *n == fine as f64).unwrap();
-            assert_eq!(shares[line], kept as f64 / 90.0, "{cell:?}: {coarse}, {fine}");
-        }
-        let Values::Text(orders) = &recall.columns[0] else { panic!() };
-        assert!(orders.iter().all(|order| order.as_deref() == Some("cells")));
-        // All orders have that one as well.
-        let Values::Text(orders) =
-            run("spatial_recall", &[("coarse_candidates", Value::Int(coarse)), cell.clone()])
-                .columns
-                .swap_remove(0)
-        else {
-            panic!()
-        };
-        assert_eq!(orders.iter().filter(|o| o.as_deref() == Some("cells")).count(), candidates.len());
-    }
-}
-
-#[test]
 fn bad_input_is_named() {
     let column = Column::new(Element::F32, &[Some(vec![1.0; 4]), Some(vec![2.0; 3])], 0);
     let basis = || ("basis", Value::Bytes(Basis::random(4, 2, 1).unwrap().to_bytes()));
@@ -573,7 +502,7 @@ fn memory_is_refused_before_it_is_taken() {
     assert_eq!(found.picked, Some(vec![0; 3000]));
 }
 
-/// The real data: the proven sieve is exact; what the others lose is what docs/SPATIAL-RECALL.md says.
+/// The real data: the proven sieve is exact.
 #[test]
 fn real_vectors() {
     let Some(packages) = common::real::embeddings("packages") else { return };
@@ -582,7 +511,6 @@ fn real_vectors() {
     assert_eq!((packages.values.len(), queries.values.len()), (10_000 * n, 200 * n));
     let rows = Vectors::matrix(&packages.values, n).unwrap();
     let queries = Vectors::matrix(&queries.values[..8 * n], n).unwrap();
-    let ids: Vec<i64> = (0..10_000).collect();
     let sample = Vectors::matrix(&packages.values[..600 * n], n).unwrap();
     let pca = Basis::pca(compute(), &sample, 32, 600).unwrap();
     for (basis, metric) in
@@ -598,11 +526,4 @@ fn real_vectors() {
         let examined = assert_exact(compute(), &many, &part, &queries, 10, metric, name(metric));
         assert!(examined.iter().filter(|n| **n < 500).count() >= 4, "{}: {examined:?}", name(metric));
     }
-    let recall = |basis: &Basis, order| {
-        spatial::recall(basis, &rows, &ids, &queries, 10, Metric::Cosine, true, order).unwrap()
-    };
-    // Three random axes tell next to nothing; 32 principal ones much more.
-    let (clr, pca) = (recall(&Basis::clr_v1(), Order::Xyz), recall(&pca, Order::Axes));
-    assert!(clr.at(100) < 0.3 && pca.at(100) > 0.6, "{} {}", clr.at(100), pca.at(100));
-    assert!(clr.needed(0.9) > Some(1000) && pca.needed(0.9) < Some(1000));
 }

@@ -197,7 +197,8 @@ fn bad_input_is_named() {
     assert_ne!(clamp(1.0), clamp(0.0));
     for (min, max) in [("1", "1"), ("2", "1"), ("0,0,0", "1,0,1"), ("-1.7e308", "1.7e308")] {
         let error = message(0.5, &[("min", text(min)), ("max", text(max))]);
-        assert!(error.starts_with("column bounds: ") && error.contains("the lower one first"), "{error}");
+        assert!(error.starts_with("parameter @max: ") && error.contains("the lower one first"), "{error}");
+        assert!(error.contains(", where @min is "), "{error}");
     }
     for wrong in ["", "a", "1,2", "1,2,3,4", "nan", "inf", "1e999"] {
         let error = message(0.5, &[("max", text(wrong))]);

@@ -118,6 +118,26 @@ fn known_shapes() {
             "MULTIPOLYGON (((2 2, 3 2, 2 3, 2 2)), ((0 0, 9 0, 9 9, 0 9, 0 0), (1 1, 8 1, 8 8, 1 8, 1 1)))",
             true,
         ),
+        // Rings that touch in one position: at a corner, on an edge, corner to corner; a hole and a hole.
+        ("POLYGON ((0 0, 9 0, 9 9, 0 9, 0 0), (0 0, 2 1, 1 2, 0 0))", true),
+        ("POLYGON ((0 0, 9 0, 9 9, 0 9, 0 0), (3 0, 4 2, 2 2, 3 0))", true),
+        ("POLYGON ((0 0, 9 0, 5 5, 9 9, 0 9, 0 0), (1 4, 5 5, 1 6, 1 4))", true),
+        ("POLYGON ((0 0, 9 0, 9 9, 0 9, 0 0), (1 1, 2 1, 2 2, 1 1), (2 2, 3 2, 3 3, 2 2))", true),
+        // In two, along an edge, from outside, through the outer ring.
+        ("POLYGON ((0 0, 9 0, 9 9, 0 9, 0 0), (0 4, 9 4, 4 6, 0 4))", false),
+        ("POLYGON ((0 0, 9 0, 9 9, 0 9, 0 0), (3 0, 5 0, 4 2, 3 0))", false),
+        ("POLYGON ((0 0, 9 0, 9 9, 0 9, 0 0), (9 4, 12 3, 12 5, 9 4))", false),
+        ("POLYGON ((0 0, 9 0, 9 9, 0 9, 0 0), (4 4, 12 4, 4 5, 4 4))", false),
+        // A circle of touching rings cuts the inside in two: three holes around a triangle, and two from side to side.
+        (
+            "POLYGON ((0 0, 20 0, 20 20, 0 20, 0 0), (5 5, 10 5, 7 3, 5 5), (10 5, 8 9, 12 9, 10 5), (5 5, 8 9, 3 9, 5 5))",
+            false,
+        ),
+        ("POLYGON ((0 0, 9 0, 9 9, 0 9, 0 0), (0 4, 4 4, 4 5, 0 4), (4 4, 9 4, 9 5, 4 4))", false),
+        ("POLYGON ((0 0, 9 0, 9 9, 0 9, 0 0), (0 4, 4 4, 2 5, 0 4), (4 4, 9 4, 6 5, 4 4))", false),
+        ("POLYGON ((0 0, 9 0, 9 9, 0 9, 0 0), (0 4, 4 4, 2 5, 0 4), (4 4, 8 4, 6 5, 4 4))", true),
+        // Polygons of a MULTIPOLYGON that touch stay doubtful.
+        ("MULTIPOLYGON (((0 0, 1 0, 1 1, 0 0)), ((1 1, 2 1, 2 2, 1 1)))", false),
         ("GEOMETRYCOLLECTION (POINT (1 1), LINESTRING (1 1, 1 1))", false),
         ("GEOMETRYCOLLECTION (POINT (1 1), LINESTRING (1 1, 1 2))", true),
         // Beyond what the orientation test can decide.

@@ -138,8 +138,10 @@ fn recall_is_that_of_the_library() {
         }
     }
     assert_eq!(compared, 24);
-    // Distances from anchors have no bound: three orders for each number of axes.
-    assert_eq!(lines.len(), compared + 9);
+    // Distances from anchors have no bound: three orders for each number of axes. All nine bases have the order of the cells.
+    assert_eq!(lines.len(), compared + 9 + 9);
+    let cells: Vec<&Value> = lines.iter().filter(|r| r["order"] == "cells").collect();
+    assert!(cells.len() == 9 && cells.iter().all(|r| r["recall_100"].is_f64() && r["left"].is_null()));
     // On all axes the distance is the distance.
     let whole =
         lines.iter().find(|r| r["axes"] == 12 && r["order"] == "axes" && r["basis"] == "pca").unwrap();
@@ -151,7 +153,7 @@ fn recall_is_that_of_the_library() {
     let svg = folder.read("recall.svg");
     assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"));
     // Nine bases, of which trilateration has no bound.
-    assert_eq!(svg.matches("fill=\"none\" opacity=\"1\" stroke=\"#").count() - axes_lines(&svg), 6 + 3 * 9);
+    assert_eq!(svg.matches("fill=\"none\" opacity=\"1\" stroke=\"#").count() - axes_lines(&svg), 6 + 4 * 9);
     for text in ["pca, 2 axes", "trilateration, 12 axes", "recall of 5 nearest", "order xy"] {
         assert!(svg.contains(text), "{text}");
     }
@@ -164,6 +166,58 @@ fn recall_is_that_of_the_library() {
     let mut apart = vec!["recall", &two[0], "--queries", &two[1], "--vectors", "v"];
     apart.extend(&base[6..]);
     assert_eq!(json(&apart), lines);
+}
+
+#[test]
+fn a_saved_basis_and_the_settings_of_the_stages_are_measured() {
+    let folder = Folder::new();
+    let file = folder.file("rows.csv", &table(&values()));
+    let (basis, svg) = (folder.text("b.basis"), folder.text("a.svg"));
+    let two = ["--basis", "random", "--axes", "2", "--seed", "5", "--save-basis", &basis];
+    run(&[&["project", &file, "--vectors", "v"], &two[..]].concat());
+    // The number of axes is that of the file: no plot of z.
+    run(&["project", &file, "--vectors", "v", "--basis", &basis, "--svg", &svg]);
+    assert!(folder.read("a.svg").contains("x and y") && !folder.read("a.svg").contains("x and z"));
+
+    let base = ["recall", &file, "--vectors", "v", "--held-out", "20", "-k", "5", "--format", "json"];
+    let without_names = |more: &[&str]| {
+        let mut lines = json(&[&base[..], more].concat());
+        lines.iter_mut().for_each(|line| {
+            let line = line.as_object_mut().unwrap();
+            assert!(line.remove("basis").is_some() && line.remove("variance").is_some());
+        });
+        lines
+    };
+    let fitted = without_names(&["--basis", "random", "--axes", "2", "--seed", "5"]);
+    assert_eq!(without_names(&["--basis", &basis]), fitted);
+    let (lines, notes) = run(&[&base[..], &["--basis", &format!("pca,{basis}"), "--axes", "4"]].concat());
+    assert!(lines.contains("b.basis") && notes.contains("b.basis: its own number of axes"), "{notes}");
+    // Where the cells leave all rows, the order is that on all axes; where they leave few and are as large as quadrants, it is worse.
+    let cells = |more: &[&str]| {
+        let lines = without_names(&[&["--basis", &basis], more].concat());
+        lines.into_iter().find(|line| line["order"] == "cells").unwrap()
+    };
+    let (coarse, fine) = (cells(&["--cell", "1e6", "--coarse", "5"]), cells(&["--coarse", "280"]));
+    let axes = fitted.iter().find(|line| line["order"] == "axes").unwrap();
+    assert_eq!(fine["need_90"], axes["need_90"]);
+    assert!(coarse["need_90"].as_i64() > axes["need_90"].as_i64(), "{coarse} {axes}");
+}
+
+#[test]
+fn notes_say_what_was_not_done() {
+    let folder = Folder::new();
+    let output = folder.text("x.csv");
+    let few = folder.file("few.csv", "v\n\"[1,2,3]\"\n\"[3,2,1]\"\n\"[1,2,3]\"\n");
+    for basis in ["landmarks", "trilateration"] {
+        let (_, notes) = run(&["project", &few, "--basis", basis, "--axes", "3", "--output", &output]);
+        assert_eq!(notes, format!("hart: {basis}: 2 axes, not 3, because only 2 vectors differ\n"));
+    }
+    // The farthest rows are the second and the third, and lie on one line: the row is that of the file.
+    let line = folder.file("line.csv", "v\n\"[0,0,1]\"\n\"[5,0,0]\"\n\"[-5,0,0]\"\n");
+    for engine in [&[][..], &["--in-process"]] {
+        let arguments = ["project", &line, "--basis", "landmarks", "--axes", "2", "--output", &output];
+        fails(1, &[&arguments[..], engine].concat(), &["row 3: collinear with the landmarks before it"]);
+    }
 }
 
 /// Lines of the axes, which are black; those of the grid and the curves have colours.
@@ -299,6 +353,30 @@ fn what_is_wrong_is_said_in_one_line() {
     project(1, &["--basis", "pca", "--svg", &svg, "--colour", "sort"], &["`sort`"]);
     project(1, &["--basis", "clr-v1", "--output", "x.csv"], &["12 dimensions, but the basis has 1998"]);
     project(1, &["--basis", "pca", "--output", "x.doc"], &["x.doc"]);
+    // Found out before any work: the file with the vectors is not even there.
+    let early = |more: &[&str], parts: &[&str]| {
+        fails(1, &[&["project", "none.csv", "--basis", "pca"], more].concat(), parts);
+    };
+    let within = folder.path("").to_str().unwrap().to_string();
+    for option in ["--output", "--save-basis", "--svg"] {
+        let path = if option == "--svg" { "none/a.svg" } else { "none/a.csv" };
+        early(&[option, path], &[&format!("{option} {path}: there is no folder none")]);
+    }
+    early(&["--save-basis", &within], &["--save-basis", "it is a folder"]);
+    fails(1, &["recall", "none.csv", "--output", "none/a.csv"], &["--output none/a.csv: there is no folder"]);
+    // Options that would change nothing.
+    let basis = folder.text("b.basis");
+    run(&["project", &file, "--vectors", "v", "--basis", "random", "--save-basis", &basis]);
+    project(1, &["--basis", &basis, "--axes", "2", "--svg", &svg], &["--axes: ", "b.basis has its own"]);
+    project(1, &["--basis", &basis, "--seed", "2", "--svg", &svg], &["--seed: ", "b.basis"]);
+    project(1, &["--basis", "clr-v1", "--axes", "3", "--svg", &svg], &["--axes: clr-v1 has its own"]);
+    project(1, &["--basis", "pca", "--seed", "3", "--svg", &svg], &["--seed: ", "pca"]);
+    project(1, &["--basis", "random", "--sample", "30", "--svg", &svg], &["--sample: random"]);
+    recall(1, &["--vectors", "v", "--basis", &basis, "--axes", "3"], &["--axes: ", "b.basis"]);
+    recall(1, &["--vectors", "v", "--cell=-1"], &["@cell is -1"]);
+    let empty = folder.file("empty.csv", "nr,v\n");
+    let none = ["project", &empty, "--vectors", "v", "--basis", "random", "--output", "x.csv"];
+    fails(1, &none, &["no vectors; expected a row with a vector"]);
     let named = folder.file("named.csv", "x,v\n1,\"[1,2,3]\"\n2,\"[3,2,1]\"\n3,\"[3,5,1]\"\n");
     let output = folder.text("x.csv");
     let arguments = ["project", &named, "--vectors", "v", "--basis", "random", "--output", &output];

@@ -12,9 +12,7 @@ pub(crate) struct Embeddings {
 pub(crate) fn embeddings(which: &str) -> Option<Embeddings> {
     let name = format!("../../shared/data/debian-{which}-minilm384.parquet");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    if !path.exists() {
-        assert!(std::env::var_os("CI").is_none(), "{} is missing", path.display());
-        println!("NOTICE: {} is missing; the test on real data is left out", path.display());
+    if !super::is_there(&path, "the test on real data") {
         return None;
     }
     Some(Embeddings { values: super::column::singles(&path, "embedding").unwrap().0, dimension: 384 })
@@ -30,9 +28,7 @@ pub(crate) struct Layer {
 /// The weights of a transformer layer in single precision; `None`, with a notice, where the file is not there and need not be.
 pub(crate) fn weights() -> Option<Vec<Layer>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/minilm-layer0.safetensors");
-    if !path.exists() {
-        assert!(std::env::var_os("CI").is_none(), "{} is missing", path.display());
-        println!("NOTICE: {} is missing; the test on real weights is left out", path.display());
+    if !super::is_there(&path, "the test on real weights") {
         return None;
     }
     let bytes = std::fs::read(path).unwrap();

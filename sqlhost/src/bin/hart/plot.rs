@@ -4,7 +4,7 @@ use std::io::Write;
 use std::ops::Range;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
@@ -69,12 +69,7 @@ pub fn check(path: &Path) -> Result<()> {
         "--svg {}: expected a name that ends with .svg",
         path.display()
     );
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        bail!("--svg {}: there is no folder {}", path.display(), folder.display());
-    }
-    ensure!(!path.is_dir(), "--svg {}: it is a folder", path.display());
-    Ok(())
+    crate::data::check(path, "--svg")
 }
 
 /// Writes the plots, two in a line, and a legend below.

@@ -19,7 +19,7 @@ use anyhow::{Result, bail};
 
 pub(crate) use print::{Style, print};
 pub(crate) use read::{BATCH_ROWS, Reader, find, guarded, open, reason};
-pub(crate) use write::{whole, write};
+pub(crate) use write::{check, whole, write};
 
 /// The kinds of file, told apart by their extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

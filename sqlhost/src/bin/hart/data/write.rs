@@ -36,6 +36,18 @@ pub(crate) fn write(
     })
 }
 
+/// That a file can be written there: found out before the work is done, not after. `option` is what the path was given with.
+pub(crate) fn check(path: &Path, option: &str) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        bail!("{option} {}: there is no folder {}", path.display(), folder.display());
+    }
+    if path.is_dir() {
+        bail!("{option} {}: it is a folder", path.display());
+    }
+    Ok(())
+}
+
 /// Gives `fill` a file to write to. It appears under this name, or replaces an older file, only when all is written; after
 /// an error everything is as it was before.
 pub(crate) fn whole<T>(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> Result<T>) -> Result<T> {

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Float64Type, Int32Type, Int64Type};
 use clap::ValueEnum;
+use hart_kernels::spatial;
 
 use super::{Vectors, numbers, whole, word};
 use crate::engine::EngineOptions;
@@ -45,6 +46,21 @@ pub enum Choice {
     File(PathBuf),
 }
 
+impl Choice {
+    /// The name of the kind, or of the file.
+    pub fn name(&self) -> String {
+        match self {
+            Choice::Kind(kind) => kind.name().into(),
+            Choice::File(path) => path.display().to_string(),
+        }
+    }
+
+    /// Whether its number of axes is a matter of choice.
+    pub fn has_axes_to_choose(&self) -> bool {
+        !matches!(self, Choice::Kind(Kind::ClrV1) | Choice::File(_))
+    }
+}
+
 /// What the command line says: the name of a kind, else of a file.
 pub fn choice(text: &str) -> Result<Choice, String> {
     if let Ok(kind) = Kind::from_str(text, true) {
@@ -65,12 +81,12 @@ pub struct FitOptions {
     /// Fill up vectors that are shorter than the basis with zeros
     #[arg(long)]
     pub pad: bool,
-    /// Seed of random axes
-    #[arg(long, value_name = "N", default_value_t = 42, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    seed: u64,
-    /// Rows that principal axes are fitted to, at most
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(2..=1 << 24))]
-    sample: u64,
+    /// Seed of random axes [default: 42]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+    /// Rows that principal axes are fitted to, at most [default: 10000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=1 << 24))]
+    sample: Option<u64>,
 }
 
 /// A basis as bytes, and what is known of it.
@@ -82,8 +98,44 @@ pub struct Basis {
 }
 
 impl FitOptions {
+    /// Refuses options that none of the bases would look at.
+    pub fn check(&self, bases: &[Choice], axes_given: bool) -> Result<()> {
+        let names = || bases.iter().map(Choice::name).collect::<Vec<_>>().join(", ");
+        let any = |wanted| bases.iter().any(|basis| matches!(basis, Choice::Kind(kind) if *kind == wanted));
+        let chosen = bases.iter().any(Choice::has_axes_to_choose);
+        ensure!(!axes_given || chosen, "--axes: {} has its own number of axes", names());
+        ensure!(self.seed.is_none() || any(Kind::Random), "--seed: there is nothing random in {}", names());
+        ensure!(self.sample.is_none() || any(Kind::Pca), "--sample: {} is fitted to no sample", names());
+        Ok(())
+    }
+
+    /// Reads the basis of a file, or fits one to the vectors, and says where it has fewer axes than were asked for.
+    pub fn basis(
+        &self,
+        engine: &EngineOptions,
+        vectors: &Vectors,
+        choice: &Choice,
+        axes: u64,
+    ) -> Result<Basis> {
+        match choice {
+            Choice::Kind(kind) => {
+                let basis = self.fit(engine, vectors, *kind, axes)?;
+                if choice.has_axes_to_choose() && (basis.axes as u64) < axes {
+                    let (name, there) = (kind.name(), basis.axes);
+                    eprintln!("hart: {name}: {there} axes, not {axes}, because only {there} vectors differ");
+                }
+                Ok(basis)
+            }
+            Choice::File(path) => {
+                let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+                let basis = spatial::Basis::from_bytes(&bytes).with_context(|| path.display().to_string())?;
+                Ok(Basis { bytes, axes: basis.axes(), variance: None })
+            }
+        }
+    }
+
     /// Fits a basis to the vectors. Landmarks and anchors are chosen from the vectors, far from each other.
-    pub fn fit(&self, engine: &EngineOptions, vectors: &Vectors, kind: Kind, axes: u64) -> Result<Basis> {
+    fn fit(&self, engine: &EngineOptions, vectors: &Vectors, kind: Kind, axes: u64) -> Result<Basis> {
         let chosen;
         let sample = if matches!(kind, Kind::Landmarks | Kind::Trilateration) {
             let found = vectors.call(engine, "spatial_landmarks", vec![whole("count", axes)])?;
@@ -93,13 +145,13 @@ impl FitOptions {
         } else {
             vectors
         };
-        let params = vec![
+        let mut params = vec![
             word("kind", &kind.name().replace('-', "_")),
             whole("axes", axes),
-            whole("seed", self.seed),
-            whole("sample", self.sample),
             word("pad", self.padding()),
         ];
+        params.extend(self.seed.map(|seed| whole("seed", seed)));
+        params.extend(self.sample.map(|sample| whole("sample", sample)));
         let found = sample.call(engine, "spatial_fit", params)?;
         let axes = numbers::<Int32Type>(&found, "axes")?;
         let variance = numbers::<Float64Type>(&found, "variance")?;

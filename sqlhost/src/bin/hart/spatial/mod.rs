@@ -31,13 +31,15 @@ pub struct Vectors {
     array: ArrayRef,
     element: Element,
     host: [HostColumn; 2],
+    /// Places of the rows in the file, where they are not all of it.
+    places: Option<Vec<u32>>,
 }
 
 impl Vectors {
     fn new(name: &str, array: ArrayRef, element: Element) -> Result<Vectors> {
         let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..i64::try_from(array.len())?));
         let host = [host_column("id", &ids, 0)?, host_column(name, &array, 0)?];
-        Ok(Vectors { name: name.into(), array, element, host })
+        Ok(Vectors { name: name.into(), array, element, host, places: None })
     }
 
     /// Reads the vectors of a file, from the named or only column of them, and other columns: the named ones, or all.
@@ -82,7 +84,9 @@ impl Vectors {
     /// The rows at these places.
     pub fn take(&self, rows: &[u32]) -> Result<Vectors> {
         let array = take(&self.array, &UInt32Array::from(rows.to_vec()), None)?;
-        Vectors::new(&self.name, array, self.element)
+        let place = |row: &u32| self.places.as_ref().map_or(*row, |places| places[*row as usize]);
+        let places = Some(rows.iter().map(place).collect());
+        Ok(Vectors { places, ..Vectors::new(&self.name, array, self.element)? })
     }
 
     /// The vectors one after the other; `None` where they are not all there or not all of one dimension.
@@ -105,9 +109,22 @@ impl Vectors {
             vec![host_field("id", &DataType::Int64, false)?, host_field("v", self.array.data_type(), false)?];
         params.push(word("element", self.element.name()));
         let request = Request { script: kernel.name.into(), fields, params };
-        engine.run(request, |execute| {
+        let result = engine.run(request, |execute| {
             batch_of(kernel, &execute(self.len(), &self.host)?, Some(self.element), &[])
-        })
+        });
+        result.map_err(|error| self.of_file(error))
+    }
+
+    /// The error with the row of the file that it is about, where these rows are some of it. The library says it in words only.
+    fn of_file(&self, error: anyhow::Error) -> anyhow::Error {
+        let Some(places) = &self.places else { return error };
+        let text = format!("{error:#}");
+        let mapped = text.split_once(", row ").and_then(|(before, after)| {
+            let (row, after) = after.split_once(':')?;
+            let place = places.get(row.parse::<usize>().ok()?.checked_sub(1)?)?;
+            Some(format!("{before}, row {}:{after}", place + 1))
+        });
+        mapped.map_or(error, anyhow::Error::msg)
     }
 }
 

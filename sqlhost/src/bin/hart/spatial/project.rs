@@ -18,6 +18,9 @@ use crate::engine::EngineOptions;
 use crate::plot::{self, ASPECT, COLOURS, Marks, Plot};
 use crate::run::param;
 
+/// Axes of a basis that is fitted.
+const AXES: u64 = 3;
+
 /// Options of `hart project`.
 #[derive(Args)]
 pub struct ProjectOptions {
@@ -26,9 +29,9 @@ pub struct ProjectOptions {
     /// pca, random, landmarks or trilateration, fitted to the vectors; clr-v1; or a file that --save-basis wrote
     #[arg(long, value_name = "BASIS", value_parser = choice)]
     basis: Choice,
-    /// Axes of the basis that is fitted; x, y and z are the first three
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1024))]
-    axes: u64,
+    /// Axes of the basis that is fitted; x, y and z are the first three [default: 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    axes: Option<u64>,
     /// Write the points, with the other columns of the file, to a file: .parquet, .arrow, .csv or .json
     #[arg(long, value_name = "FILE", required_unless_present_any = ["svg", "save_basis"])]
     output: Option<PathBuf>,
@@ -62,8 +65,13 @@ pub fn project(options: &ProjectOptions) -> Result<()> {
         plot::check(path)?;
     }
     if let Some(path) = &options.output {
+        data::check(path, "--output")?;
         Format::of(path)?;
     }
+    if let Some(path) = &options.save_basis {
+        data::check(path, "--save-basis")?;
+    }
+    options.fit.check(std::slice::from_ref(&options.basis), options.axes.is_some())?;
     let mut others = options.carry.clone();
     others.extend(options.colour.iter().filter(|name| !options.carry.contains(name)).cloned());
     let others = Some(&others[..]).filter(|_| !options.carry.is_empty());
@@ -75,30 +83,24 @@ pub fn project(options: &ProjectOptions) -> Result<()> {
         }
         None => None,
     };
-    let (axes, basis) = match &options.basis {
-        Choice::Kind(kind) => {
-            let basis = options.fit.fit(&options.engine, &vectors, *kind, options.axes)?;
-            if let Some(variance) = basis.variance {
-                let (name, share) = (kind.name(), variance * 100.0);
-                eprintln!("hart: {name}: {} axes keep {share:.1} % of the variance", basis.axes);
-            }
-            (Some(basis.axes), basis.bytes)
-        }
-        Choice::File(path) => (None, std::fs::read(path).with_context(|| path.display().to_string())?),
-    };
-    let params = vec![param("basis", CType::Binary, basis.clone()), word("pad", options.fit.padding())];
+    let basis = options.fit.basis(&options.engine, &vectors, &options.basis, options.axes.unwrap_or(AXES))?;
+    if let Some(variance) = basis.variance {
+        let (name, share) = (options.basis.name(), variance * 100.0);
+        eprintln!("hart: {name}: {} axes keep {share:.1} % of the variance", basis.axes);
+    }
+    let params = vec![param("basis", CType::Binary, basis.bytes.clone()), word("pad", options.fit.padding())];
     let points = vectors.call(&options.engine, "spatial_project", params)?;
     if let Some(path) = &options.save_basis {
-        data::whole(path, |file| Ok(file.write_all(&basis)?))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        data::whole(path, |file| {
+            file.write_all(&basis.bytes).with_context(|| format!("cannot write {}", path.display()))
+        })?;
     }
     if let Some(path) = &options.output {
         let table = table(&rest, &points, options)?;
         data::write(path, &table.schema(), [Ok(table.clone())])?;
     }
     if let Some(path) = &options.svg {
-        let flat = axes.is_some_and(|axes| axes < 3);
-        picture(path, &points, colour, options.points as usize, flat)?;
+        picture(path, &points, colour, options.points as usize, basis.axes < 3)?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use clap::Args;
 use hart_kernels::Metric;
 use hart_sqlhost::columns::CType;
 
-use super::basis::{FitOptions, Kind};
+use super::basis::{Choice, FitOptions, Kind, choice};
 use super::{Vectors, numbers, whole, word};
 use crate::data::{self, Format};
 use crate::engine::EngineOptions;
@@ -23,11 +23,12 @@ const AXES: [u64; 4] = [3, 8, 16, 64];
 /// Dimension of the axes of the replaced assembly.
 const CLR_DIMENSION: usize = 1998;
 /// Orders that candidates are picked in, and what they are called in the picture.
-const ORDERS: [(&str, &str); 4] = [
+const ORDERS: [(&str, &str); 5] = [
     ("bound", "order bound: by the proven bound"),
     ("axes", "order axes: by distance on all axes"),
     ("xyz", "order xyz: by distance on three axes"),
     ("xy", "order xy: by distance on two, as STDistance"),
+    ("cells", "order cells: by cells, then on all axes"),
 ];
 
 /// Options of `hart recall`.
@@ -36,7 +37,8 @@ const ORDERS: [(&str, &str); 4] = [
 Candidates are the rows that space picks and whose exact distances are computed then. The table says for each basis and each \
 order of picking them which share of the true neighbours is among the first N (recall_N), and how many candidates it takes for \
 90, 95, 99 and 100 % of them (need_…). For the proven order, left is the number of rows that its bound cannot exclude, and \
-proven the number that the search without any loss examines, both on average.")]
+proven the number that the search without any loss examines, both on average. The order cells is that of a search in stages: the \
+nearest by the cells of x, y and z, and of those the nearest on all axes.")]
 pub struct RecallOptions {
     /// Rows with vectors: .parquet, .arrow, .csv or .npy
     file: PathBuf,
@@ -52,12 +54,19 @@ pub struct RecallOptions {
     /// What true neighbours are nearest by
     #[arg(long, default_value = "cosine", value_parser = clap::builder::PossibleValuesParser::new(Metric::NAMES))]
     metric: String,
-    /// Basis to measure; several with commas [default: all that fit the vectors]
-    #[arg(long, value_name = "KIND", value_enum, value_delimiter = ',')]
-    basis: Vec<Kind>,
+    /// Basis to measure: a kind, or a file that `hart project --save-basis` wrote; several with commas [default: all kinds that fit
+    /// the vectors]
+    #[arg(long, value_name = "BASIS", value_parser = choice, value_delimiter = ',')]
+    basis: Vec<Choice>,
     /// Number of axes to measure each basis with; several with commas [default: 3,8,16,64]
     #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..=1024))]
     axes: Vec<u64>,
+    /// Rows that the cells leave in the order cells, or as many as there are candidates where that is more [default: 1000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
+    coarse: Option<u32>,
+    /// Edge of the cells [default: a sixteenth of the widest extent of x, y and z]
+    #[arg(long, value_name = "LENGTH")]
+    cell: Option<f64>,
     /// Column of vectors [default: the only one]
     #[arg(long, value_name = "COLUMN")]
     vectors: Option<String>,
@@ -78,7 +87,7 @@ pub struct RecallOptions {
 
 /// What was measured of one basis.
 struct Measured {
-    basis: Kind,
+    basis: String,
     axes: usize,
     variance: Option<f64>,
     /// The kernel's result.
@@ -91,7 +100,11 @@ pub fn recall(options: &RecallOptions) -> Result<()> {
         plot::check(path)?;
     }
     if let Some(path) = &options.output {
+        data::check(path, "--output")?;
         Format::of(path)?;
+    }
+    if !options.basis.is_empty() {
+        options.fit.check(&options.basis, !options.axes.is_empty())?;
     }
     let (rows, queries) = vectors(options)?;
     let jobs = jobs(options, &rows)?;
@@ -101,9 +114,9 @@ pub fn recall(options: &RecallOptions) -> Result<()> {
     })?;
     let bar = crate::progress(Some((rows.len() * jobs.len()) as u64));
     let mut measured = Vec::with_capacity(jobs.len());
-    for (kind, axes) in jobs {
-        let basis = options.fit.fit(&options.engine, &rows, kind, axes)?;
-        let params = vec![
+    for (choice, axes) in jobs {
+        let basis = options.fit.basis(&options.engine, &rows, &choice, axes)?;
+        let mut params = vec![
             param("query", CType::Binary, query.to_vec()),
             whole("query_count", queries.len() as u64),
             whole("k", options.k.into()),
@@ -111,9 +124,11 @@ pub fn recall(options: &RecallOptions) -> Result<()> {
             param("basis", CType::Binary, basis.bytes),
             word("pad", options.fit.padding()),
         ];
+        params.extend(options.coarse.map(|rows| whole("coarse_candidates", rows.into())));
+        params.extend(options.cell.map(|edge| param("cell", CType::Double, edge.to_le_bytes().to_vec())));
         let lines = rows.call(&options.engine, "spatial_recall", params)?;
         bar.inc(rows.len() as u64);
-        measured.push(Measured { basis: kind, axes: basis.axes, variance: basis.variance, lines });
+        measured.push(Measured { basis: choice.name(), axes: basis.axes, variance: basis.variance, lines });
     }
     bar.finish_and_clear();
     if let Some(path) = &options.output {
@@ -149,14 +164,14 @@ fn vectors(options: &RecallOptions) -> Result<(Vectors, Vectors)> {
 }
 
 /// Each basis with each number of axes.
-fn jobs(options: &RecallOptions, rows: &Vectors) -> Result<Vec<(Kind, u64)>> {
+fn jobs(options: &RecallOptions, rows: &Vectors) -> Result<Vec<(Choice, u64)>> {
     let (dimension, there) = (rows.dimension(), rows.present().len());
     ensure!(there > 0, "{}: no row has a vector", options.file.display());
-    let mut kinds = options.basis.clone();
-    if kinds.is_empty() {
-        kinds = vec![Kind::Pca, Kind::Random, Kind::Landmarks, Kind::Trilateration];
+    let mut choices = options.basis.clone();
+    if choices.is_empty() {
+        choices = [Kind::Pca, Kind::Random, Kind::Landmarks, Kind::Trilateration].map(Choice::Kind).into();
         if dimension == CLR_DIMENSION || (options.fit.pad && dimension < CLR_DIMENSION) {
-            kinds.push(Kind::ClrV1);
+            choices.push(Choice::Kind(Kind::ClrV1));
         }
     }
     let mut axes = options.axes.clone();
@@ -168,10 +183,14 @@ fn jobs(options: &RecallOptions, rows: &Vectors) -> Result<Vec<(Kind, u64)>> {
         }
     }
     let mut jobs = Vec::new();
-    for kind in kinds {
-        match kind {
-            Kind::ClrV1 => jobs.push((kind, 3)),
-            _ => jobs.extend(axes.iter().map(|axes| (kind, *axes))),
+    for choice in choices {
+        if choice.has_axes_to_choose() {
+            jobs.extend(axes.iter().map(|axes| (choice.clone(), *axes)));
+        } else {
+            if !options.axes.is_empty() && !options.basis.is_empty() {
+                eprintln!("hart: {}: its own number of axes, whatever --axes says", choice.name());
+            }
+            jobs.push((choice, 3));
         }
     }
     Ok(jobs)
@@ -188,7 +207,7 @@ fn all(measured: &[Measured]) -> Result<RecordBatch> {
             Field::new("variance", DataType::Float64, true),
         ];
         let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(StringArray::from(vec![one.basis.name(); rows])),
+            Arc::new(StringArray::from(vec![one.basis.as_str(); rows])),
             Arc::new(Int32Array::from(vec![i32::try_from(one.axes)?; rows])),
             Arc::new(Float64Array::from(vec![one.variance; rows])),
         ];
@@ -221,7 +240,7 @@ fn summary(measured: &[Measured]) -> Result<RecordBatch> {
         for (order, _) in ORDERS {
             let lines = lines(&one.lines, order)?;
             if !lines.is_empty() {
-                bases.push(one.basis.name());
+                bases.push(one.basis.as_str());
                 axes.push(i32::try_from(one.axes)?);
                 variances.push(one.variance.map(rounded));
                 orders.push(order);
@@ -304,7 +323,7 @@ fn picture(path: &std::path::Path, measured: &[Measured], options: &RecallOption
             marks: Marks::Curves(curves),
         });
     }
-    let name = |one: &Measured| format!("{}, {} axes", one.basis.name(), one.axes);
+    let name = |one: &Measured| format!("{}, {} axes", one.basis, one.axes);
     let legend: Vec<(Colour, String)> =
         measured.iter().enumerate().map(|(n, one)| (colour(n), name(one))).collect();
     plot::write(path, &plots, &legend)

@@ -1,0 +1,156 @@
+//! Recall: what a search would find, and what docs/SPATIAL-RECALL.md says of real vectors.
+
+mod common;
+
+use common::columns::pack;
+use common::{call, compute, text, uniform};
+use hart_kernels::registry::{Output, Value, Values};
+use hart_kernels::spatial::{self, Basis, Order};
+use hart_kernels::{Element, Metric, Vectors, vector};
+
+fn floats(output: &Output, column: usize) -> Vec<f64> {
+    let Values::Float(values) = &output.columns[column] else { panic!("column {column} holds no numbers") };
+    values.iter().map(|v| v.unwrap()).collect()
+}
+
+#[test]
+fn recall_counts_what_a_search_would_find() {
+    let n = 16;
+    let values: Vec<f32> = (0..600).flat_map(|i| uniform(i, n)).collect();
+    let rows = Vectors::matrix(&values, n).unwrap();
+    let ids: Vec<i64> = (1..=600).collect();
+    let queries: Vec<f32> = (0..9).flat_map(|i| uniform(7000 + i, n)).collect();
+    let queries = Vectors::matrix(&queries, n).unwrap();
+    let basis = Basis::random(n, 6, 5).unwrap();
+    for (name, metric) in [("cosine", Metric::Cosine), ("euclidean", Metric::Euclidean), ("dot", Metric::Dot)]
+    {
+        let truth = vector::top_k(&rows, &ids, &queries, 10, metric).unwrap();
+        for order in Order::ALL {
+            let recall = spatial::recall(&basis, &rows, &ids, &queries, 10, metric, false, order).unwrap();
+            assert_eq!((recall.at(600), recall.at(0)), (1.0, 0.0));
+            for candidates in [10, 40, 200] {
+                let bytes = (0..9 * n)
+                    .map(|i| f64::from(uniform(7000 + (i / n) as u32, n)[i % n]))
+                    .collect::<Vec<_>>();
+                let params = [
+                    ("query", Value::Bytes(pack(Element::F32, &bytes))),
+                    ("query_count", Value::Int(9)),
+                    ("metric", text(name)),
+                    ("candidates", Value::Int(candidates)),
+                    ("basis", Value::Bytes(basis.to_bytes())),
+                    ("sieve", text(order.name())),
+                ];
+                let output =
+                    call("spatial_hybrid_search", compute(), std::slice::from_ref(&rows), &params).unwrap();
+                let picked = output.picked.clone().unwrap();
+                let of_query = |q: usize| picked[q * 10..][..10].to_vec();
+                let kept: Vec<usize> = (0..9)
+                    .map(|q| truth[q].iter().filter(|hit| of_query(q).contains(&hit.row)).count())
+                    .collect();
+                let all = kept.iter().sum::<usize>() as f64 / 90.0;
+                assert_eq!(recall.at(candidates as usize), all, "{} {}", order.name(), name);
+                assert_eq!(recall.worst_at(candidates as usize), *kept.iter().min().unwrap() as f64 / 10.0);
+            }
+            for share in [0.5, 0.9, 0.95, 0.99, 1.0] {
+                let needed = recall.needed(share).unwrap();
+                assert!(recall.at(needed) >= share && recall.at(needed - 1) < share);
+            }
+        }
+    }
+}
+
+/// The order by cells is that of the search in stages, for every number of rows that its stages leave.
+#[test]
+fn recall_by_cells_counts_what_the_search_in_stages_would_find() {
+    let n = 16;
+    let values: Vec<f32> = (0..600).flat_map(|i| uniform(i, n)).collect();
+    let rows = Vectors::matrix(&values, n).unwrap();
+    let query: Vec<f64> = (0..9).flat_map(|i| uniform(7000 + i, n)).map(f64::from).collect();
+    for (cell, coarse) in [(0.0, 150), (0.7, 40)] {
+        let base = [
+            ("query", Value::Bytes(pack(Element::F32, &query))),
+            ("query_count", Value::Int(9)),
+            ("k", Value::Int(10)),
+            ("basis", Value::Bytes(Basis::random(n, 6, 5).unwrap().to_bytes())),
+        ];
+        let cell = ("cell", Value::Float(cell));
+        let run = |kernel: &str, more: &[(&'static str, Value)]| {
+            call(kernel, compute(), std::slice::from_ref(&rows), &[&base, more].concat()).unwrap()
+        };
+        let recall = run(
+            "spatial_recall",
+            &[("order", text("cells")), ("coarse_candidates", Value::Int(coarse)), cell.clone()],
+        );
+        let (candidates, shares) = (floats(&recall, 2), floats(&recall, 4));
+        let truth = run("spatial_hybrid_search", &[]).picked.unwrap();
+        for fine in [10, 20, 50, 100, 200, 500] {
+            let stages = [
+                ("coarse_candidates", Value::Int(coarse.max(fine))),
+                ("fine_candidates", Value::Int(fine)),
+                cell.clone(),
+            ];
+            let found = run("spatial_multi_resolution_search", &stages).picked.unwrap();
+            let kept = (0..90).filter(|i| found[i / 10 * 10..][..10].contains(&truth[*i])).count();
+            let line = candidates.iter().position(|n| *n == fine as f64).unwrap();
+            assert_eq!(shares[line], kept as f64 / 90.0, "{cell:?}: {coarse}, {fine}");
+        }
+        let Values::Text(orders) = &recall.columns[0] else { panic!() };
+        assert!(orders.iter().all(|order| order.as_deref() == Some("cells")));
+        // All orders have that one as well.
+        let Values::Text(orders) =
+            run("spatial_recall", &[("coarse_candidates", Value::Int(coarse)), cell.clone()])
+                .columns
+                .swap_remove(0)
+        else {
+            panic!()
+        };
+        assert_eq!(orders.iter().filter(|o| o.as_deref() == Some("cells")).count(), candidates.len());
+    }
+}
+
+/// The numbers of docs/SPATIAL-RECALL.md: for 10,000 rows and 200 queries the true neighbours, of 2000, among the first 10, 100 and 1000
+/// candidates, and how many candidates hold 90, 95 and 99 % of them.
+#[test]
+fn the_documented_recall_of_real_vectors() {
+    let Some(packages) = common::real::embeddings("packages") else { return };
+    let Some(queries) = common::real::embeddings("queries") else { return };
+    let n = packages.dimension;
+    let rows = Vectors::matrix(&packages.values, n).unwrap();
+    let query: Vec<f64> = queries.values.iter().map(|v| f64::from(*v)).collect();
+    let queries = Vectors::matrix(&queries.values, n).unwrap();
+    let ids: Vec<i64> = (0..10_000).collect();
+    let (pca, random) =
+        (|axes| Basis::pca(compute(), &rows, axes, 10_000).unwrap(), Basis::random(n, 64, 42).unwrap());
+    let cases = [
+        ("pca 3", pca(3), Order::Xyz, [41, 284, 1116], [4311, 5895, 7913]),
+        ("pca 3, flat", pca(3), Order::Xy, [19, 120, 834], [5474, 6663, 8710]),
+        ("clr_v1", Basis::clr_v1(), Order::Xyz, [14, 115, 575], [6956, 7928, 9315]),
+        ("clr_v1, flat", Basis::clr_v1(), Order::Xy, [17, 96, 468], [7443, 8374, 9497]),
+        ("pca 64", pca(64), Order::Axes, [1046, 1863, 1999], [68, 146, 361]),
+        ("random 64", random, Order::Axes, [863, 1577, 1954], [291, 555, 1547]),
+    ];
+    let (mut found, mut wanted) = (Vec::new(), Vec::new());
+    for (name, basis, order, kept, needed) in &cases {
+        let recall = spatial::recall(basis, &rows, &ids, &queries, 10, Metric::Cosine, true, *order).unwrap();
+        let counts = [10, 100, 1000].map(|n| (recall.at(n) * 2000.0).round() as usize);
+        found.push((*name, counts, [0.9, 0.95, 0.99].map(|share| recall.needed(share).unwrap())));
+        wanted.push((*name, *kept, *needed));
+    }
+    assert_eq!(found, wanted);
+    // The rows that the bound leaves and those that the proven search examines, on average.
+    for (axes, wanted) in [(64, [5164, 9052]), (128, [595, 2236])] {
+        let params = [
+            ("query", Value::Bytes(pack(Element::F32, &query))),
+            ("query_count", Value::Int(200)),
+            ("basis", Value::Bytes(pca(axes).to_bytes())),
+            ("order", text("bound")),
+        ];
+        let output = call("spatial_recall", compute(), std::slice::from_ref(&rows), &params).unwrap();
+        let Values::Text(measures) = &output.columns[1] else { panic!() };
+        let found = ["left", "proven"].map(|measure| {
+            let line = measures.iter().position(|m| m.as_deref() == Some(measure)).unwrap();
+            floats(&output, 2)[line].round() as i64
+        });
+        assert_eq!(found, wanted, "{axes} axes");
+    }
+}
