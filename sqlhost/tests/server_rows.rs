@@ -339,7 +339,15 @@ fn vectors(count: i64) -> Answer {
 
 #[test]
 fn kernels_run_on_the_rows_of_a_query() {
-    let world = World::new(|sql| (sql == "SELECT rows").then(|| vectors(20_000)));
+    let world = World::new(|sql| match sql {
+        "SELECT rows" => Some(vectors(20_000)),
+        "SELECT broken" => {
+            let Answer::Table(columns, mut rows) = vectors(20_000) else { unreachable!() };
+            rows[15_000][1] = Cell::Bytes(vec![1, 2, 3]);
+            Some(Answer::Table(columns, rows))
+        }
+        _ => None,
+    });
     let arguments = ["run", "vector_norm", "--in-process", "--query", "SELECT rows", "--format", "json"];
     let rows: Vec<serde_json::Value> = serde_json::from_str(&stdout(&world.hart(&arguments))).unwrap();
     assert_eq!(rows.len(), 20_000);
@@ -347,6 +355,9 @@ fn kernels_run_on_the_rows_of_a_query() {
     assert_eq!(rows[6]["norm"], serde_json::Value::Null);
     let norm = rows[19_999]["norm"].as_f64().unwrap();
     assert!((norm - (20_000f64 * 20_000.0 + 1.0).sqrt()).abs() < 1e-6, "{norm}");
+    // Rows come in batches, and are counted over all of them.
+    let broken = ["run", "vector_norm", "--in-process", "--query", "SELECT broken"];
+    fails(&world.hart(&broken), &["row 15001", "3 bytes"]);
 }
 
 #[test]
