@@ -143,12 +143,12 @@ const GUARDS: [(&str, u32, &str); 14] = [
     ("A message: hart:", 59009, "hart: vector_norm: column v, row 1: no number [hart error 9]"),
     ("hart: the process", 59900, "hart: the process ended"),
     ("hart: x", 59900, "hart: x [hart error 9'; --"),
-    ("something else", 59999, "something else"),
+    ("something else", 50001, "something else"),
 ];
 
 fn answer_guard(sql: &str) -> Option<Answer> {
     let tries =
-        sql.starts_with("DECLARE @input nvarchar(max);") || sql.starts_with("BEGIN TRY\n    THROW 59999");
+        sql.starts_with("DECLARE @input nvarchar(max);") || sql.starts_with("BEGIN TRY\n    THROW 50001");
     let (_, code, text) = GUARDS.iter().find(|(part, ..)| tries && sql.contains(part))?;
     Some(Answer::Error(*code, text.to_string()))
 }
@@ -231,7 +231,7 @@ fn verify_judges_the_guards() {
     let world = World::new(|sql| match sql {
         s if s.contains("N'DROP TABLE") => Some(Answer::Done),
         s if s.contains("[no such table]") => Some(Answer::Error(208, "Invalid object name".into())),
-        s if s.contains("something else") => Some(Answer::Error(59999, "hart: something else".into())),
+        s if s.contains("something else") => Some(Answer::Error(50001, "hart: something else".into())),
         s if s.contains("[a]]b]") => Some(Answer::Error(59960, "SELECT [a]b]".into())),
         s => answer_example(s),
     });
@@ -241,7 +241,7 @@ fn verify_judges_the_guards() {
     for line in [
         "FAIL  @source that is no SELECT: it went through; expected error 59901",
         "FAIL  @source of a table that is not there: error 208: Invalid object name; expected error 59902",
-        "FAIL  an error of another origin: error 59999: hart: something else; expected error 59999",
+        "FAIL  an error of another origin: error 50001: hart: something else; expected error 50001",
         "FAIL  @source with a column whose name has a bracket: error 59960",
         "pass  a kernel's line as an error\n",
     ] {
