@@ -6,6 +6,7 @@ use common::*;
 use hart_kernels::registry::{self, KERNELS, Kind, RowShape};
 use hart_sqlhost::columns::{CType, Field, ResultColumn};
 use hart_sqlhost::convert::ParamField;
+use hart_sqlhost::example::is_example;
 use hart_sqlhost::local::{Chunk, HostColumn, LocalError};
 
 fn run(

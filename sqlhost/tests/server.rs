@@ -331,6 +331,14 @@ fn refused_logins_say_what_to_do() {
     fails(&output, &["access token", "expired"]);
 }
 
+#[cfg(not(feature = "kerberos"))]
+#[test]
+fn kerberos_is_for_programs_that_were_built_with_it() {
+    let world = World::new();
+    fails(&world.hart(&["status", "--auth", "integrated"]), &["built without", "--features kerberos"]);
+    assert!(world.server.log().is_empty());
+}
+
 /// A database of Azure that wakes up refuses the first login.
 #[test]
 fn a_login_is_tried_again_where_that_helps() {

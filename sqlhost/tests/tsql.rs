@@ -11,6 +11,7 @@ use common::*;
 use hart_kernels::registry::{ANY_NAME, Cell, KERNELS, Kernel, Kind, ParamKind, RowShape};
 use hart_sqlhost::columns::{CType, Field, ResultField};
 use hart_sqlhost::convert::ParamField;
+use hart_sqlhost::example::is_example;
 use hart_sqlhost::session::RESULT_VECTORS;
 use hart_sqlhost::tsql;
 use script::{Declared, ScriptCall};

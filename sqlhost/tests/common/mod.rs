@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 use hart_kernels::registry::{Cell, Kernel, Kind, ParamKind};
 use hart_sqlhost::columns::{CType, Field, LARGE_OBJECT};
 use hart_sqlhost::convert::ParamField;
-pub use hart_sqlhost::example::is_example;
 use hart_sqlhost::local::{Extension, HostColumn, find_library};
 
 /// One for the whole process, because a library that is loaded twice is still one library.

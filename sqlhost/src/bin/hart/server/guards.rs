@@ -28,7 +28,7 @@ macro_rules! prepare {
 macro_rules! rethrow {
     ($line:literal) => {
         concat!(
-            "BEGIN TRY\n    THROW 59999, N'",
+            "BEGIN TRY\n    THROW 50001, N'",
             $line,
             "', 1;\nEND TRY\nBEGIN CATCH\n    EXEC [hart].[RethrowKernelError];\n    THROW;\nEND CATCH;\n"
         )
@@ -137,6 +137,6 @@ pub const GUARDS: &[Guard] = &[
     Guard {
         name: "an error of another origin",
         batch: rethrow!("something else"),
-        error: Some((59999, "something else")),
+        error: Some((50001, "something else")),
     },
 ];

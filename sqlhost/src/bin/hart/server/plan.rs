@@ -420,6 +420,7 @@ fn version() -> Step {
 
 #[cfg(test)]
 mod tests {
+    use super::super::archive::Platform;
     use super::*;
 
     fn archive(platform: Platform, bytes: Vec<u8>) -> Archive {
