@@ -5,7 +5,7 @@ mod common;
 use common::columns::{Column, pack};
 use common::{bind, call, call_with_ids, compute, hash, spread, text, uniform, with_specials};
 use hart_kernels::registry::{self, Output, Value, Values};
-use hart_kernels::spatial::{self, Basis, BasisKind, Order, Sieve};
+use hart_kernels::spatial::{Basis, BasisKind, Sieve};
 use hart_kernels::{Accumulate, Compute, Element, Level, Metric, TopK, Vectors, vector};
 use proptest::prelude::*;
 

@@ -5,7 +5,7 @@ mod common;
 
 use common::{compute, uniform};
 use hart_kernels::spatial::{Basis, Sieve};
-use hart_kernels::{Metric, Vectors, vector};
+use hart_kernels::{Metric, TopK, Vectors};
 
 /// The largest peak of memory of this process so far, in MiB.
 fn peak() -> f64 {
@@ -22,7 +22,8 @@ fn memory_does_not_grow_with_queries_times_rows() {
     let queries: Vec<f32> = (0..10_000).flat_map(|i| uniform(100_000 + i, n)).collect();
     let queries = Vectors::matrix(&queries, n).unwrap();
     let basis = Basis::random(n, 2, 1).unwrap();
-    let wanted = vector::top_k_with(compute(), &rows, &ids, &queries, 2, Metric::Euclidean).unwrap();
+    let wanted =
+        TopK::new(2).metric(Metric::Euclidean).ids(&ids).compute(compute()).search(&rows, &queries).unwrap();
     let sieve = Sieve::with(compute(), &basis, &rows, Metric::Euclidean, false).unwrap();
     let before = peak();
     let found = sieve.search(&ids, &queries, 2).unwrap();

@@ -157,7 +157,7 @@ fn additions_need_what_they_use() {
     // What another addition or the database has to give is asked for before the first change, all of it.
     let world = World::new();
     for (unmet, with, parts) in [
-        ("N'hart.WorkHandler'", "queued-projection", &["say --with broker,queued-projection"][..]),
+        ("N'hart_work.WorkHandler'", "queued-projection", &["say --with broker,queued-projection"][..]),
         ("is_broker_enabled", "broker", &["--with broker: Service Broker is off", "SET ENABLE_BROKER"]),
         (
             "N'dbo.AtomEmbeddings'",
@@ -172,7 +172,7 @@ fn additions_need_what_they_use() {
         fails(&world.deploy(&["--with", with]), &[&["nothing was changed"], parts].concat());
         assert!(!world.server.log().iter().any(|b| b.contains("TRANSACTION")));
     }
-    world.set(|d| d.unmet = Some("N'hart.WorkHandler'"));
+    world.set(|d| d.unmet = Some("N'hart_work.WorkHandler'"));
     let both = stdout(&world.deploy(&["--with", "broker,queued-projection"]));
     assert!(both.contains("broker: installed\nqueued-projection: installed\n"), "{both}");
 }
@@ -430,8 +430,8 @@ fn status_of_additions_and_queues() {
     for part in [
         "Service Broker off",
         "parallel and streaming    no",
-        "queue [hart].[WorkQueue] is disabled",
-        "ALTER QUEUE [hart].[WorkQueue] WITH STATUS = ON",
+        "queue [hart_work].[WorkQueue] is disabled",
+        "ALTER QUEUE [hart_work].[WorkQueue] WITH STATUS = ON",
     ] {
         assert!(text.contains(part), "`{part}` is not in {text}");
     }

@@ -181,7 +181,7 @@ impl AdditionOptions {
                 )];
                 if !self.with.contains(&Addition::Broker) {
                     needs.push(need(
-                        "OBJECT_ID(N'hart.WorkHandler', N'U') IS NOT NULL",
+                        "OBJECT_ID(N'hart_work.WorkHandler', N'U') IS NOT NULL",
                         "its queue is not there; say --with broker,queued-projection",
                     ));
                 }
@@ -242,7 +242,7 @@ impl AdditionOptions {
         Marked { name, key, missing: missing.join(" OR "), foreign, statements, ..Marked::default() }.step()
     }
 
-    /// The steps that remove them, the last one first. Tables outside of our schema stay: they hold the application's rows.
+    /// The steps that remove them, the last one first. Tables outside of our schemas stay: they hold the application's rows.
     pub fn removals(&self) -> Vec<Step> {
         self.sorted().into_iter().rev().map(|addition| self.removal(addition)).collect()
     }
@@ -257,6 +257,9 @@ impl AdditionOptions {
         }
         // What was made last builds on what was made before it.
         statements.push(made.iter().rev().map(Object::drop).collect());
+        if addition == Addition::Broker {
+            statements.push(format!("DROP SCHEMA IF EXISTS [{WORK_SCHEMA}];\n"));
+        }
         statements.push(drop_mark(&key));
         let exist: Vec<String> = made.iter().map(Object::exists).collect();
         let foreign = not_from_here(&made, &key, name);
@@ -284,22 +287,30 @@ impl AdditionOptions {
     /// What a removal removes.
     pub fn removed(&self, addition: Addition) -> Vec<Object> {
         let made = objects(&self.statements(addition));
-        made.into_iter().filter(|o| o.kind != Kind::Table || o.is_in_schema(SCHEMA)).collect()
+        made.into_iter().filter(|o| o.kind != Kind::Table || is_ours(o)).collect()
     }
 }
 
+/// The schema of work behind the queue, of which callers may call one procedure only.
+pub const WORK_SCHEMA: &str = "hart_work";
+
+/// Whether an object lies in a schema that is this project's.
+fn is_ours(object: &Object) -> bool {
+    object.is_in_schema(SCHEMA) || object.is_in_schema(WORK_SCHEMA)
+}
+
 /// Work of the kind that queued-projection does, which nobody would do any more.
-const FORGET_PROJECTION: &str = "IF OBJECT_ID(N'hart.WorkItem', N'U') IS NOT NULL
-    DELETE FROM [hart].[WorkItem] WHERE kind = N'project-embedding';
-IF OBJECT_ID(N'hart.WorkHandler', N'U') IS NOT NULL
-    DELETE FROM [hart].[WorkHandler] WHERE kind = N'project-embedding';
+const FORGET_PROJECTION: &str = "IF OBJECT_ID(N'hart_work.WorkItem', N'U') IS NOT NULL
+    DELETE FROM [hart_work].[WorkItem] WHERE kind = N'project-embedding';
+IF OBJECT_ID(N'hart_work.WorkHandler', N'U') IS NOT NULL
+    DELETE FROM [hart_work].[WorkHandler] WHERE kind = N'project-embedding';
 ";
 
-/// Modules of an addition's names where it has no mark: another one made them. Those of our own schema are ours.
+/// Modules of an addition's names where it has no mark: another one made them.
 fn not_from_here(made: &[Object], key: &str, name: &str) -> Foreign {
     let modules: Vec<String> = made
         .iter()
-        .filter(|o| o.kind.is_module() && !o.is_in_schema(SCHEMA))
+        .filter(|o| o.kind.is_module() && !is_ours(o))
         .map(|o| format!("OBJECT_ID({})", literal(&o.name)))
         .collect();
     // NULL is no object's number.
@@ -356,7 +367,7 @@ mod tests {
         // The refusals stand before it.
         assert!(functions.statements[2].contains("VECTOR(384)"));
         assert!(steps[4].check.contains("N'dbo.AtomEmbeddings_QueueProjection'"));
-        assert!(steps[3].check.contains("NOT (OBJECT_ID(N'[hart].[WorkQueue]') IS NOT NULL)"));
+        assert!(steps[3].check.contains("NOT (OBJECT_ID(N'[hart_work].[WorkQueue]') IS NOT NULL)"));
         assert!(steps[3].check.contains("FROM sys.services WHERE name = N'//hart/work/sender'"));
         // What install.sql includes is what is installed.
         let [(_, install), rest @ ..] = Addition::Hartonomous.scripts() else { unreachable!() };

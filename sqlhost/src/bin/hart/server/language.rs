@@ -125,7 +125,7 @@ BEGIN
     END;
     SELECT @statement = N'CREATE EXTERNAL LANGUAGE [hart]' + COALESCE(N' AUTHORIZATION ' + QUOTENAME(@owner), N'') + N' FROM '
         + STRING_AGG(N'(CONTENT = ' + CONVERT(nvarchar(max), content, 1)
-            + N', FILE_NAME = N''' + file_name + N''', PLATFORM = ' + platform
+            + N', FILE_NAME = ''' + file_name + N''', PLATFORM = ' + platform
             + COALESCE(N', PARAMETERS = N''' + REPLACE(NULLIF(COALESCE(@parameters, parameters), N''), N'''', N'''''') + N'''', N'')
             + COALESCE(N', ENVIRONMENT_VARIABLES = N''' + REPLACE(NULLIF(COALESCE(@environment, variables), N''), N'''', N'''''') + N'''', N'')
             + N')', N', ') WITHIN GROUP (ORDER BY platform DESC) + N';'

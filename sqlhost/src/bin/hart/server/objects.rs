@@ -70,8 +70,11 @@ impl Object {
             .iter()
             .find_map(|(word, kind)| Some((rest.strip_prefix(word)?.strip_prefix(' ')?, *kind)))?;
         // A bracketed name may hold a blank, so that a blank alone does not end it.
-        let end =
-            [" (", " ON ", " VALIDATION"].iter().filter_map(|e| rest.find(e)).min().unwrap_or(rest.len());
+        let end = [" (", " ON ", " VALIDATION", " AUTHORIZATION"]
+            .iter()
+            .filter_map(|e| rest.find(e))
+            .min()
+            .unwrap_or(rest.len());
         Some(Object { kind, name: rest[..end].trim_end().into() })
     }
 

@@ -4,6 +4,7 @@ use anyhow::{Result, bail, ensure};
 use hart_sqlhost::tsql::SCHEMA;
 use serde::Serialize;
 
+use super::additions::WORK_SCHEMA;
 use super::connection::{Server, text};
 use super::plan::{ENABLE, LANGUAGE, ROLE};
 use super::text::literal;
@@ -264,18 +265,18 @@ pub fn version(server: &mut Server) -> Result<Option<String>> {
     Ok(marks.into_iter().find(|(key, _)| key == "version").map(|(_, value)| value))
 }
 
-/// Queues of our schema that take or start no work, each with the statement that turns it on.
+/// Queues of our work that take or start no work, each with the statement that turns it on.
 pub fn disabled_queues(server: &mut Server) -> Result<Vec<Lack>> {
     let sql = format!(
         "SELECT QUOTENAME(name) FROM sys.service_queues\n\
-         WHERE schema_id = SCHEMA_ID(N'{SCHEMA}') AND (is_receive_enabled = 0 OR is_activation_enabled = 0)\n\
+         WHERE schema_id = SCHEMA_ID(N'{WORK_SCHEMA}') AND (is_receive_enabled = 0 OR is_activation_enabled = 0)\n\
          ORDER BY name;\n"
     );
     server
         .rows(sql)?
         .iter()
         .map(|row| {
-            let queue = format!("[{SCHEMA}].{}", text(row, 0)?);
+            let queue = format!("[{WORK_SCHEMA}].{}", text(row, 0)?);
             Ok(Lack {
                 what: format!("the queue {queue} is disabled, for example by a poison message"),
                 mend: format!("ALTER QUEUE {queue} WITH STATUS = ON, ACTIVATION (STATUS = ON);"),

@@ -21,7 +21,11 @@ use super::text::batches;
 use super::transaction::carry_out;
 
 const APPLICATION: &str = include_str!("../../../../../sql/verify/application.sql");
-const SCENARIOS: &str = include_str!("../../../../../sql/verify/scenarios.sql");
+/// The second one's follow the first one's.
+const SCENARIOS: [&str; 2] = [
+    include_str!("../../../../../sql/verify/scenarios.sql"),
+    include_str!("../../../../../sql/verify/procedures.sql"),
+];
 /// What is installed in the scratch database beside the wrappers. The functions need a dimension and have no scenario.
 const ADDITIONS: [Addition; 4] =
     [Addition::Hartonomous, Addition::LinkedSearch, Addition::Broker, Addition::QueuedProjection];
@@ -264,7 +268,7 @@ fn wanted(cell: &Cell, kind: Kind) -> Value {
 
 /// The scenarios: name and batch.
 fn scenarios() -> Vec<(String, String)> {
-    let named = batches(SCENARIOS).into_iter().map(|batch| {
+    let named = SCENARIOS.into_iter().flat_map(batches).map(|batch| {
         let name =
             batch.lines().find_map(|l| l.strip_prefix(SCENARIO)).unwrap_or("a scenario without a name");
         (name.to_string(), batch)
