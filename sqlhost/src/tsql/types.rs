@@ -37,7 +37,7 @@ pub fn table_type(kernel: &Kernel) -> Option<&'static TableType> {
 }
 
 /// Type of a table type's column.
-fn row_type(kind: Kind) -> &'static str {
+pub fn row_type(kind: Kind) -> &'static str {
     match kind {
         Kind::Id | Kind::BigInt => "bigint",
         Kind::Int => "int",

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use hart_kernels::registry::KERNELS;
-use hart_sqlhost::tsql::{self, MARK, SCHEMA, TABLE_TYPES};
+use hart_sqlhost::tsql::{self, MARK, SCHEMA, TABLE_TYPES, row_type};
 
 use super::archive::Archive;
 use super::language;
@@ -307,12 +307,12 @@ pub fn is_wrapper() -> String {
 fn other_columns() -> String {
     let types = TABLE_TYPES.iter().map(|table| {
         let columns: Vec<String> =
-            table.columns.iter().map(|(name, _, sql)| format!("{name} {sql}")).collect();
+            table.columns.iter().map(|(name, kind)| format!("{name} {}", row_type(*kind))).collect();
         format!("(t.name = {} AND c.list <> {})", literal(table.name), literal(&columns.join(", ")))
     });
     format!(
         "EXISTS (SELECT * FROM sys.table_types AS t CROSS APPLY (SELECT STRING_AGG(CONCAT(c.name, N' ', y.name, \
-         CASE WHEN y.name LIKE N'var%' THEN CONCAT(N'(', c.max_length, N')') END), N', ') \
+         CASE WHEN y.name LIKE N'var%' THEN CONCAT(N'(', COALESCE(CAST(NULLIF(c.max_length, -1) AS nvarchar(10)), N'max'), N')') END), N', ') \
          WITHIN GROUP (ORDER BY c.column_id) AS list FROM sys.columns AS c \
          JOIN sys.types AS y ON y.user_type_id = c.user_type_id WHERE c.object_id = t.type_table_object_id) AS c WHERE t.schema_id = SCHEMA_ID(N'{SCHEMA}') AND ({}))",
         types.collect::<Vec<_>>().join(" OR ")
