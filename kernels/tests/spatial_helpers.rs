@@ -161,7 +161,7 @@ fn ranges_of_rows() {
     };
     let text = |s: &str| Value::Text(s.into());
     let error = run(&[], 0.5).unwrap_err().to_string();
-    assert_eq!(error, "column x, row 3: -0.5; expected a number from 0.0 to 1.0, or @outside = clamp");
+    assert_eq!(error, "column min_x, row 3: -0.5; expected a number from 0.0 to 1.0, or @outside = clamp");
     let output = run(&[("outside", text("clamp")), ("bits", Value::Int(2))], -0.25).unwrap();
     // The box outside is that of the cell at the edge, to which positions there are clamped.
     assert_eq!(output.picked, Some(vec![0, 2]));

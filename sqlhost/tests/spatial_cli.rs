@@ -209,13 +209,15 @@ fn notes_say_what_was_not_done() {
     let output = folder.text("x.csv");
     let few = folder.file("few.csv", "v\n\"[1,2,3]\"\n\"[3,2,1]\"\n\"[1,2,3]\"\n");
     for basis in ["landmarks", "trilateration"] {
-        let (_, notes) = run(&["project", &few, "--basis", basis, "--axes", "3", "--output", &output]);
+        let (_, notes) =
+            run(&["project", &few, "--vectors", "v", "--basis", basis, "--axes", "3", "--output", &output]);
         assert_eq!(notes, format!("hart: {basis}: 2 axes, not 3, because only 2 vectors differ\n"));
     }
     // The farthest rows are the second and the third, and lie on one line: the row is that of the file.
     let line = folder.file("line.csv", "v\n\"[0,0,1]\"\n\"[5,0,0]\"\n\"[-5,0,0]\"\n");
     for engine in [&[][..], &["--in-process"]] {
-        let arguments = ["project", &line, "--basis", "landmarks", "--axes", "2", "--output", &output];
+        let arguments =
+            ["project", &line, "--vectors", "v", "--basis", "landmarks", "--axes", "2", "--output", &output];
         fails(1, &[&arguments[..], engine].concat(), &["row 3: collinear with the landmarks before it"]);
     }
 }

@@ -193,8 +193,8 @@ impl ParamKind {
             ParamKind::Int { min, max: i64::MAX } => format!("an integer ≥ {min}"),
             ParamKind::Int { min, max } => format!("an integer from {min} to {max}"),
             ParamKind::Float { min: f64::MIN, max: f64::MAX } => "a finite number".into(),
-            ParamKind::Float { min, max: f64::MAX } => format!("a finite number ≥ {min:?}"),
-            ParamKind::Float { min, max } => format!("a number from {min:?} to {max:?}"),
+            ParamKind::Float { min, max: f64::MAX } => format!("a finite number ≥ {}", number(*min)),
+            ParamKind::Float { min, max } => format!("a number from {} to {}", number(*min), number(*max)),
             ParamKind::Choice(words) => format!("one of {}", words.join(", ")),
             ParamKind::Vector => {
                 "a vector: binary (packed elements) or text (JSON array, or 0x… for packed)".into()
@@ -204,6 +204,12 @@ impl ParamKind {
             ParamKind::Any => "any value".into(),
         }
     }
+}
+
+/// A bound as it is read best: with an exponent where it has too many digits else.
+fn number(v: f64) -> String {
+    let plain = v.to_string();
+    if plain.len() > 20 { format!("{v:e}") } else { plain }
 }
 
 /// How result rows relate to input rows.

@@ -51,6 +51,11 @@ impl EngineOptions {
         self.threads.map(|n| format!("threads={n}")).unwrap_or_default()
     }
 
+    /// The same in this process, where an error is returned; the library writes its errors to stderr itself.
+    pub fn here(&self) -> EngineOptions {
+        EngineOptions { in_process: true, ..self.clone() }
+    }
+
     /// Opens a session, gives `work` a function that computes chunks, and closes the session.
     pub fn run<T>(
         &self,

@@ -136,12 +136,13 @@ impl FitOptions {
 
     /// Fits a basis to the vectors. Landmarks and anchors are chosen from the vectors, far from each other.
     fn fit(&self, engine: &EngineOptions, vectors: &Vectors, kind: Kind, axes: u64) -> Result<Basis> {
-        let chosen;
-        let sample = if matches!(kind, Kind::Landmarks | Kind::Trilateration) {
+        let taken;
+        let chosen = matches!(kind, Kind::Landmarks | Kind::Trilateration);
+        let sample = if chosen {
             let found = vectors.call(engine, "spatial_landmarks", vec![whole("count", axes)])?;
             let rows = numbers::<Int64Type>(&found, "id")?.values().iter().map(|id| *id as u32);
-            chosen = vectors.take(&rows.collect::<Vec<_>>())?;
-            &chosen
+            taken = vectors.take(&rows.collect::<Vec<_>>())?;
+            &taken
         } else {
             vectors
         };
@@ -152,6 +153,8 @@ impl FitOptions {
         ];
         params.extend(self.seed.map(|seed| whole("seed", seed)));
         params.extend(self.sample.map(|sample| whole("sample", sample)));
+        // Of chosen rows an error is to name the row of the file.
+        let engine = if chosen { &engine.here() } else { engine };
         let found = sample.call(engine, "spatial_fit", params)?;
         let axes = numbers::<Int32Type>(&found, "axes")?;
         let variance = numbers::<Float64Type>(&found, "variance")?;

@@ -115,7 +115,8 @@ impl Vectors {
         result.map_err(|error| self.of_file(error))
     }
 
-    /// The error with the row of the file that it is about, where these rows are some of it. The library says it in words only.
+    /// The error with the row of the file that it is about, where these rows are some of it. What the external-language library
+    /// has written to stderr itself counts the rows that it was given.
     fn of_file(&self, error: anyhow::Error) -> anyhow::Error {
         let Some(places) = &self.places else { return error };
         let text = format!("{error:#}");
