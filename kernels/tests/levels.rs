@@ -4,7 +4,8 @@ mod common;
 
 use common::columns::{Column, pack, unpack};
 use common::{
-    announce, assert_same, bind, call, compute, element_of, floats, spread, text, uniform, with_specials,
+    announce, assert_same, bind, call, compute, element_of, example, floats, spread, text, uniform,
+    with_specials,
 };
 use hart_kernels::registry::{Call, Family, Input, KERNELS, Kernel, Kind, Output, ParamKind, Value};
 use hart_kernels::{Accumulate, Compute, Element, Error, Level, Metric, Vectors, vector};
@@ -97,6 +98,21 @@ fn every_kernel_of_the_registry_has_the_same_bits_on_every_level() {
                     assert_same(&expected, &on(level), &context);
                 }
             }
+        }
+    }
+}
+
+/// Kernels of the other families have tests of their own on larger inputs, but none is left out here.
+#[test]
+fn every_example_has_the_same_bits_on_every_level_and_for_any_number_of_threads() {
+    let pools = [1, 3].map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap());
+    // An example without result says that it depends on the machine.
+    for kernel in KERNELS.iter().filter(|k| !k.example.outputs.is_empty()) {
+        let expected = pools[0].install(|| example::run(kernel, compute().level(Level::scalar())));
+        assert!(expected.is_ok(), "{}: {expected:?}", kernel.name);
+        for level in Level::available() {
+            let got = pools[1].install(|| example::run(kernel, compute().level(level)));
+            assert_same(&expected, &got, &format!("{}, {}", kernel.name, level.name()));
         }
     }
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::slice;
 
 use common::columns::{Column, pack};
+use common::example::{self, value_of};
 use common::{bind, call, call_with_ids, compute, floats, text};
 use hart_kernels::registry::{
     self, ANY_NAME, Call, Cell, Family, Input, KERNELS, Kernel, Kind, Output, ParamKind, RowShape, Value,
@@ -162,53 +163,6 @@ fn suggestions_for_misspelled_names() {
     assert!(shown.len() < 200 && !shown.contains('\n'), "{shown}");
 }
 
-/// A column of an example.
-fn column_of(kernel: &Kernel, n: usize) -> Input<'static> {
-    let cells: Vec<Cell> = kernel.example.inputs.iter().map(|row| row[n]).collect();
-    match kernel.inputs[n].kind {
-        Kind::Id => Input::Id(Some(
-            cells.iter().map(|c| if let Cell::Int(id) = c { Some(*id) } else { None }).collect(),
-        )),
-        Kind::Vector => {
-            let rows: Vec<Option<&[f32]>> =
-                cells.iter().map(|c| if let Cell::Vector(v) = c { Some(*v) } else { None }).collect();
-            let lengths: Vec<i32> = rows.iter().map(|r| r.map_or(-1, |r| r.len() as i32 * 4)).collect();
-            let bytes: Vec<u8> = rows.into_iter().flatten().flatten().flat_map(|x| x.to_le_bytes()).collect();
-            let bytes: &'static [u8] = bytes.leak();
-            Input::Vectors(Vectors::packed(kernel.inputs[n].name, Element::F32, bytes, &lengths).unwrap())
-        }
-        Kind::Int | Kind::BigInt => Input::Integers(
-            cells.iter().map(|c| if let Cell::Int(v) = c { Some(*v) } else { None }).collect(),
-        ),
-        Kind::Float => Input::Floats(
-            cells.iter().map(|c| if let Cell::Float(v) = c { Some(*v) } else { None }).collect(),
-        ),
-        Kind::Text => Input::Texts(
-            cells.iter().map(|c| if let Cell::Text(v) = c { Some((*v).into()) } else { None }).collect(),
-        ),
-        Kind::Binary => Input::Binary(
-            cells
-                .iter()
-                .map(|cell| match value_of(*cell) {
-                    Value::Bytes(bytes) => Some(&*bytes.leak()),
-                    _ => None,
-                })
-                .collect(),
-        ),
-    }
-}
-
-fn value_of(cell: Cell) -> Value {
-    match cell {
-        Cell::Null => Value::Null,
-        Cell::Int(v) => Value::Int(v),
-        Cell::Float(v) => Value::Float(v),
-        Cell::Text(v) => text(v),
-        Cell::Binary(v) => Value::Bytes(v.into()),
-        Cell::Vector(v) => Value::Bytes(v.iter().flat_map(|x| x.to_le_bytes()).collect()),
-    }
-}
-
 /// Whether a result value is exactly that of the example; what a factorization computes, to its last digits but three.
 fn is_cell(values: &Values, row: usize, cell: &Cell, exact: bool) -> bool {
     let near = |a: f64, b: f64, digits: f64| (a - b).abs() <= digits * a.abs().max(b.abs()).max(1.0);
@@ -239,21 +193,12 @@ fn is_cell(values: &Values, row: usize, cell: &Cell, exact: bool) -> bool {
     }
 }
 
-fn run_example(kernel: &'static Kernel) -> Output {
-    let example = &kernel.example;
-    assert!(example.inputs.iter().all(|row| row.len() == kernel.inputs.len()), "{}", kernel.name);
-    let params: Vec<_> = example.params.iter().map(|(name, cell)| (*name, value_of(*cell))).collect();
-    let inputs = (0..kernel.inputs.len()).map(|n| column_of(kernel, n)).collect();
-    let params = bind(kernel, &params).unwrap();
-    (kernel.run)(&Call::new(kernel, example.inputs.len(), inputs, params, compute()).unwrap()).unwrap()
-}
-
 #[test]
 fn every_example_gives_what_it_says() {
     let mut without = Vec::new();
     for kernel in KERNELS {
         let example = &kernel.example;
-        let output = run_example(kernel);
+        let output = example::run(kernel, compute()).unwrap();
         let columns: Vec<_> = kernel.outputs.iter().filter(|c| c.kind != Kind::Id).collect();
         assert_eq!(output.columns.len(), columns.len(), "{}", kernel.name);
         for (values, column) in output.columns.iter().zip(&columns) {
@@ -300,7 +245,7 @@ fn every_example_gives_what_it_says() {
 #[test]
 fn information_names_the_level_and_the_threads() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-    let output = pool.install(|| run_example(registry::find("system_info").unwrap()));
+    let output = pool.install(|| example::run(registry::find("system_info").unwrap(), compute()).unwrap());
     let [Values::Text(names), Values::Text(values)] = output.columns.as_slice() else { panic!("{output:?}") };
     let value = |name: &str| {
         let row =

@@ -74,6 +74,77 @@ fn coefficients_of_dependent_and_independent_atoms() {
 }
 
 #[test]
+fn coefficients_do_not_depend_on_the_size_of_atoms() {
+    let found = coefficients(&[1.0, 1.0], &[&[1.0, 0.0], &[0.0, 1e-7]]).unwrap();
+    assert_eq!(found.rank, 2);
+    assert!((found.coefficients[0] - 1.0).abs() < 1e-12);
+    assert!((found.coefficients[1] * f64::from(1e-7f32) - 1.0).abs() < 1e-12, "{found:?}");
+    assert!(found.residual < 1e-12, "{found:?}");
+
+    // The same layer on the same atoms, each of another size: coefficients move the other way, and nothing else does.
+    let n = 500;
+    let layer = uniform(1, n);
+    let of = |power: &dyn Fn(i32) -> i32| {
+        let atoms: Vec<Vec<f32>> = (0..20)
+            .map(|k| uniform(2 + k as u32, n).iter().map(|x| x * 2f32.powi(power(k))).collect())
+            .collect();
+        coefficients(&layer, &atoms.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap()
+    };
+    let plain = of(&|_| 0);
+    assert_eq!(plain.rank, 20);
+    for power in [|k: i32| k * 6 - 60, |k: i32| if k % 2 == 0 { 60 } else { -80 }] {
+        let scaled = of(&power);
+        assert_eq!(scaled.rank, 20);
+        assert!((scaled.residual / plain.residual - 1.0).abs() < 1e-12);
+        for (k, (s, p)) in scaled.coefficients.iter().zip(&plain.coefficients).enumerate() {
+            let moved = s * 2f64.powi(power(k as i32));
+            assert!((moved - p).abs() < 1e-10 * p.abs().max(0.01), "atom {k}: {moved} for {p}");
+        }
+    }
+}
+
+#[test]
+fn more_atoms_than_elements() {
+    // Three atoms in a plane; by hand: of c₀·(1,0) + c₁·(0,1) + c₂·(1,1) = (2,0) the smallest terms.
+    let found = coefficients(&[2.0, 0.0], &[&[1.0, 0.0], &[0.0, 1.0], &[1.0, 1.0]]).unwrap();
+    assert_eq!(found.rank, 2);
+    // Least c₀² + c₁² + 2·c₂² with c₀ + c₂ = 2 and c₁ + c₂ = 0: c₂ = 1/2.
+    for (got, wanted) in found.coefficients.iter().zip([1.5, -0.5, 0.5]) {
+        assert!((got - wanted).abs() < 1e-12, "{found:?}");
+    }
+    assert!(found.residual < 1e-12);
+
+    // Atoms that span the first 30 of 40 elements, one of them zero: what is left is the rest of the layer.
+    let layer = uniform(1, 40);
+    let atoms: Vec<Vec<f32>> = (0..90)
+        .map(|k| {
+            let mut atom = uniform(2 + k, 40);
+            atom[30..].fill(0.0);
+            atom.iter_mut().for_each(|x| *x *= if k == 17 { 0.0 } else { 2f32.powi(k as i32 % 20 - 10) });
+            atom
+        })
+        .collect();
+    let views: Vec<&[f32]> = atoms.iter().map(Vec::as_slice).collect();
+    let found = coefficients(&layer, &views).unwrap();
+    assert_eq!((found.rank, found.coefficients[17]), (30, 0.0));
+    let square = |v: &[f32]| v.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>();
+    assert!((found.residual - (square(&layer[30..]) / square(&layer)).sqrt()).abs() < 1e-12);
+    for i in 0..30 {
+        let sum: f64 = views.iter().zip(&found.coefficients).map(|(a, c)| f64::from(a[i]) * c).sum();
+        assert!((sum - f64::from(layer[i])).abs() < 1e-12, "element {i}");
+    }
+    // As many atoms as elements and one more agree where the last one adds nothing.
+    let square_system: Vec<&[f32]> = views[20..60].to_vec();
+    let one_more = [&square_system[..], &[views[17]]].concat();
+    let (a, b) = (coefficients(&layer, &square_system).unwrap(), coefficients(&layer, &one_more).unwrap());
+    assert_eq!((a.rank, b.rank), (30, 30));
+    for (k, (x, y)) in a.coefficients.iter().zip(&b.coefficients).enumerate() {
+        let size = square(square_system[k]).sqrt();
+        assert!(((x - y) * size).abs() < 1e-9, "atom {k}: {x} {y}");
+    }
+}
+
+#[test]
 fn a_real_layer_through_its_components_and_back() {
     let Some(layers) = weights() else { return };
     let layer = layers.iter().find(|l| l.shape == [384, 384]).unwrap();
@@ -212,6 +283,50 @@ fn importance_by_each_measure() {
     let twice =
         importance(&[(1, Some(1.0), None, None), (1, Some(2.0), None, None)], &[]).unwrap_err().to_string();
     assert!(twice.contains("row 2: 2; expected 1 as in row 1, for atom 1"), "{twice}");
+}
+
+#[test]
+fn importance_names_the_row_of_the_input() {
+    // Ids descend, so that rows and atoms are in different orders.
+    let some = |v: f64| Some(v);
+    let message = importance(
+        &[(9, some(1.0), None, None), (5, some(1.0), None, None), (2, some(1e200), None, None)],
+        &[],
+    )
+    .unwrap_err()
+    .to_string();
+    assert!(message.starts_with("column weight, row 3: the importance of atom 2"), "{message}");
+    let (one, two, short) = (bytes(&[1.0, 2.0]), bytes(&[3.0, 4.0]), bytes(&[1.0]));
+    let fisher = [("measure", text("fisher"))];
+    let rows = [(7, None, Some(&one[..]), Some(&short[..])), (3, None, Some(&two[..]), Some(&short[..]))];
+    let message = importance(&rows, &fisher).unwrap_err().to_string();
+    assert!(
+        message.starts_with("column fisher, row 2: 1 elements; expected 2, as the payloads have"),
+        "{message}"
+    );
+    // The same atom and chunk twice, by every measure; without a chunk it has one row only.
+    let call = |chunks: &[Option<i64>], measure: &str| {
+        let count = chunks.len();
+        let payload = || Input::Binary(vec![Some(&one[..]); count]);
+        let inputs = vec![
+            Input::Integers([Some(8)].into_iter().chain(vec![Some(4); count - 1]).collect()),
+            Input::Integers(chunks.to_vec()),
+            Input::Floats(vec![Some(1.0); count]),
+            payload(),
+            payload(),
+        ];
+        call_columns("tensor_importance", compute(), inputs, &[("measure", text(measure))])
+    };
+    for measure in ["singular_value", "magnitude", "fisher"] {
+        let message = call(&[Some(6), Some(6), Some(1), Some(6)], measure).unwrap_err().to_string();
+        assert!(
+            message.starts_with("column chunk, row 4: chunk 6, which row 2 holds too"),
+            "{measure}: {message}"
+        );
+        let message = call(&[None, None, Some(1)], measure).unwrap_err().to_string();
+        assert!(message.starts_with("column chunk, row 2: NULL"), "{measure}: {message}");
+    }
+    assert!(call(&[None, Some(2), Some(1)], "singular_value").is_ok());
 }
 
 #[test]

@@ -326,3 +326,62 @@ fn bad_payloads_are_named() {
     nan[20..24].copy_from_slice(&f32::NAN.to_le_bytes());
     assert!(run(Some(&nan), &[columns(4)]).contains("NaN in row 2, column 2"));
 }
+
+#[test]
+fn small_errors_are_told_and_met() {
+    // Rank 4, but for its rounding to singles, which is some 2.4e-8 of it.
+    let (rows, columns) = (48, 4000);
+    let (a, b) = (uniform(1, rows * 4), uniform(2, 4 * columns));
+    let exact: Vec<f64> = (0..rows * columns)
+        .map(|at| {
+            let (i, j) = (at / columns, at % columns);
+            (0..4).map(|k| f64::from(a[i * 4 + k]) * f64::from(b[k * columns + j])).sum()
+        })
+        .collect();
+    let matrix: Vec<f32> = exact.iter().map(|x| *x as f32).collect();
+    let square = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>();
+    let off = square(&mut matrix.iter().zip(&exact).map(|(x, y)| f64::from(*x) - y));
+    let rounding = (off / square(&mut exact.iter().copied())).sqrt();
+    assert!((1e-8..5e-8).contains(&rounding), "{rounding}");
+
+    let run = |options: SvdOptions| svd(&matrix, rows, columns, &options).unwrap();
+    let four = run(truncated(4, SvdMethod::Exact));
+    // The optimum is not above what that matrix of rank 4 has, and of the noise only 4 of 48 directions fit into it.
+    assert!(four.error() <= rounding && four.error() > rounding * 0.9, "{} for {rounding}", four.error());
+    assert_eq!(four.further.len(), rows - 4);
+    let further: f64 = four.further.iter().rev().map(|s| s * s).sum();
+    assert!((further / four.left_out - 1.0).abs() < 1e-12);
+    for (error, count) in [(5e-7, 4), (1e-7, 4), (rounding * 1.001, 4)] {
+        let found = run(SvdOptions { error, ..SvdOptions::default() });
+        assert_eq!(found.singular_values.len(), count, "{error}");
+        assert!(found.error() <= error);
+    }
+    let less = run(SvdOptions { error: rounding / 2.0, ..SvdOptions::default() });
+    let count = less.singular_values.len();
+    assert!((5..rows).contains(&count) && less.error() <= rounding / 2.0, "{count}");
+    assert!(run(truncated(count - 1, SvdMethod::Exact)).error() > rounding / 2.0);
+    let energy = run(SvdOptions { energy: 1.0 - 1e-14, ..SvdOptions::default() });
+    assert_eq!(energy.singular_values.len(), 4);
+    let sampled = run(truncated(4, SvdMethod::Randomized));
+    assert!(sampled.error() < 1e-7 && sampled.further.is_empty(), "{}", sampled.error());
+    assert_eq!(run(SvdOptions::default()).left_out, 0.0);
+}
+
+#[test]
+fn products_beyond_singles_on_the_way_are_no_error() {
+    // The singular value is 6.8e38, beyond singles, and so is its product with the left vector.
+    let factors = svd(&[3.4e38; 4], 2, 2, &SvdOptions::default()).unwrap();
+    assert!(factors.singular_values[0] > 6.7e38);
+    let back = reconstruct(&factors).unwrap();
+    assert!(back.iter().all(|x| (f64::from(*x) / 3.4e38 - 1.0).abs() < 1e-6), "{back:?}");
+    for level in Level::available() {
+        assert_eq!(reconstruct_with(compute().level(level), &factors).unwrap(), back);
+    }
+    // Where it is not beyond, the power of two changes no bit.
+    let mut scaled = svd(&uniform(4, 70), 7, 10, &SvdOptions::default()).unwrap();
+    let plain = reconstruct(&scaled).unwrap();
+    scaled.singular_values.iter_mut().for_each(|s| *s *= 2f64.powi(126));
+    scaled.v.iter_mut().for_each(|v| *v *= 2f32.powi(-60));
+    let large = reconstruct(&scaled).unwrap();
+    assert!(plain.iter().zip(&large).all(|(p, l)| *l == p * 2f32.powi(66)));
+}

@@ -99,8 +99,7 @@ impl Problem<'_> {
             return Ok(Coefficients { coefficients: Vec::new(), residual, rank: 0 });
         }
         // Of two sides of one matrix, the equations of the smaller one.
-        let (found, rank) =
-            if count <= self.layer.len() { self.by_atoms()? } else { self.by_elements()? };
+        let (found, rank) = if count <= self.layer.len() { self.by_atoms()? } else { self.by_elements()? };
         let mut off = 0.0;
         self.rest(&found, |_, rest| {
             off += rest.iter().map(|x| x * x).sum::<f64>();
@@ -152,9 +151,8 @@ impl Problem<'_> {
             start += layer.len();
             Ok(())
         })?;
-        let scales: Vec<f64> = (0..count)
-            .map(|i| inverse_length(matrix.row(i).iter().map(|x| x * x).sum()))
-            .collect();
+        let scales: Vec<f64> =
+            (0..count).map(|i| inverse_length(matrix.row(i).iter().map(|x| x * x).sum())).collect();
         let unit = Mat::from_fn(count, elements, |i, j| scales[i] * matrix[(i, j)]);
         drop(matrix);
         let mut products = Mat::zeros(elements, elements);
@@ -177,7 +175,10 @@ impl Problem<'_> {
     }
 
     /// Shows the atoms and the layer, panel by panel, as doubles.
-    fn panels(&self, mut work: impl FnMut(MatRef<'_, f64>, &[f64]) -> Result<(), Error>) -> Result<(), Error> {
+    fn panels(
+        &self,
+        mut work: impl FnMut(MatRef<'_, f64>, &[f64]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let (blocks, bytes) = (self.payload_type.block_elements(), self.payload_type.block_bytes());
         let mut doubles = vec![0.0; self.atoms.len() * PANEL.min(self.layer.len())];
         for (panel, layer) in self.layer.chunks(PANEL).enumerate() {

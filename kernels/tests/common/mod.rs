@@ -3,6 +3,7 @@
 
 pub(crate) mod column;
 pub(crate) mod columns;
+pub(crate) mod example;
 pub(crate) mod real;
 pub(crate) mod wide;
 

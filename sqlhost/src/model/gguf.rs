@@ -14,7 +14,7 @@ use std::collections::HashSet;
 
 use hart_kernels::tensor::quant::PayloadType;
 
-use super::{ElementType, ModelError, Tensor, malformed};
+use super::{ElementType, ModelError, Tensor, elements, malformed};
 
 /// The first bytes of every file.
 pub const MAGIC: &[u8; 4] = b"GGUF";
@@ -171,7 +171,7 @@ impl<'a> Entry<'a> {
         shape.reverse();
         let number = reader.u32(name)?;
         let offset = reader.u64(name)?;
-        let (element_type, elements, bytes) = match PayloadType::from_ggml(number) {
+        let (element_type, block, bytes) = match PayloadType::from_ggml(number) {
             Ok(known) => (ElementType::Payload(known), known.block_elements(), known.block_bytes()),
             Err(_) => match OTHER_TYPES.iter().find(|(n, ..)| *n == number) {
                 Some((_, name, elements, bytes, true)) => (ElementType::Integer(name), *elements, *bytes),
@@ -179,15 +179,14 @@ impl<'a> Entry<'a> {
                 None => return Err(malformed(part(), format!("type {number}"), "a type of ggml")),
             },
         };
-        if !row.is_multiple_of(elements) {
+        if !row.is_multiple_of(block) {
             return Err(malformed(
                 part(),
                 format!("rows of {row} elements"),
-                format!("whole blocks of {elements}, for the type is {}", element_type.name()),
+                format!("whole blocks of {block}, for the type is {}", element_type.name()),
             ));
         }
-        let count = shape.iter().try_fold(1usize, |product, n| product.checked_mul(*n));
-        let Some(length) = count.and_then(|n| (n / elements).checked_mul(bytes)) else {
+        let Some(length) = elements(&shape).and_then(|n| (n / block).checked_mul(bytes)) else {
             let found = format!("the shape {shape:?}");
             return Err(malformed(part(), found, "a number of elements that can be counted"));
         };

@@ -18,6 +18,7 @@ pub mod gguf;
 mod map;
 pub mod safetensors;
 
+use std::fmt::{self, Write};
 use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
@@ -26,15 +27,16 @@ use hart_kernels::tensor::quant::{self, PayloadType};
 
 pub use map::Mapped;
 
-/// Why a model file cannot be read. One line that names the part of the file, what was found and what was expected.
+/// Why a model file cannot be read. One line that names the part of the file, what was found and what was expected. It says
+/// all there is to say: no further cause is behind it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
     /// The operating system refused.
     #[error("cannot read the file: {0}")]
-    Io(#[from] std::io::Error),
+    Io(std::io::Error),
     /// The file breaks the rules of its format.
-    #[error("{part}: {found}; expected {expected}")]
+    #[error("{}: {}; expected {}", Shown(.part), Shown(.found), Shown(.expected))]
     Malformed {
         /// The part of the file.
         part: String,
@@ -44,21 +46,47 @@ pub enum ModelError {
         expected: String,
     },
     /// A tensor's elements cannot be decoded.
-    #[error("tensor {tensor}: {source}")]
+    #[error("tensor {}: {cause}", Shown(.tensor))]
     Payload {
         /// The tensor.
         tensor: String,
         /// Why.
-        source: hart_kernels::Error,
+        cause: hart_kernels::Error,
     },
     /// A tensor's elements do not fit in memory.
-    #[error("tensor {tensor}: its {elements} elements do not fit in memory")]
+    #[error("tensor {}: its {elements} elements do not fit in memory", Shown(.tensor))]
     Memory {
         /// The tensor.
         tensor: String,
         /// Its elements.
         elements: usize,
     },
+}
+
+impl From<std::io::Error> for ModelError {
+    fn from(error: std::io::Error) -> ModelError {
+        ModelError::Io(error)
+    }
+}
+
+/// A text of a file for people to read: in one line, and without characters that would steer their terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a>(pub &'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            match character {
+                // Line and paragraph separators break lines as well, and the marks of direction turn them around.
+                '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                    write!(f, "{}", character.escape_unicode())?;
+                }
+                _ if character.is_control() => write!(f, "{}", character.escape_default())?,
+                _ => f.write_char(character)?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// How the elements of a tensor are stored.
@@ -98,14 +126,23 @@ pub struct Tensor {
 impl Tensor {
     /// The number of its elements.
     pub fn elements(&self) -> usize {
-        // The readers have multiplied the same with a check.
-        self.shape.iter().product()
+        // The readers have counted them before.
+        elements(&self.shape).unwrap_or(usize::MAX)
     }
 
     /// Its rows and columns as a matrix: see [`matrix`].
     pub fn matrix(&self) -> (usize, usize) {
         matrix(&self.shape)
     }
+}
+
+/// The number of elements of a tensor of that shape; none where it cannot be counted. Beside a dimension of 0, the others may be
+/// as large as they like.
+pub fn elements(shape: &[usize]) -> Option<usize> {
+    if shape.contains(&0) {
+        return Some(0);
+    }
+    shape.iter().try_fold(1usize, |product, n| product.checked_mul(*n))
 }
 
 /// The rows and columns of a tensor of that shape as a matrix: the outermost dimension, and all others together. A tensor of
@@ -234,8 +271,8 @@ fn payload_type(tensor: &Tensor) -> Result<PayloadType, ModelError> {
     }
 }
 
-fn of(tensor: &Tensor, source: hart_kernels::Error) -> ModelError {
-    ModelError::Payload { tensor: tensor.name.clone(), source }
+fn of(tensor: &Tensor, cause: hart_kernels::Error) -> ModelError {
+    ModelError::Payload { tensor: tensor.name.clone(), cause }
 }
 
 fn malformed(part: impl Into<String>, found: impl Into<String>, expected: impl Into<String>) -> ModelError {

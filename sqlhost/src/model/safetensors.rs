@@ -13,7 +13,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-use super::{ElementType, ModelError, Tensor, malformed};
+use super::{ElementType, ModelError, Tensor, elements, malformed};
 
 /// Bytes before the header.
 const LENGTH: usize = 8;
@@ -64,8 +64,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Tensor>, ModelError> {
                 format!("an end from {start} to {}, where the file ends", data.len()),
             );
         }
-        let elements = shape.iter().try_fold(1usize, |product, n| product.checked_mul(*n));
-        let bits = elements.and_then(|n| n.checked_mul(dtype.bitsize()));
+        let bits = elements(&shape).and_then(|n| n.checked_mul(dtype.bitsize()));
         if bits != Some((end - start) * 8) {
             return wrong(
                 format!("{} bytes", end - start),

@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use arrow::array::{Float64Array, StringArray, UInt64Array};
 use clap::Args;
-use hart_kernels::tensor::{Svd, SvdOptions, svd};
-use hart_sqlhost::model::{ElementType, Model, Tensor};
+use hart_kernels::Error;
+use hart_kernels::tensor::{Svd, SvdOptions, error, reconstruct, svd};
+use hart_sqlhost::model::{ElementType, Model, Shown, Tensor};
 
 use super::Threads;
 use super::picture::{self, Curve};
-use super::tables::{Atom, Numbering, Role, Tables};
+use super::tables::{Atom, Numbering, Role, Tables, coefficients};
 use crate::data::Style;
 
 /// What the column ModelLayers.LayerName holds, in UTF-16 units.
@@ -53,8 +54,9 @@ struct Target {
     /// Keep at most R components of each matrix, or `all`
     #[arg(long, value_name = "R", value_parser = rank)]
     rank: Option<usize>,
-    /// Keep as few components as give this relative error (Frobenius norm), between 0 and 1
-    #[arg(long, value_name = "E", value_parser = fraction)]
+    /// Keep as few components as give this relative error (Frobenius norm), between 0 and 1; the rounding of the factors adds some
+    /// 1e-7
+    #[arg(long, value_name = "E", value_parser = below_one)]
     error: Option<f64>,
     /// Keep as few components as explain this fraction of the energy (sum of squares), up to 1
     #[arg(long, value_name = "F", value_parser = fraction)]
@@ -72,6 +74,10 @@ fn rank(text: &str) -> Result<usize, String> {
 fn fraction(text: &str) -> Result<f64, String> {
     let number: Option<f64> = text.parse().ok();
     number.filter(|n| *n > 0.0 && *n <= 1.0).ok_or("expected a number above 0 and up to 1".into())
+}
+
+fn below_one(text: &str) -> Result<f64, String> {
+    fraction(text).ok().filter(|n| *n < 1.0).ok_or("expected a number above 0 and below 1".into())
 }
 
 /// What became of a tensor.
@@ -100,10 +106,7 @@ pub fn run(options: &AtomizeOptions) -> Result<()> {
             largest.unwrap_or_default()
         );
     }
-    let (lines, curves) = options.threads.run(|| write(&model, &chosen, options).with_context(shown))?;
-    if let Some(path) = &options.svg {
-        picture::write(path, &curves)?;
-    }
+    let lines = options.threads.run(|| write(&model, &chosen, options).with_context(shown))?;
     summary(&lines, options.format)
 }
 
@@ -117,7 +120,7 @@ fn chosen<'a>(model: &'a Model, names: &[String]) -> Result<Vec<&'a Tensor>> {
         for tensor in integers {
             eprintln!(
                 "hart: tensor {} is left out: {} are no weights",
-                tensor.name,
+                Shown(&tensor.name),
                 tensor.element_type.name()
             );
         }
@@ -133,13 +136,13 @@ fn chosen<'a>(model: &'a Model, names: &[String]) -> Result<Vec<&'a Tensor>> {
     for tensor in &out {
         // Found out before the first tensor is factored.
         if !matches!(tensor.element_type, ElementType::Payload(_)) {
-            model.decode(tensor).map(drop).context("choose others with --tensor")?;
+            model.decode(tensor).map_err(|error| anyhow!("{error}; choose others with --tensor"))?;
         }
         let length = tensor.name.encode_utf16().count();
         if length > LAYER_NAME {
             eprintln!(
                 "hart: tensor {}: LayerName holds {LAYER_NAME} characters, the name has {length}",
-                tensor.name
+                Shown(&tensor.name)
             );
         }
     }
@@ -151,35 +154,36 @@ fn factored(tensor: &Tensor) -> Option<(usize, usize)> {
     (tensor.shape.len() >= 2 && tensor.elements() > 0).then(|| tensor.matrix())
 }
 
-fn write<'a>(
-    model: &Model,
-    chosen: &[&'a Tensor],
-    options: &AtomizeOptions,
-) -> Result<(Vec<Line<'a>>, Vec<Curve>)> {
+fn write<'a>(model: &Model, chosen: &[&'a Tensor], options: &AtomizeOptions) -> Result<Vec<Line<'a>>> {
+    let limit = options.threads.settings()?.max_memory_mb.map(|mb| mb << 20);
     let mut tables = Tables::create(&options.output, options.numbering)?;
     let bar = super::progress(chosen.iter().map(|t| t.elements()).sum());
     let (mut lines, mut curves) = (Vec::new(), Vec::new());
     for &tensor in chosen {
-        bar.set_message(tensor.name.clone());
-        let elements = model.decode(tensor)?;
+        let about = || format!("tensor {}", Shown(&tensor.name));
+        bar.set_message(Shown(&tensor.name).to_string());
         let (rows, columns) = tensor.matrix();
+        let svd_options = options.svd(rows.min(columns));
+        let beside = if factored(tensor).is_some() { svd_options.memory(rows, columns) } else { 0 };
+        available(tensor.elements(), beside, limit).with_context(about)?;
+        let elements = model.decode(tensor)?;
         finite(tensor, &elements, columns)?;
         let line = if factored(tensor).is_some() {
-            let found = svd(&elements, rows, columns, &options.svd(rows.min(columns)));
-            let svd = found.with_context(|| format!("tensor {}", tensor.name))?;
-            // Only the factors are needed from here on.
-            drop(elements);
+            let svd = svd(&elements, rows, columns, &svd_options).with_context(about)?;
             if options.svg.is_some() {
                 curves.push(Curve::of(tensor, &svd));
             }
             let components = svd.singular_values.len();
-            let error = svd.error();
-            tables.write(tensor, components, error, &atoms(&svd))?;
-            Line { tensor, components, error, stored: svd.u.len() + svd.v.len() + components }
+            let (atoms, stored) = (atoms(&svd), svd.u.len() + svd.v.len() + components);
+            let error = distance(&elements, &svd).with_context(about)?;
+            // Only the factors are needed from here on.
+            drop(elements);
+            tables.write(tensor, components, error, &atoms)?;
+            Line { tensor, components, error, stored }
         } else {
             let atom = Atom {
                 role: Role::Whole,
-                component: 0,
+                component: 1,
                 coefficient: 1.0,
                 importance: 1.0,
                 elements: &elements,
@@ -191,8 +195,41 @@ fn write<'a>(
         bar.inc(tensor.elements() as u64);
     }
     bar.finish_and_clear();
+    // Before the folder appears, so that it does not where the picture cannot be written.
+    if let Some(path) = &options.svg {
+        picture::write(path, &curves)?;
+    }
     tables.finish()?;
-    Ok((lines, curves))
+    Ok(lines)
+}
+
+/// That there is memory for a tensor's elements and as many bytes beside them: within the limit, if there is one, and of the
+/// system, which would end this process later on.
+fn available(elements: usize, beside: u64, limit: Option<u64>) -> Result<(), Error> {
+    let bytes = (elements as u64).saturating_mul(4).saturating_add(beside);
+    let refused = |limit| Error::Memory { what: "its factorization".into(), bytes, limit };
+    if let Some(limit) = limit.filter(|limit| bytes > *limit) {
+        return Err(refused(limit));
+    }
+    let wanted = usize::try_from(bytes).map_err(|_| refused(Error::REFUSED))?;
+    Vec::<u8>::new().try_reserve_exact(wanted).map_err(|_| refused(Error::REFUSED))
+}
+
+/// The relative error of what is written of a decomposition, put together as `synthesize` does it.
+fn distance(elements: &[f32], svd: &Svd) -> Result<f64> {
+    let rounded = |sigma: &f64| {
+        let (left, right) = coefficients(*sigma);
+        f64::from(left) * f64::from(right)
+    };
+    let singular_values = svd.singular_values.iter().map(rounded).collect();
+    let written = Svd { singular_values, ..svd.clone() };
+    let back = reconstruct(&written)?;
+    if let Some((value, row, column)) = super::not_finite(&back, svd.columns) {
+        anyhow::bail!(
+            "row {row}, column {column} of what is put together again: {value}; expected a finite number"
+        );
+    }
+    Ok(error(elements, &back)?.relative)
 }
 
 impl AtomizeOptions {
@@ -211,12 +248,14 @@ impl AtomizeOptions {
 
 /// That all elements are numbers: no factorization has a meaning otherwise, and no sum with them.
 fn finite(tensor: &Tensor, elements: &[f32], columns: usize) -> Result<()> {
-    if let Some(n) = elements.iter().position(|v| !v.is_finite()) {
-        let (row, column) = (n / columns + 1, n % columns + 1);
-        let value = elements[n];
+    if let Some((value, row, column)) = super::not_finite(elements, columns) {
+        let of = match tensor.shape.len() {
+            0..=2 => String::new(),
+            _ => format!(" of the matrix {} × {columns}", tensor.shape[0]),
+        };
         anyhow::bail!(
-            "tensor {}, row {row}, column {column}: {value}; expected a finite number",
-            tensor.name
+            "tensor {}, row {row}, column {column}{of}: {value}; expected a finite number",
+            Shown(&tensor.name)
         );
     }
     Ok(())
@@ -226,11 +265,12 @@ fn atoms(svd: &Svd) -> Vec<Atom<'_>> {
     let mut atoms = Vec::with_capacity(2 * svd.singular_values.len());
     for (component, sigma) in svd.singular_values.iter().enumerate() {
         let importance = svd.explained(component) as f32;
+        let (left, right) = coefficients(*sigma);
         for (role, coefficient, vectors, length) in
-            [(Role::Right, *sigma as f32, &svd.v, svd.columns), (Role::Left, 1.0, &svd.u, svd.rows)]
+            [(Role::Right, right, &svd.v, svd.columns), (Role::Left, left, &svd.u, svd.rows)]
         {
             let elements = &vectors[component * length..][..length];
-            atoms.push(Atom { role, component, coefficient, importance, elements });
+            atoms.push(Atom { role, component: component + 1, coefficient, importance, elements });
         }
     }
     atoms

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use arrow::array::{ArrayRef, Float64Array, StringArray};
 use clap::Args;
+use hart_kernels::tensor::{Difference, error};
+use hart_sqlhost::model::{Shown, elements, matrix};
 
 use super::Threads;
-use super::difference::{Difference, difference};
 use super::source::Source;
 use crate::data::Style;
 
@@ -39,8 +40,8 @@ struct Line<'a> {
 pub fn run(options: &CompareOptions) -> Result<()> {
     let (a, b) = (Source::open(&options.a)?, Source::open(&options.b)?);
     let lines = options.threads.run(|| compare(&a, &b))?;
-    let numbers = |of: &dyn Fn(&Difference) -> f64| -> ArrayRef {
-        Arc::new(lines.iter().map(|line| line.difference.as_ref().map(of)).collect::<Float64Array>())
+    let numbers = |of: &dyn Fn(&Difference) -> Option<f64>| -> ArrayRef {
+        Arc::new(lines.iter().map(|line| line.difference.as_ref().and_then(of)).collect::<Float64Array>())
     };
     super::print(
         options.format,
@@ -48,8 +49,8 @@ pub fn run(options: &CompareOptions) -> Result<()> {
             ("tensor", Arc::new(StringArray::from_iter_values(lines.iter().map(|line| line.tensor)))),
             ("shape", super::shapes(lines.iter().map(|line| line.shape))),
             ("status", Arc::new(StringArray::from_iter_values(lines.iter().map(|line| &line.status)))),
-            ("relative_error", numbers(&|d| d.relative)),
-            ("max_error", numbers(&|d| d.largest)),
+            ("relative_error", numbers(&|d| Some(d.relative))),
+            ("max_error", numbers(&|d| Some(d.largest))),
             ("cosine", numbers(&|d| d.cosine)),
         ],
     )
@@ -58,12 +59,12 @@ pub fn run(options: &CompareOptions) -> Result<()> {
 fn compare<'a>(a: &'a Source, b: &'a Source) -> Result<Vec<Line<'a>>> {
     let (of_a, of_b) = (a.tensors(), b.tensors());
     let numbers: HashMap<&str, usize> = of_b.iter().enumerate().map(|(n, (name, _))| (*name, n)).collect();
-    let size = |shape: &[usize]| shape.iter().product::<usize>();
-    let bar = super::progress(of_a.iter().map(|(_, shape)| size(shape)).sum());
+    let size = |shape: &[usize]| elements(shape).unwrap_or(usize::MAX);
+    let bar = super::progress(of_a.iter().fold(0usize, |sum, (_, shape)| sum.saturating_add(size(shape))));
     let mut both = vec![false; of_b.len()];
     let mut lines = Vec::new();
     for (n, (tensor, shape)) in of_a.into_iter().enumerate() {
-        bar.set_message(tensor.to_owned());
+        bar.set_message(Shown(tensor).to_string());
         let mut line = Line { tensor, shape, status: "only in A".into(), difference: None };
         if let Some(&other) = numbers.get(tensor) {
             both[other] = true;
@@ -72,8 +73,19 @@ fn compare<'a>(a: &'a Source, b: &'a Source) -> Result<Vec<Line<'a>>> {
             } else if let Some(name) = a.undecoded(n).or(b.undecoded(other)) {
                 line.status = format!("type {name}");
             } else {
-                line.status = "compared".into();
-                line.difference = Some(difference(&a.load(n)?, &b.load(other)?));
+                let (own, others) = (a.load(n)?, b.load(other)?);
+                // The innermost dimensions together, as `atomize` has them.
+                let columns = matrix(shape).1;
+                let wrong = |side, values: &[f32]| {
+                    let (value, row, column) = super::not_finite(values, columns)?;
+                    Some(format!("{value} in {side}, row {row}, column {column}"))
+                };
+                if let Some(status) = wrong("A", &own).or(wrong("B", &others)) {
+                    line.status = status;
+                } else {
+                    line.status = "compared".into();
+                    line.difference = Some(error(&own, &others)?);
+                }
             }
         }
         lines.push(line);

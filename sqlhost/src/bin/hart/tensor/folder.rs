@@ -1,20 +1,21 @@
-//! A folder of the tables that `tables` writes, read layer by layer.
+//! A folder of the tables that `tables` writes, or of a server's tables with the same columns, read layer by layer.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::{cast, concat_batches};
+use arrow::compute::{CastOptions, cast_with_options, concat_batches};
 use arrow::datatypes::{DataType, Float32Type, Int64Type};
-use hart_sqlhost::model::matrix;
+use arrow::error::ArrowError;
+use hart_kernels::tensor::{Svd, reconstruct};
+use hart_sqlhost::model::{Shown, elements, matrix};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection};
 use serde::Deserialize;
 
-use super::rebuild::rebuild;
 use super::tables::{ATOMS, COEFFICIENTS, LAYERS, PAYLOADS, Role};
 use crate::data;
 
@@ -27,17 +28,24 @@ pub struct Layer {
     pub shape: Vec<usize>,
     id: i64,
     index: i64,
-    /// Components that it was written with.
-    components: usize,
+    /// Components that it was written with, where the table says so.
+    components: Option<usize>,
     parts: Vec<Part>,
 }
 
 /// An atom's place in a layer.
 struct Part {
     role: Role,
+    /// From 1, and 1 in role [`Role::Whole`].
     component: usize,
     coefficient: f32,
     atom: i64,
+}
+
+/// What a layer's atoms have to say.
+enum Content {
+    Whole(Vec<f32>),
+    Components(Svd),
 }
 
 /// An open folder.
@@ -48,45 +56,23 @@ pub struct Folder {
     payloads: HashMap<i64, usize>,
 }
 
-/// What `ModelLayers.Parameters` must say.
-#[derive(Deserialize)]
+/// What `ModelLayers.Parameters` may say.
+#[derive(Default, Deserialize)]
 struct Parameters {
-    components: usize,
+    components: Option<usize>,
 }
 
-/// What `TensorAtoms.Metadata` must say.
+/// What `TensorAtoms.Metadata` must say of a singular vector.
 #[derive(Deserialize)]
 struct Metadata {
     component: usize,
 }
 
 impl Folder {
-    /// Reads everything but the payloads.
+    /// Reads everything but the payloads. Tables of a server may have layers that nobody has taken apart: they are left out
+    /// with a line on standard error.
     pub fn open(path: &Path) -> Result<Folder> {
-        let mut layers = layers(path)?;
-        let components = components(path)?;
-        let numbers: HashMap<i64, usize> =
-            layers.iter().enumerate().map(|(n, layer)| (layer.id, n)).collect();
-        let table = Columns::read(
-            path,
-            COEFFICIENTS,
-            &["TensorAtomId", "ParentLayerId", "TensorRole", "Coefficient"],
-        )?;
-        for row in 0..table.rows() {
-            let (atom, layer, role) = (table.integer(0, row)?, table.integer(1, row)?, table.text(2, row)?);
-            let role = Role::ALL.into_iter().find(|known| known.name() == role).with_context(|| {
-                let known = Role::ALL.map(Role::name).join(", ");
-                format!("{}: `{role}`; expected one of {known}", table.place(2, row))
-            })?;
-            let component = *components
-                .get(&atom)
-                .with_context(|| format!("{}: {atom}; expected an atom of {ATOMS}", table.place(0, row)))?;
-            let layer = *numbers
-                .get(&layer)
-                .with_context(|| format!("{}: {layer}; expected a layer of {LAYERS}", table.place(1, row)))?;
-            let coefficient = table.real(3, row)?;
-            layers[layer].parts.push(Part { role, component, coefficient, atom });
-        }
+        let mut layers = layers(path, parts(path)?)?;
         let table = Columns::read(path, PAYLOADS, &["TensorAtomId"])?;
         let mut payloads = HashMap::new();
         for row in 0..table.rows() {
@@ -104,37 +90,43 @@ impl Folder {
     /// That the layer's components are there, each once, with their payloads.
     pub fn check(&self, layer: &Layer) -> Result<()> {
         let check = || -> Result<()> {
-            let mut found = HashMap::new();
-            for part in &layer.parts {
-                let Part { role, component, atom, .. } = part;
+            let mut found = BTreeMap::new();
+            for Part { role, component, coefficient, atom } in &layer.parts {
                 ensure!(
-                    part.coefficient.is_finite(),
-                    "atom {atom} has the coefficient {}; expected a finite number",
-                    part.coefficient
+                    coefficient.is_finite(),
+                    "atom {atom} has the coefficient {coefficient}; expected a finite number"
                 );
-                if let Some(other) = found.insert((*role, *component), *atom) {
+                if let Some(other) = found.insert((*component, *role), *atom) {
                     bail!("atoms {other} and {atom} are both component {component} in role {}", role.name());
                 }
                 ensure!(self.payloads.contains_key(atom), "atom {atom} has no payload in {PAYLOADS}");
             }
-            let whole = found.contains_key(&(Role::Whole, 0));
-            let roles = if whole { &[Role::Whole][..] } else { &[Role::Left, Role::Right][..] };
-            for component in 0..layer.components {
+            let roles = match found.contains_key(&(1, Role::Whole)) {
+                true => &[Role::Whole][..],
+                false => &[Role::Left, Role::Right],
+            };
+            let written = match layer.components {
+                Some(n) => format!("; the layer was written with {n} components"),
+                None => String::new(),
+            };
+            // Without a number, those are expected of which there is one atom at least.
+            let expected: Box<dyn Iterator<Item = usize>> = match layer.components {
+                Some(n) => Box::new(1..=n),
+                None => {
+                    Box::new(BTreeSet::from_iter(layer.parts.iter().map(|part| part.component)).into_iter())
+                }
+            };
+            for component in expected {
                 for role in roles {
                     ensure!(
-                        found.remove(&(*role, component)).is_some(),
-                        "component {component} has no atom in role {}; the layer was written with {} components",
-                        role.name(),
-                        layer.components
+                        found.remove(&(component, *role)).is_some(),
+                        "component {component} has no atom in role {}{written}",
+                        role.name()
                     );
                 }
             }
-            if let Some(((role, component), atom)) = found.into_iter().min_by_key(|(_, atom)| *atom) {
-                bail!(
-                    "atom {atom} is component {component} in role {}; the layer was written with {} components",
-                    role.name(),
-                    layer.components
-                );
+            if let Some(((component, role), atom)) = found.into_iter().min_by_key(|(_, atom)| *atom) {
+                bail!("atom {atom} is component {component} in role {}{written}", role.name());
             }
             Ok(())
         };
@@ -145,91 +137,82 @@ impl Folder {
     pub fn load(&self, layer: &Layer) -> Result<Vec<f32>> {
         self.check(layer)?;
         let load = || -> Result<Vec<f32>> {
-            let (rows, columns) = matrix(&layer.shape);
-            let mut vectors = self.payloads(layer)?;
-            if layer.parts.iter().any(|part| part.role == Role::Whole) {
-                let mut elements = vectors.pop().unwrap_or_default();
-                let coefficient = layer.parts[0].coefficient;
-                elements.iter_mut().for_each(|v| *v *= coefficient);
-                return Ok(elements);
+            let elements = match self.content(layer)? {
+                Content::Whole(mut elements) => {
+                    let coefficient = layer.parts[0].coefficient;
+                    elements.iter_mut().for_each(|v| *v *= coefficient);
+                    elements
+                }
+                Content::Components(svd) => reconstruct(&svd)?,
+            };
+            match super::not_finite(&elements, matrix(&layer.shape).1) {
+                None => Ok(elements),
+                Some((value, row, column)) => bail!(
+                    "row {row}, column {column} would be {value}; expected at most {:e}, the largest single",
+                    f32::MAX
+                ),
             }
-            // Left and right vectors of a component have the same place in these lists.
-            let mut order: Vec<usize> = (0..layer.parts.len()).collect();
-            order.sort_by_key(|n| layer.parts[*n].component);
-            let of = |role: Role| order.iter().copied().filter(move |n| layer.parts[*n].role == role);
-            let components: Vec<_> = of(Role::Left)
-                .zip(of(Role::Right))
-                .map(|(u, v)| {
-                    let coefficient =
-                        f64::from(layer.parts[u].coefficient) * f64::from(layer.parts[v].coefficient);
-                    (coefficient, &vectors[u][..], &vectors[v][..])
-                })
-                .collect();
-            let mut out: Vec<f32> = Vec::new();
-            out.try_reserve_exact(rows * columns)
-                .map_err(|_| anyhow!("{rows} × {columns} elements do not fit in memory"))?;
-            out.resize(rows * columns, 0.0);
-            rebuild(&components, columns, &mut out);
-            Ok(out)
         };
         load().with_context(|| self.about(layer))
     }
 
     fn about(&self, layer: &Layer) -> String {
-        format!("{}: layer {}", self.path.display(), layer.name)
+        format!("{}: layer {}", self.path.display(), Shown(&layer.name))
     }
 
-    /// The payload of each of the layer's parts.
-    fn payloads(&self, layer: &Layer) -> Result<Vec<Vec<f32>>> {
+    /// The payloads of the layer, and its coefficients. The parts are complete: see [`Folder::check`].
+    fn content(&self, layer: &Layer) -> Result<Content> {
         let (rows, columns) = matrix(&layer.shape);
-        let length = |role| match role {
-            Role::Left => rows,
-            Role::Right => columns,
-            Role::Whole => rows * columns,
+        let whole = layer.parts.iter().any(|part| part.role == Role::Whole);
+        // The components in ascending order, whatever numbers they have.
+        let numbers: BTreeSet<usize> = layer.parts.iter().map(|part| part.component).collect();
+        let places: HashMap<usize, usize> = numbers.iter().enumerate().map(|(n, c)| (*c, n)).collect();
+        let count = if whole { 0 } else { numbers.len() };
+        let zeros = |elements: Option<usize>| -> Result<Vec<f32>> {
+            let mut out = Vec::new();
+            let taken = elements.and_then(|n| out.try_reserve_exact(n).ok().map(|()| n));
+            out.resize(taken.context("its payloads do not fit in memory")?, 0.0);
+            Ok(out)
         };
+        let mut all = zeros(if whole { elements(&layer.shape) } else { Some(0) })?;
+        let (mut u, mut v) = (zeros(count.checked_mul(rows))?, zeros(count.checked_mul(columns))?);
+        let mut singular_values = vec![1.0; count];
+
         // Payloads come in the order of the file.
         let mut wanted: Vec<(usize, usize)> =
             layer.parts.iter().enumerate().map(|(n, part)| (self.payloads[&part.atom], n)).collect();
         wanted.sort_unstable();
-        let largest = layer.parts.iter().map(|part| length(part.role)).max().unwrap_or(0);
-        let mut out = vec![Vec::new(); layer.parts.len()];
+        let largest = if whole { all.len() } else { rows.max(columns) };
         let mut taken = wanted.iter();
         for batch in self.payload_rows(&wanted, (READ_BYTES / 4 / largest.max(1)).max(1))? {
             let batch = batch?;
-            let ids = cast(batch.column(0), &DataType::Int64)?;
-            let payloads = cast(batch.column(1), &DataType::LargeBinary)?;
+            let ids = strict(batch.column(0), &DataType::Int64)?;
+            let payloads = strict(batch.column(1), &DataType::LargeBinary)?;
             let (ids, payloads) = (ids.as_primitive::<Int64Type>(), payloads.as_binary::<i64>());
             for row in 0..batch.num_rows() {
                 let (_, n) = *taken.next().context("more payloads than were asked for")?;
-                let Part { role, component, atom, .. } = layer.parts[n];
+                let part = &layer.parts[n];
                 ensure!(
-                    ids.is_valid(row) && ids.value(row) == atom,
+                    ids.is_valid(row) && ids.value(row) == part.atom,
                     "{PAYLOADS} has changed while it was read"
                 );
-                let bytes = if payloads.is_valid(row) { payloads.value(row) } else { &[] };
-                ensure!(
-                    bytes.len() % 4 == 0 && bytes.len() / 4 == length(role),
-                    "the payload of atom {atom}, component {component} in role {}, has {} bytes; expected {} ({} singles)",
-                    role.name(),
-                    bytes.len(),
-                    length(role) * 4,
-                    length(role)
-                );
-                let singles = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-                out[n] = singles.collect();
-                if let Some(at) = out[n].iter().position(|v| !v.is_finite()) {
-                    bail!(
-                        "the payload of atom {atom}, component {component} in role {}, has {} at element {}; expected \
-                         a finite number",
-                        role.name(),
-                        out[n][at],
-                        at + 1
-                    );
+                let place = places[&part.component];
+                let out = match part.role {
+                    Role::Left => &mut u[place * rows..][..rows],
+                    Role::Right => &mut v[place * columns..][..columns],
+                    Role::Whole => &mut all[..],
+                };
+                part.fill(out, if payloads.is_valid(row) { payloads.value(row) } else { &[] })?;
+                if part.role != Role::Whole {
+                    singular_values[place] *= f64::from(part.coefficient);
                 }
             }
         }
         ensure!(taken.next().is_none(), "{PAYLOADS} has changed while it was read");
-        Ok(out)
+        if whole {
+            return Ok(Content::Whole(all));
+        }
+        Ok(Content::Components(Svd { rows, columns, singular_values, u, v, ..Svd::default() }))
     }
 
     /// The ids and payloads of these rows, which ascend.
@@ -281,47 +264,130 @@ impl Folder {
     }
 }
 
-/// The layers, without their parts.
-fn layers(path: &Path) -> Result<Vec<Layer>> {
+impl Part {
+    /// Puts the elements of its payload into `out`, which has as many as are expected.
+    fn fill(&self, out: &mut [f32], bytes: &[u8]) -> Result<()> {
+        let Part { role, component, atom, .. } = self;
+        let of = || format!("the payload of atom {atom}, component {component} in role {}", role.name());
+        let (singles, rest) = bytes.as_chunks::<4>();
+        ensure!(
+            rest.is_empty() && singles.len() == out.len(),
+            "{} has {} bytes; expected {} ({} singles)",
+            of(),
+            bytes.len(),
+            out.len() * 4,
+            out.len()
+        );
+        out.iter_mut().zip(singles).for_each(|(out, single)| *out = f32::from_le_bytes(*single));
+        match out.iter().position(|v| !v.is_finite()) {
+            None => Ok(()),
+            Some(at) => bail!("{}: element {at} is {}; expected a finite number", of(), out[at]),
+        }
+    }
+}
+
+/// The coefficients of a layer in the tables.
+#[derive(Default)]
+struct Coefficients {
+    parts: Vec<Part>,
+    /// The place of the first one in a role that is none of ours.
+    other: Option<String>,
+    /// The place of the first one.
+    place: String,
+}
+
+/// The coefficients by their layers' ids.
+fn parts(path: &Path) -> Result<HashMap<i64, Coefficients>> {
+    let atoms = Columns::read(path, ATOMS, &["TensorAtomId", "Metadata"])?;
+    let mut rows = HashMap::new();
+    for row in 0..atoms.rows() {
+        insert_new(&mut rows, &atoms, row, row)?;
+    }
+    let names = &["TensorAtomId", "ParentLayerId", "TensorRole", "Coefficient"];
+    let table = Columns::read(path, COEFFICIENTS, names)?;
+    let mut layers: HashMap<i64, Coefficients> = HashMap::new();
+    for row in 0..table.rows() {
+        let layer = layers.entry(table.integer(1, row)?).or_default();
+        if layer.place.is_empty() {
+            layer.place = table.place(1, row);
+        }
+        let name = if table.is_null(2, row) { None } else { Some(table.text(2, row)?) };
+        let Some(role) = Role::ALL.into_iter().find(|known| Some(known.name()) == name) else {
+            let found = name.map_or("NULL".into(), |name| format!("`{}`", Shown(name)));
+            layer.other.get_or_insert(format!("{}: {found}", table.place(2, row)));
+            continue;
+        };
+        let atom = table.integer(0, row)?;
+        let known = rows.get(&atom);
+        let known = *known
+            .with_context(|| format!("{}: {atom}; expected an atom of {ATOMS}", table.place(0, row)))?;
+        let component = match role {
+            Role::Whole => 1,
+            Role::Left | Role::Right => {
+                let Metadata { component } =
+                    atoms.json(1, known, "an object with the number of the component")?;
+                component
+            }
+        };
+        layer.parts.push(Part { role, component, coefficient: table.real(3, row)?, atom });
+    }
+    Ok(layers)
+}
+
+/// The layers with their parts.
+fn layers(path: &Path, mut coefficients: HashMap<i64, Coefficients>) -> Result<Vec<Layer>> {
     let table =
         Columns::read(path, LAYERS, &["LayerId", "LayerIdx", "LayerName", "TensorShape", "Parameters"])?;
     let mut layers: Vec<Layer> = Vec::new();
     let (mut ids, mut names, mut total) = (HashMap::new(), HashMap::new(), 0usize);
     for row in 0..table.rows() {
         insert_new(&mut ids, &table, row, row)?;
+        let id = table.integer(0, row)?;
+        let Coefficients { parts, other, .. } = coefficients.remove(&id).unwrap_or_default();
+        let parameters: Parameters = match table.is_null(4, row) {
+            true => Parameters::default(),
+            false => table.json(4, row, "an object, with the number of components where there are any")?,
+        };
+        let known = Role::ALL.map(Role::name).join(", ");
+        if parts.is_empty() && parameters.components.is_none_or(|n| n == 0) {
+            eprintln!(
+                "hart: {}: layer {id} is left out: it has no atoms in the roles {known}",
+                path.display()
+            );
+            continue;
+        }
+        if let Some(other) = other {
+            bail!("{other}; expected one of {known}");
+        }
         let name = table.text(2, row)?;
         if let Some(other) = names.insert(name, row) {
-            bail!("{}: `{name}` is also that of row {}", table.place(2, row), other + 1);
+            bail!("{}: `{}` is also that of row {}", table.place(2, row), Shown(name), other + 1);
         }
         let shape: Vec<usize> = table.json(3, row, "an array of dimensions")?;
-        let bytes = shape.iter().try_fold(4usize, |product, n| product.checked_mul(*n));
+        let bytes = elements(&shape).and_then(|n| n.checked_mul(4));
         let all = bytes.and_then(|bytes| bytes.checked_add(total));
         total = all.with_context(|| {
             format!("{}: {shape:?}; expected layers with elements that can be counted", table.place(3, row))
         })?;
-        let Parameters { components } = table.json(4, row, "an object with the number of components")?;
         layers.push(Layer {
             name: name.to_owned(),
             shape,
-            id: table.integer(0, row)?,
+            id,
             index: table.integer(1, row)?,
-            components,
-            parts: Vec::new(),
+            components: parameters.components,
+            parts,
         });
     }
-    ensure!(!layers.is_empty(), "{}: {LAYERS} has no rows", path.display());
+    if let Some((id, Coefficients { place, .. })) = coefficients.into_iter().min_by_key(|(id, _)| *id) {
+        bail!("{place}: {id}; expected a layer of {LAYERS}");
+    }
+    ensure!(!layers.is_empty(), "{}: {LAYERS} has no layers with atoms", path.display());
     Ok(layers)
 }
 
-/// For each atom the number of its component.
-fn components(path: &Path) -> Result<HashMap<i64, usize>> {
-    let table = Columns::read(path, ATOMS, &["TensorAtomId", "Metadata"])?;
-    let mut out = HashMap::new();
-    for row in 0..table.rows() {
-        let Metadata { component } = table.json(1, row, "an object with the number of the component")?;
-        insert_new(&mut out, &table, row, component)?;
-    }
-    Ok(out)
+/// A column in another type; what that type cannot hold is an error, not NULL.
+fn strict(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, ArrowError> {
+    cast_with_options(column, wanted, &CastOptions { safe: false, ..CastOptions::default() })
 }
 
 /// Adds the id in the table's first column, which must not be there yet.
@@ -359,7 +425,8 @@ impl Columns {
                 "LayerName" | "TensorShape" | "Parameters" | "TensorRole" | "Metadata" => DataType::Utf8,
                 _ => DataType::Int64,
             };
-            cast(column, &wanted).with_context(|| format!("{shown}: column {name}"))
+            strict(column, &wanted)
+                .map_err(|error| anyhow!("{shown}: column {name}: {}", data::reason(&error)))
         });
         let columns = columns.collect::<Result<_>>()?;
         Ok(Columns { shown, names, columns, rows: batch.num_rows() })
@@ -371,6 +438,10 @@ impl Columns {
 
     fn place(&self, column: usize, row: usize) -> String {
         format!("{}: column {}, row {}", self.shown, self.names[column], row + 1)
+    }
+
+    fn is_null(&self, column: usize, row: usize) -> bool {
+        self.columns[column].is_null(row)
     }
 
     fn value(&self, column: usize, row: usize) -> Result<&ArrayRef> {

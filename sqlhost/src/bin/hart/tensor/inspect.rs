@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use arrow::array::{ArrayRef, Float64Array, StringArray, UInt64Array};
 use clap::Args;
-use hart_sqlhost::model::{ElementType, Model, Tensor};
+use hart_sqlhost::model::{ElementType, Model, Shown, Tensor};
 
 use super::Threads;
 use crate::data::Style;
@@ -60,7 +60,7 @@ pub fn run(options: &InspectOptions) -> Result<()> {
 fn statistics(model: &Model) -> Result<Vec<Option<Statistics>>> {
     let bar = super::progress(model.tensors().iter().map(Tensor::elements).sum());
     let of = |tensor: &Tensor| -> Result<Option<Statistics>> {
-        bar.set_message(tensor.name.clone());
+        bar.set_message(Shown(&tensor.name).to_string());
         let mut out: Option<Statistics> = None;
         if let ElementType::Payload(_) = tensor.element_type {
             model.for_each_part(tensor, |part| {

@@ -2,11 +2,9 @@
 
 mod atomize;
 mod compare;
-mod difference;
 mod folder;
 mod inspect;
 mod picture;
-mod rebuild;
 mod source;
 mod synthesize;
 mod tables;
@@ -21,7 +19,7 @@ use arrow::datatypes::{Field, Schema};
 use clap::{Args, Subcommand};
 use hart_kernels::Pool;
 use hart_kernels::registry::nearest;
-use hart_sqlhost::model::Model;
+use hart_sqlhost::model::{Model, Shown};
 use hart_sqlhost::settings::Settings;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -49,12 +47,15 @@ struct Threads {
 }
 
 impl Threads {
+    fn settings(&self) -> Result<Settings> {
+        let parameters = self.threads.map(|n| format!("threads={n}")).unwrap_or_default();
+        Ok(Settings::read(&parameters, |name| std::env::var(name).ok())?)
+    }
+
     /// Runs `work` where the kernels find that many threads.
     fn run<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-        let parameters = self.threads.map(|n| format!("threads={n}")).unwrap_or_default();
-        let settings = Settings::read(&parameters, |name| std::env::var(name).ok())?;
         let pool = Pool::default();
-        let out = pool.run(settings.threads, 0, true, || Ok(work()))?;
+        let out = pool.run(self.settings()?.threads, 0, true, || Ok(work()))?;
         pool.close();
         out
     }
@@ -79,11 +80,18 @@ fn position<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a str> + C
     if let Some(found) = names.clone().position(|other| other == name) {
         return Ok(found);
     }
-    let near: Vec<String> = nearest(name, names).iter().map(|other| format!("`{other}`")).collect();
+    let near: Vec<String> = nearest(name, names).iter().map(|other| format!("`{}`", Shown(other))).collect();
+    let name = Shown(name);
     match near.is_empty() {
         true => bail!("no {what} is named `{name}`"),
         false => bail!("no {what} is named `{name}`; did you mean {}?", near.join(" or ")),
     }
+}
+
+/// The first NaN or infinity: what it is, and its row and column, from 1, in a matrix of so many columns.
+fn not_finite(elements: &[f32], columns: usize) -> Option<(f32, usize, usize)> {
+    let at = elements.iter().position(|v| !v.is_finite())?;
+    Some((elements[at], at / columns + 1, at % columns + 1))
 }
 
 /// A bar for long work on a terminal, which moves with the elements that are done; hidden elsewhere.

@@ -50,22 +50,18 @@ pub struct Curve {
 
 impl Curve {
     pub fn of(tensor: &Tensor, svd: &Svd) -> Curve {
+        // All that is known, kept or not. What is left out with it is what is in none of them.
+        let singular_values = [&svd.singular_values[..], &svd.further].concat();
         // Added up from the end, so that small errors are right.
-        let left_out = svd.error().powi(2) * svd.energy;
-        let mut errors = vec![left_out];
-        for sigma in svd.singular_values.iter().rev() {
+        let mut errors = vec![if svd.further.is_empty() { svd.left_out } else { 0.0 }];
+        for sigma in singular_values.iter().rev() {
             errors.push(errors[errors.len() - 1] + sigma * sigma);
         }
         errors.reverse();
         let relative =
             |square: &mut f64| *square = if svd.energy > 0.0 { (*square / svd.energy).sqrt() } else { 0.0 };
         errors.iter_mut().for_each(relative);
-        Curve {
-            name: tensor.name.clone(),
-            elements: tensor.elements(),
-            singular_values: svd.singular_values.clone(),
-            errors,
-        }
+        Curve { name: tensor.name.clone(), elements: tensor.elements(), singular_values, errors }
     }
 }
 

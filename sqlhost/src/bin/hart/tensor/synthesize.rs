@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use hart_sqlhost::model::safetensors::METADATA;
+use hart_sqlhost::model::{Shown, elements};
 use serde_json::{Map, Value, json};
 
 use super::Threads;
@@ -55,12 +56,12 @@ pub fn run(options: &SynthesizeOptions) -> Result<()> {
 
 fn write(folder: &Folder, layers: &[&Layer], options: &SynthesizeOptions) -> Result<()> {
     let cannot = || format!("cannot write {}", options.output.display());
-    let elements = |layer: &Layer| layer.shape.iter().product::<usize>();
-    let bar = super::progress(layers.iter().map(|layer| elements(layer)).sum());
+    let size = |layer: &&Layer| elements(&layer.shape).unwrap_or(0);
+    let bar = super::progress(layers.iter().map(size).sum());
     data::whole(&options.output, |file| {
         file.write_all(&header(layers)).with_context(cannot)?;
         for layer in layers {
-            bar.set_message(layer.name.clone());
+            bar.set_message(Shown(&layer.name).to_string());
             let values = folder.load(layer)?;
             for part in values.chunks(1 << 16) {
                 let bytes: Vec<u8> = part.iter().flat_map(|v| v.to_le_bytes()).collect();
@@ -78,7 +79,8 @@ fn header(layers: &[&Layer]) -> Vec<u8> {
     let mut entries = Map::new();
     let mut start = 0usize;
     for layer in layers {
-        let end = start + layer.shape.iter().product::<usize>() * 4;
+        // Counted when the folder was opened.
+        let end = start + elements(&layer.shape).unwrap_or(0) * 4;
         entries.insert(
             layer.name.clone(),
             json!({ "dtype": "F32", "shape": layer.shape, "data_offsets": [start, end] }),

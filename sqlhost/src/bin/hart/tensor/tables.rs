@@ -4,11 +4,13 @@
 //! there; `TensorAtoms.AtomId` has none and must be supplied by the loading statement.
 //!
 //! A matrix is the sum over its components of (c · u) (c′ · v)ᵀ. Vector v is an atom of type `svd_right`, whose coefficient
-//! c′ in role `v` is the singular value; u is an atom of type `svd_left`, whose coefficient c in role `u` is 1. What is not
-//! factored is one atom of type `whole`, with the coefficient 1 in role `whole`. `TensorAtoms.Metadata` has the number of
-//! the component, from 0.
+//! c′ in role `v` is the singular value; u is an atom of type `svd_left`, whose coefficient c in role `u` is 1. A singular
+//! value that is no normal single is shared: c is 2⁶⁴ or 2⁻⁶⁴ then, and c · c′ the singular value. What is not factored is
+//! one atom of type `whole`, with the coefficient 1 in role `whole`. `TensorAtoms.Metadata` has the number of the component,
+//! from 1.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::iter::repeat_n;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +19,7 @@ use anyhow::{Context, Result, bail, ensure};
 use arrow::array::{ArrayRef, BinaryArray, Float32Array, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use hart_kernels::tensor::quant::PayloadType;
-use hart_sqlhost::model::{ElementType, Tensor};
+use hart_sqlhost::model::{ElementType, Shown, Tensor};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -37,8 +39,20 @@ const GROUP_ROWS: usize = 1 << 16;
 /// Rows' identifiers are derived from this and from what the rows hold, so the same model gives the same files.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f1a_3c0e_27d4_5b8f_9a41_c5d2_e07b_3f96);
 
+/// The coefficients of a component in the roles u and v.
+pub fn coefficients(sigma: f64) -> (f32, f32) {
+    let left = if sigma > f32::MAX.into() {
+        2f32.powi(64)
+    } else if sigma > 0.0 && sigma < f32::MIN_POSITIVE.into() {
+        2f32.powi(-64)
+    } else {
+        1.0
+    };
+    (left, (sigma / f64::from(left)) as f32)
+}
+
 /// The place of an atom in its layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// A left singular vector, with one element for each row.
     Left,
@@ -73,6 +87,7 @@ impl Role {
 /// An atom with its coefficient in the layer.
 pub struct Atom<'a> {
     pub role: Role,
+    /// From 1.
     pub component: usize,
     pub coefficient: f32,
     pub importance: f32,
@@ -169,7 +184,9 @@ impl Tables {
         atoms: &[Atom<'_>],
     ) -> Result<()> {
         let written = self.write_layer(tensor, components, error).and_then(|()| self.write_atoms(atoms));
-        written.with_context(|| format!("cannot write {}, tensor {}", self.target.display(), tensor.name))
+        written.with_context(|| {
+            format!("cannot write {}, tensor {}", self.target.display(), Shown(&tensor.name))
+        })
     }
 
     fn write_layer(&mut self, tensor: &Tensor, components: usize, error: f64) -> Result<()> {
@@ -344,9 +361,17 @@ struct Draft(PathBuf);
 impl Draft {
     fn create(target: &Path) -> Result<Draft> {
         let name = target.file_name().context("the path has no last part to name a folder")?;
-        let path = target.with_file_name(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
-        fs::create_dir(&path)?;
-        Ok(Draft(path))
+        let (name, process) = (name.to_string_lossy(), std::process::id());
+        // What a process of the same number has left behind, as in another container, is not ours.
+        for number in 0u32.. {
+            let path = target.with_file_name(format!(".{name}.{process}-{number}.tmp"));
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(Draft(path)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        bail!("every draft's name beside it is taken")
     }
 }
 
