@@ -191,7 +191,9 @@ fn what_cannot_be_added_up_is_named() {
         let text = by_name(rows, &[]).unwrap_err().to_string();
         assert!(text.contains(expected), "`{expected}` is not in {text}");
     };
-    let row = |id, coefficient, payload| (Some(id), None, Some(coefficient), Some(payload));
+    fn row(id: i64, coefficient: f64, payload: &[u8]) -> Row<'_> {
+        (Some(id), None, Some(coefficient), Some(payload))
+    }
     fails(
         &[row(9, 1.0, &two), row(4, 1.0, &one)],
         "column payload, row 1: atom 9 has 2 elements; expected 1, as atom 4 has",

@@ -8,10 +8,10 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use arrow::array::{AsArray, Float32Array, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, Float32Array, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Float32Type, Int64Type};
-use models::{Gguf, LAYER0, TYPES, safetensors_of, singles, weights};
+use arrow::datatypes::{DataType, Field, Float32Type, Int64Type, Schema};
+use models::{Gguf, TYPES, layer0, safetensors_of, singles, weights};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
@@ -124,13 +124,18 @@ fn optimum(spectrum: &[f64], rank: usize) -> f64 {
 
 #[test]
 fn real_weights_come_back() {
+    let Some(layer0) = layer0() else { return };
     let folder = Folder::new();
     let (atoms, back) = (folder.text("atoms"), folder.text("back.safetensors"));
-    let summary = json(&["atomize", LAYER0, "--rank", "all", "--output", &atoms]);
+    let summary = json(&["atomize", layer0, "--rank", "all", "--output", &atoms]);
     assert_eq!(summary.len(), 6);
+    let said: HashMap<&str, f64> = summary
+        .iter()
+        .map(|line| (line["tensor"].as_str().unwrap(), line["relative_error"].as_f64().unwrap()))
+        .collect();
     assert!(summary.iter().all(|line| line["components"] == 384), "{summary:?}");
     assert_eq!(stdout(&["synthesize", &atoms, "--output", &back]), "");
-    let (before, after) = (layers(LAYER0), layers(&back));
+    let (before, after) = (layers(layer0), layers(&back));
     assert_eq!(before.len(), after.len());
     for (name, (shape, values)) in &before {
         assert_eq!(*shape, after[name].0);
@@ -139,13 +144,14 @@ fn real_weights_come_back() {
     }
     // `compare` says the same, of the file and of the folder.
     for other in [&back, &atoms] {
-        let lines = json(&["compare", LAYER0, other]);
+        let lines = json(&["compare", layer0, other]);
         assert_eq!(lines.len(), 6);
         for line in lines {
             let (_, values) = &before[line["tensor"].as_str().unwrap()];
             let error = distance(values, &after[line["tensor"].as_str().unwrap()].1);
             assert_eq!(line["status"], "compared");
             assert!((line["relative_error"].as_f64().unwrap() - error).abs() < 1e-12, "{line}");
+            assert!((said[line["tensor"].as_str().unwrap()] - error).abs() < 1e-12, "{line}: {said:?}");
             assert!(line["cosine"].as_f64().unwrap() > 1.0 - 1e-12, "{line}");
         }
     }
@@ -154,18 +160,19 @@ fn real_weights_come_back() {
 
 #[test]
 fn error_and_rank_are_kept() {
+    let Some(layer0) = layer0() else { return };
     let folder = Folder::new();
-    let (_, values) = &layers(LAYER0)[KEY];
+    let (_, values) = &layers(layer0)[KEY];
     let run = |name: &str, target: &[&str]| {
         let (atoms, back) = (folder.text(name), folder.text(&format!("{name}.safetensors")));
-        let arguments = [&["atomize", LAYER0, "--tensor", KEY, "--output", &atoms][..], target].concat();
+        let arguments = [&["atomize", layer0, "--tensor", KEY, "--output", &atoms][..], target].concat();
         let line = &json(&arguments)[0];
         assert_eq!(line["tensor"], KEY);
         stdout(&["synthesize", &atoms, "--layer", KEY, "--output", &back]);
         let rank = line["components"].as_u64().unwrap() as usize;
         let error = distance(values, &layers(&back)[KEY].1);
         // What was said is what is.
-        assert!((line["relative_error"].as_f64().unwrap() - error).abs() < 1e-6, "{line}: {error}");
+        assert!((line["relative_error"].as_f64().unwrap() - error).abs() < 1e-12, "{line}: {error}");
         (atoms, rank, error)
     };
     let (all, rank, _) = run("all", &["--rank", "all"]);
@@ -271,14 +278,15 @@ fn tables_are_those_of_the_catalogue() {
             "u" => assert!(layer == 100 && left.insert(component, vector).is_none()),
             "v" => assert!(layer == 100 && right.insert(component, vector).is_none()),
             "whole" => {
-                assert_eq!(layer, 101);
+                assert_eq!((layer, component), (101, 1));
                 whole = vector;
             }
             role => panic!("{role}"),
         }
     }
     assert_eq!((left.len(), right.len()), (12, 12));
-    let element = |row: usize, column: usize| (0..12).map(|k| left[&k][row] * right[&k][column]).sum::<f64>();
+    let element =
+        |row: usize, column: usize| (1..=12).map(|k| left[&k][row] * right[&k][column]).sum::<f64>();
     let rebuilt: Vec<f32> = (0..240).map(|n| element(n / 12, n % 12) as f32).collect();
     assert!(distance(&matrix, &rebuilt) < 1e-6);
     assert_eq!(whole.iter().map(|v| *v as f32).collect::<Vec<_>>(), bias);
@@ -290,10 +298,11 @@ fn tables_are_those_of_the_catalogue() {
 
 #[test]
 fn files_do_not_depend_on_the_threads() {
+    let Some(layer0) = layer0() else { return };
     let folder = Folder::new();
     let read = |threads: &str| {
         let (atoms, back) = (folder.text(threads), folder.text(&format!("{threads}.safetensors")));
-        let base = ["atomize", LAYER0, "--tensor", KEY, "--rank", "24", "--output", &atoms];
+        let base = ["atomize", layer0, "--tensor", KEY, "--rank", "24", "--output", &atoms];
         stdout(&[&base[..], &["--threads", threads]].concat());
         stdout(&["synthesize", &atoms, "--output", &back, "--threads", threads]);
         let tables = ["ModelLayers", "TensorAtoms", "TensorAtomCoefficients", "TensorAtomPayloads"];
@@ -395,8 +404,14 @@ fn nothing_is_left_of_what_fails() {
     };
     atomize(&model, &[&model, "tensor wrong, row 4, column 5: inf; expected a finite number"]);
     atomize(&short, &[&short, "tensor wrong", "where the file ends"]);
-    atomize(&double, &["tensor x", "f64", "--tensor"]);
-    atomize(&folder.text("none"), &["none", "cannot read the file"]);
+    atomize(
+        &double,
+        &["tensor x: tensor payloads of type `f64` cannot be decoded", "; choose others with --tensor\n"],
+    );
+    atomize(&folder.text("none"), &["none: cannot read the file: "]);
+    let output = hart(&["inspect", &folder.text("none")]);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(stderr.matches("os error").count(), 1, "{stderr}");
     let output = hart(&["atomize", &ids, "--rank", "1", "--output", &atoms]);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && stderr.contains("ids is left out: i64"), "{stderr}");
@@ -438,7 +453,10 @@ fn nothing_is_left_of_what_fails() {
     fs::write(path("TensorAtomPayloads"), &payloads).unwrap();
     let coefficients = fs::read(path("TensorAtomCoefficients")).unwrap();
     rows("TensorAtomCoefficients.parquet", 0..3);
-    refuses("missing coefficient", &["layer good", "component 1 has no atom in role u"]);
+    refuses(
+        "missing coefficient",
+        &["layer good", "component 2 has no atom in role u; the layer was written with 2 components"],
+    );
     fs::write(path("TensorAtomCoefficients"), &coefficients).unwrap();
     let batch = table(&atoms, "TensorAtomCoefficients.parquet");
     let mut columns = batch.columns().to_vec();
@@ -446,7 +464,23 @@ fn nothing_is_left_of_what_fails() {
     write(&path("TensorAtomCoefficients"), &RecordBatch::try_new(batch.schema(), columns).unwrap());
     refuses("NaN", &["layer good", "the coefficient NaN"]);
     write(&path("TensorAtomCoefficients"), &concat_batches(&batch.schema(), [&batch, &batch]).unwrap());
-    refuses("twice", &["layer good", "component 0 in role"]);
+    refuses("twice", &["layer good", "component 1 in role"]);
+    // A text that is no number is not NULL.
+    let texts = |values: [&str; 4]| {
+        let mut fields = batch.schema().fields().to_vec();
+        fields[4] = std::sync::Arc::new(Field::new("Coefficient", DataType::Utf8, true));
+        let mut columns = batch.columns().to_vec();
+        columns[4] = std::sync::Arc::new(StringArray::from(values.to_vec()));
+        let schema = std::sync::Arc::new(Schema::new(fields));
+        write(&path("TensorAtomCoefficients"), &RecordBatch::try_new(schema, columns).unwrap());
+    };
+    texts(["1", "one", "1", "1"]);
+    refuses("text", &["TensorAtomCoefficients.parquet: column Coefficient", "one"]);
+    // Coefficients are finite here, and what they give is not.
+    let mut columns = batch.columns().to_vec();
+    columns[4] = std::sync::Arc::new(Float32Array::from(vec![3e38; 4]));
+    write(&path("TensorAtomCoefficients"), &RecordBatch::try_new(batch.schema(), columns).unwrap());
+    refuses("overflow", &["layer good: row 1, column 1 would be ", "the largest single"]);
     fs::remove_file(path("TensorAtomCoefficients")).unwrap();
     refuses("missing file", &["TensorAtomCoefficients"]);
     fs::write(path("TensorAtomCoefficients"), &coefficients).unwrap();
@@ -505,6 +539,17 @@ fn compare_names_what_is_missing() {
     assert_eq!((&lines[1]["relative_error"], &lines[1]["max_error"]), (&0.4.into(), &2.0.into()));
     assert!((lines[1]["cosine"].as_f64().unwrap() - 17.0 / (5.0 * 13f64.sqrt())).abs() < 1e-12);
     assert_eq!(lines[0]["relative_error"], 0.0);
+    // A zero has no direction, as for tensor_error; what is no number is named.
+    let odd = |values: [f32; 4]| safetensors_of(&[same(), ("odd", "F32", &[2, 2], singles(&values))]);
+    let zero = folder.file("zero", &odd([0.0; 4]));
+    let nan = folder.file("nan", &odd([1.0, 2.0, f32::NAN, 4.0]));
+    let lines = json(&["compare", &zero, &zero]);
+    assert!(lines[1]["cosine"].is_null() && lines[1]["relative_error"] == 0.0, "{lines:?}");
+    for (a, b, side) in [(&zero, &nan, "B"), (&nan, &zero, "A")] {
+        let lines = json(&["compare", a, b]);
+        assert_eq!(lines[1]["status"], format!("NaN in {side}, row 2, column 1"));
+        assert!(lines[1]["relative_error"].is_null() && lines[0]["status"] == "compared", "{lines:?}");
+    }
     let other = folder.file("c", &safetensors_of(&[("z", "F32", &[1], singles(&[1.0]))]));
     fails(1, &["compare", &a, &other], &["no tensor of the same name"]);
 }
@@ -533,6 +578,14 @@ fn the_picture_shows_every_matrix() {
     let points = |line: &str| {
         line.split("points=\"").nth(1).unwrap().split('"').next().unwrap().split_whitespace().count()
     };
+    let curves: Vec<usize> = text.lines().filter(|l| l.contains("<polyline")).map(points).collect();
+    let count = |n: usize| curves.iter().filter(|c| **c == n).count();
+    assert_eq!((count(20), count(21)), (2, 2), "{curves:?}");
+
+    // With a target too, all that is known is drawn, not only what is kept.
+    let (few, part) = (folder.text("few"), folder.text("part.svg"));
+    stdout(&["atomize", &model, "--error", "0.9", "--output", &few, "--svg", &part]);
+    let text = fs::read_to_string(&part).unwrap();
     let curves: Vec<usize> = text.lines().filter(|l| l.contains("<polyline")).map(points).collect();
     let count = |n: usize| curves.iter().filter(|c| **c == n).count();
     assert_eq!((count(20), count(21)), (2, 2), "{curves:?}");
@@ -579,17 +632,289 @@ fn help_and_usage() {
             assert!(text.contains(part), "`{part}` is not in {text}");
         }
     }
-    fails(2, &["atomize", LAYER0, "--output", "x"], &["--rank <R>", "--error <E>"]);
+    fails(2, &["atomize", "model", "--output", "x"], &["--rank <R>", "--error <E>"]);
     fails(
         2,
-        &["atomize", LAYER0, "--output", "x", "--rank", "2", "--error", "0.1"],
+        &["atomize", "model", "--output", "x", "--rank", "2", "--error", "0.1"],
         &["cannot be used with"],
     );
-    for (option, value) in
-        [("--rank", "0"), ("--rank", "-1"), ("--error", "0"), ("--error", "1.5"), ("--error", "nan")]
-    {
+    for (option, value) in [
+        ("--rank", "0"),
+        ("--rank", "-1"),
+        ("--error", "0"),
+        ("--error", "1"),
+        ("--error", "nan"),
+        ("--energy", "1.5"),
+    ] {
         let argument = format!("{option}={value}");
-        fails(2, &["atomize", LAYER0, "--output", "x", &argument], &[option, "expected a"]);
+        fails(2, &["atomize", "model", "--output", "x", &argument], &[option, "expected a"]);
     }
     fails(1, &["synthesize", ".", "--output", "x.bin"], &["ends with .safetensors"]);
+}
+
+#[test]
+fn small_errors_are_met_with_few_components() {
+    // Rank 3, but for its rounding to singles.
+    let (a, b) = (weights(1, 40 * 3), weights(2, 3 * 1000));
+    let element = |n: usize| -> f64 {
+        (0..3).map(|k| f64::from(a[n / 1000 * 3 + k]) * f64::from(b[k * 1000 + n % 1000])).sum()
+    };
+    let values: Vec<f32> = (0..40_000).map(|n| element(n) as f32).collect();
+    let folder = Folder::new();
+    let model = folder.file("m", &safetensors_of(&[("low", "F32", &[40, 1000], singles(&values))]));
+    let (atoms, back) = (folder.text("atoms"), folder.text("back.safetensors"));
+    let line = &json(&["atomize", &model, "--error", "5e-7", "--output", &atoms])[0];
+    assert_eq!(line["components"], 3, "{line}");
+    stdout(&["synthesize", &atoms, "--output", &back]);
+    let error = distance(&values, &layers(&back)["low"].1);
+    assert!(
+        (line["relative_error"].as_f64().unwrap() - error).abs() < 1e-12 && error < 5e-7,
+        "{line}: {error}"
+    );
+    let about = table(&atoms, "ModelLayers.parquet");
+    let about: Value = serde_json::from_str(about["Parameters"].as_string::<i32>().value(0)).unwrap();
+    assert_eq!(about["relativeError"], line["relative_error"]);
+}
+
+#[test]
+fn singular_values_beyond_singles_are_shared() {
+    let folder = Folder::new();
+    let (large, small) = ([3.4e38f32; 4], [1e-44f32, 0.0, 0.0, 3e-44]);
+    let model = folder.file(
+        "m",
+        &safetensors_of(&[
+            ("large", "F32", &[2, 2], singles(&large)),
+            ("small", "F32", &[2, 2], singles(&small)),
+        ]),
+    );
+    let (atoms, back) = (folder.text("atoms"), folder.text("back.safetensors"));
+    for line in json(&["atomize", &model, "--rank", "all", "--output", &atoms]) {
+        assert!(line["relative_error"].as_f64().unwrap() < 1e-6, "{line}");
+    }
+    let coefficients = table(&atoms, "TensorAtomCoefficients.parquet");
+    let coefficients = coefficients["Coefficient"].as_primitive::<Float32Type>();
+    assert!(coefficients.values().iter().all(|c| c.is_finite()), "{coefficients:?}");
+    stdout(&["synthesize", &atoms, "--output", &back]);
+    let after = layers(&back);
+    assert!(
+        distance(&large.map(|x| x / 1e10), &after["large"].1.iter().map(|x| x / 1e10).collect::<Vec<_>>())
+            < 1e-6
+    );
+    assert_eq!(after["small"].1, small);
+}
+
+#[test]
+fn tables_of_a_server_are_read() {
+    // An export has other layers and atoms beside ours, ids of its own, other types of columns, and no Parameters.
+    let folder = Folder::new();
+    fs::create_dir(folder.path("export")).unwrap();
+    let write_table = |name: &str, columns: Vec<(&str, ArrayRef)>| {
+        let path = folder.path("export").join(name);
+        write(
+            path.to_str().unwrap(),
+            &RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true)))
+                .unwrap(),
+        );
+    };
+    fn integers(values: &[i64]) -> ArrayRef {
+        std::sync::Arc::new(Int64Array::from(values.to_vec()))
+    }
+    fn texts(values: &[Option<&str>]) -> ArrayRef {
+        std::sync::Arc::new(StringArray::from(values.to_vec()))
+    }
+    let layers_with = |parameters: &[Option<&str>]| {
+        write_table(
+            "ModelLayers.parquet",
+            vec![
+                ("LayerIdx", std::sync::Arc::new(Int32Array::from(vec![1, 0]))),
+                ("LayerId", integers(&[70, 60])),
+                ("LayerName", texts(&[Some("w"), None])),
+                ("TensorShape", texts(&[Some("[2, 3]"), None])),
+                ("Parameters", texts(parameters)),
+                ("ZMin", texts(&[None, None])),
+            ],
+        );
+    };
+    layers_with(&[Some(r#"{"note": 1}"#), None]);
+    write_table(
+        "TensorAtoms.parquet",
+        vec![
+            ("TensorAtomId", integers(&[5, 6, 7, 8, 9])),
+            ("AtomId", integers(&[1, 1, 1, 1, 1])),
+            (
+                "Metadata",
+                texts(&[
+                    None,
+                    Some(r#"{"component":4}"#),
+                    Some(r#"{"component": 4, "x": []}"#),
+                    Some(r#"{"component":2}"#),
+                    Some(r#"{"component":2}"#),
+                ]),
+            ),
+        ],
+    );
+    let coefficients = |roles: [&str; 4]| {
+        let roles = [&[None][..], &roles.map(Some)].concat();
+        write_table(
+            "TensorAtomCoefficients.parquet",
+            vec![
+                ("TensorAtomId", integers(&[5, 6, 7, 8, 9])),
+                ("ParentLayerId", integers(&[60, 70, 70, 70, 70])),
+                ("TensorRole", texts(&roles)),
+                ("Coefficient", std::sync::Arc::new(Float32Array::from(vec![9.0, 2.0, 1.0, 0.5, 4.0]))),
+            ],
+        );
+    };
+    coefficients(["v", "u", "u", "v"]);
+    let vectors: [&[f32]; 5] = [&[1.0], &[1.0, 2.0, 3.0], &[1.0, -1.0], &[4.0, 0.5], &[0.0, 1.0, 0.0]];
+    let payloads: Vec<Vec<u8>> = vectors.iter().map(|v| singles(v)).collect();
+    write_table(
+        "TensorAtomPayloads.parquet",
+        vec![
+            (
+                "Payload",
+                std::sync::Arc::new(arrow::array::LargeBinaryArray::from_iter_values(
+                    [4, 3, 2, 1, 0].map(|n| &payloads[n]),
+                )),
+            ),
+            ("TensorAtomId", integers(&[9, 8, 7, 6, 5])),
+        ],
+    );
+    let (export, back) = (folder.text("export"), folder.text("back.safetensors"));
+    let output = hart(&["synthesize", &export, "--output", &back]);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && stderr.contains("layer 60 is left out"), "{stderr}");
+    // 2·1·(1, −1)(1, 2, 3) + 0.5·4·(4, 0.5)(0, 1, 0)
+    let expected = vec![2.0, 4.0 + 8.0, 6.0, -2.0, -4.0 + 1.0, -6.0];
+    assert_eq!(layers(&back), HashMap::from([("w".to_owned(), (vec![2, 3], expected))]));
+    let refuses = |parts: &[&str]| {
+        let output = hart(&["synthesize", &export, "--output", &back]);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(parts.iter().all(|part| stderr.contains(part)), "{stderr}");
+    };
+    // Half of a component, a role of another kind beside ours, and components that are not those that were written.
+    coefficients(["v", "v", "u", "v"]);
+    refuses(&["atoms 6 and 7 are both component 4 in role v"]);
+    coefficients(["v", "other", "u", "v"]);
+    refuses(&["TensorRole, row 3: `other`; expected one of u, v, whole"]);
+    coefficients(["v", "u", "u", "v"]);
+    layers_with(&[Some(r#"{"components": 2}"#), None]);
+    refuses(&["component 1 has no atom in role u; the layer was written with 2 components"]);
+    layers_with(&[Some(r#"{"components": 18446744073709551615}"#), None]);
+    refuses(&["component 1 has no atom"]);
+}
+
+#[test]
+fn a_package_of_gguf_to_atoms_and_back() {
+    let folder = Folder::new();
+    let model = folder.file("model.gguf", include_bytes!("data/package.gguf"));
+    let lines = json(&["inspect", &model]);
+    assert_eq!(lines.len(), 2 * TYPES.len() + 3);
+    let (atoms, back) = (folder.text("atoms"), folder.text("back.safetensors"));
+    let failed = hart(&["atomize", &model, "--rank", "all", "--output", &atoms]);
+    let stderr = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert!(stderr.contains("ids is left out: i32"), "{stderr}");
+    // The types that can be decoded are listed once, and what to do about it comes last.
+    assert_eq!(stderr.matches("expected one of").count(), 1, "{stderr}");
+    assert!(stderr.ends_with("; choose others with --tensor\n"), "{stderr}");
+    let names: Vec<&str> = TYPES.iter().map(|of| of.name).chain(["cube"]).collect();
+    let chosen: Vec<&str> = names.iter().flat_map(|name| ["--tensor", *name]).collect();
+    stdout(&[&["atomize", &model, "--rank", "all", "--output", &atoms][..], &chosen].concat());
+    stdout(&["synthesize", &atoms, "--output", &back]);
+    for line in json(&["compare", &model, &back]).iter().filter(|l| l["status"] == "compared") {
+        assert!(line["relative_error"].as_f64().unwrap() < 1e-6, "{line}");
+    }
+    assert_eq!(layers(&back).len(), names.len());
+}
+
+#[test]
+fn memory_is_asked_for_first() {
+    let folder = Folder::new();
+    let model =
+        folder.file("m", &safetensors_of(&[("big", "F32", &[300, 300], singles(&weights(1, 90_000)))]));
+    let atoms = folder.text("atoms");
+    let limited = |megabytes: &str, target: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hart"));
+        command.args(["tensor", "atomize", &model, "--output", &atoms]).args(target);
+        command.env("HART_MAX_MEMORY_MB", megabytes).output().unwrap()
+    };
+    let output = limited("2", &["--rank", "all"]);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.contains("tensor big: its factorization needs ")
+            && stderr.contains("the limit is 2097152 bytes"),
+        "{stderr}"
+    );
+    assert_eq!(folder.names(), ["m"]);
+    // A low rank needs less, and all of it fits into more.
+    assert!(limited("2", &["--rank", "3"]).status.success());
+    fs::remove_dir_all(&atoms).unwrap();
+    assert!(limited("9", &["--rank", "all"]).status.success());
+}
+
+/// What the system refuses is an error too, of one line, and leaves nothing behind.
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_that_the_system_refuses() {
+    let folder = Folder::new();
+    let model = folder.path("m");
+    // 400 MB of zeros, which take no room on the disk.
+    let header = r#"{"huge":{"dtype":"F32","shape":[10000,10000],"data_offsets":[0,400000000]}}"#;
+    fs::write(&model, models::safetensors(header, &[])).unwrap();
+    let length = fs::metadata(&model).unwrap().len() + 400_000_000;
+    fs::OpenOptions::new().write(true).open(&model).unwrap().set_len(length).unwrap();
+    let atoms = folder.text("atoms");
+    let script = r#"ulimit -v 1300000; exec "$0" tensor atomize "$1" --rank 1 --output "$2" --threads 1"#;
+    let output = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_hart"), model.to_str().unwrap(), &atoms])
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.contains("tensor huge: its factorization needs ")
+            && stderr.contains("the system refused them"),
+        "{stderr}"
+    );
+    assert_eq!(folder.names(), ["m"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn drafts_of_others_are_not_in_the_way() {
+    let folder = Folder::new();
+    let model = folder.file("m", &safetensors_of(&[("w", "F32", &[2, 2], singles(&[1.0, 2.0, 3.0, 4.0]))]));
+    let atoms = folder.text("atoms");
+    // The shell has the number that the command will have.
+    let script = r#"mkdir "$3/.atoms.$$-0.tmp" "$3/.atoms.$$-1.tmp" && exec "$0" tensor atomize "$1" --rank 1 --output "$2""#;
+    let root = folder.0.path().to_str().unwrap();
+    let output = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_hart"), &model, &atoms, root])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(folder.names().len(), 4, "{:?}", folder.names());
+    assert_eq!(layers_of(&atoms), ["w"]);
+}
+
+#[test]
+fn errors_place_what_is_wrong_in_the_matrix() {
+    let folder = Folder::new();
+    let mut cube = weights(1, 2 * 3 * 4);
+    cube[12 + 7] = f32::NAN;
+    let name = "a\u{1b}[31mb\nc";
+    let escaped = r"a\u001b[31mb\nc";
+    let header = format!(r#"{{"{escaped}":{{"dtype":"F32","shape":[2,3,4],"data_offsets":[0,96]}}}}"#);
+    let model = folder.file("m", &models::safetensors(&header, &singles(&cube)));
+    let atoms = folder.text("atoms");
+    let base = ["atomize", &model, "--rank", "1", "--output", &atoms];
+    // One line, and no character that steers the terminal.
+    fails(1, &base, &[r"tensor a\u{1b}[31mb\nc, row 2, column 8 of the matrix 2 × 12: NaN"]);
+    fails(
+        1,
+        &[&base[..], &["--tensor", &format!("{name}x")]].concat(),
+        &[r"no tensor is named `a\u{1b}[31mb\ncx`"],
+    );
 }

@@ -169,9 +169,14 @@ fn write<'a>(model: &Model, chosen: &[&'a Tensor], options: &AtomizeOptions) -> 
         let elements = model.decode(tensor)?;
         finite(tensor, &elements, columns)?;
         let line = if factored(tensor).is_some() {
-            let svd = svd(&elements, rows, columns, &svd_options).with_context(about)?;
+            let mut svd = svd(&elements, rows, columns, &svd_options).with_context(about)?;
             if options.svg.is_some() {
                 curves.push(Curve::of(tensor, &svd));
+            }
+            // From here on as they are written.
+            for sigma in &mut svd.singular_values {
+                let (left, right) = coefficients(*sigma);
+                *sigma = f64::from(left) * f64::from(right);
             }
             let components = svd.singular_values.len();
             let (atoms, stored) = (atoms(&svd), svd.u.len() + svd.v.len() + components);
@@ -211,19 +216,15 @@ fn available(elements: usize, beside: u64, limit: Option<u64>) -> Result<(), Err
     if let Some(limit) = limit.filter(|limit| bytes > *limit) {
         return Err(refused(limit));
     }
-    let wanted = usize::try_from(bytes).map_err(|_| refused(Error::REFUSED))?;
+    // With something for all else that this command does, and for the gaps between what it takes.
+    let wanted = usize::try_from(bytes.saturating_add(bytes / 8).saturating_add(64 << 20));
+    let wanted = wanted.map_err(|_| refused(Error::REFUSED))?;
     Vec::<u8>::new().try_reserve_exact(wanted).map_err(|_| refused(Error::REFUSED))
 }
 
-/// The relative error of what is written of a decomposition, put together as `synthesize` does it.
+/// The relative error of a matrix as its components give it back: see `synthesize`.
 fn distance(elements: &[f32], svd: &Svd) -> Result<f64> {
-    let rounded = |sigma: &f64| {
-        let (left, right) = coefficients(*sigma);
-        f64::from(left) * f64::from(right)
-    };
-    let singular_values = svd.singular_values.iter().map(rounded).collect();
-    let written = Svd { singular_values, ..svd.clone() };
-    let back = reconstruct(&written)?;
+    let back = reconstruct(svd)?;
     if let Some((value, row, column)) = super::not_finite(&back, svd.columns) {
         anyhow::bail!(
             "row {row}, column {column} of what is put together again: {value}; expected a finite number"
