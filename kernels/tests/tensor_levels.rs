@@ -145,7 +145,8 @@ fn run(kernel: &'static Kernel, compute: Compute, data: &Data, call: usize) -> R
     let rows = match &inputs[1] {
         Input::Integers(v) => v.len(),
         Input::Floats(v) => v.len(),
-        other => panic!("{other:?}"),
+        Input::Binary(v) => v.len(),
+        _ => panic!("{}", kernel.name),
     };
     (kernel.run)(&Call::new(kernel, rows, inputs, bind(kernel, &params)?, compute)?)
 }
@@ -160,7 +161,7 @@ fn tensors_have_the_same_bits_on_every_level_and_for_any_number_of_threads() {
     for kernel in KERNELS.iter().filter(|k| k.family == Family::Tensor) {
         for call in 0..inputs(kernel, &data).len() {
             let expected = pools[0].install(|| run(kernel, compute(), &data, call));
-            assert!(expected.is_ok(), "{}: {expected:?}", kernel.name);
+            assert!(expected.is_ok(), "{}: {:?}", kernel.name, expected.as_ref().err());
             let context = |what: String| format!("{}, call {call}, {what}", kernel.name);
             for pool in &pools[1..] {
                 let got = pool.install(|| run(kernel, compute(), &data, call));
