@@ -10,8 +10,7 @@ use common::columns::{Column, pack};
 use common::example::{self, value_of};
 use common::{bind, call, call_with_ids, compute, floats, text};
 use hart_kernels::registry::{
-    self, ANY_NAME, Call, Cell, Family, Input, KERNELS, Kernel, Kind, Output, ParamKind, RowShape, Value,
-    Values,
+    self, ANY_NAME, Cell, Family, KERNELS, Kernel, Kind, ParamKind, RowShape, Value, Values,
 };
 use hart_kernels::{Element, Error, Level, MAX_LEVEL_VARIABLE, MIN_LEVEL_VARIABLE, Metric, Vectors, vector};
 
