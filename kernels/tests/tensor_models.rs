@@ -27,6 +27,9 @@ fn ids(count: usize) -> Vec<Option<i64>> {
     (0..count as i64).map(Some).collect()
 }
 
+/// An atom's coefficients in two models.
+type Pair = (Option<f64>, Option<f64>);
+
 /// The rows that are kept of atoms with these importances.
 fn kept(importance: &[f64], target: Target) -> Vec<usize> {
     prune(&ids(importance.len()), importance, None, target).unwrap().iter().map(|k| k.row).collect()
@@ -155,7 +158,7 @@ fn pruning_by_name() {
 #[test]
 fn comparison_against_a_wider_oracle() {
     for scale in [1.0, 1e200, 1e-200] {
-        let pairs: Vec<(Option<f64>, Option<f64>)> = (0..3000u32)
+        let pairs: Vec<Pair> = (0..3000u32)
             .map(|i| {
                 let value = |seed| (f64::from(hash(seed, i)) - 2e9) * scale;
                 match hash(9, i) % 5 {
@@ -166,7 +169,7 @@ fn comparison_against_a_wider_oracle() {
             })
             .collect();
         let found = compare(&pairs).unwrap();
-        let count = |of: &dyn Fn(&(Option<f64>, Option<f64>)) -> bool| pairs.iter().filter(|p| of(p)).count();
+        let count = |of: &dyn Fn(&Pair) -> bool| pairs.iter().filter(|p| of(p)).count();
         assert_eq!(found.a.atoms, count(&|p| p.0.is_some()));
         assert_eq!(found.b.atoms, count(&|p| p.1.is_some()));
         assert_eq!(found.shared, count(&|p| p.0.is_some() && p.1.is_some()));
@@ -205,7 +208,7 @@ fn comparison_against_a_wider_oracle() {
     assert_eq!(compare(&[(Some(-3.0), Some(5.0))]).unwrap().cosine, Some(-1.0));
     let same = compare(&[(Some(0.1), Some(0.1)), (Some(1e-9), Some(1e-9))]).unwrap();
     assert_eq!((same.cosine, same.coverage), (Some(1.0), 1.0));
-    let message = |pairs: &[(Option<f64>, Option<f64>)]| compare(pairs).unwrap_err().to_string();
+    let message = |pairs: &[Pair]| compare(pairs).unwrap_err().to_string();
     assert!(message(&[]).contains("no atoms"));
     assert!(message(&[(Some(1.0), None), (None, None)]).contains("row 2: NULL, and so is b"));
     assert!(message(&[(Some(f64::INFINITY), None)]).contains("column a, row 1: inf"));
@@ -227,8 +230,9 @@ fn comparison_by_name() {
     let names = ["b", "a", "é", ""];
     let rows: Vec<Row<'_>> = (0..400)
         .map(|i| {
-            let value =
-                |seed| Some(f64::from(hash(seed, i)) / 1e9 - 2.0).filter(|_| hash(seed + 7, i) % 3 > 0);
+            let value = |seed| {
+                Some(f64::from(hash(seed, i)) / 1e9 - 2.0).filter(|_| !hash(seed + 7, i).is_multiple_of(3))
+            };
             let a = value(1);
             (
                 Some(names[i as usize % 4]),

@@ -2,8 +2,8 @@
 -- hart.TensorCoefficients: How much of each atom a layer holds: least squares, with what is left over.
 -- Rows with NULL as atom_id are the layer, the others the atoms, all of the same length. The coefficients are those
 -- with which tensor_synthesize comes nearest to the layer in the Frobenius norm; for orthonormal atoms they are dot
--- products. Where atoms depend on each other, the smallest such coefficients are taken and rank is less than the number
--- of atoms. One row for each atom, by ascending atom_id. One layer in a call: partition by the layer for several.
+-- products. Where atoms depend on each other, rank is less than their number and the least sum of ‖coefficient·atom‖²
+-- is taken. One row for each atom, by ascending atom_id. One layer in a call: partition by the layer for several.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:
@@ -28,9 +28,9 @@
 -- NULL: NULL bytes are an error that names the row; a NULL chunk is allowed for a payload that comes in one.
 -- Empty: No rows and no atoms give no result rows. Rows without a layer are an error.
 -- NaN and infinity: NaN or an infinity in a payload is an error that names the row and the element.
--- Accuracy: Normal equations in double precision with one step of iterative refinement; directions in which the atoms
---           reach less than 3e-7 of the largest are left out. The same bits for any order of the rows, any chunks and
---           any number of threads; between processors the last digits may differ.
+-- Accuracy: Normal equations of the atoms, brought to length 1, in double precision with one step of iterative
+--           refinement; directions in which these reach less than 3e-7 of the largest are left out. The same bits for
+--           any order of the rows, any chunks and any number of threads; between processors the last digits may differ.
 -- Chunks: Needs the layer and all atoms in one call: call it without @r_rowsPerRead; each partition is a call of its
 --         own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

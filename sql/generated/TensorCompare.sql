@@ -3,7 +3,7 @@
 -- One row for each atom of a layer that at least one model has: a FULL OUTER JOIN of the two models' coefficients by
 -- layer and atom. One result row for each layer, by its name's code points. Means, deviations and norms are over the
 -- atoms that the model has; coverage = shared / (atoms_a + atoms_b − shared); the cosine is over the atoms that either
--- model has, an absent coefficient being 0, and 0 where all of a model's coefficients are.
+-- model has, an absent coefficient being 0, and NULL where all of a model's coefficients are.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:
@@ -28,7 +28,7 @@
 --   deviation_b float [that of the coefficients]: standard deviation of the population
 --   norm_a float [that of the coefficients]: Euclidean norm of the first model's coefficients.
 --   norm_b float [that of the coefficients]: Euclidean norm of the second model's coefficients.
---   cosine float: Cosine of the two models' coefficients, from −1 to 1.
+--   cosine float: Cosine of the two models' coefficients, from −1 to 1; NULL where all of a model's are 0.
 --
 -- NULL: NULL in a or b is an atom that the model does not have; NULL in both, or in layer or atom_id, is an error.
 -- Empty: No rows give no result rows.
@@ -46,7 +46,7 @@
 --   EXEC [hart].[TensorCompare]
 --       @source = N'SELECT [layer], [atom_id], [a], [b] FROM (VALUES (CAST(N''h.1'' AS nvarchar(4000)), CAST(7 AS bigint), CAST(2e0 AS float), CAST(NULL AS float)), (CAST(N''h.0'' AS nvarchar(4000)), CAST(1 AS bigint), CAST(3e0 AS float), CAST(3e0 AS float)), (CAST(N''h.0'' AS nvarchar(4000)), CAST(2 AS bigint), CAST(4e0 AS float), CAST(NULL AS float)), (CAST(N''h.0'' AS nvarchar(4000)), CAST(3 AS bigint), CAST(NULL AS float), CAST(4e0 AS float))) AS [example] ([layer], [atom_id], [a], [b])';
 --   gives 'h.0' | 2 | 2 | 1 | 0.3333333333333333 | 3.5 | 3.5 | 0.5 | 0.5 | 5 | 5 | 0.36
---   gives 'h.1' | 1 | 0 | 0 | 0 | 2 | NULL | 0 | NULL | 2 | 0 | 0
+--   gives 'h.1' | 1 | 0 | 0 | 0 | 2 | NULL | 0 | NULL | 2 | 0 | NULL
 CREATE OR ALTER PROCEDURE [hart].[TensorCompare]
 (
     @source nvarchar(max),

@@ -1,9 +1,9 @@
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.TensorImportance: How much each atom matters: from singular values, from magnitude, or from a Fisher diagonal.
 -- One row for each atom, by ascending atom_id, with the columns that tensor_prune takes. singular_value reads no
--- payload. energy is the squared norm of what the atom adds to the layer: weight² for components of tensor_svd, else
--- weight²·‖payload‖². The measure fisher takes the loss to be at a minimum and its Hessian to be the diagonal given
--- (optimal brain damage).
+-- payload, but the same chunk of an atom twice is an error there too. energy is the squared norm of what the atom adds
+-- to the layer: weight² for components of tensor_svd, else weight²·‖payload‖². The measure fisher takes the loss to be
+-- at a minimum and its Hessian to be the diagonal given (optimal brain damage).
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:

@@ -33,8 +33,8 @@
 --   error float: √(1 − kept_energy): relative Frobenius error of the layer made of this atom and the more important
 --         ones, if atoms are orthogonal.
 --
--- NULL: A NULL importance is an error, and so is an energy that is NULL in some rows only. A NULL id is kept and loses
---       every tie.
+-- NULL: A NULL importance is an error, and so is an energy that is NULL in some rows only. An id that comes twice is an
+--       error too; a NULL id loses every tie.
 -- Empty: No rows give no result rows.
 -- NaN and infinity: NaN, an infinity or a negative number is an error that names the row.
 -- Accuracy: Of n atoms, error is within n·2⁻⁵² of its size, however small, and kept_energy within n·2⁻⁵² of 1. The same

@@ -21,7 +21,8 @@
 -- NaN and infinity: NaN or an infinity in a component is an error that names the row, and so is an element of the
 --                   matrix beyond the largest single.
 -- Accuracy: σ·u is rounded to single precision; an element takes its products with v in ascending order of the
---           components, by one fused multiply-add in single precision each. The same bits for any order of the rows and
+--           components, by one fused multiply-add in single precision each. Where some σ·u is beyond the largest
+--           single, 2⁶⁴ goes over from σ to v, which changes no product. The same bits for any order of the rows and
 --           any number of threads, on every machine.
 -- Chunks: Needs all components in one call: call it without @r_rowsPerRead; each partition is a call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

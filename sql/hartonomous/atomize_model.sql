@@ -21,34 +21,35 @@ IF OBJECT_ID(N'dbo.TensorAtomPayloads', N'U') IS NULL
     );
 GO
 
--- dbo.vw_LayerComponents: the components of factored layers, coefficients as they are now. What one of a component's two atoms
+-- dbo.fn_LayerComponents: the components of a factored layer, coefficients as they are now. What one of a component's two atoms
 -- lacks is NULL, which the kernels refuse.
-CREATE OR ALTER VIEW dbo.vw_LayerComponents
+CREATE OR ALTER FUNCTION dbo.fn_LayerComponents(@layer_id bigint)
+RETURNS TABLE
 AS
-WITH vectors AS
+RETURN
 (
+    WITH vectors AS
+    (
+        SELECT
+            c.TensorRole,
+            CAST(JSON_VALUE(a.Metadata, '$.component') AS bigint) AS component,
+            CAST(c.Coefficient AS float) AS coefficient,
+            p.Payload,
+            a.SpatialSignature
+        FROM dbo.TensorAtomCoefficients AS c
+        JOIN dbo.TensorAtoms AS a ON a.TensorAtomId = c.TensorAtomId
+        LEFT JOIN dbo.TensorAtomPayloads AS p ON p.TensorAtomId = c.TensorAtomId
+        WHERE c.ParentLayerId = @layer_id AND c.TensorRole IN (N'u', N'v')
+    )
     SELECT
-        c.ParentLayerId,
-        c.TensorRole,
-        CAST(JSON_VALUE(a.Metadata, '$.component') AS bigint) AS component,
-        CAST(c.Coefficient AS float) AS coefficient,
-        p.Payload,
-        a.SpatialSignature
-    FROM dbo.TensorAtomCoefficients AS c
-    JOIN dbo.TensorAtoms AS a ON a.TensorAtomId = c.TensorAtomId
-    LEFT JOIN dbo.TensorAtomPayloads AS p ON p.TensorAtomId = c.TensorAtomId
-    WHERE c.TensorRole IN (N'u', N'v')
-)
-SELECT
-    COALESCE(v.ParentLayerId, u.ParentLayerId) AS LayerId,
-    COALESCE(v.component, u.component) AS Component,
-    u.coefficient * v.coefficient AS SingularValue,
-    u.Payload AS LeftVector,
-    v.Payload AS RightVector,
-    COALESCE(v.SpatialSignature, u.SpatialSignature) AS SpatialSignature
-FROM (SELECT * FROM vectors WHERE TensorRole = N'v') AS v
-FULL OUTER JOIN (SELECT * FROM vectors WHERE TensorRole = N'u') AS u
-    ON u.ParentLayerId = v.ParentLayerId AND u.component = v.component;
+        COALESCE(v.component, u.component) AS component,
+        u.coefficient * v.coefficient AS singular_value,
+        u.Payload AS u,
+        v.Payload AS v,
+        COALESCE(v.SpatialSignature, u.SpatialSignature) AS position
+    FROM (SELECT * FROM vectors WHERE TensorRole = N'v') AS v
+    FULL OUTER JOIN (SELECT * FROM vectors WHERE TensorRole = N'u') AS u ON u.component = v.component
+);
 GO
 
 -- dbo.sp_AtomizeModel: factors the weights of one layer (hart.TensorSvd) and stores two tensor atoms for each singular component.
@@ -65,6 +66,7 @@ GO
 -- refused and its SRID was 4326; 1, tables that do not exist; of section 8, no AtomId was supplied and a cursor went atom by atom.
 -- Of a component, both atoms: position = projection of its left vector (no position beyond 1998 rows), M of the position =
 -- singular value, importance = its share of the energy. A second run for the layer replaces the first.
+-- Not to be run by INSERT ... EXEC (error 8164).
 CREATE OR ALTER PROCEDURE dbo.sp_AtomizeModel
 (
     @model_blob varbinary(max),
@@ -94,10 +96,8 @@ BEGIN
         (SELECT TRY_CAST([value] AS int)
          FROM OPENJSON(CASE WHEN ISJSON(@shape) = 1 THEN @shape ELSE N'[]' END)
          WHERE [key] = N'1');
-    -- Type 2 is a number; an empty text would be 0 as one.
     IF @columns IS NULL OR @columns < 1
        OR (SELECT COUNT(*) FROM OPENJSON(CASE WHEN ISJSON(@shape) = 1 THEN @shape ELSE N'[]' END)) <> 2
-       OR EXISTS (SELECT * FROM OPENJSON(CASE WHEN ISJSON(@shape) = 1 THEN @shape ELSE N'[]' END) WHERE [type] <> 2)
     BEGIN
         SET @message = CONCAT(N'TensorShape of layer ', @parent_layer_id, N' is ', COALESCE(N'''' + @shape + N'''', N'NULL'), N'; expected two numbers: [rows, columns]');
         THROW 59932, @message, 1;
@@ -257,10 +257,9 @@ CREATE OR ALTER PROCEDURE dbo.sp_ReconstructLayer
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT Component AS component, SingularValue AS singular_value, LeftVector AS u, RightVector AS v
+    SELECT component, singular_value, u, v
     INTO #components
-    FROM dbo.vw_LayerComponents
-    WHERE LayerId = @parent_layer_id;
+    FROM dbo.fn_LayerComponents(@parent_layer_id);
     EXEC [hart].[TensorReconstruct] @source = N'SELECT component, singular_value, u, v FROM #components';
 END;
 GO
@@ -286,10 +285,10 @@ BEGIN
         THROW 59933, N'@query_shape is NULL or empty; expected an area', 1;
     IF EXISTS (SELECT * FROM dbo.TensorAtomCoefficients WHERE ParentLayerId = @parent_layer_id AND TensorRole IN (N'u', N'v'))
     BEGIN
-        SELECT Component AS component, SingularValue AS singular_value, LeftVector AS u, RightVector AS v
+        SELECT component, singular_value, u, v
         INTO #components
-        FROM dbo.vw_LayerComponents
-        WHERE LayerId = @parent_layer_id AND SpatialSignature.STIntersects(@query_shape) = 1;
+        FROM dbo.fn_LayerComponents(@parent_layer_id)
+        WHERE position.STIntersects(@query_shape) = 1;
         EXEC [hart].[TensorReconstruct] @source = N'SELECT component, singular_value, u, v FROM #components';
         RETURN;
     END;
@@ -444,5 +443,4 @@ BEGIN
         (SELECT COUNT(*) FROM @layers) AS Layers,
         (SELECT COUNT(*) FROM @map) AS TensorAtoms;
 END;
-GO-- Not to be run by INSERT ... EXEC (error 8164).
-
+GO

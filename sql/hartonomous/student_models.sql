@@ -9,7 +9,8 @@
 --
 -- Mends (section 8): two versions overwrote each other, the shape version is dbo.sp_SynthesizeModelLayer now; the feedback
 -- procedure, called WITH RESULT SETS NONE, ended every extraction: it is the caller's own next step; ParameterCount was the
--- number of atoms and is now the sum over the layers; stored components are cloned too, so students can be rebuilt.
+-- number of atoms and is now the sum over the layers; payloads are cloned too, so students can be rebuilt.
+-- The left vector of a singular component goes with its right one, which alone is measured and counted in @keep_ratio.
 -- @keep_ratio is not to be given within INSERT ... EXEC (error 8164).
 CREATE OR ALTER PROCEDURE dbo.sp_ExtractStudentModel
 (
@@ -40,7 +41,7 @@ BEGIN
     INTO #atoms
     FROM dbo.TensorAtoms AS a
     JOIN #layers AS l ON l.LayerId = a.LayerId
-    WHERE a.ModelId = @ParentModelId;
+    WHERE a.ModelId = @ParentModelId AND COALESCE(a.AtomType, N'') <> N'svd_left';
     IF @keep_ratio IS NOT NULL
     BEGIN
         CREATE TABLE #kept (id bigint NOT NULL PRIMARY KEY, [rank] int, importance float, kept_energy float, error float);
@@ -52,6 +53,17 @@ BEGIN
     END
     ELSE
         DELETE FROM #atoms WHERE importance < @importance_threshold;
+    INSERT INTO #atoms (TensorAtomId, importance)
+    SELECT u.TensorAtomId, CAST(u.ImportanceScore AS float)
+    FROM dbo.TensorAtoms AS u
+    WHERE u.ModelId = @ParentModelId
+      AND u.AtomType = N'svd_left'
+      AND EXISTS
+        (SELECT * FROM #atoms AS k
+         JOIN dbo.TensorAtoms AS v ON v.TensorAtomId = k.TensorAtomId
+         WHERE v.AtomType = N'svd_right'
+           AND v.LayerId = u.LayerId
+           AND JSON_VALUE(v.Metadata, '$.component') = JSON_VALUE(u.Metadata, '$.component'));
 
     -- A transaction of its own, or a savepoint in the caller's, which so keeps what it did before.
     DECLARE @own bit = CASE WHEN @@TRANCOUNT = 0 THEN 1 ELSE 0 END;
@@ -81,7 +93,7 @@ BEGIN
                     QuantizationScale, QuantizationZeroPoint, Parameters, ParameterCount, CacheHitRate, AvgComputeTimeMs, LayerAtomId)
             VALUES (@student, source.LayerIdx, source.LayerName, source.LayerType, source.WeightsGeometry, source.TensorShape,
                     source.TensorDtype, source.QuantizationType, source.QuantizationScale, source.QuantizationZeroPoint,
-                    source.Parameters, source.ParameterCount, source.CacheHitRate, source.AvgComputeTimeMs, source.LayerAtomId)
+                    JSON_MODIFY(CAST(source.Parameters AS nvarchar(max)), '$.components', NULL), source.ParameterCount, source.CacheHitRate, source.AvgComputeTimeMs, source.LayerAtomId)
         OUTPUT source.LayerId, inserted.LayerId INTO @layer_map (old_id, new_id);
 
         DECLARE @atom_map TABLE (old_id bigint NOT NULL PRIMARY KEY, new_id bigint NOT NULL);
@@ -105,11 +117,10 @@ BEGIN
         FROM dbo.TensorAtomCoefficients AS c
         JOIN @atom_map AS a ON a.old_id = c.TensorAtomId
         JOIN @layer_map AS l ON l.old_id = c.ParentLayerId;
-        INSERT INTO dbo.TensorAtomComponents (TensorAtomId, LayerId, Component, SingularValue, LeftVector, RightVector)
-        SELECT a.new_id, l.new_id, c.Component, c.SingularValue, c.LeftVector, c.RightVector
-        FROM dbo.TensorAtomComponents AS c
-        JOIN @atom_map AS a ON a.old_id = c.TensorAtomId
-        JOIN @layer_map AS l ON l.old_id = c.LayerId;
+        INSERT INTO dbo.TensorAtomPayloads (TensorAtomId, RowGuid, Payload, Metadata)
+        SELECT m.new_id, NEWID(), p.Payload, p.Metadata
+        FROM dbo.TensorAtomPayloads AS p
+        JOIN @atom_map AS m ON m.old_id = p.TensorAtomId;
         IF @own = 1
             COMMIT TRANSACTION;
     END TRY
@@ -191,15 +202,14 @@ BEGIN
         SELECT
             a.ModelId AS model_id,
             CONCAT(l.LayerIdx, N' ', l.LayerName) AS layer,
-            COALESCE(CAST(p.Component AS bigint), a.AtomId) AS atom_id,
+            COALESCE(CAST(JSON_VALUE(a.Metadata, '$.component') AS bigint), a.AtomId) AS atom_id,
             SUM(CAST(c.Coefficient AS float)) AS coefficient
         INTO #coefficients
         FROM dbo.TensorAtoms AS a
         JOIN dbo.TensorAtomCoefficients AS c ON c.TensorAtomId = a.TensorAtomId
         JOIN dbo.ModelLayers AS l ON l.LayerId = c.ParentLayerId
-        LEFT JOIN dbo.TensorAtomComponents AS p ON p.TensorAtomId = a.TensorAtomId
-        WHERE a.ModelId IN (@ModelAId, @ModelBId)
-        GROUP BY a.ModelId, l.LayerIdx, l.LayerName, COALESCE(CAST(p.Component AS bigint), a.AtomId);
+        WHERE a.ModelId IN (@ModelAId, @ModelBId) AND COALESCE(c.TensorRole, N'') <> N'u'
+        GROUP BY a.ModelId, l.LayerIdx, l.LayerName, COALESCE(CAST(JSON_VALUE(a.Metadata, '$.component') AS bigint), a.AtomId);
         SELECT
             COALESCE(a.layer, b.layer) AS layer,
             COALESCE(a.atom_id, b.atom_id) AS atom_id,

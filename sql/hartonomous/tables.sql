@@ -1,8 +1,7 @@
 -- Tables that the procedures in this folder need and that the application's own scripts do not create.
 --
 -- Mends (numbers of the catalogue of the replaced functions, section 11): 1, dbo.SpatialAnchors and
--- dbo.AtomEmbeddingSpatialMetadata were used and created nowhere; 3, the left singular vectors were not stored, so no layer
--- could be rebuilt. Payloads are plain varbinary(max): FILESTREAM does not exist on Linux.
+-- dbo.AtomEmbeddingSpatialMetadata were used and created nowhere. The payloads of tensor atoms are in atomize_model.sql.
 IF OBJECT_ID(N'dbo.SpatialAnchors', N'U') IS NULL
     CREATE TABLE dbo.SpatialAnchors
     (
@@ -37,21 +36,5 @@ IF OBJECT_ID(N'dbo.AtomEmbeddingSpatialMetadata', N'U') IS NULL
         MaxProjZ float NULL,
         UpdatedAt datetime2 NOT NULL CONSTRAINT DF_AtomEmbeddingSpatialMetadata_UpdatedAt DEFAULT SYSUTCDATETIME(),
         CONSTRAINT PK_AtomEmbeddingSpatialMetadata PRIMARY KEY (SpatialBucketX, SpatialBucketY, SpatialBucketZ, HasZ)
-    );
-GO
--- One row for each singular component of a layer; LeftVector has as many f32 elements as the layer has rows, RightVector as
--- many as it has columns.
-IF OBJECT_ID(N'dbo.TensorAtomComponents', N'U') IS NULL
-    CREATE TABLE dbo.TensorAtomComponents
-    (
-        TensorAtomId bigint NOT NULL
-            CONSTRAINT PK_TensorAtomComponents PRIMARY KEY
-            CONSTRAINT FK_TensorAtomComponents_TensorAtoms REFERENCES dbo.TensorAtoms (TensorAtomId) ON DELETE CASCADE,
-        LayerId bigint NOT NULL,
-        Component int NOT NULL,
-        SingularValue float NOT NULL,
-        LeftVector varbinary(max) NOT NULL,
-        RightVector varbinary(max) NOT NULL,
-        CONSTRAINT UQ_TensorAtomComponents UNIQUE (LayerId, Component)
     );
 GO

@@ -41,14 +41,14 @@ DECLARE @weights varbinary(max) = 0x00004040000000000000000000008040;
 UPDATE dbo.ModelLayers SET TensorShape = N'[2, 2]' WHERE LayerId = 1;
 EXEC dbo.sp_AtomizeModel @model_blob = @weights, @model_format_hint = N'f32', @layer_name = N'dense', @parent_layer_id = 1;
 EXEC dbo.sp_AtomizeModel @model_blob = @weights, @model_format_hint = N'f32', @layer_name = N'dense', @parent_layer_id = 1;
-IF (SELECT COUNT(*) FROM dbo.TensorAtomComponents WHERE LayerId = 1) <> 2
+IF (SELECT COUNT(*) FROM dbo.fn_LayerComponents(1)) <> 2
+   OR (SELECT COUNT(*) FROM dbo.TensorAtomPayloads AS p JOIN dbo.TensorAtoms AS a ON a.TensorAtomId = p.TensorAtomId WHERE a.LayerId = 1) <> 4
    OR EXISTS
-    (SELECT * FROM dbo.TensorAtomComponents AS p
-     JOIN dbo.TensorAtoms AS a ON a.TensorAtomId = p.TensorAtomId
-     JOIN dbo.TensorAtomCoefficients AS c ON c.TensorAtomId = p.TensorAtomId
-     WHERE p.LayerId = 1
-       AND (ABS(p.SingularValue - CASE WHEN a.ImportanceScore > 0.5 THEN 4 ELSE 3 END) > 1e-5
-            OR ABS(c.Coefficient - p.SingularValue) > 1e-5 OR ABS(a.SpatialSignature.M - p.SingularValue) > 1e-5))
+    (SELECT * FROM dbo.fn_LayerComponents(1) AS p
+     JOIN dbo.TensorAtoms AS a ON CAST(JSON_VALUE(a.Metadata, '$.component') AS bigint) = p.component
+     WHERE a.LayerId = 1 AND a.AtomType = N'svd_right'
+       AND (ABS(p.singular_value - CASE WHEN a.ImportanceScore > 0.5 THEN 4 ELSE 3 END) > 1e-5
+            OR ABS(a.SpatialSignature.M - p.singular_value) > 1e-5))
     THROW 59960, N'dbo.sp_AtomizeModel, run twice, did not store the two components of the layer with singular values 4 and 3', 1;
 CREATE TABLE #rebuilt ([chunk] bigint NULL, payload varbinary(max) NULL);
 INSERT INTO #rebuilt ([chunk], payload)

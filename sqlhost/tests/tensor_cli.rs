@@ -1,112 +1,21 @@
 //! `hart tensor` as its users type it.
 
+#[path = "common/hart.rs"]
+mod command;
 #[path = "common/models.rs"]
 mod models;
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::fs;
 
-use arrow::array::{ArrayRef, AsArray, Float32Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{AsArray, Float32Array, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Float32Type, Int64Type, Schema};
+use arrow::datatypes::{DataType, Field, Float32Type, Schema};
+use command::{Folder, distance, fails, hart, json, layers, layers_of, stdout, table, write};
 use models::{Gguf, TYPES, layer0, safetensors_of, singles, weights};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
 const KEY: &str = "encoder.layer.0.attention.self.key.weight";
-
-fn hart(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hart"));
-    for variable in ["HART_LIBRARY", "HART_THREADS", "HART_MAX_LEVEL", "HART_INTERFACE_VERSION"] {
-        command.env_remove(variable);
-    }
-    command.arg("tensor").args(arguments).output().unwrap()
-}
-
-/// What it prints. No bar is drawn, for there is no terminal.
-fn stdout(arguments: &[&str]) -> String {
-    let output = hart(arguments);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && stderr.is_empty(), "{arguments:?}: {stderr}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// The rows that it prints.
-fn json(arguments: &[&str]) -> Vec<Value> {
-    serde_json::from_str(&stdout(&[arguments, &["--format", "json"]].concat())).unwrap()
-}
-
-/// Fails with this exit code, nothing on stdout, and stderr that holds every part, in one line where the code is 1.
-fn fails(code: i32, arguments: &[&str], parts: &[&str]) {
-    let output = hart(arguments);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
-    assert!(output.stdout.is_empty(), "{arguments:?}");
-    if code == 1 {
-        assert_eq!(stderr.lines().count(), 1, "{stderr}");
-        assert!(stderr.starts_with("hart: "), "{stderr}");
-    }
-    for part in parts {
-        assert!(stderr.contains(part), "{arguments:?}: `{part}` is not in {stderr}");
-    }
-}
-
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new() -> Folder {
-        Folder(tempfile::tempdir().unwrap())
-    }
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-    fn text(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().to_owned()
-    }
-    fn file(&self, name: &str, content: &[u8]) -> String {
-        fs::write(self.path(name), content).unwrap();
-        self.text(name)
-    }
-    /// Everything in it, hidden files too.
-    fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.0.path()).unwrap();
-        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-}
-
-fn table(folder: &str, name: &str) -> RecordBatch {
-    let file = File::open(Path::new(folder).join(name)).unwrap();
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
-    let schema = reader.schema().clone();
-    let batches: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
-    concat_batches(&schema, &batches).unwrap()
-}
-
-fn ids(table: &RecordBatch, column: &str) -> Vec<i64> {
-    table[column].as_primitive::<Int64Type>().values().to_vec()
-}
-
-/// Singles of a safetensors file, read by the crate of that name.
-fn layers(path: &str) -> HashMap<String, (Vec<usize>, Vec<f32>)> {
-    let bytes = fs::read(path).unwrap();
-    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    let singles = |data: &[u8]| data.chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
-    file.iter().map(|(name, view)| (name.to_owned(), (view.shape().to_vec(), singles(view.data())))).collect()
-}
-
-/// ‖a − b‖ / ‖a‖.
-fn distance(a: &[f32], b: &[f32]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    let squares = |v: &mut dyn Iterator<Item = f64>| v.map(|v| v * v).sum::<f64>();
-    let apart = squares(&mut a.iter().zip(b).map(|(a, b)| f64::from(*a) - f64::from(*b)));
-    let own = squares(&mut a.iter().map(|a| f64::from(*a)));
-    if apart == 0.0 { 0.0 } else { (apart / own).sqrt() }
-}
 
 /// The singular values that a folder of one layer holds.
 fn spectrum(folder: &str) -> Vec<f64> {
@@ -193,107 +102,6 @@ fn error_and_rank_are_kept() {
     }
     let (_, rank, error) = run("energy", &["--energy", "0.9"]);
     assert!(error.powi(2) <= 0.1 + 1e-7 && optimum(&spectrum, rank - 1).powi(2) > 0.1, "{error}");
-}
-
-#[test]
-fn tables_are_those_of_the_catalogue() {
-    use DataType::{Binary, Float32, Int32, Int64, Utf8};
-    let folder = Folder::new();
-    let matrix = weights(1, 20 * 12);
-    let bias = weights(2, 12);
-    let model = folder.file(
-        "model",
-        &safetensors_of(&[
-            ("matrix", "F32", &[20, 12], singles(&matrix)),
-            ("bias", "F32", &[12], singles(&bias)),
-        ]),
-    );
-    let atoms = folder.text("atoms");
-    let base = ["atomize", &model, "--rank", "all", "--output", &atoms];
-    stdout(&[&base[..], &["--model-id", "7", "--first-id", "100"]].concat());
-    for (name, columns) in [
-        (
-            "TensorAtoms",
-            &[
-                ("TensorAtomId", Int64),
-                ("ModelId", Int32),
-                ("LayerId", Int64),
-                ("AtomType", Utf8),
-                ("Metadata", Utf8),
-                ("ImportanceScore", Float32),
-            ][..],
-        ),
-        (
-            "TensorAtomCoefficients",
-            &[
-                ("TensorAtomCoefficientId", Int64),
-                ("TensorAtomId", Int64),
-                ("ParentLayerId", Int64),
-                ("TensorRole", Utf8),
-                ("Coefficient", Float32),
-            ],
-        ),
-        (
-            "TensorAtomPayloads",
-            &[
-                ("PayloadId", Int64),
-                ("TensorAtomId", Int64),
-                ("RowGuid", Utf8),
-                ("Payload", Binary),
-                ("Metadata", Utf8),
-            ],
-        ),
-    ] {
-        let table = table(&atoms, &format!("{name}.parquet"));
-        let found: Vec<(&str, DataType)> =
-            table.schema_ref().fields().iter().map(|f| (&f.name()[..], f.data_type().clone())).collect();
-        assert_eq!(found, columns, "{name}");
-        assert_eq!(table.num_rows(), 2 * 12 + 1, "{name}");
-        assert_eq!(ids(&table, columns[0].0), (100..125).collect::<Vec<i64>>(), "{name}");
-        assert_eq!(ids(&table, "TensorAtomId"), (100..125).collect::<Vec<i64>>(), "{name}");
-    }
-    let layers = table(&atoms, "ModelLayers.parquet");
-    assert_eq!(ids(&layers, "LayerId"), [100, 101]);
-    assert_eq!(ids(&layers, "ParameterCount"), [240, 12]);
-    let names: Vec<_> = layers["LayerName"].as_string::<i32>().iter().flatten().collect();
-    let shapes: Vec<_> = layers["TensorShape"].as_string::<i32>().iter().flatten().collect();
-    assert_eq!((names, shapes), (vec!["matrix", "bias"], vec!["[20,12]", "[12]"]));
-
-    // The matrix from the rows, as the documentation has it: the sum of (c u)(c′ v)ᵀ over the components.
-    let coefficients = table(&atoms, "TensorAtomCoefficients.parquet");
-    let payloads = table(&atoms, "TensorAtomPayloads.parquet");
-    let metadata = table(&atoms, "TensorAtoms.parquet");
-    let (mut left, mut right, mut whole) = (HashMap::new(), HashMap::new(), Vec::new());
-    for row in 0..coefficients.num_rows() {
-        let coefficient = coefficients["Coefficient"].as_primitive::<Float32Type>().value(row);
-        let bytes = payloads["Payload"].as_binary::<i32>().value(row);
-        let vector: Vec<f64> = bytes
-            .chunks(4)
-            .map(|b| f64::from(f32::from_le_bytes(b.try_into().unwrap())) * f64::from(coefficient))
-            .collect();
-        let about: Value = serde_json::from_str(metadata["Metadata"].as_string::<i32>().value(row)).unwrap();
-        let layer = ids(&coefficients, "ParentLayerId")[row];
-        let component = about["component"].as_u64().unwrap();
-        match coefficients["TensorRole"].as_string::<i32>().value(row) {
-            "u" => assert!(layer == 100 && left.insert(component, vector).is_none()),
-            "v" => assert!(layer == 100 && right.insert(component, vector).is_none()),
-            "whole" => {
-                assert_eq!((layer, component), (101, 1));
-                whole = vector;
-            }
-            role => panic!("{role}"),
-        }
-    }
-    assert_eq!((left.len(), right.len()), (12, 12));
-    let element =
-        |row: usize, column: usize| (1..=12).map(|k| left[&k][row] * right[&k][column]).sum::<f64>();
-    let rebuilt: Vec<f32> = (0..240).map(|n| element(n / 12, n % 12) as f32).collect();
-    assert!(distance(&matrix, &rebuilt) < 1e-6);
-    assert_eq!(whole.iter().map(|v| *v as f32).collect::<Vec<_>>(), bias);
-    let mut guids: Vec<_> = payloads["RowGuid"].as_string::<i32>().iter().flatten().collect();
-    guids.sort_unstable();
-    guids.dedup();
-    assert_eq!(guids.len(), 25);
 }
 
 #[test]
@@ -486,17 +294,6 @@ fn nothing_is_left_of_what_fails() {
     fs::write(path("TensorAtomCoefficients"), &coefficients).unwrap();
     stdout(&["synthesize", &atoms, "--output", &back]);
     assert_eq!(layers(&back)["good"].0, [8, 8]);
-}
-
-fn layers_of(folder: &str) -> Vec<String> {
-    let table = table(folder, "ModelLayers.parquet");
-    table["LayerName"].as_string::<i32>().iter().flatten().map(str::to_owned).collect()
-}
-
-fn write(path: &str, batch: &RecordBatch) {
-    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
-    writer.write(batch).unwrap();
-    writer.close().unwrap();
 }
 
 #[test]

@@ -194,10 +194,10 @@ const LOW: usize = 3;
 /// # Accuracy
 ///
 /// Computed in double precision; the vectors are rounded to single precision. At full rank, the factors give the matrix back
-/// with a relative Frobenius error below 1e-7. The exact method's singular values are within 1e-13 of the largest one. The
-/// randomized method's are never too large, but too small by what the sample misses: by the default options less than 1e-3 of
-/// each on the weights that it was tried on, up to 5 % of the last ones on noise, whose spectrum is flat; its error stays
-/// within 1 % of the optimum on both. The bits are the same for any number of threads. Between processors the last
+/// with a relative Frobenius error below 1e-7. The exact method's singular values are right to double precision, by the largest
+/// one. The randomized method's are never too large, but too small by what the sample misses: by the default options the first
+/// by less than 0.1 % and the last of a flat spectrum, of weights as of noise, by up to 5 %; its error stays within 1 % of the
+/// optimum. The bits are the same for any number of threads. Between processors the last
 /// digits may differ.
 ///
 /// # Examples

@@ -54,8 +54,7 @@ struct Target {
     /// Keep at most R components of each matrix, or `all`
     #[arg(long, value_name = "R", value_parser = rank)]
     rank: Option<usize>,
-    /// Keep as few components as give this relative error (Frobenius norm), between 0 and 1; the rounding of the factors adds some
-    /// 1e-7
+    /// Keep as few components as give this relative error (Frobenius norm), between 0 and 1; rounding adds 1e-7 to 5e-7
     #[arg(long, value_name = "E", value_parser = below_one)]
     error: Option<f64>,
     /// Keep as few components as explain this fraction of the energy (sum of squares), up to 1
