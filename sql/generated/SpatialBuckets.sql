@@ -12,9 +12,7 @@
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @cell_size (a finite number ≥
---              0.000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000022250738585072014)
---              Length of a cell's edges, in the unit of the coordinates.
+--   @cell_size (a finite number ≥ 2.2250738585072014e-308) Length of a cell's edges, in the unit of the coordinates.
 --   @levels (an integer from 1 to 32) Levels: cells of level l have edges of cell_size · 2^l.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
 --

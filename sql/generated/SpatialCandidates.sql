@@ -27,8 +27,8 @@
 --
 -- NULL: A point whose x or y is NULL is no candidate; a NULL z counts as 0. A NULL id is kept and loses every tie.
 -- Empty: No rows give no result rows.
--- NaN and infinity: A point whose distance is NaN comes after all others. SQL Server's FLOAT holds neither NaN nor
---                   infinity.
+-- NaN and infinity: NaN and infinities are errors that name the row. A distance that leaves the range of doubles is
+--                   infinite, comes last and arrives as NULL.
 -- Accuracy: Relative error at most 4·2⁻⁵³. Same bits on every machine.
 -- Chunks: Each chunk or partition gives its own nearest; the caller merges, by distance and then id.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

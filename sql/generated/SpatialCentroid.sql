@@ -18,8 +18,8 @@
 --
 -- NULL: Rows with NULL in a coordinate are left out.
 -- Empty: No positions give NULL, NULL, NULL and 0.
--- NaN and infinity: NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it
---                   arrives as NULL.
+-- NaN and infinity: NaN and infinities are errors that name the row. A sum that leaves the range of doubles gives an
+--                   infinite mean, which arrives as NULL.
 -- Accuracy: The sum is compensated: its error is some 1e-16 of the sum of magnitudes, for any number of rows. The same
 --           bits for any number of threads; another order of the rows may change the last bit.
 -- Chunks: The whole input of a call: call it without @r_rowsPerRead; each partition is a call of its own.

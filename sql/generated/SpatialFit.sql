@@ -2,8 +2,9 @@
 -- hart.SpatialFit: Makes a basis, the map from vectors to points, and returns it as bytes.
 -- One result row. The axes are orthonormal and stored as singles; trilateration has no axes: its coordinates are the
 -- distances to the anchors, divided by the largest distance between two anchors or 1, whichever is greater. The bounds
--- of x, y and z are those of the rows, to be given to the curves' keys; landmarks and anchors are no sample, so there
--- they are NULL. A coordinate beyond the axes is 0. The bytes have a version and a checksum.
+-- of x, y and z are those of the rows, to be given to the curves' keys; with landmarks and trilateration the rows are
+-- the landmarks or anchors, so that other vectors may lie outside. A coordinate beyond the axes is 0. The bytes have a
+-- version, the bounds of all axes and a checksum.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -30,8 +31,9 @@
 --   kind varchar(8000): As @kind.
 --   dimension int: Dimension of the vectors that it projects.
 --   axes int: Number of axes or anchors.
---   sample_rows bigint [rows]: Rows that bounds and variance were measured on.
---   variance float [share of 1]: Share of the rows' total variance that the coordinates keep; NULL where there is none.
+--   sample_rows bigint [rows]: Rows that the bounds were measured on.
+--   variance float [share of 1]: Share of the rows' total variance that the coordinates keep, which rounding may take
+--            past 1; NULL where the rows do not vary, and for landmarks and trilateration.
 --   x_min float [that of the vectors]: Least x of the rows.
 --   x_max float [that of the vectors]: Greatest x.
 --   y_min float [that of the vectors]: Least y.
@@ -42,11 +44,12 @@
 --   basis varbinary(max): The basis, for the other kernels' @basis.
 --
 -- NULL: A NULL vector is left out of samples; as a landmark or an anchor it is an error. A NULL id comes last.
--- Empty: clr_v1 and, with @dimension, random need no rows; the others say what they miss.
--- NaN and infinity: A vector that is not finite is an error that names its row.
--- Accuracy: Axes are computed in double precision and rounded to singles. pca: until ‖C·a − λ·a‖ ≤ 1e-6·λ₁ for every
---           axis, or 300 steps of subspace iteration; the largest component of each axis is positive. Same bits on
---           every instruction set and for any number of threads.
+-- Empty: clr_v1 and, with @dimension, random need no rows, and then have no bounds; the others say what they miss.
+-- NaN and infinity: A vector that is not finite is an error that names its row, and so is an anchor that f32 cannot
+--                   hold.
+-- Accuracy: Axes are computed in double precision and rounded to singles. pca: ‖C·a − λ·a‖ ≤ 1e-6·λ₁ for every axis, by
+--           subspace iteration on the centred rows, with a wider subspace where axes do not settle; the largest
+--           component of each axis is positive. Same bits on every instruction set and for any number of threads.
 -- Chunks: The whole input must come in one chunk: call without @r_rowsPerRead. Each partition is a search of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
@@ -56,7 +59,7 @@
 --   EXEC [hart].[SpatialFit]
 --       @source = N'SELECT [id], [v] FROM (VALUES (CAST(2 AS bigint), CAST(''[1,1]'' AS varchar(max))), (CAST(1 AS bigint), CAST(''[2,0]'' AS varchar(max)))) AS [example] ([id], [v])',
 --       @kind = N'landmarks';
---   gives 'landmarks' | 2 | 2 | 0 | NULL | NULL | NULL | NULL | NULL | NULL | NULL | 18651837 | 0x484241530100010002000000020000000000000000000000000000000000F03F0000803F00000000000000000000803FBD9A1C01
+--   gives 'landmarks' | 2 | 2 | 2 | NULL | 1 | 2 | 0 | 1 | 0 | 0 | 87595656 | 0x484241530100010102000000020000000200000000000000000000000000F03F000000000000F03F00000000000000400000000000000000000000000000F03F0000803F00000000000000000000803F889A3805
 CREATE OR ALTER PROCEDURE [hart].[SpatialFit]
 (
     @source nvarchar(max) = NULL,

@@ -1,8 +1,9 @@
 -- Generated from the registry by `hart sql`; do not edit.
--- hart.SpatialFromWkb: Serialized geometry from ISO WKB, with Z and M.
+-- hart.SpatialFromWkb: Serialized geometry or geography from ISO WKB, with Z and M.
 -- Reads both byte orders and the codes +1000 (Z), +2000 (M) and +3000 (both). A point whose coordinates are NaN is
 -- empty, NaN in Z or M is missing. EWKB (PostGIS's codes with high bits), which the server refuses as well, and curves
--- are errors.
+-- are errors. With @type = geography x is the longitude, the rings are kept as they run, and @srid must be one of the
+-- server's, such as 4326; only points and what @validity calls valid are flagged so.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:
@@ -13,6 +14,8 @@
 -- Parameters:
 --   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
 --         on the server.
+--   @type (one of geometry, geography) Which type the bytes are of: they do not say so, and geography stores latitude
+--         before longitude.
 --   @validity (one of computed, valid, invalid) The stored flag that the server believes: computed sets it where the
 --             shape is valid beyond doubt, else MakeValid() clears the doubt; the other two set what the caller knows.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
@@ -39,6 +42,7 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialFromWkb]
 (
     @source nvarchar(max),
     @srid int = 0,
+    @type varchar(64) = 'geometry',
     @validity varchar(64) = 'computed',
     @by_part bit = 0,
     @parallel bit = 0,
@@ -57,8 +61,9 @@ BEGIN
                 @input_data_1 = @input,
                 @input_data_1_partition_by_columns = N'part',
                 @parallel = @parallel,
-                @params = N'@srid int, @validity varchar(64)',
+                @params = N'@srid int, @type varchar(64), @validity varchar(64)',
                 @srid = @srid,
+                @type = @type,
                 @validity = @validity
                 WITH RESULT SETS (([id] bigint, [geometry] varbinary(max), [part] bigint));
         ELSE
@@ -67,8 +72,9 @@ BEGIN
                 @script = N'spatial_from_wkb',
                 @input_data_1 = @input,
                 @parallel = @parallel,
-                @params = N'@srid int, @validity varchar(64), @r_rowsPerRead int',
+                @params = N'@srid int, @type varchar(64), @validity varchar(64), @r_rowsPerRead int',
                 @srid = @srid,
+                @type = @type,
                 @validity = @validity,
                 @r_rowsPerRead = @rows_per_read
                 WITH RESULT SETS (([id] bigint, [geometry] varbinary(max)));

@@ -1,8 +1,10 @@
 -- Generated from the registry by `hart sql`; do not edit.
--- hart.SpatialFromWkt: Serialized geometry from WKT, with Z and M.
+-- hart.SpatialFromWkt: Serialized geometry or geography from WKT, with Z and M.
 -- Reads what STGeomFromText reads (POINT (1 2 3 4), NULL for a missing Z or M, both forms of MULTIPOINT) or, with
 -- @dialect = iso, tagged WKT (POINT ZM (1 2 3 4)), which the server refuses. Collections may be nested 100 deep.
--- Curves, lines of one position and rings that are not closed are errors.
+-- Curves, lines of one position and rings that are not closed are errors. With @type = geography x is the longitude,
+-- the rings are kept as they run, and @srid must be one of the server's, such as 4326; only points, FULLGLOBE and what
+-- @validity calls valid are flagged so.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:
@@ -13,6 +15,8 @@
 -- Parameters:
 --   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
 --         on the server.
+--   @type (one of geometry, geography) Which type the bytes are of: they do not say so, and geography stores latitude
+--         before longitude.
 --   @dialect (one of sql_server, iso) Spelling of Z and M: sql_server has no tag and writes NULL, as in POINT (1 2 NULL
 --            4); iso has one, as in POINT M (1 2 4).
 --   @validity (one of computed, valid, invalid) The stored flag that the server believes: computed sets it where the
@@ -41,6 +45,7 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialFromWkt]
 (
     @source nvarchar(max),
     @srid int = 0,
+    @type varchar(64) = 'geometry',
     @dialect varchar(64) = 'sql_server',
     @validity varchar(64) = 'computed',
     @by_part bit = 0,
@@ -60,8 +65,9 @@ BEGIN
                 @input_data_1 = @input,
                 @input_data_1_partition_by_columns = N'part',
                 @parallel = @parallel,
-                @params = N'@srid int, @dialect varchar(64), @validity varchar(64)',
+                @params = N'@srid int, @type varchar(64), @dialect varchar(64), @validity varchar(64)',
                 @srid = @srid,
+                @type = @type,
                 @dialect = @dialect,
                 @validity = @validity
                 WITH RESULT SETS (([id] bigint, [geometry] varbinary(max), [part] bigint));
@@ -71,8 +77,9 @@ BEGIN
                 @script = N'spatial_from_wkt',
                 @input_data_1 = @input,
                 @parallel = @parallel,
-                @params = N'@srid int, @dialect varchar(64), @validity varchar(64), @r_rowsPerRead int',
+                @params = N'@srid int, @type varchar(64), @dialect varchar(64), @validity varchar(64), @r_rowsPerRead int',
                 @srid = @srid,
+                @type = @type,
                 @dialect = @dialect,
                 @validity = @validity,
                 @r_rowsPerRead = @rows_per_read

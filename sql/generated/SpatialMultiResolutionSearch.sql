@@ -3,8 +3,8 @@
 -- Stage one keeps the rows whose cell of x, y and z is nearest to that of the query; rows and query lie on one grid, as
 -- they did not in the procedure that it replaces. Stage two keeps the nearest of those by the distance on all axes of
 -- the basis. Stage three ranks these by the exact distance of the vectors, which the original left out. Neighbours may
--- be lost in both first stages: spatial_recall measures how many, and spatial_hybrid_search with @sieve = proven loses
--- none.
+-- be lost in both first stages: spatial_recall with @order = cells measures how many, and spatial_hybrid_search with
+-- @sieve = proven loses none.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:

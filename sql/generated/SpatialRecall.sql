@@ -3,7 +3,9 @@
 -- Finds the k true neighbours of each query by exact search and their places in the order in which a sieve picks
 -- candidates. Rows with measure recall say which share of them n candidates contain; need_90, need_95, need_99 and
 -- need_100 say how many candidates it takes for that share; left says how many rows the proven bound cannot exclude,
--- and proven how many rows the proven sieve of spatial_hybrid_search examines, on average.
+-- and proven how many rows the proven sieve of spatial_hybrid_search examines, on average. In the order cells, n
+-- candidates are those of spatial_multi_resolution_search with this @cell, these @coarse_candidates, or n where that is
+-- more, and n as @fine_candidates.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -22,8 +24,12 @@
 --          for 1998 dimensions of the replaced assembly.
 --   @pad (one of no, yes) yes: vectors shorter than the dimension of the basis are filled up with zeros; no: they are
 --        an error.
---   @order (one of all, bound, axes, xyz, xy) What candidates are picked by: the proven bound, distance on all axes, on
---          three, on two as STDistance, or each in turn.
+--   @order (one of all, bound, axes, xyz, xy, cells) What candidates are picked by: the proven bound, distance on all
+--          axes, on three, on two as STDistance, the stages of spatial_multi_resolution_search, or each in turn.
+--   @coarse_candidates (an integer from 1 to 2147483647) Rows that the first stage leaves: the nearest by the cells of
+--                      x, y and z.
+--   @cell (a finite number ≥ 0) Edge of the coarse cells; 0: a sixteenth of the widest extent of the rows in x, y and
+--         z.
 --   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
 --            ones. f16, bf16 and i8 are converted exactly to f32.
 --   @accumulate (one of f32, f64) Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.
@@ -74,6 +80,8 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialRecall]
     @basis varbinary(max) = 0x,
     @pad varchar(64) = 'no',
     @order varchar(64) = 'all',
+    @coarse_candidates int = 1000,
+    @cell float = 0,
     @element varchar(64) = 'f32',
     @accumulate varchar(64) = 'f32',
     @by_part bit = 0,
@@ -109,7 +117,7 @@ BEGIN
                 @input_data_1 = @input,
                 @input_data_1_partition_by_columns = N'part',
                 @parallel = @parallel,
-                @params = N'@query varchar(max), @query_count int, @k int, @metric varchar(64), @basis varbinary(max), @pad varchar(64), @order varchar(64), @element varchar(64), @accumulate varchar(64)',
+                @params = N'@query varchar(max), @query_count int, @k int, @metric varchar(64), @basis varbinary(max), @pad varchar(64), @order varchar(64), @coarse_candidates int, @cell float, @element varchar(64), @accumulate varchar(64)',
                 @query = @query,
                 @query_count = @query_count,
                 @k = @k,
@@ -117,6 +125,8 @@ BEGIN
                 @basis = @basis,
                 @pad = @pad,
                 @order = @order,
+                @coarse_candidates = @coarse_candidates,
+                @cell = @cell,
                 @element = @element,
                 @accumulate = @accumulate
                 WITH RESULT SETS (([order] varchar(8000), [measure] varchar(8000), [candidates] float, [share] float, [recall] float, [worst] float, [part] bigint));
@@ -125,7 +135,7 @@ BEGIN
                 @language = N'hart',
                 @script = N'spatial_recall',
                 @input_data_1 = @input,
-                @params = N'@query varchar(max), @query_count int, @k int, @metric varchar(64), @basis varbinary(max), @pad varchar(64), @order varchar(64), @element varchar(64), @accumulate varchar(64)',
+                @params = N'@query varchar(max), @query_count int, @k int, @metric varchar(64), @basis varbinary(max), @pad varchar(64), @order varchar(64), @coarse_candidates int, @cell float, @element varchar(64), @accumulate varchar(64)',
                 @query = @query,
                 @query_count = @query_count,
                 @k = @k,
@@ -133,6 +143,8 @@ BEGIN
                 @basis = @basis,
                 @pad = @pad,
                 @order = @order,
+                @coarse_candidates = @coarse_candidates,
+                @cell = @cell,
                 @element = @element,
                 @accumulate = @accumulate
                 WITH RESULT SETS (([order] varchar(8000), [measure] varchar(8000), [candidates] float, [share] float, [recall] float, [worst] float));
