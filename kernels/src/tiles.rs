@@ -98,7 +98,7 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
             pack::<M, S, R>(simd, &tile[..rows.len()], &mut self.rows, n, PANEL / R, squares);
         }
         let width = Self::width();
-        let depths = panel[0].1.len().div_ceil(M::BLOCK).div_ceil(DEPTH);
+        let depths = self.queries[0].len().div_ceil(M::BLOCK).div_ceil(DEPTH);
         let registers = M::registers::<S>(&M::zero(simd)).len();
         let calls = panel.len().div_ceil(R) * self.packed.len() * registers * depths;
         let mut ahead = Ahead::new(panel, calls);

@@ -68,5 +68,9 @@ pub fn compile(source: &str, target: &Path, extra: &[&str]) {
         .arg(format!("-L{}", library.display()))
         .args(["-lhart_native", "-lpthread"])
         .arg(format!("-Wl,-rpath,{}", library.display()));
+    if cfg!(target_os = "linux") {
+        // Before LD_LIBRARY_PATH, where cargo puts a folder that may hold the library of another build.
+        command.arg("-Wl,--disable-new-dtags");
+    }
     run(&mut command);
 }

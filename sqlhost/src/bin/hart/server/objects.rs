@@ -70,7 +70,7 @@ impl Object {
             .iter()
             .find_map(|(word, kind)| Some((rest.strip_prefix(word)?.strip_prefix(' ')?, *kind)))?;
         // A bracketed name may hold a blank, so that a blank alone does not end it.
-        let end = [" (", " ON ", " VALIDATION", " AUTHORIZATION"]
+        let end = [" (", " ON ", " VALIDATION", " AUTHORIZATION", " WITH "]
             .iter()
             .filter_map(|e| rest.find(e))
             .min()
