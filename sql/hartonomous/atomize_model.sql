@@ -96,8 +96,10 @@ BEGIN
         (SELECT TRY_CAST([value] AS int)
          FROM OPENJSON(CASE WHEN ISJSON(@shape) = 1 THEN @shape ELSE N'[]' END)
          WHERE [key] = N'1');
+    -- Type 2 is a number; an empty text would be 0 as one.
     IF @columns IS NULL OR @columns < 1
        OR (SELECT COUNT(*) FROM OPENJSON(CASE WHEN ISJSON(@shape) = 1 THEN @shape ELSE N'[]' END)) <> 2
+       OR EXISTS (SELECT * FROM OPENJSON(CASE WHEN ISJSON(@shape) = 1 THEN @shape ELSE N'[]' END) WHERE [type] <> 2)
     BEGIN
         SET @message = CONCAT(N'TensorShape of layer ', @parent_layer_id, N' is ', COALESCE(N'''' + @shape + N'''', N'NULL'), N'; expected two numbers: [rows, columns]');
         THROW 59932, @message, 1;
@@ -364,7 +366,7 @@ CREATE OR ALTER PROCEDURE dbo.sp_LoadAtomizedModel
 )
 AS
 BEGIN
-    SET NOCOUNT, XACT_ABORT ON;
+    SET NOCOUNT ON;
     DECLARE @message nvarchar(2048);
     IF NOT EXISTS (SELECT * FROM dbo.Models WHERE ModelId = @model_id)
     BEGIN
@@ -384,59 +386,78 @@ BEGIN
     OR (SELECT COUNT_BIG(*) FROM atomized.TensorAtoms) <> (SELECT COUNT_BIG(*) FROM atomized.TensorAtomCoefficients)
         THROW 59939, N'the tables of the schema atomized do not fit each other; expected all rows of the four files of one `hart tensor atomize`', 1;
 
-    BEGIN TRANSACTION;
-    DECLARE @layers TABLE (old_id bigint NOT NULL PRIMARY KEY, new_id bigint NOT NULL UNIQUE, layer_name nvarchar(max) NOT NULL);
-    MERGE dbo.ModelLayers AS target
-    USING atomized.ModelLayers AS source
-    ON 1 = 0
-    WHEN NOT MATCHED THEN
-        INSERT (ModelId, LayerIdx, LayerName, LayerType, TensorShape, TensorDtype, QuantizationType, Parameters, ParameterCount)
-        VALUES (@model_id, source.LayerIdx, source.LayerName, source.LayerType, source.TensorShape, source.TensorDtype,
-                source.QuantizationType, source.Parameters, source.ParameterCount)
-    OUTPUT source.LayerId, inserted.LayerId, source.LayerName INTO @layers (old_id, new_id, layer_name);
+    -- A transaction of its own, or a savepoint in the caller's, which so keeps what it did before.
+    DECLARE @own bit = CASE WHEN @@TRANCOUNT = 0 THEN 1 ELSE 0 END;
+    BEGIN TRY
+        IF @own = 1
+        BEGIN
+            -- A client that gives up leaves no open transaction.
+            SET XACT_ABORT ON;
+            BEGIN TRANSACTION;
+        END
+        ELSE
+            SAVE TRANSACTION hart_load_model;
+        DECLARE @layers TABLE (old_id bigint NOT NULL PRIMARY KEY, new_id bigint NOT NULL UNIQUE, layer_name nvarchar(max) NOT NULL);
+        MERGE dbo.ModelLayers AS target
+        USING atomized.ModelLayers AS source
+        ON 1 = 0
+        WHEN NOT MATCHED THEN
+            INSERT (ModelId, LayerIdx, LayerName, LayerType, TensorShape, TensorDtype, QuantizationType, Parameters, ParameterCount)
+            VALUES (@model_id, source.LayerIdx, source.LayerName, source.LayerType, source.TensorShape, source.TensorDtype,
+                    source.QuantizationType, source.Parameters, source.ParameterCount)
+        OUTPUT source.LayerId, inserted.LayerId, source.LayerName INTO @layers (old_id, new_id, layer_name);
 
-    DECLARE @atoms TABLE (layer_id bigint NOT NULL PRIMARY KEY, AtomId bigint NOT NULL);
-    MERGE dbo.Atoms AS target
-    USING @layers AS source
-    ON 1 = 0
-    WHEN NOT MATCHED THEN
-        INSERT (ContentHash, Modality, Subtype, SourceType, CanonicalText)
-        VALUES (HASHBYTES('SHA2_256', CONCAT(N'layer:', source.new_id)), N'tensor', N'layer', N'model', source.layer_name)
-    OUTPUT source.new_id, inserted.AtomId INTO @atoms (layer_id, AtomId);
-    UPDATE l
-    SET LayerAtomId = a.AtomId
-    FROM dbo.ModelLayers AS l
-    JOIN @atoms AS a ON a.layer_id = l.LayerId;
+        DECLARE @atoms TABLE (layer_id bigint NOT NULL PRIMARY KEY, AtomId bigint NOT NULL);
+        MERGE dbo.Atoms AS target
+        USING @layers AS source
+        ON 1 = 0
+        WHEN NOT MATCHED THEN
+            INSERT (ContentHash, Modality, Subtype, SourceType, CanonicalText)
+            VALUES (HASHBYTES('SHA2_256', CONCAT(N'layer:', source.new_id)), N'tensor', N'layer', N'model', source.layer_name)
+        OUTPUT source.new_id, inserted.AtomId INTO @atoms (layer_id, AtomId);
+        UPDATE l
+        SET LayerAtomId = a.AtomId
+        FROM dbo.ModelLayers AS l
+        JOIN @atoms AS a ON a.layer_id = l.LayerId;
 
-    DECLARE @map TABLE (old_id bigint NOT NULL PRIMARY KEY, new_id bigint NOT NULL);
-    MERGE dbo.TensorAtoms AS target
-    USING
-    (
-        SELECT t.TensorAtomId, a.AtomId, l.new_id, t.AtomType, t.Metadata, t.ImportanceScore
-        FROM atomized.TensorAtoms AS t
-        JOIN @layers AS l ON l.old_id = t.LayerId
-        JOIN @atoms AS a ON a.layer_id = l.new_id
-    ) AS source
-    ON 1 = 0
-    WHEN NOT MATCHED THEN
-        INSERT (AtomId, ModelId, LayerId, AtomType, Metadata, ImportanceScore)
-        VALUES (source.AtomId, @model_id, source.new_id, source.AtomType, source.Metadata, source.ImportanceScore)
-    OUTPUT source.TensorAtomId, inserted.TensorAtomId INTO @map (old_id, new_id);
+        DECLARE @map TABLE (old_id bigint NOT NULL PRIMARY KEY, new_id bigint NOT NULL);
+        MERGE dbo.TensorAtoms AS target
+        USING
+        (
+            SELECT t.TensorAtomId, a.AtomId, l.new_id, t.AtomType, t.Metadata, t.ImportanceScore
+            FROM atomized.TensorAtoms AS t
+            JOIN @layers AS l ON l.old_id = t.LayerId
+            JOIN @atoms AS a ON a.layer_id = l.new_id
+        ) AS source
+        ON 1 = 0
+        WHEN NOT MATCHED THEN
+            INSERT (AtomId, ModelId, LayerId, AtomType, Metadata, ImportanceScore)
+            VALUES (source.AtomId, @model_id, source.new_id, source.AtomType, source.Metadata, source.ImportanceScore)
+        OUTPUT source.TensorAtomId, inserted.TensorAtomId INTO @map (old_id, new_id);
 
-    INSERT INTO dbo.TensorAtomCoefficients (TensorAtomId, ParentLayerId, TensorRole, Coefficient)
-    SELECT m.new_id, l.new_id, c.TensorRole, c.Coefficient
-    FROM atomized.TensorAtomCoefficients AS c
-    JOIN @map AS m ON m.old_id = c.TensorAtomId
-    JOIN @layers AS l ON l.old_id = c.ParentLayerId;
-    INSERT INTO dbo.TensorAtomPayloads (TensorAtomId, RowGuid, Payload, Metadata)
-    SELECT m.new_id, NEWID(), p.Payload, p.Metadata
-    FROM atomized.TensorAtomPayloads AS p
-    JOIN @map AS m ON m.old_id = p.TensorAtomId;
-    DELETE FROM atomized.TensorAtomPayloads;
-    DELETE FROM atomized.TensorAtomCoefficients;
-    DELETE FROM atomized.TensorAtoms;
-    DELETE FROM atomized.ModelLayers;
-    COMMIT TRANSACTION;
+        INSERT INTO dbo.TensorAtomCoefficients (TensorAtomId, ParentLayerId, TensorRole, Coefficient)
+        SELECT m.new_id, l.new_id, c.TensorRole, c.Coefficient
+        FROM atomized.TensorAtomCoefficients AS c
+        JOIN @map AS m ON m.old_id = c.TensorAtomId
+        JOIN @layers AS l ON l.old_id = c.ParentLayerId;
+        INSERT INTO dbo.TensorAtomPayloads (TensorAtomId, RowGuid, Payload, Metadata)
+        SELECT m.new_id, NEWID(), p.Payload, p.Metadata
+        FROM atomized.TensorAtomPayloads AS p
+        JOIN @map AS m ON m.old_id = p.TensorAtomId;
+        DELETE FROM atomized.TensorAtomPayloads;
+        DELETE FROM atomized.TensorAtomCoefficients;
+        DELETE FROM atomized.TensorAtoms;
+        DELETE FROM atomized.ModelLayers;
+        IF @own = 1
+            COMMIT TRANSACTION;
+    END TRY
+    BEGIN CATCH
+        IF @own = 1 AND XACT_STATE() <> 0
+            ROLLBACK TRANSACTION;
+        ELSE IF @own = 0 AND XACT_STATE() = 1
+            ROLLBACK TRANSACTION hart_load_model;
+        THROW;
+    END CATCH;
 
     SELECT
         @model_id AS ModelId,

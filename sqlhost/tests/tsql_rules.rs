@@ -220,7 +220,7 @@ fn transactions_within_one_have_a_savepoint() {
             }
         }
     }
-    assert_eq!(checked, 3);
+    assert_eq!(checked, 4);
 }
 
 /// Every query is looked at; what SQL Server cannot describe it says itself.
