@@ -396,7 +396,9 @@ fn results(
 
 /// A column without values.
 fn nulls(field: &Field, rows: usize) -> ResultColumn {
-    let bytes = vec![0; field.ctype.fixed_size().unwrap_or(0) * rows];
+    // A uniqueidentifier becomes text, which has no bytes for NULL.
+    let size = if field.ctype == CType::Guid { 0 } else { field.ctype.fixed_size().unwrap_or(0) };
+    let bytes = vec![0; size * rows];
     ResultColumn { data: Buffer::aligned(&bytes), indicators: vec![SQL_NULL_DATA; rows] }
 }
 
