@@ -461,3 +461,23 @@ fn json(vectors: &PackedVectors) -> ResultColumn {
     }
     ResultColumn { data: Buffer::Bytes(out.into_bytes()), indicators }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nulls_have_the_bytes_of_their_result() {
+        for ctype in CType::ALL {
+            let field = Field { name: String::new(), ctype, size: 40, digits: 0, partition: true };
+            let made = nulls(&field, 3);
+            let size = crate::columns::carried(&field, 0).ctype.fixed_size().unwrap_or(0);
+            assert_eq!(
+                (made.data.bytes().len(), made.indicators),
+                (3 * size, vec![SQL_NULL_DATA; 3]),
+                "{}",
+                ctype.name()
+            );
+        }
+    }
+}
