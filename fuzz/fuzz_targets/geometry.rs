@@ -12,7 +12,14 @@ fuzz_target!(|input: &[u8]| {
         2 => {
             if let Ok(shape) = interchange::from_wkb(bytes) {
                 let written = interchange::to_wkb(&shape).expect("what was read can be written");
-                assert_same(&interchange::from_wkb(&written).expect("our own bytes"), &shape);
+                let again = interchange::from_wkb(&written).expect("our own bytes");
+                // SQL Server writes a point without a place as several of them, and so do we.
+                let expected = if matches!(shape, Shape::Point(None)) {
+                    Shape::MultiPoint(Vec::new())
+                } else {
+                    shape.clone()
+                };
+                assert_same(&again, &expected);
                 through_the_server(shape);
             }
         }

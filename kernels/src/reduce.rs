@@ -270,7 +270,7 @@ pub(crate) struct Cosine;
 
 /// How far ahead of itself a streamed row is asked for: enough to hide the memory's latency at its full rate, and
 /// therefore into the next row too.
-const AHEAD: usize = 8192;
+const AHEAD: usize = 16384;
 
 /// Adds `step` over the blocks of both vectors, the last one filled up with zeros. `STREAM`: the second vector comes from
 /// memory, and what lies behind it is asked for in time.
@@ -348,33 +348,109 @@ pub(crate) fn dot_and_square<M: Mode, S: Simd, const STREAM: bool>(
     )
 }
 
-/// As [`dot_and_square`] of a row that streams from memory for several queries: the row is read once for all.
+/// Blocks of [`stream_dots_and_squares`] that are read for all registers, while they are in the first-level cache.
+const DEPTH: usize = 32;
+
+/// As [`dot_and_square`] of `R` equally long rows that lie one behind the other and stream from memory, each with `Q` queries,
+/// on a level with 2 registers for a block of singles and 4 for one of doubles. Each row is read from memory once for all queries,
+/// and each query from the cache once for all rows.
 #[inline(always)]
-pub(crate) fn stream_dots_and_square<M: Mode, S: Simd, const Q: usize>(
+pub(crate) fn stream_dots_and_squares<M: Mode, S: Simd, const Q: usize, const R: usize>(
     simd: S,
     queries: [&[u8]; Q],
-    row: &[u8],
-) -> ([f64; Q], f64) {
-    let (mut dots, mut square) = ([M::zero(simd); Q], M::zero(simd));
-    let mut start = 0;
-    while start < row.len() {
-        let end = row.len().min(start + M::BLOCK);
-        let part = &row[start..end];
-        for line in (0..M::BLOCK).step_by(64) {
-            simd.prefetch(part, AHEAD + line);
+    rows: [&[u8]; R],
+) -> [([f64; Q], f64); R] {
+    let zero = M::zero(simd);
+    let registers = M::registers::<S>(&zero).len();
+    debug_assert!(registers == 2 || registers == 4);
+    let mut sums =
+        Sums { dots: [[zero; R]; Q], squares: [zero; R], next: (2 * AHEAD).max(R * rows[0].len()) };
+    for start in (0..rows[0].len()).step_by(DEPTH * M::BLOCK) {
+        let end = rows[0].len().min(start + DEPTH * M::BLOCK);
+        let (queries, parts) = (queries.map(|query| &query[start..end]), rows.map(|row| &row[start..end]));
+        sums.add_registers::<M, S, 0>(simd, queries, parts, rows[0]);
+        if registers == 4 {
+            sums.add_registers::<M, S, 2>(simd, queries, parts, rows[0]);
         }
-        let lanes = load_part::<M, S>(simd, part);
-        square = M::dot(simd, lanes, lanes, square);
+    }
+    let mut out = [([0.0; Q], 0.0); R];
+    for r in 0..R {
         for q in 0..Q {
-            dots[q] = M::dot(simd, load_part::<M, S>(simd, &queries[q][start..end]), lanes, dots[q]);
+            out[r].0[q] = checked_dot::<M, S>(simd, M::sum(simd, sums.dots[q][r]), queries[q], rows[r]);
         }
-        start = end;
+        out[r].1 = checked_dot::<M, S>(simd, M::sum(simd, sums.squares[r]), rows[r], rows[r]);
     }
-    let mut out = [0.0; Q];
-    for q in 0..Q {
-        out[q] = checked_dot::<M, S>(simd, M::sum(simd, dots[q]), queries[q], row);
+    out
+}
+
+/// The lanes of [`stream_dots_and_squares`].
+struct Sums<V, const Q: usize, const R: usize> {
+    dots: [[V; R]; Q],
+    squares: [V; R],
+    /// Where the next cache line to ask for lies behind the first row's start.
+    next: usize,
+}
+
+impl<V: Copy, const Q: usize, const R: usize> Sums<V, Q, R> {
+    /// Adds what the vectors have for registers `FIRST` and `FIRST` + 1 of a block. The other registers of what is loaded are not
+    /// used, so the compiler leaves them out. The loops have constant lengths, so that the sums stay in registers.
+    #[inline(always)]
+    fn add_registers<M: Mode<Vec<S> = V>, S: Simd, const FIRST: usize>(
+        &mut self,
+        simd: S,
+        queries: [&[u8]; Q],
+        rows: [&[u8]; R],
+        first: &[u8],
+    ) {
+        let zero = M::registers::<S>(&M::zero(simd))[0];
+        let (mut dots, mut squares) = ([[[zero; 2]; R]; Q], [[zero; 2]; R]);
+        // As many lines are asked for as are read, in two passes half of them each.
+        let (mut next, lines) = (self.next, R * M::BLOCK / 64 * 2 / M::registers::<S>(&M::zero(simd)).len());
+        for r in 0..R {
+            for n in 0..2 {
+                squares[r][n] = M::registers::<S>(&self.squares[r])[FIRST + n];
+                for q in 0..Q {
+                    dots[q][r][n] = M::registers::<S>(&self.dots[q][r])[FIRST + n];
+                }
+            }
+        }
+        let mut start = 0;
+        while start < rows[0].len() {
+            let end = rows[0].len().min(start + M::BLOCK);
+            for _ in 0..lines {
+                simd.prefetch(first, next);
+                next += 64;
+            }
+            let mut blocks = [M::zero(simd); R];
+            for r in 0..R {
+                blocks[r] = load_part::<M, S>(simd, &rows[r][start..end]);
+                for n in 0..2 {
+                    let x = M::registers::<S>(&blocks[r])[FIRST + n];
+                    squares[r][n] = M::dot_register(simd, x, x, squares[r][n]);
+                }
+            }
+            for q in 0..Q {
+                let query = load_part::<M, S>(simd, &queries[q][start..end]);
+                for r in 0..R {
+                    for n in 0..2 {
+                        let (x, y) =
+                            (M::registers::<S>(&query)[FIRST + n], M::registers::<S>(&blocks[r])[FIRST + n]);
+                        dots[q][r][n] = M::dot_register(simd, x, y, dots[q][r][n]);
+                    }
+                }
+            }
+            start = end;
+        }
+        self.next = next;
+        for r in 0..R {
+            for n in 0..2 {
+                M::registers_mut::<S>(&mut self.squares[r])[FIRST + n] = squares[r][n];
+                for q in 0..Q {
+                    M::registers_mut::<S>(&mut self.dots[q][r])[FIRST + n] = dots[q][r][n];
+                }
+            }
+        }
     }
-    (out, checked_dot::<M, S>(simd, M::sum(simd, square), row, row))
 }
 
 /// Euclidean distance; `STREAM` where `b` streams from memory.

@@ -38,7 +38,7 @@ impl Simd for Avx2 {
     fn prefetch(self, block: &[u8], distance: usize) {
         let p = block.as_ptr().wrapping_add(distance).cast::<i8>();
         // SAFETY: a prefetch is a hint of the base instruction set: it reads nothing and never faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(p) }
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p) }
     }
 
     #[inline(always)]

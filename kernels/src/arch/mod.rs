@@ -69,7 +69,8 @@ pub(crate) trait Simd: Copy {
     /// is loaded, as they do in 32 of 512 bits.
     const WIDE_TILE: bool;
 
-    /// Asks for the cache line at that distance behind the block, which may lie outside of any object.
+    /// Asks for the cache line at that distance behind the block, which may lie outside of any object, in the second-level
+    /// cache: there are many more places to wait in for it than for the first level, which what is at work fills as well.
     fn prefetch(self, block: &[u8], distance: usize);
 
     fn zero_f32(self) -> Self::F32;

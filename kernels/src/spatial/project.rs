@@ -254,9 +254,24 @@ impl Task for Block<'_> {
                     *square = reduce::dot::<M, S>(simd, row, row);
                 }
             } else if count <= STREAMED {
-                for (i, (point, square)) in self.rows.clone().zip(coordinates.chunks_mut(count).zip(squares)) {
-                    let Some(row) = self.row(i)? else { continue };
-                    *square = few::<M, S>(simd, self.axes, row, point);
+                let mut next = 0;
+                while next < squares.len() {
+                    let (points, squares) = (&mut coordinates[next * count..], &mut squares[next..]);
+                    let first = self.row(self.rows.start + next)?;
+                    let second = if next + 1 < self.rows.len() { self.row(self.rows.start + next + 1)? } else { None };
+                    next += match (first, second) {
+                        (Some(first), Some(second)) if S::WIDE_TILE && count == STREAMED && first.len() == second.len() => {
+                            three::<M, S, 2>(simd, self.axes, [first, second], points, squares)
+                        }
+                        (Some(row), _) if S::WIDE_TILE && count == STREAMED => {
+                            three::<M, S, 1>(simd, self.axes, [row], points, squares)
+                        }
+                        (Some(row), _) => {
+                            squares[0] = few::<M, S>(simd, self.axes, row, &mut points[..count]);
+                            1
+                        }
+                        (None, _) => 1,
+                    };
                 }
             } else {
                 let mut tiles = Tiles::<M, S>::new(simd, self.axes);
@@ -296,16 +311,29 @@ impl Task for Block<'_> {
     }
 }
 
-/// Dot products of one row with up to [`STREAMED`] axes; returns that with itself.
+/// Dot products of rows with three axes, and each row with itself; returns the number of rows.
+#[inline(always)]
+fn three<M: Mode, S: Simd, const R: usize>(
+    simd: S,
+    axes: &[&[u8]],
+    rows: [&[u8]; R],
+    points: &mut [f64],
+    squares: &mut [f64],
+) -> usize {
+    let axes: [&[u8]; STREAMED] = axes.try_into().expect("three axes");
+    let axes = axes.map(|axis| &axis[..rows[0].len()]);
+    let found = reduce::stream_dots_and_squares::<M, S, STREAMED, R>(simd, axes, rows);
+    for ((point, square), found) in points.chunks_exact_mut(STREAMED).zip(squares).zip(found) {
+        point.copy_from_slice(&found.0);
+        *square = found.1;
+    }
+    R
+}
+
+/// Dot products of one row with up to [`STREAMED`] axes; returns that with itself. The row comes from memory once, and for the
+/// other axes from the first-level cache.
 #[inline(always)]
 fn few<M: Mode, S: Simd>(simd: S, axes: &[&[u8]], row: &[u8], out: &mut [f64]) -> f64 {
-    if let (true, [x, y, z], [out_x, out_y, out_z]) = (S::WIDE_TILE, axes, &mut *out) {
-        let axes = [&x[..row.len()], &y[..row.len()], &z[..row.len()]];
-        let (dots, square) = reduce::stream_dots_and_square::<M, S, 3>(simd, axes, row);
-        (*out_x, *out_y, *out_z) = (dots[0], dots[1], dots[2]);
-        return square;
-    }
-    // Fewer registers: the row comes from memory once, and for the other axes from the first-level cache.
     let mut square = 0.0;
     for (a, (axis, out)) in axes.iter().zip(out).enumerate() {
         let axis = &axis[..row.len()];

@@ -1,6 +1,8 @@
 //! A layer from its atoms and coefficients.
 
-use crate::arch::{F32_BLOCK, LANES, Simd, Task};
+use std::iter;
+
+use crate::arch::{Simd, Task};
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
@@ -16,8 +18,12 @@ use crate::tensor::quant::{self, PayloadType};
 const RUN: usize = 512;
 /// Elements of a piece of work: their sums stay in the first-level cache. A whole number of blocks of any payload type.
 const PANEL: usize = 2048;
+/// Atoms whose products are added before a sum is written again: reading and writing the sums costs as much as the atoms do.
+const TOGETHER: usize = 4;
+/// Sums that are held in registers meanwhile: those of one cache line of singles.
+const STEP: usize = 16;
 /// How many bytes before they are added singles are asked for: enough to hide the memory's latency at its full rate.
-const AHEAD: usize = 8192;
+const AHEAD: usize = 32 << 10;
 
 /// The sum of coefficient times atom.
 ///
@@ -140,53 +146,78 @@ fn add_panel(
 ) -> Result<(), Error> {
     let offset = |element: usize| element / payload_type.block_elements() * payload_type.block_bytes();
     let part = offset(start)..offset(start + sums.len());
-    if payload_type == PayloadType::F32 {
-        // Atoms mostly lie one behind the other; what comes later is asked for where it is, whatever is between.
-        let distance = AHEAD.div_ceil(part.len());
-        for (i, (factor, payload)) in terms.iter().enumerate() {
-            let later = terms.get(i + distance).map_or(*payload, |(_, later)| *later);
-            let (singles, later) = (&payload[part.clone()], &later[part.clone()]);
-            compute.level.run(Add { factor: *factor, singles, later, sums });
+    // Atoms mostly lie one behind the other; what comes later is asked for where it is, whatever is between.
+    let distance = AHEAD.div_ceil(part.len()).next_multiple_of(TOGETHER);
+    let decodes = payload_type != PayloadType::F32;
+    let mut decoded = vec![0f32; if decodes { TOGETHER * sums.len() } else { 0 }];
+    for (group, taken) in terms.chunks(TOGETHER).enumerate() {
+        let mut atoms = [Factor { factor: 0.0, singles: &[], later: &[] }; TOGETHER];
+        let places = decoded.chunks_mut(sums.len()).map(Some).chain(iter::repeat_with(|| None));
+        for (n, ((atom, (factor, payload)), place)) in atoms.iter_mut().zip(taken).zip(places).enumerate() {
+            let payload = &payload[part.clone()];
+            *atom = match place {
+                Some(place) => {
+                    quant::decode_into_with(compute, payload_type, payload, place)?;
+                    let singles: &[u8] = bytemuck::cast_slice(place);
+                    Factor { factor: *factor, singles, later: singles }
+                }
+                None => {
+                    let later = terms.get(group * TOGETHER + n + distance);
+                    let later = later.map_or(payload, |(_, later)| &later[part.clone()]);
+                    Factor { factor: *factor, singles: payload, later }
+                }
+            };
         }
-        return Ok(());
-    }
-    let mut decoded = vec![0f32; sums.len()];
-    for (factor, payload) in terms {
-        quant::decode_into_with(compute, payload_type, &payload[part.clone()], &mut decoded)?;
-        let singles = bytemuck::cast_slice(&decoded);
-        compute.level.run(Add { factor: *factor, singles, later: singles, sums });
+        match taken.len() {
+            TOGETHER => compute.level.run(Add { atoms, sums }),
+            _ => {
+                for atom in &atoms[..taken.len()] {
+                    compute.level.run(Add { atoms: [*atom], sums });
+                }
+            }
+        }
     }
     Ok(())
 }
 
-/// Adds a number times packed singles to sums.
-struct Add<'a> {
+/// A number and packed singles that it multiplies.
+#[derive(Clone, Copy)]
+struct Factor<'a> {
     factor: f64,
     singles: &'a [u8],
     /// As many singles that are wanted later.
     later: &'a [u8],
+}
+
+/// Adds the products of `A` numbers with packed singles to sums, one after the other.
+struct Add<'a, const A: usize> {
+    atoms: [Factor<'a>; A],
     sums: &'a mut [f64],
 }
 
-impl Task for Add<'_> {
+impl<const A: usize> Task for Add<'_, A> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let (blocks, tail) = self.singles.as_chunks::<F32_BLOCK>();
-        let (later, later_tail) = self.later.as_chunks::<F32_BLOCK>();
-        let (sums, sums_tail) = self.sums.as_chunks_mut::<LANES>();
-        for ((block, later), sums) in blocks.iter().zip(later).zip(sums) {
-            simd.prefetch(later, 0);
-            simd.prefetch(later, 64);
-            for (sum, single) in sums.iter_mut().zip(block.as_chunks::<4>().0) {
-                *sum += self.factor * f64::from(f32::from_le_bytes(*single));
+        let (sums, tail) = self.sums.as_chunks_mut::<STEP>();
+        let mut start = 0;
+        for sums in sums {
+            let mut taken = *sums;
+            for atom in &self.atoms {
+                simd.prefetch(&atom.later[start..], 0);
+                let singles: &[u8; 4 * STEP] = atom.singles[start..][..4 * STEP].try_into().expect("as many");
+                for (sum, single) in taken.iter_mut().zip(singles.as_chunks::<4>().0) {
+                    *sum += atom.factor * f64::from(f32::from_le_bytes(*single));
+                }
             }
+            *sums = taken;
+            start += 4 * STEP;
         }
-        simd.prefetch(later_tail, 0);
-        simd.prefetch(later_tail, 64);
-        for (sum, single) in sums_tail.iter_mut().zip(tail.as_chunks::<4>().0) {
-            *sum += self.factor * f64::from(f32::from_le_bytes(*single));
+        for atom in &self.atoms {
+            for (sum, single) in tail.iter_mut().zip(atom.singles[start..].as_chunks::<4>().0) {
+                *sum += atom.factor * f64::from(f32::from_le_bytes(*single));
+            }
         }
     }
 }
