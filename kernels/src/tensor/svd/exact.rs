@@ -1,7 +1,8 @@
 //! The exact path: bidiagonalization and divide and conquer of `faer`, in double precision.
 //!
 //! Single precision would be twice as fast, but its factors give a matrix back with a relative error of some 5e-6. What
-//! `faer` computes depends on how many tasks it may make, so it gets one: the bits must not depend on the number of threads.
+//! `faer` computes depends on how many tasks it may make, so it may always make as many: the bits must not depend on the number
+//! of threads that share them.
 
 use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
 use faer::linalg::svd::{self, ComputeSvdVectors};
@@ -9,6 +10,17 @@ use faer::{Mat, MatRef, Par};
 
 use super::Factors;
 use crate::error::Error;
+use crate::pool;
+
+/// The tasks into which `faer` may split work on a matrix: by its shape alone. More than one only in [`pool::enter`].
+pub(super) fn tasks(rows: usize, columns: usize) -> Par {
+    if is_shared(rows, columns) { Par::rayon(8) } else { Par::Seq }
+}
+
+/// Whether a matrix is large enough for several threads.
+fn is_shared(rows: usize, columns: usize) -> bool {
+    rows.saturating_mul(columns) >= 1 << 16
+}
 
 /// All min(rows, columns) ≥ 1 components of finite numbers.
 pub(super) fn factors(matrix: &[f32], rows: usize, columns: usize) -> Result<Factors, Error> {
@@ -19,11 +31,15 @@ pub(super) fn factors(matrix: &[f32], rows: usize, columns: usize) -> Result<Fac
 
 /// All components of a matrix that is not empty.
 pub(in crate::tensor) fn decompose(matrix: MatRef<'_, f64>) -> Result<Factors, Error> {
+    if is_shared(matrix.nrows(), matrix.ncols()) { pool::enter(|| thin(matrix))? } else { thin(matrix) }
+}
+
+fn thin(matrix: MatRef<'_, f64>) -> Result<Factors, Error> {
     let (rows, columns) = (matrix.nrows(), matrix.ncols());
-    let full = rows.min(columns);
+    let (full, tasks) = (rows.min(columns), tasks(rows, columns));
     let thin = ComputeSvdVectors::Thin;
     let params = Default::default();
-    let scratch = svd::svd_scratch::<f64>(rows, columns, thin, thin, Par::Seq, params);
+    let scratch = svd::svd_scratch::<f64>(rows, columns, thin, thin, tasks, params);
     let mut memory = MemBuffer::try_new(scratch).map_err(|_| no_memory(scratch))?;
     let (mut u, mut v, mut s) = (Mat::zeros(rows, full), Mat::zeros(columns, full), Mat::zeros(full, 1));
     svd::svd(
@@ -31,7 +47,7 @@ pub(in crate::tensor) fn decompose(matrix: MatRef<'_, f64>) -> Result<Factors, E
         s.col_mut(0).as_diagonal_mut(),
         Some(u.as_mut()),
         Some(v.as_mut()),
-        Par::Seq,
+        tasks,
         MemStack::new(&mut memory),
         params,
     )

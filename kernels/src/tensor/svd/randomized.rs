@@ -6,7 +6,7 @@
 use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
 use faer::linalg::householder;
 use faer::linalg::qr::no_pivoting::factor as qr;
-use faer::{Accum, Conj, Mat, MatRef, Par};
+use faer::{Accum, Conj, Mat, MatRef};
 
 use super::exact;
 use super::{Factors, SvdOptions};
@@ -76,9 +76,10 @@ fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Result<Mat<f64>, Error> {
 /// Orthonormal columns with the span of those of a tall matrix, and as many.
 fn orthonormal(mut matrix: Mat<f64>) -> Result<Mat<f64>, Error> {
     let (rows, columns) = matrix.shape();
+    let tasks = exact::tasks(rows, columns);
     let block = qr::recommended_block_size::<f64>(rows, columns);
     let scratch = StackReq::any_of(&[
-        qr::qr_in_place_scratch::<f64>(rows, columns, block, Par::Seq, Default::default()),
+        qr::qr_in_place_scratch::<f64>(rows, columns, block, tasks, Default::default()),
         householder::apply_block_householder_sequence_on_the_left_in_place_scratch::<f64>(
             rows, block, columns,
         ),
@@ -86,14 +87,14 @@ fn orthonormal(mut matrix: Mat<f64>) -> Result<Mat<f64>, Error> {
     let mut memory = MemBuffer::try_new(scratch).map_err(|_| exact::no_memory(scratch))?;
     let mut coefficients = Mat::zeros(block, columns);
     let stack = MemStack::new(&mut memory);
-    qr::qr_in_place(matrix.as_mut(), coefficients.as_mut(), Par::Seq, stack, Default::default());
+    qr::qr_in_place(matrix.as_mut(), coefficients.as_mut(), tasks, stack, Default::default());
     let mut q = Mat::identity(rows, columns);
     householder::apply_block_householder_sequence_on_the_left_in_place_with_conj(
         matrix.as_ref(),
         coefficients.as_ref(),
         Conj::No,
         q.as_mut(),
-        Par::Seq,
+        tasks,
         MemStack::new(&mut memory),
     );
     Ok(q)
