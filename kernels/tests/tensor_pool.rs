@@ -8,7 +8,7 @@ use hart_kernels::tensor::{SvdMethod, SvdOptions, coefficients, error, reconstru
 #[test]
 fn small_calls_do_not_start_threads() {
     let matrix = uniform(1, 120 * 90);
-    let options = SvdOptions { rank: 3, method: SvdMethod::Randomized, ..SvdOptions::default() };
+    let options = SvdOptions::default().rank(3).method(SvdMethod::Randomized);
     let factors = svd(&matrix, 120, 90, &options).unwrap();
     assert_eq!(reconstruct(&factors).unwrap().len(), matrix.len());
     svd(&matrix, 120, 90, &SvdOptions::default()).unwrap();

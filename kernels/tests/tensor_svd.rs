@@ -351,15 +351,15 @@ fn small_errors_are_told_and_met() {
     let further: f64 = four.further.iter().rev().map(|s| s * s).sum();
     assert!((further / four.left_out - 1.0).abs() < 1e-12);
     for (error, count) in [(5e-7, 4), (1e-7, 4), (rounding * 1.001, 4)] {
-        let found = run(SvdOptions { error, ..SvdOptions::default() });
+        let found = run(SvdOptions::default().error(error));
         assert_eq!(found.singular_values.len(), count, "{error}");
         assert!(found.error() <= error);
     }
-    let less = run(SvdOptions { error: rounding / 2.0, ..SvdOptions::default() });
+    let less = run(SvdOptions::default().error(rounding / 2.0));
     let count = less.singular_values.len();
     assert!((5..rows).contains(&count) && less.error() <= rounding / 2.0, "{count}");
     assert!(run(truncated(count - 1, SvdMethod::Exact)).error() > rounding / 2.0);
-    let energy = run(SvdOptions { energy: 1.0 - 1e-14, ..SvdOptions::default() });
+    let energy = run(SvdOptions::default().energy(1.0 - 1e-14));
     assert_eq!(energy.singular_values.len(), 4);
     let sampled = run(truncated(4, SvdMethod::Randomized));
     assert!(sampled.error() < 1e-7 && sampled.further.is_empty(), "{}", sampled.error());

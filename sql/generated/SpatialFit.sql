@@ -28,13 +28,13 @@
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
 --
 -- Result:
---   kind varchar(8000): As @kind.
+--   kind varchar(8000): clr_v1, landmarks, pca, random or trilateration.
 --   dimension int: Dimension of the vectors that it projects.
 --   axes int: Number of axes or anchors.
 --   sample_rows bigint [rows]: Rows that the bounds were measured on.
 --   variance float [share of 1]: Share of the rows' total variance that the coordinates keep, which rounding may take
 --            past 1; NULL where the rows do not vary, and for landmarks and trilateration.
---   x_min float [that of the vectors]: Least x of the rows.
+--   x_min float [that of the vectors]: Least x of the rows; NULL where there were none.
 --   x_max float [that of the vectors]: Greatest x.
 --   y_min float [that of the vectors]: Least y.
 --   y_max float [that of the vectors]: Greatest y.

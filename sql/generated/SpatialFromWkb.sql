@@ -1,9 +1,9 @@
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialFromWkb: Serialized geometry or geography from ISO WKB, with Z and M.
--- Reads both byte orders and the codes +1000 (Z), +2000 (M) and +3000 (both). A point whose coordinates are NaN is
--- empty, NaN in Z or M is missing. EWKB (PostGIS's codes with high bits), which the server refuses as well, and curves
--- are errors. With @type = geography x is the longitude, the rings are kept as they run, and @srid must be one of the
--- server's, such as 4326; only points and what @validity calls valid are flagged so.
+-- Reads both byte orders, of which each member may have its own, and the codes +1000 (Z), +2000 (M) and +3000 (both). A
+-- point whose coordinates are NaN is empty, NaN in Z or M is missing. EWKB (PostGIS's codes with high bits), which the
+-- server refuses as well, and curves are errors. With @type = geography x is the longitude, the rings are kept as they
+-- run, and @srid must be one of the server's, such as 4326; only points and what @validity calls valid are flagged so.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:

@@ -24,6 +24,7 @@
 :r generated/TensorReconstruct.sql
 :r generated/TensorSvd.sql
 :r generated/TensorSynthesize.sql
+:r generated/SpatialBasis.sql
 :r generated/SpatialBuckets.sql
 :r generated/SpatialCandidates.sql
 :r generated/SpatialCentroid.sql

@@ -23,6 +23,7 @@ DROP PROCEDURE IF EXISTS [hart].[TensorPrune];
 DROP PROCEDURE IF EXISTS [hart].[TensorReconstruct];
 DROP PROCEDURE IF EXISTS [hart].[TensorSvd];
 DROP PROCEDURE IF EXISTS [hart].[TensorSynthesize];
+DROP PROCEDURE IF EXISTS [hart].[SpatialBasis];
 DROP PROCEDURE IF EXISTS [hart].[SpatialBuckets];
 DROP PROCEDURE IF EXISTS [hart].[SpatialCandidates];
 DROP PROCEDURE IF EXISTS [hart].[SpatialCentroid];

@@ -1,6 +1,6 @@
 //! A call by name: bound columns and parameters in, columns out.
 
-use super::{Column, Kernel, Kind, Params};
+use super::{Column, Kernel, Kind, Param, Params};
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::vectors::{PackedVectors, Vectors};
@@ -60,6 +60,20 @@ pub struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
+    /// What the word that is given for a parameter stands for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ParameterValue`] for a word of the parameter's list that `parse` does not know: it never has another word's meaning.
+    pub(crate) fn chosen<T>(&self, param: &Param, parse: impl Fn(&str) -> Option<T>) -> Result<T, Error> {
+        let word = self.params.word(param.name);
+        parse(word).ok_or_else(|| Error::ParameterValue {
+            name: param.name.into(),
+            value: format!("'{word}'"),
+            expected: param.kind.describe(),
+        })
+    }
+
     /// A call with `rows` input rows, the declared input columns in order, and bound parameters.
     ///
     /// # Errors

@@ -44,6 +44,7 @@ pub static KERNELS: &[&Kernel] = &[
     &tensor::reconstruct::KERNEL,
     &tensor::svd::KERNEL,
     &tensor::synthesize::KERNEL,
+    &spatial::describe::KERNEL,
     &spatial::buckets::KERNEL,
     &spatial::candidates::KERNEL,
     &spatial::centroid::KERNEL,

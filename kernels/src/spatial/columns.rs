@@ -1,7 +1,6 @@
 //! What the spatial kernels share: their columns and parameters, and the loops over rows.
 
 use super::geometry::{self, Geometry, Shape, SpatialType};
-use super::params;
 use crate::error::Error;
 use crate::parallel;
 use crate::registry::{Call, Column, Kind, PackedBytes, Param, ParamKind};
@@ -65,7 +64,7 @@ pub(super) const FORMAT: &str = "[MS-SSCLRT] sections 1.6 and 2.1; bytes read fr
 
 /// The type that a call's bytes are of.
 pub(super) fn type_of(call: &Call<'_>) -> Result<SpatialType, Error> {
-    params::chosen(call, &TYPE, SpatialType::parse)
+    call.chosen(&TYPE, SpatialType::parse)
 }
 
 /// A call's SRID, which its range keeps within 32 bits.

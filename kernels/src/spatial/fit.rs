@@ -9,6 +9,10 @@ use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
 };
 use crate::spatial::basis::{Basis, BasisKind, MAX_AXES};
+use crate::spatial::describe::{
+    AXES_OF, CHECKSUM, DIMENSION_OF, KIND_OF, LANDMARKS, SAMPLE_ROWS, X_MAX, X_MIN, Y_MAX, Y_MIN, Z_MAX,
+    Z_MIN, described,
+};
 use crate::spatial::params::{self, PAD, WHOLE};
 use crate::spatial::project::Projection;
 use crate::vector::rows::{ELEMENT, ID, V};
@@ -16,7 +20,7 @@ use crate::vectors::{Vectors, decode};
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let vectors = call.vectors(0);
-    let kind = params::chosen(call, &KIND, BasisKind::parse)?;
+    let kind = call.chosen(&KIND, BasisKind::parse)?;
     let limit = call.params.int(SAMPLE.name) as usize;
     let of_rows = (0..vectors.len()).find_map(|i| vectors.dimensions(i));
     let dimension = match call.params.int(DIMENSION.name) as usize {
@@ -64,31 +68,11 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         BasisKind::Landmarks | BasisKind::Trilateration => None,
         _ => variance(&basis, vectors, &points)?,
     };
-    let bound = |axis: usize, side: usize| {
-        let bounds = basis.bounds();
-        // A coordinate that the basis does not have is 0 everywhere.
-        let bound = bounds.get(axis).map_or(0.0, |b| b[side]);
-        Values::Float(vec![Some(bound).filter(|_| !bounds.is_empty())])
-    };
-    let checksum = i64::from(basis.checksum());
-    Ok(Output {
-        columns: vec![
-            Values::Text(vec![Some(kind.name().into())]),
-            Values::Int(vec![Some(basis.dimension() as i32)]),
-            Values::Int(vec![Some(basis.axes() as i32)]),
-            Values::BigInt(vec![Some(basis.sample() as i64)]),
-            Values::Float(vec![variance]),
-            bound(0, 0),
-            bound(0, 1),
-            bound(1, 0),
-            bound(1, 1),
-            bound(2, 0),
-            bound(2, 1),
-            Values::BigInt(vec![Some(checksum)]),
-            Values::Binary(vec![Some(basis.to_bytes())]),
-        ],
-        picked: None,
-    })
+    let mut columns = described(&basis);
+    // Behind the number of rows.
+    columns.insert(4, Values::Float(vec![variance]));
+    columns.push(Values::Binary(vec![Some(basis.to_bytes())]));
+    Ok(Output { columns, picked: None })
 }
 
 /// The share of the vectors' variance that the coordinates keep; `None` where there is no variance.
@@ -164,10 +148,6 @@ const SAMPLE: Param = Param {
     summary: "Rows that pca looks at, at most: of more, evenly spaced ones.",
 };
 
-const fn bound(name: &'static str, summary: &'static str) -> Column {
-    Column { name, kind: Kind::Float, unit: "that of the vectors", summary }
-}
-
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "spatial_fit",
     family: Family::Spatial,
@@ -180,20 +160,10 @@ pub(crate) static KERNEL: Kernel = Kernel {
     inputs: &[ID, V],
     params: &[KIND, AXES, DIMENSION, SEED, SAMPLE, PAD, ELEMENT],
     outputs: &[
-        Column { name: "kind", kind: Kind::Text, unit: "1", summary: "As @kind." },
-        Column {
-            name: "dimension",
-            kind: Kind::Int,
-            unit: "1",
-            summary: "Dimension of the vectors that it projects.",
-        },
-        Column { name: "axes", kind: Kind::Int, unit: "1", summary: "Number of axes or anchors." },
-        Column {
-            name: "sample_rows",
-            kind: Kind::BigInt,
-            unit: "rows",
-            summary: "Rows that the bounds were measured on.",
-        },
+        KIND_OF,
+        DIMENSION_OF,
+        AXES_OF,
+        SAMPLE_ROWS,
         Column {
             name: "variance",
             kind: Kind::Float,
@@ -201,18 +171,13 @@ pub(crate) static KERNEL: Kernel = Kernel {
             summary: "Share of the rows' total variance that the coordinates keep, which rounding may take past 1; NULL where the rows do \
                       not vary, and for landmarks and trilateration.",
         },
-        bound("x_min", "Least x of the rows."),
-        bound("x_max", "Greatest x."),
-        bound("y_min", "Least y."),
-        bound("y_max", "Greatest y."),
-        bound("z_min", "Least z."),
-        bound("z_max", "Greatest z."),
-        Column {
-            name: "checksum",
-            kind: Kind::BigInt,
-            unit: "1",
-            summary: "CRC-32 of the bytes, which end with it.",
-        },
+        X_MIN,
+        X_MAX,
+        Y_MIN,
+        Y_MAX,
+        Z_MIN,
+        Z_MAX,
+        CHECKSUM,
         Column {
             name: "basis",
             kind: Kind::Binary,
@@ -230,10 +195,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     streaming: WHOLE,
     source: "Golub and Van Loan 2013, Matrix Computations, sections 5.2.8 and 8.2.4; clr_v1: SQLCLR class LandmarkProjection.",
     example: Example {
-        inputs: &[
-            &[Cell::Int(2), Cell::Vector(&[1.0, 1.0])],
-            &[Cell::Int(1), Cell::Vector(&[2.0, 0.0])],
-        ],
+        inputs: &[&[Cell::Int(2), Cell::Vector(&[1.0, 1.0])], &[Cell::Int(1), Cell::Vector(&[2.0, 0.0])]],
         params: &[("kind", Cell::Text("landmarks"))],
         outputs: &[&[
             Cell::Text("landmarks"),
@@ -248,7 +210,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
             Cell::Float(0.0),
             Cell::Float(0.0),
             Cell::Int(87595656),
-            Cell::Binary(b"HBAS\x01\x00\x01\x01\x02\x00\x00\x00\x02\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xf0?\x00\x00\x00\x00\x00\x00\xf0?\x00\x00\x00\x00\x00\x00\x00@\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xf0?\x00\x00\x80?\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80?\x88\x9a8\x05"),
+            Cell::Binary(LANDMARKS),
         ]],
     },
     run,

@@ -8,7 +8,7 @@ use crate::registry::{
 use crate::spatial::order::{Order, Space};
 use crate::spatial::params::{self, BASIS, CANDIDATES, EXAMINED, NAN_SEARCH, PAD, SEARCH_NULLS, WHOLE};
 use crate::spatial::sieve::Sieve;
-use crate::vector::distance::METRIC;
+use crate::vector::distance::{METRIC, metric_of};
 use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
 use crate::vector::top_k::{self, Best, Candidate, DISTANCE, K, QUERY, QUERY_COUNT, QUERY_NUMBER, RANK};
 use crate::vectors::Vectors;
@@ -18,7 +18,7 @@ type Found = (Vec<(Candidate, f64)>, usize);
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let (rows, ids) = (call.vectors(0), top_k::integer_keys(call)?);
-    let metric = params::metric_of(call)?;
+    let metric = metric_of(call)?;
     let (basis, pad) = (params::basis_of(call)?, params::pad_of(call));
     let queries = top_k::queries_of(call)?;
     let size = |name| usize::try_from(call.params.int(name)).unwrap_or(usize::MAX);
@@ -31,7 +31,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
             sieve.sift(&key, &queries, k, candidates)?
         }
         _ => {
-            let order = params::chosen(call, &SIEVE, Order::parse)?;
+            let order = call.chosen(&SIEVE, Order::parse)?;
             let space = Space::new(compute, &basis, rows, metric, pad, order)?;
             let (packed, points) = (top_k::packed(&queries)?, space.prepare(&queries)?);
             space.each_query(&points, |q, measure| {

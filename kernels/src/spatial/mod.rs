@@ -15,6 +15,7 @@ pub mod convex_hull;
 pub(crate) mod coordinates;
 pub mod curve;
 pub(crate) mod density;
+pub(crate) mod describe;
 pub(crate) mod fit;
 pub mod geometry;
 pub mod hilbert;

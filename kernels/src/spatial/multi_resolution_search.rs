@@ -11,7 +11,7 @@ use crate::spatial::hybrid_search::{XY, check_memory};
 use crate::spatial::order::{Points, Space};
 use crate::spatial::params::{self, BASIS, NAN_SEARCH, PAD, SEARCH_NULLS, WHOLE};
 use crate::spatial::project::Projection;
-use crate::vector::distance::METRIC;
+use crate::vector::distance::{METRIC, metric_of};
 use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
 use crate::vector::top_k::{self, Best, Candidate, DISTANCE, K, Key, QUERY, QUERY_COUNT, QUERY_NUMBER, RANK};
 use crate::vectors::Vectors;
@@ -80,7 +80,7 @@ struct Found {
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let (rows, ids) = (call.vectors(0), top_k::integer_keys(call)?);
-    let metric = params::metric_of(call)?;
+    let metric = metric_of(call)?;
     let basis = params::basis_of(call)?;
     let queries = top_k::queries_of(call)?;
     let size = |name| usize::try_from(call.params.int(name)).unwrap_or(usize::MAX).min(call.rows);

@@ -3,7 +3,6 @@
 use crate::error::Error;
 use crate::registry::{Call, Column, Kind, Param, ParamKind};
 use crate::spatial::basis::Basis;
-use crate::vector::distance::{METRIC, Metric};
 
 pub(crate) const BASIS: Param = Param {
     name: "basis",
@@ -53,26 +52,6 @@ pub(crate) const NAN_SEARCH: &str = "As vector_top_k: a row whose distance is Na
      the proven sieve always looks at them, the others look at them last.";
 pub(crate) const SEARCH_NULLS: &str =
     "A row whose vector is NULL is no candidate. A NULL id is kept and loses every tie.";
-
-/// What the word that the call gives for a parameter stands for. A word of the parameter's list that `parse` does not know is
-/// an error, not another word's meaning.
-pub(crate) fn chosen<T>(
-    call: &Call<'_>,
-    param: &Param,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<T, Error> {
-    let word = call.params.word(param.name);
-    parse(word).ok_or_else(|| Error::ParameterValue {
-        name: param.name.into(),
-        value: format!("'{word}'"),
-        expected: param.kind.describe(),
-    })
-}
-
-/// The metric that the call asks for.
-pub(crate) fn metric_of(call: &Call<'_>) -> Result<Metric, Error> {
-    chosen(call, &METRIC, Metric::parse)
-}
 
 /// The basis that the call asks for.
 pub(crate) fn basis_of(call: &Call<'_>) -> Result<Basis, Error> {

@@ -12,7 +12,7 @@ use crate::spatial::multi_resolution_search::{CELL, COARSE, Stages};
 use crate::spatial::order::{Order, Space};
 use crate::spatial::params::{self, BASIS, PAD, SEARCH_NULLS, WHOLE};
 use crate::spatial::sieve::Sieve;
-use crate::vector::distance::{METRIC, Metric};
+use crate::vector::distance::{METRIC, Metric, metric_of};
 use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
 use crate::vector::top_k::{self, Candidate, K, Key, QUERY, QUERY_COUNT};
 use crate::vectors::Vectors;
@@ -168,7 +168,7 @@ struct Line {
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let (rows, ids) = (call.vectors(0), top_k::integer_keys(call)?);
-    let metric = params::metric_of(call)?;
+    let metric = metric_of(call)?;
     let (basis, pad) = (params::basis_of(call)?, params::pad_of(call));
     let queries = top_k::queries_of(call)?;
     let k = usize::try_from(call.params.int(K.name)).unwrap_or(usize::MAX);
@@ -237,7 +237,7 @@ fn orders(call: &Call<'_>, basis: &Basis) -> Result<Vec<Option<Order>>, Error> {
             .chain([None])
             .collect(),
         CELLS => vec![None],
-        _ => vec![Some(params::chosen(call, &ORDER, Order::parse)?)],
+        _ => vec![Some(call.chosen(&ORDER, Order::parse)?)],
     })
 }
 

@@ -34,7 +34,7 @@ use crate::tensor::svd::Svd;
 /// ```
 /// use hart_kernels::tensor::{SvdOptions, reconstruct, svd};
 ///
-/// let factors = svd(&[0.0, 3.0, 4.0, 0.0], 2, 2, &SvdOptions { rank: 1, ..SvdOptions::default() })?;
+/// let factors = svd(&[0.0, 3.0, 4.0, 0.0], 2, 2, &SvdOptions::default().rank(1))?;
 /// assert_eq!(reconstruct(&factors)?, [0.0, 0.0, 4.0, 0.0]);
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```

@@ -84,6 +84,7 @@ pub enum SvdMethod {
 
 /// What to compute.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct SvdOptions {
     /// Largest number of components; 0 is all, min(rows, columns).
     pub rank: usize,
@@ -144,6 +145,18 @@ impl SvdOptions {
     #[must_use]
     pub fn seed(self, seed: u64) -> SvdOptions {
         SvdOptions { seed, ..self }
+    }
+
+    /// The same with so many random directions of the randomized method beyond the rank; 0 is half of the rank, but at least 16.
+    #[must_use]
+    pub fn oversampling(self, oversampling: usize) -> SvdOptions {
+        SvdOptions { oversampling, ..self }
+    }
+
+    /// The same with so many power iterations of the randomized method, at most [`MAX_POWER_ITERATIONS`].
+    #[must_use]
+    pub fn power_iterations(self, power_iterations: usize) -> SvdOptions {
+        SvdOptions { power_iterations, ..self }
     }
 
     /// The method for a matrix with so many singular values: of `Auto`, that which is faster.

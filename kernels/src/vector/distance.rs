@@ -4,7 +4,7 @@ use crate::compute::Compute;
 use crate::error::Error;
 use crate::reduce::{Cosine, Dot, Euclidean};
 use crate::registry::{
-    Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
 };
 use crate::vector::rows::{self, A, ACCUMULATE, B, ELEMENT, ID};
 
@@ -34,6 +34,11 @@ impl Metric {
             _ => None,
         }
     }
+}
+
+/// The metric that the call asks for.
+pub(crate) fn metric_of(call: &Call<'_>) -> Result<Metric, Error> {
+    call.chosen(&METRIC, Metric::parse)
 }
 
 /// Distance of two vectors, as `VECTOR_DISTANCE(metric, a, b)`.
@@ -121,7 +126,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     },
     run: |call| {
         let (compute, a, b) = (rows::compute_of(call), call.vectors(0), call.vectors(1));
-        let values = match Metric::parse(call.params.word(METRIC.name)).unwrap_or_default() {
+        let values = match metric_of(call)? {
             Metric::Cosine => rows::numbers(compute, Cosine, a, b, from_similarity)?,
             Metric::Euclidean => rows::numbers(compute, Euclidean, a, b, |v| v)?,
             Metric::Dot => rows::numbers(compute, Dot, a, b, from_dot)?,

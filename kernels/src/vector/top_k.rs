@@ -13,7 +13,7 @@ use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
 };
 use crate::tiles::{PANEL, Tiles};
-use crate::vector::distance::{METRIC, Metric, from_dot, from_similarity};
+use crate::vector::distance::{METRIC, Metric, from_dot, from_similarity, metric_of};
 use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
 use crate::vectors::Vectors;
 
@@ -469,7 +469,7 @@ pub(crate) fn queries_of<'a>(call: &'a Call<'_>) -> Result<Vectors<'a>, Error> {
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let rows = call.vectors(0);
     let ids = integer_keys(call)?;
-    let metric = Metric::parse(call.params.word(METRIC.name)).unwrap_or_default();
+    let metric = metric_of(call)?;
     let queries = queries_of(call)?;
     let k = usize::try_from(call.params.int(K.name)).unwrap_or(usize::MAX);
     // Every worker may hold the best of all queries, and the result has them once more.

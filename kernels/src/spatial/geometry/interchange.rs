@@ -35,7 +35,7 @@ pub fn to_wkb(shape: &Shape) -> Result<Vec<u8>, Error> {
     Ok(out)
 }
 
-/// Reads ISO WKB of either byte order, which the members of a MULTIPOINT, MULTILINESTRING or MULTIPOLYGON share with the whole.
+/// Reads ISO WKB of either byte order; each member may have its own.
 ///
 /// A point whose coordinates are NaN is read as empty, and NaN in Z or M as missing.
 ///
@@ -44,19 +44,21 @@ pub fn to_wkb(shape: &Shape) -> Result<Vec<u8>, Error> {
 /// [`Error::Value`] for the thing `geometry`: codes of curves, of FULLGLOBE and of EWKB (which the server refuses too), counts beyond the
 /// bytes, nesting beyond [`MAX_DEPTH`], bytes after the end, and all that [`Shape::check`] refuses.
 pub fn from_wkb(bytes: &[u8]) -> Result<Shape, Error> {
-    // The crate takes the code of a curve for that of another type, so that codes are looked at first.
-    let rest = scan(bytes, 0)?;
+    // The crate takes the code of a curve for that of another type, so that codes are looked at first, and reads all members in
+    // the order of the whole, so that it gets all of them in one.
+    let mut little = Vec::with_capacity(bytes.len());
+    let rest = scan(bytes, 0, &mut little)?;
     if !rest.is_empty() {
         return Err(problem(format!("{} bytes after the end", rest.len()), "one WKB value"));
     }
-    let value = wkb::reader::read_wkb(bytes).map_err(|error| problem(error.to_string(), "ISO WKB"))?;
+    let value = wkb::reader::read_wkb(&little).map_err(|error| problem(error.to_string(), "ISO WKB"))?;
     let shape = shape(&value, 0)?;
     shape.check(SpatialType::Geometry)?;
     Ok(shape)
 }
 
-/// Skips one WKB value, having checked its codes, its counts and its depth.
-fn scan(bytes: &[u8], depth: usize) -> Result<&[u8], Error> {
+/// Skips one WKB value, having checked its codes, its counts and its depth, and adds it to `out` in little-endian order.
+fn scan<'a>(bytes: &'a [u8], depth: usize, out: &mut Vec<u8>) -> Result<&'a [u8], Error> {
     let short = || {
         problem(format!("{} bytes where a WKB value should be", bytes.len()), "byte order, code and content")
     };
@@ -86,8 +88,10 @@ fn scan(bytes: &[u8], depth: usize) -> Result<&[u8], Error> {
             "an ISO code: 1 to 7, plus 1000 for Z, 2000 for M, 3000 for both",
         ));
     }
+    out.push(1);
+    out.extend(code.to_le_bytes());
     let position = 8 * [2, 3, 3, 4][dimensions as usize] as u64;
-    let skip = |rest: &'_ [u8], count: u64, each: u64| -> Result<usize, Error> {
+    let check = |rest: &[u8], count: u64, each: u64| -> Result<usize, Error> {
         let needed = count * each;
         if needed > rest.len() as u64 {
             return Err(problem(
@@ -97,30 +101,34 @@ fn scan(bytes: &[u8], depth: usize) -> Result<&[u8], Error> {
         }
         Ok(needed as usize)
     };
+    let positions = |rest: &'a [u8], count: u64, out: &mut Vec<u8>| -> Result<&'a [u8], Error> {
+        let (own, rest) = rest.split_at(check(rest, count, position)?);
+        if little {
+            out.extend(own);
+        } else {
+            out.extend(own.as_chunks::<8>().0.iter().flat_map(|number| number.iter().rev()));
+        }
+        Ok(rest)
+    };
     if base == 1 {
-        return Ok(&rest[skip(rest, 1, position)?..]);
+        return positions(rest, 1, out);
     }
     let (count, mut rest) = word(rest, little).ok_or_else(short)?;
+    out.extend(count.to_le_bytes());
     let count = u64::from(count);
     match base {
-        2 => return Ok(&rest[skip(rest, count, position)?..]),
+        2 => return positions(rest, count, out),
         3 => {
-            skip(rest, count, 4)?;
+            check(rest, count, 4)?;
             for _ in 0..count {
-                let (positions, ring) = word(rest, little).ok_or_else(short)?;
-                rest = &ring[skip(ring, positions.into(), position)?..];
+                let (length, ring) = word(rest, little).ok_or_else(short)?;
+                out.extend(length.to_le_bytes());
+                rest = positions(ring, length.into(), out)?;
             }
         }
         _ => {
-            skip(rest, count, 9)?;
+            check(rest, count, 9)?;
             for _ in 0..count {
-                // The crate reads such members in the order of the whole.
-                if base < 7 && rest.first().is_some_and(|member| *member <= 1 && member != order) {
-                    return Err(problem(
-                        format!("a member of byte order {} in a value of byte order {order}", rest[0]),
-                        "members of the same byte order",
-                    ));
-                }
                 let member = word(rest.get(1..).unwrap_or(&[]), rest.first() == Some(&1));
                 if base < 7 && member.is_some_and(|(member, _)| member != code - 3) {
                     return Err(problem(
@@ -128,7 +136,7 @@ fn scan(bytes: &[u8], depth: usize) -> Result<&[u8], Error> {
                         "members of that type",
                     ));
                 }
-                rest = scan(rest, depth + 1)?;
+                rest = scan(rest, depth + 1, out)?;
             }
         }
     }
