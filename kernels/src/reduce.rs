@@ -354,6 +354,7 @@ const DEPTH: usize = 32;
 /// As [`dot_and_square`] of `R` equally long rows that lie one behind the other and stream from memory, each with `Q` queries,
 /// on a level with 2 registers for a block of singles and 4 for one of doubles. Each row is read from memory once for all queries,
 /// and each query from the cache once for all rows.
+#[allow(clippy::needless_range_loop, reason = "the same index runs over several arrays")]
 #[inline(always)]
 pub(crate) fn stream_dots_and_squares<M: Mode, S: Simd, const Q: usize, const R: usize>(
     simd: S,
@@ -394,6 +395,7 @@ struct Sums<V, const Q: usize, const R: usize> {
 impl<V: Copy, const Q: usize, const R: usize> Sums<V, Q, R> {
     /// Adds what the vectors have for registers `FIRST` and `FIRST` + 1 of a block. The other registers of what is loaded are not
     /// used, so the compiler leaves them out. The loops have constant lengths, so that the sums stay in registers.
+    #[allow(clippy::needless_range_loop, reason = "the same index runs over several arrays")]
     #[inline(always)]
     fn add_registers<M: Mode<Vec<S> = V>, S: Simd, const FIRST: usize>(
         &mut self,
