@@ -44,7 +44,7 @@ impl Pool {
     }
 
     /// Runs `work` on the calling thread. Kernels in it that have enough to do share it among that many threads of the pool, which
-    /// only then are started; with one thread, and for all else, the calling thread does the work.
+    /// only then are started; for all else, and mostly with one thread, the calling thread does the work.
     ///
     /// A kernel says [`Error::ParameterValue`] where the threads cannot be started.
     pub fn run<T>(&self, threads: usize, work: impl FnOnce() -> T) -> T {

@@ -236,6 +236,38 @@ impl Block<'_> {
         }
         Ok(Some(row))
     }
+
+    /// Coordinates on up to [`STREAMED`] axes: of two rows at once where the registers hold the sums of both.
+    #[inline(always)]
+    fn streamed<M: Mode, S: Simd>(
+        &self,
+        simd: S,
+        coordinates: &mut [f64],
+        squares: &mut [f64],
+    ) -> Result<(), Error> {
+        let count = self.axes.len();
+        let wide = S::WIDE_TILE && count == STREAMED;
+        let mut next = 0;
+        while next < squares.len() {
+            let (points, squares) = (&mut coordinates[next * count..], &mut squares[next..]);
+            let place = self.rows.start + next;
+            next += 1;
+            let Some(row) = self.row(place)? else { continue };
+            if !wide {
+                squares[0] = few::<M, S>(simd, self.axes, row, &mut points[..count]);
+                continue;
+            }
+            let second = if squares.len() > 1 { self.row(place + 1)? } else { None };
+            match second.filter(|second| second.len() == row.len()) {
+                Some(second) => {
+                    three::<M, S, 2>(simd, self.axes, [row, second], points, squares);
+                    next += 1;
+                }
+                None => three::<M, S, 1>(simd, self.axes, [row], points, squares),
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Task for Block<'_> {
@@ -254,25 +286,7 @@ impl Task for Block<'_> {
                     *square = reduce::dot::<M, S>(simd, row, row);
                 }
             } else if count <= STREAMED {
-                let mut next = 0;
-                while next < squares.len() {
-                    let (points, squares) = (&mut coordinates[next * count..], &mut squares[next..]);
-                    let first = self.row(self.rows.start + next)?;
-                    let second = if next + 1 < self.rows.len() { self.row(self.rows.start + next + 1)? } else { None };
-                    next += match (first, second) {
-                        (Some(first), Some(second)) if S::WIDE_TILE && count == STREAMED && first.len() == second.len() => {
-                            three::<M, S, 2>(simd, self.axes, [first, second], points, squares)
-                        }
-                        (Some(row), _) if S::WIDE_TILE && count == STREAMED => {
-                            three::<M, S, 1>(simd, self.axes, [row], points, squares)
-                        }
-                        (Some(row), _) => {
-                            squares[0] = few::<M, S>(simd, self.axes, row, &mut points[..count]);
-                            1
-                        }
-                        (None, _) => 1,
-                    };
-                }
+                self.streamed::<M, S>(simd, coordinates, squares)?;
             } else {
                 let mut tiles = Tiles::<M, S>::new(simd, self.axes);
                 let mut dots = vec![0.0; count * PANEL];
@@ -311,7 +325,7 @@ impl Task for Block<'_> {
     }
 }
 
-/// Dot products of rows with three axes, and each row with itself; returns the number of rows.
+/// Dot products of rows with three axes, and each row with itself.
 #[inline(always)]
 fn three<M: Mode, S: Simd, const R: usize>(
     simd: S,
@@ -319,7 +333,7 @@ fn three<M: Mode, S: Simd, const R: usize>(
     rows: [&[u8]; R],
     points: &mut [f64],
     squares: &mut [f64],
-) -> usize {
+) {
     let axes: [&[u8]; STREAMED] = axes.try_into().expect("three axes");
     let axes = axes.map(|axis| &axis[..rows[0].len()]);
     let found = reduce::stream_dots_and_squares::<M, S, STREAMED, R>(simd, axes, rows);
@@ -327,7 +341,6 @@ fn three<M: Mode, S: Simd, const R: usize>(
         point.copy_from_slice(&found.0);
         *square = found.1;
     }
-    R
 }
 
 /// Dot products of one row with up to [`STREAMED`] axes; returns that with itself. The row comes from memory once, and for the
