@@ -77,6 +77,7 @@ fn inputs<'a>(kernel: &Kernel, data: &'a Data) -> Vec<(Vec<Input<'a>>, Params)> 
             let vectors = || data.vectors.chunks(6400);
             let inputs = vec![
                 Input::Integers((0..COMPONENTS as i64).map(Some).collect()),
+                Input::Integers(vec![None; COMPONENTS]),
                 Input::Floats((0..COMPONENTS).map(|k| Some(1.0 / (k + 1) as f64)).collect()),
                 Input::Binary(vectors().map(|v| Some(&v[..3600])).collect()),
                 Input::Binary(vectors().map(|v| Some(&v[3600..])).collect()),

@@ -277,6 +277,7 @@ fn the_round_trip_by_name() {
         };
         vec![
             Input::Integers(rows.iter().map(|r| number[*r].map(i64::from)).collect()),
+            Input::Integers(vec![None; rows.len()]),
             Input::Floats(rows.iter().map(|r| sigma[*r]).collect()),
             columns(u, rows),
             columns(v, rows),
@@ -307,6 +308,59 @@ fn the_round_trip_by_name() {
     }
     let twice = message(call_columns("tensor_reconstruct", compute(), twice, &[]));
     assert!(twice.contains("row 6: component") && twice.contains("which row 3 holds too"), "{twice}");
+    assert!(twice.ends_with("expected each component once, or its chunks numbered"), "{twice}");
+}
+
+#[test]
+fn the_vectors_of_a_component_may_come_in_chunks() {
+    let (left, right) = (bytes(&uniform(3, 2 * 9)), bytes(&uniform(4, 2 * 5)));
+    let (u, v): (Vec<_>, Vec<_>) =
+        (left.chunks(36).map(Some).collect(), right.chunks(20).map(Some).collect());
+    let reconstruct = |component: &[i64], chunk: Vec<Option<i64>>, sigma: &[f64], u, v| {
+        let inputs = vec![
+            Input::Integers(component.iter().copied().map(Some).collect()),
+            Input::Integers(chunk),
+            Input::Floats(sigma.iter().copied().map(Some).collect()),
+            Input::Binary(u),
+            Input::Binary(v),
+        ];
+        call_columns("tensor_reconstruct", compute(), inputs, &[])
+    };
+    let whole = reconstruct(&[1, 2], vec![None; 2], &[2.0, 1.0], u, v).unwrap();
+    // Cut within elements, in any order, u in more chunks than v.
+    let component = [2, 1, 1, 2, 1];
+    let chunk: Vec<_> = [5, 3, 1, -9, 2].into_iter().map(Some).collect();
+    let u = vec![
+        Some(&left[41..]),
+        Some(&left[33..36]),
+        Some(&left[..7]),
+        Some(&left[36..41]),
+        Some(&left[7..33]),
+    ];
+    let v = vec![None, Some(&right[2..20]), Some(&right[..2]), Some(&right[20..]), None];
+    let sigma = [1.0, 2.0, 2.0, 1.0, 2.0];
+    let parts = |chunk: &[Option<i64>], sigma: &[f64], v: &[Option<&'_ [u8]>]| {
+        reconstruct(&component, chunk.to_vec(), sigma, u.clone(), v.to_vec())
+    };
+    assert_eq!(parts(&chunk, &sigma, &v).unwrap(), whole);
+
+    let mut other = sigma;
+    other[1] = 7.0;
+    assert_eq!(
+        message(parts(&chunk, &other, &v)),
+        "column singular_value, row 2: 7; expected 2, as in row 3 of the same component"
+    );
+    let mut twice = chunk.clone();
+    twice[4] = Some(3);
+    assert!(
+        message(parts(&twice, &sigma, &v)).starts_with("column chunk, row 5: chunk 3, which row 2 holds")
+    );
+    let mut missing = v.clone();
+    missing[3] = None;
+    assert!(message(parts(&chunk, &sigma, &missing)).starts_with("column v, row 4: NULL; expected"));
+    let mut short = v.clone();
+    short[2] = Some(&right[..1]);
+    assert!(message(parts(&chunk, &sigma, &short)).starts_with("column v, row 3: 19 bytes; expected"));
 }
 
 #[test]

@@ -262,7 +262,7 @@ BEGIN
     SELECT component, singular_value, u, v
     INTO #components
     FROM dbo.fn_LayerComponents(@parent_layer_id);
-    EXEC [hart].[TensorReconstruct] @source = N'SELECT component, singular_value, u, v FROM #components';
+    EXEC [hart].[TensorReconstruct] @source = N'SELECT component, CAST(NULL AS bigint) AS [chunk], singular_value, u, v FROM #components';
 END;
 GO
 
@@ -291,7 +291,7 @@ BEGIN
         INTO #components
         FROM dbo.fn_LayerComponents(@parent_layer_id)
         WHERE position.STIntersects(@query_shape) = 1;
-        EXEC [hart].[TensorReconstruct] @source = N'SELECT component, singular_value, u, v FROM #components';
+        EXEC [hart].[TensorReconstruct] @source = N'SELECT component, CAST(NULL AS bigint) AS [chunk], singular_value, u, v FROM #components';
         RETURN;
     END;
     SELECT c.TensorAtomId AS atom_id, CAST(0 AS bigint) AS [chunk], CAST(c.Coefficient AS float) AS coefficient, p.Payload AS payload

@@ -68,9 +68,11 @@ pub(crate) struct Sum {
 
 impl Sum {
     pub(crate) fn add(&mut self, term: f64) {
+        // What is lost, exactly and without asking which is larger, so that several sums are taken at once (Knuth 1969, "The Art
+        // of Computer Programming", volume 2, section 4.2.2, theorem B).
         let sum = self.sum + term;
-        let (large, small) = if self.sum.abs() >= term.abs() { (self.sum, term) } else { (term, self.sum) };
-        self.lost += (large - sum) + small;
+        let added = sum - self.sum;
+        self.lost += (self.sum - (sum - added)) + (term - added);
         self.sum = sum;
     }
 
@@ -87,16 +89,24 @@ impl Sum {
 
 /// The sum of the squares of singles, each of which a double holds exactly.
 pub(crate) fn squares(values: &[f32]) -> Sum {
-    // Eight sums side by side: one alone would wait for each of its additions.
-    let mut sums = [Sum::default(); 8];
-    let square = |x: f32| f64::from(x) * f64::from(x);
+    // Eight sums side by side, so that none waits for its own last addition; sums and what they lost apart, so that several are
+    // taken by one instruction.
+    let (mut sums, mut lost) = ([0.0; 8], [0.0; 8]);
+    let mut add = |block: &[f32; 8]| {
+        for lane in 0..8 {
+            let mut sum = Sum { sum: sums[lane], lost: lost[lane] };
+            sum.add(f64::from(block[lane]) * f64::from(block[lane]));
+            (sums[lane], lost[lane]) = (sum.sum, sum.lost);
+        }
+    };
     let (blocks, rest) = values.as_chunks::<8>();
-    for block in blocks {
-        sums.iter_mut().zip(block).for_each(|(sum, x)| sum.add(square(*x)));
-    }
-    sums.iter_mut().zip(rest).for_each(|(sum, x)| sum.add(square(*x)));
+    blocks.iter().for_each(&mut add);
+    // Zeros change nothing.
+    let mut last = [0.0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    add(&last);
     let mut all = Sum::default();
-    sums.iter().flat_map(|part| [part.sum, part.lost]).for_each(|part| all.add(part));
+    sums.into_iter().zip(lost).flat_map(|(sum, lost)| [sum, lost]).for_each(|part| all.add(part));
     all
 }
 

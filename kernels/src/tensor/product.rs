@@ -3,7 +3,7 @@
 //! They are made in blocks of rows of a fixed size, each by one thread, so the bits do not depend on the number of threads.
 
 use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
+use faer::{Accum, Mat, MatMut, MatRef, Par};
 
 use crate::error::Error;
 use crate::parallel;
@@ -29,4 +29,31 @@ pub(super) fn multiply(
         matmul(piece, accum, a, b, 1.0, Par::Seq);
         Ok(())
     })
+}
+
+/// aᵀ·a.
+pub(super) fn gram(a: MatRef<'_, f64>) -> Result<Mat<f64>, Error> {
+    /// Columns of `a` that one piece takes: of the symmetric product, pieces on and below the diagonal are computed.
+    const SIDE: usize = 128;
+    let mut out: Mat<f64> = Mat::zeros(a.ncols(), a.ncols());
+    let mut pieces = Vec::new();
+    let mut rest = out.as_mut();
+    while rest.nrows() > 0 {
+        let (start, side) = (a.ncols() - rest.nrows(), SIDE.min(rest.nrows()));
+        let (rows, below) = rest.split_at_row_mut(side);
+        pieces.push((start, rows.subcols_mut(0, start + side)));
+        rest = below;
+    }
+    parallel::each(pieces, a.nrows() * a.ncols() * size_of::<f64>(), |(start, piece)| {
+        let left = a.subcols(start, piece.nrows()).transpose();
+        let right = a.subcols(0, piece.ncols());
+        matmul(piece, Accum::Replace, left, right, 1.0, Par::Seq);
+        Ok(())
+    })?;
+    for column in 1..out.ncols() {
+        for row in 0..column {
+            out[(row, column)] = out[(column, row)];
+        }
+    }
+    Ok(out)
 }

@@ -1,5 +1,7 @@
 //! Matrices from their components.
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
 use crate::arch::{F32_BLOCK, LANES, Simd, Task};
@@ -9,6 +11,7 @@ use crate::pool;
 use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape};
 use crate::tensor::layer;
 use crate::tensor::numbers::{self, wrong};
+use crate::tensor::payload::{self, CHUNK};
 use crate::tensor::svd::Svd;
 
 /// The matrix that the components make up, row after row: x = Σₖ σₖ·uₖ·vₖᵀ.
@@ -233,28 +236,74 @@ fn add_tile<S: Simd, const R: usize>(
     }
 }
 
-/// Packed singles of the vectors in a column, one vector for each of the rows, all equally long.
-fn unpack(name: &str, column: &[Option<&[u8]>], rows: &[usize]) -> Result<(Vec<f32>, usize), Error> {
+/// The input rows of each component, in ascending order of the components and of their chunks.
+fn grouped(call: &Call<'_>) -> Result<Vec<Vec<usize>>, Error> {
+    let (numbers, chunks) = (call.integers(COMPONENT.name), call.integers(CHUNK.name));
+    let number = |row: usize| {
+        numbers[row].ok_or_else(|| wrong(COMPONENT.name, row, "NULL".into(), "the component's number"))
+    };
+    let mut keys = (0..call.rows).map(|row| Ok((number(row)?, row))).collect::<Result<Vec<_>, Error>>()?;
+    keys.sort_unstable();
+    let rows = keys.chunk_by(|a, b| a.0 == b.0).map(|keys| {
+        if let [first, second, ..] = keys
+            && keys.iter().any(|key| chunks[key.1].is_none())
+        {
+            let found = format!("component {}, which row {} holds too", first.0, first.1 + 1);
+            return Err(wrong(
+                COMPONENT.name,
+                second.1,
+                found,
+                "each component once, or its chunks numbered",
+            ));
+        }
+        payload::order(chunks, keys.iter().map(|key| key.1))
+    });
+    rows.collect()
+}
+
+/// The singular value that all rows of a component repeat.
+fn singular_value(values: &[f64], rows: &[usize]) -> Result<f64, Error> {
+    let first = values[rows[0]];
+    match rows.iter().find(|row| values[**row] != first) {
+        None => Ok(first),
+        Some(row) => {
+            let expected = format!("{first}, as in row {} of the same component", rows[0] + 1);
+            Err(wrong(SINGULAR_VALUE.name, *row, values[*row].to_string(), &expected))
+        }
+    }
+}
+
+/// The components' vectors in a column, one after the other, all equally long.
+fn unpack(
+    name: &str,
+    column: &[Option<&[u8]>],
+    components: &[Vec<usize>],
+) -> Result<(Vec<f32>, usize), Error> {
     let mut out = Vec::new();
     let mut length = None;
-    for row in rows {
-        let Some(bytes) = column[*row] else {
-            return Err(wrong(name, *row, "NULL".into(), "the vector's packed singles"));
+    for rows in components {
+        let first = rows[0];
+        let bytes: Cow<'_, [u8]> = match rows.as_slice() {
+            [row] => Cow::Borrowed(column[*row].unwrap_or_default()),
+            rows => Cow::Owned(rows.iter().filter_map(|row| column[*row]).flatten().copied().collect()),
         };
+        if rows.iter().all(|row| column[*row].is_none()) {
+            return Err(wrong(name, first, "NULL".into(), "the vector's packed singles"));
+        }
         let (singles, rest) = bytes.as_chunks::<4>();
         if !rest.is_empty() {
-            return Err(wrong(name, *row, format!("{} bytes", bytes.len()), "packed singles, 4 bytes each"));
+            return Err(wrong(name, first, format!("{} bytes", bytes.len()), "packed singles, 4 bytes each"));
         }
         let expected = *length.get_or_insert(singles.len());
         if singles.len() != expected {
-            let expected = format!("{expected}, as in row {}", rows[0] + 1);
-            return Err(wrong(name, *row, format!("{} elements", singles.len()), &expected));
+            let expected = format!("{expected}, as in row {}", components[0][0] + 1);
+            return Err(wrong(name, first, format!("{} elements", singles.len()), &expected));
         }
         let start = out.len();
         out.extend(singles.iter().map(|single| f32::from_le_bytes(*single)));
         if let Some(element) = out[start..].iter().position(|x| !x.is_finite()) {
             let found = format!("element {element} is {}", out[start + element]);
-            return Err(wrong(name, *row, found, "finite numbers"));
+            return Err(wrong(name, first, found, "finite numbers"));
         }
     }
     Ok((out, length.unwrap_or(0)))
@@ -264,30 +313,27 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     if call.rows == 0 {
         return Ok(layer::output(None));
     }
-    let numbers = call.integers(COMPONENT.name);
-    let mut order: Vec<usize> = (0..call.rows).collect();
-    order.sort_by_key(|row| numbers[*row]);
-    if let Some(row) = order.first().filter(|row| numbers[**row].is_none()) {
-        return Err(wrong(COMPONENT.name, *row, "NULL".into(), "the component's number"));
-    }
-    if let Some(pair) = order.windows(2).find(|pair| numbers[pair[0]] == numbers[pair[1]]) {
-        let number = numbers[pair[0]].unwrap_or_default();
-        let found = format!("component {number}, which row {} holds too", pair[0] + 1);
-        return Err(wrong(COMPONENT.name, pair[1], found, "each component once"));
-    }
+    let components = grouped(call)?;
     let sigma = numbers::present(SINGULAR_VALUE.name, call.floats(SINGULAR_VALUE.name))?;
+    let singular_values =
+        components.iter().map(|rows| singular_value(&sigma, rows)).collect::<Result<Vec<_>, Error>>()?;
     let (left, right) = (call.binary(U.name), call.binary(V.name));
-    let size = |column: &[Option<&[u8]>]| column[order[0]].map_or(0, |bytes| bytes.len() as u64 / 4);
+    let size = |column: &[Option<&[u8]>]| {
+        let bytes = components[0].iter().filter_map(|row| column[*row]).map(|bytes| bytes.len() as u64);
+        bytes.sum::<u64>() / 4
+    };
     let (rows, columns) = (size(left), size(right));
     let elements = usize::try_from(rows.saturating_mul(columns)).unwrap_or(usize::MAX);
     layer::check_length(elements)?;
-    // The vectors, the right ones once more in panels, and the matrix as numbers and as bytes.
+    // The vectors, the right ones once more in panels, one that is put together, and the matrix as numbers and as bytes.
     let vectors = rows.saturating_add(columns.saturating_add(LANES as u64).saturating_mul(2));
-    let taken =
-        vectors.saturating_mul(call.rows as u64).saturating_add(elements as u64 * 2).saturating_mul(4);
+    let taken = vectors
+        .saturating_mul(components.len() as u64)
+        .saturating_add(rows.max(columns))
+        .saturating_add(elements as u64 * 2)
+        .saturating_mul(4);
     call.check_memory("the matrix", taken)?;
-    let ((u, rows), (v, columns)) = (unpack(U.name, left, &order)?, unpack(V.name, right, &order)?);
-    let singular_values: Vec<f64> = order.iter().map(|row| sigma[*row]).collect();
+    let ((u, rows), (v, columns)) = (unpack(U.name, left, &components)?, unpack(V.name, right, &components)?);
     let components = Svd { rows, columns, singular_values, u, v, ..Svd::default() };
     let matrix = reconstruct_with(call.compute, &components)?;
     if let Some(at) = matrix.iter().position(|x| !x.is_finite()) {
@@ -305,34 +351,39 @@ const COMPONENT: Column = Column {
     name: "component",
     kind: Kind::BigInt,
     unit: "1",
-    summary: "The component: they are added in ascending order, gaps do not count.",
+    summary: "The component: they are added in ascending order, gaps do not count. Several rows are the chunks of its vectors.",
 };
-const SINGULAR_VALUE: Column =
-    Column { name: "singular_value", kind: Kind::Float, unit: "any", summary: "The component's weight σ." };
+const SINGULAR_VALUE: Column = Column {
+    name: "singular_value",
+    kind: Kind::Float,
+    unit: "any",
+    summary: "The component's weight σ, the same in all of its rows.",
+};
 const U: Column = Column {
     name: "u",
     kind: Kind::Binary,
     unit: "1",
-    summary: "Left vector: a packed single (f32, little-endian) for each row of the matrix.",
+    summary: "Left vector: a packed single (f32, little-endian) for each row of the matrix; its chunks may be cut anywhere.",
 };
 const V: Column = Column {
     name: "v",
     kind: Kind::Binary,
     unit: "1",
-    summary: "Right vector: a packed single for each column of the matrix.",
+    summary: "Right vector: a packed single for each column of the matrix; NULL in a chunk that has only more of u, and the other way round.",
 };
 
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "tensor_reconstruct",
     family: Family::Tensor,
     summary: "A matrix from its components: the inverse of tensor_svd.",
-    details: "Σ σ·u·vᵀ, row after row. Takes what tensor_svd gives, all of it or a part, with singular values as they are or changed. \
+    details: "Σ σ·u·vᵀ, row after row. Takes what tensor_svd gives, all of it or a part, with singular values as they are or changed and \
+              NULL as the chunk. \
               Rows come in any order. One matrix in a call: partition by the matrix for several.",
-    inputs: &[COMPONENT, SINGULAR_VALUE, U, V],
+    inputs: &[COMPONENT, CHUNK, SINGULAR_VALUE, U, V],
     params: &[],
     outputs: &[layer::CHUNK, layer::PAYLOAD],
     rows: RowShape::Made,
-    nulls: "NULL is an error that names the row.",
+    nulls: "NULL is an error that names the row, but for the chunk of a component in one row, and for u or v where another chunk has it.",
     empty: "No rows give no result row.",
     nan: "NaN or an infinity in a component is an error that names the row, and so is an element of the matrix beyond the largest \
           single.",
@@ -344,8 +395,20 @@ pub(crate) static KERNEL: Kernel = Kernel {
     source: "Eckart and Young 1936; clr_ReconstructFromSVD of the replaced functions, which had no left vectors to use.",
     example: Example {
         inputs: &[
-            &[Cell::Int(2), Cell::Float(3.0), Cell::Vector(&[1.0, 0.0]), Cell::Vector(&[0.0, 1.0])],
-            &[Cell::Int(1), Cell::Float(4.0), Cell::Vector(&[0.0, 1.0]), Cell::Vector(&[1.0, 0.0])],
+            &[
+                Cell::Int(2),
+                Cell::Null,
+                Cell::Float(3.0),
+                Cell::Vector(&[1.0, 0.0]),
+                Cell::Vector(&[0.0, 1.0]),
+            ],
+            &[
+                Cell::Int(1),
+                Cell::Null,
+                Cell::Float(4.0),
+                Cell::Vector(&[0.0, 1.0]),
+                Cell::Vector(&[1.0, 0.0]),
+            ],
         ],
         params: &[],
         outputs: &[&[Cell::Int(0), Cell::Vector(&[0.0, 3.0, 4.0, 0.0])]],

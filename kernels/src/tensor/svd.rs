@@ -181,7 +181,7 @@ impl SvdOptions {
     pub fn memory(&self, rows: usize, columns: usize) -> u64 {
         let full = rows.min(columns);
         match self.chosen(full) {
-            SvdMethod::Randomized => randomized::memory(rows, columns, self.sample(full)),
+            SvdMethod::Randomized => randomized::memory(rows, columns, self),
             SvdMethod::Auto | SvdMethod::Exact => exact::memory(rows, columns),
         }
     }

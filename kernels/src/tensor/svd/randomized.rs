@@ -1,5 +1,6 @@
-//! The randomized path: the matrix is projected on the range of a random sample of it, and the small projection decomposed
-//! exactly (Halko, Martinsson and Tropp 2011, "Finding structure with randomness", algorithms 4.4 and 5.1).
+//! The randomized path: subspace iteration from a random sample finds the directions of most energy among those of the smaller side,
+//! and the projection on them is decomposed exactly (Halko, Martinsson and Tropp 2011, "Finding structure with randomness",
+//! algorithms 4.4 and 5.1, for the transposed matrix).
 //!
 //! The bits depend on the seed, not on the number of threads.
 
@@ -14,7 +15,7 @@ use crate::error::Error;
 use crate::parallel;
 use crate::pool;
 use crate::random::SplitMix;
-use crate::tensor::product::multiply;
+use crate::tensor::product::{gram, multiply};
 
 /// Rows of a product that one thread computes.
 const BLOCK: usize = 128;
@@ -35,7 +36,7 @@ fn on_threads(matrix: &[f32], rows: usize, columns: usize, options: &SvdOptions)
     let mut doubles: Vec<f64> = Vec::new();
     doubles.try_reserve_exact(matrix.len()).map_err(|_| Error::Memory {
         what: "the decomposition".into(),
-        bytes: memory(rows, columns, sample),
+        bytes: memory(rows, columns, options),
         limit: Error::REFUSED,
     })?;
     doubles.resize(matrix.len(), 0.0);
@@ -43,27 +44,45 @@ fn on_threads(matrix: &[f32], rows: usize, columns: usize, options: &SvdOptions)
         out.iter_mut().zip(&matrix[range]).for_each(|(out, x)| *out = f64::from(*x));
     })?;
     let matrix = MatRef::from_row_major_slice(&doubles, rows, columns);
+    let tall = if rows >= columns { matrix } else { matrix.transpose() };
+    let full = tall.ncols();
+    let products = if by_gram(rows, columns, sample, options) { Some(gram(tall)?) } else { None };
     let mut random = SplitMix(options.seed);
-    let mut range =
-        orthonormal(product(matrix, Mat::from_fn(columns, sample, |_, _| random.symmetric()).as_ref())?)?;
-    for _ in 0..options.power_iterations {
+    let mut directions = Mat::from_fn(full, sample, |_, _| random.symmetric());
+    for _ in 0..=options.power_iterations {
+        let next = match &products {
+            Some(gram) => product(gram.as_ref(), directions.as_ref())?,
+            None => product(tall.transpose(), product(tall, directions.as_ref())?.as_ref())?,
+        };
         // Without orthonormalization in between, the small singular values would drown in the rounding of the large ones.
-        let back = orthonormal(product(matrix.transpose(), range.as_ref())?)?;
-        range = orthonormal(product(matrix, back.as_ref())?)?;
+        directions = orthonormal(next)?;
     }
-    // Tall, which is what the exact path is good at: its factors change places.
-    let small = exact::decompose(product(matrix.transpose(), range.as_ref())?.as_ref())?;
-    let left = MatRef::from_column_major_slice(&small.v, sample, sample);
-    let left = product(range.as_ref(), left)?;
-    let u = (0..sample).flat_map(|k| left.col(k).iter().copied()).collect();
-    Ok(Factors { singular_values: small.singular_values, u, v: small.u })
+    let small = exact::decompose(product(tall, directions.as_ref())?.as_ref())?;
+    let turn = MatRef::from_column_major_slice(&small.v, sample, sample);
+    let turned = product(directions.as_ref(), turn)?;
+    let turned = (0..sample).flat_map(|k| turned.col(k).iter().copied()).collect();
+    let (u, v) = if rows >= columns { (small.u, turned) } else { (turned, small.u) };
+    Ok(Factors { singular_values: small.singular_values, u, v })
+}
+
+/// Whether AᵀA, one half of which is n/2 products of the matrix with a vector, saves more than that: each iteration takes one
+/// product of n × n instead of two of m × n.
+fn by_gram(rows: usize, columns: usize, sample: usize, options: &SvdOptions) -> bool {
+    let (height, full) = (rows.max(columns) as f64, rows.min(columns) as f64);
+    let vectors = (sample * (options.power_iterations + 1)) as f64;
+    // A quarter more for what is computed twice of the half.
+    0.625 * full * height + full * vectors < 2.0 * height * vectors
 }
 
 /// Bytes that [`factors`] takes beside its input.
-pub(super) fn memory(rows: usize, columns: usize, sample: usize) -> u64 {
+pub(super) fn memory(rows: usize, columns: usize, options: &SvdOptions) -> u64 {
+    let full = rows.min(columns);
+    let sample = options.sample(full);
+    let gram =
+        if by_gram(rows, columns, sample, options) { full as u64 } else { 0 }.saturating_mul(full as u64);
     let (rows, columns, sample) = (rows as u64, columns as u64, sample as u64);
     let vectors = rows.saturating_add(columns).saturating_mul(sample).saturating_mul(4);
-    rows.saturating_mul(columns).saturating_add(vectors).saturating_mul(8)
+    rows.saturating_mul(columns).saturating_add(gram).saturating_add(vectors).saturating_mul(8)
 }
 
 /// The product of two matrices.
