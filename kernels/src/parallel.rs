@@ -1,6 +1,8 @@
 //! Rows in parallel, with results that do not depend on the number of threads.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 
@@ -30,13 +32,34 @@ pub(crate) fn ranges(rows: usize, bytes: usize) -> Vec<Range<usize>> {
     (0..rows).step_by(step).map(|start| start..(start + step).min(rows)).collect()
 }
 
-/// The results in order, or the error of the first that failed.
-pub(crate) fn first_error<T: Send, C: FromIterator<T>>(
-    results: impl IndexedParallelIterator<Item = Result<T, Error>>,
-) -> Result<C, Error> {
-    // Collected before the errors are looked at: otherwise which error is reported would be a matter of timing.
-    let results: Vec<Result<T, Error>> = pool::enter(|| results.collect())?;
-    results.into_iter().collect()
+/// Calls `work` with every number below `count`, shared among the threads of the call. Nothing here is generic, so that rayon's
+/// machinery is compiled once and not for each kernel.
+fn share(count: usize, work: &(dyn Fn(usize) + Sync)) -> Result<(), Error> {
+    pool::enter(|| (0..count).into_par_iter().for_each(work))
+}
+
+/// Nobody looks at what a panic has left behind: it goes on to the caller.
+fn locked<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What `work` makes of each piece, in order, or the error of the first piece that failed, whatever the timing.
+fn results<P: Send, T: Send>(
+    pieces: impl Iterator<Item = P>,
+    work: impl Fn(P) -> Result<T, Error> + Sync,
+) -> Result<Vec<T>, Error> {
+    let slots: Vec<Mutex<(Option<P>, Option<Result<T, Error>>)>> =
+        pieces.map(|piece| Mutex::new((Some(piece), None))).collect();
+    share(slots.len(), &|i| {
+        // Nobody else ever wants this lock.
+        let mut slot = locked(&slots[i]);
+        slot.1 = slot.0.take().map(&work);
+    })?;
+    let result = |slot: Mutex<(Option<P>, Option<Result<T, Error>>)>| {
+        let (_, result) = slot.into_inner().unwrap_or_else(PoisonError::into_inner);
+        result.unwrap_or_else(|| unreachable!("each piece has been worked on"))
+    };
+    slots.into_iter().map(result).collect()
 }
 
 /// Runs `work` over blocks of rows in the current thread pool and returns the results in order, or the error of
@@ -44,13 +67,13 @@ pub(crate) fn first_error<T: Send, C: FromIterator<T>>(
 pub(crate) fn blocks<T: Send>(
     rows: usize,
     bytes: usize,
-    work: impl Fn(Range<usize>) -> Result<T, Error> + Sync + Send,
+    work: impl Fn(Range<usize>) -> Result<T, Error> + Sync,
 ) -> Result<Vec<T>, Error> {
     let ranges = ranges(rows, bytes);
     if !splits(ranges.len(), bytes) {
         return ranges.into_iter().map(work).collect();
     }
-    first_error(ranges.into_par_iter().map(work))
+    results(ranges.into_iter(), work)
 }
 
 /// Folds blocks of rows into one value, by workers that each have their own: memory grows with the workers, not with the
@@ -58,30 +81,48 @@ pub(crate) fn blocks<T: Send>(
 pub(crate) fn fold<T: Send>(
     rows: usize,
     bytes: usize,
-    none: impl Fn() -> T + Sync + Send,
-    work: impl Fn(&mut T, Range<usize>) -> Result<(), Error> + Sync + Send,
-    merge: impl Fn(T, T) -> T + Sync + Send,
+    none: impl Fn() -> T + Sync,
+    work: impl Fn(&mut T, Range<usize>) -> Result<(), Error> + Sync,
+    merge: impl Fn(T, T) -> T,
 ) -> Result<T, Error> {
     let ranges = ranges(rows, bytes);
-    let mut value = none();
     if !splits(ranges.len(), bytes) {
+        let mut value = none();
         ranges.into_iter().try_for_each(|range| work(&mut value, range))?;
         return Ok(value);
     }
-    // A worker's ranges ascend, so it stops at its first error; of several workers' errors the one of the first row counts.
-    type Partial<T> = Result<T, (usize, Error)>;
-    let step = |partial: Partial<T>, range: Range<usize>| {
-        let (mut value, start) = (partial?, range.start);
-        work(&mut value, range).map(|()| value).map_err(|e| (start, e))
-    };
-    let join = |a: Partial<T>, b: Partial<T>| match (a, b) {
-        (Ok(a), Ok(b)) => Ok(merge(a, b)),
-        (Err(a), Err(b)) => Err(if a.0 <= b.0 { a } else { b }),
-        (Err(e), _) | (_, Err(e)) => Err(e),
-    };
-    let fold = || ranges.into_par_iter().fold(|| Ok(none()), step).reduce(|| Ok(none()), join);
-    let folded = pool::enter(fold)?;
-    folded.map_err(|(_, error)| error)
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    share(workers(bytes).min(ranges.len()), &|_| {
+        let mut value = None;
+        // A worker's blocks ascend, so it stops at its first error; of several workers' errors that of the first block counts.
+        while let at = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(range) = ranges.get(at)
+        {
+            let own = value.get_or_insert_with(&none);
+            if let Err(error) = work(own, range.clone()) {
+                locked(&done).push(Err((at, error)));
+                return;
+            }
+        }
+        // A worker that came too late has nothing.
+        if let Some(value) = value {
+            locked(&done).push(Ok(value));
+        }
+    })?;
+    let mut all: Option<T> = None;
+    let mut failed: Option<(usize, Error)> = None;
+    for part in done.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        match part {
+            Ok(value) => all = Some(if let Some(all) = all { merge(all, value) } else { value }),
+            Err(error) if failed.as_ref().is_none_or(|failed| error.0 < failed.0) => failed = Some(error),
+            Err(_) => {}
+        }
+    }
+    match failed {
+        Some((_, error)) => Err(error),
+        None => Ok(all.unwrap_or_else(none)),
+    }
 }
 
 /// As [`blocks`], where block `i` also owns `outputs[i]`.
@@ -89,13 +130,12 @@ pub(crate) fn blocks_into(
     ranges: Vec<Range<usize>>,
     bytes: usize,
     outputs: Vec<&mut [u8]>,
-    work: impl Fn(Range<usize>, &mut [u8]) + Sync + Send,
+    work: impl Fn(Range<usize>, &mut [u8]) + Sync,
 ) -> Result<(), Error> {
-    if !splits(ranges.len(), bytes) {
-        ranges.into_iter().zip(outputs).for_each(|(range, out)| work(range, out));
-        return Ok(());
-    }
-    pool::enter(|| ranges.into_par_iter().zip(outputs).for_each(|(range, out)| work(range, out)))
+    each(ranges.into_iter().zip(outputs), bytes, |(range, out)| {
+        work(range, out);
+        Ok(())
+    })
 }
 
 /// Fills rows of `out`, which are equally long, in blocks. `work` gets the range of rows and their part of `out`.
@@ -103,7 +143,7 @@ pub(crate) fn rows_into<T: Send>(
     rows: usize,
     bytes: usize,
     out: &mut [T],
-    work: impl Fn(Range<usize>, &mut [T]) + Sync + Send,
+    work: impl Fn(Range<usize>, &mut [T]) + Sync,
 ) -> Result<(), Error> {
     let ranges = ranges(rows, bytes);
     let width = out.len().checked_div(rows).unwrap_or(0);
@@ -111,25 +151,25 @@ pub(crate) fn rows_into<T: Send>(
         work(0..rows, out);
         return Ok(());
     }
-    let step = ranges[0].len();
-    let fill = |(block, out): (usize, &mut [T])| {
-        let start = block * step;
-        work(start..start + out.len() / width, out);
-    };
-    pool::enter(|| out.par_chunks_mut(step * width).enumerate().for_each(fill))
+    let parts = out.chunks_mut(ranges[0].len() * width);
+    each(ranges.into_iter().zip(parts), bytes, |(range, out)| {
+        work(range, out);
+        Ok(())
+    })
 }
 
 /// Does independent pieces of work, each of which owns what it writes, on an input of that size. The error is that of the
 /// first failing piece.
-pub(crate) fn each<T: Send>(
-    pieces: Vec<T>,
+pub(crate) fn each<P: Send>(
+    pieces: impl IntoIterator<Item = P, IntoIter: ExactSizeIterator>,
     bytes: usize,
-    work: impl Fn(T) -> Result<(), Error> + Sync + Send,
+    work: impl Fn(P) -> Result<(), Error> + Sync,
 ) -> Result<(), Error> {
+    let mut pieces = pieces.into_iter();
     if !splits(pieces.len(), bytes) {
-        return pieces.into_iter().try_for_each(work);
+        return pieces.try_for_each(work);
     }
-    first_error(pieces.into_par_iter().map(work))
+    results(pieces, work).map(|_: Vec<()>| ())
 }
 
 #[cfg(test)]

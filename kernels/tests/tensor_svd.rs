@@ -316,17 +316,23 @@ fn the_vectors_of_a_component_may_come_in_chunks() {
     let (left, right) = (bytes(&uniform(3, 2 * 9)), bytes(&uniform(4, 2 * 5)));
     let (u, v): (Vec<_>, Vec<_>) =
         (left.chunks(36).map(Some).collect(), right.chunks(20).map(Some).collect());
-    let reconstruct = |component: &[i64], chunk: Vec<Option<i64>>, sigma: &[f64], u, v| {
+    fn reconstruct(
+        component: &[i64],
+        chunk: &[Option<i64>],
+        sigma: &[f64],
+        u: &[Option<&[u8]>],
+        v: &[Option<&[u8]>],
+    ) -> Result<Output, Error> {
         let inputs = vec![
             Input::Integers(component.iter().copied().map(Some).collect()),
-            Input::Integers(chunk),
+            Input::Integers(chunk.to_vec()),
             Input::Floats(sigma.iter().copied().map(Some).collect()),
-            Input::Binary(u),
-            Input::Binary(v),
+            Input::Binary(u.to_vec()),
+            Input::Binary(v.to_vec()),
         ];
         call_columns("tensor_reconstruct", compute(), inputs, &[])
-    };
-    let whole = reconstruct(&[1, 2], vec![None; 2], &[2.0, 1.0], u, v).unwrap();
+    }
+    let whole = reconstruct(&[1, 2], &[None; 2], &[2.0, 1.0], &u, &v).unwrap();
     // Cut within elements, in any order, u in more chunks than v.
     let component = [2, 1, 1, 2, 1];
     let chunk: Vec<_> = [5, 3, 1, -9, 2].into_iter().map(Some).collect();
@@ -339,8 +345,8 @@ fn the_vectors_of_a_component_may_come_in_chunks() {
     ];
     let v = vec![None, Some(&right[2..20]), Some(&right[..2]), Some(&right[20..]), None];
     let sigma = [1.0, 2.0, 2.0, 1.0, 2.0];
-    let parts = |chunk: &[Option<i64>], sigma: &[f64], v: &[Option<&'_ [u8]>]| {
-        reconstruct(&component, chunk.to_vec(), sigma, u.clone(), v.to_vec())
+    let parts = |chunk: &[Option<i64>], sigma: &[f64], v: &[Option<&[u8]>]| {
+        reconstruct(&component, chunk, sigma, &u, v)
     };
     assert_eq!(parts(&chunk, &sigma, &v).unwrap(), whole);
 

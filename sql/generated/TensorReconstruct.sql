@@ -1,14 +1,20 @@
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.TensorReconstruct: A matrix from its components: the inverse of tensor_svd.
 -- Σ σ·u·vᵀ, row after row. Takes what tensor_svd gives, all of it or a part, with singular values as they are or
--- changed. Rows come in any order. One matrix in a call: partition by the matrix for several.
+-- changed and NULL as the chunk. Rows come in any order. One matrix in a call: partition by the matrix for several.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:
---   component an integer type: The component: they are added in ascending order, gaps do not count.
---   singular_value float, real, numeric or an integer type [any]: The component's weight σ.
---   u varbinary: Left vector: a packed single (f32, little-endian) for each row of the matrix.
---   v varbinary: Right vector: a packed single for each column of the matrix.
+--   component an integer type: The component: they are added in ascending order, gaps do not count. Several rows are
+--             the chunks of its vectors.
+--   chunk an integer type: Place of the chunk: chunks are put together in ascending order, gaps do not count. NULL
+--         where there is only one.
+--   singular_value float, real, numeric or an integer type [any]: The component's weight σ, the same in all of its
+--                  rows.
+--   u varbinary: Left vector: a packed single (f32, little-endian) for each row of the matrix; its chunks may be cut
+--     anywhere.
+--   v varbinary: Right vector: a packed single for each column of the matrix; NULL in a chunk that has only more of u,
+--     and the other way round.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
 --
@@ -16,7 +22,8 @@
 --   chunk bigint: Always 0: the payload comes in one piece. It makes the result an input of the other tensor kernels.
 --   payload varbinary(max) [that of the layer]: The elements as packed singles (f32, little-endian).
 --
--- NULL: NULL is an error that names the row.
+-- NULL: NULL is an error that names the row, but for the chunk of a component in one row, and for u or v where another
+--       chunk has it.
 -- Empty: No rows give no result row.
 -- NaN and infinity: NaN or an infinity in a component is an error that names the row, and so is an element of the
 --                   matrix beyond the largest single.
@@ -31,7 +38,7 @@
 --
 -- Example:
 --   EXEC [hart].[TensorReconstruct]
---       @source = N'SELECT [component], [singular_value], [u], [v] FROM (VALUES (CAST(2 AS bigint), CAST(3e0 AS float), CAST(0x0000803F00000000 AS varbinary(max)), CAST(0x000000000000803F AS varbinary(max))), (CAST(1 AS bigint), CAST(4e0 AS float), CAST(0x000000000000803F AS varbinary(max)), CAST(0x0000803F00000000 AS varbinary(max)))) AS [example] ([component], [singular_value], [u], [v])';
+--       @source = N'SELECT [component], [chunk], [singular_value], [u], [v] FROM (VALUES (CAST(2 AS bigint), CAST(NULL AS bigint), CAST(3e0 AS float), CAST(0x0000803F00000000 AS varbinary(max)), CAST(0x000000000000803F AS varbinary(max))), (CAST(1 AS bigint), CAST(NULL AS bigint), CAST(4e0 AS float), CAST(0x000000000000803F AS varbinary(max)), CAST(0x0000803F00000000 AS varbinary(max)))) AS [example] ([component], [chunk], [singular_value], [u], [v])';
 --   gives 0 | [0,3,4,0]
 CREATE OR ALTER PROCEDURE [hart].[TensorReconstruct]
 (
@@ -43,7 +50,7 @@ AS
 BEGIN
     SET NOCOUNT ON;
     DECLARE @input nvarchar(max);
-    EXEC [hart].[PrepareSource] @source = @source, @columns = N'component,singular_value,u,v', @by_part = @by_part, @input = @input OUTPUT;
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'component,chunk,singular_value,u,v', @by_part = @by_part, @input = @input OUTPUT;
     IF @parallel = 1 AND @by_part = 0
         THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
     BEGIN TRY

@@ -5,7 +5,6 @@ use crate::error::Error;
 use crate::parallel;
 use crate::registry::{Call, Column, Kind, Output, Param, ParamKind, Values};
 use crate::vector::rows::ID;
-use rayon::prelude::*;
 
 /// Bits of each axis at most: three of them fill a non-negative BIGINT.
 pub const MAX_BITS: u32 = 21;
@@ -245,7 +244,7 @@ fn in_parallel<T: Send>(
         return work(0, out);
     }
     let step = ranges[0].len();
-    parallel::first_error(out.par_chunks_mut(step).enumerate().map(|(i, part)| work(i * step, part)))
+    parallel::each(out.chunks_mut(step).enumerate(), bytes, |(i, part)| work(i * step, part))
 }
 
 /// Keys of whole columns.
@@ -307,9 +306,8 @@ pub(super) fn positions_of<C: Curve>(
     let [x, y, z] = &mut all;
     if parallel::splits(ranges.len(), rows * 32) {
         let step = ranges[0].len();
-        let parts = x.par_chunks_mut(step).zip(y.par_chunks_mut(step)).zip(z.par_chunks_mut(step));
-        let parts = parts.enumerate().map(|(i, ((x, y), z))| run(i * step, [x, y, z]));
-        parallel::first_error::<_, ()>(parts)?;
+        let parts = x.chunks_mut(step).zip(y.chunks_mut(step)).zip(z.chunks_mut(step));
+        parallel::each(parts.enumerate(), rows * 32, |(i, ((x, y), z))| run(i * step, [x, y, z]))?;
     } else {
         run(0, [x, y, z])?;
     }

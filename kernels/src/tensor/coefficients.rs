@@ -191,7 +191,7 @@ impl Problem<'_> {
         for (panel, layer) in self.layer.chunks(PANEL).enumerate() {
             let part = panel * PANEL / blocks * bytes..(panel * PANEL + layer.len()) / blocks * bytes;
             let doubles = &mut doubles[..self.atoms.len() * layer.len()];
-            let pieces = self.atoms.iter().zip(doubles.chunks_exact_mut(layer.len())).collect();
+            let pieces = self.atoms.iter().zip(doubles.chunks_exact_mut(layer.len()));
             parallel::each(pieces, self.atoms.len() * part.len(), |(atom, out): (&&[u8], &mut [f64])| {
                 let mut singles = vec![0f32; out.len()];
                 quant::decode_into_with(self.compute, self.payload_type, &atom[part.clone()], &mut singles)?;

@@ -2,12 +2,10 @@
 
 use std::borrow::Cow;
 
-use rayon::prelude::*;
-
 use crate::arch::{F32_BLOCK, LANES, Simd, Task};
 use crate::compute::Compute;
 use crate::error::Error;
-use crate::pool;
+use crate::parallel;
 use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape};
 use crate::tensor::layer;
 use crate::tensor::numbers::{self, wrong};
@@ -80,21 +78,17 @@ pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, 
     let shifts: Vec<f32> =
         singular_values.iter().zip(u.chunks_exact(*rows)).map(|(sigma, u)| shift(*sigma, u)).collect();
     let mut right = vec![0.0; columns.div_ceil(LANES) * LANES * rank];
-    let pack = |(panel, packed): (usize, &mut [f32])| pack_panel(v, *columns, &shifts, panel, packed);
-    let work = |right, (i, out): (usize, &mut [f32])| {
-        let shifts = &shifts;
-        compute.level.run(Block { components, shifts, right, rank, first: i * BLOCK_ROWS, out });
-    };
     // Fewer multiplications than this are done before another thread has woken up.
-    if rows * columns * rank < 1 << 20 {
-        right.chunks_mut(LANES * rank).enumerate().for_each(pack);
-        out.chunks_mut(block).enumerate().for_each(|rows| work(&right, rows));
-    } else {
-        pool::enter(|| {
-            right.par_chunks_mut(LANES * rank).enumerate().for_each(pack);
-            out.par_chunks_mut(block).enumerate().for_each(|rows| work(&right, rows));
-        })?;
-    }
+    let bytes = if rows * columns * rank < 1 << 20 { 0 } else { usize::MAX };
+    parallel::each(right.chunks_mut(LANES * rank).enumerate(), bytes, |(panel, packed)| {
+        pack_panel(v, *columns, &shifts, panel, packed);
+        Ok(())
+    })?;
+    parallel::each(out.chunks_mut(block).enumerate(), bytes, |(i, out)| {
+        let (shifts, right) = (&shifts, &right);
+        compute.level.run(Block { components, shifts, right, rank, first: i * BLOCK_ROWS, out });
+        Ok(())
+    })?;
     Ok(out)
 }
 

@@ -1,7 +1,5 @@
 //! Whole columns of points.
 
-use rayon::prelude::*;
-
 use super::encode::ordinate;
 use super::wire::{self, HEADER};
 use super::{LATITUDE, LONGITUDE, Position, SpatialType, check_position, problem};
@@ -141,9 +139,10 @@ fn in_blocks<T: Ordinate, const BYTES: usize, const N: usize>(
         return block(columns, names, 0, header, kind, records);
     }
     let step = ranges[0].len();
-    parallel::first_error(records.par_chunks_mut(step).zip(ranges).map(|(records, range)| {
+    let bytes = records.len() * BYTES;
+    parallel::each(records.chunks_mut(step).zip(ranges), bytes, |(records, range)| {
         block(columns.map(|c| &c[range.clone()]), names, range.start, header, kind, records)
-    }))
+    })
 }
 
 fn block<T: Ordinate, const BYTES: usize, const N: usize>(
