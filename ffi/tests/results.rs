@@ -8,10 +8,11 @@ use hart_kernels::spatial::curve::{Grid, Outside};
 use hart_kernels::spatial::geometry::SpatialType;
 use hart_kernels::spatial::geometry::points::{Points, encode};
 use hart_kernels::spatial::hilbert;
+use hart_kernels::spatial::{Basis, project};
 use hart_kernels::tensor::quant::{PayloadType, decode};
 use hart_kernels::vector::batch::{self, canonical, canonical_number};
 use hart_kernels::vector::{self, top_k};
-use hart_kernels::{Error, Metric, Vectors, registry};
+use hart_kernels::{Accumulate, Compute, Error, Metric, Vectors, registry};
 
 /// FNV-1a over the bytes of numbers.
 fn hash<const N: usize>(numbers: impl IntoIterator<Item = [u8; N]>) -> u64 {
@@ -148,6 +149,17 @@ impl Lines {
         Ok(())
     }
 
+    fn projections(&mut self, axes: usize) -> Result<(), Error> {
+        const N: usize = 384;
+        let rows = vector(13, 70 * N);
+        let rows = Vectors::matrix(&rows, N)?;
+        let compute = Compute::new()?.accumulate(Accumulate::F64);
+        let basis = Basis::random(N, axes, 5)?.measured(compute, &rows, false)?;
+        self.line("basis", axes, hash(basis.to_bytes().iter().map(|byte| [*byte])));
+        self.numbers("project", axes, project(&basis, &rows, false)?.coordinates());
+        Ok(())
+    }
+
     fn invokes(&mut self) -> Result<(), Error> {
         const ROWS: usize = 11;
         const N: usize = 50;
@@ -179,6 +191,8 @@ fn the_crate_gives_the_same_bits() {
     lines.searches(3000, 100).unwrap();
     lines.payloads().unwrap();
     lines.spaces().unwrap();
+    lines.projections(3).unwrap();
+    lines.projections(40).unwrap();
     lines.invokes().unwrap();
     let expected = std::fs::read_to_string(common::root().join("tests/results.txt")).unwrap();
     for (line, (found, expected)) in lines.0.lines().zip(expected.lines()).enumerate() {

@@ -43,19 +43,21 @@ fn locked<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
     value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A piece of work before, and what was made of it after.
+type Slot<P, T> = Mutex<(Option<P>, Option<Result<T, Error>>)>;
+
 /// What `work` makes of each piece, in order, or the error of the first piece that failed, whatever the timing.
 fn results<P: Send, T: Send>(
     pieces: impl Iterator<Item = P>,
     work: impl Fn(P) -> Result<T, Error> + Sync,
 ) -> Result<Vec<T>, Error> {
-    let slots: Vec<Mutex<(Option<P>, Option<Result<T, Error>>)>> =
-        pieces.map(|piece| Mutex::new((Some(piece), None))).collect();
+    let slots: Vec<Slot<P, T>> = pieces.map(|piece| Mutex::new((Some(piece), None))).collect();
     share(slots.len(), &|i| {
         // Nobody else ever wants this lock.
         let mut slot = locked(&slots[i]);
         slot.1 = slot.0.take().map(&work);
     })?;
-    let result = |slot: Mutex<(Option<P>, Option<Result<T, Error>>)>| {
+    let result = |slot: Slot<P, T>| {
         let (_, result) = slot.into_inner().unwrap_or_else(PoisonError::into_inner);
         result.unwrap_or_else(|| unreachable!("each piece has been worked on"))
     };

@@ -27,8 +27,8 @@
 --   @method (one of auto, exact, randomized) auto: randomized where @rank and @oversampling together are at most a
 --           third of the matrix's smaller side, else exact.
 --   @seed (an integer ≥ -9223372036854775808) Seed of the randomized method: the same seed gives the same bits.
---   @oversampling (an integer from 0 to 10000) Random directions of the randomized method beyond @rank; 0 is half of
---                 @rank, but at least 16.
+--   @oversampling (an integer from 0 to 10000) Random directions of the randomized method beyond @rank; 0 is a quarter
+--                 of @rank, but at least 16.
 --   @power_iterations (an integer from 0 to 100) Power iterations of the randomized method: more come nearer to the
 --                     optimum.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
@@ -72,7 +72,7 @@ CREATE OR ALTER PROCEDURE [hart].[TensorSvd]
     @method varchar(64) = 'auto',
     @seed bigint = 0,
     @oversampling int = 0,
-    @power_iterations int = 3,
+    @power_iterations int = 4,
     @by_part bit = 0,
     @parallel bit = 0
 )

@@ -180,6 +180,44 @@ static void spaces(void)
     line("encode_points", N, hash(bytes, sizeof bytes));
 }
 
+/* A basis that is fitted by name, and vectors projected on it: three axes stream, more are taken in tiles. */
+static void projections(size_t axes)
+{
+    enum { ROWS = 70, N = 384, BASIS = 12 };
+    float *rows = vector(13, ROWS * N);
+    double *coordinates = (double *)take_memory(ROWS * axes * sizeof(double));
+    int64_t ids[ROWS];
+    struct column columns[2];
+    struct batch input;
+    struct ArrowSchema schema;
+    struct ArrowArray array;
+    HartParam params[3];
+    const int64_t *places;
+    const uint8_t *basis;
+    size_t found;
+    int i;
+
+    for (i = 0; i < ROWS; i++)
+        ids[i] = i;
+    int64_column(&columns[0], "id", ids, ROWS);
+    vector_column(&columns[1], "v", rows, ROWS, N, NULL, 0);
+    make_batch(&input, columns, 2, ROWS);
+    params[0] = data_param("kind", HART_PARAM_TEXT, "random", 6);
+    params[1] = integer_param("axes", (int64_t)axes);
+    params[2] = integer_param("seed", 5);
+    OK(hart_invoke("spatial_fit", &input.schema, &input.array, params, 3, NULL, &schema, &array));
+    CHECK(strcmp(schema.children[BASIS]->name, "basis") == 0 && strcmp(schema.children[BASIS]->format, "Z") == 0);
+    places = (const int64_t *)array.children[BASIS]->buffers[1];
+    basis = (const uint8_t *)array.children[BASIS]->buffers[2] + places[0];
+    line("basis", axes, hash(basis, (size_t)(places[1] - places[0])));
+    OK(hart_spatial_project_f32(basis, (size_t)(places[1] - places[0]), rows, ROWS, N, coordinates, ROWS * axes, &found));
+    CHECK(found == axes);
+    line("project", axes, hash(coordinates, ROWS * axes * sizeof(double)));
+    OK(hart_arrow_release(&schema, &array));
+    free(rows);
+    free(coordinates);
+}
+
 static void invokes(void)
 {
     enum { ROWS = 11, N = 50 };
@@ -241,6 +279,8 @@ int main(int count, char **arguments)
     searches(3000, 100);
     payloads();
     spaces();
+    projections(3);
+    projections(40);
     invokes();
     CHECK(fclose(file) == 0);
     OK(hart_shutdown());

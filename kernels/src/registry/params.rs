@@ -129,11 +129,13 @@ impl Params {
     }
 
     /// The element type of packed vectors; `f32` where the kernel has no such parameter.
+    ///
+    /// # Panics
+    ///
+    /// Where the kernel's row declares a word that is no element type, as [`Params::int`].
     pub fn element(&self) -> Element {
-        match self.get("element") {
-            Some(Value::Text(name)) => Element::parse(name).unwrap_or_default(),
-            _ => Element::default(),
-        }
+        let Some(Value::Text(name)) = self.get("element") else { return Element::default() };
+        Element::parse(name).unwrap_or_else(|| panic!("@element is declared with `{name}`, which is none"))
     }
 
     /// A declared vector: packed elements, or the text of a JSON array.

@@ -24,7 +24,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let size = |name| usize::try_from(call.params.int(name)).unwrap_or(usize::MAX);
     let (k, candidates) = (size(K.name), size(CANDIDATES.name).max(size(K.name)).min(call.rows));
     check_memory(call, &queries, basis.axes(), candidates, k)?;
-    let (compute, key) = (rows::compute_of(call), |row: usize| ids[row]);
+    let (compute, key) = (rows::compute_of(call)?, |row: usize| ids[row]);
     let found: Vec<Found> = match call.params.word(SIEVE.name) {
         "proven" => {
             let sieve = Sieve::with(compute, &basis, rows, metric, pad)?;

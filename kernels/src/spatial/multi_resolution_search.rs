@@ -93,7 +93,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         });
     }
     check_memory(call, &queries, basis.axes(), coarse + fine, k)?;
-    let (compute, key) = (rows::compute_of(call), |row: usize| ids[row]);
+    let (compute, key) = (rows::compute_of(call)?, |row: usize| ids[row]);
     let stages = Stages::new(call, compute, &basis, rows)?;
     let (packed, targets) = (top_k::packed(&queries)?, stages.prepare(&queries)?);
     let work = rows.len().saturating_mul(8 * packed.len());

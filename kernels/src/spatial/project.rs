@@ -380,7 +380,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     // bytes, in blocks and whole, with their lengths.
     let bytes = (call.rows as u64).saturating_mul(16 * (basis.axes() as u64 + 1) + 6 * 16 + 2 * 42);
     call.check_memory("the points", bytes)?;
-    let projection = project_with(rows::compute_of(call), &basis, vectors, params::pad_of(call))?;
+    let projection = project_with(rows::compute_of(call)?, &basis, vectors, params::pad_of(call))?;
     for i in 0..call.rows {
         check_finite(vectors.name(), i, projection.point(i).unwrap_or_default())?;
     }

@@ -174,7 +174,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let k = usize::try_from(call.params.int(K.name)).unwrap_or(usize::MAX);
     // An order has all rows, in stages twice.
     check_memory(call, &queries, basis.axes(), 2 * call.rows, k)?;
-    let (compute, key) = (rows::compute_of(call), |row: usize| ids[row]);
+    let (compute, key) = (rows::compute_of(call)?, |row: usize| ids[row]);
     let truth = top_k::search(compute, rows, &key, &queries, k, metric)?;
     let mut lines = Vec::new();
     for order in orders(call, &basis)? {

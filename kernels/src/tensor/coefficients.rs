@@ -249,10 +249,10 @@ impl Inverse {
 
     fn apply(&self, right: &[f64]) -> Vec<f64> {
         let mut out = vec![0.0; right.len()];
-        let vectors = self.factors.u.chunks_exact(right.len()).zip(self.factors.v.chunks_exact(right.len()));
+        let vectors = self.factors.u.col_iter().zip(self.factors.v.col_iter());
         for ((u, v), sigma) in vectors.zip(&self.factors.singular_values).take(self.rank) {
             let share = u.iter().zip(right).map(|(u, r)| u * r).sum::<f64>() / sigma;
-            out.iter_mut().zip(v).for_each(|(out, v)| *out += share * v);
+            out.iter_mut().zip(v.iter()).for_each(|(out, v)| *out += share * v);
         }
         out
     }

@@ -6,6 +6,7 @@ use crate::arch::{F32_BLOCK, LANES, Simd, Task};
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
+use crate::pool;
 use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape};
 use crate::tensor::layer;
 use crate::tensor::numbers::{self, wrong};
@@ -79,16 +80,25 @@ pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, 
         singular_values.iter().zip(u.chunks_exact(*rows)).map(|(sigma, u)| shift(*sigma, u)).collect();
     let mut right = vec![0.0; columns.div_ceil(LANES) * LANES * rank];
     // Fewer multiplications than this are done before another thread has woken up.
-    let bytes = if rows * columns * rank < 1 << 20 { 0 } else { usize::MAX };
-    parallel::each(right.chunks_mut(LANES * rank).enumerate(), bytes, |(panel, packed)| {
-        pack_panel(v, *columns, &shifts, panel, packed);
-        Ok(())
-    })?;
-    parallel::each(out.chunks_mut(block).enumerate(), bytes, |(i, out)| {
-        let (shifts, right) = (&shifts, &right);
-        compute.level.run(Block { components, shifts, right, rank, first: i * BLOCK_ROWS, out });
-        Ok(())
-    })?;
+    let shared = rows * columns * rank >= 1 << 20;
+    let bytes = if shared { usize::MAX } else { 0 };
+    let mut work = || {
+        parallel::each(right.chunks_mut(LANES * rank).enumerate(), bytes, |(panel, packed)| {
+            pack_panel(v, *columns, &shifts, panel, packed);
+            Ok(())
+        })?;
+        parallel::each(out.chunks_mut(block).enumerate(), bytes, |(i, out)| {
+            let (shifts, right) = (&shifts, &right);
+            compute.level.run(Block { components, shifts, right, rank, first: i * BLOCK_ROWS, out });
+            Ok(())
+        })
+    };
+    // The threads are asked once for both.
+    if shared {
+        pool::enter(work)??
+    } else {
+        work()?
+    }
     Ok(out)
 }
 

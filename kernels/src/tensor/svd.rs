@@ -4,6 +4,8 @@ mod exact;
 mod kernel;
 mod randomized;
 
+use faer::Mat;
+
 use crate::error::Error;
 use crate::tensor::numbers::{self, Sum};
 
@@ -96,7 +98,7 @@ pub struct SvdOptions {
     pub method: SvdMethod,
     /// Seed of the randomized method.
     pub seed: u64,
-    /// Random directions of the randomized method beyond the rank; 0 is half of the rank, but at least 16.
+    /// Random directions of the randomized method beyond the rank; 0 is a quarter of the rank, but at least 16.
     pub oversampling: usize,
     /// Power iterations of the randomized method, at most [`MAX_POWER_ITERATIONS`].
     pub power_iterations: usize,
@@ -111,7 +113,7 @@ impl Default for SvdOptions {
             method: SvdMethod::Auto,
             seed: 0,
             oversampling: 0,
-            power_iterations: 3,
+            power_iterations: 4,
         }
     }
 }
@@ -147,7 +149,7 @@ impl SvdOptions {
         SvdOptions { seed, ..self }
     }
 
-    /// The same with so many random directions of the randomized method beyond the rank; 0 is half of the rank, but at least 16.
+    /// The same with so many random directions of the randomized method beyond the rank; 0 is a quarter of the rank, but at least 16.
     #[must_use]
     pub fn oversampling(self, oversampling: usize) -> SvdOptions {
         SvdOptions { oversampling, ..self }
@@ -173,7 +175,7 @@ impl SvdOptions {
     /// Directions of the randomized method for a matrix with so many singular values.
     fn sample(&self, full: usize) -> usize {
         // A fixed number of directions loses more, measured by the optimum, the more of a flat spectrum the rank takes.
-        let beyond = if self.oversampling == 0 { (self.rank / 2).max(16) } else { self.oversampling };
+        let beyond = if self.oversampling == 0 { (self.rank / 4).max(16) } else { self.oversampling };
         self.rank.saturating_add(beyond).min(full)
     }
 
@@ -244,11 +246,11 @@ pub fn svd(matrix: &[f32], rows: usize, columns: usize, options: &SvdOptions) ->
     Ok(exact::factors(matrix, rows, columns)?.truncated(out, Sum::default(), options))
 }
 
-/// Factors in double precision, the vectors one after the other.
+/// Factors in double precision, a vector in each column.
 pub(super) struct Factors {
     pub(super) singular_values: Vec<f64>,
-    pub(super) u: Vec<f64>,
-    pub(super) v: Vec<f64>,
+    pub(super) u: Mat<f64>,
+    pub(super) v: Mat<f64>,
 }
 
 impl Factors {
@@ -263,8 +265,7 @@ impl Factors {
         }
         let rank = components(&tails, of.energy, options);
         let further = self.singular_values.split_off(rank);
-        let mut u: Vec<f32> = self.u[..rank * rows].iter().map(|x| *x as f32).collect();
-        let mut v: Vec<f32> = self.v[..rank * columns].iter().map(|x| *x as f32).collect();
+        let (mut u, mut v) = (singles(&self.u, rank), singles(&self.v, rank));
         for (u, v) in u.chunks_exact_mut(rows).zip(v.chunks_exact_mut(columns)) {
             let largest = u.iter().copied().reduce(|a, b| if b.abs() > a.abs() { b } else { a });
             if largest.is_some_and(|x| x < 0.0) {
@@ -273,6 +274,13 @@ impl Factors {
         }
         Svd { singular_values: self.singular_values, u, v, left_out: tails[rank], further, ..of }
     }
+}
+
+/// The first columns, one after the other.
+fn singles(vectors: &Mat<f64>, count: usize) -> Vec<f32> {
+    let mut out = Vec::with_capacity(vectors.nrows() * count);
+    vectors.col_iter().take(count).for_each(|column| out.extend(column.iter().map(|x| *x as f32)));
+    out
 }
 
 /// How many of the components to take, where `tails` says what is left out with 0, 1, 2, … of them.

@@ -68,6 +68,6 @@ pub(crate) static KERNEL: Kernel = Kernel {
     },
     run: |call| {
         let v = call.vectors(0);
-        Ok(Output::same(Values::Float(rows::numbers(rows::compute_of(call), Dot, v, v, f64::sqrt)?)))
+        Ok(Output::same(Values::Float(rows::numbers(rows::compute_of(call)?, Dot, v, v, f64::sqrt)?)))
     },
 };

@@ -48,9 +48,8 @@ pub(crate) const NAN_ELEMENT: &str = "NaN and infinities follow IEEE 754, compon
 pub(crate) const STREAMING: &str = "Row by row: chunks and partitions do not change results.";
 
 /// The precision that a call's parameters ask for.
-pub(crate) fn compute_of(call: &Call<'_>) -> Compute {
-    let accumulate = Accumulate::parse(call.params.word(ACCUMULATE.name)).unwrap_or_default();
-    call.compute.accumulate(accumulate)
+pub(crate) fn compute_of(call: &Call<'_>) -> Result<Compute, Error> {
+    Ok(call.compute.accumulate(call.chosen(&ACCUMULATE, Accumulate::parse)?))
 }
 
 /// Checks that two vectors given as slices have the same length.
@@ -122,7 +121,7 @@ pub(crate) fn run_numbers<F: Form>(
     form: F,
     finish: fn(f64) -> f64,
 ) -> Result<Output, Error> {
-    let values = numbers(compute_of(call), form, call.vectors(0), call.vectors(1), finish)?;
+    let values = numbers(compute_of(call)?, form, call.vectors(0), call.vectors(1), finish)?;
     Ok(Output::same(Values::Float(values)))
 }
 

@@ -477,7 +477,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let workers = parallel::workers(rows.bytes().len()) as u64;
     let hit = size_of::<Candidate>() as u64;
     call.check_memory("the candidates of the search", hits.saturating_mul(hit * (2 * workers + 2)))?;
-    let found = search(rows::compute_of(call), rows, &|row| ids[row], &queries, k, metric)?;
+    let found = search(rows::compute_of(call)?, rows, &|row| ids[row], &queries, k, metric)?;
 
     let mut output = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (query, list) in found.into_iter().enumerate() {

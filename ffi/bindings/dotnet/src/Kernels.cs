@@ -56,16 +56,22 @@ namespace Hart.Native
         /// to import, or to give back with <see cref="Release"/>.
         /// </summary>
         /// <param name="kernel">Its name.</param>
-        /// <param name="parameters">Values by name: whole numbers, double, string (also a vector as a JSON array), byte[], or float[] (a
-        /// vector beside columns of singles); null takes the default.</param>
+        /// <param name="parameters">Values by name: whole numbers, double, string (also a vector as a JSON array), byte[], or float[] or
+        /// double[] (a vector of the type that the parameter element says); null takes the default.</param>
         /// <param name="inputSchema">Points to a struct ArrowSchema; zero for a kernel without columns.</param>
         /// <param name="input">Points to a struct ArrowArray of type struct; zero for a kernel without columns.</param>
         /// <param name="outputSchema">Points to room for a struct ArrowSchema.</param>
         /// <param name="output">Points to room for a struct ArrowArray.</param>
+        /// <param name="memoryLimit">Most bytes that the result may take; 0 is no limit.</param>
         public static void Invoke(
             string kernel, IReadOnlyDictionary<string, object> parameters, IntPtr inputSchema, IntPtr input,
-            IntPtr outputSchema, IntPtr output)
+            IntPtr outputSchema, IntPtr output, ulong memoryLimit = 0)
         {
+            HartInvokeOptions options = new HartInvokeOptions
+            {
+                size = (uint)sizeof(HartInvokeOptions),
+                memory_limit = memoryLimit,
+            };
             HartParam[] values = new HartParam[parameters == null ? 0 : parameters.Count];
             List<GCHandle> pinned = new List<GCHandle>();
             try
@@ -77,7 +83,7 @@ namespace Hart.Native
                 fixed (byte* name = Check.Utf8(kernel))
                 fixed (HartParam* valuesPointer = values)
                     Check.Status(NativeMethods.hart_invoke(
-                        name, (ArrowSchema*)inputSchema, (ArrowArray*)input, valuesPointer, (UIntPtr)values.Length, null,
+                        name, (ArrowSchema*)inputSchema, (ArrowArray*)input, valuesPointer, (UIntPtr)values.Length, &options,
                         (ArrowSchema*)outputSchema, (ArrowArray*)output));
             }
             finally
@@ -103,7 +109,7 @@ namespace Hart.Native
             };
             if (value == null)
                 return made;
-            if (value is string || value is byte[] || value is float[])
+            if (value is string || value is byte[] || value is float[] || value is double[])
             {
                 Array data = value is string ? Encoding.UTF8.GetBytes((string)value) : (Array)value;
                 made.kind = value is string ? NativeMethods.HART_PARAM_TEXT : NativeMethods.HART_PARAM_BYTES;

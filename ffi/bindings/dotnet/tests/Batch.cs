@@ -68,19 +68,22 @@ sealed unsafe class Batch : IDisposable
         arrays.Add((IntPtr)Column(rows, new IntPtr[0], IntPtr.Zero, (IntPtr)Pin(values)));
     }
 
-    internal void Vectors(string name, float[] values, int dimensions, byte[] validity)
+    /// <summary>Values are singles or doubles.</summary>
+    internal void Vectors(string name, Array values, int dimensions, byte[] validity)
     {
         IntPtr item = (IntPtr)Column(values.Length, new IntPtr[0], IntPtr.Zero, (IntPtr)Pin(values));
         IntPtr bits = validity == null ? IntPtr.Zero : (IntPtr)Pin(validity);
-        schemas.Add((IntPtr)Schema("+w:" + dimensions, name, (IntPtr)Schema("f", "item")));
+        string format = values is double[] ? "g" : "f";
+        schemas.Add((IntPtr)Schema("+w:" + dimensions, name, (IntPtr)Schema(format, "item")));
         arrays.Add((IntPtr)Column(rows, new[] { item }, bits));
     }
 
-    internal void Run(string kernel, IReadOnlyDictionary<string, object> parameters, ArrowSchema* schema, ArrowArray* output)
+    internal void Run(
+        string kernel, IReadOnlyDictionary<string, object> parameters, ArrowSchema* schema, ArrowArray* output, ulong memoryLimit = 0)
     {
         Kernels.Invoke(
             kernel, parameters, (IntPtr)Schema("+s", "", schemas.ToArray()),
-            (IntPtr)Column(rows, arrays.ToArray(), IntPtr.Zero), (IntPtr)schema, (IntPtr)output);
+            (IntPtr)Column(rows, arrays.ToArray(), IntPtr.Zero), (IntPtr)schema, (IntPtr)output, memoryLimit);
     }
 
     public void Dispose()

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Threading.Tasks;
 using Hart.Native;
 
@@ -96,6 +97,39 @@ static class Program
             Expect(schema.release == null && output.release == null, "a released batch");
         }
         Kernels.Release(IntPtr.Zero, IntPtr.Zero);
+
+        // Doubles as a column and as a parameter, which singles would not tell apart.
+        double[] vectors = { 1 + 1e-12, 0, 1, 0 };
+        using (Batch batch = new Batch(2))
+        {
+            batch.Longs("id", new long[] { 7, 8 });
+            batch.Vectors("v", vectors, 2, null);
+            Dictionary<string, object> parameters = new Dictionary<string, object>
+            {
+                { "query", new double[] { 1 + 1e-12, 0 } }, { "k", 1 }, { "metric", "euclidean" }, { "element", "f64" },
+            };
+            batch.Run("vector_top_k", parameters, &schema, &output);
+            Expect(((long*)output.children[2]->buffers[1])[0] == 7, "the nearest of two doubles");
+            Expect(((double*)output.children[3]->buffers[1])[0] == 0, "a distance of doubles");
+            Kernels.Release((IntPtr)(&schema), (IntPtr)(&output));
+        }
+        using (Batch batch = new Batch(2))
+        {
+            batch.Longs("id", new long[] { 7, 8 });
+            batch.Vectors("v", new float[] { 3, 4, 5, 12 }, 2, null);
+            try
+            {
+                batch.Run("vector_normalize", null, &schema, &output, 15);
+                Expect(false, "a result beyond the memory limit");
+            }
+            catch (HartException e)
+            {
+                Expect(e.Message.Contains("15"), "the limit in: " + e.Message);
+            }
+            batch.Run("vector_normalize", null, &schema, &output, 1 << 20);
+            Expect(output.length == 2, "a result within the memory limit");
+            Kernels.Release((IntPtr)(&schema), (IntPtr)(&output));
+        }
     }
 
     static int Main(string[] arguments)

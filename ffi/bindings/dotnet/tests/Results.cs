@@ -148,6 +148,35 @@ static unsafe class Results
         Line("encode_points", n, Hash(bytes));
     }
 
+    static void Projections(int axes)
+    {
+        const int rows = 70, n = 384, column = 12;
+        float[] vectors = Vector(13, rows * n);
+        long[] ids = new long[rows];
+        for (int i = 0; i < rows; i++)
+            ids[i] = i;
+        ArrowSchema schema;
+        ArrowArray output;
+        using (Batch batch = new Batch(rows))
+        {
+            batch.Longs("id", ids);
+            batch.Vectors("v", vectors, n, null);
+            Dictionary<string, object> parameters = new Dictionary<string, object>
+            {
+                { "kind", "random" }, { "axes", axes }, { "seed", 5 },
+            };
+            batch.Run("spatial_fit", parameters, &schema, &output);
+        }
+        long* places = (long*)output.children[column]->buffers[1];
+        byte* start = (byte*)output.children[column]->buffers[2] + places[0];
+        byte[] basis = new ReadOnlySpan<byte>(start, (int)(places[1] - places[0])).ToArray();
+        Kernels.Release((IntPtr)(&schema), (IntPtr)(&output));
+        Line("basis", axes, Hash(basis));
+        double[] coordinates = new double[rows * axes];
+        Space.Project(basis, vectors, n, coordinates);
+        Line("project", axes, Hash(coordinates));
+    }
+
     static bool IsValid(ArrowArray* column, int i)
     {
         byte* bits = (byte*)column->buffers[0];
@@ -217,6 +246,8 @@ static unsafe class Results
         Payload("q4_k", 144);
         Payload("q6_k", 210);
         Spaces();
+        Projections(3);
+        Projections(40);
         Invokes();
         System.IO.File.WriteAllBytes(path, Encoding.UTF8.GetBytes(File.ToString()));
     }

@@ -104,6 +104,17 @@ def spaces():
     line("encode_points", n, hashed(hart.encode_points(x, y, z, srid=4326)))
 
 
+def projections(axes):
+    rows, n = 70, 384
+    matrix = vector(13, rows, n)
+    column = pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1)), n)
+    batch = pa.record_batch({"id": pa.array(np.arange(rows)), "v": column})
+    fitted = hart.invoke("spatial_fit", batch, kind="random", axes=axes, seed=5)
+    basis = fitted.column("basis")[0].as_py()
+    line("basis", axes, hashed(np.frombuffer(basis, np.uint8)))
+    line("project", axes, hashed(hart.project(basis, matrix)))
+
+
 def invokes():
     rows, n = 11, 50
     a, b = vector(8, rows, n), vector(9, rows, n)
@@ -135,6 +146,8 @@ batches(6000, 384)
 searches(3000, 100)
 payloads()
 spaces()
+projections(3)
+projections(40)
 invokes()
 with open(sys.argv[1], "wb") as file:
     file.write("".join(f"{text}\n" for text in LINES).encode())

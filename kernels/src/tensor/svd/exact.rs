@@ -24,9 +24,14 @@ fn is_shared(rows: usize, columns: usize) -> bool {
 
 /// All min(rows, columns) ≥ 1 components of finite numbers.
 pub(super) fn factors(matrix: &[f32], rows: usize, columns: usize) -> Result<Factors, Error> {
-    let matrix = MatRef::from_row_major_slice(matrix, rows, columns);
-    let matrix = Mat::from_fn(rows, columns, |i, j| f64::from(matrix[(i, j)]));
-    decompose(matrix.as_ref())
+    let mut doubles: Vec<f64> = Vec::new();
+    doubles.try_reserve_exact(matrix.len()).map_err(|_| Error::Memory {
+        what: "the decomposition".into(),
+        bytes: memory(rows, columns),
+        limit: Error::REFUSED,
+    })?;
+    doubles.extend(matrix.iter().map(|x| f64::from(*x)));
+    decompose(MatRef::from_row_major_slice(&doubles, rows, columns))
 }
 
 /// All components of a matrix that is not empty.
@@ -57,15 +62,14 @@ fn thin(matrix: MatRef<'_, f64>) -> Result<Factors, Error> {
         found: "the iteration for its singular values does not converge".into(),
         expected: "a matrix for which it does".into(),
     })?;
-    let vectors = |m: &Mat<f64>| (0..full).flat_map(|k| m.col(k).iter().copied()).collect();
-    Ok(Factors { singular_values: s.col(0).iter().copied().collect(), u: vectors(&u), v: vectors(&v) })
+    Ok(Factors { singular_values: s.col(0).iter().copied().collect(), u, v })
 }
 
 /// Bytes that [`factors`] takes beside its input.
 pub(super) fn memory(rows: usize, columns: usize) -> u64 {
     let (rows, columns) = (rows as u64, columns as u64);
     let full = rows.min(columns);
-    // The matrix, its bidiagonal form and what is worked on; the vectors in both forms.
+    // The matrix, its bidiagonal form and what is worked on; the vectors as they are computed and as they are returned.
     let matrices = rows.saturating_mul(columns).saturating_mul(3);
     let vectors = rows.saturating_add(columns).saturating_mul(full).saturating_mul(2);
     matrices

@@ -8,26 +8,28 @@ use crate::registry::{
 use crate::tensor::matrix::{COLUMNS, Matrix, ROWS};
 use crate::tensor::payload::{CHUNK, PAYLOAD, TYPE};
 
-fn options(call: &Call<'_>) -> SvdOptions {
+fn options(call: &Call<'_>) -> Result<SvdOptions, Error> {
     let size = |name: &str| usize::try_from(call.params.int(name)).unwrap_or(usize::MAX);
-    SvdOptions {
+    let method = |word: &str| match word {
+        "auto" => Some(SvdMethod::Auto),
+        "exact" => Some(SvdMethod::Exact),
+        "randomized" => Some(SvdMethod::Randomized),
+        _ => None,
+    };
+    Ok(SvdOptions {
         rank: size(RANK.name),
         error: call.params.float(ERROR.name),
         energy: call.params.float(ENERGY.name),
-        method: match call.params.word(METHOD.name) {
-            "exact" => SvdMethod::Exact,
-            "randomized" => SvdMethod::Randomized,
-            _ => SvdMethod::Auto,
-        },
+        method: call.chosen(&METHOD, method)?,
         // The bits count, not the sign.
         seed: call.params.int(SEED.name) as u64,
         oversampling: size(OVERSAMPLING.name),
         power_iterations: size(POWER_ITERATIONS.name),
-    }
+    })
 }
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
-    let options = options(call);
+    let options = options(call)?;
     let mut factors = None;
     if call.rows > 0 {
         let memory = |rows, columns| Ok(options.memory(rows, columns));
@@ -95,12 +97,12 @@ const OVERSAMPLING: Param = Param {
     name: "oversampling",
     kind: ParamKind::Int { min: 0, max: 10_000 },
     default: Some("0"),
-    summary: "Random directions of the randomized method beyond @rank; 0 is half of @rank, but at least 16.",
+    summary: "Random directions of the randomized method beyond @rank; 0 is a quarter of @rank, but at least 16.",
 };
 const POWER_ITERATIONS: Param = Param {
     name: "power_iterations",
     kind: ParamKind::Int { min: 0, max: MAX_POWER_ITERATIONS as i64 },
-    default: Some("3"),
+    default: Some("4"),
     summary: "Power iterations of the randomized method: more come nearer to the optimum.",
 };
 

@@ -58,9 +58,7 @@ fn on_threads(matrix: &[f32], rows: usize, columns: usize, options: &SvdOptions)
         directions = orthonormal(next)?;
     }
     let small = exact::decompose(product(tall, directions.as_ref())?.as_ref())?;
-    let turn = MatRef::from_column_major_slice(&small.v, sample, sample);
-    let turned = product(directions.as_ref(), turn)?;
-    let turned = (0..sample).flat_map(|k| turned.col(k).iter().copied()).collect();
+    let turned = product(directions.as_ref(), small.v.as_ref())?;
     let (u, v) = if rows >= columns { (small.u, turned) } else { (turned, small.u) };
     Ok(Factors { singular_values: small.singular_values, u, v })
 }
