@@ -10,7 +10,7 @@ use common::columns::{Column, pack};
 use common::example::{self, value_of};
 use common::{bind, call, call_with_ids, compute, floats, text};
 use hart_kernels::registry::{
-    self, ANY_NAME, Cell, Family, KERNELS, Kernel, Kind, ParamKind, RowShape, Value, Values,
+    self, ANY_NAME, Cell, Family, KERNELS, Kernel, Kind, POINT_BYTES, ParamKind, RowShape, Value, Values,
 };
 use hart_kernels::{Element, Error, Level, MAX_LEVEL_VARIABLE, MIN_LEVEL_VARIABLE, Metric, Vectors, vector};
 
@@ -209,7 +209,12 @@ fn every_example_gives_what_it_says() {
                 Values::Text(_) => Kind::Text,
                 Values::Vectors(_) => Kind::Vector,
             };
-            assert_eq!(kind, column.kind, "{}: column {}", kernel.name, column.name);
+            // A point is bytes of which no more than that come.
+            let declared = if column.kind == Kind::Point { Kind::Binary } else { column.kind };
+            assert_eq!(kind, declared, "{}: column {}", kernel.name, column.name);
+            if let (Kind::Point, Values::Packed(points)) = (column.kind, values) {
+                assert!(points.lengths.iter().all(|length| *length <= POINT_BYTES as i32), "{}", kernel.name);
+            }
         }
         assert_eq!(output.picked.is_some(), kernel.rows == RowShape::Picked, "{}", kernel.name);
         if example.outputs.is_empty() {

@@ -21,7 +21,7 @@
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
---   geometry varbinary(max) [serialized]: The value; CAST(… AS GEOMETRY) takes it.
+--   geometry varbinary(38) [serialized]: The value; CAST(… AS GEOMETRY) takes it.
 --
 -- NULL: NULL in x or y gives NULL; NULL in z or m gives a point without it.
 -- Empty: No rows give no rows.
@@ -62,7 +62,7 @@ BEGIN
                 @params = N'@srid int, @type varchar(64)',
                 @srid = @srid,
                 @type = @type
-                WITH RESULT SETS (([id] bigint, [geometry] varbinary(max), [part] bigint));
+                WITH RESULT SETS (([id] bigint, [geometry] varbinary(38), [part] bigint));
         ELSE
             EXEC sp_execute_external_script
                 @language = N'hart',
@@ -73,7 +73,7 @@ BEGIN
                 @srid = @srid,
                 @type = @type,
                 @r_rowsPerRead = @rows_per_read
-                WITH RESULT SETS (([id] bigint, [geometry] varbinary(max)));
+                WITH RESULT SETS (([id] bigint, [geometry] varbinary(38)));
     END TRY
     BEGIN CATCH
         EXEC [hart].[RethrowKernelError];

@@ -28,7 +28,7 @@
 --   x float [that of the vectors]: Coordinate on the first axis.
 --   y float [that of the vectors]: On the second axis.
 --   z float [that of the vectors]: On the third axis.
---   geometry varbinary(max): POINT (x y z) as SQL Server stores it, 30 bytes.
+--   geometry varbinary(38): POINT (x y z) as SQL Server stores it, 30 bytes.
 --   norm float [that of the vectors]: Length of the vector.
 --   residual float [that of the vectors]: Distance from the span of the axes; NULL for trilateration.
 --
@@ -94,7 +94,7 @@ BEGIN
                 @srid = @srid,
                 @element = @element,
                 @accumulate = @accumulate
-                WITH RESULT SETS (([id] bigint, [x] float, [y] float, [z] float, [geometry] varbinary(max), [norm] float, [residual] float, [part] bigint));
+                WITH RESULT SETS (([id] bigint, [x] float, [y] float, [z] float, [geometry] varbinary(38), [norm] float, [residual] float, [part] bigint));
         ELSE
             EXEC sp_execute_external_script
                 @language = N'hart',
@@ -108,7 +108,7 @@ BEGIN
                 @element = @element,
                 @accumulate = @accumulate,
                 @r_rowsPerRead = @rows_per_read
-                WITH RESULT SETS (([id] bigint, [x] float, [y] float, [z] float, [geometry] varbinary(max), [norm] float, [residual] float));
+                WITH RESULT SETS (([id] bigint, [x] float, [y] float, [z] float, [geometry] varbinary(38), [norm] float, [residual] float));
     END TRY
     BEGIN CATCH
         EXEC [hart].[RethrowKernelError];

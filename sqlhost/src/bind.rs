@@ -1,7 +1,7 @@
 //! Which input column is which declared one, and what the result looks like.
 
 use hart_kernels::Error;
-use hart_kernels::registry::{self, Input, Kernel, Kind, Offered, Params, RowShape};
+use hart_kernels::registry::{self, Input, Kernel, Kind, Offered, POINT_BYTES, Params, RowShape};
 use hart_kernels::{Element, Vectors};
 
 use crate::columns::{CType, ColumnData, Field, LARGE_OBJECT, ResultField, carried, text_size};
@@ -59,7 +59,7 @@ impl Binding {
             let ctype = fields[position].ctype;
             let fits = match column.kind {
                 Kind::Vector => matches!(ctype, CType::Binary | CType::Char | CType::WChar),
-                Kind::Binary => ctype == CType::Binary,
+                Kind::Binary | Kind::Point => ctype == CType::Binary,
                 Kind::Text => matches!(ctype, CType::Char | CType::WChar | CType::Guid),
                 Kind::Int | Kind::BigInt => convert::is_integer(ctype),
                 Kind::Float => convert::is_number(ctype),
@@ -72,7 +72,7 @@ impl Binding {
                     Kind::Vector => {
                         "varbinary (packed elements) or varchar/nvarchar (JSON array), for a vector"
                     }
-                    Kind::Binary => "varbinary",
+                    Kind::Binary | Kind::Point => "varbinary",
                     Kind::Text => "varchar, nvarchar or uniqueidentifier",
                     Kind::Int | Kind::BigInt => "an integer type",
                     Kind::Float => "a numeric type",
@@ -106,6 +106,7 @@ impl Binding {
                     Kind::Int => (CType::Int, 4),
                     Kind::BigInt => (CType::BigInt, 8),
                     Kind::Binary => (CType::Binary, LARGE_OBJECT),
+                    Kind::Point => (CType::Binary, POINT_BYTES as u64),
                     Kind::Text => (CType::Char, 8000),
                     Kind::Id => {
                         let (position, field) =
@@ -159,7 +160,7 @@ impl Binding {
                     }
                     Kind::Float => Ok(Input::Floats(convert::numbers(field, data, rows))),
                     Kind::Text => convert::texts(&field.label(position), field, data, rows).map(Input::Texts),
-                    Kind::Binary => Ok(Input::Binary(slices(data, rows))),
+                    Kind::Binary | Kind::Point => Ok(Input::Binary(slices(data, rows))),
                 }
             })
             .collect()

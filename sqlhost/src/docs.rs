@@ -91,7 +91,7 @@ fn sql_types(kind: Kind) -> &'static str {
         Kind::Vector => "varbinary (packed), varchar or nvarchar (JSON)",
         Kind::Float => "float, real, numeric or an integer type",
         Kind::Int | Kind::BigInt => "bigint, int, smallint, tinyint",
-        Kind::Binary => "varbinary",
+        Kind::Binary | Kind::Point => "varbinary",
         Kind::Text => "varchar, nvarchar",
     }
 }
@@ -105,6 +105,7 @@ fn result_type(kind: Kind) -> &'static str {
         Kind::Int => "int",
         Kind::BigInt => "bigint",
         Kind::Binary => "varbinary(max)",
+        Kind::Point => "varbinary(38)",
         Kind::Text => "varchar(8000)",
     }
 }

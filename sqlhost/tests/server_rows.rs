@@ -86,7 +86,7 @@ fn example(kernel: &Kernel) -> Answer {
             Kind::Int => Type::Int,
             Kind::Float => Type::Float,
             Kind::Text | Kind::Vector => Type::Text,
-            Kind::Binary => Type::Bytes,
+            Kind::Binary | Kind::Point => Type::Bytes,
         };
         (c.name, sql)
     });

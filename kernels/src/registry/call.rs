@@ -31,7 +31,7 @@ impl Input<'_> {
             Input::Integers(v) => matches!(kind, Kind::Int | Kind::BigInt) && v.len() == rows,
             Input::Floats(v) => kind == Kind::Float && v.len() == rows,
             Input::Texts(v) => kind == Kind::Text && v.len() == rows,
-            Input::Binary(v) => kind == Kind::Binary && v.len() == rows,
+            Input::Binary(v) => matches!(kind, Kind::Binary | Kind::Point) && v.len() == rows,
         }
     }
 

@@ -101,6 +101,9 @@ pub struct Column {
     pub summary: &'static str,
 }
 
+/// Most bytes of a point as SQL Server stores it: six of header and four coordinates.
+pub const POINT_BYTES: usize = 6 + 4 * 8;
+
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -118,6 +121,8 @@ pub enum Kind {
     Text,
     /// Bytes: a payload, a geometry, a basis.
     Binary,
+    /// Bytes of a geometry or geography that is one point: at most [`POINT_BYTES`].
+    Point,
 }
 
 impl Kind {
@@ -130,7 +135,7 @@ impl Kind {
             Kind::Int => "int",
             Kind::BigInt => "bigint",
             Kind::Text => "text",
-            Kind::Binary => "varbinary",
+            Kind::Binary | Kind::Point => "varbinary",
         }
     }
 }

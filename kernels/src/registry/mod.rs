@@ -10,7 +10,9 @@ mod params;
 
 pub use bind::{Offered, bind, label};
 pub use call::{Call, Input, Output, PackedBytes, Values};
-pub use decl::{ANY_NAME, Cell, Column, Example, Family, Kernel, Kind, Param, ParamKind, RowShape};
+pub use decl::{
+    ANY_NAME, Cell, Column, Example, Family, Kernel, Kind, POINT_BYTES, Param, ParamKind, RowShape,
+};
 pub use params::{Params, Value};
 
 use crate::error::Error;

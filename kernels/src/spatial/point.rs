@@ -16,7 +16,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               longitude and y the latitude. geometry::Point on the server has no Z.",
     inputs: &[ID, X, Y, Column { summary: "Z; NULL for none.", ..Z }, M],
     params: &[SRID, TYPE],
-    outputs: &[ID, RESULT_GEOMETRY],
+    outputs: &[ID, Column { kind: Kind::Point, ..RESULT_GEOMETRY }],
     rows: RowShape::Same,
     nulls: "NULL in x or y gives NULL; NULL in z or m gives a point without it.",
     empty: "No rows give no rows.",

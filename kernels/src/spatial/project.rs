@@ -431,7 +431,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         Z,
         Column {
             name: "geometry",
-            kind: Kind::Binary,
+            kind: Kind::Point,
             unit: "1",
             summary: "POINT (x y z) as SQL Server stores it, 30 bytes.",
         },

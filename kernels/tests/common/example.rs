@@ -29,7 +29,7 @@ fn column_of(kernel: &Kernel, n: usize) -> Input<'static> {
         Kind::Text => Input::Texts(
             cells.iter().map(|c| if let Cell::Text(v) = c { Some((*v).into()) } else { None }).collect(),
         ),
-        Kind::Binary => Input::Binary(
+        Kind::Binary | Kind::Point => Input::Binary(
             cells
                 .iter()
                 .map(|cell| match value_of(*cell) {

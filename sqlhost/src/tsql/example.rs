@@ -2,7 +2,7 @@
 
 use hart_kernels::registry::{Cell, Kernel, Kind};
 
-use super::types::{SCHEMA, quoted};
+use super::types::{POINT, SCHEMA, quoted};
 use super::wrapper::{has_result_vectors, takes_source};
 
 /// A text as a literal.
@@ -40,6 +40,7 @@ fn cast(kind: Kind, literal: &str) -> String {
         Kind::Float => "float",
         Kind::Text => "nvarchar(4000)",
         Kind::Binary => "varbinary(max)",
+        Kind::Point => POINT,
         Kind::Vector => "varchar(max)",
     };
     format!("CAST({literal} AS {sql})")

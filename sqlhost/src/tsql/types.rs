@@ -1,6 +1,6 @@
 //! T-SQL types of the registry's columns and parameters.
 
-use hart_kernels::registry::{Kernel, Kind, ParamKind};
+use hart_kernels::registry::{Kernel, Kind, POINT_BYTES, ParamKind};
 
 use crate::bind::ResultVectors;
 
@@ -46,8 +46,13 @@ pub fn row_type(kind: Kind) -> &'static str {
         // In place in its row: 1998 singles take 7,992 bytes.
         Kind::Vector => "varbinary(8000)",
         Kind::Binary => "varbinary(max)",
+        Kind::Point => POINT,
     }
 }
+
+/// Type of one point's bytes.
+pub(super) const POINT: &str = "varbinary(38)";
+const _: () = assert!(POINT_BYTES == 38);
 
 /// A name in brackets, by the rule of QUOTENAME.
 pub fn quoted(name: &str) -> String {
@@ -74,6 +79,7 @@ pub fn result_type(kind: Kind, vectors: ResultVectors) -> &'static str {
         (Kind::Float, _) => "float",
         (Kind::Int, _) => "int",
         (Kind::Text, _) => "varchar(8000)",
+        (Kind::Point, _) => POINT,
         (Kind::Binary, _) | (Kind::Vector, ResultVectors::Packed) => "varbinary(max)",
         (Kind::Vector, _) => "varchar(max)",
     }
@@ -86,7 +92,7 @@ pub(super) fn input_types(kind: Kind) -> &'static str {
         Kind::Vector => "varbinary (packed), varchar or nvarchar (JSON), or VECTOR",
         Kind::Float => "float, real, numeric or an integer type",
         Kind::Int | Kind::BigInt => "an integer type",
-        Kind::Binary => "varbinary",
+        Kind::Binary | Kind::Point => "varbinary",
         Kind::Text => "varchar or nvarchar",
     }
 }

@@ -71,7 +71,7 @@ pub fn utf16(text: &str) -> Vec<u8> {
 pub fn encode(cell: &Cell, kind: Kind, encoding: Encoding) -> (CType, Option<Vec<u8>>) {
     let ctype = match (kind, encoding) {
         (Kind::Id | Kind::BigInt, _) => CType::BigInt,
-        (Kind::Binary, _) => CType::Binary,
+        (Kind::Binary | Kind::Point, _) => CType::Binary,
         (Kind::Float, _) => CType::Double,
         (Kind::Int, _) => CType::Int,
         (Kind::Vector, Encoding::Raw) => CType::Binary,
