@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -38,11 +38,6 @@ fn share(count: usize, work: &(dyn Fn(usize) + Sync)) -> Result<(), Error> {
     pool::enter(|| (0..count).into_par_iter().for_each(work))
 }
 
-/// Nobody looks at what a panic has left behind: it goes on to the caller.
-fn locked<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
-    value.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// A piece of work before, and what was made of it after.
 type Slot<P, T> = Mutex<(Option<P>, Option<Result<T, Error>>)>;
 
@@ -53,8 +48,8 @@ fn results<P: Send, T: Send>(
 ) -> Result<Vec<T>, Error> {
     let slots: Vec<Slot<P, T>> = pieces.map(|piece| Mutex::new((Some(piece), None))).collect();
     share(slots.len(), &|i| {
-        // Nobody else ever wants this lock.
-        let mut slot = locked(&slots[i]);
+        // Nobody else ever wants this lock, and nobody looks at what a panic has left behind: it goes on to the caller.
+        let mut slot = slots[i].lock().unwrap_or_else(PoisonError::into_inner);
         slot.1 = slot.0.take().map(&work);
     })?;
     let result = |slot: Slot<P, T>| {
@@ -94,70 +89,47 @@ pub(crate) fn fold<T: Send>(
         return Ok(value);
     }
     let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::new());
-    share(workers(bytes).min(ranges.len()), &|_| {
+    let parts = results(0..workers(bytes).min(ranges.len()), |_| {
         let mut value = None;
         // A worker's blocks ascend, so it stops at its first error; of several workers' errors that of the first block counts.
         while let at = next.fetch_add(1, Ordering::Relaxed)
             && let Some(range) = ranges.get(at)
         {
-            let own = value.get_or_insert_with(&none);
-            if let Err(error) = work(own, range.clone()) {
-                locked(&done).push(Err((at, error)));
-                return;
+            if let Err(error) = work(value.get_or_insert_with(&none), range.clone()) {
+                return Ok(Err((at, error)));
             }
         }
         // A worker that came too late has nothing.
-        if let Some(value) = value {
-            locked(&done).push(Ok(value));
-        }
+        Ok(Ok(value))
     })?;
-    let mut all: Option<T> = None;
-    let mut failed: Option<(usize, Error)> = None;
-    for part in done.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    let (mut values, mut errors) = (Vec::new(), Vec::new());
+    for part in parts {
         match part {
-            Ok(value) => all = Some(if let Some(all) = all { merge(all, value) } else { value }),
-            Err(error) if failed.as_ref().is_none_or(|failed| error.0 < failed.0) => failed = Some(error),
-            Err(_) => {}
+            Ok(value) => values.extend(value),
+            Err(error) => errors.push(error),
         }
     }
-    match failed {
+    match errors.into_iter().min_by_key(|(at, _)| *at) {
         Some((_, error)) => Err(error),
-        None => Ok(all.unwrap_or_else(none)),
+        None => Ok(values.into_iter().reduce(merge).unwrap_or_else(none)),
     }
 }
 
-/// As [`blocks`], where block `i` also owns `outputs[i]`.
-pub(crate) fn blocks_into(
-    ranges: Vec<Range<usize>>,
-    bytes: usize,
-    outputs: Vec<&mut [u8]>,
-    work: impl Fn(Range<usize>, &mut [u8]) + Sync,
-) -> Result<(), Error> {
-    each(ranges.into_iter().zip(outputs), bytes, |(range, out)| {
-        work(range, out);
-        Ok(())
-    })
-}
-
-/// Fills rows of `out`, which are equally long, in blocks. `work` gets the range of rows and their part of `out`.
+/// Fills rows of `out`, which are equally long, in blocks. `work` gets the range of rows and their part of `out`; the error is
+/// that of the first failing block.
 pub(crate) fn rows_into<T: Send>(
     rows: usize,
     bytes: usize,
     out: &mut [T],
-    work: impl Fn(Range<usize>, &mut [T]) + Sync,
+    work: impl Fn(Range<usize>, &mut [T]) -> Result<(), Error> + Sync,
 ) -> Result<(), Error> {
     let ranges = ranges(rows, bytes);
     let width = out.len().checked_div(rows).unwrap_or(0);
     if width == 0 || !splits(ranges.len(), bytes) {
-        work(0..rows, out);
-        return Ok(());
+        return work(0..rows, out);
     }
     let parts = out.chunks_mut(ranges[0].len() * width);
-    each(ranges.into_iter().zip(parts), bytes, |(range, out)| {
-        work(range, out);
-        Ok(())
-    })
+    each(ranges.into_iter().zip(parts), bytes, |(range, out)| work(range, out))
 }
 
 /// Does independent pieces of work, each of which owns what it writes, on an input of that size. The error is that of the
@@ -197,6 +169,7 @@ mod tests {
                 for (i, value) in out.iter_mut().enumerate() {
                     *value += range.start * width + i + 1;
                 }
+                Ok(())
             })
             .unwrap();
             assert!(out.iter().copied().eq(1..=rows * width));

@@ -105,7 +105,7 @@ fn result_type(kind: Kind) -> &'static str {
         Kind::Int => "int",
         Kind::BigInt => "bigint",
         Kind::Binary => "varbinary(max)",
-        Kind::Point => "varbinary(38)",
+        Kind::Point => crate::tsql::POINT,
         Kind::Text => "varchar(8000)",
     }
 }

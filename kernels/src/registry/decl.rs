@@ -2,6 +2,7 @@
 
 use super::{Call, Output};
 use crate::error::Error;
+use crate::spatial::geometry::points;
 
 /// A kernel that can be called by name.
 #[derive(Debug)]
@@ -101,8 +102,8 @@ pub struct Column {
     pub summary: &'static str,
 }
 
-/// Most bytes of a point as SQL Server stores it: six of header and four coordinates.
-pub const POINT_BYTES: usize = 6 + 4 * 8;
+/// Most bytes of a point as SQL Server stores it: with Z and M.
+pub const POINT_BYTES: usize = points::stride(true, true);
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -233,20 +233,6 @@ impl<C: Curve, K: Fn(usize) -> i64> Task for Backward<'_, C, K> {
     }
 }
 
-/// Runs over blocks of `out` in parallel; the error is that of the first failing block.
-fn in_parallel<T: Send>(
-    out: &mut [T],
-    work: impl Fn(usize, &mut [T]) -> Result<(), Error> + Sync + Send,
-) -> Result<(), Error> {
-    let bytes = out.len() * 32;
-    let ranges = parallel::ranges(out.len(), bytes);
-    if !parallel::splits(ranges.len(), bytes) {
-        return work(0, out);
-    }
-    let step = ranges[0].len();
-    parallel::each(out.chunks_mut(step).enumerate(), bytes, |(i, part)| work(i * step, part))
-}
-
 /// Keys of whole columns.
 pub(super) fn keys_of<C: Curve>(
     level: Level,
@@ -255,7 +241,9 @@ pub(super) fn keys_of<C: Curve>(
     position: impl Fn(usize) -> [f64; 3] + Copy + Sync + Send,
     out: &mut [i64],
 ) -> Result<(), Error> {
-    in_parallel(out, |start, out| level.run(Forward { curve, grid: *grid, row: position, start, out }))
+    parallel::rows_into(out.len(), out.len() * 32, out, |rows, out| {
+        level.run(Forward { curve, grid: *grid, row: position, start: rows.start, out })
+    })
 }
 
 /// Keys of three slices of equal length, into one more.
@@ -302,15 +290,12 @@ pub(super) fn positions_of<C: Curve>(
 ) -> Result<[Vec<f64>; 3], Error> {
     let mut all = [0; 3].map(|_| vec![0.0; rows]);
     let ranges = parallel::ranges(rows, rows * 32);
-    let run = |start, out| level.run(Backward { curve, grid: *grid, key, start, out });
+    let step = ranges.first().map_or(1, |rows| rows.len());
     let [x, y, z] = &mut all;
-    if parallel::splits(ranges.len(), rows * 32) {
-        let step = ranges[0].len();
-        let parts = x.chunks_mut(step).zip(y.chunks_mut(step)).zip(z.chunks_mut(step));
-        parallel::each(parts.enumerate(), rows * 32, |(i, ((x, y), z))| run(i * step, [x, y, z]))?;
-    } else {
-        run(0, [x, y, z])?;
-    }
+    let parts = x.chunks_mut(step).zip(y.chunks_mut(step)).zip(z.chunks_mut(step));
+    parallel::each(ranges.into_iter().zip(parts), rows * 32, |(rows, ((x, y), z))| {
+        level.run(Backward { curve, grid: *grid, key, start: rows.start, out: [x, y, z] })
+    })?;
     Ok(all)
 }
 

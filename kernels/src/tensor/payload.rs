@@ -81,9 +81,13 @@ impl<'a> Payload<'a> {
         let present = |row: usize| {
             payloads[row].ok_or_else(|| wrong(column.name, row, "NULL".into(), "the chunk's bytes"))
         };
-        let chunks = order(chunks, rows)?.into_iter().map(present).collect::<Result<Vec<_>, Error>>()?;
+        Ok(Payload::of(order(chunks, rows)?.into_iter().map(present).collect::<Result<_, Error>>()?))
+    }
+
+    /// Chunks that are in order.
+    pub(crate) fn of(chunks: Vec<&'a [u8]>) -> Payload<'a> {
         let bytes = chunks.iter().map(|payload| payload.len()).sum();
-        Ok(Payload { chunks, bytes })
+        Payload { chunks, bytes }
     }
 
     /// Bytes of all chunks.

@@ -8,14 +8,8 @@ use faer::{Accum, Mat, MatMut, MatRef, Par};
 use crate::error::Error;
 use crate::parallel;
 
-/// Puts a·b into `out`, or adds it, `block` rows at a time.
-pub(super) fn multiply(
-    out: MatMut<'_, f64>,
-    accum: Accum,
-    a: MatRef<'_, f64>,
-    b: MatRef<'_, f64>,
-    block: usize,
-) -> Result<(), Error> {
+/// Pieces of `block` rows, each with the number of its first one.
+fn pieces(out: MatMut<'_, f64>, block: usize) -> Vec<(usize, MatMut<'_, f64>)> {
     let mut pieces = Vec::new();
     let (mut rest, mut start) = (out, 0);
     while rest.nrows() > 0 {
@@ -24,7 +18,18 @@ pub(super) fn multiply(
         pieces.push((start, piece));
         (rest, start) = (behind, start + rows);
     }
-    parallel::each(pieces, a.nrows() * a.ncols() * size_of::<f64>(), |(start, piece)| {
+    pieces
+}
+
+/// Puts a·b into `out`, or adds it, `block` rows at a time.
+pub(super) fn multiply(
+    out: MatMut<'_, f64>,
+    accum: Accum,
+    a: MatRef<'_, f64>,
+    b: MatRef<'_, f64>,
+    block: usize,
+) -> Result<(), Error> {
+    parallel::each(pieces(out, block), a.nrows() * a.ncols() * size_of::<f64>(), |(start, piece)| {
         let a = a.subrows(start, piece.nrows());
         matmul(piece, accum, a, b, 1.0, Par::Seq);
         Ok(())
@@ -36,15 +41,9 @@ pub(super) fn gram(a: MatRef<'_, f64>) -> Result<Mat<f64>, Error> {
     /// Columns of `a` that one piece takes: of the symmetric product, pieces on and below the diagonal are computed.
     const SIDE: usize = 128;
     let mut out: Mat<f64> = Mat::zeros(a.ncols(), a.ncols());
-    let mut pieces = Vec::new();
-    let mut rest = out.as_mut();
-    while rest.nrows() > 0 {
-        let (start, side) = (a.ncols() - rest.nrows(), SIDE.min(rest.nrows()));
-        let (rows, below) = rest.split_at_row_mut(side);
-        pieces.push((start, rows.subcols_mut(0, start + side)));
-        rest = below;
-    }
-    parallel::each(pieces, a.nrows() * a.ncols() * size_of::<f64>(), |(start, piece)| {
+    parallel::each(pieces(out.as_mut(), SIDE), a.nrows() * a.ncols() * size_of::<f64>(), |(start, rows)| {
+        let width = start + rows.nrows();
+        let piece = rows.subcols_mut(0, width);
         let left = a.subcols(start, piece.nrows()).transpose();
         let right = a.subcols(0, piece.ncols());
         matmul(piece, Accum::Replace, left, right, 1.0, Par::Seq);

@@ -1,7 +1,5 @@
 //! Matrices from their components.
 
-use std::borrow::Cow;
-
 use crate::arch::{F32_BLOCK, LANES, Simd, Task};
 use crate::compute::Compute;
 use crate::error::Error;
@@ -10,7 +8,7 @@ use crate::pool;
 use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape};
 use crate::tensor::layer;
 use crate::tensor::numbers::{self, wrong};
-use crate::tensor::payload::{self, CHUNK};
+use crate::tensor::payload::{self, CHUNK, Payload};
 use crate::tensor::svd::Svd;
 
 /// The matrix that the components make up, row after row: x = Σₖ σₖ·uₖ·vₖᵀ.
@@ -287,13 +285,11 @@ fn unpack(
     let mut length = None;
     for rows in components {
         let first = rows[0];
-        let bytes: Cow<'_, [u8]> = match rows.as_slice() {
-            [row] => Cow::Borrowed(column[*row].unwrap_or_default()),
-            rows => Cow::Owned(rows.iter().filter_map(|row| column[*row]).flatten().copied().collect()),
-        };
-        if rows.iter().all(|row| column[*row].is_none()) {
+        let chunks: Vec<&[u8]> = rows.iter().filter_map(|row| column[*row]).collect();
+        if chunks.is_empty() {
             return Err(wrong(name, first, "NULL".into(), "the vector's packed singles"));
         }
+        let bytes = Payload::of(chunks).concat();
         let (singles, rest) = bytes.as_chunks::<4>();
         if !rest.is_empty() {
             return Err(wrong(name, first, format!("{} bytes", bytes.len()), "packed singles, 4 bytes each"));

@@ -113,6 +113,7 @@ pub fn arg_max(v: &[f32], dimensions: usize, out: &mut [i64]) -> Result<(), Erro
             // A slice has less than 2⁶³ elements.
             *out = index.map_or(-1, |index| index as i64);
         }
+        Ok(())
     })
 }
 
@@ -272,6 +273,7 @@ fn numbers<F: Form>(
     let (a, b) = (Operand::new(a.0, a.1, dimensions, rows)?, Operand::new(b.0, b.1, dimensions, rows)?);
     parallel::rows_into(rows, a.bytes.len() + b.bytes.len(), out, |rows, out| {
         compute.level.run(Numbers { form, finish, a, b, rows, out });
+        Ok(())
     })
 }
 
@@ -324,6 +326,7 @@ fn vectors<const N: usize, O: RowOp<N>>(
     let bytes = size_of_val(out);
     parallel::rows_into(rows, bytes, out, |rows, out| {
         compute.level.run(Maps { op, inputs: operands, dimensions, rows, out });
+        Ok(())
     })
 }
 

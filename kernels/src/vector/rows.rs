@@ -203,7 +203,7 @@ pub(crate) fn run_vectors<const N: usize, O: RowOp<N>>(call: &Call<'_>, op: O) -
         rest = others;
     }
     let level = call.compute.level;
-    parallel::blocks_into(ranges, end, outputs, |range, out| {
+    parallel::each(ranges.into_iter().zip(outputs), end, |(range, out)| {
         let start = ends[range.start];
         for i in range {
             if lengths[i] >= 0 {
@@ -211,6 +211,7 @@ pub(crate) fn run_vectors<const N: usize, O: RowOp<N>>(call: &Call<'_>, op: O) -
                 level.run(MapRow { op, width, inputs, out: &mut out[ends[i] - start..ends[i + 1] - start] });
             }
         }
+        Ok(())
     })?;
     let element = first.element().of_result();
     if element.size() != width.bytes() {

@@ -9,6 +9,7 @@ mod types;
 mod wrapper;
 
 pub use example::call as example_call;
+pub(crate) use types::POINT;
 pub use types::{SCHEMA, TABLE_TYPES, TableType, param_type, quoted, result_type, row_type, table_type};
 pub use wrapper::{
     BY_PART, PARALLEL, PART, ROWS_PER_READ, SOURCE, SOURCE_ROWS, is_row_by_row, packed_name, procedure,

@@ -51,7 +51,7 @@ pub fn row_type(kind: Kind) -> &'static str {
 }
 
 /// Type of one point's bytes.
-pub(super) const POINT: &str = "varbinary(38)";
+pub(crate) const POINT: &str = "varbinary(38)";
 const _: () = assert!(POINT_BYTES == 38);
 
 /// A name in brackets, by the rule of QUOTENAME.

@@ -134,12 +134,9 @@ fn in_blocks<T: Ordinate, const BYTES: usize, const N: usize>(
     out: &mut [u8],
 ) -> Result<(), Error> {
     let (records, _) = out.as_chunks_mut::<BYTES>();
-    let ranges = parallel::ranges(records.len(), records.len() * BYTES);
-    if !parallel::splits(ranges.len(), records.len() * BYTES) {
-        return block(columns, names, 0, header, kind, records);
-    }
-    let step = ranges[0].len();
     let bytes = records.len() * BYTES;
+    let ranges = parallel::ranges(records.len(), bytes);
+    let step = ranges.first().map_or(1, |rows| rows.len());
     parallel::each(records.chunks_mut(step).zip(ranges), bytes, |(records, range)| {
         block(columns.map(|c| &c[range.clone()]), names, range.start, header, kind, records)
     })

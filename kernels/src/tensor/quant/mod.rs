@@ -154,20 +154,20 @@ fn decode_pieces(
     let size = size_of_val(out);
     let ranges = parallel::ranges(bytes.len() / layout.bytes, size);
     let blocks = (piece / size_of::<f32>() / layout.elements).max(1);
-    let mut rest = bytemuck::cast_slice_mut(out);
+    let mut rest = out;
     let mut outputs = Vec::with_capacity(ranges.len());
     for range in &ranges {
-        let (output, behind) = rest.split_at_mut(range.len() * layout.elements * size_of::<f32>());
+        let (output, behind) = rest.split_at_mut(range.len() * layout.elements);
         outputs.push(output);
         rest = behind;
     }
-    parallel::blocks_into(ranges, size, outputs, |range, output| {
+    parallel::each(ranges.into_iter().zip(outputs), size, |(range, output)| {
         let input = &bytes[range.start * layout.bytes..range.end * layout.bytes];
-        let output: &mut [f32] = bytemuck::cast_slice_mut(output);
         let pieces = input.chunks(blocks.saturating_mul(layout.bytes));
         for (input, output) in pieces.zip(output.chunks_mut(blocks.saturating_mul(layout.elements))) {
             (layout.decode)(compute.level, input, output);
             finish(output);
         }
+        Ok(())
     })
 }

@@ -24,14 +24,20 @@ fn is_shared(rows: usize, columns: usize) -> bool {
 
 /// All min(rows, columns) ≥ 1 components of finite numbers.
 pub(super) fn factors(matrix: &[f32], rows: usize, columns: usize) -> Result<Factors, Error> {
-    let mut doubles: Vec<f64> = Vec::new();
-    doubles.try_reserve_exact(matrix.len()).map_err(|_| Error::Memory {
+    let doubles = doubles(matrix, memory(rows, columns))?;
+    decompose(MatRef::from_row_major_slice(&doubles, rows, columns))
+}
+
+/// The numbers in double precision; `bytes` is what is said where there is no memory.
+pub(super) fn doubles(singles: &[f32], bytes: u64) -> Result<Vec<f64>, Error> {
+    let mut out = Vec::new();
+    out.try_reserve_exact(singles.len()).map_err(|_| Error::Memory {
         what: "the decomposition".into(),
-        bytes: memory(rows, columns),
+        bytes,
         limit: Error::REFUSED,
     })?;
-    doubles.extend(matrix.iter().map(|x| f64::from(*x)));
-    decompose(MatRef::from_row_major_slice(&doubles, rows, columns))
+    out.extend(singles.iter().map(|x| f64::from(*x)));
+    Ok(out)
 }
 
 /// All components of a matrix that is not empty.

@@ -12,7 +12,6 @@ use faer::{Accum, Conj, Mat, MatRef};
 use super::exact;
 use super::{Factors, SvdOptions};
 use crate::error::Error;
-use crate::parallel;
 use crate::pool;
 use crate::random::SplitMix;
 use crate::tensor::product::{gram, multiply};
@@ -33,16 +32,7 @@ pub(super) fn factors(
 
 fn on_threads(matrix: &[f32], rows: usize, columns: usize, options: &SvdOptions) -> Result<Factors, Error> {
     let sample = options.sample(rows.min(columns));
-    let mut doubles: Vec<f64> = Vec::new();
-    doubles.try_reserve_exact(matrix.len()).map_err(|_| Error::Memory {
-        what: "the decomposition".into(),
-        bytes: memory(rows, columns, options),
-        limit: Error::REFUSED,
-    })?;
-    doubles.resize(matrix.len(), 0.0);
-    parallel::rows_into(matrix.len(), size_of_val(matrix), &mut doubles, |range, out| {
-        out.iter_mut().zip(&matrix[range]).for_each(|(out, x)| *out = f64::from(*x));
-    })?;
+    let doubles = exact::doubles(matrix, memory(rows, columns, options))?;
     let matrix = MatRef::from_row_major_slice(&doubles, rows, columns);
     let tall = if rows >= columns { matrix } else { matrix.transpose() };
     let full = tall.ncols();
@@ -77,7 +67,7 @@ pub(super) fn memory(rows: usize, columns: usize, options: &SvdOptions) -> u64 {
     let full = rows.min(columns);
     let sample = options.sample(full);
     let gram =
-        if by_gram(rows, columns, sample, options) { full as u64 } else { 0 }.saturating_mul(full as u64);
+        if by_gram(rows, columns, sample, options) { (full as u64).saturating_mul(full as u64) } else { 0 };
     let (rows, columns, sample) = (rows as u64, columns as u64, sample as u64);
     let vectors = rows.saturating_add(columns).saturating_mul(sample).saturating_mul(4);
     rows.saturating_mul(columns).saturating_add(gram).saturating_add(vectors).saturating_mul(8)
