@@ -4,7 +4,7 @@ mod common;
 
 use common::real::weights;
 use common::{call_columns, compute, hash, uniform};
-use hart_kernels::registry::{Input, Output, Value, Values};
+use hart_kernels::registry::{self, Input, Output, Value, Values};
 use hart_kernels::tensor::{Svd, SvdMethod, SvdOptions, reconstruct, reconstruct_with, svd};
 use hart_kernels::{Error, Level};
 
@@ -258,13 +258,18 @@ fn the_round_trip_by_name() {
     let parts = [Some(&packed[1001..]), Some(&packed[..1001])];
     let output = decompose(vec![Some(7), Some(-2)], &parts, &params).unwrap();
     assert_eq!(output, decompose(vec![None], &[Some(&packed)], &params).unwrap());
-    let [Values::Int(number), _, _, Values::Binary(v), _, Values::Float(cumulative)] =
+    let [Values::Int(number), _, _, Values::Binary(v), _, Values::Float(cumulative), _] =
         output.columns.as_slice()
     else {
         panic!("{output:?}")
     };
     assert_eq!((number.len(), number[0], number[19]), (20, Some(1), Some(20)));
     assert!((cumulative[19].unwrap() - 1.0).abs() < 1e-12);
+    // The result is an input of the inverse.
+    let outputs = registry::find("tensor_svd").unwrap().outputs;
+    for input in registry::find("tensor_reconstruct").unwrap().inputs {
+        assert!(outputs.iter().any(|output| output.name == input.name), "{}", input.name);
+    }
     // In any order, too.
     let rows: Vec<usize> = (0..20).map(|i| (i * 7 + 3) % 20).collect();
     fn columns<'a>(of: &'a [Option<Vec<u8>>], rows: &[usize]) -> Input<'a> {

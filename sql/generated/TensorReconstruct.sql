@@ -1,7 +1,7 @@
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.TensorReconstruct: A matrix from its components: the inverse of tensor_svd.
 -- Σ σ·u·vᵀ, row after row. Takes what tensor_svd gives, all of it or a part, with singular values as they are or
--- changed and NULL as the chunk. Rows come in any order. One matrix in a call: partition by the matrix for several.
+-- changed. Rows come in any order. One matrix in a call: partition by the matrix for several.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:

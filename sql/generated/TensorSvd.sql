@@ -40,6 +40,7 @@
 --   v varbinary(max): Right vector: a packed single for each column of the matrix.
 --   explained_variance float: σ² as a share of the energy; 0 for a zero matrix.
 --   cumulative_variance float: Share of the energy in this component and those before; 1 for a zero matrix.
+--   chunk bigint: Always 0: the vectors come in one piece. It makes the result an input of tensor_reconstruct.
 --
 -- NULL: NULL bytes are an error that names the row; a NULL chunk is allowed where there is only one.
 -- Empty: No rows and empty payloads give no result rows.
@@ -57,8 +58,8 @@
 --   EXEC [hart].[TensorSvd]
 --       @source = N'SELECT [chunk], [payload] FROM (VALUES (CAST(NULL AS bigint), CAST(0x00000000000040400000804000000000 AS varbinary(max)))) AS [example] ([chunk], [payload])',
 --       @columns = 2;
---   gives 1 | 4 | [0,1] | [1,0] | 0.64 | 0.64
---   gives 2 | 3 | [1,0] | [0,1] | 0.36 | 1
+--   gives 1 | 4 | [0,1] | [1,0] | 0.64 | 0.64 | 0
+--   gives 2 | 3 | [1,0] | [0,1] | 0.36 | 1 | 0
 CREATE OR ALTER PROCEDURE [hart].[TensorSvd]
 (
     @source nvarchar(max) = NULL,
@@ -113,7 +114,7 @@ BEGIN
                 @seed = @seed,
                 @oversampling = @oversampling,
                 @power_iterations = @power_iterations
-                WITH RESULT SETS (([component] int, [singular_value] float, [u] varbinary(max), [v] varbinary(max), [explained_variance] float, [cumulative_variance] float, [part] bigint));
+                WITH RESULT SETS (([component] int, [singular_value] float, [u] varbinary(max), [v] varbinary(max), [explained_variance] float, [cumulative_variance] float, [chunk] bigint, [part] bigint));
         ELSE
             EXEC sp_execute_external_script
                 @language = N'hart',
@@ -130,7 +131,7 @@ BEGIN
                 @seed = @seed,
                 @oversampling = @oversampling,
                 @power_iterations = @power_iterations
-                WITH RESULT SETS (([component] int, [singular_value] float, [u] varbinary(max), [v] varbinary(max), [explained_variance] float, [cumulative_variance] float));
+                WITH RESULT SETS (([component] int, [singular_value] float, [u] varbinary(max), [v] varbinary(max), [explained_variance] float, [cumulative_variance] float, [chunk] bigint));
     END TRY
     BEGIN CATCH
         EXEC [hart].[RethrowKernelError];

@@ -122,9 +122,10 @@ BEGIN
         u varbinary(max) NOT NULL,
         v varbinary(max) NOT NULL,
         explained_variance float NULL,
-        cumulative_variance float NULL
+        cumulative_variance float NULL,
+        [chunk] bigint NOT NULL
     );
-    INSERT INTO #components (component, singular_value, u, v, explained_variance, cumulative_variance)
+    INSERT INTO #components (component, singular_value, u, v, explained_variance, cumulative_variance, [chunk])
     EXEC [hart].[TensorSvd]
         @source = N'SELECT [chunk], payload FROM #chunks',
         @type = @model_format_hint, @columns = @columns, @rank = @max_rank;

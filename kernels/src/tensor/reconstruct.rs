@@ -376,8 +376,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "tensor_reconstruct",
     family: Family::Tensor,
     summary: "A matrix from its components: the inverse of tensor_svd.",
-    details: "Σ σ·u·vᵀ, row after row. Takes what tensor_svd gives, all of it or a part, with singular values as they are or changed and \
-              NULL as the chunk. \
+    details: "Σ σ·u·vᵀ, row after row. Takes what tensor_svd gives, all of it or a part, with singular values as they are or changed. \
               Rows come in any order. One matrix in a call: partition by the matrix for several.",
     inputs: &[COMPONENT, CHUNK, SINGULAR_VALUE, U, V],
     params: &[],

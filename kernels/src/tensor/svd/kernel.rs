@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
 };
+use crate::tensor::layer;
 use crate::tensor::matrix::{COLUMNS, Matrix, ROWS};
 use crate::tensor::payload::{CHUNK, PAYLOAD, TYPE};
 
@@ -58,6 +59,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
             packed(&|f| (&f.v, f.columns)),
             number(&super::Svd::explained),
             number(&super::Svd::cumulative),
+            Values::BigInt(vec![Some(0); count]),
         ],
         picked: None,
     })
@@ -150,6 +152,10 @@ pub(crate) static KERNEL: Kernel = Kernel {
             unit: "1",
             summary: "Share of the energy in this component and those before; 1 for a zero matrix.",
         },
+        Column {
+            summary: "Always 0: the vectors come in one piece. It makes the result an input of tensor_reconstruct.",
+            ..layer::CHUNK
+        },
     ],
     rows: RowShape::Made,
     nulls: "NULL bytes are an error that names the row; a NULL chunk is allowed where there is only one.",
@@ -173,6 +179,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
                 Cell::Vector(&[1.0, 0.0]),
                 Cell::Float(0.64),
                 Cell::Float(0.64),
+                Cell::Int(0),
             ],
             &[
                 Cell::Int(2),
@@ -181,6 +188,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
                 Cell::Vector(&[0.0, 1.0]),
                 Cell::Float(0.36),
                 Cell::Float(1.0),
+                Cell::Int(0),
             ],
         ],
     },
