@@ -3,6 +3,7 @@
 //! They are made in blocks of rows of a fixed size, each by one thread, so the bits do not depend on the number of threads.
 
 use faer::linalg::matmul::matmul;
+use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
 use crate::error::Error;
@@ -38,15 +39,26 @@ pub(super) fn multiply(
 
 /// aᵀ·a.
 pub(super) fn gram(a: MatRef<'_, f64>) -> Result<Mat<f64>, Error> {
-    /// Columns of `a` that one piece takes: of the symmetric product, pieces on and below the diagonal are computed.
+    /// Columns of `a` that one piece takes; of the symmetric product, what lies on and below the diagonal is computed.
     const SIDE: usize = 128;
     let mut out: Mat<f64> = Mat::zeros(a.ncols(), a.ncols());
     parallel::each(pieces(out.as_mut(), SIDE), a.nrows() * a.ncols() * size_of::<f64>(), |(start, rows)| {
-        let width = start + rows.nrows();
-        let piece = rows.subcols_mut(0, width);
-        let left = a.subcols(start, piece.nrows()).transpose();
-        let right = a.subcols(0, piece.ncols());
-        matmul(piece, Accum::Replace, left, right, 1.0, Par::Seq);
+        let own = a.subcols(start, rows.nrows());
+        let (before, diagonal) = rows.subcols_mut(0, start + own.ncols()).split_at_col_mut(start);
+        matmul(before, Accum::Replace, own.transpose(), a.subcols(0, start), 1.0, Par::Seq);
+        let all = BlockStructure::Rectangular;
+        let lower = BlockStructure::TriangularLower;
+        triangular::matmul(
+            diagonal,
+            lower,
+            Accum::Replace,
+            own.transpose(),
+            all,
+            own,
+            all,
+            1.0,
+            Par::Seq,
+        );
         Ok(())
     })?;
     for column in 1..out.ncols() {

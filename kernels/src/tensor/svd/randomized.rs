@@ -6,6 +6,7 @@
 
 use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
 use faer::linalg::householder;
+use faer::linalg::lu::partial_pivoting::factor as lu;
 use faer::linalg::qr::no_pivoting::factor as qr;
 use faer::{Accum, Conj, Mat, MatRef};
 
@@ -39,13 +40,14 @@ fn on_threads(matrix: &[f32], rows: usize, columns: usize, options: &SvdOptions)
     let products = if by_gram(rows, columns, sample, options) { Some(gram(tall)?) } else { None };
     let mut random = SplitMix(options.seed);
     let mut directions = Mat::from_fn(full, sample, |_, _| random.symmetric());
-    for _ in 0..=options.power_iterations {
+    for left in (0..=options.power_iterations).rev() {
         let next = match &products {
             Some(gram) => product(gram.as_ref(), directions.as_ref())?,
             None => product(tall.transpose(), product(tall, directions.as_ref())?.as_ref())?,
         };
-        // Without orthonormalization in between, the small singular values would drown in the rounding of the large ones.
-        directions = orthonormal(next)?;
+        // Otherwise the small singular values would drown in the rounding of the large ones.
+        let independent = if left > 0 { triangular(&next)? } else { None };
+        directions = independent.map_or_else(|| orthonormal(next), Ok)?;
     }
     let small = exact::decompose(product(tall, directions.as_ref())?.as_ref())?;
     let turned = product(directions.as_ref(), small.v.as_ref())?;
@@ -78,6 +80,27 @@ fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Result<Mat<f64>, Error> {
     let mut out = Mat::zeros(a.nrows(), b.ncols());
     multiply(out.as_mut(), Accum::Replace, a, b, BLOCK)?;
     Ok(out)
+}
+
+/// Columns with the span of those of a tall matrix, far enough from dependent for another iteration: its unit lower triangular
+/// factor, whose elements are at most 1, for a third of the time of [`orthonormal`] (Li et al. 2017, "Algorithm 971"). `None`
+/// where a pivot is zero.
+fn triangular(matrix: &Mat<f64>) -> Result<Option<Mat<f64>>, Error> {
+    let (rows, columns) = matrix.shape();
+    let tasks = exact::tasks(rows, columns);
+    let scratch = lu::lu_in_place_scratch::<usize, f64>(rows, columns, tasks, Default::default());
+    let mut memory = MemBuffer::try_new(scratch).map_err(|_| exact::no_memory(scratch))?;
+    let (mut lower, mut order, mut place) = (matrix.clone(), vec![0; rows], vec![0; rows]);
+    let stack = MemStack::new(&mut memory);
+    lu::lu_in_place(lower.as_mut(), &mut order, &mut place, tasks, stack, Default::default());
+    let mut out = Mat::zeros(rows, columns);
+    for (j, mut column) in out.col_iter_mut().enumerate() {
+        column[order[j]] = 1.0;
+        for i in j + 1..rows {
+            column[order[i]] = lower[(i, j)];
+        }
+    }
+    Ok(Some(out).filter(|out| out.is_all_finite()))
 }
 
 /// Orthonormal columns with the span of those of a tall matrix, and as many.
