@@ -48,17 +48,7 @@ pub(super) fn gram(a: MatRef<'_, f64>) -> Result<Mat<f64>, Error> {
         matmul(before, Accum::Replace, own.transpose(), a.subcols(0, start), 1.0, Par::Seq);
         let all = BlockStructure::Rectangular;
         let lower = BlockStructure::TriangularLower;
-        triangular::matmul(
-            diagonal,
-            lower,
-            Accum::Replace,
-            own.transpose(),
-            all,
-            own,
-            all,
-            1.0,
-            Par::Seq,
-        );
+        triangular::matmul(diagonal, lower, Accum::Replace, own.transpose(), all, own, all, 1.0, Par::Seq);
         Ok(())
     })?;
     for column in 1..out.ncols() {

@@ -5,8 +5,9 @@
 //! of threads that share them.
 
 use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
-use faer::linalg::svd::{self, ComputeSvdVectors};
-use faer::{Mat, MatRef, Par};
+use faer::linalg::svd::bidiag::BidiagParams;
+use faer::linalg::svd::{self, ComputeSvdVectors, SvdParams};
+use faer::{Auto, Mat, MatRef, Par, Spec};
 
 use super::Factors;
 use crate::error::Error;
@@ -14,8 +15,16 @@ use crate::pool;
 
 /// The tasks into which `faer` may split work on a matrix: by its shape alone. More than one only in [`pool::enter`].
 pub(super) fn tasks(rows: usize, columns: usize) -> Par {
-    if is_shared(rows, columns) { Par::rayon(8) } else { Par::Seq }
+    match rows.saturating_mul(columns) {
+        _ if !is_shared(rows, columns) => Par::Seq,
+        // A task that nobody else takes costs time too.
+        ..LARGE => Par::rayon(4),
+        _ => Par::rayon(8),
+    }
 }
+
+/// Elements of a matrix that is worth many tasks.
+const LARGE: usize = 1 << 21;
 
 /// Whether a matrix is large enough for several threads.
 fn is_shared(rows: usize, columns: usize) -> bool {
@@ -49,7 +58,12 @@ fn thin(matrix: MatRef<'_, f64>) -> Result<Factors, Error> {
     let (rows, columns) = (matrix.nrows(), matrix.ncols());
     let (full, tasks) = (rows.min(columns), tasks(rows, columns));
     let thin = ComputeSvdVectors::Thin;
-    let params = Default::default();
+    let params = SvdParams {
+        // What is left of the matrix fits a core's caches then.
+        bidiag: BidiagParams { par_threshold: 1 << 17, ..Auto::<f64>::auto() },
+        ..Auto::<f64>::auto()
+    };
+    let params = Spec::new(params);
     let scratch = svd::svd_scratch::<f64>(rows, columns, thin, thin, tasks, params);
     let mut memory = MemBuffer::try_new(scratch).map_err(|_| no_memory(scratch))?;
     let (mut u, mut v, mut s) = (Mat::zeros(rows, full), Mat::zeros(columns, full), Mat::zeros(full, 1));
