@@ -1,45 +1,34 @@
 //! The machine's limits: what memory can deliver and what the arithmetic units can do, measured beside the kernels.
 //!
-//! The loops are plain Rust over `pulp`, which compiles them for the widest registers of the machine at hand.
+//! The loops are plain Rust, compiled for the widest registers of the machine at hand.
 
 use std::hint::black_box;
 
-use pulp::{Arch, Simd, WithSimd};
+use multiversion::multiversion;
+use multiversion::target::match_target;
 use rayon::prelude::*;
+
+/// Sums of each stream side by side: enough that no addition waits for the one before.
+const SUMS: usize = 32;
 
 /// Adds up all numbers, reading `STREAMS` places of the slice at the same time. Nothing else is done with what is read, so
 /// the time is that of reading.
-struct Sum<'a, const STREAMS: usize>(&'a [f32]);
-
-/// Sums of each stream: enough that no addition waits for the one before.
-const SUMS: usize = 4;
-
-impl<const STREAMS: usize> WithSimd for Sum<'_, STREAMS> {
-    type Output = f64;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let (registers, tail) = S::as_simd_f32s(self.0);
-        let length = registers.len() / STREAMS / SUMS * SUMS;
-        let streams: [&[S::f32s]; STREAMS] =
-            std::array::from_fn(|s| &registers[s * length..(s + 1) * length]);
-        let mut sums = [[simd.splat_f32s(0.0); SUMS]; STREAMS];
-        let mut i = 0;
-        while i < length {
-            for s in 0..STREAMS {
-                let group = &streams[s][i..i + SUMS];
-                for j in 0..SUMS {
-                    sums[s][j] = simd.add_f32s(sums[s][j], group[j]);
-                }
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+#[allow(clippy::needless_range_loop, reason = "the same index runs over several arrays")]
+fn add_up<const STREAMS: usize>(values: &[f32]) -> f64 {
+    let length = values.len() / STREAMS / SUMS * SUMS;
+    let (whole, tail) = values.split_at(STREAMS * length);
+    let streams: [&[[f32; SUMS]]; STREAMS] =
+        std::array::from_fn(|s| whole[s * length..(s + 1) * length].as_chunks().0);
+    let mut sums = [[0.0; SUMS]; STREAMS];
+    for i in 0..length / SUMS {
+        for s in 0..STREAMS {
+            for (sum, value) in sums[s].iter_mut().zip(&streams[s][i]) {
+                *sum += value;
             }
-            i += SUMS;
         }
-        let mut total = f64::from(tail.iter().sum::<f32>());
-        for sum in sums.as_flattened().iter().chain(&registers[STREAMS * length..]) {
-            total += f64::from(simd.reduce_sum_f32s(*sum));
-        }
-        total
     }
+    sums.as_flattened().iter().chain(tail).map(|value| f64::from(*value)).sum()
 }
 
 /// Pools of one and of two threads, which every comparison with a limit is made in.
@@ -68,41 +57,39 @@ pub fn sum_four_streams(values: &[f32]) -> f64 {
 
 fn sum<const STREAMS: usize>(values: &[f32]) -> f64 {
     let share = values.len().div_ceil(rayon::current_num_threads()).max(1);
-    values.par_chunks(share).map(|part| Arch::new().dispatch(Sum::<STREAMS>(part))).sum()
-}
-
-/// Multiplies and adds in registers alone.
-struct Fma {
-    operations: usize,
+    values.par_chunks(share).map(add_up::<STREAMS>).sum()
 }
 
 /// Independent chains: the latency (four to five cycles) times the units (two), and some.
 const CHAINS: usize = 12;
 
-impl WithSimd for Fma {
-    type Output = f32;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f32 {
-        let factor = simd.splat_f32s(black_box(0.5));
-        let term = simd.splat_f32s(black_box(1.0));
-        let mut chains = [simd.splat_f32s(0.0); CHAINS];
-        // A fused multiply-add counts as two operations in each lane.
-        let step = 2 * CHAINS * S::F32_LANES;
-        for _ in 0..self.operations.div_ceil(step) {
-            for chain in &mut chains {
-                *chain = simd.mul_add_f32s(*chain, factor, term);
+/// Multiplies and adds in registers alone.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn in_registers(operations: usize) -> f32 {
+    /// Numbers in a register.
+    const LANES: usize = match_target! {
+        "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma" => 16,
+        "x86_64+avx2+fma" => 8,
+        _ => 4,
+    };
+    let (factor, term) = ([black_box(0.5f32); LANES], [black_box(1.0f32); LANES]);
+    let mut chains = [[0f32; LANES]; CHAINS];
+    // A fused multiply-add counts as two operations in each lane.
+    for _ in 0..operations.div_ceil(2 * CHAINS * LANES) {
+        for chain in &mut chains {
+            for lane in 0..LANES {
+                chain[lane] = chain[lane].mul_add(factor[lane], term[lane]);
             }
         }
-        chains.into_iter().map(|c| simd.reduce_sum_f32s(c)).sum()
     }
+    chains.as_flattened().iter().sum()
 }
 
 /// Does a number of single-precision operations, shared among the threads of the current pool.
 pub fn multiply_add(operations: usize) -> f32 {
     let threads = rayon::current_num_threads();
     let share = operations.div_ceil(threads);
-    (0..threads).into_par_iter().map(|_| Arch::new().dispatch(Fma { operations: share })).sum()
+    (0..threads).into_par_iter().map(|_| in_registers(share)).sum()
 }
 
 #[cfg(test)]
