@@ -38,6 +38,13 @@ fn count(place: &str, what: &str, value: i64) -> Result<usize, Failure> {
     usize::try_from(value).map_err(|_| wrong(place, format!("{what} {value}"), "a number ≥ 0"))
 }
 
+/// Where so many rows or elements from `start` on end. The interface counts them in 64 bits with a sign; a bitmap's size in bytes alone would
+/// allow more.
+fn end(place: &str, start: usize, rows: usize) -> Result<usize, Failure> {
+    let end = start.checked_add(rows).filter(|end| i64::try_from(*end).is_ok());
+    end.ok_or_else(|| wrong(place, "offset + length", "no overflow"))
+}
+
 /// # Safety
 ///
 /// `pointer` is NULL or points to a structure that lives and does not change for `'a`.
@@ -119,7 +126,7 @@ pub(crate) unsafe fn import<'a>(
         }
         let (rows, start) =
             (count("input", "length", array.length)?, count("input", "offset", array.offset)?);
-        let end = start.checked_add(rows).ok_or_else(|| wrong("input", "offset + length", "no overflow"))?;
+        let end = end("input", start, rows)?;
         let buffers = buffers(seen, "input", array, 1)?;
         if let Some(bits) = bitmap(seen, "input", buffers[0], array.null_count, start, rows)?
             && (0..rows).any(|i| !bits.get(i))
@@ -283,8 +290,8 @@ unsafe fn column<'a>(
     // SAFETY: this function's premise, here and below.
     let field = unsafe { field(seen, place, schema)? };
     let own = count(place, "offset", array.offset)?;
-    let start =
-        own.checked_add(start).filter(|start| start.checked_add(rows).is_some()).ok_or_else(too_large)?;
+    let start = end(place, own, start)?;
+    end(place, start, rows)?;
     // SAFETY: see above.
     let (schemas, arrays) = unsafe { children(seen, place, schema, array)? };
     let child = match (schemas, arrays) {
@@ -426,17 +433,17 @@ unsafe fn elements<'a>(
     let (rows, own) =
         (count(place, "elements", array.length)?, count(place, "offset of elements", array.offset)?);
     let (from, number) = (first / size, length / size);
-    let end = from.checked_add(number).filter(|end| *end <= rows);
-    let (Some(end), Some(start)) = (end, own.checked_add(from)) else {
+    if from.checked_add(number).is_none_or(|end| end > rows) {
         return Err(wrong(place, format!("{rows} elements"), "as many as its lists say"));
-    };
-    if start.checked_add(number).is_none_or(|end| end.checked_mul(size).is_none()) {
+    }
+    let start = end(place, own, from)?;
+    if end(place, start, number)?.checked_mul(size).is_none() {
         return Err(wrong(place, "an offset of elements", "no overflow"));
     }
     // SAFETY: this function's premise.
     unsafe {
         let pointers = buffers(seen, place, array, 2)?;
-        let bits = bitmap(seen, place, pointers[0], array.null_count, start, end - from)?;
+        let bits = bitmap(seen, place, pointers[0], array.null_count, start, number)?;
         Ok((bytes(seen, place, pointers[1], start * size, length)?, bits))
     }
 }

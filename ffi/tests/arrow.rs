@@ -143,6 +143,29 @@ fn offsets_nulls_and_types_survive() {
 }
 
 #[test]
+fn bits_beyond_what_the_interface_can_count_are_refused() {
+    // A bitmap is an eighth of its rows, so that its size in bytes alone would pass.
+    let flags = BooleanArray::from_iter((0..ROWS).map(|i| (i % 3 != 1).then_some(i % 2 == 0)));
+    for (wrong_child, offset) in [(true, i64::MAX), (true, i64::MAX - 3), (false, i64::MAX - 3)] {
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("id", Arc::new(Int64Array::from_iter_values(0..ROWS as i64))),
+            ("v", Arc::new(vectors())),
+            ("flag", Arc::new(flags.clone())),
+        ];
+        let (mut array, schema) = to_ffi(&batch(columns).into()).unwrap();
+        // SAFETY: the structures are the same; that what they say is wrong is what is tested.
+        unsafe {
+            let batch = &mut *(&raw mut array).cast::<ArrowArray>();
+            let children = std::slice::from_raw_parts(batch.children, 3);
+            let array = if wrong_child { &mut *children[2] } else { batch };
+            array.offset = offset;
+        }
+        let (status, text) = invoke_raw("vector_norm", &schema, &array, &[]).unwrap_err();
+        assert!(status == HART_STATUS_ARROW && text.contains("offset + length"), "{text}");
+    }
+}
+
+#[test]
 fn bytes_under_a_null_do_no_harm() {
     // Offsets 0, 4, 5, 9: the NULL in the middle has one byte, behind which no vector starts at an element.
     let values = [1u8, 0x3c, 2, 0x3c, 99, 3, 0x3c, 4, 0x3c];

@@ -1,6 +1,6 @@
 //! How much of each atom a layer holds.
 
-use faer::{Accum, Mat, MatRef};
+use faer::{Mat, MatRef};
 
 use crate::compute::Compute;
 use crate::error::Error;
@@ -10,14 +10,12 @@ use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output,
 use crate::tensor::atoms::{self, ATOM_ID};
 use crate::tensor::numbers::{self, wrong};
 use crate::tensor::payload::{CHUNK, PAYLOAD, Payload, TYPE};
-use crate::tensor::product::multiply;
+use crate::tensor::product::{add_gram, gram};
 use crate::tensor::quant::{self, PayloadType};
 use crate::tensor::svd;
 
 /// Elements of all atoms that are looked at together. A whole number of blocks of any payload type.
 const PANEL: usize = 4096;
-/// Atoms for which one thread computes products.
-const BLOCK: usize = 64;
 /// Singular values of the atoms below this share of the largest are rounding noise of singles, and their directions not used.
 const NOISE: f64 = 3e-7;
 
@@ -119,15 +117,15 @@ impl Problem<'_> {
     /// Coefficients and rank by the products of atoms with atoms: for no more atoms than elements.
     fn by_atoms(&self) -> Result<(Vec<f64>, usize), Error> {
         let count = self.atoms.len();
-        let mut gram = Mat::zeros(count, count);
+        let mut gram: Mat<f64> = Mat::zeros(count, count);
         let mut right = vec![0.0; count];
         self.panels(|panel, layer| {
             add_products(&mut right, panel, layer);
-            multiply(gram.as_mut(), Accum::Add, panel, panel.transpose(), BLOCK)
+            add_gram(gram.as_mut(), panel.transpose())
         })?;
         // Atoms are brought to length 1: what is small because its atom is must not pass for noise.
         let scales: Vec<f64> = (0..count).map(|i| inverse_length(gram[(i, i)])).collect();
-        let gram = Mat::from_fn(count, count, |i, j| scales[i] * gram[(i, j)] * scales[j]);
+        let gram = Mat::from_fn(count, count, |i, j| scales[i] * gram[(i.max(j), i.min(j))] * scales[j]);
         let inverse = Inverse::of(gram.as_ref())?;
         let solve = |right: &[f64]| {
             let scaled: Vec<f64> = right.iter().zip(&scales).map(|(r, s)| r * s).collect();
@@ -162,9 +160,7 @@ impl Problem<'_> {
             (0..count).map(|i| inverse_length(matrix.row(i).iter().map(|x| x * x).sum())).collect();
         let unit = Mat::from_fn(count, elements, |i, j| scales[i] * matrix[(i, j)]);
         drop(matrix);
-        let mut products = Mat::zeros(elements, elements);
-        multiply(products.as_mut(), Accum::Replace, unit.transpose(), unit.as_ref(), BLOCK)?;
-        let inverse = Inverse::of(products.as_ref())?;
+        let inverse = Inverse::of(gram(unit.as_ref())?.as_ref())?;
         let mut found = vec![0.0; count];
         let mut rest: Vec<f64> = self.layer.iter().map(|x| f64::from(*x)).collect();
         // The second time around for what the rounding of the first solution left.

@@ -9,12 +9,15 @@ use faer::{Accum, Mat, MatMut, MatRef, Par};
 use crate::error::Error;
 use crate::parallel;
 
-/// Pieces of `block` rows, each with the number of its first one.
-fn pieces(out: MatMut<'_, f64>, block: usize) -> Vec<(usize, MatMut<'_, f64>)> {
+/// Rows of a result that one thread computes.
+const BLOCK: usize = 128;
+
+/// Pieces of some rows, each with the number of its first one.
+fn pieces(out: MatMut<'_, f64>) -> Vec<(usize, MatMut<'_, f64>)> {
     let mut pieces = Vec::new();
     let (mut rest, mut start) = (out, 0);
     while rest.nrows() > 0 {
-        let rows = block.min(rest.nrows());
+        let rows = BLOCK.min(rest.nrows());
         let (piece, behind) = rest.split_at_row_mut(rows);
         pieces.push((start, piece));
         (rest, start) = (behind, start + rows);
@@ -22,39 +25,38 @@ fn pieces(out: MatMut<'_, f64>, block: usize) -> Vec<(usize, MatMut<'_, f64>)> {
     pieces
 }
 
-/// Puts a·b into `out`, or adds it, `block` rows at a time.
-pub(super) fn multiply(
-    out: MatMut<'_, f64>,
-    accum: Accum,
-    a: MatRef<'_, f64>,
-    b: MatRef<'_, f64>,
-    block: usize,
-) -> Result<(), Error> {
-    parallel::each(pieces(out, block), a.nrows() * a.ncols() * size_of::<f64>(), |(start, piece)| {
+/// a·b.
+pub(super) fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Result<Mat<f64>, Error> {
+    let mut out = Mat::zeros(a.nrows(), b.ncols());
+    parallel::each(pieces(out.as_mut()), a.nrows() * a.ncols() * size_of::<f64>(), |(start, piece)| {
         let a = a.subrows(start, piece.nrows());
-        matmul(piece, accum, a, b, 1.0, Par::Seq);
+        matmul(piece, Accum::Replace, a, b, 1.0, Par::Seq);
         Ok(())
-    })
+    })?;
+    Ok(out)
 }
 
 /// aᵀ·a.
 pub(super) fn gram(a: MatRef<'_, f64>) -> Result<Mat<f64>, Error> {
-    /// Columns of `a` that one piece takes; of the symmetric product, what lies on and below the diagonal is computed.
-    const SIDE: usize = 128;
     let mut out: Mat<f64> = Mat::zeros(a.ncols(), a.ncols());
-    parallel::each(pieces(out.as_mut(), SIDE), a.nrows() * a.ncols() * size_of::<f64>(), |(start, rows)| {
-        let own = a.subcols(start, rows.nrows());
-        let (before, diagonal) = rows.subcols_mut(0, start + own.ncols()).split_at_col_mut(start);
-        matmul(before, Accum::Replace, own.transpose(), a.subcols(0, start), 1.0, Par::Seq);
-        let all = BlockStructure::Rectangular;
-        let lower = BlockStructure::TriangularLower;
-        triangular::matmul(diagonal, lower, Accum::Replace, own.transpose(), all, own, all, 1.0, Par::Seq);
-        Ok(())
-    })?;
+    add_gram(out.as_mut(), a)?;
     for column in 1..out.ncols() {
         for row in 0..column {
             out[(row, column)] = out[(column, row)];
         }
     }
     Ok(out)
+}
+
+/// Adds what aᵀ·a, which is symmetric, has on and below its diagonal.
+pub(super) fn add_gram(out: MatMut<'_, f64>, a: MatRef<'_, f64>) -> Result<(), Error> {
+    parallel::each(pieces(out), a.nrows() * a.ncols() * size_of::<f64>(), |(start, rows)| {
+        let own = a.subcols(start, rows.nrows());
+        let (before, diagonal) = rows.subcols_mut(0, start + own.ncols()).split_at_col_mut(start);
+        matmul(before, Accum::Add, own.transpose(), a.subcols(0, start), 1.0, Par::Seq);
+        let all = BlockStructure::Rectangular;
+        let lower = BlockStructure::TriangularLower;
+        triangular::matmul(diagonal, lower, Accum::Add, own.transpose(), all, own, all, 1.0, Par::Seq);
+        Ok(())
+    })
 }

@@ -8,17 +8,14 @@ use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
 use faer::linalg::householder;
 use faer::linalg::lu::partial_pivoting::factor as lu;
 use faer::linalg::qr::no_pivoting::factor as qr;
-use faer::{Accum, Conj, Mat, MatRef};
+use faer::{Conj, Mat, MatRef};
 
 use super::exact;
 use super::{Factors, SvdOptions};
 use crate::error::Error;
 use crate::pool;
 use crate::random::SplitMix;
-use crate::tensor::product::{gram, multiply};
-
-/// Rows of a product that one thread computes.
-const BLOCK: usize = 128;
+use crate::tensor::product::{gram, product};
 
 /// As many components as the sample has directions, at most min(rows, columns), of which the leading `rank` are good.
 pub(super) fn factors(
@@ -73,13 +70,6 @@ pub(super) fn memory(rows: usize, columns: usize, options: &SvdOptions) -> u64 {
     let (rows, columns, sample) = (rows as u64, columns as u64, sample as u64);
     let vectors = rows.saturating_add(columns).saturating_mul(sample).saturating_mul(4);
     rows.saturating_mul(columns).saturating_add(gram).saturating_add(vectors).saturating_mul(8)
-}
-
-/// The product of two matrices.
-fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Result<Mat<f64>, Error> {
-    let mut out = Mat::zeros(a.nrows(), b.ncols());
-    multiply(out.as_mut(), Accum::Replace, a, b, BLOCK)?;
-    Ok(out)
 }
 
 /// Columns with the span of those of a tall matrix, far enough from dependent for another iteration: its unit lower triangular
