@@ -40,9 +40,9 @@ fn count(place: &str, what: &str, value: i64) -> Result<usize, Failure> {
 
 /// Where so many rows or elements from `start` on end. The interface counts them in 64 bits with a sign; a bitmap's size in bytes alone would
 /// allow more.
-fn end(place: &str, start: usize, rows: usize) -> Result<usize, Failure> {
+fn end(place: &str, what: &str, start: usize, rows: usize) -> Result<usize, Failure> {
     let end = start.checked_add(rows).filter(|end| i64::try_from(*end).is_ok());
-    end.ok_or_else(|| wrong(place, "offset + length", "no overflow"))
+    end.ok_or_else(|| wrong(place, what, "no overflow"))
 }
 
 /// # Safety
@@ -126,7 +126,7 @@ pub(crate) unsafe fn import<'a>(
         }
         let (rows, start) =
             (count("input", "length", array.length)?, count("input", "offset", array.offset)?);
-        let end = end("input", start, rows)?;
+        let end = end("input", "offset + length", start, rows)?;
         let buffers = buffers(seen, "input", array, 1)?;
         if let Some(bits) = bitmap(seen, "input", buffers[0], array.null_count, start, rows)?
             && (0..rows).any(|i| !bits.get(i))
@@ -290,8 +290,8 @@ unsafe fn column<'a>(
     // SAFETY: this function's premise, here and below.
     let field = unsafe { field(seen, place, schema)? };
     let own = count(place, "offset", array.offset)?;
-    let start = end(place, own, start)?;
-    end(place, start, rows)?;
+    let start = end(place, "offset + length", own, start)?;
+    end(place, "offset + length", start, rows)?;
     // SAFETY: see above.
     let (schemas, arrays) = unsafe { children(seen, place, schema, array)? };
     let child = match (schemas, arrays) {
@@ -436,10 +436,9 @@ unsafe fn elements<'a>(
     if from.checked_add(number).is_none_or(|end| end > rows) {
         return Err(wrong(place, format!("{rows} elements"), "as many as its lists say"));
     }
-    let start = end(place, own, from)?;
-    if end(place, start, number)?.checked_mul(size).is_none() {
-        return Err(wrong(place, "an offset of elements", "no overflow"));
-    }
+    let what = "an offset of elements";
+    let start = end(place, what, own, from)?;
+    end(place, what, start, number)?.checked_mul(size).ok_or_else(|| wrong(place, what, "no overflow"))?;
     // SAFETY: this function's premise.
     unsafe {
         let pointers = buffers(seen, place, array, 2)?;

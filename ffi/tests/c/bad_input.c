@@ -213,6 +213,8 @@ static void arrow(void)
     input.array.length = -3;
     NORM(HART_STATUS_ARROW, "length -3");
     input.array.offset = INT64_MAX;
+    NORM(HART_STATUS_ARROW, "input: offset + length");
+    input.array.offset = INT64_MAX - 3;
     NORM(HART_STATUS_ARROW, "length 3; expected at least");
     columns[1].array.length = 2;
     NORM(HART_STATUS_ARROW, "length 2; expected at least 3");
