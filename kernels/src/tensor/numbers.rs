@@ -58,13 +58,6 @@ pub(crate) fn unit(values: impl Iterator<Item = f64>) -> f64 {
     if largest == 0.0 { 1.0 } else { power.max(f64::MIN_POSITIVE) }
 }
 
-/// The largest magnitude of singles, 0 where there are none; a NaN is passed over. As integers, which have the order of the
-/// magnitudes, because the compiler does not take several singles at once, whose maximum is another thing where one is NaN.
-pub(crate) fn largest(values: &[f32]) -> f32 {
-    let bits = values.iter().map(|x| x.to_bits() & 0x7fff_ffff);
-    f32::from_bits(bits.map(|bits| if bits > 0x7f80_0000 { 0 } else { bits }).fold(0, u32::max))
-}
-
 /// A sum whose error does not grow with the number of terms: Neumaier 1974, "Rundungsfehleranalyse einiger Verfahren zur
 /// Summation endlicher Summen".
 #[derive(Clone, Copy, Default)]
@@ -133,20 +126,6 @@ mod tests {
             assert_eq!(scaled * unit, largest);
         }
         assert_eq!(unit([0.0, -0.0].into_iter()), 1.0);
-    }
-
-    #[test]
-    fn the_largest_magnitude_is_found_anywhere() {
-        for n in 1..40 {
-            let mut values = vec![1e-42f32; n];
-            assert_eq!(largest(&values), 1e-42);
-            values[n / 2] = -2.5;
-            values[n - 1] = if n > 2 { f32::NAN } else { -2.5 };
-            assert_eq!(largest(&values), 2.5);
-            values[0] = f32::NEG_INFINITY;
-            assert_eq!(largest(&values), f32::INFINITY);
-        }
-        assert_eq!((largest(&[]), largest(&[f32::NAN])), (0.0, 0.0));
     }
 
     #[test]

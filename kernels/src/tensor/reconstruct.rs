@@ -80,9 +80,8 @@ pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, 
     // Fewer multiplications than this are done before another thread has woken up.
     let shared = rows * columns * rank >= 1 << 20;
     let bytes = if shared { usize::MAX } else { 0 };
-    let to_pack = if shared { size_of_val(&*right) } else { 0 };
     let mut work = || {
-        parallel::each(right.chunks_mut(LANES * rank).enumerate(), to_pack, |(panel, packed)| {
+        parallel::each(right.chunks_mut(LANES * rank).enumerate(), bytes, |(panel, packed)| {
             pack_panel(v, *columns, &shifts, panel, packed);
             Ok(())
         })?;
@@ -108,7 +107,8 @@ const DEPTH: usize = 256;
 
 /// The power of two that goes over from a singular value to the right vector, so that its product with the left one is in range.
 fn shift(sigma: f64, u: &[f32]) -> f32 {
-    if ((sigma * f64::from(numbers::largest(u))) as f32).is_finite() { 1.0 } else { (1u128 << 64) as f32 }
+    let largest = u.iter().fold(0f32, |largest, u| largest.max(u.abs()));
+    if ((sigma * f64::from(largest)) as f32).is_finite() { 1.0 } else { (1u128 << 64) as f32 }
 }
 
 /// Packs the right vectors' columns of one panel, of 32, times their powers of two, one component after the other, filled up

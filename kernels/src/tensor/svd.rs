@@ -267,8 +267,8 @@ impl Factors {
         let further = self.singular_values.split_off(rank);
         let (mut u, mut v) = (singles(&self.u, rank), singles(&self.v, rank));
         for (u, v) in u.chunks_exact_mut(rows).zip(v.chunks_exact_mut(columns)) {
-            let largest = numbers::largest(u);
-            if u.iter().find(|x| x.abs() == largest).is_some_and(|x| *x < 0.0) {
+            let largest = u.iter().copied().reduce(|a, b| if b.abs() > a.abs() { b } else { a });
+            if largest.is_some_and(|x| x < 0.0) {
                 u.iter_mut().chain(v).for_each(|x| *x = -*x);
             }
         }
