@@ -47,6 +47,9 @@ impl<T> Clone for Out<T> {
 
 impl<T> Copy for Out<T> {}
 
+/// The bits of an address that a program's memory can have: processors leave the others to tags.
+const ADDRESS: usize = usize::MAX >> usize::BITS.saturating_sub(56);
+
 /// Checks that `length` elements at `pointer` can be a slice: not NULL unless empty, aligned, inside of the address space.
 #[inline]
 fn check<T>(name: &'static str, pointer: *const T, length: usize) -> Result<(), Failure> {
@@ -62,7 +65,7 @@ fn check<T>(name: &'static str, pointer: *const T, length: usize) -> Result<(), 
     }
     let fits = length
         .checked_mul(size_of::<T>())
-        .is_some_and(|bytes| bytes <= isize::MAX as usize && address.checked_add(bytes).is_some());
+        .is_some_and(|bytes| bytes <= ADDRESS - (address & ADDRESS) && bytes <= isize::MAX as usize);
     if fits { Ok(()) } else { Err(Failure::Length { name, counts: vec![length], size: size_of::<T>() }) }
 }
 

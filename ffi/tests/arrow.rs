@@ -14,7 +14,8 @@ use arrow_array::{
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Field, Fields};
 use hart_native::abi::{
-    ArrowArray, ArrowSchema, HART_OK, HART_PARAM_TEXT, HART_STATUS_ARROW, HART_STATUS_OVERLAP, HartParam,
+    ArrowArray, ArrowSchema, HART_OK, HART_PARAM_TEXT, HART_STATUS_ARROW, HART_STATUS_LENGTH,
+    HART_STATUS_OVERLAP, HartParam,
 };
 use hart_native::exports::invoke::hart_invoke;
 use hart_native::exports::library::hart_last_error;
@@ -146,7 +147,15 @@ fn offsets_nulls_and_types_survive() {
 fn bits_beyond_what_the_interface_can_count_are_refused() {
     // A bitmap is an eighth of its rows, so that its size in bytes alone would pass.
     let flags = BooleanArray::from_iter((0..ROWS).map(|i| (i % 3 != 1).then_some(i % 2 == 0)));
-    for (wrong_child, offset) in [(true, i64::MAX), (true, i64::MAX - 3), (false, i64::MAX - 3)] {
+    let overflow = "offset + length";
+    let cases = [
+        (true, i64::MAX, overflow),
+        (true, i64::MAX - 3, overflow),
+        (false, i64::MAX - 3, overflow),
+        // Less, but no memory has an address there.
+        (true, i64::MAX / 2, "do not fit the address space"),
+    ];
+    for (wrong_child, offset, expected) in cases {
         let columns: Vec<(&str, ArrayRef)> = vec![
             ("id", Arc::new(Int64Array::from_iter_values(0..ROWS as i64))),
             ("v", Arc::new(vectors())),
@@ -161,7 +170,8 @@ fn bits_beyond_what_the_interface_can_count_are_refused() {
             array.offset = offset;
         }
         let (status, text) = invoke_raw("vector_norm", &schema, &array, &[]).unwrap_err();
-        assert!(status == HART_STATUS_ARROW && text.contains("offset + length"), "{text}");
+        let status_expected = if expected == overflow { HART_STATUS_ARROW } else { HART_STATUS_LENGTH };
+        assert!(status == status_expected && text.contains(expected), "{text}");
     }
 }
 
