@@ -117,16 +117,17 @@ impl Problem<'_> {
     /// Coefficients and rank by the products of atoms with atoms: for no more atoms than elements.
     fn by_atoms(&self) -> Result<(Vec<f64>, usize), Error> {
         let count = self.atoms.len();
-        let mut gram: Mat<f64> = Mat::zeros(count, count);
+        let mut products: Mat<f64> = Mat::zeros(count, count);
         let mut right = vec![0.0; count];
         self.panels(|panel, layer| {
             add_products(&mut right, panel, layer);
-            add_gram(gram.as_mut(), panel.transpose())
+            add_gram(products.as_mut(), panel.transpose())
         })?;
         // Atoms are brought to length 1: what is small because its atom is must not pass for noise.
-        let scales: Vec<f64> = (0..count).map(|i| inverse_length(gram[(i, i)])).collect();
-        let gram = Mat::from_fn(count, count, |i, j| scales[i] * gram[(i.max(j), i.min(j))] * scales[j]);
-        let inverse = Inverse::of(gram.as_ref())?;
+        let scales: Vec<f64> = (0..count).map(|i| inverse_length(products[(i, i)])).collect();
+        let products =
+            Mat::from_fn(count, count, |i, j| scales[i] * products[(i.max(j), i.min(j))] * scales[j]);
+        let inverse = Inverse::of(products.as_ref())?;
         let solve = |right: &[f64]| {
             let scaled: Vec<f64> = right.iter().zip(&scales).map(|(r, s)| r * s).collect();
             inverse.apply(&scaled).into_iter().zip(&scales).map(|(c, s)| c * s).collect::<Vec<f64>>()

@@ -16,20 +16,17 @@ use crate::pool;
 /// The tasks into which `faer` may split work on a matrix: by its shape alone. More than one only in [`pool::enter`].
 pub(super) fn tasks(rows: usize, columns: usize) -> Par {
     match rows.saturating_mul(columns) {
-        _ if !is_shared(rows, columns) => Par::Seq,
+        ..SHARED => Par::Seq,
         // A task that nobody else takes costs time too.
         ..LARGE => Par::rayon(4),
         _ => Par::rayon(8),
     }
 }
 
+/// Elements of a matrix that is large enough for several threads.
+const SHARED: usize = 1 << 16;
 /// Elements of a matrix that is worth many tasks.
 const LARGE: usize = 1 << 21;
-
-/// Whether a matrix is large enough for several threads.
-fn is_shared(rows: usize, columns: usize) -> bool {
-    rows.saturating_mul(columns) >= 1 << 16
-}
 
 /// All min(rows, columns) ≥ 1 components of finite numbers.
 pub(super) fn factors(matrix: &[f32], rows: usize, columns: usize) -> Result<Factors, Error> {
@@ -51,7 +48,10 @@ pub(super) fn doubles(singles: &[f32], bytes: u64) -> Result<Vec<f64>, Error> {
 
 /// All components of a matrix that is not empty.
 pub(in crate::tensor) fn decompose(matrix: MatRef<'_, f64>) -> Result<Factors, Error> {
-    if is_shared(matrix.nrows(), matrix.ncols()) { pool::enter(|| thin(matrix))? } else { thin(matrix) }
+    match tasks(matrix.nrows(), matrix.ncols()) {
+        Par::Seq => thin(matrix),
+        _ => pool::enter(|| thin(matrix))?,
+    }
 }
 
 fn thin(matrix: MatRef<'_, f64>) -> Result<Factors, Error> {

@@ -18,8 +18,6 @@ METRICS = {
 def array(name, value, dtype):
     """A contiguous array; only what is none, or has another type, is copied. Complex numbers and texts are refused."""
     found = np.asarray(value)
-    if found.dtype == dtype and found.ndim and found.flags.c_contiguous:
-        return found
     if found.dtype != dtype and not np.can_cast(found.dtype, dtype, "same_kind"):
         # Whole numbers become floats too, which NumPy calls safe or same_kind; floats never become whole numbers.
         raise TypeError(f"{name}: expected {np.dtype(dtype)}, found {found.dtype}")
