@@ -18,7 +18,7 @@ pub(super) fn tasks(rows: usize, columns: usize) -> Par {
     match rows.saturating_mul(columns) {
         ..SHARED => Par::Seq,
         // A task that nobody else takes costs time too.
-        ..LARGE => Par::rayon(4),
+        SHARED..LARGE => Par::rayon(4),
         _ => Par::rayon(8),
     }
 }
