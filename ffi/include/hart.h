@@ -456,7 +456,8 @@ int32_t hart_set_threads(uint32_t threads);
 
 /**
  * Ends the library's threads and waits for them, so that it can be unloaded; waits for the calls that use them. A later large
- * call starts them anew. Indexes stay.
+ * call starts them anew. Indexes stay. On Linux, a library that is closed leaves the memory only after the thread has ended whose call
+ * had started its threads.
  */
 int32_t hart_shutdown(void);
 
@@ -1233,7 +1234,8 @@ int32_t hart_tensor_svd_f32(const float *matrix,
  * is refused with its name and format.
  *
  * The result is a batch of the same kind, for the caller to release: `hart_arrow_release` does, or its own callbacks. After a failure
- * both structures are released already, unless they overlap what is read, or each other: then nothing is written. Where the kernel takes no columns, `input_schema` and `input` may be NULL.
+ * both structures are released already; but nothing is written where one of them is NULL or misaligned, or they overlap what is read, or
+ * each other: so set both to zeros before the call. Where the kernel takes no columns, `input_schema` and `input` may be NULL.
  *
  * `params`: `param_count` parameters; those that are not given have the defaults of the kernel. `options`: NULL for the default.
  *

@@ -323,6 +323,10 @@ unsafe fn column<'a>(
         let expected = "integers, floats, bool, utf8, binary, dates and times, or a list of int8, float16, float32 or float64";
         wrong(place, format, expected)
     })?;
+    // No buffer would say whether so many rows can be.
+    if kind.width() == Some(0) && rows > 0 {
+        return Err(wrong(place, format!("{rows} rows of format {}", field.format), "a width above 0"));
+    }
     let nested = matches!(kind, Type::FixedList { .. });
     let listed = matches!(kind, Type::List { .. });
     let expected = match kind {

@@ -59,35 +59,54 @@ impl Failure {
     }
 }
 
+/// Bytes of a text that are kept.
+const ROOM: usize = 2000;
+
+/// A status and its text.
+struct Last {
+    status: i32,
+    length: usize,
+    text: [u8; ROOM],
+}
+
 thread_local! {
-    static LAST: RefCell<(i32, String)> = const { RefCell::new((HART_OK, String::new())) };
+    /// Without a destructor, because one that is registered would keep an unloaded library in memory until the thread ends.
+    static LAST: RefCell<Last> = const { RefCell::new(Last { status: HART_OK, length: 0, text: [0; ROOM] }) };
+}
+
+/// Runs `work`; a panic of it is a failure.
+#[inline]
+pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(Failure::Panic(text.unwrap_or_else(|| "a panic without text".into())))
+    })
 }
 
 /// Runs the body of an export: no panic leaves it, and its failure becomes this thread's last one.
 #[inline]
 pub(crate) fn guard(work: impl FnOnce() -> Result<(), Failure>) -> i32 {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(())) => HART_OK,
-        Ok(Err(failure)) => remember(&failure),
-        Err(panic) => {
-            let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-            remember(&Failure::Panic(text.unwrap_or_else(|| "a panic without text".into())))
-        }
+    match caught(work) {
+        Ok(()) => HART_OK,
+        Err(failure) => remember(&failure),
     }
 }
 
 #[cold]
 fn remember(failure: &Failure) -> i32 {
-    let status = failure.status();
-    // A thread that is ending has no place for the text any more; the status still says what is wrong.
-    let _ = LAST.try_with(|last| *last.borrow_mut() = (status, failure.to_string()));
-    status
+    let text = failure.to_string();
+    let length = (0..=text.len().min(ROOM)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    LAST.with_borrow_mut(|last| {
+        (last.status, last.length) = (failure.status(), length);
+        last.text[..length].copy_from_slice(&text.as_bytes()[..length]);
+    });
+    failure.status()
 }
 
 /// Status and text of this thread's last failure.
 pub(crate) fn last() -> (i32, String) {
-    LAST.try_with(|last| last.borrow().clone()).unwrap_or_default()
+    LAST.with_borrow(|last| (last.status, String::from_utf8_lossy(&last.text[..last.length]).into_owned()))
 }
 
 #[cfg(test)]
@@ -102,5 +121,7 @@ mod tests {
         assert_eq!(guard(|| Err(Failure::Handle)), HART_STATUS_HANDLE);
         std::thread::spawn(|| assert_eq!(last(), (HART_OK, String::new()))).join().unwrap();
         assert_eq!(last().0, HART_STATUS_HANDLE);
+        assert_eq!(guard(|| panic!("{}", "é".repeat(ROOM))), HART_STATUS_PANIC);
+        assert_eq!(last().1, format!("internal error: {}", "é".repeat((ROOM - 16) / 2)));
     }
 }

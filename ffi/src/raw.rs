@@ -191,16 +191,19 @@ pub(crate) fn apart(outputs: &[Span], inputs: &[Span]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A text with a terminator.
+/// A text with a terminator, and the memory that it takes.
 ///
 /// # Safety
 ///
 /// `pointer` is NULL or points to memory with a terminating zero that nobody writes while the text lives.
-pub(crate) unsafe fn text<'a>(name: &'static str, pointer: *const c_char) -> Result<&'a str, Failure> {
+pub(crate) unsafe fn text<'a>(
+    name: &'static str,
+    pointer: *const c_char,
+) -> Result<(&'a str, Span), Failure> {
     check(name, pointer, 1)?;
     // SAFETY: not NULL; the rest is this function's premise.
     let bytes = unsafe { CStr::from_ptr(pointer) }.to_bytes();
-    utf8(name, bytes)
+    Ok((utf8(name, bytes)?, input(name, pointer, bytes.len() + 1)?.span()))
 }
 
 /// Bytes as a text, or the failure that names the first wrong one.
@@ -212,7 +215,7 @@ pub(crate) fn utf8<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Failure> 
 }
 
 /// Writes a text with its terminator into the caller's buffer, and the room that it needs into `needed` if that is not NULL.
-/// A NULL buffer of no capacity asks for the room alone.
+/// A NULL buffer of no capacity asks for the room alone. `read` is what the call has read.
 ///
 /// # Safety
 ///
@@ -222,11 +225,12 @@ pub(crate) unsafe fn write_text(
     buffer: *mut c_char,
     capacity: usize,
     needed: *mut usize,
+    read: &[Span],
 ) -> Result<(), Failure> {
     let room = text.len() + 1;
     let target = output("buffer", buffer.cast::<u8>(), capacity)?;
     let count = output("needed", needed, usize::from(!needed.is_null()))?;
-    apart(&[target.span(), count.span()], &[])?;
+    apart(&[target.span(), count.span()], read)?;
     if !needed.is_null() {
         // SAFETY: checked for one element; writable by this function's premise.
         unsafe { count.write(room) };
@@ -298,12 +302,12 @@ unsafe fn size_of_structure(
 }
 
 /// Reads a structure that the caller may have compiled against an earlier or a later version of this interface: what it lacks
-/// is zero; what this version does not know must be.
+/// is zero; what this version does not know must be. With the memory that it takes.
 ///
 /// # Safety
 ///
 /// `pointer` is NULL or points to a readable structure of the size that it says.
-pub(crate) unsafe fn read<T: Sized32>(pointer: *const T) -> Result<T, Failure> {
+pub(crate) unsafe fn read<T: Sized32>(pointer: *const T) -> Result<(T, Span), Failure> {
     check(T::NAME, pointer, 1)?;
     // SAFETY: the structure starts with its size, and `check` has looked at the pointer.
     let size = unsafe { size_of_structure(T::NAME, T::FIRST, align_of::<T>(), pointer.cast()) }?;
@@ -318,7 +322,7 @@ pub(crate) unsafe fn read<T: Sized32>(pointer: *const T) -> Result<T, Failure> {
     unsafe {
         let mut value = std::mem::zeroed::<T>();
         std::ptr::copy_nonoverlapping(pointer.cast::<u8>(), (&raw mut value).cast::<u8>(), known);
-        Ok(value)
+        Ok((value, input(T::NAME, pointer.cast::<u8>(), size)?.span()))
     }
 }
 
@@ -346,7 +350,7 @@ pub(crate) unsafe fn read_array<T: Sized32>(pointer: *const T, count: usize) -> 
                 let expected = format!("{size}, as the first of the array");
                 return Err(Failure::StructSize { name: T::NAME, found, expected });
             }
-            read(place)?
+            read(place)?.0
         };
         values.push(value);
     }
@@ -412,7 +416,7 @@ mod tests {
         };
         let mut later =
             Later { options: HartInvokeOptions { size: 24, reserved: 0, memory_limit: 5 }, more: 0 };
-        assert_eq!(read_it(&later).unwrap().memory_limit, 5);
+        assert_eq!(read_it(&later).unwrap().0.memory_limit, 5);
         later.more = 1;
         assert!(matches!(read_it(&later), Err(Failure::StructSize { found: 24, .. })));
         for size in [0, 4, 15, 17, 2000] {

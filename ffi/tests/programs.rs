@@ -21,6 +21,19 @@ fn c_programs_run() {
     }
 }
 
+#[test]
+fn the_library_can_be_unloaded() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("unload");
+    // Not linked with it: it is opened.
+    compile("unload.c", &program, &["-Wl,--as-needed"]);
+    let library = common::library(&common::library_folder());
+    assert!(run(Command::new(&program).arg(library)).contains("ok"));
+}
+
 /// The exported functions of the snapshot.
 fn functions() -> Vec<String> {
     let text = std::fs::read_to_string(common::root().join("tests/symbols.txt")).unwrap();

@@ -8,9 +8,11 @@ mod models;
 use std::collections::HashMap;
 use std::fs;
 
-use arrow::array::{AsArray, Float32Array, RecordBatch, StringArray};
-use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Float32Type, Schema};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float32Type;
+use arrow_array::{Float32Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema};
+use arrow_select::concat::concat_batches;
 use command::{Folder, distance, fails, hart, json, layers, layers_of, stdout, table, write};
 use models::{Gguf, TYPES, layer0, safetensors_of, singles, weights};
 use serde_json::Value;

@@ -9,10 +9,12 @@ use std::collections::HashMap;
 use std::fs;
 use std::process::Command;
 
-use arrow::array::{
-    ArrayRef, AsArray, Float32Array, Int32Array, Int64Array, LargeBinaryArray, RecordBatch, StringArray,
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float32Type;
+use arrow_array::{
+    ArrayRef, Float32Array, Int32Array, Int64Array, LargeBinaryArray, RecordBatch, StringArray,
 };
-use arrow::datatypes::{DataType, Float32Type};
+use arrow_schema::DataType;
 use command::{Folder, distance, fails, hart, ids, json, layers, layers_of, stdout, table, write};
 use models::{TYPES, safetensors_of, singles, weights};
 use serde_json::Value;

@@ -10,7 +10,7 @@ use crate::abi::{
     HART_PARAM_TEXT, HartInvokeOptions, HartParam,
 };
 use crate::arrow::{self, Seen};
-use crate::failure::{Failure, guard};
+use crate::failure::{Failure, caught, guard};
 use crate::invoke;
 use crate::raw::{self, Span};
 
@@ -29,7 +29,8 @@ use crate::raw::{self, Span};
 /// is refused with its name and format.
 ///
 /// The result is a batch of the same kind, for the caller to release: `hart_arrow_release` does, or its own callbacks. After a failure
-/// both structures are released already, unless they overlap what is read, or each other: then nothing is written. Where the kernel takes no columns, `input_schema` and `input` may be NULL.
+/// both structures are released already; but nothing is written where one of them is NULL or misaligned, or they overlap what is read, or
+/// each other: so set both to zeros before the call. Where the kernel takes no columns, `input_schema` and `input` may be NULL.
 ///
 /// `params`: `param_count` parameters; those that are not given have the defaults of the kernel. `options`: NULL for the default.
 ///
@@ -54,7 +55,8 @@ pub unsafe extern "C" fn hart_invoke(
         let outputs = [schema_target.span(), target.span()];
         raw::apart(&outputs, &[])?;
         // SAFETY: this function's premise.
-        let made = unsafe { run(kernel, input_schema, input, (params, param_count), options, &outputs) };
+        let made =
+            caught(|| unsafe { run(kernel, input_schema, input, (params, param_count), options, &outputs) });
         // What the outputs overlap is the caller's input, and stays as it is.
         if let Err(overlap @ Failure::Overlap { .. }) = made {
             return Err(overlap);
@@ -87,12 +89,12 @@ unsafe fn run(
     let mut read = Vec::new();
     // SAFETY: this function's premise.
     unsafe {
-        let name = raw::text("kernel", kernel)?;
-        read.push(raw::input("kernel", kernel, name.len() + 1)?.span());
+        let (name, span) = raw::text("kernel", kernel)?;
+        read.push(span);
         let mut limit = None;
         if !options.is_null() {
-            let given = raw::read(options)?;
-            read.push(raw::input("HartInvokeOptions", options.cast::<u8>(), given.size as usize)?.span());
+            let (given, span) = raw::read(options)?;
+            read.push(span);
             if given.reserved != 0 {
                 return Err(Failure::Constant {
                     name: "HartInvokeOptions.reserved",
@@ -125,8 +127,8 @@ unsafe fn run(
 /// The parameter's pointers are NULL or point to what its kind says, unchanged for `'a`.
 unsafe fn parameter<'a>(param: &'a HartParam, read: &mut Vec<Span>) -> Result<(String, Value), Failure> {
     // SAFETY: this function's premise.
-    let name: &'a str = unsafe { raw::text("HartParam.name", param.name) }?;
-    read.push(raw::input("HartParam.name", param.name, name.len() + 1)?.span());
+    let (name, span): (&'a str, Span) = unsafe { raw::text("HartParam.name", param.name) }?;
+    read.push(span);
     let mut bytes = || {
         let data = raw::input("HartParam.data", param.data.cast::<u8>(), param.length)?;
         read.push(data.span());

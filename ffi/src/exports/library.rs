@@ -100,7 +100,8 @@ pub extern "C" fn hart_set_threads(threads: u32) -> i32 {
 }
 
 /// Ends the library's threads and waits for them, so that it can be unloaded; waits for the calls that use them. A later large
-/// call starts them anew. Indexes stay.
+/// call starts them anew. Indexes stay. On Linux, a library that is closed leaves the memory only after the thread has ended whose call
+/// had started its threads.
 #[unsafe(no_mangle)]
 pub extern "C" fn hart_shutdown() -> i32 {
     guard(|| {
@@ -131,7 +132,7 @@ pub unsafe extern "C" fn hart_kernel_name(
             expected: format!("a number below {}", KERNELS.len()),
         })?;
         // SAFETY: this function's premise.
-        unsafe { raw::write_text(kernel.name, buffer, capacity, needed) }
+        unsafe { raw::write_text(kernel.name, buffer, capacity, needed, &[]) }
     })
 }
 
@@ -151,10 +152,10 @@ pub unsafe extern "C" fn hart_kernel_describe(
 ) -> i32 {
     guard(|| {
         // SAFETY: this function's premise.
-        let name = unsafe { raw::text("kernel", kernel) }?;
+        let (name, span) = unsafe { raw::text("kernel", kernel) }?;
         let text = describe(registry::find(name)?).to_string();
         // SAFETY: this function's premise.
-        unsafe { raw::write_text(&text, buffer, capacity, needed) }
+        unsafe { raw::write_text(&text, buffer, capacity, needed, &[span]) }
     })
 }
 

@@ -128,11 +128,14 @@ pub unsafe extern "C" fn hart_index_create_f32(
         let target = raw::output("index", index, 1)?;
         let rows = raw::matrix("rows", rows, row_count, dimensions)?;
         let given = raw::input("ids", ids, if ids.is_null() { 0 } else { row_count })?;
-        raw::apart(&[target.span()], &[rows.span(), given.span()])?;
+        let mut read = vec![rows.span(), given.span()];
         // SAFETY: this function's premise.
         unsafe {
+            let options = if options.is_null() { Ok(None) } else { raw::read(options).map(Some) };
+            read.extend(options.iter().flatten().map(|(_, span)| *span));
+            raw::apart(&[target.span()], &read)?;
             target.write(std::ptr::null_mut());
-            let flags = if options.is_null() { 0 } else { raw::read(options)?.flags };
+            let flags = options?.map_or(0, |(options, _)| options.flags);
             if flags & !HART_INDEX_BORROW_ROWS != 0 {
                 return Err(Failure::Constant {
                     name: "HartIndexOptions.flags",

@@ -27,8 +27,9 @@ pub unsafe extern "C" fn hart_tensor_payload_elements(
         let count = raw::output("count", count, 1)?;
         // SAFETY: this function's premise.
         unsafe {
-            let payload_type = PayloadType::parse(raw::text("payload_type", payload_type)?)?;
-            count.write(payload_type.elements(payload_bytes)?);
+            let (name, span) = raw::text("payload_type", payload_type)?;
+            raw::apart(&[count.span()], &[span])?;
+            count.write(PayloadType::parse(name)?.elements(payload_bytes)?);
         }
         Ok(())
     })
@@ -53,11 +54,11 @@ pub unsafe extern "C" fn hart_tensor_decode_payload_f32(
     guard(|| {
         let (payload, out) =
             (raw::input("payload", payload, payload_bytes)?, raw::output("out", out, count)?);
-        raw::apart(&[out.span()], &[payload.span()])?;
         // SAFETY: this function's premise.
         let (payload_type, payload, out) = unsafe {
-            let payload_type = PayloadType::parse(raw::text("payload_type", payload_type)?)?;
-            (payload_type, payload.slice(), out.slice())
+            let (name, span) = raw::text("payload_type", payload_type)?;
+            raw::apart(&[out.span()], &[span, payload.span()])?;
+            (PayloadType::parse(name)?, payload.slice(), out.slice())
         };
         Ok(state::run(|| decode_canonical_into(payload_type, payload, out))?)
     })

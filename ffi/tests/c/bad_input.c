@@ -105,6 +105,14 @@ static void handles(void)
     FAILS(hart_index_release(&copy), HART_STATUS_HANDLE, "has been released");
     CHECK(copy == NULL);
     FAILS(hart_index_release(NULL), HART_STATUS_NULL_POINTER, "index is NULL");
+    {
+        union { HartIndexOptions options; HartIndex *index; } same;
+        memset(&same, 0, sizeof same);
+        same.options.size = sizeof same.options;
+        FAILS(hart_index_create_f32(a, 2, 2, NULL, &same.options, &same.index), HART_STATUS_OVERLAP,
+              "index overlaps HartIndexOptions");
+        CHECK(same.options.size == sizeof same.options);
+    }
 }
 
 static void payloads(void)
@@ -119,6 +127,17 @@ static void payloads(void)
     FAILS(hart_tensor_decode_payload_f32("q8_0", block, 34, many, 31), HART_STATUS_PAYLOAD, "31 elements");
     FAILS(hart_tensor_decode_payload_f32("q8_0", (unsigned char *)(void *)many, 34, many, 32), HART_STATUS_OVERLAP,
           "out overlaps payload");
+    {
+        union { char text[136]; float singles[34]; size_t count; } same;
+        strcpy(same.text, "q8_0");
+        FAILS(hart_tensor_decode_payload_f32(same.text, block, 34, same.singles, 32), HART_STATUS_OVERLAP,
+              "out overlaps payload_type");
+        FAILS(hart_tensor_payload_elements(same.text, 34, &same.count), HART_STATUS_OVERLAP, "count overlaps payload_type");
+        strcpy(same.text, "vector_norm");
+        FAILS(hart_kernel_describe(same.text, same.text, sizeof same.text, NULL), HART_STATUS_OVERLAP,
+              "buffer overlaps kernel");
+        CHECK(strcmp(same.text, "vector_norm") == 0);
+    }
 }
 
 static void parameters(void)
@@ -238,6 +257,11 @@ static void arrow(void)
     NORM(HART_STATUS_ARROW, "a dictionary");
     columns[1].schema.format = "+w:4611686018427387904";
     NORM(HART_STATUS_ARROW, "format +w:");
+    columns[1].schema.format = "+w:0";
+    NORM(HART_STATUS_ARROW, "3 rows of format +w:0");
+    columns[0].schema.format = "w:0"; /* as many rows as one likes in no memory */
+    columns[1].array.length = input.array.length = columns[0].array.length = (int64_t)1 << 44;
+    NORM(HART_STATUS_ARROW, "17592186044416 rows of format w:0");
     columns[1].schema.format = "+w:-1";
     NORM(HART_STATUS_ARROW, "format +w:-1 of f");
     columns[1].item_schema.format = "u";

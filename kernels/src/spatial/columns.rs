@@ -22,7 +22,7 @@ pub(super) const SRID: Param = Param {
     name: "srid",
     kind: ParamKind::Int { min: 0, max: 999_999 },
     default: Some("0"),
-    summary: "Identifier of the reference system. Values of different ones cannot be compared on the server.",
+    summary: "Identifier of the reference system. Values of different ones cannot be compared on the server; geography needs one of the server's, such as 4326.",
 };
 pub(super) const TYPE: Param = Param {
     name: "type",

@@ -8,10 +8,10 @@ use crate::error::Error;
 use crate::parallel;
 use crate::reduce::{self, Accumulate, Mode, with_mode};
 use crate::registry::{
-    Call, Cell, Column, Example, Family, Kernel, Kind, Output, PackedBytes, Param, ParamKind, RowShape,
-    Values,
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, PackedBytes, RowShape, Values,
 };
 use crate::spatial::basis::{Basis, BasisKind};
+use crate::spatial::columns::{self, SRID};
 use crate::spatial::geometry::SpatialType;
 use crate::spatial::geometry::points;
 use crate::spatial::hybrid_search::XY;
@@ -388,7 +388,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         let of = |i| projection.point(i).map(|point| params::coordinate(point, axis));
         (0..call.rows).map(of).collect()
     });
-    let (srid, m) = (call.params.int(SRID.name) as i32, vec![None; call.rows]);
+    let (srid, m) = (columns::srid_of(call), vec![None; call.rows]);
     let (bytes, lengths) = points::encode_columns([&x, &y, &z, &m], srid, SpatialType::Geometry)?;
     let norm = (0..call.rows).map(|i| projection.square(i).map(f64::sqrt)).collect();
     // Anchors span nothing that a vector could lie outside of.
@@ -406,13 +406,6 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         picked: None,
     })
 }
-
-const SRID: Param = Param {
-    name: "srid",
-    kind: ParamKind::Int { min: 0, max: 999_999 },
-    default: Some("0"),
-    summary: "Spatial reference of the points; those of different SRIDs have no distance in SQL Server.",
-};
 
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "spatial_project",

@@ -1,7 +1,7 @@
 //! From the tree to the tables.
 
 use super::wire::{self, HEADER, INNER_RING, LINE, OUTER_RING};
-use super::{Geometry, MAX_BYTES, Position, Shape, SpatialType, present, problem};
+use super::{Geometry, MAX_BYTES, Position, Shape, SpatialType, check_srid, present, problem};
 use crate::error::Error;
 
 /// Bytes of a Z or M that is missing while others have it: a quiet NaN with the sign set, as the server writes it.
@@ -88,16 +88,14 @@ impl Geometry {
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] as [`Shape::check`], and for a SRID of −1; [`Error::Memory`] beyond [`super::MAX_BYTES`].
+    /// [`Error::Value`] as [`Shape::check`], and for a SRID that the server has none of; [`Error::Memory`] beyond [`super::MAX_BYTES`].
     ///
     /// # Accuracy
     ///
     /// Exact, but for −0, which is stored as 0, as the server does.
     pub fn encode(&self, kind: SpatialType) -> Result<Vec<u8>, Error> {
         self.shape.check(kind)?;
-        if self.srid == -1 {
-            return Err(problem("SRID -1", "the SRID of a value that is not null"));
-        }
+        check_srid(self.srid, kind)?;
         let globe = self.shape == Shape::FullGlobe;
         let large = self.larger_than_hemisphere || globe;
         if large && kind == SpatialType::Geometry {

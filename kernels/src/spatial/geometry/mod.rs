@@ -243,6 +243,19 @@ pub(crate) fn present(ordinate: Option<f64>) -> Option<f64> {
     ordinate.filter(|v| !v.is_nan())
 }
 
+/// Refuses a SRID that the server would refuse when the bytes become a value (errors 24100 and 24204).
+pub(crate) fn check_srid(srid: i32, kind: SpatialType) -> Result<(), Error> {
+    let (there, expected) = match kind {
+        SpatialType::Geometry => ((0..=999_999).contains(&srid), "0 to 999999"),
+        // Those of sys.spatial_reference_systems.
+        SpatialType::Geography => (
+            (4120..=4999).contains(&srid) || srid == 104_001,
+            "one that the server knows for geography: 4120 to 4999, such as 4326, or 104001",
+        ),
+    };
+    if there { Ok(()) } else { Err(problem(format!("SRID {srid}"), expected)) }
+}
+
 /// An error about a spatial value that is not yet known to belong to a column's row.
 pub(crate) fn problem(found: impl Into<String>, expected: impl Into<String>) -> Error {
     Error::Value { column: "geometry".into(), row: 0, found: found.into(), expected: expected.into() }

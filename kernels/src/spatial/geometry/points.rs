@@ -2,7 +2,7 @@
 
 use super::encode::ordinate;
 use super::wire::{self, HEADER};
-use super::{LATITUDE, LONGITUDE, Position, SpatialType, check_position, problem};
+use super::{LATITUDE, LONGITUDE, Position, SpatialType, check_position, check_srid};
 use crate::error::Error;
 use crate::parallel;
 use crate::spatial::columns;
@@ -60,7 +60,7 @@ impl Ordinate for Option<f64> {
 /// # Errors
 ///
 /// [`Error::ParameterValue`] where the slices or `out` have other lengths, [`Error::Value`] with the first row whose numbers are not
-/// finite (x, y), NaN (z, m) or out of range (geography), or for the SRID −1.
+/// finite (x, y), NaN (z, m) or out of range (geography), or for a SRID that the server has none of.
 ///
 /// # Accuracy
 ///
@@ -107,7 +107,7 @@ fn whole<T: Ordinate>(
     kind: SpatialType,
     out: &mut [u8],
 ) -> Result<(), Error> {
-    let header = header(srid, z.is_some(), m.is_some())?;
+    let header = header(srid, kind, z.is_some(), m.is_some())?;
     match (z, m) {
         (None, None) => in_blocks::<T, 22, 2>([x, y], ["x", "y"], header, kind, out),
         (Some(z), None) => in_blocks::<T, 30, 3>([x, y, z], ["x", "y", "z"], header, kind, out),
@@ -116,10 +116,8 @@ fn whole<T: Ordinate>(
     }
 }
 
-pub(super) fn header(srid: i32, z: bool, m: bool) -> Result<[u8; HEADER], Error> {
-    if srid == -1 {
-        return Err(problem("SRID -1", "the SRID of a value that is not null"));
-    }
+pub(super) fn header(srid: i32, kind: SpatialType, z: bool, m: bool) -> Result<[u8; HEADER], Error> {
+    check_srid(srid, kind)?;
     let [a, b, c, d] = srid.to_le_bytes();
     let bits = wire::VALID | wire::SINGLE_POINT | if z { wire::Z } else { 0 } | if m { wire::M } else { 0 };
     Ok([a, b, c, d, 1, bits])
@@ -234,7 +232,7 @@ fn encode_mixed(
     kind: SpatialType,
 ) -> Result<(Vec<u8>, Vec<i32>), Error> {
     let headers =
-        [(false, false), (true, false), (false, true), (true, true)].map(|(z, m)| header(srid, z, m));
+        [(false, false), (true, false), (false, true), (true, true)].map(|(z, m)| header(srid, kind, z, m));
     let [plain, z, m, z_m] = headers;
     let headers = [plain?, z?, m?, z_m?];
     let blocks = parallel::blocks(rows, rows * 64, |range| {

@@ -41,7 +41,7 @@ pub fn encode(values: &[f64], most: usize, srid: i32) -> Result<Vec<u8>, Error> 
     if let Some(i) = values.iter().position(|v| !v.is_finite()) {
         return Err(problem(format!("{:?} at index {i}", values[i]), "finite numbers"));
     }
-    let [start @ .., _] = header(srid, false, false)?;
+    let [start @ .., _] = header(srid, SpatialType::Geometry, false, false)?;
     let compact = match n {
         1 => wire::SINGLE_POINT,
         2 => wire::SINGLE_LINE,

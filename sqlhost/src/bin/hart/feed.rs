@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use arrow::array::*;
-use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::compute::cast;
-use arrow::datatypes::*;
+use arrow_array::cast::AsArray;
+use arrow_array::types::*;
+use arrow_array::*;
+use arrow_buffer::{NullBuffer, OffsetBuffer};
+use arrow_cast::cast;
+use arrow_schema::{DataType, Field, TimeUnit};
 use hart_kernels::{Element, decode};
 use hart_sqlhost::columns::{CType, Field as HostField, LARGE_OBJECT, ResultColumn, ResultField};
 use hart_sqlhost::local::HostColumn;

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
-use arrow::compute::{SortColumn, lexsort_to_indices, partition, take_record_batch};
+use arrow_array::{ArrayRef, RecordBatch, UInt64Array};
+use arrow_ord::partition::partition;
+use arrow_ord::sort::{SortColumn, lexsort_to_indices};
+use arrow_select::take::take_record_batch;
 
 /// The rows of each value of the column `name`, NULL first, every group in the order of the input.
 pub fn by(rows: &RecordBatch, name: &str) -> Result<Vec<RecordBatch>> {

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::compute::{cast, concat_batches};
-use arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_cast::cast;
+use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef};
+use arrow_select::concat::concat_batches;
 use clap::Args;
 use hart_kernels::Element;
 use hart_kernels::registry::{self, ANY_NAME, Kernel, Kind, ParamKind};
@@ -356,7 +357,7 @@ pub fn batch_of(
         fields.push(ArrowField::new(name, array.data_type().clone(), true));
         columns.push(array);
     }
-    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(chunk.rows));
+    let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(chunk.rows));
     let batch = RecordBatch::try_new_with_options(Schema::new(fields).into(), columns, &options);
     batch.map_err(|e| anyhow!("the result's columns do not fit together: {e}"))
 }

@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Decimal128Type, Float16Type, Float32Type, Float64Type};
-use arrow::error::ArrowError;
-use arrow::util::display::array_value_to_string;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Decimal128Type, Float16Type, Float32Type, Float64Type};
+use arrow_array::{Array, ArrayRef};
+use arrow_cast::display::array_value_to_string;
+use arrow_schema::ArrowError;
+use arrow_schema::DataType;
 
 /// Whether the value is NULL, also in a column of the type null, which has no bits to say so.
 pub(super) fn is_null(column: &ArrayRef, row: usize) -> bool {

@@ -5,10 +5,10 @@ use std::io::{BufReader, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use anyhow::Result;
-use arrow::array::RecordBatch;
-use arrow::csv::reader::{Format, ReaderBuilder};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use arrow::error::ArrowError;
+use arrow_array::RecordBatch;
+use arrow_csv::reader::{Format, ReaderBuilder};
+use arrow_schema::ArrowError;
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::cell;
 use super::read::{BATCH_ROWS, Source};

@@ -3,8 +3,8 @@
 use std::io::{BufWriter, ErrorKind, IsTerminal, Write};
 
 use anyhow::Result;
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 
 use super::{csv, json, table};
 

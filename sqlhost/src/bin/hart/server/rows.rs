@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, Float32Builder, Float64Builder, Int16Builder,
-    Int32Builder, Int64Builder, RecordBatch, StringBuilder,
+use arrow_array::builder::{
+    BinaryBuilder, BooleanBuilder, Float32Builder, Float64Builder, Int16Builder, Int32Builder, Int64Builder,
+    StringBuilder,
 };
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Int32Type, Int64Type, Schema, SchemaRef};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_cast::cast;
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use tiberius::{ColumnData, ColumnType, Row, TokenRow};
 
 use super::connection::{Connector, Server};
@@ -318,7 +321,7 @@ fn plain(batch: &RecordBatch) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(Schema::new(fields).into(), columns)?)
 }
 
-fn packed(column: &ArrayRef) -> Result<arrow::array::BinaryArray> {
+fn packed(column: &ArrayRef) -> Result<arrow_array::BinaryArray> {
     let mut out = BinaryBuilder::new();
     for i in 0..column.len() {
         if column.is_null(i) {
@@ -381,10 +384,8 @@ mod tests {
 
     #[test]
     fn what_no_number_of_the_server_holds_is_null() {
-        let singles: ArrayRef =
-            Arc::new(arrow::array::Float32Array::from(vec![f32::NAN, 2.0, f32::INFINITY]));
-        let doubles: ArrayRef =
-            Arc::new(arrow::array::Float64Array::from(vec![f64::NAN, 2.0, f64::INFINITY]));
+        let singles: ArrayRef = Arc::new(arrow_array::Float32Array::from(vec![f32::NAN, 2.0, f32::INFINITY]));
+        let doubles: ArrayRef = Arc::new(arrow_array::Float64Array::from(vec![f64::NAN, 2.0, f64::INFINITY]));
         for i in [0, 2] {
             assert_eq!(value(&singles, i), ColumnData::F32(None));
             assert_eq!(value(&doubles, i), ColumnData::F64(None));

@@ -9,11 +9,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, Int64Array, PrimitiveArray, RecordBatch, StringArray, UInt32Array,
+use arrow_array::cast::AsArray;
+use arrow_array::types::ArrowPrimitiveType;
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, Int64Array, PrimitiveArray, RecordBatch, StringArray, UInt32Array,
 };
-use arrow::compute::{cast, concat_batches, take};
-use arrow::datatypes::{ArrowPrimitiveType, DataType};
+use arrow_cast::cast;
+use arrow_schema::DataType;
+use arrow_select::concat::concat_batches;
+use arrow_select::take::take;
 use hart_kernels::{Element, registry, text};
 use hart_sqlhost::columns::CType;
 use hart_sqlhost::convert::ParamField;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::datatypes::{Field, Float64Type, Schema};
+use arrow_array::types::Float64Type;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{Field, Schema};
 use clap::Args;
 use hart_sqlhost::columns::CType;
 
@@ -152,9 +153,9 @@ fn picture(
     } else {
         String::new()
     };
-    let plot = |title: &str, name: &str, other: &arrow::array::Float64Array| {
+    let plot = |title: &str, name: &str, other: &arrow_array::Float64Array| {
         // One scale for both axes, so that distances look as long as they are.
-        let range = |values: &arrow::array::Float64Array| {
+        let range = |values: &arrow_array::Float64Array| {
             let ends =
                 |(a, b): (f64, f64), row: &usize| (a.min(values.value(*row)), b.max(values.value(*row)));
             shown.iter().fold((f64::INFINITY, f64::NEG_INFINITY), ends)

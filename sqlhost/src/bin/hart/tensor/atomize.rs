@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use arrow::array::{Float64Array, StringArray, UInt64Array};
+use arrow_array::{Float64Array, StringArray, UInt64Array};
 use clap::Args;
 use hart_kernels::Error;
 use hart_kernels::tensor::{Svd, SvdOptions, error, reconstruct, svd};

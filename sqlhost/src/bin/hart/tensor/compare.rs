@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
-use arrow::array::{ArrayRef, Float64Array, StringArray};
+use arrow_array::{ArrayRef, Float64Array, StringArray};
 use clap::Args;
 use hart_kernels::tensor::{Difference, error};
 use hart_sqlhost::model::{Shown, elements, matrix};

@@ -6,10 +6,13 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::{CastOptions, cast_with_options, concat_batches};
-use arrow::datatypes::{DataType, Float32Type, Int64Type};
-use arrow::error::ArrowError;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::ArrowError;
+use arrow_schema::DataType;
+use arrow_select::concat::concat_batches;
 use hart_kernels::tensor::{Svd, reconstruct};
 use hart_sqlhost::model::{Shown, elements, matrix};
 use parquet::arrow::ProjectionMask;
@@ -223,13 +226,13 @@ impl Folder {
     ) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
         let path = self.path.join(PAYLOADS);
         let failed =
-            |error: &arrow::error::ArrowError| anyhow!("cannot read {PAYLOADS}: {}", data::reason(error));
+            |error: &arrow_schema::ArrowError| anyhow!("cannot read {PAYLOADS}: {}", data::reason(error));
         let file = File::open(&path).with_context(|| format!("cannot open {PAYLOADS}"))?;
-        let open = || -> Result<_, arrow::error::ArrowError> {
+        let open = || -> Result<_, arrow_schema::ArrowError> {
             let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
             let schema = builder.schema().clone();
             let column =
-                |name: &str| data::find(&schema, name).map_err(arrow::error::ArrowError::SchemaError);
+                |name: &str| data::find(&schema, name).map_err(arrow_schema::ArrowError::SchemaError);
             let columns = [column("TensorAtomId")?, column("Payload")?];
             // Only the row groups that hold a wanted row.
             let (mut groups, mut ranges, mut skipped, mut start) = (Vec::new(), Vec::new(), 0, 0);

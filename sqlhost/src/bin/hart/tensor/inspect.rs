@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use arrow::array::{ArrayRef, Float64Array, StringArray, UInt64Array};
+use arrow_array::{ArrayRef, Float64Array, StringArray, UInt64Array};
 use clap::Args;
 use hart_sqlhost::model::{ElementType, Model, Shown, Tensor};
 

@@ -14,8 +14,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use arrow::array::{ArrayRef, ListBuilder, RecordBatch, UInt64Builder};
-use arrow::datatypes::{Field, Schema};
+use arrow_array::builder::{ListBuilder, UInt64Builder};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{Field, Schema};
 use clap::{Args, Subcommand};
 use hart_kernels::Pool;
 use hart_kernels::registry::nearest;

@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use arrow::array::{ArrayRef, BinaryArray, Float32Array, Int32Array, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow_array::{ArrayRef, BinaryArray, Float32Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema};
 use hart_kernels::tensor::quant::PayloadType;
 use hart_sqlhost::model::{ElementType, Shown, Tensor};
 use parquet::arrow::ArrowWriter;
