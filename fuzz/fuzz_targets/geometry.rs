@@ -44,6 +44,8 @@ fn stored(bytes: &[u8], kind: SpatialType) {
     // Series are read from the same bytes, and may be refused.
     let _ = series::decode(bytes);
     let Ok(Some(value)) = Geometry::decode(bytes, kind) else { return };
+    // Written are only those that the server knows.
+    let value = Geometry { srid: 4326, ..value };
     let written = value.encode(kind).expect("what was read can be written");
     let again = Geometry::decode(&written, kind).expect("our own bytes").expect("a value");
     assert_eq!(

@@ -28,7 +28,8 @@
 //! # What may grow
 //!
 //! Options, results and words that later versions may add to are `#[non_exhaustive]`. What hosts must treat to the last case (what a column
-//! holds, what a value is, the element types) is not: there a new case is meant to stop their compiler.
+//! holds, what a value is, the element types, what became of a coefficient) is not: there a new case is meant to stop their compiler.
+//! [`tensor::Svd`], which callers make too, is not either: write it with `..Svd::default()`, and match it with `..`.
 
 mod arch;
 mod compute;

@@ -16,7 +16,12 @@ fn packed(output: &Output) -> Vec<Option<&[u8]>> {
 fn points_of_whole_and_of_broken_columns_are_the_same() {
     let run = |columns: &[Vec<Option<f64>>; 4], kind: &str| {
         let inputs = columns.iter().map(|c| Input::Floats(c.clone())).collect();
-        call_columns("spatial_point", compute(), inputs, &[("type", Value::Text(kind.into()))])
+        call_columns(
+            "spatial_point",
+            compute(),
+            inputs,
+            &[("type", Value::Text(kind.into())), ("srid", Value::Int(4326))],
+        )
     };
     let n = 50;
     let numbers = |seed: u32| -> Vec<Option<f64>> {

@@ -70,6 +70,21 @@ namespace Hart.Native
                 throw new ArgumentException($"{name} has {length} elements, but {other} has {expected}", name);
         }
 
+        /// <summary>None, or one for each row.</summary>
+        internal static void Ids(int length, int rows)
+        {
+            if (length != 0)
+                Same("ids", length, "the rows", rows);
+        }
+
+        /// <summary>Room for the hits of a search.</summary>
+        internal static Hit[] Hits(int queries, int k, int rows)
+        {
+            if (k < 1)
+                throw new ArgumentOutOfRangeException(nameof(k), k, "expected an integer ≥ 1");
+            return new Hit[checked(queries * Math.Min(k, rows))];
+        }
+
         /// <summary>Rows of a matrix that must be whole.</summary>
         internal static UIntPtr Rows(string name, int length, int dimensions)
         {

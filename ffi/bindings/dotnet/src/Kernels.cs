@@ -56,7 +56,7 @@ namespace Hart.Native
         /// to import, or to give back with <see cref="Release"/>.
         /// </summary>
         /// <param name="kernel">Its name.</param>
-        /// <param name="parameters">Values by name: whole numbers, double, string (also a vector as a JSON array), byte[], or float[] or
+        /// <param name="parameters">Values by name: whole numbers of any type, bool, float, double, string (also a vector as a JSON array), byte[], or float[] or
         /// double[] (a vector of the type that the parameter element says); null takes the default.</param>
         /// <param name="inputSchema">Points to a struct ArrowSchema; zero for a kernel without columns.</param>
         /// <param name="input">Points to a struct ArrowArray of type struct; zero for a kernel without columns.</param>
@@ -121,9 +121,11 @@ namespace Hart.Native
                 made.kind = NativeMethods.HART_PARAM_NUMBER;
                 made.number = Convert.ToDouble(value, CultureInfo.InvariantCulture);
             }
-            else if (value is bool || value is byte || value is short || value is int || value is long)
+            else if (value is bool || value is sbyte || value is byte || value is short || value is ushort || value is int
+                || value is uint || value is long || value is ulong)
             {
                 made.kind = NativeMethods.HART_PARAM_INTEGER;
+                // Beyond 2⁶³ − 1 this throws.
                 made.integer = Convert.ToInt64(value, CultureInfo.InvariantCulture);
             }
             else

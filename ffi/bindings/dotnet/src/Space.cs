@@ -51,22 +51,26 @@ namespace Hart.Native
         }
 
         /// <summary>
-        /// Points as SQL Server stores them in geometry, or in geography: 22 bytes each, 8 more for z. An empty <paramref name="z"/>
-        /// is none. Returns the bytes of each point.
+        /// Points as SQL Server stores them in geometry, or in geography (x is the longitude): 22 bytes each, 8 more for z, 8 more for m;
+        /// empty ones are none. Returns the bytes of each point.
         /// </summary>
         public static int EncodePoints(
-            ReadOnlySpan<double> x, ReadOnlySpan<double> y, ReadOnlySpan<double> z, int srid, bool geography, Span<byte> result)
+            ReadOnlySpan<double> x, ReadOnlySpan<double> y, ReadOnlySpan<double> z, ReadOnlySpan<double> m, int srid, bool geography,
+            Span<byte> result)
         {
             Check.Same(nameof(y), y.Length, nameof(x), x.Length);
             if (!z.IsEmpty)
                 Check.Same(nameof(z), z.Length, nameof(x), x.Length);
+            if (!m.IsEmpty)
+                Check.Same(nameof(m), m.Length, nameof(x), x.Length);
             UIntPtr stride;
             fixed (double* xPointer = &MemoryMarshal.GetReference(x))
             fixed (double* yPointer = &MemoryMarshal.GetReference(y))
             fixed (double* zPointer = &MemoryMarshal.GetReference(z))
+            fixed (double* mPointer = &MemoryMarshal.GetReference(m))
             fixed (byte* resultPointer = &MemoryMarshal.GetReference(result))
                 Check.Status(NativeMethods.hart_spatial_encode_points(
-                    xPointer, yPointer, z.IsEmpty ? null : zPointer, null, (UIntPtr)x.Length, srid,
+                    xPointer, yPointer, z.IsEmpty ? null : zPointer, m.IsEmpty ? null : mPointer, (UIntPtr)x.Length, srid,
                     geography ? NativeMethods.HART_SPATIAL_GEOGRAPHY : NativeMethods.HART_SPATIAL_GEOMETRY, resultPointer,
                     (UIntPtr)result.Length, &stride));
             return (int)stride;

@@ -26,6 +26,40 @@ namespace Hart.Native
         public readonly ulong Row;
     }
 
+    /// <summary>Kernels of vectors.</summary>
+    public static unsafe partial class Vectors
+    {
+        /// <summary>
+        /// The rows nearest to each query, as <see cref="VectorIndex.TopK"/> finds them, without a copy of the rows: for a search or two.
+        /// </summary>
+        /// <param name="rows">Row-major matrix of <paramref name="dimensions"/> columns.</param>
+        /// <param name="dimensions">Columns.</param>
+        /// <param name="queries">One query or many, row-major.</param>
+        /// <param name="k">Hits for each.</param>
+        /// <param name="metric">What "near" means.</param>
+        /// <param name="ids">One for each row; empty for the positions.</param>
+        /// <exception cref="HartException">What is wrong, and what was expected.</exception>
+        public static Hit[] TopK(
+            ReadOnlySpan<float> rows, int dimensions, ReadOnlySpan<float> queries, int k, Metric metric,
+            ReadOnlySpan<long> ids = default)
+        {
+            Check.Dimensions(dimensions);
+            UIntPtr rowCount = Check.Rows(nameof(rows), rows.Length, dimensions);
+            UIntPtr count = Check.Rows(nameof(queries), queries.Length, dimensions);
+            Check.Ids(ids.Length, (int)rowCount);
+            Hit[] hits = Check.Hits((int)count, k, (int)rowCount);
+            UIntPtr written;
+            fixed (float* rowsPointer = &MemoryMarshal.GetReference(rows))
+            fixed (long* idsPointer = &MemoryMarshal.GetReference(ids))
+            fixed (float* queriesPointer = &MemoryMarshal.GetReference(queries))
+            fixed (Hit* hitsPointer = hits)
+                Check.Status(NativeMethods.hart_vector_top_k_f32(
+                    rowsPointer, rowCount, (UIntPtr)dimensions, ids.IsEmpty ? null : idsPointer, queriesPointer, count, (UIntPtr)k,
+                    (int)metric, (HartHit*)hitsPointer, (UIntPtr)hits.Length, &written));
+            return hits;
+        }
+    }
+
     /// <summary>A copy of rows for repeated exact searches, from any number of threads. Dispose it to give the memory back.</summary>
     public sealed unsafe class VectorIndex : SafeHandle
     {
@@ -37,8 +71,7 @@ namespace Hart.Native
         {
             Check.Dimensions(dimensions);
             UIntPtr count = Check.Rows(nameof(rows), rows.Length, dimensions);
-            if (!ids.IsEmpty)
-                Check.Same(nameof(ids), ids.Length, "the rows", (int)count);
+            Check.Ids(ids.Length, (int)count);
             HartIndex* index;
             fixed (float* rowsPointer = &MemoryMarshal.GetReference(rows))
             fixed (long* idsPointer = &MemoryMarshal.GetReference(ids))
@@ -67,10 +100,8 @@ namespace Hart.Native
         /// <param name="metric">What "near" means.</param>
         public Hit[] TopK(ReadOnlySpan<float> queries, int k, Metric metric)
         {
-            if (k < 1)
-                throw new ArgumentOutOfRangeException(nameof(k), k, "expected an integer ≥ 1");
             UIntPtr count = Check.Rows(nameof(queries), queries.Length, Dimensions);
-            Hit[] hits = new Hit[checked((int)count * Math.Min(k, Count))];
+            Hit[] hits = Check.Hits((int)count, k, Count);
             UIntPtr written;
             bool held = false;
             try

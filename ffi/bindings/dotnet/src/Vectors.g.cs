@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 namespace Hart.Native
 {
     /// <summary>Kernels of vectors in single precision. Same bits on every machine, for any number of threads.</summary>
-    public static unsafe class Vectors
+    public static unsafe partial class Vectors
     {
         /// <summary>Sum of two vectors, component by component.</summary>
         /// <remarks>Correctly rounded. For f16 and bf16 the f32 result is rounded once more.</remarks>
@@ -33,7 +33,7 @@ namespace Hart.Native
         }
 
         /// <summary>Position of a vector's greatest component.</summary>
-        /// <remarks>Exact. −0 and 0 are equal.</remarks>
+        /// <remarks>Exact. −0 and 0 are equal. −1 stands for no index.</remarks>
         /// <exception cref="HartException">What is wrong, and what was expected.</exception>
         public static long ArgMax(ReadOnlySpan<float> v)
         {
@@ -44,7 +44,7 @@ namespace Hart.Native
         }
 
         /// <summary>Position of a vector's greatest component.</summary>
-        /// <remarks>Row-major matrices of `dimensions` columns, with one row for each result or one row for all.</remarks>
+        /// <remarks>Row-major matrices of `dimensions` columns, with one row for each result or one row for all. −1 stands for no index.</remarks>
         /// <exception cref="HartException">What is wrong, and what was expected.</exception>
         public static void ArgMaxBatch(ReadOnlySpan<float> v, int dimensions, Span<long> result)
         {

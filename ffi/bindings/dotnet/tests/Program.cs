@@ -47,6 +47,16 @@ static class Program
         Throws<HartException>(() => Kernels.Describe("vector_nrom"), "vector_norm");
 
         float[] rows = { 1, 0, 0, 1, 0.6f, 0.8f };
+        Hit[] once = Vectors.TopK(rows, 2, new float[] { 1, 0, 0, 1 }, 2, Metric.Cosine, new long[] { 10, 11, 12 });
+        Expect(once.Length == 4 && once[0].Id == 10 && once[1].Id == 12 && once[2].Id == 11 && once[2].Row == 1, "one search");
+        Throws<ArgumentException>(() => Vectors.TopK(rows, 2, rows, 1, Metric.Cosine, new long[2]), "ids has 2 elements");
+        Throws<ArgumentOutOfRangeException>(() => Vectors.TopK(rows, 2, rows, 0, Metric.Cosine), "k");
+        byte[] point = new byte[38];
+        double[] one = { 1 }, seven = { 7 };
+        Expect(Space.EncodePoints(one, one, one, seven, 0, false, point) == 38 && point[5] == 0x0f, "a point with z and m");
+        Expect(BitConverter.ToDouble(point, 30) == 7, "m");
+        Expect(Space.EncodePoints(one, one, default(ReadOnlySpan<double>), seven, 0, false, point) == 30 && point[5] == 0x0e, "m alone");
+        Throws<HartException>(() => Space.EncodePoints(one, one, one, seven, 0, true, point), "srid is 0; expected one that the server knows");
         VectorIndex index = new VectorIndex(rows, 2);
         Hit[] hits = index.TopK(new float[] { 1, 0 }, 2, Metric.Cosine);
         Expect(hits.Length == 2 && hits[0].Id == 0 && hits[1].Id == 2, "the nearest rows");
@@ -106,7 +116,7 @@ static class Program
             batch.Vectors("v", vectors, 2, null);
             Dictionary<string, object> parameters = new Dictionary<string, object>
             {
-                { "query", new double[] { 1 + 1e-12, 0 } }, { "k", 1 }, { "metric", "euclidean" }, { "element", "f64" },
+                { "query", new double[] { 1 + 1e-12, 0 } }, { "k", 1u }, { "metric", "euclidean" }, { "element", "f64" },
             };
             batch.Run("vector_top_k", parameters, &schema, &output);
             Expect(((long*)output.children[2]->buffers[1])[0] == 7, "the nearest of two doubles");

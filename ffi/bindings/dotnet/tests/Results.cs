@@ -144,7 +144,7 @@ static unsafe class Results
         Space.Hilbert(points[0], points[1], points[2], new double[] { -8, -8, -8 }, new double[] { 8, 8, 8 }, 21, false, keys);
         Line("hilbert", n, Hash(keys));
         byte[] bytes = new byte[n * 30];
-        Space.EncodePoints(points[0], points[1], points[2], 4326, false, bytes);
+        Space.EncodePoints(points[0], points[1], points[2], default(ReadOnlySpan<double>), 4326, false, bytes);
         Line("encode_points", n, Hash(bytes));
     }
 

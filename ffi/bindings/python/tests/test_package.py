@@ -179,6 +179,9 @@ class Space(unittest.TestCase):
             hart.project(basis[:-1], ROWS)
 
     def test_points(self):
+        self.assertEqual(hart.encode_points([1], [2], geography=True)[0, :2].tobytes(), (4326).to_bytes(2, "little"))
+        with self.assertRaisesRegex(hart.HartError, "srid is -5; expected 0 to 999999"):
+            hart.encode_points([1], [2], srid=-5)
         out = hart.encode_points([1, 4], [2, 5])
         self.assertEqual(out[0].tobytes().hex(), "00000000010c000000000000f03f0000000000000040")
         with self.assertRaisesRegex(hart.HartError, "SRID"):

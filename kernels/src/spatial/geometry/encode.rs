@@ -88,7 +88,7 @@ impl Geometry {
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] as [`Shape::check`], and for a SRID that the server has none of; [`Error::Memory`] beyond [`super::MAX_BYTES`].
+    /// [`Error::Value`] as [`Shape::check`], [`Error::ParameterValue`] for a SRID that the server refuses; [`Error::Memory`] beyond [`super::MAX_BYTES`].
     ///
     /// # Accuracy
     ///

@@ -253,7 +253,10 @@ pub(crate) fn check_srid(srid: i32, kind: SpatialType) -> Result<(), Error> {
             "one that the server knows for geography: 4120 to 4999, such as 4326, or 104001",
         ),
     };
-    if there { Ok(()) } else { Err(problem(format!("SRID {srid}"), expected)) }
+    if there {
+        return Ok(());
+    }
+    Err(Error::ParameterValue { name: "srid".into(), value: srid.to_string(), expected: expected.into() })
 }
 
 /// An error about a spatial value that is not yet known to belong to a column's row.

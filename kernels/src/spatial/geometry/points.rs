@@ -59,8 +59,8 @@ impl Ordinate for Option<f64> {
 ///
 /// # Errors
 ///
-/// [`Error::ParameterValue`] where the slices or `out` have other lengths, [`Error::Value`] with the first row whose numbers are not
-/// finite (x, y), NaN (z, m) or out of range (geography), or for a SRID that the server has none of.
+/// [`Error::ParameterValue`] where the slices or `out` have other lengths, or for a SRID that the server refuses, [`Error::Value`] with the first row whose numbers are not
+/// finite (x, y), NaN (z, m) or out of range (geography).
 ///
 /// # Accuracy
 ///

@@ -92,11 +92,12 @@ def hilbert(x, y, z, minimum, maximum, bits=21, clamp=False):
     return keys
 
 
-def encode_points(x, y, z=None, m=None, srid=0, geography=False):
-    """Points as SQL Server stores them: an array of bytes, points × 22, 30 or 38."""
+def encode_points(x, y, z=None, m=None, srid=None, geography=False):
+    """Points as SQL Server stores them: an array of bytes, points × 22, 30 or 38. `srid`: 0, or 4326 for geography."""
     named = [("x", x), ("y", y)] + [(name, value) for name, value in (("z", z), ("m", m)) if value is not None]
     columns = dict(zip((name for name, _ in named), _columns(*named)))
-    srid = _arrays.integer("srid", srid, ctypes.c_int32)
+    default = 4326 if geography else 0
+    srid = _arrays.integer("srid", default if srid is None else srid, ctypes.c_int32)
     stride = 22 + 8 * (z is not None) + 8 * (m is not None)
     out, found = np.empty((columns["x"].size, stride), np.uint8), ctypes.c_size_t()
     kind = _native.HART_SPATIAL_GEOGRAPHY if geography else _native.HART_SPATIAL_GEOMETRY

@@ -81,5 +81,5 @@ def norm(v, out=None):
 
 
 def arg_max(v, out=None):
-    """Position of the largest element."""
+    """Position of the largest element; −1 where there is none (an empty vector, or NaN alone)."""
     return _call("arg_max", (("v", v),), np.int64, result=out)
