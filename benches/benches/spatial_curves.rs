@@ -103,7 +103,7 @@ fn geometry(c: &mut Criterion) {
         let shape =
             hart_kernels::spatial::geometry::Geometry::decode(&out[..points.stride()], SpatialType::Geometry);
         assert_eq!(
-            wkt::write(&shape.unwrap().unwrap().shape).split(' ').count(),
+            wkt::write(&shape.unwrap().unwrap().shape).unwrap().split(' ').count(),
             1 + name.split(' ').count()
         );
         group.throughput(Throughput::Elements(count() as u64));

@@ -67,7 +67,7 @@ fn check_type(kernel: &Kernel, kind: Kind, column: &Column<'_>, label: &str) -> 
             "a list of numbers, binary (packed elements) or utf8 (JSON array), for a vector",
         ),
         Kind::Binary | Kind::Point => (is_bytes, "binary"),
-        Kind::Text => (is_text, "utf8"),
+        Kind::Text | Kind::LongText => (is_text, "utf8"),
         Kind::Int | Kind::BigInt => (column.kind.is_integer(), "an integer type"),
         Kind::Float => (column.kind.is_number(), "a numeric type"),
         Kind::Id => (
@@ -91,7 +91,9 @@ fn input<'a>(kind: Kind, column: &Column<'a>, name: &str, element: Element) -> R
         Kind::Id => Input::Id(None),
         Kind::Int | Kind::BigInt => Input::Integers(integers()?),
         Kind::Float => Input::Floats(all.map(|i| column.number(i)).collect()),
-        Kind::Text => Input::Texts(all.map(|i| string(column, name, i)).collect::<Result<_, _>>()?),
+        Kind::Text | Kind::LongText => {
+            Input::Texts(all.map(|i| string(column, name, i)).collect::<Result<_, _>>()?)
+        }
         Kind::Binary | Kind::Point => Input::Binary(all.map(|i| column.value(i)).collect()),
     })
 }

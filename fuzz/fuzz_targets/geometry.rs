@@ -26,7 +26,8 @@ fuzz_target!(|input: &[u8]| {
         _ => {
             let text = String::from_utf8_lossy(bytes);
             if let Ok(shape) = wkt::read(&text) {
-                assert_same(&wkt::read(&wkt::write(&shape)).expect("our own text"), &shape);
+                let written = wkt::write(&shape).expect("what was read can be written");
+                assert_same(&wkt::read(&written).expect("our own text"), &shape);
                 through_the_server(shape);
             }
             if let Ok(shape) = wkt::read_iso(&text) {
@@ -54,10 +55,8 @@ fn stored(bytes: &[u8], kind: SpatialType) {
     );
     assert_same(&again.shape, &value.shape);
     // Text has no word for an infinite Z or M.
-    let mut finite = true;
-    value.shape.for_each(&mut |p| finite &= [p.z, p.m].iter().flatten().all(|v| !v.is_infinite()));
-    if finite {
-        assert_same(&wkt::read(&wkt::write(&value.shape)).expect("our own text"), &value.shape);
+    if let Ok(written) = wkt::write(&value.shape) {
+        assert_same(&wkt::read(&written).expect("our own text"), &value.shape);
     }
     if let Ok(written) = interchange::to_wkb(&value.shape) {
         interchange::from_wkb(&written).expect("our own bytes");

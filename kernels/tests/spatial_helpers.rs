@@ -238,7 +238,7 @@ fn hulls_of_few_and_straight_positions() {
             &[("srid", Value::Int(5))],
         )
     };
-    let text = |points: &[(f64, f64)]| wkt::write(&geometry(&run(points).unwrap(), 0).shape);
+    let text = |points: &[(f64, f64)]| wkt::write(&geometry(&run(points).unwrap(), 0).shape).unwrap();
     assert_eq!(text(&[(1.0, 2.0), (1.0, 2.0)]), "POINT (1 2)");
     assert_eq!(text(&[(1.0, 1.0), (3.0, 3.0), (2.0, 2.0), (0.0, 0.0)]), "LINESTRING (0 0, 3 3)");
     let square = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.5, 0.5), (0.5, 0.0), (-0.0, 0.0)];
@@ -311,7 +311,7 @@ fn paths_follow_the_time() {
     ];
     let output = run(&rows).unwrap();
     let path = geometry(&output, 0);
-    assert_eq!(wkt::write(&path.shape), "LINESTRING (0 0 0 1, 1 0 NULL 2, 1 1 0 2, 1 1 2 3)");
+    assert_eq!(wkt::write(&path.shape).unwrap(), "LINESTRING (0 0 0 1, 1 0 NULL 2, 1 1 0 2, 1 1 2 3)");
     assert!(path.valid);
     assert_eq!(column(&output, 2), [4.0]);
     let mut turned = rows;
@@ -320,7 +320,7 @@ fn paths_follow_the_time() {
     // There and back again.
     let back = run(&[(1.0, 0.0, 0.0, None), (2.0, 1.0, 0.0, None), (3.0, 0.0, 0.0, None)]).unwrap();
     assert!(!geometry(&back, 0).valid);
-    assert_eq!(wkt::write(&geometry(&run(&rows[..1]).unwrap(), 0).shape), "POINT (1 1 2 3)");
+    assert_eq!(wkt::write(&geometry(&run(&rows[..1]).unwrap(), 0).shape).unwrap(), "POINT (1 1 2 3)");
     assert_eq!(run(&[]).unwrap().columns[0], Values::Binary(vec![None]));
     let error = run(&[(f64::NAN, 0.0, 0.0, None)]).unwrap_err().to_string();
     assert_eq!(error, "column time, row 1: NaN; expected a finite number");

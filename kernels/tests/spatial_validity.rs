@@ -33,6 +33,11 @@ fn positions(points: &[Point]) -> Vec<Position> {
     points.iter().map(|p| Position::new(p.0 as f64, p.1 as f64)).collect()
 }
 
+/// The same lines far from the middle, on a finer grid: still exact.
+fn moved(line: &[Position]) -> Vec<Position> {
+    line.iter().map(|p| Position::new(p.x / 1024.0 + 1e9, p.y / 512.0 - 1e7)).collect()
+}
+
 #[test]
 fn lines_are_valid_where_no_parts_lie_on_one_another() {
     let (mut valid, mut invalid) = (0, 0);
@@ -45,14 +50,34 @@ fn lines_are_valid_where_no_parts_lie_on_one_another() {
         let expected = !pairs().any(|(i, j)| overlap(segments[i], segments[j]))
             && lines.iter().all(|l| l.iter().any(|p| *p != l[0]));
         let all: Vec<Vec<Position>> = lines.iter().map(|l| positions(l)).collect();
-        let shape = match &all[..] {
-            [line] => Shape::LineString(line.clone()),
-            _ => Shape::MultiLineString(all),
-        };
-        assert_eq!(Geometry::is_surely_valid(&shape), expected, "{}", wkt::write(&shape));
+        let far = all.iter().map(|line| moved(line)).collect();
+        for all in [all, far] {
+            let shape = match &all[..] {
+                [line] => Shape::LineString(line.clone()),
+                _ => Shape::MultiLineString(all),
+            };
+            assert_eq!(Geometry::is_surely_valid(&shape), expected, "{}", wkt::write(&shape).unwrap());
+        }
         *(if expected { &mut valid } else { &mut invalid }) += 1;
     }
     assert!(valid > 2000 && invalid > 2000, "{valid} {invalid}");
+}
+
+/// A million parts that cross one another a hundred billion times, and a comb whose teeth all stand side by side.
+#[test]
+fn long_lines_are_no_work_without_end() {
+    let mut line = positions(&walk(7, 1_000_000, 1 << 30));
+    assert!(Geometry::is_surely_valid(&Shape::LineString(line.clone())));
+    let back = line[499_999];
+    line[500_001] = back;
+    assert!(!Geometry::is_surely_valid(&Shape::LineString(line)));
+    let tooth = |i: i64| [(0, 2 * i), (1000, 2 * i), (1000, 2 * i + 1), (0, 2 * i + 1)];
+    let comb: Vec<Point> = (0..50_000).flat_map(tooth).collect();
+    assert!(Geometry::is_surely_valid(&Shape::LineString(positions(&comb))));
+    // As a ring its teeth are looked at one by one, until it is in doubt.
+    let mut ring = positions(&comb);
+    ring.extend([Position::new(-1.0, 99_999.0), Position::new(-1.0, 0.0), Position::new(0.0, 0.0)]);
+    let _ = Geometry::is_surely_valid(&Shape::Polygon(vec![ring]));
 }
 
 #[test]
@@ -76,7 +101,7 @@ fn what_is_called_valid_is_valid() {
         };
         let ours = Geometry::is_surely_valid(&shape);
         let theirs = interchange::to_geo(&shape).unwrap().is_valid();
-        assert!(!ours || theirs, "{}", wkt::write(&shape));
+        assert!(!ours || theirs, "{}", wkt::write(&shape).unwrap());
         match (ours, theirs) {
             (true, _) => valid += 1,
             (false, true) => doubtful += 1,

@@ -60,7 +60,7 @@ impl Binding {
             let fits = match column.kind {
                 Kind::Vector => matches!(ctype, CType::Binary | CType::Char | CType::WChar),
                 Kind::Binary | Kind::Point => ctype == CType::Binary,
-                Kind::Text => matches!(ctype, CType::Char | CType::WChar | CType::Guid),
+                Kind::Text | Kind::LongText => matches!(ctype, CType::Char | CType::WChar | CType::Guid),
                 Kind::Int | Kind::BigInt => convert::is_integer(ctype),
                 Kind::Float => convert::is_number(ctype),
                 // Equal distances are ordered by id, so it must have an order that all agree on.
@@ -73,7 +73,7 @@ impl Binding {
                         "varbinary (packed elements) or varchar/nvarchar (JSON array), for a vector"
                     }
                     Kind::Binary | Kind::Point => "varbinary",
-                    Kind::Text => "varchar, nvarchar or uniqueidentifier",
+                    Kind::Text | Kind::LongText => "varchar, nvarchar or uniqueidentifier",
                     Kind::Int | Kind::BigInt => "an integer type",
                     Kind::Float => "a numeric type",
                     Kind::Id => "an integer type, because equal distances are ordered by id",
@@ -108,6 +108,7 @@ impl Binding {
                     Kind::Binary => (CType::Binary, LARGE_OBJECT),
                     Kind::Point => (CType::Binary, POINT_BYTES as u64),
                     Kind::Text => (CType::Char, 8000),
+                    Kind::LongText => (CType::Char, LARGE_OBJECT),
                     Kind::Id => {
                         let (position, field) =
                             input(Kind::Id).expect("a kernel that returns an id takes one");
@@ -159,7 +160,9 @@ impl Binding {
                         Ok(Input::Integers(convert::integer_keys(field, data, rows).unwrap_or_default()))
                     }
                     Kind::Float => Ok(Input::Floats(convert::numbers(field, data, rows))),
-                    Kind::Text => convert::texts(&field.label(position), field, data, rows).map(Input::Texts),
+                    Kind::Text | Kind::LongText => {
+                        convert::texts(&field.label(position), field, data, rows).map(Input::Texts)
+                    }
                     Kind::Binary | Kind::Point => Ok(Input::Binary(slices(data, rows))),
                 }
             })

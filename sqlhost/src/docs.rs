@@ -92,7 +92,7 @@ fn sql_types(kind: Kind) -> &'static str {
         Kind::Float => "float, real, numeric or an integer type",
         Kind::Int | Kind::BigInt => "bigint, int, smallint, tinyint",
         Kind::Binary | Kind::Point => "varbinary",
-        Kind::Text => "varchar, nvarchar",
+        Kind::Text | Kind::LongText => "varchar, nvarchar",
     }
 }
 
@@ -107,6 +107,7 @@ fn result_type(kind: Kind) -> &'static str {
         Kind::Binary => "varbinary(max)",
         Kind::Point => crate::tsql::POINT,
         Kind::Text => "varchar(8000)",
+        Kind::LongText => "varchar(max)",
     }
 }
 

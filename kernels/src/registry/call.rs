@@ -30,7 +30,7 @@ impl Input<'_> {
             Input::Vectors(v) => kind == Kind::Vector && v.len() == rows,
             Input::Integers(v) => matches!(kind, Kind::Int | Kind::BigInt) && v.len() == rows,
             Input::Floats(v) => kind == Kind::Float && v.len() == rows,
-            Input::Texts(v) => kind == Kind::Text && v.len() == rows,
+            Input::Texts(v) => matches!(kind, Kind::Text | Kind::LongText) && v.len() == rows,
             Input::Binary(v) => matches!(kind, Kind::Binary | Kind::Point) && v.len() == rows,
         }
     }

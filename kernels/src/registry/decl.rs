@@ -118,8 +118,10 @@ pub enum Kind {
     Int,
     /// A 64-bit integer.
     BigInt,
-    /// Text.
+    /// Text of at most 8000 bytes of UTF-8 in a result: a name, a word.
     Text,
+    /// Text of any length.
+    LongText,
     /// Bytes: a payload, a geometry, a basis.
     Binary,
     /// Bytes of a geometry or geography that is one point: at most [`POINT_BYTES`].
@@ -135,7 +137,7 @@ impl Kind {
             Kind::Float => "float",
             Kind::Int => "int",
             Kind::BigInt => "bigint",
-            Kind::Text => "text",
+            Kind::Text | Kind::LongText => "text",
             Kind::Binary | Kind::Point => "varbinary",
         }
     }

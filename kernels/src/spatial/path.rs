@@ -1,8 +1,8 @@
 //! Paths from positions with times.
 
-use super::columns::{self, RESULT_GEOMETRY, SRID};
+use super::columns::{self, RESULT_GEOMETRY, SRID, VALIDITY};
 use super::curve::{X, Y, Z};
-use super::geometry::{Geometry, Position, Shape, SpatialType};
+use super::geometry::{Position, Shape, SpatialType};
 use super::measure;
 use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
 
@@ -21,7 +21,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               gives a POINT. The line is flagged valid where no two parts of it lie on one another: a way back along the same line is not valid on \
               the server.",
     inputs: &[TIME, X, Y, Column { summary: "Z; NULL for none.", ..Z }],
-    params: &[SRID],
+    params: &[SRID, VALIDITY],
     outputs: &[
         RESULT_GEOMETRY,
         Column { name: "points", kind: Kind::Int, unit: "1", summary: "Number of positions." },
@@ -79,7 +79,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
             [point] => Some(Shape::Point(Some(point))),
             _ => Some(Shape::LineString(path)),
         };
-        let bytes = shape.map(|s| Geometry::new(columns::srid_of(call), s).encode(SpatialType::Geometry));
+        let bytes = shape.map(|s| columns::serialize(call, SpatialType::Geometry, s));
         Ok(Output {
             columns: vec![
                 Values::Binary(vec![bytes.transpose()?]),

@@ -6,7 +6,7 @@ use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowSh
 use crate::vector::rows::ID;
 
 const WKT: Column =
-    Column { name: "wkt", kind: Kind::Text, unit: "text", summary: "The shape as well-known text." };
+    Column { name: "wkt", kind: Kind::LongText, unit: "text", summary: "The shape as well-known text." };
 const POINT: &[u8] = &[
     0, 0, 0, 0, 1, 0x0E, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0x10,
     0x40,
@@ -82,7 +82,8 @@ pub(crate) static WRITE: Kernel = Kernel {
         let iso = call.params.word(DIALECT.name) == "iso";
         let rows = columns::map_shapes(call, columns::type_of(call)?, |_, shape| {
             let shape = columns::with_ordinates(call, shape);
-            if iso { wkt::write_iso(&shape).map(Some) } else { Ok(Some(wkt::write(&shape))) }
+            let text = if iso { wkt::write_iso(&shape) } else { wkt::write(&shape) };
+            text.map(Some)
         })?;
         Ok(Output::same(Values::Text(rows)))
     },

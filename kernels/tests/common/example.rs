@@ -26,7 +26,7 @@ fn column_of(kernel: &Kernel, n: usize) -> Input<'static> {
         Kind::Float => Input::Floats(
             cells.iter().map(|c| if let Cell::Float(v) = c { Some(*v) } else { None }).collect(),
         ),
-        Kind::Text => Input::Texts(
+        Kind::Text | Kind::LongText => Input::Texts(
             cells.iter().map(|c| if let Cell::Text(v) = c { Some((*v).into()) } else { None }).collect(),
         ),
         Kind::Binary | Kind::Point => Input::Binary(

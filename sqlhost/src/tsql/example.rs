@@ -38,6 +38,7 @@ fn cast(kind: Kind, literal: &str) -> String {
         Kind::Id | Kind::BigInt => "bigint",
         Kind::Int => "int",
         Kind::Float => "float",
+        Kind::LongText => "nvarchar(max)",
         Kind::Text => "nvarchar(4000)",
         Kind::Binary => "varbinary(max)",
         Kind::Point => POINT,

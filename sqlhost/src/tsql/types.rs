@@ -42,7 +42,7 @@ pub fn row_type(kind: Kind) -> &'static str {
         Kind::Id | Kind::BigInt => "bigint",
         Kind::Int => "int",
         Kind::Float => "float",
-        Kind::Text => "nvarchar(max)",
+        Kind::Text | Kind::LongText => "nvarchar(max)",
         // In place in its row: 1998 singles take 7,992 bytes.
         Kind::Vector => "varbinary(8000)",
         Kind::Binary => "varbinary(max)",
@@ -81,7 +81,7 @@ pub fn result_type(kind: Kind, vectors: ResultVectors) -> &'static str {
         (Kind::Text, _) => "varchar(8000)",
         (Kind::Point, _) => POINT,
         (Kind::Binary, _) | (Kind::Vector, ResultVectors::Packed) => "varbinary(max)",
-        (Kind::Vector, _) => "varchar(max)",
+        (Kind::Vector | Kind::LongText, _) => "varchar(max)",
     }
 }
 
@@ -93,7 +93,7 @@ pub(super) fn input_types(kind: Kind) -> &'static str {
         Kind::Float => "float, real, numeric or an integer type",
         Kind::Int | Kind::BigInt => "an integer type",
         Kind::Binary | Kind::Point => "varbinary",
-        Kind::Text => "varchar or nvarchar",
+        Kind::Text | Kind::LongText => "varchar or nvarchar",
     }
 }
 

@@ -231,8 +231,8 @@ impl Geometry {
     /// zero, below 1e-100. Doubtful values are stored without the flag, and `MakeValid()` on the server clears the doubt.
     ///
     /// The orientation tests are exact (Shewchuk 1997, "Adaptive precision floating-point arithmetic and fast robust geometric
-    /// predicates"). Time grows with the segments that overlap in x: about n·log n for lines of weights and for outlines of
-    /// the usual kind, n² at worst.
+    /// predicates"). Of lines only segments are compared that may lie on one straight line, of polygons those that overlap in
+    /// x: about n·log n for the usual kinds. After some hundred million comparisons, a second's work, a shape is called doubtful.
     pub fn is_surely_valid(shape: &Shape) -> bool {
         validity::is_surely_valid(shape)
     }

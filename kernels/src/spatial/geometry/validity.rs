@@ -87,15 +87,21 @@ fn meeting(s: &Segment, t: &Segment) -> Meeting {
     ends.into_iter().find(|(side, _)| *side == 0).map_or(Meeting::Cross, |(_, end)| Meeting::End(end))
 }
 
-/// Whether no two segments meet in a way that `allowed` refuses.
+/// Pairs of segments that are looked at before the answer is that there is a doubt: a second's work.
+const MOST_PAIRS: usize = 1 << 28;
+
+/// Whether no two segments meet in a way that `allowed` refuses, as far as `pairs` may be looked at.
 fn meet_as_allowed(
-    mut all: Vec<Segment>,
+    all: &mut [Segment],
+    pairs: &mut usize,
     mut allowed: impl FnMut(&Segment, &Segment, Meeting) -> bool,
 ) -> bool {
     all.sort_by(|s, t| s.a.x.total_cmp(&t.a.x));
     let mut open: Vec<usize> = Vec::new();
     for i in 0..all.len() {
         let s = &all[i];
+        let Some(left) = pairs.checked_sub(open.len()) else { return false };
+        *pairs = left;
         open.retain(|&j| all[j].b.x >= s.a.x);
         let [low, high] = [s.a.y.min(s.b.y), s.a.y.max(s.b.y)];
         for t in open.iter().map(|&j| &all[j]) {
@@ -118,7 +124,42 @@ fn lines(lines: &[Vec<Position>]) -> bool {
             return false;
         }
     }
-    meet_as_allowed(all, |_, _, meeting| meeting != Meeting::Length)
+    let mut pairs = MOST_PAIRS;
+    let mut apart = |group: &mut [Segment]| {
+        meet_as_allowed(group, &mut pairs, |_, _, meeting| meeting != Meeting::Length)
+    };
+    on_one_line(&mut all, &mut apart)
+}
+
+fn turned(p: Point) -> Point {
+    Coord { x: p.y, y: p.x }
+}
+
+/// Calls `each` with the segments that may lie on one straight line, until one answer is no. Only those can share a length, however
+/// many of the others cross one another.
+fn on_one_line(all: &mut [Segment], each: &mut impl FnMut(&mut [Segment]) -> bool) -> bool {
+    // Differences of doubles are rounded once, so the slopes of segments of one line differ by a few units in the last place.
+    const CLOSE: f64 = 16.0 * f64::EPSILON;
+    let slope = |s: &Segment| (s.b.y - s.a.y) / (s.b.x - s.a.x);
+    let alike = |a: f64, b: f64| a == b || (b - a).abs() <= CLOSE * a.abs().min(b.abs());
+    all.sort_by(|s, t| slope(s).total_cmp(&slope(t)));
+    all.chunk_by_mut(|s, t| alike(slope(s), slope(t))).all(|parallel| {
+        let [least, most] = [parallel.first(), parallel.last()].map(|s| s.map_or(0.0, slope));
+        let largest = |of: fn(&Segment) -> f64| parallel.iter().map(of).fold(0.0, f64::max);
+        let (x, y) = (largest(|s| s.a.x.abs()), largest(|s| s.a.y.abs()));
+        // Where the line meets the axis: of upright ones that is their x, exactly.
+        let upright = least.is_infinite();
+        let close = if upright { 0.0 } else { 2.0 * (most - least) * x + CLOSE * (least.abs() * x + y) };
+        let offset = |s: &Segment| if upright { s.a.x } else { s.a.y - least * s.a.x };
+        parallel.sort_by(|s, t| offset(s).total_cmp(&offset(t)));
+        parallel.chunk_by_mut(|s, t| offset(t) - offset(s) <= close).all(|group| {
+            if upright {
+                // The search goes along x, where all of these would stand at once.
+                group.iter_mut().for_each(|s| (s.a, s.b) = (turned(s.a), turned(s.b)));
+            }
+            each(group)
+        })
+    })
 }
 
 fn polygons(polygons: &[Vec<Vec<Position>>]) -> bool {
@@ -142,7 +183,8 @@ fn polygons(polygons: &[Vec<Vec<Position>>]) -> bool {
     }
     // Where two rings of a polygon touch. Closed lines that share a single position do not cross there.
     let mut touches: BTreeMap<[usize; 2], Point> = BTreeMap::new();
-    let simple = meet_as_allowed(all, |s, t, meeting| match meeting {
+    let mut pairs = MOST_PAIRS;
+    let simple = meet_as_allowed(&mut all, &mut pairs, |s, t, meeting| match meeting {
         Meeting::Apart => true,
         Meeting::End(_) if s.line == t.line => {
             let distance = s.number.abs_diff(t.number);

@@ -8,18 +8,27 @@ use crate::error::Error;
 ///
 /// Numbers have 15 significant digits where those give the same double back, else 17, as .NET's format `R` on the server.
 ///
+/// # Errors
+///
+/// [`Error::Value`] where a Z or M is infinite: text has no word for it.
+///
 /// # Examples
 ///
 /// ```
 /// use hart_kernels::spatial::geometry::wkt;
 /// let shape = wkt::read("point(1e0 2 NULL 0.1)")?;
-/// assert_eq!(wkt::write(&shape), "POINT (1 2 NULL 0.1)");
+/// assert_eq!(wkt::write(&shape)?, "POINT (1 2 NULL 0.1)");
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
-pub fn write(shape: &Shape) -> String {
+pub fn write(shape: &Shape) -> Result<String, Error> {
+    let mut finite = true;
+    shape.for_each(&mut |p| finite &= [p.z, p.m].iter().flatten().all(|v| !v.is_infinite()));
+    if !finite {
+        return Err(problem("an infinite Z or M", "finite numbers in text"));
+    }
     let mut out = String::new();
     shape_text(shape, &mut out, "", position_text);
-    out
+    Ok(out)
 }
 
 /// Writes a shape with tags: `POINT Z (1 2 3)`.
@@ -128,12 +137,8 @@ fn number(value: f64, out: &mut String) {
         precision = 17;
         text = format!("{value:.16e}");
     }
-    let Some((digits, exponent)) = text.split_once('e').and_then(|(d, e)| Some((d, e.parse::<i32>().ok()?)))
-    else {
-        // Infinite, which only Z and M can be.
-        out.push_str(&text);
-        return;
-    };
+    let parts = text.split_once('e').and_then(|(d, e)| Some((d, e.parse::<i32>().ok()?)));
+    let (digits, exponent) = parts.expect("the format has an exponent");
     let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |d| ("-", d));
     let digits: String = digits.chars().filter(|c| *c != '.').collect();
     let digits = match digits.trim_end_matches('0') {

@@ -236,7 +236,7 @@ fn found(row: &Row, c: usize, kind: Kind) -> Result<Value> {
         Kind::Id | Kind::BigInt => row.try_get::<i64, _>(c)?.map(Value::Int),
         Kind::Int => row.try_get::<i32, _>(c)?.map(|v| Value::Int(v.into())),
         Kind::Float => row.try_get::<f64, _>(c)?.map(Value::Float),
-        Kind::Text => row.try_get::<&str, _>(c)?.map(|v| Value::Text(v.into())),
+        Kind::Text | Kind::LongText => row.try_get::<&str, _>(c)?.map(|v| Value::Text(v.into())),
         Kind::Binary | Kind::Point => row.try_get::<&[u8], _>(c)?.map(|v| Value::Bytes(v.into())),
         Kind::Vector => match row.try_get::<&str, _>(c)? {
             None => None,
