@@ -54,7 +54,7 @@ fn everything_is_documented() {
             ("empty", kernel.empty),
             ("nan", kernel.nan),
             ("accuracy", kernel.accuracy),
-            ("streaming", kernel.streaming),
+            ("streaming", &kernel.streaming.describe()),
             ("source", kernel.source),
         ];
         let columns = kernel.inputs.iter().chain(kernel.outputs);

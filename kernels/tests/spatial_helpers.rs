@@ -404,6 +404,13 @@ fn neighbours_are_those_of_comparing_all() {
     assert_eq!(few(&[Some(1.0), None, Some(2.0)]).unwrap().picked, Some(vec![0, 2]));
     let error = few(&[Some(1.0), Some(1e151)]).unwrap_err().to_string();
     assert_eq!(error, "column x, row 2: 1e151; expected a number from -1e150 to 1e150");
+    // Refused before anything is done.
+    let many = vec![0.0; 50_000];
+    let inputs = vec![Input::Id(Some(vec![None; 50_000])), floats(&many), floats(&many), floats(&many)];
+    let params = common::bind(kernel, &[("k", Value::Int(i64::from(i32::MAX)))]).unwrap();
+    let call = hart_kernels::registry::Call::new(kernel, 50_000, inputs, params, compute()).unwrap();
+    let error = (kernel.run)(&call).unwrap_err().to_string();
+    assert!(error.contains("@k is 2147483647; expected at most 42949 for 50000 rows"), "{error}");
 }
 
 #[test]

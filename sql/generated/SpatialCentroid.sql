@@ -22,7 +22,8 @@
 --                   infinite mean, which arrives as NULL.
 -- Accuracy: The sum is compensated: its error is some 1e-16 of the sum of magnitudes, for any number of rows. The same
 --           bits for any number of threads; another order of the rows may change the last bit.
--- Chunks: The whole input of a call: call it without @r_rowsPerRead; each partition is a call of its own.
+-- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
+--         call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
 --         the messages.

@@ -12,7 +12,7 @@
 --
 -- Parameters:
 --   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
---         on the server.
+--         on the server; geography needs one of the server's, such as 4326.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
 --
 -- Result:
@@ -25,7 +25,8 @@
 -- NaN and infinity: NaN, infinities and coordinates beyond 1e100 are errors.
 -- Accuracy: The corners are exact for coordinates that are 0 or at least 1e-100 in magnitude, and do not depend on the
 --           order of the rows. The area has a relative error of some 1e-15, but for hulls that are nearly a line.
--- Chunks: The whole input of a call: call it without @r_rowsPerRead; each partition is a call of its own.
+-- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
+--         call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
 --         the messages.

@@ -50,7 +50,8 @@
 -- Accuracy: Axes are computed in double precision and rounded to singles. pca: ‖C·a − λ·a‖ ≤ 1e-6·λ₁ for every axis, by
 --           subspace iteration on the centred rows, with a wider subspace where axes do not settle; the largest
 --           component of each axis is positive. Same bits on every instruction set and for any number of threads.
--- Chunks: The whole input must come in one chunk: call without @r_rowsPerRead. Each partition is a search of its own.
+-- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
+--         call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
 --         the messages.

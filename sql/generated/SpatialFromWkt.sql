@@ -14,7 +14,7 @@
 --
 -- Parameters:
 --   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
---         on the server.
+--         on the server; geography needs one of the server's, such as 4326.
 --   @type (one of geometry, geography) Which type the bytes are of: they do not say so, and geography stores latitude
 --         before longitude.
 --   @dialect (one of sql_server, iso) Spelling of Z and M: sql_server has no tag and writes NULL, as in POINT (1 2 NULL
@@ -38,7 +38,7 @@
 --
 -- Example:
 --   EXEC [hart].[SpatialFromWkt]
---       @source = N'SELECT [id], [wkt] FROM (VALUES (CAST(1 AS bigint), CAST(N''POINT (1 2 NULL 4)'' AS nvarchar(4000))), (CAST(2 AS bigint), CAST(NULL AS nvarchar(4000)))) AS [example] ([id], [wkt])';
+--       @source = N'SELECT [id], [wkt] FROM (VALUES (CAST(1 AS bigint), CAST(N''POINT (1 2 NULL 4)'' AS nvarchar(max))), (CAST(2 AS bigint), CAST(NULL AS nvarchar(max)))) AS [example] ([id], [wkt])';
 --   gives 1 | 0x00000000010E000000000000F03F00000000000000400000000000001040
 --   gives 2 | NULL
 CREATE OR ALTER PROCEDURE [hart].[SpatialFromWkt]

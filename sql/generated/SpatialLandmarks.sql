@@ -17,9 +17,10 @@
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
 --
 -- Result:
---   rank int [number from 1]: 1 is the nearest.
+--   rank int [number from 1]: 1 is the landmark chosen first, the farthest from the mean.
 --   id bigint: The caller's key; returned unchanged.
---   distance float [that of the metric]: As vector_distance.
+--   distance float [that of the vectors]: Euclidean distance from the nearest landmark chosen before; of the first from
+--            the mean.
 --
 -- NULL: A row whose vector is NULL is left out. A NULL id loses every tie.
 -- Empty: No rows give no landmarks.
@@ -27,7 +28,8 @@
 -- Accuracy: Distances as vector_euclidean_distance with @accumulate = f64, to the nearest landmark chosen before; of
 --           the first from the mean, rounded to the precision of the vectors. Same bits on every instruction set and
 --           for any number of threads.
--- Chunks: The whole input must come in one chunk: call without @r_rowsPerRead. Each partition is a search of its own.
+-- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
+--         call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
 --         the messages.

@@ -50,7 +50,8 @@
 --                   have no place in space; the proven sieve always looks at them, the others look at them last.
 -- Accuracy: Distances have the bits of vector_distance. Same bits on every instruction set and for any number of
 --           threads.
--- Chunks: The whole input must come in one chunk: call without @r_rowsPerRead. Each partition is a search of its own.
+-- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
+--         call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
 --         the messages.

@@ -27,7 +27,8 @@
 -- NaN and infinity: NaN, infinities and coordinates beyond 1e150 are errors.
 -- Accuracy: The search is exact in the computed distances, whose relative error is some 4e-16. The same result for any
 --           number of threads.
--- Chunks: The whole input of a call: call it without @r_rowsPerRead; each partition is a call of its own.
+-- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
+--         call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
 --         the messages.

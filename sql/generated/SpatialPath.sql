@@ -15,7 +15,9 @@
 --
 -- Parameters:
 --   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
---         on the server.
+--         on the server; geography needs one of the server's, such as 4326.
+--   @validity (one of computed, valid, invalid) The stored flag that the server believes: computed sets it where the
+--             shape is valid beyond doubt, else MakeValid() clears the doubt; the other two set what the caller knows.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
 --
 -- Result:
@@ -28,7 +30,8 @@
 -- NaN and infinity: Times, x and y that are not finite are errors.
 -- Accuracy: The positions are exact. The length has a relative error of some 1e-15, and is infinite, which arrives as
 --           NULL, where a square of a difference leaves the range of doubles.
--- Chunks: The whole input of a call: call it without @r_rowsPerRead; each partition is a call of its own.
+-- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
+--         call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
 --         the messages.
@@ -41,6 +44,7 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialPath]
 (
     @source nvarchar(max),
     @srid int = 0,
+    @validity varchar(64) = 'computed',
     @by_part bit = 0,
     @parallel bit = 0
 )
@@ -59,16 +63,18 @@ BEGIN
                 @input_data_1 = @input,
                 @input_data_1_partition_by_columns = N'part',
                 @parallel = @parallel,
-                @params = N'@srid int',
-                @srid = @srid
+                @params = N'@srid int, @validity varchar(64)',
+                @srid = @srid,
+                @validity = @validity
                 WITH RESULT SETS (([geometry] varbinary(max), [points] int, [length] float, [part] bigint));
         ELSE
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_path',
                 @input_data_1 = @input,
-                @params = N'@srid int',
-                @srid = @srid
+                @params = N'@srid int, @validity varchar(64)',
+                @srid = @srid,
+                @validity = @validity
                 WITH RESULT SETS (([geometry] varbinary(max), [points] int, [length] float));
     END TRY
     BEGIN CATCH

@@ -14,7 +14,7 @@
 --
 -- Parameters:
 --   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
---         on the server.
+--         on the server; geography needs one of the server's, such as 4326.
 --   @type (one of geometry, geography) Which type the bytes are of: they do not say so, and geography stores latitude
 --         before longitude.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.

@@ -16,8 +16,8 @@
 --          for 1998 dimensions of the replaced assembly.
 --   @pad (one of no, yes) yes: vectors shorter than the dimension of the basis are filled up with zeros; no: they are
 --        an error.
---   @srid (an integer from 0 to 999999) Spatial reference of the points; those of different SRIDs have no distance in
---         SQL Server.
+--   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
+--         on the server; geography needs one of the server's, such as 4326.
 --   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
 --            ones. f16, bf16 and i8 are converted exactly to f32.
 --   @accumulate (one of f64, f32) Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.

@@ -3,9 +3,9 @@
 -- Finds the k true neighbours of each query by exact search and their places in the order in which a sieve picks
 -- candidates. Rows with measure recall say which share of them n candidates contain; need_90, need_95, need_99 and
 -- need_100 say how many candidates it takes for that share; left says how many rows the proven bound cannot exclude,
--- and proven how many rows the proven sieve of spatial_hybrid_search examines, on average. In the order cells, n
--- candidates are those of spatial_multi_resolution_search with this @cell, these @coarse_candidates, or n where that is
--- more, and n as @fine_candidates.
+-- and proven how many rows the proven sieve of spatial_hybrid_search examines with @candidates = @k, on average. In the
+-- order cells, n candidates are those of spatial_multi_resolution_search with this @cell, these @coarse_candidates, or
+-- n where that is more, and n as @fine_candidates.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -47,7 +47,8 @@
 -- Empty: No rows have no neighbours to lose: recall is 1.
 -- NaN and infinity: As vector_top_k: rows whose distance is NaN come after all others.
 -- Accuracy: Counts. Same result on every machine and for any number of threads.
--- Chunks: The whole input must come in one chunk: call without @r_rowsPerRead. Each partition is a search of its own.
+-- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
+--         call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
 --         the messages.

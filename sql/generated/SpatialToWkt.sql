@@ -21,7 +21,7 @@
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
---   wkt varchar(8000) [text]: The shape as well-known text.
+--   wkt varchar(max) [text]: The shape as well-known text.
 --
 -- NULL: NULL gives NULL, and so does the null instance (the 4 bytes 0xFFFFFFFF).
 -- Empty: Empty shapes are kept as such. No rows give no rows.
@@ -76,7 +76,7 @@ BEGIN
                 @type = @type,
                 @dialect = @dialect,
                 @ordinates = @ordinates
-                WITH RESULT SETS (([id] bigint, [wkt] varchar(8000), [part] bigint));
+                WITH RESULT SETS (([id] bigint, [wkt] varchar(max), [part] bigint));
         ELSE
             EXEC sp_execute_external_script
                 @language = N'hart',
@@ -88,7 +88,7 @@ BEGIN
                 @dialect = @dialect,
                 @ordinates = @ordinates,
                 @r_rowsPerRead = @rows_per_read
-                WITH RESULT SETS (([id] bigint, [wkt] varchar(8000)));
+                WITH RESULT SETS (([id] bigint, [wkt] varchar(max)));
     END TRY
     BEGIN CATCH
         EXEC [hart].[RethrowKernelError];

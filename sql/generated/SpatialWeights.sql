@@ -12,7 +12,7 @@
 --
 -- Parameters:
 --   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
---         on the server.
+--         on the server; geography needs one of the server's, such as 4326.
 --   @points_per_line (an integer from 3 to 2147483647) Positions of a line at most; longer vectors become a
 --                    MULTILINESTRING.
 --   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON

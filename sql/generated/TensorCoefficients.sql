@@ -31,8 +31,8 @@
 -- Accuracy: Normal equations of the atoms, brought to length 1, in double precision with one step of iterative
 --           refinement; directions in which these reach less than 3e-7 of the largest are left out. The same bits for
 --           any order of the rows, any chunks and any number of threads; between processors the last digits may differ.
--- Chunks: Needs the layer and all atoms in one call: call it without @r_rowsPerRead; each partition is a call of its
---         own.
+-- Chunks: Needs the layer and all atoms in one call: without @r_rowsPerRead, where a second chunk is an error. Each
+--         partition is a call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
 --         the messages.

@@ -37,7 +37,8 @@
 -- Accuracy: Compensated sums in ascending order of the atoms: norms within 2⁻⁵¹ of their size, means within 2⁻⁵¹ of the
 --           mean magnitude, deviations within 2⁻⁵⁰ of the largest magnitude, the cosine within 2⁻⁵⁰. The same bits for
 --           any order of the rows, on every machine.
--- Chunks: Needs a layer's rows in one call: call it without @r_rowsPerRead; each partition is a call of its own.
+-- Chunks: Needs a layer's rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is
+--         a call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
 --         the messages.

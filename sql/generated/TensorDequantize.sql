@@ -26,7 +26,8 @@
 -- Accuracy: The bits of the package gguf: f16, bf16 and f32 are exact, a quantized element is its scale times its
 --           number, with the roundings that the format implies. The same bits for any chunks and any number of threads,
 --           on every machine.
--- Chunks: Needs all chunks in one call: call it without @r_rowsPerRead; each partition is a call of its own.
+-- Chunks: Needs all chunks of a payload in one call: without @r_rowsPerRead, where a second chunk is an error. Each
+--         partition is a call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
 --         the messages.

@@ -32,7 +32,8 @@
 -- NaN and infinity: NaN or an infinity is an error that names the layer and the element.
 -- Accuracy: Sums in double precision in an order that depends on the length alone: of n elements within n·2⁻⁵². The
 --           same bits for any chunks and any number of threads, on every machine.
--- Chunks: Needs all chunks in one call: call it without @r_rowsPerRead; each partition is a call of its own.
+-- Chunks: Needs all chunks of both layers in one call: without @r_rowsPerRead, where a second chunk is an error. Each
+--         partition is a call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
 --         the messages.

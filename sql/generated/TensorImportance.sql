@@ -37,8 +37,8 @@
 --                   fisher.
 -- Accuracy: Of n elements within n·2⁻⁵² of their sum, in double precision. The same bits for any order of the rows and
 --           any number of threads, on every machine.
--- Chunks: Needs all atoms in one call, for the shares: call it without @r_rowsPerRead; each partition is a call of its
---         own.
+-- Chunks: Needs all atoms, for the shares in one call: without @r_rowsPerRead, where a second chunk is an error. Each
+--         partition is a call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
 --         the messages.

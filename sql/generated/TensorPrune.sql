@@ -39,7 +39,8 @@
 -- NaN and infinity: NaN, an infinity or a negative number is an error that names the row.
 -- Accuracy: Of n atoms, error is within n·2⁻⁵² of its size, however small, and kept_energy within n·2⁻⁵² of 1. The same
 --           bits for any order of the rows that have ids, on every machine.
--- Chunks: Needs all rows in one call: call it without @r_rowsPerRead; each partition is a call of its own.
+-- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
+--         call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
 --         the messages.

@@ -31,7 +31,8 @@
 --           components, by one fused multiply-add in single precision each. Where some σ·u is beyond the largest
 --           single, 2⁶⁴ goes over from σ to v, which changes no product. The same bits for any order of the rows and
 --           any number of threads, on every machine.
--- Chunks: Needs all components in one call: call it without @r_rowsPerRead; each partition is a call of its own.
+-- Chunks: Needs all components in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is
+--         a call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
 --         the messages.

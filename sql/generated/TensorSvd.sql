@@ -49,7 +49,8 @@
 --           matrix back with a relative Frobenius error below 1e-7. The randomized method's error is within 1 % of the
 --           optimum (Eckart and Young) on the weights that it was tried on. The same bits for any chunks and any number
 --           of threads; between processors the last digits may differ.
--- Chunks: Needs the whole matrix in one call: call it without @r_rowsPerRead; each partition is a call of its own.
+-- Chunks: Needs the whole matrix in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition
+--         is a call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
 --         the messages.

@@ -31,7 +31,8 @@
 --           each atom; the runs' sums are added in order and rounded to single precision once. Of m atoms, off by at
 --           most (min(m, 512) + ⌈m / 512⌉ + 1)·2⁻⁵³·Σ|coefficient·atom| and half a unit in the last place. The same
 --           bits for any order of the rows, any chunks and any number of threads, on every machine.
--- Chunks: Needs all atoms in one call: call it without @r_rowsPerRead; each partition is a call of its own.
+-- Chunks: Needs all atoms in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
+--         call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
 --         the messages.

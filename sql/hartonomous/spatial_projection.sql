@@ -81,10 +81,11 @@ GO
 
 -- dbo.sp_StoreSpatialPoints: writes the rows of the caller's table #points (id, x, y, z, [geometry]) to dbo.AtomEmbeddings.
 --
--- For all writers of points alike: buckets are truncated coordinates times @bucket_scale, SpatialCoarse is the bucket's point, and
+-- For all writers of points alike: buckets are coordinates times @bucket_scale, rounded down as hart.SpatialBuckets does, SpatialCoarse is the bucket's point, and
 -- the SRID is 0, as in all queries.
 -- Mends: 5, points with SRID 4326 beside queries with SRID 0; and, of section 8, buckets that two callers computed differently, and coarse
--- points on another scale than the points: their whole numbers were 0 or -1 for nearly every row.
+-- points on another scale than the points: their whole numbers were 0 or -1 for nearly every row. Buckets were truncated towards 0, so
+-- that those around 0 were twice as wide: stored ones change with the next sp_RecomputeAllSpatialProjections.
 CREATE OR ALTER PROCEDURE dbo.sp_StoreSpatialPoints
 (
     @bucket_scale float = 1000
@@ -94,6 +95,13 @@ BEGIN
     SET NOCOUNT ON;
     IF @bucket_scale IS NULL OR @bucket_scale <= 0
         THROW 59924, N'@bucket_scale is not positive; expected buckets per unit of length', 1;
+    DECLARE @far float = (SELECT MAX(GREATEST(ABS(x), ABS(y), ABS(z))) FROM #points);
+    IF @far * @bucket_scale >= 2147483647
+    BEGIN
+        DECLARE @message nvarchar(400) =
+            CONCAT(N'@bucket_scale is ', @bucket_scale, N', but a coordinate is ', @far, N'; expected a product below 2147483647');
+        THROW 59924, @message, 1;
+    END;
     UPDATE e
     SET SpatialProjX = p.x,
         SpatialProjY = p.y,
@@ -108,7 +116,9 @@ BEGIN
     FROM dbo.AtomEmbeddings AS e
     JOIN #points AS p ON p.id = e.AtomEmbeddingId
     CROSS APPLY
-        (SELECT CAST(p.x * @bucket_scale AS int) AS x, CAST(p.y * @bucket_scale AS int) AS y, CAST(p.z * @bucket_scale AS int) AS z) AS b;
+        (SELECT CAST(FLOOR(p.x * @bucket_scale) AS int) AS x,
+                CAST(FLOOR(p.y * @bucket_scale) AS int) AS y,
+                CAST(FLOOR(p.z * @bucket_scale) AS int) AS z) AS b;
 END;
 GO
 

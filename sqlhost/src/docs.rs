@@ -63,7 +63,7 @@ pub fn kernel(kernel: &Kernel) -> String {
         ("Empty", kernel.empty),
         ("NaN and infinity", kernel.nan),
         ("Accuracy", kernel.accuracy),
-        ("Chunks", kernel.streaming),
+        ("Chunks", &kernel.streaming.describe()),
         ("Source", kernel.source),
     ] {
         let _ = writeln!(out, "- **{title}**: {text}");

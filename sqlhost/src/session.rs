@@ -1,6 +1,6 @@
 //! One session: what the host declared, the chunk at hand, and the results it may read.
 
-use hart_kernels::registry::{self, Call, Kernel, Output, Params, RowShape, Value, Values};
+use hart_kernels::registry::{self, Call, Kernel, Output, Params, RowShape, Streaming, Value, Values};
 use hart_kernels::{Compute, Error, PackedVectors, Pool, text};
 
 use crate::bind::{Binding, ResultVectors};
@@ -146,7 +146,19 @@ impl Session {
         data: &[ColumnData<'_>],
     ) -> Result<u16, Fault> {
         self.results = None;
-        self.prepare()?;
+        // Of partitions each is a call of its own.
+        let partitioned = self.prepare()?.iter().any(|field| field.partition);
+        if let Streaming::Whole(what) = self.kernel.streaming
+            && rows > 0
+            && self.counters.rows_in > 0
+            && !partitioned
+        {
+            return Err(Fault::Kernel(Error::ParameterValue {
+                name: ROWS_PER_READ.into(),
+                value: self.counters.rows_in.to_string(),
+                expected: format!("not to be given: {} needs {what} in one chunk", self.kernel.name),
+            }));
+        }
         let results = self.compute(settings, pool, rows, data)?;
         self.counters.rows_in += rows as u64;
         self.counters.rows_out += results.0 as u64;

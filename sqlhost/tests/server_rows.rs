@@ -85,7 +85,7 @@ fn example(kernel: &Kernel) -> Answer {
             Kind::Id | Kind::BigInt => Type::BigInt,
             Kind::Int => Type::Int,
             Kind::Float => Type::Float,
-            Kind::Text | Kind::Vector => Type::Text,
+            Kind::Text | Kind::LongText | Kind::Vector => Type::Text,
             Kind::Binary | Kind::Point => Type::Bytes,
         };
         (c.name, sql)

@@ -386,3 +386,64 @@ fn what_is_wrong_is_said_in_one_line() {
     assert!(stderr.contains("column x has the name of a result; say with --carry"), "{stderr}");
     assert!(!folder.path("x.csv").exists() && !folder.path("a.svg").exists());
 }
+
+/// A text longer than any fixed type holds, there and back.
+#[test]
+fn long_texts_are_as_good_as_short_ones() {
+    let folder = Folder::new();
+    let line: Vec<String> = (0..2000).map(|i| format!("{i} {}", i % 7)).collect();
+    let line = format!("LINESTRING ({})", line.join(", "));
+    let texts = folder.file("texts.csv", &format!("id,wkt\n1,\"{line}\"\n"));
+    let bytes = folder.text("bytes.parquet");
+    run(&["run", "spatial_from_wkt", "--input", &texts, "--output", &bytes]);
+    let back = json(&["run", "spatial_to_wkt", "--input", &bytes, "--format", "json"]);
+    assert_eq!(back[0]["wkt"], line);
+}
+
+/// What needs all rows says so instead of answering for each chunk.
+#[test]
+fn a_second_chunk_is_refused_where_all_rows_are_needed() {
+    let folder = Folder::new();
+    let rows: String = (0..30).map(|i| format!("{i},{i},0,0\n")).collect();
+    let file = folder.file("rows.csv", &format!("time,x,y,z\n{rows}"));
+    let base = ["run", "spatial_path", "--input", &file, "--rows-per-read"];
+    let whole = run(&[&base[..], &["30"]].concat()).0;
+    assert!(whole.contains("30"));
+    let parts = ["@r_rowsPerRead is 10; expected not to be given: spatial_path needs all rows in one chunk"];
+    fails(1, &[&base[..], &["10"]].concat(), &parts);
+}
+
+/// A basis as `hart project` saves it serves `hart run`.
+#[test]
+fn a_parameter_comes_from_a_file() {
+    let folder = Folder::new();
+    let basis = folder.text("basis.bin");
+    run(&[
+        "project",
+        DATA,
+        "--basis",
+        "pca",
+        "--axes",
+        "64",
+        "--save-basis",
+        &basis,
+        "--output",
+        &folder.text("p.csv"),
+    ]);
+    let given = format!("basis=@{basis}");
+    let base = [
+        "run",
+        "spatial_project",
+        "--input",
+        DATA,
+        "--bind",
+        "id=atom_id",
+        "--bind",
+        "v=embedding",
+        "--param",
+    ];
+    let points = folder.text("points.csv");
+    run(&[&base[..], &[&given, "--output", &points]].concat());
+    assert!(folder.read("points.csv").lines().count() > 2000);
+    fails(1, &[&base[..], &["basis=@nowhere.bin"]].concat(), &["@basis: cannot read nowhere.bin"]);
+}

@@ -176,7 +176,7 @@ fn describe(kernel: &Kernel) -> Value {
         "empty": kernel.empty,
         "nan": kernel.nan,
         "accuracy": kernel.accuracy,
-        "streaming": kernel.streaming,
+        "streaming": kernel.streaming.describe(),
         "source": kernel.source,
     })
 }

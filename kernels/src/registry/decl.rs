@@ -33,7 +33,7 @@ pub struct Kernel {
     /// Error bound and reproducibility.
     pub accuracy: &'static str,
     /// Meaning when the input comes in chunks.
-    pub streaming: &'static str,
+    pub streaming: Streaming,
     /// Where the definition comes from.
     pub source: &'static str,
     /// A worked example, run by the tests.
@@ -229,6 +229,30 @@ pub enum RowShape {
     Picked,
     /// Result rows come from no input row.
     Made,
+}
+
+/// What a kernel makes of input that comes in chunks (`@r_rowsPerRead`) or partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Streaming {
+    /// Chunks and partitions do not change results.
+    Rows,
+    /// Each chunk or partition has a result of its own, of which the text says what to do with them.
+    Parts(&'static str),
+    /// All rows must come at once, or those of a partition: what the text names is needed as a whole. A host refuses a second chunk.
+    Whole(&'static str),
+}
+
+impl Streaming {
+    /// In words.
+    pub fn describe(&self) -> String {
+        match self {
+            Streaming::Rows => "Row by row: chunks and partitions do not change results.".into(),
+            Streaming::Parts(text) => (*text).into(),
+            Streaming::Whole(what) => format!(
+                "Needs {what} in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a call of its own."
+            ),
+        }
+    }
 }
 
 /// A worked example.

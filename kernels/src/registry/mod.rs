@@ -11,7 +11,7 @@ mod params;
 pub use bind::{Offered, bind, label};
 pub use call::{Call, Input, Output, PackedBytes, Values};
 pub use decl::{
-    ANY_NAME, Cell, Column, Example, Family, Kernel, Kind, POINT_BYTES, Param, ParamKind, RowShape,
+    ANY_NAME, Cell, Column, Example, Family, Kernel, Kind, POINT_BYTES, Param, ParamKind, RowShape, Streaming,
 };
 pub use params::{Params, Value};
 

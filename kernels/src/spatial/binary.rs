@@ -2,7 +2,7 @@
 
 use super::columns::{self, GEOMETRY, ORDINATES, RESULT_GEOMETRY, SRID, TYPE, VALIDITY};
 use super::geometry::interchange;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
+use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 use crate::vector::rows::ID;
 
 const WKB: Column =
@@ -29,7 +29,7 @@ pub(crate) static READ: Kernel = Kernel {
     empty: "Empty shapes are kept as such; no bytes are an error.",
     nan: columns::NAN,
     accuracy: columns::EXACT,
-    streaming: columns::STREAMING,
+    streaming: Streaming::Rows,
     source: SOURCE,
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Binary(POINT_WKB)], &[Cell::Int(2), Cell::Null]],
@@ -67,7 +67,7 @@ pub(crate) static WRITE: Kernel = Kernel {
     empty: "Empty shapes are kept as such, but for an empty point, which becomes an empty MULTIPOINT.",
     nan: columns::NAN,
     accuracy: columns::EXACT,
-    streaming: columns::STREAMING,
+    streaming: Streaming::Rows,
     source: SOURCE,
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Binary(POINT)], &[Cell::Int(2), Cell::Null]],

@@ -3,7 +3,7 @@
 use super::curve::{self, AXES};
 use crate::error::Error;
 use crate::registry::{
-    Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+    Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::vector::rows::ID;
 
@@ -63,8 +63,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: curve::EMPTY,
     nan: "NaN, infinities and coordinates 2⁵³ cells or more from 0 are errors.",
     accuracy: "The quotient is rounded to double precision before it is rounded down; the same on every machine.",
-    streaming: curve::STREAMING,
-    source: "The columns SpatialBucketX, SpatialBucketY and SpatialBucketZ that it fills, which truncated towards 0.",
+    streaming: Streaming::Rows,
+    source: "The columns SpatialBucketX, SpatialBucketY and SpatialBucketZ of the original's tables, which truncated towards 0.",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Float(0.25), Cell::Float(-0.05), Cell::Null]],
         params: &[("cell_size", Cell::Float(0.125)), ("levels", Cell::Int(2))],

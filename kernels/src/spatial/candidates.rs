@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::registry::{
-    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::spatial::columns;
 use crate::spatial::params::{X, Y, Z};
@@ -104,7 +104,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nan: "NaN and infinities are errors that name the row. A distance that leaves the range of doubles is infinite, comes last and \
           arrives as NULL.",
     accuracy: "Relative error at most 4·2⁻⁵³. Same bits on every machine.",
-    streaming: "Each chunk or partition gives its own nearest; the caller merges, by distance and then id.",
+    streaming: Streaming::Parts(
+        "Each chunk or partition gives its own nearest; the caller merges, by distance and then id.",
+    ),
     source: "OGC 06-103r4, distance of points; SQL Server ignores Z and M in STDistance.",
     example: Example {
         inputs: &[

@@ -4,7 +4,7 @@ use super::columns;
 use super::curve::{AXES, X, Y, Z};
 use super::measure::Sum;
 use crate::parallel;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
+use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "spatial_centroid",
@@ -24,7 +24,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "No positions give NULL, NULL, NULL and 0.",
     nan: "NaN and infinities are errors that name the row. A sum that leaves the range of doubles gives an infinite mean, which arrives as NULL.",
     accuracy: "The sum is compensated: its error is some 1e-16 of the sum of magnitudes, for any number of rows. The same bits for any number of threads; another order of the rows may change the last bit.",
-    streaming: columns::WHOLE,
+    streaming: Streaming::Whole("all rows"),
     source: "Neumaier 1974, \"Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen\".",
     example: Example {
         inputs: &[

@@ -57,9 +57,6 @@ pub(super) const EMPTY: &str = "Empty shapes are kept as such. No rows give no r
 pub(super) const NAN: &str =
     "x and y that are not finite are errors, for the server takes none; NaN in Z or M counts as missing.";
 pub(super) const EXACT: &str = "Exact, but for −0, which is written as 0.";
-pub(super) const STREAMING: &str = "Row by row: chunks and partitions do not change results.";
-pub(super) const WHOLE: &str =
-    "The whole input of a call: call it without @r_rowsPerRead; each partition is a call of its own.";
 pub(super) const FORMAT: &str = "[MS-SSCLRT] sections 1.6 and 2.1; bytes read from SQL Server 2022 and 2025.";
 
 /// The type that a call's bytes are of.

@@ -7,7 +7,7 @@ use super::curve::{X, Y};
 use super::geometry::{Geometry, Position, Shape, SpatialType};
 use super::measure::Sum;
 use crate::error::Error;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
+use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 
 /// Coordinates beyond this would leave the range in which the orientation test is exact.
 const LARGEST: f64 = 1e100;
@@ -129,7 +129,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nan: "NaN, infinities and coordinates beyond 1e100 are errors.",
     accuracy: "The corners are exact for coordinates that are 0 or at least 1e-100 in magnitude, and do not depend on the order of the rows. The area has a relative error of some 1e-15, but \
                for hulls that are nearly a line.",
-    streaming: columns::WHOLE,
+    streaming: Streaming::Whole("all rows"),
     source: "Andrew 1979, \"Another efficient algorithm for convex hulls in two dimensions\"; Shewchuk 1997 for the orientation test, by the crate robust.",
     example: Example {
         inputs: &[

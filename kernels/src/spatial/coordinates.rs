@@ -4,7 +4,7 @@ use super::columns::{self, GEOMETRY, TYPE};
 use super::curve::{X, Y, Z};
 use super::geometry::{self, Position, Wire};
 use crate::parallel;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
+use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 use crate::vector::rows::ID;
 
 const POINT: Column = Column {
@@ -19,7 +19,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "spatial_coordinates",
     family: Family::Spatial,
     summary: "The positions of serialized geometry or geography, one row each.",
-    details: "All positions in stored order: members one after the other, outer rings before holes, closing positions repeated, as STPointN counts them \
+    details: "All positions in stored order: members one after the other, a polygon's rings as they are stored, closing positions repeated, as STPointN counts them \
               within a line. For geography x is the longitude. The tables of the value are checked, and curves are errors; whether lines and rings are \
               proper is not looked at.",
     inputs: &[ID, GEOMETRY],
@@ -30,7 +30,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "Empty shapes give no rows.",
     nan: columns::NAN,
     accuracy: "Exact.",
-    streaming: columns::STREAMING,
+    streaming: Streaming::Rows,
     source: columns::FORMAT,
     example: Example {
         inputs: &[

@@ -340,7 +340,6 @@ pub(super) const OUTSIDE: Param = Param {
 pub(super) const NULLS: &str = "NULL in any coordinate gives NULL.";
 pub(super) const NAN: &str = "NaN and infinities are errors, also with @outside = clamp.";
 pub(super) const EMPTY: &str = "No rows give no rows.";
-pub(super) const STREAMING: &str = "Row by row: chunks and partitions do not change results.";
 pub(super) const ACCURACY: &str =
     "Cells are exact results of the formula in double precision, the same on every machine; keys are exact.";
 

@@ -3,11 +3,10 @@
 use rayon::prelude::*;
 
 use super::buckets::{CELL_SIZE, cell_at};
-use super::columns;
 use super::curve::{X, Y};
 use crate::parallel;
 use crate::pool;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
+use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "spatial_density",
@@ -45,7 +44,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "No positions give no rows.",
     nan: "NaN, infinities and coordinates 2⁵³ cells or more from 0 are errors.",
     accuracy: "Counts are exact; middles and densities are rounded a few times. The order of the rows and the number of threads do not matter.",
-    streaming: columns::WHOLE,
+    streaming: Streaming::Whole("all rows"),
     source: "A two-dimensional histogram; SpatialDensityGrid, which it replaces, had no grid.",
     example: Example {
         inputs: &[

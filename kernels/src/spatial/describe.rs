@@ -1,7 +1,9 @@
 //! What a basis says of itself.
 
 use crate::error::Error;
-use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
+use crate::registry::{
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values,
+};
 use crate::spatial::basis::Basis;
 use crate::spatial::params::{self, BASIS};
 
@@ -98,7 +100,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "Needs no input.",
     nan: "A basis with a number that is not finite is an error, as is one whose checksum fails.",
     accuracy: "Exact: what is stored.",
-    streaming: "Once for each chunk.",
+    streaming: Streaming::Parts("Once for each chunk."),
     source: "The bytes of spatial_fit.",
     example: Example {
         inputs: &[],

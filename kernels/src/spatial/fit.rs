@@ -6,14 +6,14 @@ use crate::error::Error;
 use crate::parallel;
 use crate::reduce::Accumulate;
 use crate::registry::{
-    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::spatial::basis::{Basis, BasisKind, MAX_AXES};
 use crate::spatial::describe::{
     AXES_OF, CHECKSUM, DIMENSION_OF, KIND_OF, LANDMARKS, SAMPLE_ROWS, X_MAX, X_MIN, Y_MAX, Y_MIN, Z_MAX,
     Z_MIN, described,
 };
-use crate::spatial::params::{self, PAD, WHOLE};
+use crate::spatial::params::{self, PAD};
 use crate::spatial::project::Projection;
 use crate::vector::rows::{ELEMENT, ID, V};
 use crate::vectors::{Vectors, decode};
@@ -192,7 +192,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "Axes are computed in double precision and rounded to singles. pca: ‖C·a − λ·a‖ ≤ 1e-6·λ₁ for every axis, by subspace \
                iteration on the centred rows, with a wider subspace where axes do not settle; the largest component of each axis is positive. Same bits on every \
                instruction set and for any number of threads.",
-    streaming: WHOLE,
+    streaming: Streaming::Whole("all rows"),
     source: "Golub and Van Loan 2013, Matrix Computations, sections 5.2.8 and 8.2.4; clr_v1: SQLCLR class LandmarkProjection.",
     example: Example {
         inputs: &[&[Cell::Int(2), Cell::Vector(&[1.0, 1.0])], &[Cell::Int(1), Cell::Vector(&[2.0, 0.0])]],

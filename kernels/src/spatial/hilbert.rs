@@ -4,7 +4,7 @@ use super::curve::{self, Cells, Curve, Grid, Keys, LANES, MAX_BITS};
 use super::morton::{deinterleave, interleave};
 use crate::compute::Compute;
 use crate::error::Error;
-use crate::registry::{Cell, Example, Family, Kernel, RowShape};
+use crate::registry::{Cell, Example, Family, Kernel, RowShape, Streaming};
 
 /// The Hilbert keys of positions, by Skilling's definition: neighbours on the curve are neighbours in space.
 ///
@@ -188,7 +188,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: curve::EMPTY,
     nan: curve::NAN,
     accuracy: curve::ACCURACY,
-    streaming: curve::STREAMING,
+    streaming: Streaming::Rows,
     source: SOURCE,
     example: Example {
         inputs: &[
@@ -219,7 +219,7 @@ pub(crate) static INVERSE: Kernel = Kernel {
     empty: curve::EMPTY,
     nan: "Keys are whole numbers; one that is negative or has more than 3·bits bits is an error.",
     accuracy: "Cells are exact; a middle is rounded four times.",
-    streaming: curve::STREAMING,
+    streaming: Streaming::Rows,
     source: SOURCE,
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Int(7865)], &[Cell::Int(2), Cell::Int(0)]],

@@ -3,10 +3,10 @@
 use crate::error::Error;
 use crate::parallel;
 use crate::registry::{
-    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::spatial::order::{Order, Space};
-use crate::spatial::params::{self, BASIS, CANDIDATES, EXAMINED, NAN_SEARCH, PAD, SEARCH_NULLS, WHOLE};
+use crate::spatial::params::{self, BASIS, CANDIDATES, EXAMINED, NAN_SEARCH, PAD, SEARCH_NULLS};
 use crate::spatial::sieve::Sieve;
 use crate::vector::distance::{METRIC, metric_of};
 use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
@@ -129,7 +129,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nan: NAN_SEARCH,
     accuracy: "Distances have the bits of vector_distance. With @sieve = proven the result is that of vector_top_k for every input; the \
                derivation is in the module spatial::sieve. Same bits on every instruction set and for any number of threads.",
-    streaming: WHOLE,
+    streaming: Streaming::Whole("all rows"),
     source: "Procedure sp_HybridSearch; the bound is that of orthogonal projections with residual lengths (Pythagoras).",
     example: Example {
         inputs: &[

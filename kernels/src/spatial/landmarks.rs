@@ -7,8 +7,9 @@ use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
 use crate::reduce::{self, Accumulate, with_mode};
-use crate::registry::{Call, Cell, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Values};
-use crate::spatial::params::WHOLE;
+use crate::registry::{
+    Call, Cell, Column, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming, Values,
+};
 use crate::vector::rows::{ELEMENT, ID, V};
 use crate::vector::top_k::{self, DISTANCE, Hit, Key, RANK};
 use crate::vectors::{Vectors, Width, decode};
@@ -185,14 +186,22 @@ pub(crate) static KERNEL: Kernel = Kernel {
               the choice is the same every time. It ends early where all other rows equal a landmark.",
     inputs: &[ID, V],
     params: &[COUNT, ELEMENT],
-    outputs: &[RANK, ID, DISTANCE],
+    outputs: &[
+        Column { summary: "1 is the landmark chosen first, the farthest from the mean.", ..RANK },
+        ID,
+        Column {
+            unit: "that of the vectors",
+            summary: "Euclidean distance from the nearest landmark chosen before; of the first from the mean.",
+            ..DISTANCE
+        },
+    ],
     rows: RowShape::Picked,
     nulls: "A row whose vector is NULL is left out. A NULL id loses every tie.",
     empty: "No rows give no landmarks.",
     nan: "A vector that is not finite is an error that names its row.",
     accuracy: "Distances as vector_euclidean_distance with @accumulate = f64, to the nearest landmark chosen before; of the \
                first from the mean, rounded to the precision of the vectors. Same bits on every instruction set and for any number of threads.",
-    streaming: WHOLE,
+    streaming: Streaming::Whole("all rows"),
     source: "Gonzalez 1985, Clustering to minimize the maximum intercluster distance.",
     example: Example {
         inputs: &[

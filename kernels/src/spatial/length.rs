@@ -5,7 +5,7 @@ use super::curve::{AXES, X, Y, Z};
 use super::geometry::{Position, Shape, SpatialType, problem};
 use super::measure::{self, Sum};
 use crate::registry::{
-    Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+    Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::vector::rows::ID;
 
@@ -48,7 +48,7 @@ pub(crate) static LENGTH: Kernel = Kernel {
     empty: "Empty shapes have length 0. No rows give no rows.",
     nan: OVERFLOW,
     accuracy: "A relative error of some 1e-15 for any number of segments, but for coordinates so close that their difference is itself rounded.",
-    streaming: columns::STREAMING,
+    streaming: Streaming::Rows,
     source: "Euclid; the sum is compensated (Neumaier 1974).",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Binary(LINE)], &[Cell::Int(2), Cell::Null]],
@@ -124,7 +124,7 @@ pub(crate) static DISTANCE_ALONG: Kernel = Kernel {
     empty: "An empty line gives NULL.",
     nan: OVERFLOW,
     accuracy: "Some 1e-15 of the largest coordinate difference.",
-    streaming: columns::STREAMING,
+    streaming: Streaming::Rows,
     source: "Orthogonal projection on each segment; linear referencing as ST_LineLocatePoint, but in length.",
     example: Example {
         inputs: &[

@@ -3,7 +3,7 @@
 use super::curve::{self, Cells, Curve, Grid, Keys, LANES};
 use crate::compute::Compute;
 use crate::error::Error;
-use crate::registry::{Cell, Example, Family, Kernel, Param, ParamKind, RowShape};
+use crate::registry::{Cell, Example, Family, Kernel, Param, ParamKind, RowShape, Streaming};
 
 /// Which axis has the lowest bit of every three.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -144,7 +144,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: curve::EMPTY,
     nan: curve::NAN,
     accuracy: curve::ACCURACY,
-    streaming: curve::STREAMING,
+    streaming: Streaming::Rows,
     source: SOURCE,
     example: Example {
         inputs: &[
@@ -170,7 +170,7 @@ pub(crate) static INVERSE: Kernel = Kernel {
     empty: curve::EMPTY,
     nan: "Keys are whole numbers; one that is negative or has more than 3·bits bits is an error.",
     accuracy: "Cells are exact; a middle is rounded four times.",
-    streaming: curve::STREAMING,
+    streaming: Streaming::Rows,
     source: SOURCE,
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Int(53)], &[Cell::Int(2), Cell::Null]],

@@ -4,12 +4,13 @@ use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
 use crate::registry::{
-    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::spatial::basis::Basis;
+use crate::spatial::buckets::cell;
 use crate::spatial::hybrid_search::{XY, check_memory};
 use crate::spatial::order::{Points, Space};
-use crate::spatial::params::{self, BASIS, NAN_SEARCH, PAD, SEARCH_NULLS, WHOLE};
+use crate::spatial::params::{self, BASIS, NAN_SEARCH, PAD, SEARCH_NULLS};
 use crate::spatial::project::Projection;
 use crate::vector::distance::{METRIC, metric_of};
 use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
@@ -36,12 +37,29 @@ impl<'a> Stages<'a> {
             0.0 => default_cell(points.rows()),
             given => given,
         };
-        Ok(Stages { points, cell })
+        let stages = Stages { points, cell };
+        stages.check_cell(stages.points.rows())?;
+        Ok(stages)
     }
 
     /// Where the queries are.
     pub(crate) fn prepare(&self, queries: &Vectors<'_>) -> Result<Projection, Error> {
-        self.points.prepare(queries)
+        let points = self.points.prepare(queries)?;
+        self.check_cell(&points)?;
+        Ok(points)
+    }
+
+    /// Refuses cells so small that their numbers do not tell neighbouring ones apart.
+    fn check_cell(&self, points: &Projection) -> Result<(), Error> {
+        let mut all = (0..points.len()).filter_map(|i| points.point(i)).flat_map(|p| p.iter().take(3));
+        match all.find(|v| v.is_finite() && cell(**v, self.cell).is_none()) {
+            Some(v) => Err(Error::ParameterValue {
+                name: CELL.name.into(),
+                value: format!("{:?}", self.cell),
+                expected: format!("0, or cells of which {v} is less than 2⁵³ from 0"),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Distance of a row's cell from that of a point; NaN where the row is NULL.
@@ -134,16 +152,17 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     })
 }
 
-/// A sixteenth of the widest extent of x, y and z; 1 where all points are the same.
+/// A sixteenth of the widest extent of x, y and z, but no less than numbers of cells can tell apart; 1 where all points are the same.
 fn default_cell(points: &Projection) -> f64 {
-    let mut widest = 0.0f64;
+    let (mut widest, mut farthest) = (0.0f64, 0.0f64);
     for axis in 0..3 {
         let all = (0..points.len()).filter_map(|i| points.point(i)).map(|p| params::coordinate(p, axis));
         let finite = all.filter(|v| v.is_finite());
         let (least, most) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, m), v| (l.min(v), m.max(v)));
         widest = widest.max(most - least);
+        farthest = farthest.max(most.max(-least));
     }
-    let cell = widest / 16.0;
+    let cell = (widest / 16.0).max(farthest / (1u64 << 50) as f64);
     if cell.is_normal() { cell } else { 1.0 }
 }
 
@@ -205,7 +224,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "No rows give no result rows.",
     nan: NAN_SEARCH,
     accuracy: "Distances have the bits of vector_distance. Same bits on every instruction set and for any number of threads.",
-    streaming: WHOLE,
+    streaming: Streaming::Whole("all rows"),
     source: "Procedure sp_MultiResolutionSearch, with a vector stage.",
     example: Example {
         inputs: &[

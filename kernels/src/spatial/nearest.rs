@@ -2,12 +2,11 @@
 
 use rstar::{PointDistance, RTree, primitives::GeomWithData};
 
-use super::columns;
 use super::curve::{self, AXES};
 use crate::error::Error;
 use crate::parallel;
 use crate::registry::{
-    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::vector::rows::ID;
 
@@ -46,7 +45,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "No rows give no rows, and a single one has no neighbours.",
     nan: "NaN, infinities and coordinates beyond 1e150 are errors.",
     accuracy: "The search is exact in the computed distances, whose relative error is some 4e-16. The same result for any number of threads.",
-    streaming: columns::WHOLE,
+    streaming: Streaming::Whole("all rows"),
     source: "Roussopoulos, Kelley and Vincent 1995, \"Nearest neighbor queries\", by the crate rstar.",
     example: Example {
         inputs: &[
@@ -72,6 +71,15 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     })?;
     let axes = AXES.map(|name| call.floats(name));
     let k = usize::try_from(call.params.int(K.name)).unwrap_or(usize::MAX).min(call.rows.saturating_sub(1));
+    let pairs = (call.rows as u64).saturating_mul(k as u64);
+    if pairs > i32::MAX as u64 {
+        let most = i32::MAX as u64 / call.rows as u64;
+        return Err(Error::ParameterValue {
+            name: K.name.into(),
+            value: call.params.int(K.name).to_string(),
+            expected: format!("at most {most} for {} rows, so that the result has less than 2³¹", call.rows),
+        });
+    }
     // Places with their lists, the tree over them, and the neighbours with their columns.
     call.check_memory("the neighbours", (call.rows as u64).saturating_mul(160 + 96 * k as u64))?;
     let position = |row: usize| match (axes[0][row], axes[1][row], axes[2][row]) {

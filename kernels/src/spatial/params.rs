@@ -47,7 +47,6 @@ pub(crate) const EXAMINED: Column = Column {
     summary: "Rows whose exact distance was computed for this query; the same in all of its result rows.",
 };
 
-pub(crate) const WHOLE: &str = "The whole input must come in one chunk: call without @r_rowsPerRead. Each partition is a search of its own.";
 pub(crate) const NAN_SEARCH: &str = "As vector_top_k: a row whose distance is NaN comes after all others. Vectors that are not finite have no place in space; \
      the proven sieve always looks at them, the others look at them last.";
 pub(crate) const SEARCH_NULLS: &str =

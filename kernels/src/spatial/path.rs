@@ -4,7 +4,7 @@ use super::columns::{self, RESULT_GEOMETRY, SRID, VALIDITY};
 use super::curve::{X, Y, Z};
 use super::geometry::{Position, Shape, SpatialType};
 use super::measure;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
+use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 
 const TIME: Column = Column {
     name: "time",
@@ -37,7 +37,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "No positions give one row of NULL, 0 and NULL.",
     nan: "Times, x and y that are not finite are errors.",
     accuracy: "The positions are exact. The length has a relative error of some 1e-15, and is infinite, which arrives as NULL, where a square of a difference leaves the range of doubles.",
-    streaming: columns::WHOLE,
+    streaming: Streaming::Whole("all rows"),
     source: "The aggregate agg_BuildPathFromAtoms, which it replaces.",
     example: Example {
         inputs: &[

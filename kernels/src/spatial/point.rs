@@ -3,7 +3,9 @@
 use super::columns::{self, RESULT_GEOMETRY, SRID, TYPE};
 use super::curve::{X, Y, Z};
 use super::geometry::points;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, PackedBytes, RowShape, Values};
+use crate::registry::{
+    Cell, Column, Example, Family, Kernel, Kind, Output, PackedBytes, RowShape, Streaming, Values,
+};
 use crate::vector::rows::ID;
 
 const M: Column = Column { name: "m", kind: Kind::Float, unit: "1", summary: "M, a measure; NULL for none." };
@@ -22,7 +24,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "No rows give no rows.",
     nan: columns::NAN,
     accuracy: columns::EXACT,
-    streaming: columns::STREAMING,
+    streaming: Streaming::Rows,
     source: columns::FORMAT,
     example: Example {
         inputs: &[

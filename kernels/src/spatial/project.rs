@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::parallel;
 use crate::reduce::{self, Accumulate, Mode, with_mode};
 use crate::registry::{
-    Call, Cell, Column, Example, Family, Kernel, Kind, Output, PackedBytes, RowShape, Values,
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, PackedBytes, RowShape, Streaming, Values,
 };
 use crate::spatial::basis::{Basis, BasisKind};
 use crate::spatial::columns::{self, SRID};
@@ -444,7 +444,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
                A residual r is off by about d·norm² / (2r), and one that should be 0 may be √d·norm, where d, some 1e-7, is how far the axes, \
                rounded to singles, are from orthonormal. clr_v1 agrees with the original within 3e-6 × the range of the components; the original itself differs \
                between processors by a third of that. Same bits on every instruction set and for any number of threads.",
-    streaming: rows::STREAMING,
+    streaming: Streaming::Rows,
     source: "SQLCLR functions fn_ProjectTo3D and clr_ProjectToPoint; MS-SSCLRT, section 2.1.",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[3.0, 4.0, 12.0])], &[Cell::Int(2), Cell::Null]],

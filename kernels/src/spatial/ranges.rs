@@ -5,7 +5,7 @@ use super::hilbert::Hilbert;
 use crate::error::Error;
 use crate::parallel;
 use crate::registry::{
-    Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+    Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::vector::rows::ID;
 
@@ -191,7 +191,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: curve::EMPTY,
     nan: curve::NAN,
     accuracy: "Exact: no position of the box is left out.",
-    streaming: curve::STREAMING,
+    streaming: Streaming::Rows,
     source: "Skilling 2004, as spatial_hilbert; the cubes of an octree have consecutive keys.",
     example: Example {
         inputs: &[&[

@@ -4,13 +4,13 @@ use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
 use crate::registry::{
-    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::spatial::basis::{Basis, BasisKind};
 use crate::spatial::hybrid_search::{XY, check_memory};
 use crate::spatial::multi_resolution_search::{CELL, COARSE, Stages};
 use crate::spatial::order::{Order, Space};
-use crate::spatial::params::{self, BASIS, PAD, SEARCH_NULLS, WHOLE};
+use crate::spatial::params::{self, BASIS, PAD, SEARCH_NULLS};
 use crate::spatial::sieve::Sieve;
 use crate::vector::distance::{METRIC, Metric, metric_of};
 use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
@@ -310,7 +310,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Finds the k true neighbours of each query by exact search and their places in the order in which a sieve picks candidates. \
               Rows with measure recall say which share of them n candidates contain; need_90, need_95, need_99 and need_100 say how \
               many candidates it takes for that share; left says how many rows the proven bound cannot exclude, and proven how \
-              many rows the proven sieve of spatial_hybrid_search examines, on average. In the order cells, n candidates are those of \
+              many rows the proven sieve of spatial_hybrid_search examines with @candidates = @k, on average. In the order cells, n candidates are those of \
               spatial_multi_resolution_search with this @cell, these @coarse_candidates, or n where that is more, and n as \
               @fine_candidates.",
     inputs: &[ID, V],
@@ -353,7 +353,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "No rows have no neighbours to lose: recall is 1.",
     nan: "As vector_top_k: rows whose distance is NaN come after all others.",
     accuracy: "Counts. Same result on every machine and for any number of threads.",
-    streaming: WHOLE,
+    streaming: Streaming::Whole("all rows"),
     source: "Recall at k of approximate nearest-neighbour search (Jégou, Douze and Schmid 2011).",
     example: Example {
         inputs: &[

@@ -2,7 +2,7 @@
 
 use super::columns::{self, DIALECT, GEOMETRY, ORDINATES, RESULT_GEOMETRY, SRID, TYPE, VALIDITY};
 use super::geometry::wkt;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
+use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 use crate::vector::rows::ID;
 
 const WKT: Column =
@@ -29,7 +29,7 @@ pub(crate) static READ: Kernel = Kernel {
     empty: "EMPTY shapes are kept as such; the empty text is an error.",
     nan: "Texts of NaN and infinities are errors.",
     accuracy: "Every number is rounded once to the nearest double.",
-    streaming: columns::STREAMING,
+    streaming: Streaming::Rows,
     source: SOURCE,
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Text("POINT (1 2 NULL 4)")], &[Cell::Int(2), Cell::Null]],
@@ -71,7 +71,7 @@ pub(crate) static WRITE: Kernel = Kernel {
     empty: columns::EMPTY,
     nan: columns::NAN,
     accuracy: "The text gives the same doubles back: 15 digits where those do, else 17.",
-    streaming: columns::STREAMING,
+    streaming: Streaming::Rows,
     source: SOURCE,
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Binary(POINT)], &[Cell::Int(2), Cell::Null]],

@@ -4,7 +4,7 @@ use super::columns::{self, GEOMETRY, RESULT_GEOMETRY, SRID};
 use super::geometry::series;
 use crate::error::Error;
 use crate::registry::{
-    Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+    Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::vector::rows::{ELEMENT, ID, V};
 use crate::vectors::{Element, Width, decode};
@@ -45,7 +45,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "The empty vector gives LINESTRING EMPTY.",
     nan: "NaN and infinities are errors: the server takes no such coordinate.",
     accuracy: columns::EXACT,
-    streaming: columns::STREAMING,
+    streaming: Streaming::Rows,
     source: SOURCE,
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[0.5, -2.0])]],
@@ -84,7 +84,7 @@ pub(crate) static INVERSE: Kernel = Kernel {
     empty: "Empty shapes give an empty vector.",
     nan: "A y that f32 cannot hold is an error.",
     accuracy: "Exact for vectors that spatial_weights has written, but for −0, which comes back as 0.",
-    streaming: columns::STREAMING,
+    streaming: Streaming::Rows,
     source: SOURCE,
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Binary(LINE)], &[Cell::Int(2), Cell::Null]],

@@ -1,6 +1,6 @@
 //! Returns its input: shows what a host sends and takes back.
 
-use crate::registry::{ANY_NAME, Example, Family, Kernel, Output, Param, ParamKind, RowShape};
+use crate::registry::{ANY_NAME, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming};
 
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "system_echo",
@@ -21,7 +21,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "Empty values come back empty.",
     nan: "Unchanged in binary columns; SQL Server's FLOAT and REAL hold neither NaN nor infinity.",
     accuracy: "Exact.",
-    streaming: "Row by row: chunks and partitions do not change results.",
+    streaming: Streaming::Rows,
     source: "This library.",
     example: Example { inputs: &[], params: &[], outputs: &[] },
     run: |_| Ok(Output { columns: Vec::new(), picked: None }),

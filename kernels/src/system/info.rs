@@ -1,7 +1,7 @@
 //! Says what is running.
 
 use crate::error::Error;
-use crate::registry::{Call, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
+use crate::registry::{Call, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let available = crate::Level::available().iter().map(|l| l.name()).collect::<Vec<_>>().join(" ");
@@ -33,7 +33,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "Needs no input.",
     nan: "No numbers.",
     accuracy: "Exact.",
-    streaming: "Once for each chunk.",
+    streaming: Streaming::Parts("Once for each chunk."),
     source: "This library.",
     example: Example { inputs: &[], params: &[], outputs: &[] },
     run,

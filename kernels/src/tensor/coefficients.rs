@@ -6,7 +6,9 @@ use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
 use crate::pool;
-use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
+use crate::registry::{
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values,
+};
 use crate::tensor::atoms::{self, ATOM_ID};
 use crate::tensor::numbers::{self, wrong};
 use crate::tensor::payload::{CHUNK, PAYLOAD, Payload, TYPE};
@@ -365,7 +367,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "Normal equations of the atoms, brought to length 1, in double precision with one step of iterative refinement; \
                directions in which these reach less than 3e-7 of the largest are left out. The same bits for any order of the rows, any chunks and any number of threads; \
                between processors the last digits may differ.",
-    streaming: "Needs the layer and all atoms in one call: call it without @r_rowsPerRead; each partition is a call of its own.",
+    streaming: Streaming::Whole("the layer and all atoms"),
     source: "Björck 1996, Numerical Methods for Least Squares Problems, 2.2 and 2.9.",
     example: Example {
         inputs: &[

@@ -2,7 +2,9 @@
 
 use crate::error::Error;
 use crate::reduce::cosine_of_sums;
-use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
+use crate::registry::{
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values,
+};
 use crate::tensor::numbers::{self, Sum, wrong};
 
 /// The coefficients of one model in a layer, in numbers.
@@ -234,7 +236,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "Compensated sums in ascending order of the atoms: norms within 2⁻⁵¹ of their size, means within 2⁻⁵¹ of the mean \
                magnitude, deviations within 2⁻⁵⁰ of the largest magnitude, the cosine within 2⁻⁵⁰. The same bits for any order \
                of the rows, on every machine.",
-    streaming: "Needs a layer's rows in one call: call it without @r_rowsPerRead; each partition is a call of its own.",
+    streaming: Streaming::Whole("a layer's rows"),
     source: "sp_CompareModelKnowledge of the replaced procedures, with values instead of counts alone.",
     example: Example {
         inputs: &[

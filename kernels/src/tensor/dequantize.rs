@@ -1,7 +1,7 @@
 //! Payloads of any type as singles.
 
 use crate::error::Error;
-use crate::registry::{Call, Cell, Example, Family, Kernel, Output, RowShape};
+use crate::registry::{Call, Cell, Example, Family, Kernel, Output, RowShape, Streaming};
 use crate::tensor::layer;
 use crate::tensor::payload::{CHUNK, PAYLOAD, Payload, TYPE};
 use crate::tensor::quant::PayloadType;
@@ -39,7 +39,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nan: "NaN and infinities are elements like others: a payload is shown as it is.",
     accuracy: "The bits of the package gguf: f16, bf16 and f32 are exact, a quantized element is its scale times its number, with the \
                roundings that the format implies. The same bits for any chunks and any number of threads, on every machine.",
-    streaming: "Needs all chunks in one call: call it without @r_rowsPerRead; each partition is a call of its own.",
+    streaming: Streaming::Whole("all chunks of a payload"),
     source: "The GGUF specification and ggml's block layouts; clr_ParseModelLayer of the replaced functions.",
     example: Example {
         inputs: &[&[Cell::Null, Cell::Binary(&[0x00, 0x3c, 0x00, 0xc0])]],

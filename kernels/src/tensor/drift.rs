@@ -2,10 +2,10 @@
 
 use crate::error::Error;
 use crate::registry::{
-    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::tensor::numbers;
-use crate::vector::rows::{ID, STREAMING};
+use crate::vector::rows::ID;
 
 /// What became of a coefficient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,7 +187,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nan: "NaN or an infinity is an error that names the row. A delta beyond the largest double, or such a quotient with a very \
           small base, is infinite and arrives as NULL in SQL Server's FLOAT.",
     accuracy: "delta is correctly rounded; the quotients are within 2⁻⁵¹ of their size. −0 and 0 are equal.",
-    streaming: STREAMING,
+    streaming: Streaming::Rows,
     source: "Relative change with an absolute base, and the symmetric one; see Törnqvist, Vartia and Vartia 1985, \
              \"How should relative changes be measured?\".",
     example: Example {

@@ -2,7 +2,9 @@
 
 use crate::error::Error;
 use crate::parallel;
-use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, RowShape, Values};
+use crate::registry::{
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, RowShape, Streaming, Values,
+};
 use crate::tensor::numbers::wrong;
 use crate::tensor::payload::{CHUNK, PAYLOAD, Payload, TYPE};
 use crate::tensor::quant::PayloadType;
@@ -200,7 +202,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nan: "NaN or an infinity is an error that names the layer and the element.",
     accuracy: "Sums in double precision in an order that depends on the length alone: of n elements within n·2⁻⁵². The same bits for \
                any chunks and any number of threads, on every machine.",
-    streaming: "Needs all chunks in one call: call it without @r_rowsPerRead; each partition is a call of its own.",
+    streaming: Streaming::Whole("all chunks of both layers"),
     source: "Golub and Van Loan, Matrix Computations, 2.3.",
     example: Example {
         inputs: &[&[Cell::Null, Cell::Vector(&[3.0, 4.0]), Cell::Vector(&[3.0, 1.0])]],

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::registry::{
-    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::tensor::atoms::{self, ATOM_ID, Atom};
 use crate::tensor::numbers::{self, wrong};
@@ -195,7 +195,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nan: "NaN or an infinity is an error that names the row and the element, and so is a negative number in fisher.",
     accuracy: "Of n elements within n·2⁻⁵² of their sum, in double precision. The same bits for any order of the rows and any \
                number of threads, on every machine.",
-    streaming: "Needs all atoms in one call, for the shares: call it without @r_rowsPerRead; each partition is a call of its own.",
+    streaming: Streaming::Whole("all atoms, for the shares"),
     source: "LeCun, Denker and Solla 1990, \"Optimal brain damage\"; Eckart and Young 1936; the importance scores of the replaced \
              procedures.",
     example: Example {

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::registry::{
-    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::tensor::numbers::{self, unit, wrong};
 use crate::tensor::ranking;
@@ -260,7 +260,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nan: "NaN, an infinity or a negative number is an error that names the row.",
     accuracy: "Of n atoms, error is within n·2⁻⁵² of its size, however small, and kept_energy within n·2⁻⁵² of 1. The same bits \
                for any order of the rows that have ids, on every machine.",
-    streaming: "Needs all rows in one call: call it without @r_rowsPerRead; each partition is a call of its own.",
+    streaming: Streaming::Whole("all rows"),
     source: "Eckart and Young 1936, \"The approximation of one matrix by another of lower rank\"; sp_ExtractStudentModel of the \
              replaced procedures.",
     example: Example {

@@ -5,7 +5,7 @@ use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
 use crate::pool;
-use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape};
+use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming};
 use crate::tensor::layer;
 use crate::tensor::numbers::{self, wrong};
 use crate::tensor::payload::{self, CHUNK, Payload};
@@ -390,7 +390,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
                fused multiply-add in single precision each. Where some σ·u is beyond the largest single, 2⁶⁴ goes over from σ to v, \
                which changes no product. The same bits for any order of the rows and any number of threads, on \
                every machine.",
-    streaming: "Needs all components in one call: call it without @r_rowsPerRead; each partition is a call of its own.",
+    streaming: Streaming::Whole("all components"),
     source: "Eckart and Young 1936; clr_ReconstructFromSVD of the replaced functions, which had no left vectors to use.",
     example: Example {
         inputs: &[

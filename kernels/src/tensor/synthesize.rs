@@ -6,7 +6,7 @@ use crate::arch::{Simd, Task};
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
-use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape};
+use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming};
 use crate::tensor::atoms::{self, ATOM_ID, Atom};
 use crate::tensor::layer;
 use crate::tensor::numbers::{self, wrong};
@@ -289,7 +289,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
                atom; the runs' sums are added in order and rounded to single precision once. Of m atoms, off by at most \
                (min(m, 512) + ⌈m / 512⌉ + 1)·2⁻⁵³·Σ|coefficient·atom| and half a unit in the last place. The same bits for any \
                order of the rows, any chunks and any number of threads, on every machine.",
-    streaming: "Needs all atoms in one call: call it without @r_rowsPerRead; each partition is a call of its own.",
+    streaming: Streaming::Whole("all atoms"),
     source: "clr_SynthesizeModelLayer of the replaced functions, which added singles in no particular order and left out atoms of \
              another length.",
     example: Example {

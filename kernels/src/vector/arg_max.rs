@@ -3,7 +3,7 @@
 use crate::arch::{LANES, Level, Simd, Task};
 use crate::error::Error;
 use crate::parallel;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
+use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 use crate::vector::rows::{self, ELEMENT, ID, V, doubles};
 use crate::vectors::Width;
 
@@ -75,7 +75,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "The empty vector gives NULL.",
     nan: "NaN is never the greatest; a vector of nothing but NaN gives NULL.",
     accuracy: "Exact. −0 and 0 are equal.",
-    streaming: rows::STREAMING,
+    streaming: Streaming::Rows,
     source: "IEEE 754 comparison.",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[1.0, 7.0, 7.0])], &[Cell::Int(2), Cell::Vector(&[])]],

@@ -3,7 +3,7 @@
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::reduce::Cosine;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, RowShape};
+use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, RowShape, Streaming};
 use crate::vector::rows::{self, A, ACCUMULATE, B, ELEMENT, ID};
 
 /// Cosine of the angle between two vectors, Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), in [−1, 1].
@@ -61,7 +61,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nan: rows::NAN_SUM,
     accuracy: "|error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). \
                Same bits on every instruction set, thread count and batch shape.",
-    streaming: rows::STREAMING,
+    streaming: Streaming::Rows,
     source: "Salton and McGill 1983, Introduction to Modern Information Retrieval.",
     example: Example {
         inputs: &[

@@ -4,7 +4,7 @@ use crate::compute::Compute;
 use crate::error::Error;
 use crate::reduce::{Cosine, Dot, Euclidean};
 use crate::registry::{
-    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::vector::rows::{self, A, ACCUMULATE, B, ELEMENT, ID};
 
@@ -117,7 +117,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nan: rows::NAN_SUM,
     accuracy: "As vector_cosine_similarity, vector_euclidean_distance and vector_dot_product. \
                Same bits on every instruction set, thread count and batch shape.",
-    streaming: rows::STREAMING,
+    streaming: Streaming::Rows,
     source: "SQL Server 2025, VECTOR_DISTANCE.",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[1.0, 0.0, 0.0, 0.0]), Cell::Vector(&[3.0, 0.0, 4.0, 0.0])]],

@@ -3,7 +3,7 @@
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::reduce::Dot;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, RowShape};
+use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, RowShape, Streaming};
 use crate::vector::rows::{self, A, ACCUMULATE, B, ELEMENT, ID};
 
 /// Inner product of two vectors, Σ aᵢ·bᵢ.
@@ -55,7 +55,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nan: rows::NAN_SUM,
     accuracy: "|error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never overflow. \
                Same bits on every instruction set, thread count and batch shape.",
-    streaming: rows::STREAMING,
+    streaming: Streaming::Rows,
     source: "Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1.",
     example: Example {
         inputs: &[

@@ -3,7 +3,7 @@
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::reduce::Euclidean;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, RowShape};
+use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, RowShape, Streaming};
 use crate::vector::rows::{self, A, ACCUMULATE, B, ELEMENT, ID};
 
 /// Euclidean distance of two vectors, √(Σ (aᵢ − bᵢ)²), not squared.
@@ -62,7 +62,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nan: rows::NAN_SUM,
     accuracy: "Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never \
                overflow. Same bits on every instruction set, thread count and batch shape.",
-    streaming: rows::STREAMING,
+    streaming: Streaming::Rows,
     source: "Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1.",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[0.0, 0.0]), Cell::Vector(&[3.0, 4.0])]],

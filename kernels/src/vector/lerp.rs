@@ -2,7 +2,7 @@
 
 use crate::arch::Simd;
 use crate::error::Error;
-use crate::registry::{Cell, Example, Family, Kernel, Param, ParamKind, RowShape};
+use crate::registry::{Cell, Example, Family, Kernel, Param, ParamKind, RowShape, Streaming};
 use crate::vector::rows::{self, A, B, ELEMENT, ID, RESULT_VECTOR, RowOp};
 use crate::vectors::Width;
 
@@ -66,7 +66,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nan: rows::NAN_ELEMENT,
     accuracy: "1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. \
                For f16 and bf16 the f32 result is rounded once more.",
-    streaming: rows::STREAMING,
+    streaming: Streaming::Rows,
     source: "IEEE 754; the two-product form, which is exact at both ends.",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[0.0, 10.0]), Cell::Vector(&[1.0, 20.0])]],

@@ -3,7 +3,7 @@
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::reduce::Dot;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Values};
+use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
 
 /// Euclidean norm of a vector, √(Σ vᵢ²).
@@ -59,7 +59,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nan: rows::NAN_SUM,
     accuracy: "Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors neither overflow \
                nor underflow. Same bits on every instruction set, thread count and batch shape.",
-    streaming: rows::STREAMING,
+    streaming: Streaming::Rows,
     source: "Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1.",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[3.0, 4.0])], &[Cell::Int(2), Cell::Vector(&[])]],

@@ -3,7 +3,7 @@
 use crate::arch::Simd;
 use crate::error::Error;
 use crate::reduce::{self, Double, Single};
-use crate::registry::{Cell, Example, Family, Kernel, RowShape};
+use crate::registry::{Cell, Example, Family, Kernel, RowShape, Streaming};
 use crate::vector::rows::{self, ELEMENT, ID, RESULT_VECTOR, RowOp, V};
 use crate::vectors::Width;
 
@@ -70,7 +70,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
           NaN; JSON cannot, so such a row's JSON result is NULL.",
     accuracy: "Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), unless it becomes subnormal. For f16 and \
                bf16 the f32 result is rounded once more. Same bits on every instruction set.",
-    streaming: rows::STREAMING,
+    streaming: Streaming::Rows,
     source: "SQL Server's VECTOR_NORMALIZE with norm2.",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[3.0, 4.0])], &[Cell::Int(2), Cell::Vector(&[0.0, 0.0])]],

@@ -45,8 +45,6 @@ pub(crate) const NULLS: &str = "NULL in any vector of a row gives NULL.";
 pub(crate) const NAN_SUM: &str = "NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it arrives as NULL.";
 pub(crate) const NAN_ELEMENT: &str = "NaN and infinities follow IEEE 754, component by component; which of the NaN bit patterns is not specified. \
      Packed results carry them; JSON cannot, so such a row's JSON result is NULL.";
-pub(crate) const STREAMING: &str = "Row by row: chunks and partitions do not change results.";
-
 /// The precision that a call's parameters ask for.
 pub(crate) fn compute_of(call: &Call<'_>) -> Result<Compute, Error> {
     Ok(call.compute.accumulate(call.chosen(&ACCUMULATE, Accumulate::parse)?))

@@ -2,7 +2,7 @@
 
 use crate::arch::Simd;
 use crate::error::Error;
-use crate::registry::{Cell, Example, Family, Kernel, Param, ParamKind, RowShape};
+use crate::registry::{Cell, Example, Family, Kernel, Param, ParamKind, RowShape, Streaming};
 use crate::vector::rows::{self, ELEMENT, ID, RESULT_VECTOR, RowOp, V};
 use crate::vectors::Width;
 
@@ -62,7 +62,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "The empty vector gives an empty vector.",
     nan: rows::NAN_ELEMENT,
     accuracy: "Correctly rounded product. For f16 and bf16 the f32 result is rounded once more.",
-    streaming: rows::STREAMING,
+    streaming: Streaming::Rows,
     source: "IEEE 754.",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[1.0, -2.0])]],

@@ -2,7 +2,7 @@
 
 use crate::arch::{LANES, Simd, tree_sum};
 use crate::error::Error;
-use crate::registry::{Cell, Example, Family, Kernel, RowShape};
+use crate::registry::{Cell, Example, Family, Kernel, RowShape, Streaming};
 use crate::vector::rows::{self, ELEMENT, ID, RESULT_VECTOR, RowOp, V, doubles};
 use crate::vectors::Width;
 
@@ -132,7 +132,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative error of a \
                component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. \
                Same bits on every instruction set: the exponential is the library's own.",
-    streaming: rows::STREAMING,
+    streaming: Streaming::Rows,
     source: "Goodfellow, Bengio and Courville 2016, Deep Learning, section 4.1 (shifted softmax).",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[1000.0, 1000.0])]],

@@ -2,7 +2,7 @@
 
 use crate::arch::Simd;
 use crate::error::Error;
-use crate::registry::{Cell, Example, Family, Kernel, RowShape};
+use crate::registry::{Cell, Example, Family, Kernel, RowShape, Streaming};
 use crate::vector::rows::{self, A, B, ELEMENT, ID, RESULT_VECTOR, RowOp};
 use crate::vectors::Width;
 
@@ -53,7 +53,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "Two empty vectors give an empty vector.",
     nan: rows::NAN_ELEMENT,
     accuracy: "Correctly rounded. For f16 and bf16 the f32 result is rounded once more.",
-    streaming: rows::STREAMING,
+    streaming: Streaming::Rows,
     source: "IEEE 754.",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[1.0, 2.0]), Cell::Vector(&[4.0, 5.0])]],

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::parallel;
 use crate::reduce::{self, Accumulate, Mode, with_mode};
 use crate::registry::{
-    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::tiles::{PANEL, Tiles};
 use crate::vector::distance::{METRIC, Metric, from_dot, from_similarity, metric_of};
@@ -540,8 +540,10 @@ pub(crate) static KERNEL: Kernel = Kernel {
           arrives as NULL, so the merge of chunks puts both last.",
     accuracy: "The distances have the bits of vector_distance, so the order is the same on every machine, for any number of \
                threads and queries.",
-    streaming: "Each chunk or partition gives its own best k; the caller merges, by distance and then id: \
+    streaming: Streaming::Parts(
+        "Each chunk or partition gives its own best k; the caller merges, by distance and then id: \
                 SELECT TOP (k) … ORDER BY CASE WHEN distance IS NULL THEN 1 ELSE 0 END, distance, id.",
+    ),
     source: "Exhaustive search; metrics of SQL Server 2025's VECTOR_DISTANCE.",
     example: Example {
         inputs: &[

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use hart_kernels::registry::{ANY_NAME, Cell, Kernel, Kind, Param, ParamKind, RowShape};
+use hart_kernels::registry::{ANY_NAME, Cell, Kernel, Kind, Param, ParamKind, RowShape, Streaming};
 
 use super::example;
 use super::types::{SCHEMA, input_types, param_type, quoted, result_type, table_type};
@@ -30,7 +30,7 @@ const WIDTH: usize = 120;
 
 /// Whether chunks of the input give the results of the whole: then it may come in chunks and go to several processes.
 pub fn is_row_by_row(kernel: &Kernel) -> bool {
-    kernel.rows == RowShape::Same && !kernel.inputs.is_empty() && kernel.streaming.starts_with("Row by row")
+    kernel.rows == RowShape::Same && !kernel.inputs.is_empty() && kernel.streaming == Streaming::Rows
 }
 
 /// Whether there is input: declared columns, or any that the kernel hands back.
@@ -324,7 +324,7 @@ fn header(kernel: &Kernel) -> String {
         ("Empty", kernel.empty),
         ("NaN and infinity", kernel.nan),
         ("Accuracy", kernel.accuracy),
-        ("Chunks", kernel.streaming),
+        ("Chunks", &kernel.streaming.describe()),
     ] {
         comment(&mut out, &format!("{title}: "), text);
     }

@@ -76,7 +76,7 @@ pub fn encode(cell: &Cell, kind: Kind, encoding: Encoding) -> (CType, Option<Vec
         (Kind::Int, _) => CType::Int,
         (Kind::Vector, Encoding::Raw) => CType::Binary,
         (Kind::Vector, Encoding::WChar) => CType::WChar,
-        (Kind::Vector | Kind::Text, _) => CType::Char,
+        (Kind::Vector | Kind::Text | Kind::LongText, _) => CType::Char,
     };
     let bytes = match *cell {
         Cell::Null => None,

@@ -3,7 +3,7 @@
 use super::{MAX_POWER_ITERATIONS, SvdMethod, SvdOptions, svd};
 use crate::error::Error;
 use crate::registry::{
-    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Values,
+    Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::tensor::layer;
 use crate::tensor::matrix::{COLUMNS, Matrix, ROWS};
@@ -165,7 +165,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
                with a relative Frobenius error below 1e-7. The randomized method's error is within 1 % of the optimum (Eckart and \
                Young) on the weights that it was tried on. The same bits for any chunks and any number of threads; between \
                processors the last digits may differ.",
-    streaming: "Needs the whole matrix in one call: call it without @r_rowsPerRead; each partition is a call of its own.",
+    streaming: Streaming::Whole("the whole matrix"),
     source: "Golub and Van Loan, Matrix Computations, 8.6; Halko, Martinsson and Tropp 2011, \"Finding structure with randomness\"; \
              clr_SvdDecompose of the replaced functions, which lost the left vectors.",
     example: Example {

@@ -39,7 +39,7 @@ const ORDERS: [(&str, &str); 5] = [
 Candidates are the rows that space picks and whose exact distances are computed then. The table says for each basis and each \
 order of picking them which share of the true neighbours is among the first N (recall_N), and how many candidates it takes for \
 90, 95, 99 and 100 % of them (need_…). For the proven order, left is the number of rows that its bound cannot exclude, and \
-proven the number that the search without any loss examines, both on average. The order cells is that of a search in stages: the \
+proven the number that the search without any loss examines, starting with as many candidates as neighbours, both on average. The order cells is that of a search in stages: the \
 nearest by the cells of x, y and z, and of those the nearest on all axes.")]
 pub struct RecallOptions {
     /// Rows with vectors: .parquet, .arrow, .csv or .npy
