@@ -59,7 +59,7 @@ GO
 --                     GGUF or safetensors file is no layer: `hart` takes it apart outside of the server.
 -- @layer_name         text of the layer's own atom, where it has none yet.
 -- @parent_layer_id    dbo.ModelLayers; TensorShape has to be two numbers, as in [768, 3072].
--- @max_rank           components at most.
+-- @max_rank           components at most, from 1 on.
 -- Result: one row with LayerId, Components, ExplainedVariance, Status.
 --
 -- Mends: 3, rows and columns were both the number of parameters, U was joined by row and not stored; 5, the text POINT ZM was
@@ -105,6 +105,15 @@ BEGIN
         THROW 59932, @message, 1;
     END;
 
+    IF @max_rank IS NULL OR @max_rank < 1
+        THROW 59943, N'@max_rank is NULL or below 1; expected the largest number of components', 1;
+    DECLARE @rows int = (SELECT TRY_CAST([value] AS int) FROM OPENJSON(@shape) WHERE [key] = N'0');
+    IF @rows IS NULL OR @rows < 1
+    BEGIN
+        SET @message = CONCAT(N'TensorShape of layer ', @parent_layer_id, N' is ', @shape, N'; expected at least one row');
+        THROW 59932, @message, 1;
+    END;
+
     -- A layer has no more components than its smaller side.
     SELECT @max_rank = MIN(n)
     FROM (SELECT TRY_CAST([value] AS int) AS n FROM OPENJSON(@shape) UNION ALL SELECT @max_rank) AS sides;
@@ -128,7 +137,7 @@ BEGIN
     INSERT INTO #components (component, singular_value, u, v, explained_variance, cumulative_variance, [chunk])
     EXEC [hart].[TensorSvd]
         @source = N'SELECT [chunk], payload FROM #chunks',
-        @type = @model_format_hint, @columns = @columns, @rank = @max_rank;
+        @type = @model_format_hint, @rows = @rows, @columns = @columns, @rank = @max_rank;
     IF NOT EXISTS (SELECT * FROM #components)
     BEGIN
         SET @message = CONCAT(N'layer ', @parent_layer_id, N' has no elements in @model_blob and dbo.LayerTensorSegments; expected those of its TensorShape');
@@ -225,7 +234,10 @@ BEGIN
                         ELSE 1E0 END AS share
         ) AS s;
         UPDATE dbo.ModelLayers
-        SET Parameters = JSON_MODIFY(COALESCE(CAST(Parameters AS nvarchar(max)), N'{}'), '$.components', (SELECT COUNT(*) FROM #components))
+        -- An error that was measured once is not that of these components.
+        SET Parameters = JSON_MODIFY(
+            JSON_MODIFY(COALESCE(CAST(Parameters AS nvarchar(max)), N'{}'), '$.components', (SELECT COUNT(*) FROM #components)),
+            '$.relativeError', NULL)
         WHERE LayerId = @parent_layer_id;
         IF @own = 1
             COMMIT TRANSACTION;
@@ -251,8 +263,9 @@ GO
 
 -- dbo.sp_ReconstructLayer: the layer's weights from its stored components, coefficients as they are now.
 --
--- Replaces clr_ReconstructFromSVD. Mends 3: U is stored, so there is something to rebuild from.
--- Result: the columns of hart.TensorReconstruct (chunk, payload). A layer without components: no row.
+-- Replaces clr_ReconstructFromSVD. Mends 3: U is stored, so there is something to rebuild from. A layer that is not factored (a bias, a
+-- norm) is the sum of coefficient * payload over its atoms.
+-- Result: chunk, payload. A layer without atoms: no row.
 CREATE OR ALTER PROCEDURE dbo.sp_ReconstructLayer
 (
     @parent_layer_id bigint
@@ -260,10 +273,20 @@ CREATE OR ALTER PROCEDURE dbo.sp_ReconstructLayer
 AS
 BEGIN
     SET NOCOUNT ON;
-    SELECT component, singular_value, u, v
-    INTO #components
-    FROM dbo.fn_LayerComponents(@parent_layer_id);
-    EXEC [hart].[TensorReconstruct] @source = N'SELECT component, CAST(NULL AS bigint) AS [chunk], singular_value, u, v FROM #components';
+    IF EXISTS (SELECT * FROM dbo.TensorAtomCoefficients WHERE ParentLayerId = @parent_layer_id AND TensorRole IN (N'u', N'v'))
+    BEGIN
+        SELECT component, singular_value, u, v
+        INTO #components
+        FROM dbo.fn_LayerComponents(@parent_layer_id);
+        EXEC [hart].[TensorReconstruct] @source = N'SELECT component, CAST(NULL AS bigint) AS [chunk], singular_value, u, v FROM #components';
+        RETURN;
+    END;
+    SELECT c.TensorAtomId AS atom_id, CAST(0 AS bigint) AS [chunk], CAST(c.Coefficient AS float) AS coefficient, p.Payload AS payload
+    INTO #atoms
+    FROM dbo.TensorAtomCoefficients AS c
+    LEFT JOIN dbo.TensorAtomPayloads AS p ON p.TensorAtomId = c.TensorAtomId
+    WHERE c.ParentLayerId = @parent_layer_id;
+    EXEC [hart].[TensorSynthesize] @source = N'SELECT atom_id, [chunk], coefficient, payload FROM #atoms';
 END;
 GO
 
@@ -358,7 +381,9 @@ GO
 
 -- dbo.sp_LoadAtomizedModel: moves what is in the schema atomized to a model of the application.
 --
--- Ids are assigned anew; each layer gets an atom of its own, which is the AtomId of its tensor atoms. Positions stay NULL.
+-- Ids are assigned anew; each layer gets an atom of its own, which is the AtomId of its tensor atoms. Positions are those that
+-- dbo.sp_AtomizeModel gives: of both atoms of a component, the projection of the left vector, up to 1998 rows, with the singular
+-- value as M. Not to be run by INSERT ... EXEC (error 8164).
 -- All in one transaction: afterwards the tables of the schema are empty, or nothing has changed.
 -- Result: one row with ModelId, Layers, TensorAtoms.
 CREATE OR ALTER PROCEDURE dbo.sp_LoadAtomizedModel
@@ -386,6 +411,35 @@ BEGIN
     OR (SELECT COUNT_BIG(*) FROM atomized.TensorAtoms) <> (SELECT COUNT_BIG(*) FROM atomized.TensorAtomPayloads)
     OR (SELECT COUNT_BIG(*) FROM atomized.TensorAtoms) <> (SELECT COUNT_BIG(*) FROM atomized.TensorAtomCoefficients)
         THROW 59939, N'the tables of the schema atomized do not fit each other; expected all rows of the four files of one `hart tensor atomize`', 1;
+
+    -- All external work comes first.
+    SELECT a.TensorAtomId AS id, p.Payload AS v
+    INTO #left
+    FROM atomized.TensorAtoms AS a
+    JOIN atomized.TensorAtomPayloads AS p ON p.TensorAtomId = a.TensorAtomId
+    WHERE a.AtomType = N'svd_left' AND DATALENGTH(p.Payload) <= 4 * 1998;
+    CREATE TABLE #points
+    (
+        id bigint NOT NULL PRIMARY KEY, x float, y float, z float, [geometry] varbinary(max), norm float, residual float
+    );
+    IF EXISTS (SELECT * FROM #left)
+        INSERT INTO #points (id, x, y, z, [geometry], norm, residual)
+        EXEC [hart].[SpatialProject] @source = N'SELECT id, v FROM #left', @pad = 'yes';
+    SELECT
+        u.LayerId,
+        CAST(JSON_VALUE(u.Metadata, '$.component') AS bigint) AS component,
+        geometry::STGeomFromText(
+            CONCAT(N'POINT (', CONVERT(nvarchar(40), p.x, 3), N' ', CONVERT(nvarchar(40), p.y, 3), N' ', CONVERT(nvarchar(40), p.z, 3),
+                   N' ', CONVERT(nvarchar(40), CAST(cu.Coefficient AS float) * CAST(cv.Coefficient AS float), 3), N')'), 0) AS position
+    INTO #positions
+    FROM #points AS p
+    JOIN atomized.TensorAtoms AS u ON u.TensorAtomId = p.id
+    JOIN atomized.TensorAtomCoefficients AS cu ON cu.TensorAtomId = u.TensorAtomId
+    JOIN atomized.TensorAtoms AS v
+        ON v.LayerId = u.LayerId
+        AND v.AtomType = N'svd_right'
+        AND JSON_VALUE(v.Metadata, '$.component') = JSON_VALUE(u.Metadata, '$.component')
+    JOIN atomized.TensorAtomCoefficients AS cv ON cv.TensorAtomId = v.TensorAtomId;
 
     -- A transaction of its own, or a savepoint in the caller's, which so keeps what it did before.
     DECLARE @own bit = CASE WHEN @@TRANCOUNT = 0 THEN 1 ELSE 0 END;
@@ -425,15 +479,19 @@ BEGIN
         MERGE dbo.TensorAtoms AS target
         USING
         (
-            SELECT t.TensorAtomId, a.AtomId, l.new_id, t.AtomType, t.Metadata, t.ImportanceScore
+            SELECT t.TensorAtomId, a.AtomId, l.new_id, t.AtomType, s.position, t.Metadata, t.ImportanceScore
             FROM atomized.TensorAtoms AS t
             JOIN @layers AS l ON l.old_id = t.LayerId
             JOIN @atoms AS a ON a.layer_id = l.new_id
+            LEFT JOIN #positions AS s
+                ON t.AtomType IN (N'svd_left', N'svd_right')
+                AND s.LayerId = t.LayerId
+                AND s.component = CAST(JSON_VALUE(t.Metadata, '$.component') AS bigint)
         ) AS source
         ON 1 = 0
         WHEN NOT MATCHED THEN
-            INSERT (AtomId, ModelId, LayerId, AtomType, Metadata, ImportanceScore)
-            VALUES (source.AtomId, @model_id, source.new_id, source.AtomType, source.Metadata, source.ImportanceScore)
+            INSERT (AtomId, ModelId, LayerId, AtomType, SpatialSignature, Metadata, ImportanceScore)
+            VALUES (source.AtomId, @model_id, source.new_id, source.AtomType, source.position, source.Metadata, source.ImportanceScore)
         OUTPUT source.TensorAtomId, inserted.TensorAtomId INTO @map (old_id, new_id);
 
         INSERT INTO dbo.TensorAtomCoefficients (TensorAtomId, ParentLayerId, TensorRole, Coefficient)

@@ -5,6 +5,8 @@
 -- @layer_subset          indexes of layers, separated by commas; NULL or empty for all.
 -- @importance_threshold  least importance; atoms without a score are kept. NULL for all atoms.
 -- @keep_ratio            instead of a threshold: the share of the scored atoms to keep (hart.TensorPrune), over 0 to 1.
+-- @layer_errors          1: a second result set says of each factored layer what it costs: layer_idx, layer_name, components,
+--                        kept_components, relative_error (Frobenius, against the parent's stored components).
 -- Result: student_model_id, student_name, original_tensor_atoms, student_tensor_atoms, atom_retention_percent.
 --
 -- Mends (section 8): two versions overwrote each other, the shape version is dbo.sp_SynthesizeModelLayer now; the feedback
@@ -18,7 +20,8 @@ CREATE OR ALTER PROCEDURE dbo.sp_ExtractStudentModel
     @layer_subset nvarchar(max) = NULL,
     @importance_threshold float = 0.5,
     @NewModelName nvarchar(200),
-    @keep_ratio float = NULL
+    @keep_ratio float = NULL,
+    @layer_errors bit = 0
 )
 AS
 BEGIN
@@ -93,7 +96,8 @@ BEGIN
                     QuantizationScale, QuantizationZeroPoint, Parameters, ParameterCount, CacheHitRate, AvgComputeTimeMs, LayerAtomId)
             VALUES (@student, source.LayerIdx, source.LayerName, source.LayerType, source.WeightsGeometry, source.TensorShape,
                     source.TensorDtype, source.QuantizationType, source.QuantizationScale, source.QuantizationZeroPoint,
-                    JSON_MODIFY(CAST(source.Parameters AS nvarchar(max)), '$.components', NULL), source.ParameterCount, source.CacheHitRate, source.AvgComputeTimeMs, source.LayerAtomId)
+                    JSON_MODIFY(JSON_MODIFY(CAST(source.Parameters AS nvarchar(max)), '$.components', NULL), '$.relativeError', NULL),
+                    source.ParameterCount, source.CacheHitRate, source.AvgComputeTimeMs, source.LayerAtomId)
         OUTPUT source.LayerId, inserted.LayerId INTO @layer_map (old_id, new_id);
 
         DECLARE @atom_map TABLE (old_id bigint NOT NULL PRIMARY KEY, new_id bigint NOT NULL);
@@ -140,13 +144,34 @@ BEGIN
         @original AS original_tensor_atoms,
         @kept_atoms AS student_tensor_atoms,
         CAST(100.0 * @kept_atoms / NULLIF(@original, 0) AS decimal(6, 2)) AS atom_retention_percent;
+    -- Components are orthonormal, so what is left out is the root of the sum of their squares (Eckart and Young 1936).
+    IF @layer_errors = 1
+        SELECT
+            l.LayerIdx AS layer_idx,
+            l.LayerName AS layer_name,
+            COUNT(*) AS components,
+            COUNT(s.component) AS kept_components,
+            SQRT(SUM(CASE WHEN s.component IS NULL THEN SQUARE(p.singular_value) ELSE 0 END)
+                 / NULLIF(SUM(SQUARE(p.singular_value)), 0)) AS relative_error
+        FROM @layer_map AS m
+        JOIN dbo.ModelLayers AS l ON l.LayerId = m.new_id
+        CROSS APPLY dbo.fn_LayerComponents(m.old_id) AS p
+        LEFT JOIN
+        (
+            SELECT n.new_id, k.component
+            FROM @layer_map AS n
+            CROSS APPLY dbo.fn_LayerComponents(n.new_id) AS k
+        ) AS s ON s.new_id = m.new_id AND s.component = p.component
+        GROUP BY l.LayerIdx, l.LayerName
+        ORDER BY l.LayerIdx;
 END;
 GO
 
 -- dbo.sp_CompareModelKnowledge: two models side by side.
 --
 -- Result sets: the three of the original with its columns (importance, layers, coefficients), and with @compare_values = 1 a fourth:
--- layer by layer, how far the coefficients of the same atoms agree (hart.TensorCompare).
+-- layer by layer, how far the coefficients of the same atoms agree (hart.TensorCompare). Atoms are the same where their payloads are,
+-- as those of a clone; two models that were factored apart share none, and hart.TensorError compares their layers.
 -- Mends (section 8): counts were compared, never values; a model without atoms is a row of its own with 0.
 CREATE OR ALTER PROCEDURE dbo.sp_CompareModelKnowledge
 (
@@ -198,18 +223,25 @@ BEGIN
 
     IF @compare_values = 1
     BEGIN
-        -- Clones of one atom share its place in the layer: the component where it has one, else the atom.
+        -- The first bytes of a hash of the payload; without one, the atom that it belongs to.
         SELECT
             a.ModelId AS model_id,
             CONCAT(l.LayerIdx, N' ', l.LayerName) AS layer,
-            COALESCE(CAST(JSON_VALUE(a.Metadata, '$.component') AS bigint), a.AtomId) AS atom_id,
+            COALESCE(CAST(SUBSTRING(h.[hash], 1, 8) AS bigint), a.AtomId) AS atom_id,
             SUM(CAST(c.Coefficient AS float)) AS coefficient
         INTO #coefficients
         FROM dbo.TensorAtoms AS a
         JOIN dbo.TensorAtomCoefficients AS c ON c.TensorAtomId = a.TensorAtomId
         JOIN dbo.ModelLayers AS l ON l.LayerId = c.ParentLayerId
+        OUTER APPLY
+        (
+            SELECT TOP (1) HASHBYTES('SHA2_256', p.Payload) AS [hash]
+            FROM dbo.TensorAtomPayloads AS p
+            WHERE p.TensorAtomId = a.TensorAtomId
+            ORDER BY p.PayloadId
+        ) AS h
         WHERE a.ModelId IN (@ModelAId, @ModelBId) AND COALESCE(c.TensorRole, N'') <> N'u'
-        GROUP BY a.ModelId, l.LayerIdx, l.LayerName, COALESCE(CAST(JSON_VALUE(a.Metadata, '$.component') AS bigint), a.AtomId);
+        GROUP BY a.ModelId, l.LayerIdx, l.LayerName, COALESCE(CAST(SUBSTRING(h.[hash], 1, 8) AS bigint), a.AtomId);
         SELECT
             COALESCE(a.layer, b.layer) AS layer,
             COALESCE(a.atom_id, b.atom_id) AS atom_id,

@@ -60,6 +60,43 @@ EXEC [hart].[TensorError] @source = N'SELECT [chunk], payload, approximation FRO
 IF NOT EXISTS (SELECT * FROM #error WHERE [elements] = 4 AND relative_error < 1e-6)
     THROW 59960, N'dbo.sp_ReconstructLayer did not return the four weights', 1;
 GO
+-- Scenario: AtomizedModel_CanBeLoadedAndRebuilt
+-- The files of a model with the matrix ((3, 0), (0, 4)), of which one component is kept, and a bias (5, 6).
+INSERT INTO atomized.ModelLayers (LayerId, LayerIdx, LayerName, LayerType, TensorShape, TensorDtype, Parameters, ParameterCount)
+VALUES
+    (1, 0, N'loaded dense', N'matrix', N'[2,2]', N'float32', N'{"rows":2,"columns":2,"components":1,"relativeError":0.6}', 4),
+    (2, 1, N'loaded bias', N'vector', N'[2]', N'float32', N'{"rows":1,"columns":2,"components":1,"relativeError":0}', 2);
+INSERT INTO atomized.TensorAtoms (TensorAtomId, LayerId, AtomType, Metadata, ImportanceScore)
+VALUES
+    (1, 1, N'svd_right', N'{"component":1}', 0.64), (2, 1, N'svd_left', N'{"component":1}', 0.64),
+    (3, 2, N'whole', N'{"component":1}', 1);
+INSERT INTO atomized.TensorAtomCoefficients (TensorAtomCoefficientId, TensorAtomId, ParentLayerId, TensorRole, Coefficient)
+VALUES (1, 1, 1, N'v', 4), (2, 2, 1, N'u', 1), (3, 3, 2, N'whole', 1);
+INSERT INTO atomized.TensorAtomPayloads (PayloadId, TensorAtomId, RowGuid, Payload, Metadata)
+VALUES
+    (1, 1, NEWID(), 0x000000000000803F, N'{}'), (2, 2, NEWID(), 0x000000000000803F, N'{}'),
+    (3, 3, NEWID(), 0x0000A0400000C040, N'{}');
+EXEC dbo.sp_LoadAtomizedModel @model_id = 1;
+DECLARE @dense bigint = (SELECT LayerId FROM dbo.ModelLayers WHERE LayerName = N'loaded dense'),
+    @bias bigint = (SELECT LayerId FROM dbo.ModelLayers WHERE LayerName = N'loaded bias');
+CREATE TABLE #loaded ([chunk] bigint NULL, payload varbinary(max) NULL);
+INSERT INTO #loaded ([chunk], payload)
+EXEC dbo.sp_ReconstructLayer @parent_layer_id = @dense;
+IF NOT EXISTS (SELECT * FROM #loaded WHERE payload = 0x00000000000000000000000000008040)
+    THROW 59960, N'dbo.sp_ReconstructLayer did not return ((0, 0), (0, 4)) for the loaded matrix', 1;
+DELETE FROM #loaded;
+INSERT INTO #loaded ([chunk], payload)
+EXEC dbo.sp_ReconstructLayer @parent_layer_id = @bias;
+IF NOT EXISTS (SELECT * FROM #loaded WHERE payload = 0x0000A0400000C040)
+    THROW 59960, N'dbo.sp_ReconstructLayer did not return (5, 6) for the loaded bias', 1;
+DELETE FROM #loaded;
+DECLARE @here geometry =
+    (SELECT SpatialSignature.STBuffer(1) FROM dbo.TensorAtoms WHERE LayerId = @dense AND AtomType = N'svd_left' AND SpatialSignature.M = 4);
+INSERT INTO #loaded ([chunk], payload)
+EXEC dbo.sp_SynthesizeModelLayer @query_shape = @here, @parent_layer_id = @dense;
+IF NOT EXISTS (SELECT * FROM #loaded WHERE payload = 0x00000000000000000000000000008040)
+    THROW 59960, N'dbo.sp_SynthesizeModelLayer did not find the loaded component at its position', 1;
+GO
 -- Scenario: WeightHistory
 -- A moment at which the old value is in force, and one at which the new one is.
 DECLARE @id bigint = (SELECT MIN(TensorAtomCoefficientId) FROM dbo.TensorAtomCoefficients WHERE TensorAtomId = 2);
