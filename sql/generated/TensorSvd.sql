@@ -46,9 +46,10 @@
 -- Empty: No rows and empty payloads give no result rows.
 -- NaN and infinity: NaN or an infinity in the matrix is an error that names its row and column.
 -- Accuracy: Computed in double precision, vectors rounded to single precision. At full rank the components give the
---           matrix back with a relative Frobenius error below 1e-7. The randomized method's error is within 1 % of the
---           optimum (Eckart and Young) on the weights that it was tried on. The same bits for any chunks and any number
---           of threads; between processors the last digits may differ.
+--           matrix back with a relative Frobenius error below 1e-7 where they are multiplied in double precision;
+--           tensor_reconstruct, whose sums are singles, adds about 2e-8 · √rank. The randomized method's error is
+--           within 1 % of the optimum (Eckart and Young) on the weights that it was tried on. The same bits for any
+--           chunks and any number of threads; between processors the last digits may differ.
 -- Chunks: Needs the whole matrix in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition
 --         is a call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

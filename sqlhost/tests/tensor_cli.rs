@@ -216,8 +216,27 @@ fn nothing_is_left_of_what_fails() {
     atomize(&short, &[&short, "tensor wrong", "where the file ends"]);
     atomize(
         &double,
-        &["tensor x: tensor payloads of type `f64` cannot be decoded", "; choose others with --tensor\n"],
+        &["tensor x is of type f64; expected one of f32, f16,", "q6_k; choose others with --tensor\n"],
     );
+    fails(
+        1,
+        &["atomize", &ids, "--tensor", "ids", "--rank", "1", "--output", &atoms],
+        &["tensor ids holds i64, which are no weights"],
+    );
+    fails(
+        1,
+        &["atomize", &model, "--rank", "9", "--output", &atoms],
+        &["--rank 9: expected at most 8, the smaller side of", "the largest matrix of"],
+    );
+    // Found out before the work is done.
+    fs::create_dir(&atoms).unwrap();
+    let inside = format!("{atoms}/picture.svg");
+    fails(
+        1,
+        &["atomize", &model, "--tensor", "good", "--rank", "2", "--output", &atoms, "--svg", &inside],
+        &["picture.svg: expected a place outside of --output"],
+    );
+    fs::remove_dir(&atoms).unwrap();
     atomize(&folder.text("none"), &["none: cannot read the file: "]);
     let output = hart(&["inspect", &folder.text("none")]);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -449,4 +468,20 @@ fn help_and_usage() {
         fails(2, &["atomize", "model", "--output", "x", &argument], &[option, "expected a"]);
     }
     fails(1, &["synthesize", ".", "--output", "x.bin"], &["ends with .safetensors"]);
+}
+
+/// A link to an empty folder is as good as the folder.
+#[cfg(unix)]
+#[test]
+fn the_folder_may_be_a_link() {
+    let folder = Folder::new();
+    let model = folder.file("m", &safetensors_of(&[("good", "F32", &[8, 8], singles(&weights(2, 64)))]));
+    fs::create_dir(folder.path("real")).unwrap();
+    let link = folder.text("link");
+    std::os::unix::fs::symlink(folder.path("real"), &link).unwrap();
+    stdout(&["atomize", &model, "--rank", "2", "--output", &link]);
+    assert!(folder.path("real").join("TensorAtoms.parquet").is_file());
+    let nowhere = folder.text("nowhere");
+    std::os::unix::fs::symlink(folder.path("gone"), &nowhere).unwrap();
+    fails(1, &["atomize", &model, "--rank", "2", "--output", &nowhere], &["the link leads nowhere"]);
 }

@@ -176,13 +176,13 @@ fn tables_of_a_server_are_read() {
     // An export has other layers and atoms beside ours, ids of its own, other types of columns, and no Parameters.
     let folder = Folder::new();
     fs::create_dir(folder.path("export")).unwrap();
+    let write_table_in = |folder: &std::path::Path, name: &str, columns: Vec<(&str, ArrayRef)>| {
+        let columns = columns.into_iter().map(|(n, c)| (n, c, true));
+        let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+        write(folder.join(name).to_str().unwrap(), &batch);
+    };
     let write_table = |name: &str, columns: Vec<(&str, ArrayRef)>| {
-        let path = folder.path("export").join(name);
-        write(
-            path.to_str().unwrap(),
-            &RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true)))
-                .unwrap(),
-        );
+        write_table_in(&folder.path("export"), name, columns);
     };
     fn integers(values: &[i64]) -> ArrayRef {
         std::sync::Arc::new(Int64Array::from(values.to_vec()))
@@ -265,8 +265,53 @@ fn tables_of_a_server_are_read() {
     coefficients(["v", "v", "u", "v"]);
     refuses(&["atoms 6 and 7 are both component 4 in role v"]);
     coefficients(["v", "other", "u", "v"]);
-    refuses(&["TensorRole, row 3: `other`; expected one of u, v, whole"]);
+    refuses(&["TensorRole, row 3: `other`; expected u or v, as of the layer's other atoms"]);
     coefficients(["v", "u", "u", "v"]);
+    // Atoms that are no components: their weighted sum, 2·(1, 2, 3) + 0.5·(4, 0, −2).
+    let sum: [(&str, Vec<(&'static str, ArrayRef)>); 4] = [
+        (
+            "ModelLayers",
+            vec![
+                ("LayerIdx", integers(&[0])),
+                ("LayerId", integers(&[1])),
+                ("LayerName", texts(&[Some("sum")])),
+                ("TensorShape", texts(&[Some("[3]")])),
+                ("Parameters", texts(&[None])),
+            ],
+        ),
+        ("TensorAtoms", vec![("TensorAtomId", integers(&[1, 2])), ("Metadata", texts(&[None, None]))]),
+        (
+            "TensorAtomCoefficients",
+            vec![
+                ("TensorAtomId", integers(&[2, 1])),
+                ("ParentLayerId", integers(&[1, 1])),
+                ("TensorRole", texts(&[None, Some("basis")])),
+                ("Coefficient", std::sync::Arc::new(Float32Array::from(vec![0.5, 2.0]))),
+            ],
+        ),
+        (
+            "TensorAtomPayloads",
+            vec![
+                ("TensorAtomId", integers(&[1, 2])),
+                (
+                    "Payload",
+                    std::sync::Arc::new(LargeBinaryArray::from_iter_values([
+                        singles(&[1.0, 2.0, 3.0]),
+                        singles(&[4.0, 0.0, -2.0]),
+                    ])),
+                ),
+            ],
+        ),
+    ];
+    let other = Folder::new();
+    std::fs::create_dir(other.path("sum")).unwrap();
+    for (name, columns) in sum {
+        write_table_in(&other.path("sum"), &format!("{name}.parquet"), columns);
+    }
+    let (sums, sum) = (other.text("sum"), other.text("sum.safetensors"));
+    assert!(hart(&["synthesize", &sums, "--output", &sum]).status.success());
+    assert_eq!(layers(&sum), HashMap::from([("sum".to_owned(), (vec![3], vec![4.0, 4.0, 5.0]))]));
+
     layers_with(&[Some(r#"{"components": 2}"#), None]);
     refuses(&["component 1 has no atom in role u; the layer was written with 2 components"]);
     layers_with(&[Some(r#"{"components": 18446744073709551615}"#), None]);

@@ -69,13 +69,19 @@ impl From<std::io::Error> for ModelError {
     }
 }
 
-/// A text of a file for people to read: in one line, and without characters that would steer their terminal.
+/// Characters of a text that are shown, of a hostile file's megabytes no more.
+const SHOWN: usize = 300;
+
+/// A text of a file for people to read: in one line, without characters that would steer their terminal, and not without end.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'a>(pub &'a str);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
+        for (n, character) in self.0.chars().enumerate() {
+            if n == SHOWN {
+                return f.write_str("…");
+            }
             match character {
                 // Line and paragraph separators break lines as well, and the marks of direction turn them around.
                 '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {

@@ -17,6 +17,8 @@ use super::{ElementType, ModelError, Tensor, elements, malformed};
 
 /// Bytes before the header.
 const LENGTH: usize = 8;
+/// More dimensions than any library of arrays has.
+const MAX_DIMENSIONS: usize = 64;
 /// The longest header that the format allows.
 const MAX_HEADER: u64 = 100_000_000;
 /// The entry of the header that is no tensor.
@@ -63,6 +65,9 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Tensor>, ModelError> {
                 format!("data_offsets [{start}, {end}]"),
                 format!("an end from {start} to {}, where the file ends", data.len()),
             );
+        }
+        if shape.len() > MAX_DIMENSIONS {
+            return wrong(format!("{} dimensions", shape.len()), format!("at most {MAX_DIMENSIONS}"));
         }
         let bits = elements(&shape).and_then(|n| n.checked_mul(dtype.bitsize()));
         if bits != Some((end - start) * 8) {

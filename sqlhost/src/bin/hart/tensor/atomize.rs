@@ -1,12 +1,12 @@
 //! `hart tensor atomize`: a model file to atoms and coefficients.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use arrow_array::{Float64Array, StringArray, UInt64Array};
 use clap::Args;
-use hart_kernels::Error;
+use hart_kernels::tensor::quant::PayloadType;
 use hart_kernels::tensor::{Svd, SvdOptions, error, reconstruct, svd};
 use hart_sqlhost::model::{ElementType, Model, Shown, Tensor};
 
@@ -54,7 +54,8 @@ struct Target {
     /// Keep at most R components of each matrix, or `all`
     #[arg(long, value_name = "R", value_parser = rank)]
     rank: Option<usize>,
-    /// Keep as few components as give this relative error (Frobenius norm), between 0 and 1; rounding adds 1e-7 to 5e-7
+    /// Keep as few components as give this relative error (Frobenius norm), between 0 and 1; rounding adds some
+    /// 2e-8 times the root of their number
     #[arg(long, value_name = "E", value_parser = below_one)]
     error: Option<f64>,
     /// Keep as few components as explain this fraction of the energy (sum of squares), up to 1
@@ -93,17 +94,25 @@ pub fn run(options: &AtomizeOptions) -> Result<()> {
     if let Some(path) = &options.svg {
         // Found out before the work is done, not after.
         picture::check(path)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(".")).canonicalize();
+        if let (Ok(folder), Ok(output)) = (folder, options.output.canonicalize()) {
+            let shown = path.display();
+            ensure!(!folder.starts_with(output), "--svg {shown}: expected a place outside of --output");
+        }
     }
     let shown = || options.model.display().to_string();
     let chosen = chosen(&model, &options.tensor).with_context(shown)?;
     if let Some(rank) = options.target.rank {
-        let largest =
-            chosen.iter().filter_map(|t| factored(t)).map(|(rows, columns)| rows.min(columns)).max();
-        ensure!(
-            largest.is_none_or(|largest| rank <= largest),
-            "--rank {rank}: expected at most {}, the rank of the largest matrix",
-            largest.unwrap_or_default()
-        );
+        let side = |t: &&Tensor| factored(t).map_or(0, |(rows, columns)| rows.min(columns));
+        let largest = chosen.iter().copied().filter(|t| factored(t).is_some()).max_by_key(side);
+        if let Some((largest, side)) = largest.map(|t| (t, side(&t))).filter(|(_, side)| rank > *side) {
+            bail!(
+                "--rank {rank}: expected at most {side}, the smaller side of {}, the largest matrix of {}",
+                Shown(&largest.name),
+                shown()
+            );
+        }
     }
     let lines = options.threads.run(|| write(&model, &chosen, options).with_context(shown))?;
     summary(&lines, options.format)
@@ -134,8 +143,16 @@ fn chosen<'a>(model: &'a Model, names: &[String]) -> Result<Vec<&'a Tensor>> {
     ensure!(!out.is_empty(), "the file has no tensor of weights");
     for tensor in &out {
         // Found out before the first tensor is factored.
-        if !matches!(tensor.element_type, ElementType::Payload(_)) {
-            model.decode(tensor).map_err(|error| anyhow!("{error}; choose others with --tensor"))?;
+        let name = Shown(&tensor.name);
+        match tensor.element_type {
+            ElementType::Payload(_) => {}
+            ElementType::Integer(found) => bail!("tensor {name} holds {found}, which are no weights"),
+            ElementType::Other(found) => {
+                let more = if names.is_empty() { "; choose others with --tensor" } else { "" };
+                let known = PayloadType::ALL.into_iter().filter(|t| t.ggml().is_some());
+                let known: Vec<_> = known.map(PayloadType::name).collect();
+                bail!("tensor {name} is of type {found}; expected one of {}{more}", known.join(", "))
+            }
         }
         let length = tensor.name.encode_utf16().count();
         if length > LAYER_NAME {
@@ -154,7 +171,7 @@ fn factored(tensor: &Tensor) -> Option<(usize, usize)> {
 }
 
 fn write<'a>(model: &Model, chosen: &[&'a Tensor], options: &AtomizeOptions) -> Result<Vec<Line<'a>>> {
-    let limit = options.threads.settings()?.max_memory_mb.map(|mb| mb << 20);
+    let limit = options.threads.limit()?;
     let mut tables = Tables::create(&options.output, options.numbering)?;
     let bar = super::progress(chosen.iter().map(|t| t.elements()).sum());
     let (mut lines, mut curves) = (Vec::new(), Vec::new());
@@ -164,7 +181,7 @@ fn write<'a>(model: &Model, chosen: &[&'a Tensor], options: &AtomizeOptions) -> 
         let (rows, columns) = tensor.matrix();
         let svd_options = options.svd(rows.min(columns));
         let beside = if factored(tensor).is_some() { svd_options.memory(rows, columns) } else { 0 };
-        available(tensor.elements(), beside, limit).with_context(about)?;
+        super::available("its factorization", tensor.elements(), beside, limit).with_context(about)?;
         let elements = model.decode(tensor)?;
         finite(tensor, &elements, columns)?;
         let line = if factored(tensor).is_some() {
@@ -207,27 +224,11 @@ fn write<'a>(model: &Model, chosen: &[&'a Tensor], options: &AtomizeOptions) -> 
     Ok(lines)
 }
 
-/// That there is memory for a tensor's elements and as many bytes beside them: within the limit, if there is one, and of the
-/// system, which would end this process later on.
-fn available(elements: usize, beside: u64, limit: Option<u64>) -> Result<(), Error> {
-    let bytes = (elements as u64).saturating_mul(4).saturating_add(beside);
-    let refused = |limit| Error::Memory { what: "its factorization".into(), bytes, limit };
-    if let Some(limit) = limit.filter(|limit| bytes > *limit) {
-        return Err(refused(limit));
-    }
-    // With something for all else that this command does, and for the gaps between what it takes.
-    let wanted = usize::try_from(bytes.saturating_add(bytes / 8).saturating_add(64 << 20));
-    let wanted = wanted.map_err(|_| refused(Error::REFUSED))?;
-    Vec::<u8>::new().try_reserve_exact(wanted).map_err(|_| refused(Error::REFUSED))
-}
-
 /// The relative error of a matrix as its components give it back: see `synthesize`.
 fn distance(elements: &[f32], svd: &Svd) -> Result<f64> {
     let back = reconstruct(svd)?;
     if let Some((value, row, column)) = super::not_finite(&back, svd.columns) {
-        anyhow::bail!(
-            "row {row}, column {column} of what is put together again: {value}; expected a finite number"
-        );
+        bail!("row {row}, column {column} of what is put together again: {value}; expected a finite number");
     }
     Ok(error(elements, &back)?.relative)
 }
@@ -251,7 +252,7 @@ fn finite(tensor: &Tensor, elements: &[f32], columns: usize) -> Result<()> {
             0..=2 => String::new(),
             _ => format!(" of the matrix {} × {columns}", tensor.shape[0]),
         };
-        anyhow::bail!(
+        bail!(
             "tensor {}, row {row}, column {column}{of}: {value}; expected a finite number",
             Shown(&tensor.name)
         );

@@ -38,7 +38,8 @@ struct Line<'a> {
 
 /// Prints how far the tensors of the same names are apart.
 pub fn run(options: &CompareOptions) -> Result<()> {
-    let (a, b) = (Source::open(&options.a)?, Source::open(&options.b)?);
+    let limit = options.threads.limit()?;
+    let (a, b) = (Source::open(&options.a, limit)?, Source::open(&options.b, limit)?);
     let lines = options.threads.run(|| compare(&a, &b))?;
     let numbers = |of: &dyn Fn(&Difference) -> Option<f64>| -> ArrayRef {
         Arc::new(lines.iter().map(|line| line.difference.as_ref().and_then(of)).collect::<Float64Array>())

@@ -13,12 +13,13 @@ use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::ArrowError;
 use arrow_schema::DataType;
 use arrow_select::concat::concat_batches;
-use hart_kernels::tensor::{Svd, reconstruct};
+use hart_kernels::tensor::{Svd, reconstruct, synthesize};
 use hart_sqlhost::model::{Shown, elements, matrix};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection};
 use serde::Deserialize;
 
+use super::available;
 use super::tables::{ATOMS, COEFFICIENTS, LAYERS, PAYLOADS, Role};
 use crate::data;
 
@@ -39,7 +40,7 @@ pub struct Layer {
 /// An atom's place in a layer.
 struct Part {
     role: Role,
-    /// From 1, and 1 in role [`Role::Whole`].
+    /// From 1. In role [`Role::Whole`], which stands for every role but those of singular vectors, it counts for nothing.
     component: usize,
     coefficient: f32,
     atom: i64,
@@ -47,7 +48,8 @@ struct Part {
 
 /// What a layer's atoms have to say.
 enum Content {
-    Whole(Vec<f32>),
+    /// Coefficients and elements, whose weighted sum the layer is.
+    Whole(Vec<(f64, Vec<f32>)>),
     Components(Svd),
 }
 
@@ -57,6 +59,8 @@ pub struct Folder {
     layers: Vec<Layer>,
     /// For each atom the row of its payload, from 0.
     payloads: HashMap<i64, usize>,
+    /// Bytes of memory that a layer may take, if there is a limit.
+    limit: Option<u64>,
 }
 
 /// What `ModelLayers.Parameters` may say.
@@ -73,8 +77,8 @@ struct Metadata {
 
 impl Folder {
     /// Reads everything but the payloads. Tables of a server may have layers that nobody has taken apart: they are left out
-    /// with a line on standard error.
-    pub fn open(path: &Path) -> Result<Folder> {
+    /// with a line on standard error. `limit`: bytes of memory that a layer may take.
+    pub fn open(path: &Path, limit: Option<u64>) -> Result<Folder> {
         let mut layers = layers(path, parts(path)?)?;
         let table = Columns::read(path, PAYLOADS, &["TensorAtomId"])?;
         let mut payloads = HashMap::new();
@@ -82,7 +86,7 @@ impl Folder {
             insert_new(&mut payloads, &table, row, row)?;
         }
         layers.sort_by_key(|layer| (layer.index, layer.id));
-        Ok(Folder { path: path.to_owned(), layers, payloads })
+        Ok(Folder { path: path.to_owned(), layers, payloads, limit })
     }
 
     /// Its layers, in the order of their index.
@@ -99,7 +103,8 @@ impl Folder {
                     coefficient.is_finite(),
                     "atom {atom} has the coefficient {coefficient}; expected a finite number"
                 );
-                if let Some(other) = found.insert((*component, *role), *atom) {
+                let other = found.insert((*component, *role), *atom);
+                if let Some(other) = other.filter(|_| *role != Role::Whole) {
                     bail!("atoms {other} and {atom} are both component {component} in role {}", role.name());
                 }
                 ensure!(self.payloads.contains_key(atom), "atom {atom} has no payload in {PAYLOADS}");
@@ -141,10 +146,9 @@ impl Folder {
         self.check(layer)?;
         let load = || -> Result<Vec<f32>> {
             let elements = match self.content(layer)? {
-                Content::Whole(mut elements) => {
-                    let coefficient = layer.parts[0].coefficient;
-                    elements.iter_mut().for_each(|v| *v *= coefficient);
-                    elements
+                Content::Whole(atoms) => {
+                    let atoms: Vec<_> = atoms.iter().map(|(c, elements)| (*c, &elements[..])).collect();
+                    synthesize(&atoms)?
                 }
                 Content::Components(svd) => reconstruct(&svd)?,
             };
@@ -171,21 +175,20 @@ impl Folder {
         let numbers: BTreeSet<usize> = layer.parts.iter().map(|part| part.component).collect();
         let places: HashMap<usize, usize> = numbers.iter().enumerate().map(|(n, c)| (*c, n)).collect();
         let count = if whole { 0 } else { numbers.len() };
-        let zeros = |elements: Option<usize>| -> Result<Vec<f32>> {
-            let mut out = Vec::new();
-            let taken = elements.and_then(|n| out.try_reserve_exact(n).ok().map(|()| n));
-            out.resize(taken.context("its payloads do not fit in memory")?, 0.0);
-            Ok(out)
-        };
-        let mut all = zeros(if whole { elements(&layer.shape) } else { Some(0) })?;
-        let (mut u, mut v) = (zeros(count.checked_mul(rows))?, zeros(count.checked_mul(columns))?);
+        let result = elements(&layer.shape).unwrap_or(usize::MAX);
+        let sides = count.saturating_mul(rows.saturating_add(columns));
+        let vectors = if whole { layer.parts.len().saturating_mul(result) } else { sides };
+        available("its payloads", result, (vectors as u64).saturating_mul(4), self.limit)?;
+        // Not touched before a payload that is as long as the shape says comes to fill it.
+        let mut atoms: Vec<(f64, Vec<f32>)> = Vec::new();
+        let (mut u, mut v) = (vec![0.0; count * rows], vec![0.0; count * columns]);
         let mut singular_values = vec![1.0; count];
 
         // Payloads come in the order of the file.
         let mut wanted: Vec<(usize, usize)> =
             layer.parts.iter().enumerate().map(|(n, part)| (self.payloads[&part.atom], n)).collect();
         wanted.sort_unstable();
-        let largest = if whole { all.len() } else { rows.max(columns) };
+        let largest = if whole { result } else { rows.max(columns) };
         let mut taken = wanted.iter();
         for batch in self.payload_rows(&wanted, (READ_BYTES / 4 / largest.max(1)).max(1))? {
             let batch = batch?;
@@ -199,13 +202,17 @@ impl Folder {
                     ids.is_valid(row) && ids.value(row) == part.atom,
                     "{PAYLOADS} has changed while it was read"
                 );
+                let payload = if payloads.is_valid(row) { payloads.value(row) } else { &[] };
                 let place = places[&part.component];
                 let out = match part.role {
                     Role::Left => &mut u[place * rows..][..rows],
                     Role::Right => &mut v[place * columns..][..columns],
-                    Role::Whole => &mut all[..],
+                    Role::Whole => {
+                        atoms.push((part.coefficient.into(), vec![0.0; result]));
+                        &mut atoms.last_mut().context("an atom")?.1[..]
+                    }
                 };
-                part.fill(out, if payloads.is_valid(row) { payloads.value(row) } else { &[] })?;
+                part.fill(out, payload)?;
                 if part.role != Role::Whole {
                     singular_values[place] *= f64::from(part.coefficient);
                 }
@@ -213,7 +220,7 @@ impl Folder {
         }
         ensure!(taken.next().is_none(), "{PAYLOADS} has changed while it was read");
         if whole {
-            return Ok(Content::Whole(all));
+            return Ok(Content::Whole(atoms));
         }
         Ok(Content::Components(Svd { rows, columns, singular_values, u, v, ..Svd::default() }))
     }
@@ -271,7 +278,10 @@ impl Part {
     /// Puts the elements of its payload into `out`, which has as many as are expected.
     fn fill(&self, out: &mut [f32], bytes: &[u8]) -> Result<()> {
         let Part { role, component, atom, .. } = self;
-        let of = || format!("the payload of atom {atom}, component {component} in role {}", role.name());
+        let of = || match role {
+            Role::Whole => format!("the payload of atom {atom}"),
+            _ => format!("the payload of atom {atom}, component {component} in role {}", role.name()),
+        };
         let (singles, rest) = bytes.as_chunks::<4>();
         ensure!(
             rest.is_empty() && singles.len() == out.len(),
@@ -293,7 +303,7 @@ impl Part {
 #[derive(Default)]
 struct Coefficients {
     parts: Vec<Part>,
-    /// The place of the first one in a role that is none of ours.
+    /// The place of the first one in another role than those of singular vectors.
     other: Option<String>,
     /// The place of the first one.
     place: String,
@@ -315,11 +325,13 @@ fn parts(path: &Path) -> Result<HashMap<i64, Coefficients>> {
             layer.place = table.place(1, row);
         }
         let name = if table.is_null(2, row) { None } else { Some(table.text(2, row)?) };
-        let Some(role) = Role::ALL.into_iter().find(|known| Some(known.name()) == name) else {
+        let known = Role::ALL.into_iter().find(|known| Some(known.name()) == name);
+        // As on the server, what is no component is a term of a weighted sum, whatever its role is called.
+        let role = known.unwrap_or(Role::Whole);
+        if role == Role::Whole {
             let found = name.map_or("NULL".into(), |name| format!("`{}`", Shown(name)));
             layer.other.get_or_insert(format!("{}: {found}", table.place(2, row)));
-            continue;
-        };
+        }
         let atom = table.integer(0, row)?;
         let known = rows.get(&atom);
         let known = *known
@@ -351,16 +363,17 @@ fn layers(path: &Path, mut coefficients: HashMap<i64, Coefficients>) -> Result<V
             true => Parameters::default(),
             false => table.json(4, row, "an object, with the number of components where there are any")?,
         };
-        let known = Role::ALL.map(Role::name).join(", ");
         if parts.is_empty() && parameters.components.is_none_or(|n| n == 0) {
-            eprintln!(
-                "hart: {}: layer {id} is left out: it has no atoms in the roles {known}",
-                path.display()
-            );
+            eprintln!("hart: {}: layer {id} is left out: it has no atoms", path.display());
             continue;
         }
-        if let Some(other) = other {
-            bail!("{other}; expected one of {known}");
+        let factored = parts.iter().any(|part| part.role != Role::Whole);
+        if !factored && (table.is_null(2, row) || table.is_null(3, row)) {
+            eprintln!("hart: {}: layer {id} is left out: it has no name or no shape", path.display());
+            continue;
+        }
+        if let Some(other) = other.filter(|_| factored) {
+            bail!("{other}; expected u or v, as of the layer's other atoms");
         }
         let name = table.text(2, row)?;
         if let Some(other) = names.insert(name, row) {

@@ -18,6 +18,7 @@ use arrow_array::builder::{ListBuilder, UInt64Builder};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{Field, Schema};
 use clap::{Args, Subcommand};
+use hart_kernels::Error;
 use hart_kernels::Pool;
 use hart_kernels::registry::nearest;
 use hart_sqlhost::model::{Model, Shown};
@@ -51,6 +52,11 @@ impl Threads {
     fn settings(&self) -> Result<Settings> {
         let parameters = self.threads.map(|n| format!("threads={n}")).unwrap_or_default();
         Ok(Settings::read(&parameters, |name| std::env::var(name).ok())?)
+    }
+
+    /// Bytes of memory that a tensor may take, if there is a limit.
+    fn limit(&self) -> Result<Option<u64>> {
+        Ok(self.settings()?.max_memory_mb.map(|mb| mb << 20))
     }
 
     /// Runs `work` where the kernels find that many threads.
@@ -125,4 +131,18 @@ fn shapes<'a>(shapes: impl Iterator<Item = &'a [usize]>) -> ArrayRef {
         column.append_value(shape.iter().map(|n| Some(*n as u64)));
     }
     Arc::new(column.finish())
+}
+
+/// That there is memory for a tensor's elements and as many bytes beside them: within the limit, if there is one, and of the
+/// system, which would end this process later on.
+pub fn available(what: &str, elements: usize, beside: u64, limit: Option<u64>) -> Result<(), Error> {
+    let bytes = (elements as u64).saturating_mul(4).saturating_add(beside);
+    let refused = |limit| Error::Memory { what: what.into(), bytes, limit };
+    if let Some(limit) = limit.filter(|limit| bytes > *limit) {
+        return Err(refused(limit));
+    }
+    // With something for all else that this command does, and for the gaps between what it takes.
+    let wanted = usize::try_from(bytes.saturating_add(bytes / 8).saturating_add(64 << 20));
+    let wanted = wanted.map_err(|_| refused(Error::REFUSED))?;
+    Vec::<u8>::new().try_reserve_exact(wanted).map_err(|_| refused(Error::REFUSED))
 }

@@ -19,10 +19,13 @@ enum Kind {
 }
 
 impl Source {
-    /// Opens the folder or the file of that path.
-    pub fn open(path: &Path) -> Result<Source> {
-        let kind =
-            if path.is_dir() { Kind::Folder(Folder::open(path)?) } else { Kind::Model(super::open(path)?) };
+    /// Opens the folder or the file of that path. `limit`: bytes of memory that a layer of a folder may take.
+    pub fn open(path: &Path, limit: Option<u64>) -> Result<Source> {
+        let kind = if path.is_dir() {
+            Kind::Folder(Folder::open(path, limit)?)
+        } else {
+            Kind::Model(super::open(path)?)
+        };
         Ok(Source { path: path.to_owned(), kind })
     }
 

@@ -120,6 +120,12 @@ impl Tables {
     /// Begins the folder, which must not exist yet or be empty.
     pub fn create(target: &Path, numbering: Numbering) -> Result<Tables> {
         let shown = target.display();
+        // A folder cannot take the place of a link to one.
+        let target = &match fs::symlink_metadata(target) {
+            Ok(about) if about.is_symlink() => fs::canonicalize(target)
+                .with_context(|| format!("--output {shown}: the link leads nowhere"))?,
+            _ => target.to_owned(),
+        };
         if let Ok(mut entries) = fs::read_dir(target) {
             ensure!(entries.next().is_none(), "--output {shown}: the folder is not empty");
         } else {
