@@ -359,7 +359,7 @@ fn the_vectors_of_a_component_may_come_in_chunks() {
     other[1] = 7.0;
     assert_eq!(
         message(parts(&chunk, &other, &v)),
-        "column singular_value, row 2: 7; expected 2, as in row 3 of the same component"
+        "column singular_value, row 2: 7; expected 2 as in row 3, for component 1"
     );
     let mut twice = chunk.clone();
     twice[4] = Some(3);

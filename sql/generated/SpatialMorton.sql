@@ -13,7 +13,8 @@
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @min (text) Lower bounds: one number for all axes, or three, as in '-1, -1, 0'.
+--   @min (text) Lower bounds: one number for all axes, or three, as in '-1, -1, 0'. From float columns by
+--        CONVERT(varchar(40), x, 3), which keeps all digits.
 --   @max (text) Upper bounds: one number for all axes, or three.
 --   @bits (an integer from 1 to 21) Bits of each axis. A key of fewer bits is not the beginning of one of more.
 --   @order (one of x_lowest, x_highest) Which axis has the lowest of every three bits: x_lowest as in the functions

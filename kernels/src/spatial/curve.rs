@@ -322,7 +322,7 @@ pub(super) const MIN: Param = Param {
     name: "min",
     kind: ParamKind::Text,
     default: Some("0"),
-    summary: "Lower bounds: one number for all axes, or three, as in '-1, -1, 0'.",
+    summary: "Lower bounds: one number for all axes, or three, as in '-1, -1, 0'. From float columns by CONVERT(varchar(40), x, 3), which keeps all digits.",
 };
 pub(super) const MAX: Param = Param {
     name: "max",

@@ -43,13 +43,7 @@ use crate::vectors::{Vectors, Width, decode};
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn landmarks(rows: &Vectors<'_>, ids: &[i64], count: usize) -> Result<Vec<Hit>, Error> {
-    if ids.len() != rows.len() {
-        return Err(Error::ParameterValue {
-            name: "ids".into(),
-            value: format!("{} numbers", ids.len()),
-            expected: format!("{}, one for each row", rows.len()),
-        });
-    }
+    top_k::check_ids(ids, rows)?;
     let chosen = choose(Compute::new()?, rows, &|row| Some(ids[row]), count)?;
     Ok(chosen.into_iter().map(|(row, distance)| Hit { id: ids[row], distance, row }).collect())
 }

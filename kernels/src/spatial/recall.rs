@@ -93,13 +93,7 @@ pub fn recall(
     pad: bool,
     order: Order,
 ) -> Result<Recall, Error> {
-    if ids.len() != rows.len() {
-        return Err(Error::ParameterValue {
-            name: "ids".into(),
-            value: format!("{} numbers", ids.len()),
-            expected: format!("{}, one for each row", rows.len()),
-        });
-    }
+    top_k::check_ids(ids, rows)?;
     let (compute, key) = (Compute::new()?, |row: usize| Some(ids[row]));
     let truth = top_k::search(compute, rows, &key, queries, k, metric)?;
     let space = Space::new(compute, basis, rows, metric, pad, order)?;

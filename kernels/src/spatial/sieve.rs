@@ -246,13 +246,7 @@ impl<'a> Sieve<'a> {
     ///
     /// As [`crate::vector::top_k()`].
     pub fn search(&self, ids: &[i64], queries: &Vectors<'_>, k: usize) -> Result<Vec<Sifted>, Error> {
-        if ids.len() != self.rows.len() {
-            return Err(Error::ParameterValue {
-                name: "ids".into(),
-                value: format!("{} numbers", ids.len()),
-                expected: format!("{}, one for each row", self.rows.len()),
-            });
-        }
+        top_k::check_ids(ids, self.rows)?;
         let found = self.sift(&|row| Some(ids[row]), queries, k, k)?;
         let hit = |(c, _): &(Candidate, f64)| Hit { id: ids[c.row], distance: c.distance, row: c.row };
         let sifted = |(list, examined): Bounded| Sifted { hits: list.iter().map(hit).collect(), examined };

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::registry::{Call, Column, Kind};
-use crate::tensor::numbers::wrong;
+use crate::tensor::numbers::{self, wrong};
 use crate::tensor::payload::{CHUNK, PAYLOAD, Payload};
 use crate::tensor::quant::{self, PayloadType};
 
@@ -72,17 +72,9 @@ pub(crate) fn of_rows<'a>(
     memory: impl Fn(usize, usize) -> u64,
 ) -> Result<(Vec<Atom<'a>>, usize), Error> {
     let (chunks, payloads) = (call.integers(CHUNK.name), call.binary(column.name));
-    let ids = call.integers(ATOM_ID.name);
-    let mut keys = Vec::with_capacity(call.rows);
-    for row in rows {
-        let id = ids[row].ok_or_else(|| wrong(ATOM_ID.name, row, "NULL".into(), "an atom's number"))?;
-        keys.push((id, row));
-    }
-    keys.sort_unstable();
     let mut gathered: Vec<(i64, Vec<usize>, Payload<'a>)> = Vec::new();
     let (mut elements, mut copied) = (0, 0);
-    for keys in keys.chunk_by(|a, b| a.0 == b.0) {
-        let (id, rows) = (keys[0].0, keys.iter().map(|(_, row)| *row).collect::<Vec<_>>());
+    for (id, rows) in numbers::groups(call, &ATOM_ID, rows)? {
         let payload = Payload::gather(chunks, column, payloads, rows.iter().copied())?;
         let own = payload_type.elements(payload.bytes())?;
         match gathered.first() {

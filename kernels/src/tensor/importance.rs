@@ -21,32 +21,14 @@ struct Measured {
 /// From the weights alone, which are singular values: σ².
 fn by_singular_value(call: &Call<'_>, weights: &[Option<f64>]) -> Result<Vec<Measured>, Error> {
     let weights = numbers::present(WEIGHT.name, weights)?;
-    let mut keys = Vec::with_capacity(call.rows);
-    for (row, id) in call.integers(ATOM_ID.name).iter().enumerate() {
-        let id = id.ok_or_else(|| wrong(ATOM_ID.name, row, "NULL".into(), "an atom's number"))?;
-        keys.push((id, row));
-    }
-    keys.sort_unstable();
-    let atoms = keys.chunk_by(|a, b| a.0 == b.0).map(|rows| {
+    let atoms = numbers::groups(call, &ATOM_ID, 0..call.rows)?.into_iter().map(|(id, rows)| {
         // A row that comes twice would not be seen otherwise.
-        payload::order(call.integers(CHUNK.name), rows.iter().map(|(_, row)| *row))?;
-        let weight = same_weight(&weights, rows.iter().map(|(_, row)| *row), rows[0].0)?;
+        payload::order(call.integers(CHUNK.name), rows.iter().copied())?;
+        let weight = numbers::repeated(WEIGHT.name, &weights, &rows, ("atom", id))?;
         let energy = weight * weight;
-        Ok(Measured { id: rows[0].0, row: rows[0].1, importance: energy, energy })
+        Ok(Measured { id, row: rows[0], importance: energy, energy })
     });
     atoms.collect()
-}
-
-/// The weight of an atom, which all of its rows repeat.
-fn same_weight(weights: &[f64], mut rows: impl Iterator<Item = usize>, id: i64) -> Result<f64, Error> {
-    let Some(first) = rows.next() else { return Ok(1.0) };
-    match rows.find(|row| weights[*row] != weights[first]) {
-        None => Ok(weights[first]),
-        Some(row) => {
-            let expected = format!("{} as in row {}, for atom {id}", weights[first], first + 1);
-            Err(wrong(WEIGHT.name, row, weights[row].to_string(), &expected))
-        }
-    }
 }
 
 /// From the elements that an atom adds to the layer: their squares, or these weighted by a Fisher diagonal.
@@ -70,7 +52,7 @@ fn by_payload(call: &Call<'_>, weights: &[Option<f64>], fisher: bool) -> Result<
     };
     let (mut values, mut diagonal) = (vec![0f32; elements], vec![0f32; elements]);
     let measured = all.iter().enumerate().map(|(i, atom)| {
-        let weight = same_weight(&weights, atom.rows.iter().copied(), atom.id)?;
+        let weight = numbers::repeated(WEIGHT.name, &weights, &atom.rows, ("atom", atom.id))?;
         decode(call, payload_type, &PAYLOAD, atom, &mut values)?;
         let square = |x: &f32| (weight * f64::from(*x)) * (weight * f64::from(*x));
         let energy: f64 = values.iter().map(square).sum();

@@ -1,7 +1,7 @@
 //! Checks of the numbers that tensor kernels take.
 
 use crate::error::Error;
-use crate::registry::Call;
+use crate::registry::{Call, Column};
 
 /// That a column's numbers, where there are any, are numbers: the first NaN or infinity is an error.
 pub(crate) fn finite(column: &str, values: &[Option<f64>]) -> Result<(), Error> {
@@ -28,6 +28,35 @@ pub(crate) fn not_negative(column: &str, values: &[Option<f64>]) -> Result<Vec<f
     match numbers.iter().position(|v| *v < 0.0) {
         None => Ok(numbers),
         Some(row) => Err(wrong(column, row, numbers[row].to_string(), "a number ≥ 0")),
+    }
+}
+
+/// The rows of each number in a column that may hold no NULL, by ascending number, then row.
+pub(crate) fn groups(
+    call: &Call<'_>,
+    column: &Column,
+    rows: impl Iterator<Item = usize>,
+) -> Result<Vec<(i64, Vec<usize>)>, Error> {
+    let keys = call.integers(column.name);
+    let key = |row: usize| {
+        let key = keys[row].ok_or_else(|| wrong(column.name, row, "NULL".into(), "a number"))?;
+        Ok((key, row))
+    };
+    let mut keys = rows.map(key).collect::<Result<Vec<_>, Error>>()?;
+    keys.sort_unstable();
+    let group = |keys: &[(i64, usize)]| (keys[0].0, keys.iter().map(|(_, row)| *row).collect());
+    Ok(keys.chunk_by(|a, b| a.0 == b.0).map(group).collect())
+}
+
+/// The number that all rows of something, such as atom 7, repeat.
+pub(crate) fn repeated(column: &str, values: &[f64], rows: &[usize], of: (&str, i64)) -> Result<f64, Error> {
+    let first = rows[0];
+    match rows.iter().find(|row| values[**row] != values[first]) {
+        None => Ok(values[first]),
+        Some(row) => {
+            let expected = format!("{} as in row {}, for {} {}", values[first], first + 1, of.0, of.1);
+            Err(wrong(column, *row, values[*row].to_string(), &expected))
+        }
     }
 }
 

@@ -239,51 +239,30 @@ fn add_tile<S: Simd, const R: usize>(
 }
 
 /// The input rows of each component, in ascending order of the components and of their chunks.
-fn grouped(call: &Call<'_>) -> Result<Vec<Vec<usize>>, Error> {
-    let (numbers, chunks) = (call.integers(COMPONENT.name), call.integers(CHUNK.name));
-    let number = |row: usize| {
-        numbers[row].ok_or_else(|| wrong(COMPONENT.name, row, "NULL".into(), "the component's number"))
-    };
-    let mut keys = (0..call.rows).map(|row| Ok((number(row)?, row))).collect::<Result<Vec<_>, Error>>()?;
-    keys.sort_unstable();
-    let rows = keys.chunk_by(|a, b| a.0 == b.0).map(|keys| {
-        if let [first, second, ..] = keys
-            && keys.iter().any(|key| chunks[key.1].is_none())
+fn grouped(call: &Call<'_>) -> Result<Vec<(i64, Vec<usize>)>, Error> {
+    let chunks = call.integers(CHUNK.name);
+    let ordered = |(component, rows): (i64, Vec<usize>)| {
+        if let [first, second, ..] = rows[..]
+            && rows.iter().any(|row| chunks[*row].is_none())
         {
-            let found = format!("component {}, which row {} holds too", first.0, first.1 + 1);
-            return Err(wrong(
-                COMPONENT.name,
-                second.1,
-                found,
-                "each component once, or its chunks numbered",
-            ));
+            let found = format!("component {component}, which row {} holds too", first + 1);
+            let expected = "each component once, or its chunks numbered";
+            return Err(wrong(COMPONENT.name, second, found, expected));
         }
-        payload::order(chunks, keys.iter().map(|key| key.1))
-    });
-    rows.collect()
-}
-
-/// The singular value that all rows of a component repeat.
-fn singular_value(values: &[f64], rows: &[usize]) -> Result<f64, Error> {
-    let first = values[rows[0]];
-    match rows.iter().find(|row| values[**row] != first) {
-        None => Ok(first),
-        Some(row) => {
-            let expected = format!("{first}, as in row {} of the same component", rows[0] + 1);
-            Err(wrong(SINGULAR_VALUE.name, *row, values[*row].to_string(), &expected))
-        }
-    }
+        Ok((component, payload::order(chunks, rows.into_iter())?))
+    };
+    numbers::groups(call, &COMPONENT, 0..call.rows)?.into_iter().map(ordered).collect()
 }
 
 /// The components' vectors in a column, one after the other, all equally long.
 fn unpack(
     name: &str,
     column: &[Option<&[u8]>],
-    components: &[Vec<usize>],
+    components: &[(i64, Vec<usize>)],
 ) -> Result<(Vec<f32>, usize), Error> {
     let mut out = Vec::new();
     let mut length = None;
-    for rows in components {
+    for (_, rows) in components {
         let first = rows[0];
         let chunks: Vec<&[u8]> = rows.iter().filter_map(|row| column[*row]).collect();
         if chunks.is_empty() {
@@ -296,7 +275,7 @@ fn unpack(
         }
         let expected = *length.get_or_insert(singles.len());
         if singles.len() != expected {
-            let expected = format!("{expected}, as in row {}", components[0][0] + 1);
+            let expected = format!("{expected}, as in row {}", components[0].1[0] + 1);
             return Err(wrong(name, first, format!("{} elements", singles.len()), &expected));
         }
         let start = out.len();
@@ -315,11 +294,13 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     }
     let components = grouped(call)?;
     let sigma = numbers::present(SINGULAR_VALUE.name, call.floats(SINGULAR_VALUE.name))?;
-    let singular_values =
-        components.iter().map(|rows| singular_value(&sigma, rows)).collect::<Result<Vec<_>, Error>>()?;
+    let singular_value = |(component, rows): &(i64, Vec<usize>)| {
+        numbers::repeated(SINGULAR_VALUE.name, &sigma, rows, ("component", *component))
+    };
+    let singular_values = components.iter().map(singular_value).collect::<Result<Vec<_>, Error>>()?;
     let (left, right) = (call.binary(U.name), call.binary(V.name));
     let size = |column: &[Option<&[u8]>]| {
-        let bytes = components[0].iter().filter_map(|row| column[*row]).map(|bytes| bytes.len() as u64);
+        let bytes = components[0].1.iter().filter_map(|row| column[*row]).map(|bytes| bytes.len() as u64);
         bytes.sum::<u64>() / 4
     };
     let (rows, columns) = (size(left), size(right));

@@ -226,16 +226,7 @@ impl<const A: usize> Task for Add<'_, A> {
 fn coefficients(given: &[Option<f64>], atoms: &[Atom<'_>]) -> Result<Vec<f64>, Error> {
     let name = COEFFICIENT.name;
     let numbers = numbers::present(name, given)?;
-    let coefficient = |atom: &Atom<'_>| {
-        let first = atom.rows[0];
-        match atom.rows.iter().find(|row| numbers[**row] != numbers[first]) {
-            None => Ok(numbers[first]),
-            Some(row) => {
-                let expected = format!("{} as in row {}, for atom {}", numbers[first], first + 1, atom.id);
-                Err(wrong(name, *row, numbers[*row].to_string(), &expected))
-            }
-        }
-    };
+    let coefficient = |atom: &Atom<'_>| numbers::repeated(name, &numbers, &atom.rows, ("atom", atom.id));
     atoms.iter().map(coefficient).collect()
 }
 

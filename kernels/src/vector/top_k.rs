@@ -94,12 +94,8 @@ impl<'a> TopK<'a> {
     ///
     /// As [`top_k`]; [`Error::Setting`] as [`Compute::new`].
     pub fn search(&self, rows: &Vectors<'_>, queries: &Vectors<'_>) -> Result<Vec<Vec<Hit>>, Error> {
-        if let Some(ids) = self.ids.filter(|ids| ids.len() != rows.len()) {
-            return Err(Error::ParameterValue {
-                name: "ids".into(),
-                value: format!("{} numbers", ids.len()),
-                expected: format!("{}, one for each row", rows.len()),
-            });
+        if let Some(ids) = self.ids {
+            check_ids(ids, rows)?;
         }
         let compute = self.compute.map_or_else(Compute::new, Ok)?;
         // A column in memory has fewer than 2⁶³ rows.
@@ -514,6 +510,18 @@ pub(crate) const K: Param = Param {
 };
 pub(crate) const QUERY_NUMBER: Column =
     Column { name: "query", kind: Kind::Int, unit: "number from 1", summary: "Which query." };
+/// That there is an id for each row.
+pub(crate) fn check_ids(ids: &[i64], rows: &Vectors<'_>) -> Result<(), Error> {
+    if ids.len() == rows.len() {
+        return Ok(());
+    }
+    Err(Error::ParameterValue {
+        name: "ids".into(),
+        value: format!("{} numbers", ids.len()),
+        expected: format!("{}, one for each row", rows.len()),
+    })
+}
+
 pub(crate) const RANK: Column =
     Column { name: "rank", kind: Kind::Int, unit: "number from 1", summary: "1 is the nearest." };
 pub(crate) const DISTANCE: Column = Column {

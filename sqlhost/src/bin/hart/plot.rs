@@ -151,7 +151,8 @@ where
 fn entry<'a>(area: &Area<'a>, column: usize, line: usize, colour: Colour, name: &str) -> Drawn<'a> {
     let x = 78 + column as i32 * (WIDTH as usize / ENTRIES - 20) as i32;
     let y = line as i32 * LINE as i32 + LINE as i32 / 2;
-    let mut name = name.to_owned();
+    // What XML cannot hold, no picture shows.
+    let mut name = name.replace(|c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'), "\u{fffd}");
     if let Some((cut, _)) = name.char_indices().nth(LONGEST) {
         name.truncate(cut);
         name.push('…');
