@@ -27,6 +27,27 @@ pub(crate) struct Atom<'a> {
 }
 
 impl Atom<'_> {
+    /// The elements, which have to be finite.
+    pub(crate) fn decode(
+        &self,
+        compute: Compute,
+        payload_type: PayloadType,
+        column: &Column,
+        out: &mut [f32],
+    ) -> Result<(), Error> {
+        quant::decode_into_with(compute, payload_type, &self.bytes, out)?;
+        match out.iter().position(|x| !x.is_finite()) {
+            None => Ok(()),
+            Some(element) => Err(self.not_finite(column, element, out[element])),
+        }
+    }
+
+    /// What is wrong with an element of the column's payload.
+    pub(crate) fn not_finite(&self, column: &Column, element: usize, value: f32) -> Error {
+        let found = format!("element {element} of atom {} is {value}", self.id);
+        wrong(column.name, self.rows[0], found, "finite numbers")
+    }
+
     /// One element of the payload, for messages.
     pub(crate) fn element(
         &self,

@@ -309,11 +309,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     }
     let mut singles = vec![0f32; elements];
     for atom in &atoms {
-        quant::decode_into_with(call.compute, payload_type, &atom.bytes, &mut singles)?;
-        if let Some(element) = singles.iter().position(|x| !x.is_finite()) {
-            let found = format!("element {element} of atom {} is {}", atom.id, singles[element]);
-            return Err(wrong(PAYLOAD.name, atom.rows[0], found, "finite numbers"));
-        }
+        atom.decode(call.compute, payload_type, &PAYLOAD, &mut singles)?;
     }
     let bytes: Vec<&[u8]> = atoms.iter().map(|atom| &*atom.bytes).collect();
     let problem = Problem { compute: call.compute, payload_type, layer: &layer, atoms: &bytes };

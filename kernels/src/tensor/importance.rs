@@ -53,13 +53,13 @@ fn by_payload(call: &Call<'_>, weights: &[Option<f64>], fisher: bool) -> Result<
     let (mut values, mut diagonal) = (vec![0f32; elements], vec![0f32; elements]);
     let measured = all.iter().enumerate().map(|(i, atom)| {
         let weight = numbers::repeated(WEIGHT.name, &weights, &atom.rows, ("atom", atom.id))?;
-        decode(call, payload_type, &PAYLOAD, atom, &mut values)?;
+        atom.decode(call.compute, payload_type, &PAYLOAD, &mut values)?;
         let square = |x: &f32| (weight * f64::from(*x)) * (weight * f64::from(*x));
         let energy: f64 = values.iter().map(square).sum();
         let mut importance = energy;
         // Both lists are of the same rows, by the same ids.
         if let Some(own) = diagonals.get(i) {
-            decode(call, PayloadType::F32, &FISHER, own, &mut diagonal)?;
+            own.decode(call.compute, PayloadType::F32, &FISHER, &mut diagonal)?;
             if let Some(element) = diagonal.iter().position(|f| *f < 0.0) {
                 let found = format!("element {element} of atom {} is {}", atom.id, diagonal[element]);
                 return Err(wrong(FISHER.name, atom.rows[0], found, "numbers ≥ 0"));
@@ -70,24 +70,6 @@ fn by_payload(call: &Call<'_>, weights: &[Option<f64>], fisher: bool) -> Result<
         Ok(Measured { id: atom.id, row: atom.rows[0], importance, energy })
     });
     measured.collect()
-}
-
-/// The elements of an atom, which have to be finite.
-fn decode(
-    call: &Call<'_>,
-    payload_type: PayloadType,
-    column: &Column,
-    atom: &Atom<'_>,
-    out: &mut [f32],
-) -> Result<(), Error> {
-    quant::decode_into_with(call.compute, payload_type, &atom.bytes, out)?;
-    match out.iter().position(|x| !x.is_finite()) {
-        None => Ok(()),
-        Some(element) => {
-            let found = format!("element {element} of atom {} is {}", atom.id, out[element]);
-            Err(wrong(column.name, atom.rows[0], found, "finite numbers"))
-        }
-    }
 }
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {

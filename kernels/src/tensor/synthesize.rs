@@ -246,8 +246,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         for atom in &atoms {
             let single = atom.element(call.compute, payload_type, element)?;
             if !single.is_finite() {
-                let found = format!("element {element} of atom {} is {single}", atom.id);
-                return Err(wrong(PAYLOAD.name, atom.rows[0], found, "finite numbers"));
+                return Err(atom.not_finite(&PAYLOAD, element, single));
             }
         }
         return Err(too_large(element, sums[element]));

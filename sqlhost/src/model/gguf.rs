@@ -323,3 +323,17 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The kernels name the same types, where one is asked for that cannot be decoded.
+    #[test]
+    fn names_are_those_of_the_kernels() {
+        for (number, name, ..) in OTHER_TYPES {
+            let error = PayloadType::from_ggml(number).unwrap_err().to_string();
+            assert!(error.contains(&format!("{name} (GGML type {number})")), "{error}");
+        }
+    }
+}

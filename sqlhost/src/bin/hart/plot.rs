@@ -74,7 +74,11 @@ pub fn check(path: &Path) -> Result<()> {
 
 /// Writes the plots, two in a line, and a legend below.
 pub fn write(path: &Path, plots: &[Plot], legend: &[(Colour, String)]) -> Result<()> {
-    let text = draw(plots, legend)?;
+    save(path, &draw(plots, legend)?)
+}
+
+/// Writes a picture that is drawn.
+pub fn save(path: &Path, text: &str) -> Result<()> {
     crate::data::whole(path, |file| {
         file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
     })

@@ -14,6 +14,7 @@ use super::Threads;
 use super::picture::{self, Curve};
 use super::tables::{Atom, Numbering, Role, Tables, coefficients};
 use crate::data::Style;
+use crate::plot;
 
 /// What the column ModelLayers.LayerName holds, in UTF-16 units.
 const LAYER_NAME: usize = 100;
@@ -93,7 +94,7 @@ pub fn run(options: &AtomizeOptions) -> Result<()> {
     let model = super::open(&options.model)?;
     if let Some(path) = &options.svg {
         // Found out before the work is done, not after.
-        picture::check(path)?;
+        plot::check(path)?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new(".")).canonicalize();
         if let (Ok(folder), Ok(output)) = (folder, options.output.canonicalize()) {

@@ -1,16 +1,15 @@
 //! The picture of a factorization: singular values, and the error against the rank.
 
-use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow};
 use hart_kernels::tensor::Svd;
 use hart_sqlhost::model::Tensor;
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 
-use crate::data;
+use crate::plot::save;
 
 /// Curves with a colour and a name; others are grey.
 const NAMED: usize = 10;
@@ -65,28 +64,9 @@ impl Curve {
     }
 }
 
-/// That a picture can be written there.
-pub fn check(path: &Path) -> Result<()> {
-    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-    ensure!(
-        extension.as_deref() == Some("svg"),
-        "--svg {}: expected a name that ends with .svg",
-        path.display()
-    );
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        bail!("--svg {}: there is no folder {}", path.display(), folder.display());
-    }
-    ensure!(!path.is_dir(), "--svg {}: it is a folder", path.display());
-    Ok(())
-}
-
 /// Writes the picture.
 pub fn write(path: &Path, curves: &[Curve]) -> Result<()> {
-    let text = draw(curves)?;
-    data::whole(path, |file| {
-        file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
-    })
+    save(path, &draw(curves)?)
 }
 
 fn draw(curves: &[Curve]) -> Result<String> {
