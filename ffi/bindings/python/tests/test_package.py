@@ -184,7 +184,7 @@ class Space(unittest.TestCase):
             hart.encode_points([1], [2], srid=-5)
         out = hart.encode_points([1, 4], [2, 5])
         self.assertEqual(out[0].tobytes().hex(), "00000000010c000000000000f03f0000000000000040")
-        with self.assertRaisesRegex(hart.HartError, "SRID"):
+        with self.assertRaisesRegex(hart.HartError, "srid"):
             hart.encode_points([1], [2], srid=-1)
         with self.assertRaisesRegex(ValueError, "srid: expected an integer from -2147483648 to 2147483647, found"):
             hart.encode_points([1], [2], srid=2**32 + 4326)
