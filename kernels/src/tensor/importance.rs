@@ -4,10 +4,10 @@ use crate::error::Error;
 use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
-use crate::tensor::atoms::{self, ATOM_ID, Atom};
+use crate::tensor::atoms::{self, ATOM_ID};
 use crate::tensor::numbers::{self, wrong};
 use crate::tensor::payload::{self, CHUNK, PAYLOAD, TYPE};
-use crate::tensor::quant::{self, PayloadType};
+use crate::tensor::quant::PayloadType;
 
 /// An atom with its measures.
 struct Measured {
