@@ -265,10 +265,12 @@ GO
 --
 -- Replaces clr_ReconstructFromSVD. Mends 3: U is stored, so there is something to rebuild from. A layer that is not factored (a bias, a
 -- norm) is the sum of coefficient * payload over its atoms.
+-- @query_shape  only what has its position in it; NULL for all.
 -- Result: chunk, payload. A layer without atoms: no row.
 CREATE OR ALTER PROCEDURE dbo.sp_ReconstructLayer
 (
-    @parent_layer_id bigint
+    @parent_layer_id bigint,
+    @query_shape geometry = NULL
 )
 AS
 BEGIN
@@ -277,15 +279,18 @@ BEGIN
     BEGIN
         SELECT component, singular_value, u, v
         INTO #components
-        FROM dbo.fn_LayerComponents(@parent_layer_id);
+        FROM dbo.fn_LayerComponents(@parent_layer_id)
+        WHERE @query_shape IS NULL OR position.STIntersects(@query_shape) = 1;
         EXEC [hart].[TensorReconstruct] @source = N'SELECT component, CAST(NULL AS bigint) AS [chunk], singular_value, u, v FROM #components';
         RETURN;
     END;
     SELECT c.TensorAtomId AS atom_id, CAST(0 AS bigint) AS [chunk], CAST(c.Coefficient AS float) AS coefficient, p.Payload AS payload
     INTO #atoms
     FROM dbo.TensorAtomCoefficients AS c
+    JOIN dbo.TensorAtoms AS a ON a.TensorAtomId = c.TensorAtomId
     LEFT JOIN dbo.TensorAtomPayloads AS p ON p.TensorAtomId = c.TensorAtomId
-    WHERE c.ParentLayerId = @parent_layer_id;
+    WHERE c.ParentLayerId = @parent_layer_id
+      AND (@query_shape IS NULL OR a.SpatialSignature.STIntersects(@query_shape) = 1);
     EXEC [hart].[TensorSynthesize] @source = N'SELECT atom_id, [chunk], coefficient, payload FROM #atoms';
 END;
 GO
@@ -309,22 +314,7 @@ BEGIN
     SET NOCOUNT ON;
     IF @query_shape IS NULL OR @query_shape.STIsEmpty() = 1
         THROW 59933, N'@query_shape is NULL or empty; expected an area', 1;
-    IF EXISTS (SELECT * FROM dbo.TensorAtomCoefficients WHERE ParentLayerId = @parent_layer_id AND TensorRole IN (N'u', N'v'))
-    BEGIN
-        SELECT component, singular_value, u, v
-        INTO #components
-        FROM dbo.fn_LayerComponents(@parent_layer_id)
-        WHERE position.STIntersects(@query_shape) = 1;
-        EXEC [hart].[TensorReconstruct] @source = N'SELECT component, CAST(NULL AS bigint) AS [chunk], singular_value, u, v FROM #components';
-        RETURN;
-    END;
-    SELECT c.TensorAtomId AS atom_id, CAST(0 AS bigint) AS [chunk], CAST(c.Coefficient AS float) AS coefficient, p.Payload AS payload
-    INTO #atoms
-    FROM dbo.TensorAtomCoefficients AS c
-    JOIN dbo.TensorAtoms AS a ON a.TensorAtomId = c.TensorAtomId
-    LEFT JOIN dbo.TensorAtomPayloads AS p ON p.TensorAtomId = c.TensorAtomId
-    WHERE c.ParentLayerId = @parent_layer_id AND a.SpatialSignature.STIntersects(@query_shape) = 1;
-    EXEC [hart].[TensorSynthesize] @source = N'SELECT atom_id, [chunk], coefficient, payload FROM #atoms';
+    EXEC dbo.sp_ReconstructLayer @parent_layer_id = @parent_layer_id, @query_shape = @query_shape;
 END;
 GO
 
