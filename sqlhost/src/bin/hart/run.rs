@@ -317,12 +317,11 @@ fn params(kernel: &Kernel, given: &[(String, String)], element: Option<Element>)
             Some(ParamKind::Float { .. }) if value.parse::<f64>().is_ok() => {
                 param(name, CType::Double, value.parse::<f64>()?.to_le_bytes().to_vec())
             }
-            Some(ParamKind::Binary | ParamKind::Vector) if value.starts_with('@') => {
+            Some(kind @ (ParamKind::Binary | ParamKind::Vector)) if value.starts_with('@') => {
                 let file = &value[1..];
                 let content = std::fs::read(file).with_context(|| format!("@{name}: cannot read {file}"))?;
                 // A vector may be text as well.
-                let text = declared.is_some_and(|p| p.kind == ParamKind::Vector)
-                    && content.trim_ascii_start().starts_with(b"[");
+                let text = kind == ParamKind::Vector && content.trim_ascii_start().starts_with(b"[");
                 param(name, if text { CType::Char } else { CType::Binary }, content)
             }
             _ => param(name, CType::Char, value.clone().into_bytes()),

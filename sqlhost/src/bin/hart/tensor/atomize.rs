@@ -105,9 +105,9 @@ pub fn run(options: &AtomizeOptions) -> Result<()> {
     let shown = || options.model.display().to_string();
     let chosen = chosen(&model, &options.tensor).with_context(shown)?;
     if let Some(rank) = options.target.rank {
-        let side = |t: &&Tensor| factored(t).map_or(0, |(rows, columns)| rows.min(columns));
-        let largest = chosen.iter().copied().filter(|t| factored(t).is_some()).max_by_key(side);
-        if let Some((largest, side)) = largest.map(|t| (t, side(&t))).filter(|(_, side)| rank > *side) {
+        let sides = chosen.iter().filter_map(|t| factored(t).map(|(rows, columns)| (t, rows.min(columns))));
+        let largest = sides.max_by_key(|(_, side)| *side);
+        if let Some((largest, side)) = largest.filter(|(_, side)| rank > *side) {
             bail!(
                 "--rank {rank}: expected at most {side}, the smaller side of {}, the largest matrix of {}",
                 Shown(&largest.name),
