@@ -25,7 +25,7 @@
 --
 -- NULL: NULL gives NULL, and so does the null instance (the 4 bytes 0xFFFFFFFF).
 -- Empty: Empty shapes are kept as such. No rows give no rows.
--- NaN and infinity: x and y that are not finite are errors, for the server takes none; NaN in Z or M counts as missing.
+-- NaN and infinity: NaN in Z or M counts as missing; an infinite one, for which text has no word, is an error.
 -- Accuracy: The text gives the same doubles back: 15 digits where those do, else 17.
 -- Chunks: Row by row: chunks and partitions do not change results.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

@@ -69,7 +69,7 @@ pub(crate) static WRITE: Kernel = Kernel {
     rows: RowShape::Same,
     nulls: columns::NULL_INSTANCES,
     empty: columns::EMPTY,
-    nan: columns::NAN,
+    nan: "NaN in Z or M counts as missing; an infinite one, for which text has no word, is an error.",
     accuracy: "The text gives the same doubles back: 15 digits where those do, else 17.",
     streaming: Streaming::Rows,
     source: SOURCE,

@@ -155,14 +155,18 @@ where
 fn entry<'a>(area: &Area<'a>, column: usize, line: usize, colour: Colour, name: &str) -> Drawn<'a> {
     let x = 78 + column as i32 * (WIDTH as usize / ENTRIES - 20) as i32;
     let y = line as i32 * LINE as i32 + LINE as i32 / 2;
-    // What XML cannot hold, no picture shows.
+    area.draw(&Rectangle::new([(x - 22, y - 5), (x - 8, y + 5)], rgb(colour).filled()))?;
+    area.draw(&Text::new(shown_name(name, LONGEST), (x, y - 7), ("sans-serif", 13)))
+}
+
+/// A name as a legend shows it: at most so many characters, and none that XML cannot hold.
+pub fn shown_name(name: &str, longest: usize) -> String {
     let mut name = name.replace(|c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'), "\u{fffd}");
-    if let Some((cut, _)) = name.char_indices().nth(LONGEST) {
+    if let Some((cut, _)) = name.char_indices().nth(longest) {
         name.truncate(cut);
         name.push('…');
     }
-    area.draw(&Rectangle::new([(x - 22, y - 5), (x - 8, y + 5)], rgb(colour).filled()))?;
-    area.draw(&Text::new(name, (x, y - 7), ("sans-serif", 13)))
+    name
 }
 
 fn rgb([r, g, b]: Colour) -> RGBColor {

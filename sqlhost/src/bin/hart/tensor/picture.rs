@@ -9,7 +9,7 @@ use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 
-use crate::plot::save;
+use crate::plot::{save, shown_name};
 
 /// Curves with a colour and a name; others are grey.
 const NAMED: usize = 10;
@@ -177,13 +177,8 @@ fn label<'a>(
     /// Characters that fit beside the next column.
     const LONGEST: usize = 66;
     let (x, y) = ((78 + column * (WIDTH / 2)) as i32, (line * LINE + LINE / 2) as i32);
-    let mut name = name.to_owned();
-    if let Some((cut, _)) = name.char_indices().nth(LONGEST) {
-        name.truncate(cut);
-        name.push('…');
-    }
     area.draw(&PathElement::new([(x - 30, y), (x - 8, y)], colour.stroke_width(3)))?;
-    area.draw(&Text::new(name, (x, y - 7), ("sans-serif", 13)))
+    area.draw(&Text::new(shown_name(name, LONGEST), (x, y - 7), ("sans-serif", 13)))
 }
 
 /// Evenly chosen points, the first and the last among them.
