@@ -65,6 +65,13 @@ pub(crate) trait Mode: Copy {
         b: Self::Register<S>,
         acc: Self::Register<S>,
     ) -> Self::Register<S>;
+    /// One register of [`Mode::square_of_difference`].
+    fn square_of_difference_register<S: Simd>(
+        simd: S,
+        a: Self::Register<S>,
+        b: Self::Register<S>,
+        acc: Self::Register<S>,
+    ) -> Self::Register<S>;
     /// Whether the sum may have left the range of its lanes.
     fn suspect(sum: f64) -> bool;
 }
@@ -128,6 +135,11 @@ impl Mode for Single {
         simd.fma_r32(a, b, acc)
     }
     #[inline(always)]
+    fn square_of_difference_register<S: Simd>(simd: S, a: S::R32, b: S::R32, acc: S::R32) -> S::R32 {
+        let d = simd.sub_r32(a, b);
+        simd.fma_r32(d, d, acc)
+    }
+    #[inline(always)]
     fn suspect(sum: f64) -> bool {
         // 2⁻¹⁰⁰: a term that underflowed lost less than 2⁻¹⁴⁹, which is nothing beside a sum of this size. NaN is suspect.
         const TINY: f64 = 1.0 / (1u128 << 100) as f64;
@@ -178,6 +190,10 @@ impl Mode for Widened {
         simd.exact_mul_add_r64(a, b, acc)
     }
     #[inline(always)]
+    fn square_of_difference_register<S: Simd>(simd: S, a: S::R64, b: S::R64, acc: S::R64) -> S::R64 {
+        Double::square_of_difference_register(simd, a, b, acc)
+    }
+    #[inline(always)]
     fn suspect(_: f64) -> bool {
         false
     }
@@ -225,6 +241,11 @@ impl Mode for Double {
     #[inline(always)]
     fn dot_register<S: Simd>(simd: S, a: S::R64, b: S::R64, acc: S::R64) -> S::R64 {
         simd.mul_add_r64(a, b, acc)
+    }
+    #[inline(always)]
+    fn square_of_difference_register<S: Simd>(simd: S, a: S::R64, b: S::R64, acc: S::R64) -> S::R64 {
+        let d = simd.sub_r64(a, b);
+        simd.mul_add_r64(d, d, acc)
     }
     #[inline(always)]
     fn suspect(_: f64) -> bool {
@@ -458,7 +479,12 @@ impl<V: Copy, const Q: usize, const R: usize> Sums<V, Q, R> {
 /// Euclidean distance; `STREAM` where `b` streams from memory.
 #[inline(always)]
 pub(crate) fn euclidean<M: Mode, S: Simd, const STREAM: bool>(simd: S, a: &[u8], b: &[u8]) -> f64 {
-    let sum = plain_squared_distance::<M, S, STREAM>(simd, a, b);
+    distance_of_sum::<M, S>(simd, plain_squared_distance::<M, S, STREAM>(simd, a, b), a, b)
+}
+
+/// The root of the sum or, where that may have left the range of its lanes, of the sum in the wider mode.
+#[inline(always)]
+pub(crate) fn distance_of_sum<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
     let sum = if M::suspect(sum) { plain_squared_distance::<M::Wide, S, false>(simd, a, b) } else { sum };
     sum.sqrt()
 }

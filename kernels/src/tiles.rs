@@ -1,21 +1,66 @@
-//! Dot products of all pairs of two sets of vectors, many pairs at once.
+//! Dot products and distances of all pairs of two sets of vectors, many pairs at once.
 //!
 //! A register of lanes is never added to another one before the end, so the lanes of a block may be taken one register after
 //! the other: each pair of a tile then needs a single register for its sum, a tile has as many pairs as there are registers, and
 //! every number that is loaded serves that many more products. The vectors are copied into the order in which a tile reads them,
 //! at whole cache lines (Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication"). The bits are those of
-//! [`reduce::dot`].
+//! [`reduce::dot`] and [`reduce::euclidean`].
 
 use crate::arch::Simd;
-use crate::reduce::{self, Mode};
+use crate::reduce::{self, Dot, Euclidean, Mode};
 
 /// Rows that are taken at once: copied, they stay in the second-level cache. Divisible by the rows of every tile.
 pub(crate) const PANEL: usize = 24;
 /// Blocks of a tile that are taken at once: one register of each block of the queries and of the rows then fit the first-level
 /// cache together, where the queries stay while the rows pass.
 const DEPTH: usize = 32;
+/// Bytes of a cache line.
+const LINE: usize = 64;
 /// Fewer queries than this go alone: a single stream is what the memory delivers fastest.
 const FEWEST: usize = 3;
+
+/// What is summed over pairs, and what the sum gives.
+trait Sum {
+    fn add_register<M: Mode, S: Simd>(
+        simd: S,
+        a: M::Register<S>,
+        b: M::Register<S>,
+        acc: M::Register<S>,
+    ) -> M::Register<S>;
+    fn checked<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64;
+}
+
+impl Sum for Dot {
+    #[inline(always)]
+    fn add_register<M: Mode, S: Simd>(
+        simd: S,
+        a: M::Register<S>,
+        b: M::Register<S>,
+        acc: M::Register<S>,
+    ) -> M::Register<S> {
+        M::dot_register(simd, a, b, acc)
+    }
+    #[inline(always)]
+    fn checked<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
+        reduce::checked_dot::<M, S>(simd, sum, a, b)
+    }
+}
+
+impl Sum for Euclidean {
+    #[inline(always)]
+    fn add_register<M: Mode, S: Simd>(
+        simd: S,
+        a: M::Register<S>,
+        b: M::Register<S>,
+        acc: M::Register<S>,
+    ) -> M::Register<S> {
+        M::square_of_difference_register(simd, a, b, acc)
+    }
+    #[inline(always)]
+    fn checked<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
+        reduce::distance_of_sum::<M, S>(simd, sum, a, b)
+    }
+}
 
 /// Queries, ready for panels of rows. All vectors are equally long.
 pub(crate) struct Tiles<'a, M: Mode, S: Simd> {
@@ -37,8 +82,8 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
                 let mut registers = Vec::new();
                 match tile.len() {
                     0..=2 => pack::<M, S, 2>(simd, tile, &mut registers, 0, 1, &mut [0.0; 2]),
-                    3..=4 => pack::<M, S, 4>(simd, tile, &mut registers, 0, 1, &mut [0.0; 4]),
-                    _ => pack::<M, S, 6>(simd, tile, &mut registers, 0, 1, &mut [0.0; 6]),
+                    5.. if S::WIDE_TILE => pack::<M, S, 6>(simd, tile, &mut registers, 0, 1, &mut [0.0; 6]),
+                    _ => pack::<M, S, 4>(simd, tile, &mut registers, 0, 1, &mut [0.0; 4]),
                 }
                 packed.push(registers);
             }
@@ -69,26 +114,45 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
     /// Dot products of a panel's rows with all queries, [`PANEL`] places for each query.
     #[inline(always)]
     pub(crate) fn dots(&mut self, simd: S, panel: &[(usize, &[u8])], out: &mut [f64]) {
-        if !Self::are_tiled(self.queries) {
-            for (n, (query, out)) in self.queries.iter().zip(out.chunks_exact_mut(PANEL)).enumerate() {
-                for (((_, row), out), square) in panel.iter().zip(out).zip(&mut self.squares) {
-                    if n == 0 {
-                        (*out, *square) = reduce::dot_and_square::<M, S, true>(simd, query, row);
-                    } else {
-                        *out = reduce::dot::<M, S>(simd, query, row);
-                    }
+        if Self::are_tiled(self.queries) {
+            return self.panel::<Dot>(simd, panel, out);
+        }
+        for (n, (query, out)) in self.queries.iter().zip(out.chunks_exact_mut(PANEL)).enumerate() {
+            for (((_, row), out), square) in panel.iter().zip(out).zip(&mut self.squares) {
+                if n == 0 {
+                    (*out, *square) = reduce::dot_and_square::<M, S, true>(simd, query, row);
+                } else {
+                    *out = reduce::dot::<M, S>(simd, query, row);
                 }
             }
-        } else if S::WIDE_TILE {
-            self.tiles::<4>(simd, panel, out);
+        }
+    }
+
+    /// Euclidean distances of a panel's rows from all queries, [`PANEL`] places for each query.
+    #[inline(always)]
+    pub(crate) fn distances(&mut self, simd: S, panel: &[(usize, &[u8])], out: &mut [f64]) {
+        if Self::are_tiled(self.queries) {
+            return self.panel::<Euclidean>(simd, panel, out);
+        }
+        for (query, out) in self.queries.iter().zip(out.chunks_exact_mut(PANEL)) {
+            for ((_, row), out) in panel.iter().zip(out) {
+                *out = reduce::euclidean::<M, S, false>(simd, query, row);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn panel<F: Sum>(&mut self, simd: S, panel: &[(usize, &[u8])], out: &mut [f64]) {
+        if S::WIDE_TILE {
+            self.tiles::<F, 4>(simd, panel, out);
         } else {
-            self.tiles::<3>(simd, panel, out);
+            self.tiles::<F, 3>(simd, panel, out);
         }
     }
 
     /// Tiles with `R` rows.
     #[inline(always)]
-    fn tiles<const R: usize>(&mut self, simd: S, panel: &[(usize, &[u8])], out: &mut [f64]) {
+    fn tiles<F: Sum, const R: usize>(&mut self, simd: S, panel: &[(usize, &[u8])], out: &mut [f64]) {
         for ((n, rows), squares) in panel.chunks(R).enumerate().zip(self.squares.chunks_exact_mut(R)) {
             let mut tile: [&[u8]; R] = [&[]; R];
             for (place, (_, row)) in tile.iter_mut().zip(rows) {
@@ -102,40 +166,16 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
         let registers = M::registers::<S>(&M::zero(simd)).len();
         let calls = panel.len().div_ceil(R) * self.packed.len() * registers * depths;
         let mut ahead = Ahead::new(panel, calls);
-        for ((packed, queries), out) in
-            self.packed.iter().zip(self.queries.chunks(width)).zip(out.chunks_mut(width * PANEL))
-        {
+        let (rows, sums, ahead) = (&self.rows, &mut self.sums, &mut ahead);
+        let tiles = self.packed.iter().zip(self.queries.chunks(width)).zip(out.chunks_mut(width * PANEL));
+        for ((packed, queries), out) in tiles {
             match queries.len() {
-                0..=2 => column::<M, S, 2, R>(
-                    simd,
-                    queries,
-                    packed,
-                    panel,
-                    &self.rows,
-                    &mut self.sums,
-                    &mut ahead,
-                    out,
-                ),
-                3..=4 => column::<M, S, 4, R>(
-                    simd,
-                    queries,
-                    packed,
-                    panel,
-                    &self.rows,
-                    &mut self.sums,
-                    &mut ahead,
-                    out,
-                ),
-                _ => column::<M, S, 6, R>(
-                    simd,
-                    queries,
-                    packed,
-                    panel,
-                    &self.rows,
-                    &mut self.sums,
-                    &mut ahead,
-                    out,
-                ),
+                0..=2 => column::<F, M, S, 2, R>(simd, queries, packed, panel, rows, sums, ahead, out),
+                // Compiled only for levels that have tiles of this width.
+                5.. if S::WIDE_TILE => {
+                    column::<F, M, S, 6, R>(simd, queries, packed, panel, rows, sums, ahead, out);
+                }
+                _ => column::<F, M, S, 4, R>(simd, queries, packed, panel, rows, sums, ahead, out),
             }
         }
     }
@@ -143,7 +183,7 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
 
 /// A tile of up to `Q` queries with all rows of the panel.
 #[inline(always)]
-fn column<M: Mode, S: Simd, const Q: usize, const R: usize>(
+fn column<F: Sum, M: Mode, S: Simd, const Q: usize, const R: usize>(
     simd: S,
     queries: &[&[u8]],
     packed: &[M::Register<S>],
@@ -164,23 +204,22 @@ fn column<M: Mode, S: Simd, const Q: usize, const R: usize>(
             let taken = start..blocks.min(start + depth);
             let rows = rows.chunks_exact(blocks).take(panel.len().div_ceil(R));
             for (rows, sums) in rows.zip(sums.chunks_exact_mut(Q * R)) {
-                ahead.ask(simd);
                 let (queries, rows) = (&queries[taken.clone()], &rows[taken.clone()]);
-                tile::<M, S, Q, R>(simd, queries, rows, part, start == 0, sums);
+                tile::<F, M, S, Q, R>(simd, queries, rows, part, start == 0, sums, ahead.next(taken.len()));
             }
         }
     }
     for (((_, row), sums), n) in panel.iter().zip(sums.chunks_exact(Q)).zip(0..) {
         for ((query, sum), out) in queries.iter().zip(sums).zip(out[n..].iter_mut().step_by(PANEL)) {
-            *out = reduce::checked_dot::<M, S>(simd, M::sum(simd, *sum), query, row);
+            *out = F::checked::<M, S>(simd, M::sum(simd, *sum), query, row);
         }
     }
 }
 
-/// Asks for the panel that follows in memory, a little before each tile, so that it comes while the tiles are computed.
+/// Asks for the panel that follows in memory, a part of it in each tile, so that it comes while the tiles are computed.
 struct Ahead<'a> {
     first: &'a [u8],
-    /// Where the next line to ask for lies behind the first row.
+    /// Where the next tile begins to ask, behind the first row.
     next: usize,
     end: usize,
     /// Bytes for each tile.
@@ -188,8 +227,6 @@ struct Ahead<'a> {
 }
 
 impl<'a> Ahead<'a> {
-    const LINE: usize = 64;
-
     fn new(panel: &[(usize, &'a [u8])], tiles: usize) -> Self {
         let [(_, first), .., (_, last)] = panel else {
             return Ahead { first: &[], next: 0, end: 0, step: 0 };
@@ -199,16 +236,16 @@ impl<'a> Ahead<'a> {
         let consecutive =
             (last.as_ptr() as usize).wrapping_sub(first.as_ptr() as usize) == size - first.len();
         let end = if consecutive { 2 * size } else { size };
-        Ahead { first, next: size, end, step: size.div_ceil(tiles).next_multiple_of(Self::LINE) }
+        Ahead { first, next: size, end, step: size.div_ceil(tiles).next_multiple_of(LINE) }
     }
 
+    /// The first row, how far behind it the next tile begins to ask, and how much farther with each of its `blocks`. It asks all
+    /// the time and never for much at once, which would leave no places to wait in for what is at work.
     #[inline(always)]
-    fn ask<S: Simd>(&mut self, simd: S) {
-        let end = self.end.min(self.next + self.step);
-        while self.next < end {
-            simd.prefetch(self.first, self.next);
-            self.next += Self::LINE;
-        }
+    fn next(&mut self, blocks: usize) -> (&'a [u8], usize, usize) {
+        let distance = self.next;
+        self.next = self.end.min(distance + self.step);
+        (self.first, distance, (self.next - distance).div_ceil(blocks))
     }
 }
 
@@ -251,14 +288,16 @@ fn pack<M: Mode, S: Simd, const W: usize>(
 /// Adds some blocks to register `part` of the sums of `Q` × `R` pairs, or starts them. The loops have constant lengths, so
 /// that the sums stay in registers.
 #[inline(always)]
-fn tile<M: Mode, S: Simd, const Q: usize, const R: usize>(
+fn tile<F: Sum, M: Mode, S: Simd, const Q: usize, const R: usize>(
     simd: S,
     queries: &[[M::Register<S>; Q]],
     rows: &[[M::Register<S>; R]],
     part: usize,
     start: bool,
     out: &mut [M::Vec<S>],
+    (line, mut next, advance): (&[u8], usize, usize),
 ) {
+    let mut due = next;
     let mut sums = [[M::registers::<S>(&M::zero(simd))[0]; R]; Q];
     if !start {
         for r in 0..R {
@@ -268,9 +307,14 @@ fn tile<M: Mode, S: Simd, const Q: usize, const R: usize>(
         }
     }
     for (queries, rows) in queries.iter().zip(rows) {
+        due += advance;
+        while next < due {
+            simd.prefetch(line, next);
+            next += LINE;
+        }
         for q in 0..Q {
             for r in 0..R {
-                sums[q][r] = M::dot_register(simd, queries[q], rows[r], sums[q][r]);
+                sums[q][r] = F::add_register::<M, S>(simd, queries[q], rows[r], sums[q][r]);
             }
         }
     }

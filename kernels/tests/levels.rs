@@ -192,7 +192,8 @@ fn single_pair_column_and_search_have_the_same_bits() {
         // More rows than one panel, and not a multiple of any tile.
         let mut rows: Vec<Vec<f32>> = (0..26).map(|i| uniform(i + n as u32, n)).collect();
         rows.extend(vectors(n));
-        let queries: Vec<Vec<f32>> = (0..7).map(|i| uniform(500 + i, n)).collect();
+        // As many as make tiles of every width.
+        let queries: Vec<Vec<f32>> = (0..3 + n as u32 % 9).map(|i| uniform(500 + i, n)).collect();
         let ids: Vec<i64> = (0..rows.len() as i64).collect();
         let column = Column::of_singles(Element::F32, &rows, n);
         let all = queries.concat();
@@ -229,6 +230,45 @@ fn single_pair_column_and_search_have_the_same_bits() {
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn many_queries_of_doubles_have_the_bits_of_one() {
+    announce("many_queries_of_doubles_have_the_bits_of_one");
+    for (n, count) in [(1, 3), (31, 4), (32, 5), (70, 6), (384, 7), (1998, 8)] {
+        let double = |i: u32| -> Vec<f64> {
+            uniform(i, n)
+                .into_iter()
+                .zip(uniform(i + 900, n))
+                .map(|(a, b)| f64::from(a) / f64::from(b))
+                .collect()
+        };
+        let rows: Vec<Option<Vec<f64>>> = (0..29).map(|i| Some(double(i))).collect();
+        let column = Column::new(Element::F64, &rows, 3);
+        let queries: Vec<Vec<f64>> = (0..count).map(|i| double(600 + i)).collect();
+        for (level, word) in
+            Level::available().into_iter().flat_map(|l| Metric::NAMES.iter().map(move |w| (l, w)))
+        {
+            let distances = |queries: &[Vec<f64>]| -> Vec<Vec<u64>> {
+                let params = [
+                    ("query", Value::Bytes(pack(Element::F64, &queries.concat()))),
+                    ("query_count", Value::Int(queries.len() as i64)),
+                    ("k", Value::Int(rows.len() as i64)),
+                    ("element", text("f64")),
+                    ("metric", text(word)),
+                ];
+                let found =
+                    call("vector_top_k", compute().level(level), &[column.vectors("v")], &params).unwrap();
+                let distances = floats(Output { columns: vec![found.columns[2].clone()], picked: None });
+                let bits = distances.into_iter().map(|d| d.unwrap().to_bits()).collect::<Vec<_>>();
+                bits.chunks(rows.len()).map(<[u64]>::to_vec).collect()
+            };
+            for (query, together) in queries.iter().zip(distances(&queries)) {
+                let alone = distances(std::slice::from_ref(query));
+                assert_eq!(together, alone[0], "{word}, {}, n = {n}", level.name());
             }
         }
     }

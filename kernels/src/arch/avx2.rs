@@ -79,8 +79,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn sub_f32(self, a: Self::F32, b: Self::F32) -> Self::F32 {
-        // SAFETY: the token proves AVX2.
-        registers!(self.zero_f32(), |r| unsafe { _mm256_sub_ps(a[r], b[r]) })
+        registers!(a, |r| self.sub_r32(a[r], b[r]))
     }
 
     #[inline(always)]
@@ -126,8 +125,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn sub_f64(self, a: Self::F64, b: Self::F64) -> Self::F64 {
-        // SAFETY: the token proves AVX2.
-        registers!(self.zero_f64(), |r| unsafe { _mm256_sub_pd(a[r], b[r]) })
+        registers!(a, |r| self.sub_r64(a[r], b[r]))
     }
 
     #[inline(always)]
@@ -170,6 +168,18 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn registers_f64_mut(a: &mut Self::F64) -> &mut [Self::R64] {
         a
+    }
+
+    #[inline(always)]
+    fn sub_r32(self, a: Self::R32, b: Self::R32) -> Self::R32 {
+        // SAFETY: the token proves AVX2.
+        unsafe { _mm256_sub_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn sub_r64(self, a: Self::R64, b: Self::R64) -> Self::R64 {
+        // SAFETY: the token proves AVX2.
+        unsafe { _mm256_sub_pd(a, b) }
     }
 
     #[inline(always)]

@@ -102,6 +102,10 @@ pub(crate) trait Simd: Copy {
     fn registers_f32_mut(a: &mut Self::F32) -> &mut [Self::R32];
     fn registers_f64(a: &Self::F64) -> &[Self::R64];
     fn registers_f64_mut(a: &mut Self::F64) -> &mut [Self::R64];
+    /// One register of [`Simd::sub_f32`].
+    fn sub_r32(self, a: Self::R32, b: Self::R32) -> Self::R32;
+    /// One register of [`Simd::sub_f64`].
+    fn sub_r64(self, a: Self::R64, b: Self::R64) -> Self::R64;
     /// One register of [`Simd::fma_f32`].
     fn fma_r32(self, a: Self::R32, b: Self::R32, c: Self::R32) -> Self::R32;
     /// One register of [`Simd::mul_add_f64`].

@@ -174,6 +174,16 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    fn sub_r32(self, a: Self::R32, b: Self::R32) -> Self::R32 {
+        self.sub_f32(a, b)
+    }
+
+    #[inline(always)]
+    fn sub_r64(self, a: Self::R64, b: Self::R64) -> Self::R64 {
+        self.sub_f64(a, b)
+    }
+
+    #[inline(always)]
     fn fma_r32(self, a: Self::R32, b: Self::R32, c: Self::R32) -> Self::R32 {
         self.fma_f32(a, b, c)
     }

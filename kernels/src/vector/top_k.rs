@@ -390,12 +390,7 @@ fn panel_distances<M: Mode, S: Simd>(
         return;
     }
     if metric == Metric::Euclidean {
-        for (query, distances) in queries.iter().zip(distances.chunks_exact_mut(PANEL)) {
-            for ((_, row), distance) in panel.iter().zip(distances) {
-                *distance = reduce::euclidean::<M, S, false>(simd, query, row);
-            }
-        }
-        return;
+        return tiles.distances(simd, panel, distances);
     }
     tiles.dots(simd, panel, distances);
     for (square, distances) in squares.iter().zip(distances.chunks_exact_mut(PANEL)) {
