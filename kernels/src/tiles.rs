@@ -21,6 +21,9 @@ const FEWEST: usize = 3;
 
 /// What is summed over pairs, and what the sum gives.
 trait Sum {
+    /// Whether the dot product of each row with itself is wanted too.
+    const SQUARES: bool;
+
     fn add_register<M: Mode, S: Simd>(
         simd: S,
         a: M::Register<S>,
@@ -31,6 +34,8 @@ trait Sum {
 }
 
 impl Sum for Dot {
+    const SQUARES: bool = true;
+
     #[inline(always)]
     fn add_register<M: Mode, S: Simd>(
         simd: S,
@@ -47,6 +52,8 @@ impl Sum for Dot {
 }
 
 impl Sum for Euclidean {
+    const SQUARES: bool = false;
+
     #[inline(always)]
     fn add_register<M: Mode, S: Simd>(
         simd: S,
@@ -81,9 +88,9 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
             for tile in queries.chunks(Self::width()) {
                 let mut registers = Vec::new();
                 match tile.len() {
-                    0..=2 => pack::<M, S, 2>(simd, tile, &mut registers, 0, 1, &mut [0.0; 2]),
-                    5.. if S::WIDE_TILE => pack::<M, S, 6>(simd, tile, &mut registers, 0, 1, &mut [0.0; 6]),
-                    _ => pack::<M, S, 4>(simd, tile, &mut registers, 0, 1, &mut [0.0; 4]),
+                    0..=2 => pack::<M, S, 2>(simd, tile, &mut registers, 0, 1, None),
+                    5.. if S::WIDE_TILE => pack::<M, S, 6>(simd, tile, &mut registers, 0, 1, None),
+                    _ => pack::<M, S, 4>(simd, tile, &mut registers, 0, 1, None),
                 }
                 packed.push(registers);
             }
@@ -106,7 +113,7 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
         if S::WIDE_TILE { 6 } else { 4 }
     }
 
-    /// The dot product of each row of the last panel with itself.
+    /// The dot product of each row of the last panel of [`Tiles::dots`] with itself.
     pub(crate) fn squares(&self) -> &[f64; PANEL] {
         &self.squares
     }
@@ -158,7 +165,7 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
             for (place, (_, row)) in tile.iter_mut().zip(rows) {
                 *place = row;
             }
-            let squares = squares.try_into().expect("as many as rows");
+            let squares = F::SQUARES.then_some(squares);
             pack::<M, S, R>(simd, &tile[..rows.len()], &mut self.rows, n, PANEL / R, squares);
         }
         let width = Self::width();
@@ -250,7 +257,7 @@ impl<'a> Ahead<'a> {
 }
 
 /// Writes up to `W` equally long vectors as tile number `n`: the first registers of all their blocks, then the second ones, and
-/// so on; within a block one vector after the other. Vectors that are missing are zero. `squares`: of each with itself.
+/// so on; within a block one vector after the other. Vectors that are missing are zero. `squares`: of each with itself, where they are wanted.
 #[inline(always)]
 fn pack<M: Mode, S: Simd, const W: usize>(
     simd: S,
@@ -258,7 +265,7 @@ fn pack<M: Mode, S: Simd, const W: usize>(
     packed: &mut Vec<M::Register<S>>,
     n: usize,
     tiles: usize,
-    squares: &mut [f64; W],
+    mut squares: Option<&mut [f64]>,
 ) {
     let zero = M::zero(simd);
     let registers = M::registers::<S>(&zero).len();
@@ -276,12 +283,16 @@ fn pack<M: Mode, S: Simd, const W: usize>(
                 Some(block) => M::load(simd, block),
                 None => M::load_tail(simd, bytes),
             };
-            square = M::dot(simd, block, block, square);
+            if squares.is_some() {
+                square = M::dot(simd, block, block, square);
+            }
             for (part, register) in M::registers::<S>(&block).iter().enumerate() {
                 packed[part * size + (n * blocks + b) * W + w] = *register;
             }
         }
-        squares[w] = reduce::checked_dot::<M, S>(simd, M::sum(simd, square), vector, vector);
+        if let Some(squares) = &mut squares {
+            squares[w] = reduce::checked_dot::<M, S>(simd, M::sum(simd, square), vector, vector);
+        }
     }
 }
 
