@@ -43,12 +43,16 @@ fn project(c: &mut Criterion) {
         bandwidth::measure(&mut group, "", threads, &rows);
         for (who, accumulate) in [("hart", Accumulate::F64), ("hart f32", Accumulate::F32)] {
             let compute = Compute::new().unwrap().accumulate(accumulate);
-            let run = || {
+            let mut points = vec![0.0; column.len() * basis.axes()];
+            let run = |points: &mut [f64]| {
                 let column = black_box(&column);
-                pool.install(|| spatial::project_with(compute, &basis, column, false).unwrap())
+                pool.install(|| spatial::project_into_with(compute, &basis, column, false, points).unwrap());
             };
-            check(who, &basis, &rows, run().coordinates(), oracle::tolerance(DIMENSIONS));
-            group.bench_function(BenchmarkId::new(who, &label), |bench| bench.iter(run));
+            run(&mut points);
+            check(who, &basis, &rows, &points, oracle::tolerance(DIMENSIONS));
+            group.bench_function(BenchmarkId::new(who, &label), |bench| {
+                bench.iter(|| run(black_box(&mut points)));
+            });
         }
         bandwidth::measure(&mut group, ", again", threads, &rows);
     }
@@ -77,12 +81,16 @@ fn project(c: &mut Criterion) {
         });
         for (who, accumulate) in [("hart", Accumulate::F32), ("hart f64", Accumulate::F64)] {
             let compute = Compute::new().unwrap().accumulate(accumulate);
-            let run = || {
+            let mut points = vec![0.0; column.len() * basis.axes()];
+            let run = |points: &mut [f64]| {
                 let column = black_box(&column);
-                pool.install(|| spatial::project_with(compute, &basis, column, false).unwrap())
+                pool.install(|| spatial::project_into_with(compute, &basis, column, false, points).unwrap());
             };
-            check(who, &basis, part, run().coordinates(), oracle::tolerance(DIMENSIONS));
-            group.bench_function(BenchmarkId::new(who, &label), |bench| bench.iter(run));
+            run(&mut points);
+            check(who, &basis, part, &points, oracle::tolerance(DIMENSIONS));
+            group.bench_function(BenchmarkId::new(who, &label), |bench| {
+                bench.iter(|| run(black_box(&mut points)));
+            });
         }
         group.bench_function(BenchmarkId::new("limit: multiply-add, again", &label), |bench| {
             bench.iter(|| pool.install(|| limit::multiply_add(black_box(operations))));

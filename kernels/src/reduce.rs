@@ -374,10 +374,16 @@ const DEPTH: usize = 32;
 
 /// As [`dot_and_square`] of `R` equally long rows that lie one behind the other and stream from memory, each with `Q` queries,
 /// on a level with 2 registers for a block of singles and 4 for one of doubles. Each row is read from memory once for all queries,
-/// and each query from the cache once for all rows.
+/// and each query from the cache once for all rows. Without `SQUARES` the rows' squares are 0.
 #[allow(clippy::needless_range_loop, reason = "the same index runs over several arrays")]
 #[inline(always)]
-pub(crate) fn stream_dots_and_squares<M: Mode, S: Simd, const Q: usize, const R: usize>(
+pub(crate) fn stream_dots_and_squares<
+    M: Mode,
+    S: Simd,
+    const Q: usize,
+    const R: usize,
+    const SQUARES: bool,
+>(
     simd: S,
     queries: [&[u8]; Q],
     rows: [&[u8]; R],
@@ -390,9 +396,9 @@ pub(crate) fn stream_dots_and_squares<M: Mode, S: Simd, const Q: usize, const R:
     for start in (0..rows[0].len()).step_by(DEPTH * M::BLOCK) {
         let end = rows[0].len().min(start + DEPTH * M::BLOCK);
         let (queries, parts) = (queries.map(|query| &query[start..end]), rows.map(|row| &row[start..end]));
-        sums.add_registers::<M, S, 0>(simd, queries, parts, rows[0]);
+        sums.add_registers::<M, S, 0, SQUARES>(simd, queries, parts, rows[0]);
         if registers == 4 {
-            sums.add_registers::<M, S, 2>(simd, queries, parts, rows[0]);
+            sums.add_registers::<M, S, 2, SQUARES>(simd, queries, parts, rows[0]);
         }
     }
     let mut out = [([0.0; Q], 0.0); R];
@@ -400,7 +406,9 @@ pub(crate) fn stream_dots_and_squares<M: Mode, S: Simd, const Q: usize, const R:
         for q in 0..Q {
             out[r].0[q] = checked_dot::<M, S>(simd, M::sum(simd, sums.dots[q][r]), queries[q], rows[r]);
         }
-        out[r].1 = checked_dot::<M, S>(simd, M::sum(simd, sums.squares[r]), rows[r], rows[r]);
+        if SQUARES {
+            out[r].1 = checked_dot::<M, S>(simd, M::sum(simd, sums.squares[r]), rows[r], rows[r]);
+        }
     }
     out
 }
@@ -418,7 +426,7 @@ impl<V: Copy, const Q: usize, const R: usize> Sums<V, Q, R> {
     /// used, so the compiler leaves them out. The loops have constant lengths, so that the sums stay in registers.
     #[allow(clippy::needless_range_loop, reason = "the same index runs over several arrays")]
     #[inline(always)]
-    fn add_registers<M: Mode<Vec<S> = V>, S: Simd, const FIRST: usize>(
+    fn add_registers<M: Mode<Vec<S> = V>, S: Simd, const FIRST: usize, const SQUARES: bool>(
         &mut self,
         simd: S,
         queries: [&[u8]; Q],
@@ -448,8 +456,10 @@ impl<V: Copy, const Q: usize, const R: usize> Sums<V, Q, R> {
             for r in 0..R {
                 blocks[r] = load_part::<M, S>(simd, &rows[r][start..end]);
                 for n in 0..2 {
-                    let x = M::registers::<S>(&blocks[r])[FIRST + n];
-                    squares[r][n] = M::dot_register(simd, x, x, squares[r][n]);
+                    if SQUARES {
+                        let x = M::registers::<S>(&blocks[r])[FIRST + n];
+                        squares[r][n] = M::dot_register(simd, x, x, squares[r][n]);
+                    }
                 }
             }
             for q in 0..Q {

@@ -21,9 +21,6 @@ const FEWEST: usize = 3;
 
 /// What is summed over pairs, and what the sum gives.
 trait Sum {
-    /// Whether the dot product of each row with itself is wanted too.
-    const SQUARES: bool;
-
     fn add_register<M: Mode, S: Simd>(
         simd: S,
         a: M::Register<S>,
@@ -34,8 +31,6 @@ trait Sum {
 }
 
 impl Sum for Dot {
-    const SQUARES: bool = true;
-
     #[inline(always)]
     fn add_register<M: Mode, S: Simd>(
         simd: S,
@@ -52,8 +47,6 @@ impl Sum for Dot {
 }
 
 impl Sum for Euclidean {
-    const SQUARES: bool = false;
-
     #[inline(always)]
     fn add_register<M: Mode, S: Simd>(
         simd: S,
@@ -113,16 +106,17 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
         if S::WIDE_TILE { 6 } else { 4 }
     }
 
-    /// The dot product of each row of the last panel of [`Tiles::dots`] with itself.
+    /// The dot product of each row of the last panel of [`Tiles::dots`] with itself, where they were wanted.
     pub(crate) fn squares(&self) -> &[f64; PANEL] {
         &self.squares
     }
 
-    /// Dot products of a panel's rows with all queries, [`PANEL`] places for each query.
+    /// Dot products of a panel's rows with all queries, [`PANEL`] places for each query. `squares`: whether those of the rows with
+    /// themselves are wanted too.
     #[inline(always)]
-    pub(crate) fn dots(&mut self, simd: S, panel: &[(usize, &[u8])], out: &mut [f64]) {
+    pub(crate) fn dots(&mut self, simd: S, panel: &[(usize, &[u8])], squares: bool, out: &mut [f64]) {
         if Self::are_tiled(self.queries) {
-            return self.panel::<Dot>(simd, panel, out);
+            return self.panel::<Dot>(simd, panel, squares, out);
         }
         for (n, (query, out)) in self.queries.iter().zip(out.chunks_exact_mut(PANEL)).enumerate() {
             for (((_, row), out), square) in panel.iter().zip(out).zip(&mut self.squares) {
@@ -139,7 +133,7 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
     #[inline(always)]
     pub(crate) fn distances(&mut self, simd: S, panel: &[(usize, &[u8])], out: &mut [f64]) {
         if Self::are_tiled(self.queries) {
-            return self.panel::<Euclidean>(simd, panel, out);
+            return self.panel::<Euclidean>(simd, panel, false, out);
         }
         for (query, out) in self.queries.iter().zip(out.chunks_exact_mut(PANEL)) {
             for ((_, row), out) in panel.iter().zip(out) {
@@ -149,23 +143,29 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
     }
 
     #[inline(always)]
-    fn panel<F: Sum>(&mut self, simd: S, panel: &[(usize, &[u8])], out: &mut [f64]) {
+    fn panel<F: Sum>(&mut self, simd: S, panel: &[(usize, &[u8])], squares: bool, out: &mut [f64]) {
         if S::WIDE_TILE {
-            self.tiles::<F, 4>(simd, panel, out);
+            self.tiles::<F, 4>(simd, panel, squares, out);
         } else {
-            self.tiles::<F, 3>(simd, panel, out);
+            self.tiles::<F, 3>(simd, panel, squares, out);
         }
     }
 
     /// Tiles with `R` rows.
     #[inline(always)]
-    fn tiles<F: Sum, const R: usize>(&mut self, simd: S, panel: &[(usize, &[u8])], out: &mut [f64]) {
+    fn tiles<F: Sum, const R: usize>(
+        &mut self,
+        simd: S,
+        panel: &[(usize, &[u8])],
+        wants_squares: bool,
+        out: &mut [f64],
+    ) {
         for ((n, rows), squares) in panel.chunks(R).enumerate().zip(self.squares.chunks_exact_mut(R)) {
             let mut tile: [&[u8]; R] = [&[]; R];
             for (place, (_, row)) in tile.iter_mut().zip(rows) {
                 *place = row;
             }
-            let squares = F::SQUARES.then_some(squares);
+            let squares = wants_squares.then_some(squares);
             pack::<M, S, R>(simd, &tile[..rows.len()], &mut self.rows, n, PANEL / R, squares);
         }
         let width = Self::width();

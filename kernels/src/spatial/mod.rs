@@ -40,6 +40,6 @@ pub(crate) mod weights;
 pub use basis::{Basis, BasisKind};
 pub use landmarks::landmarks;
 pub use order::Order;
-pub use project::{Projection, project, project_into, project_with};
+pub use project::{Projection, project, project_into, project_into_with, project_with};
 pub use recall::{Recall, recall};
 pub use sieve::{Sieve, Sifted};

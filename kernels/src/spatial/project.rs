@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::arch::{Simd, Task};
+use crate::arch::{Simd, Task, zeros};
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
@@ -114,8 +114,9 @@ pub fn project_with(
     pad: bool,
 ) -> Result<Projection, Error> {
     let axes = basis.axes();
-    let mut coordinates = vec![0.0; vectors.len() * axes];
-    let squares = fill(compute, basis, vectors, pad, &mut coordinates)?;
+    let mut coordinates = zeros(vectors.len() * axes);
+    let mut squares = vec![-1.0; vectors.len()];
+    fill(compute, basis, vectors, pad, &mut coordinates, Some(&mut squares))?;
     Ok(Projection { axes, coordinates, squares })
 }
 
@@ -141,6 +142,21 @@ pub fn project_into(
     pad: bool,
     coordinates: &mut [f64],
 ) -> Result<(), Error> {
+    project_into_with(Compute::new()?.accumulate(Accumulate::F64), basis, vectors, pad, coordinates)
+}
+
+/// [`project_into`] with a chosen precision or level.
+///
+/// # Errors
+///
+/// As [`project_into`].
+pub fn project_into_with(
+    compute: Compute,
+    basis: &Basis,
+    vectors: &Vectors<'_>,
+    pad: bool,
+    coordinates: &mut [f64],
+) -> Result<(), Error> {
     if Some(coordinates.len()) != vectors.len().checked_mul(basis.axes()) {
         return Err(Error::ParameterValue {
             name: "coordinates".into(),
@@ -148,44 +164,32 @@ pub fn project_into(
             expected: format!("{} for each of {} rows", basis.axes(), vectors.len()),
         });
     }
-    fill(Compute::new()?.accumulate(Accumulate::F64), basis, vectors, pad, coordinates).map(drop)
+    fill(compute, basis, vectors, pad, coordinates, None)
 }
 
-/// Computes all coordinates; returns the squares.
+/// Computes all coordinates, and where they are wanted the squares of the rows that are there.
 fn fill(
     compute: Compute,
     basis: &Basis,
     vectors: &Vectors<'_>,
     pad: bool,
-    coordinates: &mut [f64],
-) -> Result<Vec<f64>, Error> {
+    mut coordinates: &mut [f64],
+    mut squares: Option<&mut [f64]>,
+) -> Result<(), Error> {
     let packed = basis.packed(vectors.width());
     let axes: Vec<&[u8]> = packed.chunks(basis.dimension() * vectors.width().bytes()).collect();
     let axes = &axes[..];
     let count = axes.len();
     // More axes are more work, so that fewer rows make a block worth its hand-over; but each block copies all axes once.
     let work = vectors.bytes().len().saturating_mul(count.div_ceil(8).min(2));
-    let mut squares = vec![-1.0; vectors.len()];
     let mut pieces = Vec::new();
-    let (mut coordinates, mut rest) = (coordinates, &mut squares[..]);
     for rows in parallel::ranges(vectors.len(), work) {
-        let (own, others) = std::mem::take(&mut coordinates).split_at_mut(rows.len() * count);
-        let (own_squares, other_squares) = std::mem::take(&mut rest).split_at_mut(rows.len());
-        (coordinates, rest) = (others, other_squares);
+        let coordinates = coordinates.split_off_mut(..rows.len() * count).expect("those of all rows");
+        let squares = squares.as_mut().and_then(|squares| squares.split_off_mut(..rows.len()));
         let accumulate = compute.accumulate;
-        pieces.push(Block {
-            basis,
-            axes,
-            accumulate,
-            vectors,
-            pad,
-            rows,
-            coordinates: own,
-            squares: own_squares,
-        });
+        pieces.push(Block { basis, axes, accumulate, vectors, pad, rows, coordinates, squares });
     }
-    parallel::each(pieces, work, |block| compute.level.run(block))?;
-    Ok(squares)
+    parallel::each(pieces, work, |block| compute.level.run(block))
 }
 
 /// Checks that a row's point is finite.
@@ -222,13 +226,13 @@ struct Block<'a> {
     rows: Range<usize>,
     /// Those of its rows, to be written.
     coordinates: &'a mut [f64],
-    /// Those of its rows, to be written where a row is there.
-    squares: &'a mut [f64],
+    /// Those of its rows, to be written where they are wanted and a row is there.
+    squares: Option<&'a mut [f64]>,
 }
 
-impl Block<'_> {
+impl<'a> Block<'a> {
     /// The row's bytes, checked; `None` for NULL.
-    fn row(&self, i: usize) -> Result<Option<&[u8]>, Error> {
+    fn row(&self, i: usize) -> Result<Option<&'a [u8]>, Error> {
         let Some(row) = self.vectors.row(i) else { return Ok(None) };
         let full = self.basis.dimension() * self.vectors.width().bytes();
         if row.len() > full || (row.len() < full && !self.pad) {
@@ -237,33 +241,134 @@ impl Block<'_> {
         Ok(Some(row))
     }
 
-    /// Coordinates on up to [`STREAMED`] axes: of two rows at once where the registers hold the sums of both.
-    #[inline(always)]
-    fn streamed<M: Mode, S: Simd>(
-        &self,
-        simd: S,
-        coordinates: &mut [f64],
-        squares: &mut [f64],
-    ) -> Result<(), Error> {
+    /// The coordinates of the row at that place of the block.
+    fn point(&mut self, place: usize) -> &mut [f64] {
         let count = self.axes.len();
-        let wide = S::WIDE_TILE && count == STREAMED;
-        let mut next = 0;
-        while next < squares.len() {
-            let (points, squares) = (&mut coordinates[next * count..], &mut squares[next..]);
-            let place = self.rows.start + next;
-            next += 1;
-            let Some(row) = self.row(place)? else { continue };
+        &mut self.coordinates[place * count..][..count]
+    }
+
+    fn set_square(&mut self, place: usize, square: f64) {
+        if let Some(squares) = &mut self.squares {
+            squares[place] = square;
+        }
+    }
+
+    /// Dot products of one row with all axes, one after the other.
+    #[inline(always)]
+    fn single<M: Mode, S: Simd>(&mut self, simd: S, place: usize, row: &[u8]) {
+        for (a, axis) in self.axes.iter().enumerate() {
+            let axis = &axis[..row.len()];
+            // The row comes from memory once, and for the other axes from a cache.
+            let dot = match &mut self.squares {
+                Some(squares) if a == 0 => {
+                    let (dot, square) = reduce::dot_and_square::<M, S, true>(simd, axis, row);
+                    squares[place] = square;
+                    dot
+                }
+                None if a == 0 => reduce::stream_dot::<M, S>(simd, axis, row),
+                _ => reduce::dot::<M, S>(simd, axis, row),
+            };
+            self.point(place)[a] = canonical_number(dot);
+        }
+    }
+
+    /// Dot products of equally long rows with [`STREAMED`] axes.
+    #[inline(always)]
+    fn streamed<M: Mode, S: Simd, const R: usize>(&mut self, simd: S, place: usize, rows: [&[u8]; R]) {
+        let axes: [&[u8]; STREAMED] = self.axes.try_into().expect("so many axes");
+        let axes = axes.map(|axis| &axis[..rows[0].len()]);
+        let found = if self.squares.is_some() {
+            reduce::stream_dots_and_squares::<M, S, STREAMED, R, true>(simd, axes, rows)
+        } else {
+            reduce::stream_dots_and_squares::<M, S, STREAMED, R, false>(simd, axes, rows)
+        };
+        for (r, (dots, square)) in found.into_iter().enumerate() {
+            for (c, dot) in self.point(place + r).iter_mut().zip(dots) {
+                *c = canonical_number(dot);
+            }
+            self.set_square(place + r, square);
+        }
+    }
+
+    /// Points of rows on up to [`STREAMED`] axes: of two at once where the registers hold the sums of both.
+    #[inline(always)]
+    fn few<M: Mode, S: Simd>(&mut self, simd: S) -> Result<(), Error> {
+        let wide = S::WIDE_TILE && self.axes.len() == STREAMED;
+        let mut next = self.rows.clone();
+        while let Some(i) = next.next() {
+            let place = i - self.rows.start;
+            let Some(row) = self.row(i)? else {
+                self.point(place).fill(f64::NAN);
+                continue;
+            };
             if !wide {
-                squares[0] = few::<M, S>(simd, self.axes, row, &mut points[..count]);
+                self.single::<M, S>(simd, place, row);
                 continue;
             }
-            let second = if squares.len() > 1 { self.row(place + 1)? } else { None };
+            let second = if next.is_empty() { None } else { self.row(i + 1)? };
             match second.filter(|second| second.len() == row.len()) {
                 Some(second) => {
-                    three::<M, S, 2>(simd, self.axes, [row, second], points, squares);
-                    next += 1;
+                    self.streamed::<M, S, 2>(simd, place, [row, second]);
+                    next.next();
                 }
-                None => three::<M, S, 1>(simd, self.axes, [row], points, squares),
+                None => self.streamed::<M, S, 1>(simd, place, [row]),
+            }
+        }
+        Ok(())
+    }
+
+    /// Points of rows on more axes.
+    #[inline(always)]
+    fn many<M: Mode, S: Simd>(&mut self, simd: S) -> Result<(), Error> {
+        let axes = self.axes;
+        let mut tiles = Tiles::<M, S>::new(simd, axes);
+        let mut dots = vec![0.0; axes.len() * PANEL];
+        let mut panel: Vec<(usize, &[u8])> = Vec::with_capacity(PANEL);
+        let mut next = 0;
+        while next < self.rows.len() {
+            panel.clear();
+            while next < self.rows.len() && panel.len() < PANEL {
+                match self.row(self.rows.start + next)? {
+                    // Tiles take rows of one length: others go alone.
+                    Some(row) if row.len() == axes[0].len() => panel.push((next, row)),
+                    Some(row) => self.single::<M, S>(simd, next, row),
+                    None => self.point(next).fill(f64::NAN),
+                }
+                next += 1;
+            }
+            tiles.dots(simd, &panel, self.squares.is_some(), &mut dots);
+            for (n, (place, _)) in panel.iter().enumerate() {
+                for (c, dots) in self.point(*place).iter_mut().zip(dots.chunks_exact(PANEL)) {
+                    *c = canonical_number(dots[n]);
+                }
+                self.set_square(*place, tiles.squares()[n]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Distances of rows from anchors.
+    #[inline(always)]
+    fn distances<M: Mode, S: Simd>(&mut self, simd: S) -> Result<(), Error> {
+        let scale = self.basis.scale();
+        for (place, i) in self.rows.clone().enumerate() {
+            let Some(row) = self.row(i)? else {
+                self.point(place).fill(f64::NAN);
+                continue;
+            };
+            for (a, anchor) in self.axes.iter().enumerate() {
+                let distance = if anchor.len() == row.len() {
+                    reduce::euclidean::<M, S, false>(simd, anchor, row)
+                } else {
+                    // The missing end is zeros.
+                    let mut padded = row.to_vec();
+                    padded.resize(anchor.len(), 0);
+                    reduce::euclidean::<M, S, false>(simd, anchor, &padded)
+                };
+                self.point(place)[a] = canonical_number(distance / scale);
+            }
+            if self.squares.is_some() {
+                self.set_square(place, reduce::dot::<M, S>(simd, row, row));
             }
         }
         Ok(())
@@ -274,102 +379,15 @@ impl Task for Block<'_> {
     type Output = Result<(), Error>;
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) -> Self::Output {
-        let count = self.axes.len();
-        let (coordinates, squares) =
-            (std::mem::take(&mut self.coordinates), std::mem::take(&mut self.squares));
-        coordinates.fill(f64::NAN);
         with_mode!(self.vectors.width(), self.accumulate, M => {
             if self.basis.kind() == BasisKind::Trilateration {
-                for (i, (point, square)) in self.rows.clone().zip(coordinates.chunks_mut(count).zip(squares)) {
-                    let Some(row) = self.row(i)? else { continue };
-                    anchors::<M, S>(simd, self.axes, self.basis.scale(), row, point);
-                    *square = reduce::dot::<M, S>(simd, row, row);
-                }
-            } else if count <= STREAMED {
-                self.streamed::<M, S>(simd, coordinates, squares)?;
+                self.distances::<M, S>(simd)
+            } else if self.axes.len() <= STREAMED {
+                self.few::<M, S>(simd)
             } else {
-                let mut tiles = Tiles::<M, S>::new(simd, self.axes);
-                let mut dots = vec![0.0; count * PANEL];
-                let mut panel: Vec<(usize, &[u8])> = Vec::with_capacity(PANEL);
-                let mut next = self.rows.start;
-                while next < self.rows.end {
-                    panel.clear();
-                    while next < self.rows.end && panel.len() < PANEL {
-                        if let Some(row) = self.row(next)? {
-                            // Tiles take rows of one length: others go alone.
-                            if row.len() == self.axes[0].len() {
-                                panel.push((next, row));
-                            } else {
-                                let at = next - self.rows.start;
-                                for (c, axis) in coordinates[at * count..][..count].iter_mut().zip(self.axes) {
-                                    *c = reduce::dot::<M, S>(simd, &axis[..row.len()], row);
-                                }
-                                squares[at] = reduce::dot::<M, S>(simd, row, row);
-                            }
-                        }
-                        next += 1;
-                    }
-                    tiles.dots(simd, &panel, &mut dots);
-                    for (place, (i, _)) in panel.iter().enumerate() {
-                        let at = i - self.rows.start;
-                        for (a, c) in coordinates[at * count..][..count].iter_mut().enumerate() {
-                            *c = dots[a * PANEL + place];
-                        }
-                        squares[at] = tiles.squares()[place];
-                    }
-                }
+                self.many::<M, S>(simd)
             }
-        });
-        coordinates.iter_mut().for_each(|c| *c = canonical_number(*c));
-        Ok(())
-    }
-}
-
-/// Dot products of rows with three axes, and each row with itself.
-#[inline(always)]
-fn three<M: Mode, S: Simd, const R: usize>(
-    simd: S,
-    axes: &[&[u8]],
-    rows: [&[u8]; R],
-    points: &mut [f64],
-    squares: &mut [f64],
-) {
-    let axes: [&[u8]; STREAMED] = axes.try_into().expect("three axes");
-    let axes = axes.map(|axis| &axis[..rows[0].len()]);
-    let found = reduce::stream_dots_and_squares::<M, S, STREAMED, R>(simd, axes, rows);
-    for ((point, square), found) in points.chunks_exact_mut(STREAMED).zip(squares).zip(found) {
-        point.copy_from_slice(&found.0);
-        *square = found.1;
-    }
-}
-
-/// Dot products of one row with up to [`STREAMED`] axes; returns that with itself. The row comes from memory once, and for the
-/// other axes from the first-level cache.
-#[inline(always)]
-fn few<M: Mode, S: Simd>(simd: S, axes: &[&[u8]], row: &[u8], out: &mut [f64]) -> f64 {
-    let mut square = 0.0;
-    for (a, (axis, out)) in axes.iter().zip(out).enumerate() {
-        let axis = &axis[..row.len()];
-        if a == 0 {
-            (*out, square) = reduce::dot_and_square::<M, S, true>(simd, axis, row);
-        } else {
-            *out = reduce::dot::<M, S>(simd, axis, row);
-        }
-    }
-    square
-}
-
-/// Distances from anchors, of whose missing end the row has zeros.
-#[inline(always)]
-fn anchors<M: Mode, S: Simd>(simd: S, anchors: &[&[u8]], scale: f64, row: &[u8], out: &mut [f64]) {
-    for (anchor, out) in anchors.iter().zip(out) {
-        *out = if anchor.len() == row.len() {
-            reduce::euclidean::<M, S, false>(simd, anchor, row)
-        } else {
-            let mut padded = row.to_vec();
-            padded.resize(anchor.len(), 0);
-            reduce::euclidean::<M, S, false>(simd, anchor, &padded)
-        } / scale;
+        })
     }
 }
 

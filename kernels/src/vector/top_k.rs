@@ -392,7 +392,7 @@ fn panel_distances<M: Mode, S: Simd>(
     if metric == Metric::Euclidean {
         return tiles.distances(simd, panel, distances);
     }
-    tiles.dots(simd, panel, distances);
+    tiles.dots(simd, panel, metric == Metric::Cosine, distances);
     for (square, distances) in squares.iter().zip(distances.chunks_exact_mut(PANEL)) {
         for (distance, row_square) in distances.iter_mut().zip(tiles.squares()).take(panel.len()) {
             *distance = match metric {

@@ -135,7 +135,7 @@ impl Task for Products<'_> {
         for (n, queries) in self.queries.chunks(QUERIES).enumerate() {
             let mut tiles = Tiles::<Double, S>::new(simd, queries);
             for (panel, out) in self.panels.iter().zip(&mut out) {
-                tiles.dots(simd, panel, &mut out[n * QUERIES * PANEL..][..queries.len() * PANEL]);
+                tiles.dots(simd, panel, false, &mut out[n * QUERIES * PANEL..][..queries.len() * PANEL]);
             }
         }
         out
