@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use half::slice::HalfFloatSliceExt;
 
+use crate::arch::zeros;
 use crate::error::Error;
 use crate::json;
 use crate::parallel;
@@ -434,7 +435,7 @@ impl Rows {
 /// Exact conversion of the narrow element types.
 fn to_singles(element: Element, bytes: &[u8]) -> Vec<f32> {
     const STEP: usize = 512;
-    let mut out = vec![0.0; bytes.len() / element.size()];
+    let mut out = zeros(bytes.len() / element.size());
     for (target, source) in out.chunks_mut(STEP).zip(bytes.chunks(STEP * element.size())) {
         // The bytes may have any alignment, so a step of them is copied to where halves may lie.
         let mut aligned = [0u16; STEP];

@@ -3,7 +3,7 @@
 mod common;
 
 use common::real::weights;
-use common::{call_columns, compute, text, uniform};
+use common::{call_columns, compute, layer, text, uniform};
 use hart_kernels::registry::{Input, Output, Value, Values};
 use hart_kernels::tensor::quant::{PayloadType, decode_into};
 use hart_kernels::tensor::{SvdOptions, coefficients, error, svd, synthesize};
@@ -11,11 +11,6 @@ use hart_kernels::{Compute, Error};
 
 fn bytes(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|x| x.to_le_bytes()).collect()
-}
-
-fn singles(output: &Output) -> Vec<f32> {
-    let [_, Values::Binary(payload)] = output.columns.as_slice() else { panic!("{output:?}") };
-    payload[0].as_ref().unwrap().as_chunks::<4>().0.iter().map(|s| f32::from_le_bytes(*s)).collect()
 }
 
 fn numbers(output: &Output, column: usize) -> Vec<f64> {
@@ -358,7 +353,7 @@ fn payloads_of_every_type_are_decoded_by_name() {
         ];
         let params = [("type", text(payload_type.name()))];
         let got =
-            singles(&call_columns("tensor_dequantize", Compute::new().unwrap(), inputs, &params).unwrap());
+            layer(&call_columns("tensor_dequantize", Compute::new().unwrap(), inputs, &params).unwrap());
         let bits = |v: &[f32]| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
         assert!(!got.is_empty() && bits(&got) == bits(&expected), "{}", payload_type.name());
     }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::wide::{self, Wide};
-use common::{call_columns, compute, hash, spread, text, uniform};
+use common::{call_columns, compute, hash, layer, spread, text, uniform};
 use hart_kernels::registry::{Input, Output, Value, Values};
 use hart_kernels::tensor::quant::{PayloadType, decode};
 use hart_kernels::tensor::{synthesize, synthesize_with};
@@ -119,14 +119,6 @@ fn by_name(rows: &[Row<'_>], params: &[(&str, Value)]) -> Result<Output, Error> 
     call_columns("tensor_synthesize", compute(), inputs, params)
 }
 
-fn singles(output: &Output) -> Vec<f32> {
-    let [Values::BigInt(chunk), Values::Binary(payload)] = output.columns.as_slice() else {
-        panic!("{output:?}")
-    };
-    assert_eq!(chunk, &[Some(0)]);
-    payload[0].as_ref().unwrap().as_chunks::<4>().0.iter().map(|s| f32::from_le_bytes(*s)).collect()
-}
-
 fn packed(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|x| x.to_le_bytes()).collect()
 }
@@ -163,13 +155,13 @@ fn atoms_of_every_type_cut_anywhere_in_any_order() {
         for shuffle in 0..3u32 {
             order.sort_by_key(|i| hash(shuffle, *i as u32));
             let rows: Vec<Row<'_>> = order.iter().map(|i| rows[*i]).collect();
-            let got = bits(&singles(&by_name(&rows, &params).unwrap()));
+            let got = bits(&layer(&by_name(&rows, &params).unwrap()));
             assert!(got == expected, "{}, order {shuffle}", payload_type.name());
         }
     }
     let none = by_name(&[], &[]).unwrap();
     assert_eq!(none.columns[0], Values::BigInt(vec![]));
-    assert!(singles(&by_name(&[(Some(1), None, Some(1.0), Some(&[]))], &[]).unwrap()).is_empty());
+    assert!(layer(&by_name(&[(Some(1), None, Some(1.0), Some(&[]))], &[]).unwrap()).is_empty());
 }
 
 #[test]

@@ -19,6 +19,7 @@ const UNSAFE: &[&str] = &[
     "kernels/src/arch/avx2.rs",
     "kernels/src/arch/avx512.rs",
     "kernels/src/arch/neon.rs",
+    "kernels/src/arch/pages.rs",
     "kernels/src/arch/scalar.rs",
     "sqlhost/src/exports.rs",
     "sqlhost/src/local.rs",

@@ -44,7 +44,10 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod pages;
 mod scalar;
+
+pub(crate) use pages::{try_zeros, zeros};
 
 /// Virtual lanes of every sum: part of the definition of the results, not a tuning knob.
 pub const LANES: usize = 32;

@@ -8,7 +8,7 @@ use crate::tensor::quant::PayloadType;
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     if call.rows == 0 {
-        return Ok(layer::output(None));
+        return layer::output(None);
     }
     let payload =
         Payload::gather(call.integers(CHUNK.name), &PAYLOAD, call.binary(PAYLOAD.name), 0..call.rows)?;
@@ -21,7 +21,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         (elements as u64).saturating_mul(8).saturating_add(payload.bytes() as u64),
     )?;
     let singles = payload.decode(call.compute, payload_type)?;
-    Ok(layer::output(Some(bytemuck::cast_slice(&singles).to_vec())))
+    layer::output(Some(&singles))
 }
 
 pub(crate) static KERNEL: Kernel = Kernel {

@@ -1,7 +1,9 @@
 //! Layers as results of kernels: packed singles in one row.
 
+use crate::arch::zeros;
 use crate::error::Error;
-use crate::registry::{Column, Kind, Output, Values};
+use crate::parallel;
+use crate::registry::{Column, Kind, Output, PackedBytes, Values};
 
 pub(crate) const CHUNK: Column = Column {
     name: "chunk",
@@ -25,8 +27,16 @@ pub(crate) fn check_length(elements: usize) -> Result<(), Error> {
     Err(Error::Memory { what: "the resulting payload".into(), bytes, limit: i32::MAX as u64 })
 }
 
-/// The result of a kernel with the columns [`CHUNK`] and [`PAYLOAD`]: one row, or none without input.
-pub(crate) fn output(payload: Option<Vec<u8>>) -> Output {
-    let rows: Vec<_> = payload.into_iter().map(Some).collect();
-    Output { columns: vec![Values::BigInt(vec![Some(0); rows.len()]), Values::Binary(rows)], picked: None }
+/// The result of a kernel with the columns [`CHUNK`] and [`PAYLOAD`]: one row, or none without input. [`check_length`] has
+/// passed the layer's length.
+pub(crate) fn output(layer: Option<&[f32]>) -> Result<Output, Error> {
+    let singles = layer.unwrap_or_default();
+    let mut bytes = zeros(size_of_val(singles));
+    parallel::rows_into(singles.len(), bytes.len(), &mut bytes, |range, part| {
+        part.copy_from_slice(bytemuck::cast_slice(&singles[range]));
+        Ok(())
+    })?;
+    let lengths: Vec<_> = layer.map(|_| bytes.len() as i32).into_iter().collect();
+    let chunks = Values::BigInt(vec![Some(0); lengths.len()]);
+    Ok(Output { columns: vec![chunks, Values::Packed(PackedBytes { bytes, lengths })], picked: None })
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::arch::zeros;
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::registry::{Column, Kind, Param, ParamKind};
@@ -111,7 +112,7 @@ impl<'a> Payload<'a> {
     ///
     /// As [`quant::decode_into`] for the bytes of all chunks together.
     pub(crate) fn decode(&self, compute: Compute, payload_type: PayloadType) -> Result<Vec<f32>, Error> {
-        let mut out = vec![0.0; payload_type.elements(self.bytes)?];
+        let mut out = zeros(payload_type.elements(self.bytes)?);
         let block = payload_type.block_bytes();
         if self.chunks.iter().any(|chunk| !chunk.len().is_multiple_of(block)) {
             quant::decode_into_with(compute, payload_type, &self.concat(), &mut out)?;

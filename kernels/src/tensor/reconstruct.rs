@@ -1,6 +1,6 @@
 //! Matrices from their components.
 
-use crate::arch::{F32_BLOCK, LANES, Simd, Task};
+use crate::arch::{F32_BLOCK, LANES, Simd, Task, try_zeros};
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
@@ -65,10 +65,8 @@ pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, 
         limit: Error::REFUSED,
     };
     let elements = rows.checked_mul(*columns).ok_or_else(too_large)?;
-    let mut out: Vec<f32> = Vec::new();
     // Without components no vector is there that would bound the shape.
-    out.try_reserve_exact(elements).map_err(|_| too_large())?;
-    out.resize(elements, 0.0);
+    let mut out: Vec<f32> = try_zeros(elements).map_err(|()| too_large())?;
     if out.is_empty() || singular_values.is_empty() {
         return Ok(out);
     }
@@ -80,8 +78,9 @@ pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, 
     // Fewer multiplications than this are done before another thread has woken up.
     let shared = rows * columns * rank >= 1 << 20;
     let bytes = if shared { usize::MAX } else { 0 };
+    let copied = right.len() * size_of::<f32>();
     let mut work = || {
-        parallel::each(right.chunks_mut(LANES * rank).enumerate(), bytes, |(panel, packed)| {
+        parallel::each(right.chunks_mut(LANES * rank).enumerate(), copied, |(panel, packed)| {
             pack_panel(v, *columns, &shifts, panel, packed);
             Ok(())
         })?;
@@ -290,7 +289,7 @@ fn unpack(
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     if call.rows == 0 {
-        return Ok(layer::output(None));
+        return layer::output(None);
     }
     let components = grouped(call)?;
     let sigma = numbers::present(SINGULAR_VALUE.name, call.floats(SINGULAR_VALUE.name))?;
@@ -325,7 +324,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
             expected: format!("at most {:e}, the largest single", f32::MAX),
         });
     }
-    Ok(layer::output(Some(matrix.into_iter().flat_map(f32::to_le_bytes).collect())))
+    layer::output(Some(&matrix))
 }
 
 const COMPONENT: Column = Column {

@@ -2,7 +2,7 @@
 
 use std::iter;
 
-use crate::arch::{Simd, Task};
+use crate::arch::{Simd, Task, zeros};
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
@@ -112,7 +112,7 @@ pub(crate) fn sum(
     if elements == 0 {
         return Ok(Vec::new());
     }
-    let mut sums = vec![0.0; terms.len().div_ceil(RUN).max(1) * elements];
+    let mut sums: Vec<f64> = zeros(terms.len().div_ceil(RUN).max(1) * elements);
     let mut pieces = Vec::new();
     for (terms, sums) in terms.chunks(RUN).zip(sums.chunks_mut(elements)) {
         for (panel, sums) in sums.chunks_mut(PANEL).enumerate() {
@@ -232,7 +232,7 @@ fn coefficients(given: &[Option<f64>], atoms: &[Atom<'_>]) -> Result<Vec<f64>, E
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     if call.rows == 0 {
-        return Ok(layer::output(None));
+        return layer::output(None);
     }
     let payload_type = PayloadType::parse(call.params.word(TYPE.name))?;
     let taken = |atoms, elements| memory(atoms, elements).saturating_add(elements as u64 * 4);
@@ -251,7 +251,8 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         }
         return Err(too_large(element, sums[element]));
     }
-    Ok(layer::output(Some(sums.into_iter().flat_map(|s| (s as f32).to_le_bytes()).collect())))
+    let singles: Vec<f32> = sums.into_iter().map(|sum| sum as f32).collect();
+    layer::output(Some(&singles))
 }
 
 const COEFFICIENT: Column = Column {

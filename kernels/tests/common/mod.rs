@@ -22,6 +22,17 @@ pub(crate) fn is_there(path: &std::path::Path, what: &str) -> bool {
     false
 }
 
+/// The layer in the one row of a kernel's result.
+pub(crate) fn layer(output: &Output) -> Vec<f32> {
+    let [Values::BigInt(chunk), Values::Packed(payload)] = output.columns.as_slice() else {
+        panic!("{output:?}")
+    };
+    assert_eq!((&chunk[..], &payload.lengths[..]), (&[Some(0)][..], &[payload.bytes.len() as i32][..]));
+    let (singles, rest) = payload.bytes.as_chunks::<4>();
+    assert!(rest.is_empty());
+    singles.iter().map(|s| f32::from_le_bytes(*s)).collect()
+}
+
 /// Lengths around every multiple of a block, and the dimensions of common embedding models.
 pub(crate) const COMMON_DIMENSIONS: [usize; 5] = [384, 768, 1024, 1536, 1998];
 

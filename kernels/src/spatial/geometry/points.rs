@@ -3,6 +3,7 @@
 use super::encode::ordinate;
 use super::wire::{self, HEADER};
 use super::{LATITUDE, LONGITUDE, Position, SpatialType, check_position, check_srid};
+use crate::arch::zeros;
 use crate::error::Error;
 use crate::parallel;
 use crate::spatial::columns;
@@ -214,7 +215,7 @@ pub(crate) fn encode_columns(
     // The usual column has all or nothing.
     if let (true, true, Some(z), Some(m)) = (all(x), all(y), optional(z), optional(m)) {
         let stride = stride(z.is_some(), m.is_some());
-        let mut bytes = vec![0; x.len() * stride];
+        let mut bytes = zeros(x.len() * stride);
         whole(x, y, z, m, srid, kind, &mut bytes)?;
         return Ok((bytes, vec![stride as i32; x.len()]));
     }

@@ -31,6 +31,7 @@ mod q8;
 
 pub use payload_type::PayloadType;
 
+use crate::arch::zeros;
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
@@ -70,8 +71,7 @@ use crate::vector::batch::canonical;
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn decode(payload_type: PayloadType, bytes: &[u8]) -> Result<Vec<f32>, Error> {
-    // Zeros come from the operating system as pages that nobody has written yet: the threads that decode do so first.
-    let mut out = vec![0.0; payload_type.elements(bytes.len())?];
+    let mut out = zeros(payload_type.elements(bytes.len())?);
     decode_into(payload_type, bytes, &mut out)?;
     Ok(out)
 }
