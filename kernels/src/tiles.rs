@@ -120,10 +120,12 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
         }
         for (n, (query, out)) in self.queries.iter().zip(out.chunks_exact_mut(PANEL)).enumerate() {
             for (((_, row), out), square) in panel.iter().zip(out).zip(&mut self.squares) {
-                if n == 0 {
-                    (*out, *square) = reduce::dot_and_square::<M, S, true>(simd, query, row);
-                } else {
-                    *out = reduce::dot::<M, S>(simd, query, row);
+                match n {
+                    0 if squares => {
+                        (*out, *square) = reduce::dot_and_square::<M, S, true>(simd, query, row);
+                    }
+                    0 => *out = reduce::stream_dot::<M, S>(simd, query, row),
+                    _ => *out = reduce::dot::<M, S>(simd, query, row),
                 }
             }
         }

@@ -297,37 +297,37 @@ fn coordinates_have_the_bits_of_dot_products_and_distances_on_every_level() {
 /// NULLs and short rows between others, where two rows are taken at once and where many are.
 #[test]
 fn rows_that_are_missing_or_short_leave_the_others_alone() {
-    for axes in [2, 3, 5] {
-        let n = 40;
-        let basis = Basis::random(n, axes, 3).unwrap();
-        let numbers = |i: u32, n: usize| uniform(i, n).into_iter().map(f64::from).collect::<Vec<_>>();
-        let rows: Vec<Option<Vec<f64>>> = (0..77)
-            .map(|i| match i % 5 {
-                2 => None,
-                4 => Some(numbers(i, n - 1 - i as usize % 7)),
-                _ => Some(numbers(i, n)),
-            })
-            .collect();
-        let column = Column::new(Element::F32, &rows, 0);
-        let column = column.vectors("v");
-        let points = spatial::project_with(compute(), &basis, &column, true).unwrap();
-        let mut alone = vec![7.0; rows.len() * axes];
-        spatial::project_into_with(compute(), &basis, &column, true, &mut alone).unwrap();
-        for (i, row) in rows.iter().enumerate() {
-            let Some(row) = row else {
-                assert_eq!((points.point(i), points.square(i)), (None, None));
-                assert!(alone[i * axes..][..axes].iter().all(|c| c.to_bits() == f64::NAN.to_bits()));
-                continue;
-            };
-            let mut padded = row.clone();
-            padded.resize(n, 0.0);
-            let column = Column::new(Element::F32, &[Some(padded)], 0);
-            let one = spatial::project_with(compute(), &basis, &column.vectors("v"), false).unwrap();
-            let wanted: Vec<u64> = one.point(0).unwrap().iter().map(|c| c.to_bits()).collect();
-            for found in [points.point(i).unwrap(), &alone[i * axes..][..axes]] {
-                assert_eq!(found.iter().map(|c| c.to_bits()).collect::<Vec<_>>(), wanted, "row {i}");
-            }
-            assert_eq!(points.square(i), one.square(0), "row {i}");
+    let n = 40;
+    let numbers = |i: u32, n: usize| uniform(i, n).into_iter().map(f64::from).collect::<Vec<_>>();
+    let rows: Vec<Option<Vec<f64>>> = (0..77)
+        .map(|i| match i % 5 {
+            2 => None,
+            4 => Some(numbers(i, n - 1 - i as usize % 7)),
+            _ => Some(numbers(i, n)),
+        })
+        .collect();
+    let padded = |row: &Vec<f64>| row.iter().copied().chain([0.0; 40]).take(n).collect::<Vec<_>>();
+    let alone: Vec<Column> =
+        rows.iter().map(|row| Column::new(Element::F32, &[row.as_ref().map(padded)], 0)).collect();
+    let column = Column::new(Element::F32, &rows, 0);
+    let column = column.vectors("v");
+    let bits = |point: &[f64]| point.iter().map(|c| c.to_bits()).collect::<Vec<_>>();
+    for (basis, level) in [2, 3, 5]
+        .into_iter()
+        .flat_map(|axes| every_basis(n, axes))
+        .flat_map(|basis| Level::available().into_iter().map(move |level| (basis.clone(), level)))
+    {
+        let (compute, axes) = (compute().level(level), basis.axes());
+        let points = spatial::project_with(compute, &basis, &column, true).unwrap();
+        let mut into = vec![7.0; rows.len() * axes];
+        spatial::project_into_with(compute, &basis, &column, true, &mut into).unwrap();
+        for (i, (into, alone)) in into.chunks(axes).zip(&alone).enumerate() {
+            let one = spatial::project_with(compute, &basis, &alone.vectors("v"), false).unwrap();
+            let place = format!("{:?}, {axes} axes, {}, row {i}", basis.kind(), level.name());
+            assert_eq!(points.point(i).map(bits), one.point(0).map(bits), "{place}");
+            assert_eq!(points.square(i), one.square(0), "{place}");
+            let wanted = one.point(0).map_or(vec![f64::NAN.to_bits(); axes], bits);
+            assert_eq!(bits(into), wanted, "{place}");
         }
     }
 }

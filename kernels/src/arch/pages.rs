@@ -2,10 +2,16 @@
 
 use bytemuck::Zeroable;
 
-/// As many zeros, in memory that the system gives as it is first written, by whichever thread does so, and in large pages where
-/// it has them: of small ones, the first write costs more than the numbers that they hold.
+/// As many zeros. Where the allocator takes a block of its own from the system, as those of C do for large ones, its pages come as
+/// they are first written, by whichever thread does so, and are large where the system has such: of small ones, the first write
+/// costs more than the numbers that they hold.
+///
+/// # Panics
+///
+/// Where there is no memory for them.
 pub(crate) fn zeros<T: Zeroable>(length: usize) -> Vec<T> {
-    preferred(bytemuck::allocation::zeroed_vec(length))
+    let none = |()| panic!("there is no memory for {length} elements of {} bytes", size_of::<T>());
+    try_zeros(length).unwrap_or_else(none)
 }
 
 /// [`zeros`], or an error where there is no memory for them.

@@ -185,7 +185,8 @@ fn fill(
     let mut pieces = Vec::new();
     for rows in parallel::ranges(vectors.len(), work) {
         let coordinates = coordinates.split_off_mut(..rows.len() * count).expect("those of all rows");
-        let squares = squares.as_mut().and_then(|squares| squares.split_off_mut(..rows.len()));
+        let squares =
+            squares.as_mut().map(|squares| squares.split_off_mut(..rows.len()).expect("those of all rows"));
         let accumulate = compute.accumulate;
         pieces.push(Block { basis, axes, accumulate, vectors, pad, rows, coordinates, squares });
     }
