@@ -47,7 +47,7 @@ mod neon;
 mod pages;
 mod scalar;
 
-pub(crate) use pages::{try_zeros, zeros};
+pub(crate) use pages::{pieces, prefer_large, try_zeros, zeros};
 
 /// Virtual lanes of every sum: part of the definition of the results, not a tuning knob.
 pub const LANES: usize = 32;

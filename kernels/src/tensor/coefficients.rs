@@ -12,7 +12,7 @@ use crate::registry::{
 use crate::tensor::atoms::{self, ATOM_ID};
 use crate::tensor::numbers::{self, wrong};
 use crate::tensor::payload::{CHUNK, PAYLOAD, Payload, TYPE};
-use crate::tensor::product::{add_gram, gram};
+use crate::tensor::product::{add_gram, gram, zeros};
 use crate::tensor::quant::{self, PayloadType};
 use crate::tensor::svd;
 
@@ -119,7 +119,7 @@ impl Problem<'_> {
     /// Coefficients and rank by the products of atoms with atoms: for no more atoms than elements.
     fn by_atoms(&self) -> Result<(Vec<f64>, usize), Error> {
         let count = self.atoms.len();
-        let mut products: Mat<f64> = Mat::zeros(count, count);
+        let mut products = zeros(count, count);
         let mut right = vec![0.0; count];
         self.panels(|panel, layer| {
             add_products(&mut right, panel, layer);
@@ -152,7 +152,7 @@ impl Problem<'_> {
         if elements == 0 {
             return Ok((vec![0.0; count], 0));
         }
-        let mut matrix = Mat::zeros(count, elements);
+        let mut matrix = zeros(count, elements);
         let mut start = 0;
         self.panels(|panel, layer| {
             matrix.as_mut().subcols_mut(start, layer.len()).copy_from(panel);

@@ -6,11 +6,20 @@ use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
+use crate::arch;
 use crate::error::Error;
 use crate::parallel;
 
 /// Rows of a result that one thread computes.
 const BLOCK: usize = 128;
+
+/// A zero matrix, in large pages where the system has such.
+pub(super) fn zeros(rows: usize, columns: usize) -> Mat<f64> {
+    let mut out = Mat::with_capacity(rows, columns);
+    arch::prefer_large(out.as_ptr(), rows * columns);
+    out.resize_with(rows, columns, |_, _| 0.0);
+    out
+}
 
 /// Pieces of some rows, each with the number of its first one.
 fn pieces(out: MatMut<'_, f64>) -> Vec<(usize, MatMut<'_, f64>)> {
@@ -27,7 +36,7 @@ fn pieces(out: MatMut<'_, f64>) -> Vec<(usize, MatMut<'_, f64>)> {
 
 /// a·b.
 pub(super) fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Result<Mat<f64>, Error> {
-    let mut out = Mat::zeros(a.nrows(), b.ncols());
+    let mut out = zeros(a.nrows(), b.ncols());
     parallel::each(pieces(out.as_mut()), a.nrows() * a.ncols() * size_of::<f64>(), |(start, piece)| {
         let a = a.subrows(start, piece.nrows());
         matmul(piece, Accum::Replace, a, b, 1.0, Par::Seq);
@@ -38,7 +47,7 @@ pub(super) fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Result<Mat<f64>
 
 /// aᵀ·a.
 pub(super) fn gram(a: MatRef<'_, f64>) -> Result<Mat<f64>, Error> {
-    let mut out: Mat<f64> = Mat::zeros(a.ncols(), a.ncols());
+    let mut out = zeros(a.ncols(), a.ncols());
     add_gram(out.as_mut(), a)?;
     for column in 1..out.ncols() {
         for row in 0..column {

@@ -1,6 +1,6 @@
 //! Matrices from their components.
 
-use crate::arch::{F32_BLOCK, LANES, Simd, Task, try_zeros};
+use crate::arch::{self, F32_BLOCK, LANES, Simd, Task};
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
@@ -64,16 +64,18 @@ pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, 
         bytes: (*rows as u64).saturating_mul(*columns as u64).saturating_mul(4),
         limit: Error::REFUSED,
     };
-    let elements = rows.checked_mul(*columns).ok_or_else(too_large)?;
     // Without components no vector is there that would bound the shape.
-    let mut out: Vec<f32> = try_zeros(elements).map_err(|()| too_large())?;
-    if out.is_empty() || singular_values.is_empty() {
-        return Ok(out);
+    let elements = rows.checked_mul(*columns).ok_or_else(too_large)?;
+    let rank = singular_values.len();
+    if elements == 0 || rank == 0 {
+        return arch::try_zeros(elements).map_err(|()| too_large());
     }
     let block = BLOCK_ROWS * columns;
-    let rank = singular_values.len();
-    let shifts: Vec<f32> =
-        singular_values.iter().zip(u.chunks_exact(*rows)).map(|(sigma, u)| shift(*sigma, u)).collect();
+    let shifts: Vec<f32> = singular_values
+        .iter()
+        .zip(u.chunks_exact(*rows))
+        .map(|(sigma, u)| shift(compute, *sigma, u))
+        .collect();
     let mut right = vec![0.0; columns.div_ceil(LANES) * LANES * rank];
     // Fewer multiplications than this are done before another thread has woken up.
     let shared = rows * columns * rank >= 1 << 20;
@@ -84,19 +86,15 @@ pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, 
             pack_panel(v, *columns, &shifts, panel, packed);
             Ok(())
         })?;
-        parallel::each(out.chunks_mut(block).enumerate(), bytes, |(i, out)| {
-            let (shifts, right) = (&shifts, &right);
+        let (shifts, right) = (&shifts, &right);
+        let matrix = arch::pieces(elements, block, bytes, |i, out| {
             compute.level.run(Block { components, shifts, right, rank, first: i * BLOCK_ROWS, out });
             Ok(())
-        })
+        });
+        matrix.map_err(|error| error.unwrap_or_else(too_large))
     };
     // The threads are asked once for both.
-    if shared {
-        pool::enter(work)??
-    } else {
-        work()?
-    }
-    Ok(out)
+    if shared { pool::enter(work)? } else { work() }
 }
 
 /// Rows that one task computes: divisible by the rows of every tile. With [`DEPTH`] components they stay in the second-level cache.
@@ -105,9 +103,26 @@ const BLOCK_ROWS: usize = 96;
 const DEPTH: usize = 256;
 
 /// The power of two that goes over from a singular value to the right vector, so that its product with the left one is in range.
-fn shift(sigma: f64, u: &[f32]) -> f32 {
-    let largest = u.iter().fold(0f32, |largest, u| largest.max(u.abs()));
+fn shift(compute: Compute, sigma: f64, u: &[f32]) -> f32 {
+    let largest = compute.level.run(Largest(u));
     if ((sigma * f64::from(largest)) as f32).is_finite() { 1.0 } else { (1u128 << 64) as f32 }
+}
+
+/// The largest magnitude of some numbers; NaN is none.
+struct Largest<'a>(&'a [f32]);
+
+impl Task for Largest<'_> {
+    type Output = f32;
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> f32 {
+        // The bits of positive numbers order as the numbers do, and no comparison waits for the one before.
+        let mut largest = 0;
+        for u in self.0 {
+            let bits = u.abs().to_bits();
+            largest = largest.max(if u.is_nan() { 0 } else { bits });
+        }
+        f32::from_bits(largest)
+    }
 }
 
 /// Packs the right vectors' columns of one panel, of 32, times their powers of two, one component after the other, filled up
@@ -178,10 +193,17 @@ fn pack_left<const R: usize>(
     for k in 0..depth {
         let sigma = components.singular_values[start + k] / f64::from(shifts[start + k]);
         let u = &components.u[(start + k) * components.rows + first..][..rows];
-        for (u, packed) in u.chunks(R).zip(packed.chunks_exact_mut(depth)) {
-            for (packed, u) in packed[k].iter_mut().zip(u) {
-                *packed = (sigma * f64::from(*u)) as f32;
+        let (panels, rest) = u.as_chunks::<R>();
+        // Of constant length for whole panels, so that numbers are converted together.
+        for (u, packed) in panels.iter().zip(packed.chunks_exact_mut(depth)) {
+            let mut products = [0.0; R];
+            for r in 0..R {
+                products[r] = (sigma * f64::from(u[r])) as f32;
             }
+            packed[k] = products;
+        }
+        for (r, u) in rest.iter().enumerate() {
+            packed[panels.len() * depth + k][r] = (sigma * f64::from(*u)) as f32;
         }
     }
 }

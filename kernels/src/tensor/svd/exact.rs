@@ -7,11 +7,13 @@
 use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
 use faer::linalg::svd::bidiag::BidiagParams;
 use faer::linalg::svd::{self, ComputeSvdVectors, SvdParams};
-use faer::{Auto, Mat, MatRef, Par, Spec};
+use faer::{Auto, MatRef, Par, Spec};
 
 use super::Factors;
+use crate::arch;
 use crate::error::Error;
 use crate::pool;
+use crate::tensor::product::zeros;
 
 /// The tasks into which `faer` may split work on a matrix: by its shape alone. More than one only in [`pool::enter`].
 pub(super) fn tasks(rows: usize, columns: usize) -> Par {
@@ -42,6 +44,7 @@ pub(super) fn doubles(singles: &[f32], bytes: u64) -> Result<Vec<f64>, Error> {
         bytes,
         limit: Error::REFUSED,
     })?;
+    arch::prefer_large(out.as_ptr(), singles.len());
     out.extend(singles.iter().map(|x| f64::from(*x)));
     Ok(out)
 }
@@ -66,7 +69,9 @@ fn thin(matrix: MatRef<'_, f64>) -> Result<Factors, Error> {
     let params = Spec::new(params);
     let scratch = svd::svd_scratch::<f64>(rows, columns, thin, thin, tasks, params);
     let mut memory = MemBuffer::try_new(scratch).map_err(|_| no_memory(scratch))?;
-    let (mut u, mut v, mut s) = (Mat::zeros(rows, full), Mat::zeros(columns, full), Mat::zeros(full, 1));
+    // Small pages, of which each is made at the first write to it, take a tenth of the time.
+    arch::prefer_large(memory.as_ptr(), memory.len());
+    let (mut u, mut v, mut s) = (zeros(rows, full), zeros(columns, full), zeros(full, 1));
     svd::svd(
         matrix,
         s.col_mut(0).as_diagonal_mut(),

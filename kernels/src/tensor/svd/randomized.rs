@@ -15,7 +15,7 @@ use super::{Factors, SvdOptions};
 use crate::error::Error;
 use crate::pool;
 use crate::random::SplitMix;
-use crate::tensor::product::{gram, product};
+use crate::tensor::product::{gram, product, zeros};
 
 /// As many components as the sample has directions, at most min(rows, columns), of which the leading `rank` are good.
 pub(super) fn factors(
@@ -83,7 +83,7 @@ fn triangular(matrix: &Mat<f64>) -> Result<Option<Mat<f64>>, Error> {
     let (mut lower, mut order, mut place) = (matrix.clone(), vec![0; rows], vec![0; rows]);
     let stack = MemStack::new(&mut memory);
     lu::lu_in_place(lower.as_mut(), &mut order, &mut place, tasks, stack, Default::default());
-    let mut out = Mat::zeros(rows, columns);
+    let mut out = zeros(rows, columns);
     for (j, mut column) in out.col_iter_mut().enumerate() {
         column[order[j]] = 1.0;
         for i in j + 1..rows {
