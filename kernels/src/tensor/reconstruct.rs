@@ -4,7 +4,6 @@ use crate::arch::{self, F32_BLOCK, LANES, Simd, Task};
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
-use crate::pool;
 use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming};
 use crate::tensor::layer;
 use crate::tensor::numbers::{self, wrong};
@@ -70,37 +69,29 @@ pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, 
     if elements == 0 || rank == 0 {
         return arch::try_zeros(elements).map_err(|()| too_large());
     }
-    let block = BLOCK_ROWS * columns;
     let shifts: Vec<f32> = singular_values
         .iter()
         .zip(u.chunks_exact(*rows))
         .map(|(sigma, u)| shift(compute, *sigma, u))
         .collect();
-    let mut right = vec![0.0; columns.div_ceil(LANES) * LANES * rank];
     // Fewer multiplications than this are done before another thread has woken up.
-    let shared = rows * columns * rank >= 1 << 20;
+    let shared = elements * rank >= 1 << 20;
     let bytes = if shared { usize::MAX } else { 0 };
-    let copied = right.len() * size_of::<f32>();
-    let mut work = || {
-        parallel::each(right.chunks_mut(LANES * rank).enumerate(), copied, |(panel, packed)| {
-            pack_panel(v, *columns, &shifts, panel, packed);
-            Ok(())
-        })?;
-        let (shifts, right) = (&shifts, &right);
-        let matrix = arch::pieces(elements, block, bytes, |i, out| {
-            compute.level.run(Block { components, shifts, right, rank, first: i * BLOCK_ROWS, out });
-            Ok(())
-        });
-        matrix.map_err(|error| error.unwrap_or_else(too_large))
-    };
-    // The threads are asked once for both.
-    if shared { pool::enter(work)? } else { work() }
+    // A few tasks for each thread, so that one that is held up does not hold up all.
+    let size = rows.div_ceil(3 * parallel::workers(bytes)).next_multiple_of(12).clamp(MIN_ROWS, MAX_ROWS);
+    let matrix = arch::pieces(elements, size * columns, bytes, |i, out| {
+        compute.level.run(Block { components, shifts: &shifts, first: i * size, out });
+        Ok(())
+    });
+    matrix.map_err(|error| error.unwrap_or_else(too_large))
 }
 
-/// Rows that one task computes: divisible by the rows of every tile. With [`DEPTH`] components they stay in the second-level cache.
-const BLOCK_ROWS: usize = 96;
 /// Components that are added before the next tile of the matrix: 32 columns of them fit the first-level cache.
 const DEPTH: usize = 256;
+/// Fewest rows that one task computes, divisible by the rows of every tile: for fewer, packing the right vectors would take too long.
+const MIN_ROWS: usize = 96;
+/// Most of them: with [`DEPTH`] components they stay in the second-level cache.
+const MAX_ROWS: usize = 384;
 
 /// The power of two that goes over from a singular value to the right vector, so that its product with the left one is in range.
 fn shift(compute: Compute, sigma: f64, u: &[f32]) -> f32 {
@@ -125,23 +116,10 @@ impl Task for Largest<'_> {
     }
 }
 
-/// Packs the right vectors' columns of one panel, of 32, times their powers of two, one component after the other, filled up
-/// with zeros.
-fn pack_panel(v: &[f32], columns: usize, shifts: &[f32], panel: usize, packed: &mut [f32]) {
-    let start = panel * LANES;
-    let width = LANES.min(columns - start);
-    let vectors = v.chunks_exact(columns).zip(shifts);
-    for (packed, (v, shift)) in packed.chunks_exact_mut(LANES).zip(vectors) {
-        packed.iter_mut().zip(&v[start..start + width]).for_each(|(packed, v)| *packed = v * shift);
-    }
-}
-
 /// A block of rows of the matrix.
 struct Block<'a> {
     components: &'a Svd,
     shifts: &'a [f32],
-    right: &'a [f32],
-    rank: usize,
     /// First row.
     first: usize,
     out: &'a mut [f32],
@@ -159,21 +137,37 @@ impl Task for Block<'_> {
 impl Block<'_> {
     #[inline(always)]
     fn tiles<S: Simd, const R: usize>(self, simd: S) {
-        let Block { components: Svd { columns, .. }, shifts, right, rank, out, .. } = self;
+        let Block { components, shifts, first, out } = self;
+        let (columns, rank) = (components.columns, shifts.len());
         let rows = out.len() / columns;
         let mut left = vec![[0.0; R]; rows.div_ceil(R) * DEPTH.min(rank)];
+        let mut right = vec![[0.0; LANES]; DEPTH.min(rank)];
         for start in (0..rank).step_by(DEPTH) {
             let depth = DEPTH.min(rank - start);
             let left = &mut left[..rows.div_ceil(R) * depth];
-            pack_left(self.components, shifts, start, self.first, rows, left);
-            for (panel, right) in right.chunks_exact(LANES * rank).enumerate() {
-                let right = right[start * LANES..][..depth * LANES].as_chunks().0;
-                let column = panel * LANES;
+            pack_left(components, shifts, start, first, rows, left);
+            let right = &mut right[..depth];
+            for column in (0..columns).step_by(LANES) {
+                pack_right(components, shifts, start, column, right);
                 for (panel, left) in left.chunks_exact(depth).enumerate() {
                     let tile = &mut out[panel * R * columns..];
-                    add_tile(simd, left, right, tile, *columns, column, start == 0);
+                    add_tile(simd, left, right, tile, columns, column, start == 0);
                 }
             }
+        }
+    }
+}
+
+/// Up to 32 columns of the right vectors of components from `start`, times their powers of two, one component after the other.
+/// Columns that are missing at the end keep what they are.
+#[inline(always)]
+fn pack_right(components: &Svd, shifts: &[f32], start: usize, column: usize, packed: &mut [[f32; LANES]]) {
+    let columns = components.columns;
+    let width = LANES.min(columns - column);
+    for (k, packed) in packed.iter_mut().enumerate() {
+        let v = &components.v[(start + k) * columns + column..][..width];
+        for j in 0..width {
+            packed[j] = v[j] * shifts[start + k];
         }
     }
 }
@@ -327,9 +321,9 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let (rows, columns) = (size(left), size(right));
     let elements = usize::try_from(rows.saturating_mul(columns)).unwrap_or(usize::MAX);
     layer::check_length(elements)?;
-    // The vectors, the right ones once more in panels, one that is put together, and the matrix as numbers and as bytes.
-    let vectors = rows.saturating_add(columns.saturating_add(LANES as u64).saturating_mul(2));
-    let taken = vectors
+    // The vectors, one that is put together, and the matrix as numbers and as bytes.
+    let taken = rows
+        .saturating_add(columns)
         .saturating_mul(components.len() as u64)
         .saturating_add(rows.max(columns))
         .saturating_add(elements as u64 * 2)
