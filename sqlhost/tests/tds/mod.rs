@@ -11,9 +11,10 @@ use std::sync::{Arc, Mutex};
 
 use openssl::asn1::Asn1Time;
 use openssl::bn::BigNum;
+use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
-use openssl::rsa::Rsa;
 use openssl::ssl::{AlpnError, SslAcceptor, SslMethod, SslStream, select_next_proto};
 use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
 use openssl::x509::{X509, X509NameBuilder};
@@ -99,7 +100,8 @@ impl Answer {
 
 /// A certificate of its own authority for the host localhost, and its key.
 pub fn certificate() -> (X509, PKey<Private>) {
-    let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
     let mut name = X509NameBuilder::new().unwrap();
     name.append_entry_by_text("CN", "localhost").unwrap();
     let name = name.build();
@@ -146,6 +148,8 @@ impl Server {
         let (log_of_thread, mut behaviour) = (log.clone(), behaviour);
         std::thread::spawn(move || {
             for socket in listener.incoming().map_while(Result::ok) {
+                // As the real one does. Else the second part of an answer waits until the client has said that it has the first.
+                socket.set_nodelay(true).unwrap();
                 // A client that gives up in the handshake ends its connection only.
                 if let Ok(mut stream) = acceptor.accept(socket) {
                     let _ = serve(&mut stream, &log_of_thread, &mut behaviour);
