@@ -1,5 +1,6 @@
 """What a notebook does with the package, and what it says when something is wrong: python -m unittest."""
 
+import ctypes
 import unittest
 import weakref
 from unittest import mock
@@ -37,6 +38,11 @@ class Vectors(unittest.TestCase):
     def test_one_row_serves_all(self):
         np.testing.assert_array_equal(hart.distance(ROWS, ROWS[0]), hart.distance(ROWS, np.tile(ROWS[0], (300, 1))))
         self.assertIsInstance(float(hart.dot_product(ROWS[0], ROWS[1])), float)
+        for a, b in ((ROWS[:0], ROWS[0]), (ROWS[0], ROWS[:0])):
+            self.assertEqual(len(hart.dot_product(a, b)), 0)
+        for a, b in ((ROWS[:0], ROWS[:2]), (ROWS[:2], ROWS[:0]), (ROWS[:3], ROWS[:2])):
+            with self.assertRaisesRegex(hart.HartError, "is 128 numbers; expected"):
+                hart.dot_product(a, b)
 
     def test_the_result_goes_where_it_is_asked_to(self):
         out = np.empty_like(ROWS)
@@ -53,6 +59,7 @@ class Vectors(unittest.TestCase):
         with patch:
             self.assertIs(hart.add(ROWS, ROWS[5], out=out), out)
         a, a_rows, b, b_rows, n, target, rows = calls[0]
+        a, b, target = map(ctypes.addressof, (a, b, target))
         self.assertEqual((a, b, target), (ROWS.ctypes.data, ROWS[5].ctypes.data, whole.ctypes.data + 4 * 64))
         self.assertEqual((a_rows, b_rows, n, rows), (300, 1, 64, 300))
         np.testing.assert_array_equal(out, ROWS + ROWS[5])

@@ -7,20 +7,26 @@ from ._library import check, library
 
 
 def _call(operation, arguments, dtype, extra=(), first=(), result=None):
-    arrays = [_arrays.rows(name, value) for name, value in arguments]
-    n = arrays[0].shape[-1]
-    for (name, _), array in zip(arguments, arrays):
-        if array.shape[-1] != n:
-            raise ValueError(f"{name}: expected {n} dimensions as {arguments[0][0]} has, found {array.shape[-1]}")
-    counts = [array.shape[0] for array in arrays if array.ndim == 2]
-    # One vector goes with many, and with none.
-    rows = () if not counts else (0,) if 0 in counts else (max(counts),)
+    arrays, n, count = [], None, None
+    for name, value in arguments:
+        array = _arrays.rows(name, value)
+        shape = array.shape
+        if arrays and shape[-1] != n:
+            raise ValueError(f"{name}: expected {n} dimensions as {arguments[0][0]} has, found {shape[-1]}")
+        n = shape[-1]
+        if len(shape) == 2:
+            # One vector goes with many, and with none.
+            counts = (shape[0] if count is None else count, shape[0])
+            count = 0 if 0 in counts else max(counts)
+        arrays.append(array)
+    rows = () if count is None else (count,)
     values = _arrays.out(result, rows + ((n,) if dtype is np.float32 else ()), dtype)
-    given = [_arrays.address(array) for array in arrays]
-    if counts:
-        each = (array.shape[0] if array.ndim == 2 else 1 for array in arrays)
-        given = [part for pair in zip(given, each) for part in pair]
-    function = getattr(library, f"hart_vector_{operation}_f32" + ("_batch" if counts else ""))
+    given = []
+    for array in arrays:
+        given.append(_arrays.address(array))
+        if rows:
+            given.append(array.shape[0] if array.ndim == 2 else 1)
+    function = getattr(library, f"hart_vector_{operation}_f32" + ("_batch" if rows else ""))
     check(function(*first, *given, n, *extra, _arrays.address(values), *rows))
     return values if values.ndim else values[()]
 
