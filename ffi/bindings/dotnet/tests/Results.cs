@@ -24,7 +24,8 @@ static unsafe class Results
     static ulong Hash<T>(T[] values) where T : struct
     {
         ulong h = 14695981039346656037;
-        foreach (byte b in MemoryMarshal.AsBytes(new ReadOnlySpan<T>(values)))
+        // An array: Mono's compiler writes a span's enumerator as .NET does not know it.
+        foreach (byte b in MemoryMarshal.AsBytes(values.AsSpan()).ToArray())
             h = unchecked((h ^ b) * 1099511628211);
         return h;
     }
