@@ -145,7 +145,7 @@ impl Run<'_> {
             let text = format!("{group}, C: nanoseconds over the crate's call");
             self.out.push(Target { text, wanted: 30.0, measured: caller - hart, at_most: true });
         }
-        for input in ["C", "C# (Mono)", "Python"] {
+        for input in ["C", "C# (Mono)", "C# (.NET)", "Python"] {
             for count in [40, 125, 1000, 20_000] {
                 let group = format!("C library, one query × {count} × 1998, cosine");
                 let measured = self.cost(&group, "hart", input).zip(self.cost(&group, "caller", input));
