@@ -1,7 +1,8 @@
 //! Calls of the C library from C, C# and Python, beside the crate's own: one dot product of 1998 dimensions, and batches of
 //! 0.3 to 160 MB.
 //!
-//! C# needs Mono's compiler, and runs on Mono and on .NET. `HART_BENCH_PYTHON` names a Python that has NumPy. What is missing is left out, with a notice.
+//! C# needs Mono's compiler, and runs on Mono and on .NET. `HART_BENCH_PYTHON` names a Python that has NumPy. What is missing is
+//! left out, with a notice.
 #![allow(missing_docs)]
 
 use std::hint::black_box;
@@ -60,11 +61,8 @@ fn peers(folder: &Path) -> Vec<(&'static str, Vec<Peer>)> {
         let mut mono = Command::new("mono");
         out.push(("C# (Mono)", start(mono.arg(&compiled).env("LD_LIBRARY_PATH", library))));
         if succeeds(Command::new("dotnet").arg("--list-runtimes")) {
-            let framework = r#""framework": {"name": "Microsoft.NETCore.App", "version": "8.0.0"}"#;
-            let plain = r#""configProperties": {"System.Globalization.Invariant": true}"#;
-            let options = format!(r#"{framework}, "rollForward": "LatestMajor", {plain}"#);
-            let settings = format!(r#"{{"runtimeOptions": {{{options}}}}}"#);
-            std::fs::write(compiled.with_extension("runtimeconfig.json"), settings).unwrap();
+            let settings = bindings().join("bindings/dotnet/tests/runtimeconfig.json");
+            std::fs::copy(settings, compiled.with_extension("runtimeconfig.json")).unwrap();
             let mut dotnet = Command::new("dotnet");
             out.push(("C# (.NET)", start(dotnet.arg(&compiled).env("LD_LIBRARY_PATH", library))));
         } else {

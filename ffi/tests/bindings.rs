@@ -98,11 +98,8 @@ fn dotnet_gives_the_same_bits_and_clear_exceptions() {
     if !needs("dotnet", Command::new("dotnet").arg("--list-runtimes")) {
         return;
     }
-    let framework =
-        r#""framework": {"name": "Microsoft.NETCore.App", "version": "8.0.0"}, "rollForward": "LatestMajor""#;
-    let plain = r#""configProperties": {"System.Globalization.Invariant": true}"#;
-    let settings = format!(r#"{{"runtimeOptions": {{{framework}, {plain}}}}}"#);
-    std::fs::write(folder.path().join("hart.runtimeconfig.json"), settings).unwrap();
+    let settings = root().join("bindings/dotnet/tests/runtimeconfig.json");
+    std::fs::copy(settings, program.with_extension("runtimeconfig.json")).unwrap();
     std::fs::remove_file(&file).unwrap();
     let dotnet = |arguments: &[&str]| {
         run(Command::new("dotnet").arg(&program).args(arguments).env("LD_LIBRARY_PATH", library_folder()))

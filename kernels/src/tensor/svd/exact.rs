@@ -68,9 +68,7 @@ fn thin(matrix: MatRef<'_, f64>) -> Result<Factors, Error> {
     };
     let params = Spec::new(params);
     let scratch = svd::svd_scratch::<f64>(rows, columns, thin, thin, tasks, params);
-    let mut memory = MemBuffer::try_new(scratch).map_err(|_| no_memory(scratch))?;
-    // Small pages, of which each is made at the first write to it, take a tenth of the time.
-    arch::prefer_large(memory.as_ptr(), memory.len());
+    let mut memory = room(scratch)?;
     let (mut u, mut v, mut s) = (zeros(rows, full), zeros(columns, full), zeros(full, 1));
     svd::svd(
         matrix,
@@ -103,11 +101,14 @@ pub(super) fn memory(rows: usize, columns: usize) -> u64 {
         .saturating_mul(8)
 }
 
-/// That memory for intermediate results was refused.
-pub(super) fn no_memory(scratch: StackReq) -> Error {
-    Error::Memory {
+/// Memory for intermediate results.
+pub(super) fn room(scratch: StackReq) -> Result<MemBuffer, Error> {
+    let memory = MemBuffer::try_new(scratch).map_err(|_| Error::Memory {
         what: "the decomposition".into(),
         bytes: scratch.size_bytes() as u64,
         limit: Error::REFUSED,
-    }
+    })?;
+    // Small pages, of which each is made at the first write to it, take a tenth of the time of a decomposition.
+    arch::prefer_large(memory.as_ptr(), memory.len());
+    Ok(memory)
 }

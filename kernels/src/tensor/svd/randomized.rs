@@ -4,7 +4,7 @@
 //!
 //! The bits depend on the seed, not on the number of threads.
 
-use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
+use faer::dyn_stack::{MemStack, StackReq};
 use faer::linalg::householder;
 use faer::linalg::lu::partial_pivoting::factor as lu;
 use faer::linalg::qr::no_pivoting::factor as qr;
@@ -79,7 +79,7 @@ fn triangular(matrix: &Mat<f64>) -> Result<Option<Mat<f64>>, Error> {
     let (rows, columns) = matrix.shape();
     let tasks = exact::tasks(rows, columns);
     let scratch = lu::lu_in_place_scratch::<usize, f64>(rows, columns, tasks, Default::default());
-    let mut memory = MemBuffer::try_new(scratch).map_err(|_| exact::no_memory(scratch))?;
+    let mut memory = exact::room(scratch)?;
     let (mut lower, mut order, mut place) = (matrix.clone(), vec![0; rows], vec![0; rows]);
     let stack = MemStack::new(&mut memory);
     lu::lu_in_place(lower.as_mut(), &mut order, &mut place, tasks, stack, Default::default());
@@ -104,7 +104,7 @@ fn orthonormal(mut matrix: Mat<f64>) -> Result<Mat<f64>, Error> {
             rows, block, columns,
         ),
     ]);
-    let mut memory = MemBuffer::try_new(scratch).map_err(|_| exact::no_memory(scratch))?;
+    let mut memory = exact::room(scratch)?;
     let mut coefficients = Mat::zeros(block, columns);
     let stack = MemStack::new(&mut memory);
     qr::qr_in_place(matrix.as_mut(), coefficients.as_mut(), tasks, stack, Default::default());

@@ -40,8 +40,8 @@ def top_k(rows, queries, k, metric="cosine", ids=None):
         if queries.shape[1] != rows.shape[1]:
             raise ValueError(f"queries: expected {rows.shape[1]} dimensions as rows have, found {queries.shape[1]}")
         return library.hart_vector_top_k_f32(
-            rows.ctypes.data, rows.shape[0], rows.shape[1], None if ids is None else ids.ctypes.data,
-            queries.ctypes.data, queries.shape[0], k, metric, hits.ctypes.data, hits.size, written,
+            _arrays.address(rows), rows.shape[0], rows.shape[1], None if ids is None else _arrays.address(ids),
+            _arrays.address(queries), queries.shape[0], k, metric, _arrays.address(hits), hits.size, written,
         )  # fmt: skip
 
     return _search(call, rows.shape[0], queries, k)
@@ -76,8 +76,8 @@ class Index:
 
         def call(queries, hits, written):
             return library.hart_index_top_k_f32(
-                self._handle, queries.ctypes.data, queries.shape[0], queries.shape[1], k, metric,
-                hits.ctypes.data, hits.size, written,
+                self._handle, _arrays.address(queries), queries.shape[0], queries.shape[1], k, metric,
+                _arrays.address(hits), hits.size, written,
             )  # fmt: skip
 
         hits = _search(call, self.rows, queries, k)

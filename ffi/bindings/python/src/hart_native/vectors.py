@@ -7,7 +7,7 @@ from ._library import check, library
 
 
 def _call(operation, arguments, dtype, extra=(), first=(), result=None):
-    arrays, n, count = [], None, None
+    arrays, counts, n = [], [], None
     for name, value in arguments:
         array = _arrays.rows(name, value)
         shape = array.shape
@@ -15,11 +15,10 @@ def _call(operation, arguments, dtype, extra=(), first=(), result=None):
             raise ValueError(f"{name}: expected {n} dimensions as {arguments[0][0]} has, found {shape[-1]}")
         n = shape[-1]
         if len(shape) == 2:
-            # One vector goes with many, and with none.
-            counts = (shape[0] if count is None else count, shape[0])
-            count = 0 if 0 in counts else max(counts)
+            counts.append(shape[0])
         arrays.append(array)
-    rows = () if count is None else (count,)
+    # One vector goes with many, and with none.
+    rows = () if not counts else (0,) if 0 in counts else (max(counts),)
     values = _arrays.out(result, rows + ((n,) if dtype is np.float32 else ()), dtype)
     given = []
     for array in arrays:
