@@ -41,6 +41,7 @@ mod random;
 mod reduce;
 pub mod registry;
 pub mod spatial;
+mod spread;
 mod system;
 pub mod tensor;
 mod tiles;

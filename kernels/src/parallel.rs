@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use crate::error::Error;
 use crate::pool;
+use crate::tiles::PANEL;
 
 /// Below this many bytes of input one thread is faster than waking others.
 const SEQUENTIAL: usize = 1 << 20;
@@ -25,10 +26,14 @@ pub(crate) fn splits(pieces: usize, bytes: usize) -> bool {
     pieces > 1 && workers(bytes) > 1
 }
 
-/// Splits `rows` into consecutive ranges of about a block each. The split depends on the input alone.
+/// Splits `rows` into consecutive ranges of about a block each, and of whole panels where they hold several. The split depends on the
+/// input alone.
 pub(crate) fn ranges(rows: usize, bytes: usize) -> Vec<Range<usize>> {
     let blocks = (bytes / BLOCK).clamp(1, rows.max(1));
-    let step = rows.div_ceil(blocks).max(1);
+    let mut step = rows.div_ceil(blocks).max(1);
+    if step > PANEL {
+        step = step.next_multiple_of(PANEL);
+    }
     (0..rows).step_by(step).map(|start| start..(start + step).min(rows)).collect()
 }
 

@@ -41,6 +41,8 @@ pub(crate) trait Mode: Copy {
     const BLOCK: usize;
     /// The mode in which a sum out of range is computed again.
     type Wide: Mode;
+    /// Whether singles are added in double precision.
+    const WIDENS: bool = false;
 
     fn zero<S: Simd>(simd: S) -> Self::Vec<S>;
     /// `bytes.len() == BLOCK`.
@@ -152,6 +154,7 @@ impl Mode for Widened {
     type Register<S: Simd> = S::R64;
     const BLOCK: usize = F32_BLOCK;
     type Wide = Widened;
+    const WIDENS: bool = true;
 
     #[inline(always)]
     fn zero<S: Simd>(simd: S) -> S::F64 {

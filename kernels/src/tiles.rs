@@ -8,6 +8,7 @@
 
 use crate::arch::Simd;
 use crate::reduce::{self, Dot, Euclidean, Mode};
+use crate::spread::Spread;
 
 /// Rows that are taken at once: copied, they stay in the second-level cache. Divisible by the rows of every tile.
 pub(crate) const PANEL: usize = 24;
@@ -20,7 +21,7 @@ const LINE: usize = 64;
 const FEWEST: usize = 3;
 
 /// What is summed over pairs, and what the sum gives.
-trait Sum {
+pub(crate) trait Sum {
     fn add_register<M: Mode, S: Simd>(
         simd: S,
         a: M::Register<S>,
@@ -65,6 +66,8 @@ impl Sum for Euclidean {
 /// Queries, ready for panels of rows. All vectors are equally long.
 pub(crate) struct Tiles<'a, M: Mode, S: Simd> {
     queries: &'a [&'a [u8]],
+    /// Instead of tiles, where the queries fill registers.
+    spread: Option<Spread<S>>,
     /// One tile of them after the other.
     packed: Vec<Vec<M::Register<S>>>,
     rows: Vec<M::Register<S>>,
@@ -76,8 +79,9 @@ pub(crate) struct Tiles<'a, M: Mode, S: Simd> {
 impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
     #[inline(always)]
     pub(crate) fn new(simd: S, queries: &'a [&'a [u8]]) -> Self {
+        let spread = if M::WIDENS { Spread::new(simd, queries) } else { None };
         let mut packed = Vec::new();
-        if Self::are_tiled(queries) {
+        if Self::are_tiled(queries) && spread.is_none() {
             for tile in queries.chunks(Self::width()) {
                 let mut registers = Vec::new();
                 match tile.len() {
@@ -90,6 +94,7 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
         }
         Tiles {
             queries,
+            spread,
             packed,
             rows: Vec::new(),
             sums: vec![M::zero(simd); 6 * PANEL],
@@ -146,10 +151,18 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
 
     #[inline(always)]
     fn panel<F: Sum>(&mut self, simd: S, panel: &[(usize, &[u8])], squares: bool, out: &mut [f64]) {
-        if S::WIDE_TILE {
-            self.tiles::<F, 4>(simd, panel, squares, out);
-        } else {
-            self.tiles::<F, 3>(simd, panel, squares, out);
+        if !S::WIDE_TILE {
+            return self.tiles::<F, 3>(simd, panel, squares, out);
+        }
+        let Some(spread) = self.spread.as_mut().filter(|_| M::WIDENS) else {
+            return self.tiles::<F, 4>(simd, panel, squares, out);
+        };
+        let mut ahead = Ahead::new(panel, spread.calls());
+        spread.sums::<F>(simd, self.queries, panel, &mut ahead, out);
+        if squares {
+            for (square, (_, row)) in self.squares.iter_mut().zip(panel) {
+                *square = reduce::dot::<M, S>(simd, row, row);
+            }
         }
     }
 
@@ -226,7 +239,7 @@ fn column<F: Sum, M: Mode, S: Simd, const Q: usize, const R: usize>(
 }
 
 /// Asks for the panel that follows in memory, a part of it in each tile, so that it comes while the tiles are computed.
-struct Ahead<'a> {
+pub(crate) struct Ahead<'a> {
     first: &'a [u8],
     /// Where the next tile begins to ask, behind the first row.
     next: usize,
@@ -248,13 +261,34 @@ impl<'a> Ahead<'a> {
         Ahead { first, next: size, end, step: size.div_ceil(tiles).next_multiple_of(LINE) }
     }
 
-    /// The first row, how far behind it the next tile begins to ask, and how much farther with each of its `blocks`. It asks all
-    /// the time and never for much at once, which would leave no places to wait in for what is at work.
+    /// What a tile of so many blocks asks for. It asks all the time and never for much at once, which would leave no places to
+    /// wait in for what is at work.
     #[inline(always)]
-    fn next(&mut self, blocks: usize) -> (&'a [u8], usize, usize) {
-        let distance = self.next;
-        self.next = self.end.min(distance + self.step);
-        (self.first, distance, (self.next - distance).div_ceil(blocks))
+    pub(crate) fn next(&mut self, blocks: usize) -> Asks<'a> {
+        let next = self.next;
+        self.next = self.end.min(next + self.step);
+        Asks { first: self.first, next, due: next, advance: (self.next - next).div_ceil(blocks) }
+    }
+}
+
+/// A tile's part of what is asked for.
+pub(crate) struct Asks<'a> {
+    first: &'a [u8],
+    next: usize,
+    due: usize,
+    /// Bytes for each block.
+    advance: usize,
+}
+
+impl Asks<'_> {
+    /// Asks for a block's part.
+    #[inline(always)]
+    pub(crate) fn ask<S: Simd>(&mut self, simd: S) {
+        self.due += self.advance;
+        while self.next < self.due {
+            simd.prefetch(self.first, self.next);
+            self.next += LINE;
+        }
     }
 }
 
@@ -308,9 +342,8 @@ fn tile<F: Sum, M: Mode, S: Simd, const Q: usize, const R: usize>(
     part: usize,
     start: bool,
     out: &mut [M::Vec<S>],
-    (line, mut next, advance): (&[u8], usize, usize),
+    mut asks: Asks<'_>,
 ) {
-    let mut due = next;
     let mut sums = [[M::registers::<S>(&M::zero(simd))[0]; R]; Q];
     if !start {
         for r in 0..R {
@@ -320,11 +353,7 @@ fn tile<F: Sum, M: Mode, S: Simd, const Q: usize, const R: usize>(
         }
     }
     for (queries, rows) in queries.iter().zip(rows) {
-        due += advance;
-        while next < due {
-            simd.prefetch(line, next);
-            next += LINE;
-        }
+        asks.ask(simd);
         for q in 0..Q {
             for r in 0..R {
                 sums[q][r] = F::add_register::<M, S>(simd, queries[q], rows[r], sums[q][r]);

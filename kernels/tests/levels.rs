@@ -190,10 +190,10 @@ fn single_pair_column_and_search_have_the_same_bits() {
     announce("single_pair_column_and_search_have_the_same_bits");
     for n in (1..=70).chain([127, 128, 129, 300, 384, 768, 1998]) {
         // More rows than one panel, and not a multiple of any tile.
-        let mut rows: Vec<Vec<f32>> = (0..26).map(|i| uniform(i + n as u32, n)).collect();
+        let mut rows: Vec<Vec<f32>> = (0..26 + n as u32 % 12).map(|i| uniform(i + n as u32, n)).collect();
         rows.extend(vectors(n));
-        // As many as make tiles of every width.
-        let queries: Vec<Vec<f32>> = (0..3 + n as u32 % 9).map(|i| uniform(500 + i, n)).collect();
+        // As many as make tiles of every width, and as fill registers.
+        let queries: Vec<Vec<f32>> = (0..3 + n as u32 * 7 % 24).map(|i| uniform(500 + i, n)).collect();
         let ids: Vec<i64> = (0..rows.len() as i64).collect();
         let column = Column::of_singles(Element::F32, &rows, n);
         let all = queries.concat();

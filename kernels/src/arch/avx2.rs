@@ -171,6 +171,12 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn splat_r64(self, value: f64) -> Self::R64 {
+        // SAFETY: the token proves AVX2.
+        unsafe { _mm256_set1_pd(value) }
+    }
+
+    #[inline(always)]
     fn sub_r32(self, a: Self::R32, b: Self::R32) -> Self::R32 {
         // SAFETY: the token proves AVX2.
         unsafe { _mm256_sub_ps(a, b) }

@@ -217,6 +217,12 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn splat_r64(self, value: f64) -> Self::R64 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_set1_pd(value) }
+    }
+
+    #[inline(always)]
     fn sub_r32(self, a: Self::R32, b: Self::R32) -> Self::R32 {
         // SAFETY: the token proves AVX-512.
         unsafe { _mm512_sub_ps(a, b) }
@@ -244,5 +250,41 @@ impl Simd for Avx512 {
     fn exact_mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64 {
         // SAFETY: the token proves AVX-512.
         unsafe { _mm512_fmadd_pd(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn transpose(self, vectors: [&[u8; 32]; 8]) -> [[f64; 8]; 8] {
+        let mut out = [[0.0; 8]; 8];
+        let mut half = 0;
+        while half < 2 {
+            // SAFETY: the token proves AVX2 and AVX-512; each vector has 32 bytes, of which a load takes the first or the second
+            // half; each row of `out` takes eight doubles; `loadu` and `storeu` take any alignment.
+            unsafe {
+                // The first four vectors in the lower half of a register, the others in the upper one: no step crosses the halves.
+                let mut four = [_mm256_setzero_ps(); 4];
+                let mut v = 0;
+                while v < 4 {
+                    let low = _mm_loadu_ps(vectors[v].as_ptr().cast::<f32>().add(4 * half));
+                    let high = _mm_loadu_ps(vectors[v + 4].as_ptr().cast::<f32>().add(4 * half));
+                    four[v] = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(low), high);
+                    v += 1;
+                }
+                let (a, b) = (_mm256_unpacklo_ps(four[0], four[1]), _mm256_unpacklo_ps(four[2], four[3]));
+                let (c, d) = (_mm256_unpackhi_ps(four[0], four[1]), _mm256_unpackhi_ps(four[2], four[3]));
+                let numbers = [
+                    _mm256_shuffle_ps::<0x44>(a, b),
+                    _mm256_shuffle_ps::<0xee>(a, b),
+                    _mm256_shuffle_ps::<0x44>(c, d),
+                    _mm256_shuffle_ps::<0xee>(c, d),
+                ];
+                let mut n = 0;
+                while n < 4 {
+                    _mm512_storeu_pd(out[4 * half + n].as_mut_ptr(), _mm512_cvtps_pd(numbers[n]));
+                    n += 1;
+                }
+            }
+            half += 1;
+        }
+        out
     }
 }

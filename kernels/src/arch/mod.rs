@@ -20,6 +20,8 @@
 use std::fmt;
 use std::sync::OnceLock;
 
+use bytemuck::Pod;
+
 use crate::error::Error;
 
 #[cfg(not(target_endian = "little"))]
@@ -67,8 +69,8 @@ pub(crate) trait Simd: Copy {
     /// A part of a block of single-precision lanes that is one register.
     type R32: Copy;
     /// A part of a block of double-precision lanes that is one register.
-    type R64: Copy;
-    /// Whether the sums of 6 × 4 pairs, a register each, or of 12 rows of a matrix, a block each, fit the registers beside what
+    type R64: Pod;
+    /// Whether the sums of 24 pairs, a register each, or of 12 rows of a matrix, a block each, fit the registers beside what
     /// is loaded, as they do in 32 of 512 bits.
     const WIDE_TILE: bool;
 
@@ -105,6 +107,8 @@ pub(crate) trait Simd: Copy {
     fn registers_f32_mut(a: &mut Self::F32) -> &mut [Self::R32];
     fn registers_f64(a: &Self::F64) -> &[Self::R64];
     fn registers_f64_mut(a: &mut Self::F64) -> &mut [Self::R64];
+    /// The same number in every lane of a register.
+    fn splat_r64(self, value: f64) -> Self::R64;
     /// One register of [`Simd::sub_f32`].
     fn sub_r32(self, a: Self::R32, b: Self::R32) -> Self::R32;
     /// One register of [`Simd::sub_f64`].
@@ -115,6 +119,18 @@ pub(crate) trait Simd: Copy {
     fn mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64;
     /// One register of [`Simd::exact_mul_add_f64`].
     fn exact_mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64;
+
+    /// Eight singles of each of eight vectors, widened: the first ones of all vectors, then the second ones, and so on.
+    #[inline(always)]
+    fn transpose(self, vectors: [&[u8; 32]; 8]) -> [[f64; 8]; 8] {
+        let mut out = [[0.0; 8]; 8];
+        for (v, vector) in vectors.iter().enumerate() {
+            for (n, bytes) in vector.as_chunks().0.iter().enumerate() {
+                out[n][v] = f64::from(f32::from_le_bytes(*bytes));
+            }
+        }
+        out
+    }
 }
 
 /// Work that is compiled once for every level. `run` must be `#[inline(always)]`, and so must all that it

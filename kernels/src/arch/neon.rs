@@ -157,6 +157,12 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn splat_r64(self, value: f64) -> Self::R64 {
+        // SAFETY: the token proves NEON.
+        unsafe { vdupq_n_f64(value) }
+    }
+
+    #[inline(always)]
     fn sub_r32(self, a: Self::R32, b: Self::R32) -> Self::R32 {
         // SAFETY: the token proves NEON.
         unsafe { vsubq_f32(a, b) }

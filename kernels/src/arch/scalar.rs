@@ -174,6 +174,11 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    fn splat_r64(self, value: f64) -> Self::R64 {
+        [value; LANES]
+    }
+
+    #[inline(always)]
     fn sub_r32(self, a: Self::R32, b: Self::R32) -> Self::R32 {
         self.sub_f32(a, b)
     }

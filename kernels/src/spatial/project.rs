@@ -181,9 +181,10 @@ fn fill(
     let axes = &axes[..];
     let count = axes.len();
     // More axes are more work, so that fewer rows make a block worth its hand-over; but each block copies all axes once.
-    let work = vectors.bytes().len().saturating_mul(count.div_ceil(8).min(2));
+    let bytes = vectors.bytes().len();
+    let work = bytes.saturating_mul(count.div_ceil(8).min(2));
     let mut pieces = Vec::new();
-    for rows in parallel::ranges(vectors.len(), work) {
+    for rows in parallel::ranges(vectors.len(), work.min(FEW_BLOCKS).max(bytes)) {
         let coordinates = coordinates.split_off_mut(..rows.len() * count).expect("those of all rows");
         let squares =
             squares.as_mut().map(|squares| squares.split_off_mut(..rows.len()).expect("those of all rows"));
@@ -213,6 +214,9 @@ pub(crate) fn check_finite(column: &str, row: usize, point: &[f64]) -> Result<()
         expected: "finite coordinates, as a point has".into(),
     })
 }
+
+/// Bytes of rows that more axes than a few may split into smaller blocks.
+const FEW_BLOCKS: usize = 1 << 25;
 
 /// Axes that are taken in one pass over a row that streams from memory.
 const STREAMED: usize = 3;
