@@ -353,7 +353,8 @@ fn what_is_wrong_is_said_in_one_line() {
     project(1, &["--basis", &file, "--output", "x.csv"], &["@basis"]);
     project(2, &["--basis", "pca", "--output", "x.csv", "--colour", "kind"], &["--svg"]);
     project(1, &["--basis", "pca", "--svg", &svg, "--colour", "sort"], &["`sort`"]);
-    project(1, &["--basis", "clr-v1", "--output", "x.csv"], &["12 dimensions, but the basis has 1998"]);
+    let parts = ["12 dimensions, but the basis has 1998", "pca", "--pad"];
+    project(1, &["--basis", "clr-v1", "--output", "x.csv"], &parts);
     project(1, &["--basis", "pca", "--output", "x.doc"], &["x.doc"]);
     // Found out before any work: the file with the vectors is not even there.
     let early = |more: &[&str], parts: &[&str]| {

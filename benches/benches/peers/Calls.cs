@@ -2,11 +2,22 @@
 using System;
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Hart.Native;
 
 static class Calls
 {
     const int N = 1998, Rows = 20000;
+
+    [DllImport("hart_direct")]
+    static extern unsafe double hart_direct(float* rows, UIntPtr count, UIntPtr n, double* result, ulong times);
+
+    static unsafe double Direct(float[] rows, int count, double[] result, long times)
+    {
+        fixed (float* r = rows)
+        fixed (double* o = result)
+            return hart_direct(r, (UIntPtr)count, (UIntPtr)N, o, (ulong)times);
+    }
 
     static void Main()
     {
@@ -21,6 +32,11 @@ static class Calls
             string[] words = line.Split(' ');
             long times = long.Parse(words[0], CultureInfo.InvariantCulture);
             int count = int.Parse(words[1], CultureInfo.InvariantCulture);
+            if (words[2] == "0")
+            {
+                Console.WriteLine(Direct(rows, count, result, times).ToString("F9", CultureInfo.InvariantCulture));
+                continue;
+            }
             Stopwatch watch = Stopwatch.StartNew();
             for (long i = 0; i < times; i++)
                 if (count == 0)

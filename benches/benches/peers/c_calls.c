@@ -1,6 +1,7 @@
 /*
  * Calls of the C library, for the bench c_library. Standard output: the bits of a dot product, then for each line of standard
- * input, "TIMES ROWS", the seconds that so many calls took: of one pair where ROWS is 0, else of a batch of so many rows.
+ * input, "TIMES ROWS CALLS", the seconds that so many calls took: of one pair where ROWS is 0, else of a batch of so many rows;
+ * of the library where CALLS is 1, else of the crate itself, on the same memory.
  */
 #define _POSIX_C_SOURCE 199309L
 #include <stdio.h>
@@ -13,6 +14,8 @@
 #define N 1998
 #define ROWS 20000
 
+double hart_direct(const float *rows, size_t count, size_t n, double *out, unsigned long long times);
+
 static double now(void)
 {
     struct timespec t;
@@ -24,7 +27,7 @@ int main(void)
 {
     float *rows = malloc(sizeof(float) * N * ROWS);
     double *out = malloc(sizeof(double) * ROWS), dot;
-    unsigned long long bits, i, times, count;
+    unsigned long long bits, i, times, count, calls;
 
     if (rows == NULL || out == NULL)
         return 1;
@@ -35,8 +38,13 @@ int main(void)
     memcpy(&bits, &dot, sizeof bits);
     printf("%016llx\n", bits);
     fflush(stdout);
-    while (scanf("%llu %llu", &times, &count) == 2) {
+    while (scanf("%llu %llu %llu", &times, &count, &calls) == 3) {
         const double start = now();
+        if (calls == 0) {
+            printf("%.9f\n", hart_direct(rows, count, N, out, times));
+            fflush(stdout);
+            continue;
+        }
         for (i = 0; i < times; i++) {
             const int status = count == 0 ? hart_vector_dot_product_f32(rows, rows + N, N, &dot)
                                           : hart_vector_cosine_similarity_f32_batch(rows, count, rows, 1, N, out, count);

@@ -12,6 +12,9 @@ use hart_kernels::spatial;
 use super::{Vectors, numbers, whole, word};
 use crate::engine::EngineOptions;
 
+/// Dimensions of the axes of the replaced assembly.
+const CLR_DIMENSION: usize = 1998;
+
 /// Where axes come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
@@ -99,6 +102,11 @@ pub struct Basis {
 }
 
 impl FitOptions {
+    /// Whether clr-v1 is a basis for vectors of that dimension.
+    pub fn suits_clr(&self, dimension: usize) -> bool {
+        dimension == CLR_DIMENSION || (self.pad && dimension < CLR_DIMENSION)
+    }
+
     /// Refuses options that none of the bases would look at.
     pub fn check(&self, bases: &[Choice], axes_given: bool) -> Result<()> {
         let names = || bases.iter().map(Choice::name).collect::<Vec<_>>().join(", ");
@@ -120,7 +128,15 @@ impl FitOptions {
     ) -> Result<Basis> {
         match choice {
             Choice::Kind(kind) => {
-                let basis = self.fit(engine, vectors, *kind, axes)?;
+                let found = self.fit(engine, vectors, *kind, axes);
+                let basis = match kind {
+                    Kind::ClrV1 if !self.suits_clr(vectors.dimension()) => {
+                        let shorter = vectors.dimension() < CLR_DIMENSION;
+                        let rest = if shorter { ", or --pad, which fills up with zeros" } else { "" };
+                        found.with_context(|| format!("clr-v1: take pca, random or landmarks{rest}"))
+                    }
+                    _ => found,
+                }?;
                 if choice.has_axes_to_choose() && (basis.axes as u64) < axes {
                     let (name, there) = (kind.name(), basis.axes);
                     eprintln!("hart: {name}: {there} axes, not {axes}, because only {there} vectors differ");

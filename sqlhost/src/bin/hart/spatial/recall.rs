@@ -22,8 +22,6 @@ use crate::run::param;
 
 /// Numbers of axes where none are given, as far as the vectors have as many dimensions.
 const AXES: [u64; 4] = [3, 8, 16, 64];
-/// Dimension of the axes of the replaced assembly.
-const CLR_DIMENSION: usize = 1998;
 /// Orders that candidates are picked in, and what they are called in the picture.
 const ORDERS: [(&str, &str); 5] = [
     ("bound", "order bound: by the proven bound"),
@@ -172,7 +170,7 @@ fn jobs(options: &RecallOptions, rows: &Vectors) -> Result<Vec<(Choice, u64)>> {
     let mut choices = options.basis.clone();
     if choices.is_empty() {
         choices = [Kind::Pca, Kind::Random, Kind::Landmarks, Kind::Trilateration].map(Choice::Kind).into();
-        if dimension == CLR_DIMENSION || (options.fit.pad && dimension < CLR_DIMENSION) {
+        if options.fit.suits_clr(dimension) {
             choices.push(Choice::Kind(Kind::ClrV1));
         }
     }
