@@ -154,6 +154,7 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
         if !S::WIDE_TILE {
             return self.tiles::<F, 3>(simd, panel, squares, out);
         }
+        // The filter keeps it from being compiled for other modes, which never have it.
         let Some(spread) = self.spread.as_mut().filter(|_| M::WIDENS) else {
             return self.tiles::<F, 4>(simd, panel, squares, out);
         };
