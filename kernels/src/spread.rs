@@ -27,6 +27,8 @@ const PLACES: [usize; LANES] = {
 const LEVELS: usize = LANES.ilog2() as usize;
 /// Vectors that are copied at once.
 const GROUP: usize = 8;
+/// Vectors of fewer blocks take longer so than in tiles: a lane's sums start and are added too often.
+const FEWEST_BLOCKS: usize = 40;
 
 /// Queries, ready for panels of rows. All vectors are equally long.
 pub(crate) struct Spread<S: Simd> {
@@ -45,13 +47,15 @@ impl<S: Simd> Spread<S> {
         size_of::<S::R64>() / size_of::<f64>()
     }
 
-    /// The queries, where they are worth taking so: where the places of the last register that stay empty are few beside them.
+    /// The queries, where they are worth taking so: where they are long, and the places of the last register that stay empty are few
+    /// beside them.
     #[inline(always)]
     pub(crate) fn new(simd: S, queries: &[&[u8]]) -> Option<Self> {
         let width = Self::width();
         let groups = queries.len().div_ceil(width);
         let blocks = queries.first().map_or(0, |query| query.len().div_ceil(F32_BLOCK));
-        if !S::WIDE_TILE || blocks == 0 || 8 * (groups * width - queries.len()) > queries.len() {
+        let empty = groups * width - queries.len();
+        if !S::WIDE_TILE || blocks < FEWEST_BLOCKS || 8 * empty > queries.len() {
             return None;
         }
         let size = LANES * blocks * width;
