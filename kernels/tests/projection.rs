@@ -254,7 +254,8 @@ fn every_basis(n: usize, axes: usize) -> Vec<Basis> {
 
 #[test]
 fn coordinates_have_the_bits_of_dot_products_and_distances_on_every_level() {
-    for (n, axes) in [(1, 1), (5, 2), (33, 3), (64, 4), (100, 31), (384, 3), (384, 64), (1290, 8), (1998, 3)] {
+    for (n, axes) in [(1, 1), (5, 2), (33, 3), (64, 4), (100, 31), (384, 3), (384, 64), (1290, 8), (1998, 3)]
+    {
         for basis in every_basis(n, axes) {
             let rows: Vec<Vec<f32>> = (0..61).map(|i| with_specials(i, n, true)).collect();
             for element in [Element::F32, Element::F64] {
