@@ -1,32 +1,51 @@
 """Kernels of vectors. Each takes one vector (n) or many (m × n); of two arguments one may be one vector for all rows of the other."""
 
+import functools
+
 import numpy as np
 
 from . import _arrays
 from ._library import check, library
 
+_rows, _address = _arrays.rows, _arrays.address
+
+
+@functools.cache
+def _functions(operation):
+    """The functions of an operation: for one vector or pair, and for many."""
+    name = f"hart_vector_{operation}_f32"
+    return getattr(library, name), getattr(library, name + "_batch")
+
 
 def _call(operation, arguments, dtype, extra=(), first=(), result=None):
-    arrays, counts, n = [], [], None
+    # Written for small batches, which take less time than what is done here for them.
+    arrays, given, counts, n = [], [], [], None
     for name, value in arguments:
-        array = _arrays.rows(name, value)
+        array = _rows(name, value)
         shape = array.shape
-        if arrays and shape[-1] != n:
+        if n is None:
+            n = shape[-1]
+        elif shape[-1] != n:
             raise ValueError(f"{name}: expected {n} dimensions as {arguments[0][0]} has, found {shape[-1]}")
-        n = shape[-1]
+        # The arrays live as long as their addresses are used.
+        arrays.append(array)
+        given.append(_address(array))
         if len(shape) == 2:
             counts.append(shape[0])
-        arrays.append(array)
-    # One vector goes with many, and with none.
-    rows = () if not counts else (0,) if 0 in counts else (max(counts),)
-    values = _arrays.out(result, rows + ((n,) if dtype is np.float32 else ()), dtype)
-    given = []
-    for array in arrays:
-        given.append(_arrays.address(array))
-        if rows:
-            given.append(array.shape[0] if array.ndim == 2 else 1)
-    function = getattr(library, f"hart_vector_{operation}_f32" + ("_batch" if rows else ""))
-    check(function(*first, *given, n, *extra, _arrays.address(values), *rows))
+            given.append(shape[0])
+        else:
+            given.append(1)
+    single, batch = _functions(operation)
+    if counts:
+        # One vector goes with many, and with none.
+        rows = 0 if 0 in counts else max(counts)
+        values = _arrays.out(result, (rows, n) if dtype is np.float32 else (rows,), dtype)
+        status = batch(*first, *given, n, *extra, _address(values), rows)
+    else:
+        values = _arrays.out(result, (n,) if dtype is np.float32 else (), dtype)
+        status = single(*first, *given[::2], n, *extra, _address(values))
+    if status:
+        check(status)
     return values if values.ndim else values[()]
 
 
