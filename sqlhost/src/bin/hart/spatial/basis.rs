@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type};
@@ -128,15 +128,16 @@ impl FitOptions {
     ) -> Result<Basis> {
         match choice {
             Choice::Kind(kind) => {
-                let found = self.fit(engine, vectors, *kind, axes);
-                let basis = match kind {
-                    Kind::ClrV1 if !self.suits_clr(vectors.dimension()) => {
-                        let shorter = vectors.dimension() < CLR_DIMENSION;
-                        let rest = if shorter { ", or --pad, which fills up with zeros" } else { "" };
-                        found.with_context(|| format!("clr-v1: take pca, random or landmarks{rest}"))
-                    }
-                    _ => found,
-                }?;
+                let dimension = vectors.dimension();
+                if *kind == Kind::ClrV1 && dimension > 0 && !self.suits_clr(dimension) {
+                    let rest =
+                        if dimension < CLR_DIMENSION { ", or --pad to fill up with zeros" } else { "" };
+                    bail!(
+                        "clr-v1: the vectors have {dimension} dimensions, but the basis has {CLR_DIMENSION}; \
+                         take pca, random or landmarks{rest}"
+                    );
+                }
+                let basis = self.fit(engine, vectors, *kind, axes)?;
                 if choice.has_axes_to_choose() && (basis.axes as u64) < axes {
                     let (name, there) = (kind.name(), basis.axes);
                     eprintln!("hart: {name}: {there} axes, not {axes}, because only {there} vectors differ");
