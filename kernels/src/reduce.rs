@@ -3,7 +3,9 @@
 //! A *mode* says which numbers are loaded and in which precision they are accumulated; a *form* says what is summed.
 //! Both are resolved at compile time, inside the function that enables a level's instructions.
 
-use crate::arch::{F32_BLOCK, F64_BLOCK, Simd};
+use bytemuck::Pod;
+
+use crate::arch::{F32_BLOCK, F64_BLOCK, LANES, Simd};
 use crate::vectors::Width;
 
 /// Precision in which a kernel adds up single-precision vectors.
@@ -36,13 +38,17 @@ pub(crate) trait Mode: Copy {
     /// A block of lanes.
     type Vec<S: Simd>: Copy;
     /// The part of a block that is one register.
-    type Register<S: Simd>: Copy;
+    type Register<S: Simd>: Pod;
+    /// What a vector holds.
+    type Number: Pod + Default;
+    /// What a lane holds.
+    type Lane: Pod + Default + From<Self::Number>;
     /// Bytes of one block of lanes.
     const BLOCK: usize;
     /// The mode in which a sum out of range is computed again.
     type Wide: Mode;
-    /// Whether singles are added in double precision.
-    const WIDENS: bool = false;
+    /// Whether a step of a dot product is one instruction.
+    const FUSED: bool = true;
 
     fn zero<S: Simd>(simd: S) -> Self::Vec<S>;
     /// `bytes.len() == BLOCK`.
@@ -74,6 +80,12 @@ pub(crate) trait Mode: Copy {
         b: Self::Register<S>,
         acc: Self::Register<S>,
     ) -> Self::Register<S>;
+    /// The numbers of packed bytes: where they are or, where they cannot be read there, in `room`, which has as many places.
+    fn numbers<'a>(bytes: &'a [u8], room: &'a mut [Self::Number]) -> &'a [Self::Number];
+    /// The same number in every lane of a register.
+    fn splat<S: Simd>(simd: S, number: Self::Number) -> Self::Register<S>;
+    /// A block of lanes, widened.
+    fn widen<S: Simd>(simd: S, lanes: &[Self::Lane; LANES]) -> S::F64;
     /// Whether the sum may have left the range of its lanes.
     fn suspect(sum: f64) -> bool;
 }
@@ -88,6 +100,15 @@ pub(crate) struct Widened;
 #[derive(Clone, Copy)]
 pub(crate) struct Double;
 
+/// The numbers where they are or, where they do not lie as numbers do, copied.
+#[inline(always)]
+fn aligned<'a, T: Pod>(bytes: &'a [u8], room: &'a mut [T]) -> &'a [T] {
+    bytemuck::try_cast_slice(bytes).unwrap_or_else(|_| {
+        bytemuck::cast_slice_mut(room).copy_from_slice(bytes);
+        room
+    })
+}
+
 #[inline(always)]
 fn block<const N: usize>(bytes: &[u8]) -> &[u8; N] {
     bytes.try_into().expect("a block of lanes")
@@ -96,6 +117,8 @@ fn block<const N: usize>(bytes: &[u8]) -> &[u8; N] {
 impl Mode for Single {
     type Vec<S: Simd> = S::F32;
     type Register<S: Simd> = S::R32;
+    type Number = f32;
+    type Lane = f32;
     const BLOCK: usize = F32_BLOCK;
     type Wide = Widened;
 
@@ -142,6 +165,18 @@ impl Mode for Single {
         simd.fma_r32(d, d, acc)
     }
     #[inline(always)]
+    fn numbers<'a>(bytes: &'a [u8], room: &'a mut [f32]) -> &'a [f32] {
+        aligned(bytes, room)
+    }
+    #[inline(always)]
+    fn splat<S: Simd>(simd: S, number: f32) -> S::R32 {
+        simd.splat_r32(number)
+    }
+    #[inline(always)]
+    fn widen<S: Simd>(simd: S, lanes: &[f32; LANES]) -> S::F64 {
+        simd.widen(simd.load_f32(bytemuck::cast_ref(lanes)))
+    }
+    #[inline(always)]
     fn suspect(sum: f64) -> bool {
         // 2⁻¹⁰⁰: a term that underflowed lost less than 2⁻¹⁴⁹, which is nothing beside a sum of this size. NaN is suspect.
         const TINY: f64 = 1.0 / (1u128 << 100) as f64;
@@ -152,9 +187,10 @@ impl Mode for Single {
 impl Mode for Widened {
     type Vec<S: Simd> = S::F64;
     type Register<S: Simd> = S::R64;
+    type Number = f32;
+    type Lane = f64;
     const BLOCK: usize = F32_BLOCK;
     type Wide = Widened;
-    const WIDENS: bool = true;
 
     #[inline(always)]
     fn zero<S: Simd>(simd: S) -> S::F64 {
@@ -197,6 +233,18 @@ impl Mode for Widened {
         Double::square_of_difference_register(simd, a, b, acc)
     }
     #[inline(always)]
+    fn numbers<'a>(bytes: &'a [u8], room: &'a mut [f32]) -> &'a [f32] {
+        aligned(bytes, room)
+    }
+    #[inline(always)]
+    fn splat<S: Simd>(simd: S, number: f32) -> S::R64 {
+        simd.splat_r64(f64::from(number))
+    }
+    #[inline(always)]
+    fn widen<S: Simd>(simd: S, lanes: &[f64; LANES]) -> S::F64 {
+        simd.load_f64(bytemuck::cast_ref(lanes))
+    }
+    #[inline(always)]
     fn suspect(_: f64) -> bool {
         false
     }
@@ -205,8 +253,11 @@ impl Mode for Widened {
 impl Mode for Double {
     type Vec<S: Simd> = S::F64;
     type Register<S: Simd> = S::R64;
+    type Number = f64;
+    type Lane = f64;
     const BLOCK: usize = F64_BLOCK;
     type Wide = Double;
+    const FUSED: bool = false;
 
     #[inline(always)]
     fn zero<S: Simd>(simd: S) -> S::F64 {
@@ -249,6 +300,18 @@ impl Mode for Double {
     fn square_of_difference_register<S: Simd>(simd: S, a: S::R64, b: S::R64, acc: S::R64) -> S::R64 {
         let d = simd.sub_r64(a, b);
         simd.mul_add_r64(d, d, acc)
+    }
+    #[inline(always)]
+    fn numbers<'a>(bytes: &'a [u8], room: &'a mut [f64]) -> &'a [f64] {
+        aligned(bytes, room)
+    }
+    #[inline(always)]
+    fn splat<S: Simd>(simd: S, number: f64) -> S::R64 {
+        simd.splat_r64(number)
+    }
+    #[inline(always)]
+    fn widen<S: Simd>(simd: S, lanes: &[f64; LANES]) -> S::F64 {
+        simd.load_f64(bytemuck::cast_ref(lanes))
     }
     #[inline(always)]
     fn suspect(_: f64) -> bool {

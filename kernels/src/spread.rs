@@ -1,233 +1,244 @@
-//! Dot products and distances of all pairs of many queries and a panel of rows, one lane of the definition after the other: of
-//! singles, in double precision.
+//! Dot products of all pairs of many vectors and a panel of rows, one lane of the definition after the other.
 //!
-//! A register holds the same lane's sum for one row and as many queries as it has places, so that a sum stays there for the whole
-//! length of the vectors, and the lanes of all pairs are added to each other side by side. The vectors are copied into the order in
-//! which their numbers are read: one lane after the other, within a lane block by block, within a block one vector after the other.
-//! With single-precision lanes, of which a register holds twice as many, tiles are as fast (`benches/README.md`).
-//! The bits are those of [`crate::reduce::dot`] and [`crate::reduce::euclidean`].
+//! A register holds the same lane's sum for one row and as many queries as it has places, so that the lanes of all pairs are added
+//! to each other side by side, and rows are read where they are: each of their numbers is spread over a register. Only the queries
+//! are copied, into the order in which they are read. The tile of rows by registers is that of Van Zee and van de Geijn 2015, "BLIS: A
+//! Framework for Rapidly Instantiating BLAS Functionality". The bits are those of [`crate::reduce::dot`].
 
 use std::marker::PhantomData;
 
-use crate::arch::{F32_BLOCK, LANES, Simd};
-use crate::reduce::Widened;
-use crate::tiles::{Ahead, Asks, PANEL, Sum};
+use crate::arch::{LANES, Simd};
+use crate::reduce::{self, Mode};
+use crate::tiles::{Ahead, Asks, PANEL};
 
-/// Where each lane comes in the order in which the definition's tree adds them: a lane follows the one that it is added to.
-const PLACES: [usize; LANES] = {
-    let mut places = [0; LANES];
-    let mut lane = 0;
-    while lane < LANES {
-        places[lane] = lane.reverse_bits() >> (usize::BITS - LEVELS as u32);
-        lane += 1;
-    }
-    places
-};
-/// Levels of the tree.
-const LEVELS: usize = LANES.ilog2() as usize;
-/// Vectors that are copied at once.
-const GROUP: usize = 8;
+/// Rows that are taken at once.
+const ROWS: usize = 6;
+/// Registers of queries that are taken at once: the sums of all rows with them, and they themselves, stay in registers.
+const GROUPS: usize = 4;
+/// Blocks that are taken at once: a lane's numbers of the queries and the rows then stay in the first-level cache.
+const DEPTH: usize = 32;
 /// Vectors of fewer blocks take longer so than in tiles: a lane's sums start and are added too often.
-const FEWEST_BLOCKS: usize = 40;
+const FEWEST_BLOCKS: usize = 6;
 
 /// Queries, ready for panels of rows. All vectors are equally long.
-pub(crate) struct Spread<S: Simd> {
-    blocks: usize,
-    /// As many of them as a register has places, one such group after the other.
-    packed: Vec<f64>,
-    rows: Vec<f64>,
-    /// Sums of the pairs of a group and the panel, at each level of the tree behind the first.
-    nodes: Vec<f64>,
+pub(crate) struct Spread<M: Mode, S: Simd> {
+    /// Numbers of a vector.
+    length: usize,
+    /// One set of queries after the other, within that one part of the blocks, one lane, one block.
+    packed: Vec<M::Lane>,
+    /// For rows whose numbers cannot be read where they are.
+    room: Vec<M::Number>,
+    /// Of each lane, the sums of [`ROWS`] rows with a set.
+    sums: Vec<M::Lane>,
+    /// Of all lanes together.
+    totals: Vec<f64>,
     level: PhantomData<S>,
 }
 
-impl<S: Simd> Spread<S> {
+impl<M: Mode, S: Simd> Spread<M, S> {
     /// Places of a register.
-    const fn width() -> usize {
-        size_of::<S::R64>() / size_of::<f64>()
-    }
+    const WIDTH: usize = size_of::<M::Register<S>>() / size_of::<M::Lane>();
 
-    /// The queries, where they are worth taking so: where they are long, and the places of the last register that stay empty are few
-    /// beside them.
+    /// The queries, where they are worth taking so: where the registers are wide and many, a step of a sum is one instruction (of two,
+    /// tiles are faster), they are not short, and the places of the last register that stay empty are few beside the others.
     #[inline(always)]
-    pub(crate) fn new(simd: S, queries: &[&[u8]]) -> Option<Self> {
-        let width = Self::width();
-        let groups = queries.len().div_ceil(width);
-        let blocks = queries.first().map_or(0, |query| query.len().div_ceil(F32_BLOCK));
-        let empty = groups * width - queries.len();
-        if !S::WIDE_TILE || blocks < FEWEST_BLOCKS || 8 * empty > queries.len() {
+    pub(crate) fn new(queries: &[&[u8]]) -> Option<Self> {
+        let empty = queries.len().next_multiple_of(Self::WIDTH) - queries.len();
+        let length = queries.first().map_or(0, |query| query.len() / size_of::<M::Number>());
+        let short = length.div_ceil(LANES) < FEWEST_BLOCKS;
+        if !S::WIDE_TILE || !M::FUSED || short || 6 * empty > queries.len() {
             return None;
         }
-        let size = LANES * blocks * width;
-        let mut packed = vec![0.0; groups * size];
-        for (queries, packed) in queries.chunks(width).zip(packed.chunks_exact_mut(size)) {
-            pack(simd, queries, width, packed);
+        let mut room = vec![M::Number::default(); ROWS * length];
+        let mut packed = Vec::new();
+        for set in Self::sets(queries) {
+            let width = set.len().next_multiple_of(Self::WIDTH);
+            let start = packed.len();
+            packed.resize(start + length.next_multiple_of(LANES) * width, M::Lane::default());
+            for (first, count) in parts(length) {
+                let packed = &mut packed[start + first * LANES * width..];
+                for (q, query) in set.iter().enumerate() {
+                    let numbers = M::numbers(query, &mut room[..length]);
+                    let numbers = &numbers[first * LANES..length.min((first + count) * LANES)];
+                    for (b, block) in numbers.chunks(LANES).enumerate() {
+                        for (lane, number) in block.iter().enumerate() {
+                            packed[(lane * count + b) * width + q] = (*number).into();
+                        }
+                    }
+                }
+            }
         }
-        let nodes = vec![0.0; LEVELS * width * PANEL];
-        Some(Spread { blocks, packed, rows: Vec::new(), nodes, level: PhantomData })
+        let most = (ROWS * GROUPS * Self::WIDTH).next_multiple_of(LANES);
+        let (sums, totals) = (vec![M::Lane::default(); LANES * most], vec![0.0; most]);
+        Some(Spread { length, packed, room, sums, totals, level: PhantomData })
     }
 
-    /// How often [`Spread::sums`] asks for what lies ahead.
-    pub(crate) fn calls(&self) -> usize {
-        self.packed.len() / (self.blocks * Self::width())
+    /// The queries in sets of up to [`GROUPS`] registers, as even as can be.
+    fn sets<'a>(mut queries: &'a [&'a [u8]]) -> impl Iterator<Item = &'a [&'a [u8]]> {
+        let groups = queries.len().div_ceil(Self::WIDTH);
+        let sets = groups.div_ceil(GROUPS);
+        (0..sets).map(move |i| {
+            let count = (groups + i) / sets * Self::WIDTH;
+            let set;
+            (set, queries) = queries.split_at(count.min(queries.len()));
+            set
+        })
     }
 
-    /// The sums of a panel's rows with the `queries` that this was made of, [`PANEL`] places for each query.
+    /// How often [`Spread::dots`] asks for what lies ahead.
+    pub(crate) fn calls(&self, queries: usize, rows: usize) -> usize {
+        let sets = queries.div_ceil(Self::WIDTH).div_ceil(GROUPS);
+        parts(self.length).count() * LANES * sets * rows.div_ceil(ROWS)
+    }
+
+    /// Dot products of a panel's rows with the `queries` that this was made of, [`PANEL`] places for each query.
     #[inline(always)]
-    pub(crate) fn sums<F: Sum>(
+    pub(crate) fn dots(
         &mut self,
         simd: S,
         queries: &[&[u8]],
         panel: &[(usize, &[u8])],
         ahead: &mut Ahead<'_>,
-        out: &mut [f64],
+        mut out: &mut [f64],
     ) {
-        if panel.is_empty() {
-            return;
-        }
-        let mut rows: [&[u8]; PANEL] = [&[]; PANEL];
-        for (place, (_, row)) in rows.iter_mut().zip(panel) {
-            *place = row;
-        }
-        let rows = &rows[..panel.len()];
-        // Missing rows cost as much as others: a short panel does with fewer places.
-        let stride = if panel.len() > GROUP { PANEL } else { GROUP };
-        self.rows.resize(LANES * self.blocks * stride, 0.0);
-        pack(simd, rows, stride, &mut self.rows);
-        let width = Self::width();
-        let groups = self.packed.chunks_exact(LANES * self.blocks * width);
-        for ((packed, queries), out) in groups.zip(queries.chunks(width)).zip(out.chunks_mut(width * PANEL)) {
-            let nodes = &mut self.nodes[..];
-            if stride == PANEL {
-                lanes::<F, S, PANEL>(simd, packed, &self.rows, self.blocks, nodes, ahead);
-            } else {
-                lanes::<F, S, GROUP>(simd, packed, &self.rows, self.blocks, nodes, ahead);
-            }
-            let sums = &nodes[(LEVELS - 1) * width * stride..];
-            for ((row, sums), n) in rows.iter().zip(sums.chunks_exact(width)).zip(0..) {
-                for ((query, sum), out) in queries.iter().zip(sums).zip(out[n..].iter_mut().step_by(PANEL)) {
-                    *out = F::checked::<Widened, S>(simd, *sum, query, row);
+        let mut packed = &self.packed[..];
+        for set in Self::sets(queries) {
+            let out = out.split_off_mut(..set.len() * PANEL).expect("places of all queries");
+            let width = set.len().next_multiple_of(Self::WIDTH);
+            let size = self.length.next_multiple_of(LANES) * width;
+            let own = packed.split_off(..size).expect("as many as were packed");
+            // All sums of a lane, and some more that fill up a block.
+            let step = (ROWS * width).next_multiple_of(LANES);
+            for (rows, first) in panel.chunks(ROWS).zip((0..).step_by(ROWS)) {
+                let (room, sums) = (&mut self.room[..], &mut self.sums[..LANES * step]);
+                match width / Self::WIDTH {
+                    1 => lanes::<M, S, 1>(simd, own, rows, room, ahead, sums),
+                    2 => lanes::<M, S, 2>(simd, own, rows, room, ahead, sums),
+                    3 => lanes::<M, S, 3>(simd, own, rows, room, ahead, sums),
+                    _ => lanes::<M, S, 4>(simd, own, rows, room, ahead, sums),
+                }
+                for (block, totals) in self.totals[..step].chunks_exact_mut(LANES).enumerate() {
+                    let block = tree::<M, S>(simd, sums, step, block * LANES);
+                    totals.copy_from_slice(bytemuck::cast_slice(S::registers_f64(&block)));
+                }
+                for (((_, row), totals), n) in rows.iter().zip(self.totals.chunks_exact(width)).zip(first..) {
+                    checked::<M, S>(simd, set, row, totals, &mut out[n..]);
                 }
             }
         }
     }
 }
 
-/// Writes up to `stride` vectors, a multiple of [`GROUP`], in the order in which their numbers are read. In the place of one that is
-/// missing comes some other one.
-#[inline(always)]
-fn pack<S: Simd>(simd: S, vectors: &[&[u8]], stride: usize, packed: &mut [f64]) {
-    let length = vectors[0].len();
-    let (whole, blocks) = (length / F32_BLOCK, length.div_ceil(F32_BLOCK));
-    let count = vectors.len().next_multiple_of(GROUP);
-    let packed = packed.as_chunks_mut::<GROUP>().0;
-    let mut starts = PLACES;
-    for start in &mut starts {
-        *start *= blocks * stride / GROUP;
-    }
-    let zero = [0; F32_BLOCK];
-    let mut parts = [&zero; PANEL];
-    for b in 0..whole {
-        for v in 0..count {
-            let vector = vectors[v.min(vectors.len() - 1)];
-            parts[v] = &vector.as_chunks().0[b];
-        }
-        pack_block(simd, &parts, count, &starts, b * stride / GROUP, packed);
-    }
-    if whole < blocks {
-        // What is missing of the last block is +0.
-        let mut ends = [zero; PANEL];
-        for (end, vector) in ends.iter_mut().zip(vectors) {
-            let rest = &vector[whole * F32_BLOCK..];
-            end[..rest.len()].copy_from_slice(rest);
-        }
-        for (part, end) in parts.iter_mut().zip(&ends) {
-            *part = end;
-        }
-        pack_block(simd, &parts, count, &starts, whole * stride / GROUP, packed);
-    }
+/// The parts in which blocks are taken: the first of each and how many.
+fn parts(length: usize) -> impl Iterator<Item = (usize, usize)> {
+    let blocks = length.div_ceil(LANES);
+    let depth = blocks.div_ceil(blocks.div_ceil(DEPTH));
+    (0..blocks).step_by(depth).map(move |first| (first, depth.min(blocks - first)))
 }
 
-/// Writes a block of the first `count` vectors, `b` groups behind each lane's start.
+/// Computes all lanes of the sums of up to [`ROWS`] rows with `G` registers of queries.
 #[inline(always)]
-fn pack_block<S: Simd>(
+fn lanes<M: Mode, S: Simd, const G: usize>(
     simd: S,
-    parts: &[&[u8; F32_BLOCK]; PANEL],
-    count: usize,
-    starts: &[usize; LANES],
-    b: usize,
-    packed: &mut [[f64; GROUP]],
-) {
-    for (quarter, starts) in starts.as_chunks::<GROUP>().0.iter().enumerate() {
-        for (g, group) in parts.as_chunks::<GROUP>().0.iter().enumerate().take(count / GROUP) {
-            let mut parts = [&[0; 32]; GROUP];
-            for v in 0..GROUP {
-                parts[v] = &group[v].as_chunks().0[quarter];
-            }
-            let numbers = simd.transpose(parts);
-            for n in 0..GROUP {
-                packed[starts[n] + b + g] = numbers[n];
-            }
-        }
-    }
-}
-
-/// Computes all lanes of the pairs of `R` rows and a group of queries, and adds them: the result is at the last level of `nodes`.
-#[inline(always)]
-fn lanes<F: Sum, S: Simd, const R: usize>(
-    simd: S,
-    queries: &[f64],
-    rows: &[f64],
-    blocks: usize,
-    nodes: &mut [f64],
+    packed: &[M::Lane],
+    rows: &[(usize, &[u8])],
+    room: &mut [M::Number],
     ahead: &mut Ahead<'_>,
+    sums: &mut [M::Lane],
 ) {
-    let width = Spread::<S>::width();
-    let size = width * R;
-    let pairs = queries.chunks_exact(2 * blocks * width).zip(rows.chunks_exact(2 * blocks * R));
-    for (place, (queries, rows)) in pairs.enumerate() {
-        let (first, second) = queries.split_at(blocks * width);
-        let (rows, second_rows) = rows.as_chunks::<R>().0.split_at(blocks);
-        let first = lane::<F, S, R>(simd, first, rows, ahead.next(blocks));
-        let second = lane::<F, S, R>(simd, second, second_rows, ahead.next(blocks));
-        let (first, _) = bytemuck::cast_slice::<_, f64>(&first).as_chunks::<GROUP>();
-        let (second, _) = bytemuck::cast_slice::<_, f64>(&second).as_chunks::<GROUP>();
-        // As a binary counter carries: two lanes are added to the two before, their sum to that of the four before, and so on.
-        let levels = place.trailing_ones() as usize;
-        let (done, rest) = nodes.split_at_mut(levels * size);
-        for (n, ((first, second), out)) in
-            first.iter().zip(second).zip(rest.as_chunks_mut::<GROUP>().0).enumerate()
-        {
-            let mut total = [0.0; GROUP];
-            for k in 0..GROUP {
-                total[k] = first[k] + second[k];
+    let width = G * Spread::<M, S>::WIDTH;
+    let length = room.len() / ROWS;
+    let mut numbers: [&[M::Number]; ROWS] = [&[]; ROWS];
+    for ((r, numbers), room) in numbers.iter_mut().enumerate().zip(room.chunks_exact_mut(length)) {
+        // In the place of one that is missing comes the last one.
+        *numbers = M::numbers(rows[r.min(rows.len() - 1)].1, room);
+    }
+    let step = sums.len() / LANES;
+    for (first, count) in parts(length) {
+        let packed = &packed[first * LANES * width..][..count * LANES * width];
+        let lanes = packed.chunks_exact(count * width).zip(sums.chunks_exact_mut(step));
+        for (lane, (queries, sums)) in lanes.enumerate() {
+            let mut rows = numbers;
+            for row in &mut rows {
+                // The last block may not have the lane.
+                *row = row.get(first * LANES + lane..).unwrap_or_default();
             }
-            for before in done.as_chunks::<GROUP>().0.iter().skip(n).step_by(size / GROUP) {
-                for k in 0..GROUP {
-                    total[k] += before[k];
-                }
-            }
-            *out = total;
+            let there = count.min(rows[0].len().div_ceil(LANES));
+            add::<M, S, G>(simd, &queries[..there * width], rows, first == 0, sums, ahead.next(count));
         }
     }
 }
 
-/// One lane of the sums of `R` rows and a group of queries. The loops over rows have a constant length, so that the sums stay in
-/// registers.
+/// Adds some blocks to one lane of the sums of [`ROWS`] rows with `G` registers of queries, or starts them. `rows` begin with the lane's
+/// first number. The loops over rows and registers have constant lengths, so that the sums stay in registers.
 #[inline(always)]
-fn lane<F: Sum, S: Simd, const R: usize>(
+fn add<M: Mode, S: Simd, const G: usize>(
     simd: S,
-    queries: &[f64],
-    rows: &[[f64; R]],
+    queries: &[M::Lane],
+    mut rows: [&[M::Number]; ROWS],
+    start: bool,
+    out: &mut [M::Lane],
     mut asks: Asks<'_>,
-) -> [S::R64; R] {
-    let mut sums = [simd.splat_r64(0.0); R];
-    for (query, row) in queries.chunks_exact(Spread::<S>::width()).zip(rows) {
-        asks.ask(simd);
-        let query = bytemuck::pod_read_unaligned(bytemuck::cast_slice(query));
-        for r in 0..R {
-            sums[r] = F::add_register::<Widened, S>(simd, query, simd.splat_r64(row[r]), sums[r]);
+) {
+    let width = Spread::<M, S>::WIDTH;
+    let load = |lanes: &[M::Lane]| bytemuck::pod_read_unaligned(bytemuck::cast_slice(lanes));
+    let mut sums = [[M::splat(simd, M::Number::default()); G]; ROWS];
+    if !start {
+        for r in 0..ROWS {
+            for g in 0..G {
+                sums[r][g] = load(&out[(r * G + g) * width..][..width]);
+            }
         }
     }
-    sums
+    // So that one check of a place serves all rows.
+    let length = rows[0].len();
+    for row in &mut rows {
+        *row = &row[..length];
+    }
+    for (b, queries) in queries.chunks_exact(G * width).enumerate() {
+        asks.ask(simd);
+        let mut registers = sums[0];
+        for g in 0..G {
+            registers[g] = load(&queries[g * width..][..width]);
+        }
+        for r in 0..ROWS {
+            let number = M::splat(simd, rows[r][b * LANES]);
+            for g in 0..G {
+                sums[r][g] = M::dot_register(simd, registers[g], number, sums[r][g]);
+            }
+        }
+    }
+    for r in 0..ROWS {
+        for g in 0..G {
+            out[(r * G + g) * width..][..width].copy_from_slice(bytemuck::cast_slice(&[sums[r][g]]));
+        }
+    }
+}
+
+/// The sums of [`LANES`] pairs over all lanes, as the definition's tree adds them. `lanes` lie `step` apart.
+#[inline(always)]
+fn tree<M: Mode, S: Simd>(simd: S, lanes: &[M::Lane], step: usize, first: usize) -> S::F64 {
+    // The strides of the tree, its last one first.
+    macro_rules! added {
+        ($lane:expr) => {
+            M::widen(simd, lanes[first + $lane * step..].first_chunk().expect("sums that fill blocks"))
+        };
+        ($lane:expr, $stride:literal $(, $more:literal)*) => {
+            simd.add_f64(added!($lane $(, $more)*), added!($lane + $stride $(, $more)*))
+        };
+    }
+    added!(0, 1, 2, 4, 8, 16)
+}
+
+/// Writes the sums of a row, every one [`PANEL`] places behind the last. One that may have left the range of its lanes is computed
+/// again; whether there is one is asked of all at once.
+#[inline(always)]
+fn checked<M: Mode, S: Simd>(simd: S, queries: &[&[u8]], row: &[u8], sums: &[f64], out: &mut [f64]) {
+    let mut suspect = false;
+    for sum in &sums[..queries.len()] {
+        suspect |= M::suspect(*sum);
+    }
+    for ((query, sum), place) in queries.iter().zip(sums).zip(out.iter_mut().step_by(PANEL)) {
+        *place = if suspect { reduce::checked_dot::<M, S>(simd, *sum, query, row) } else { *sum };
+    }
 }

@@ -20,6 +20,9 @@ const LINE: usize = 64;
 /// Fewer queries than this go alone: a single stream is what the memory delivers fastest.
 const FEWEST: usize = 3;
 
+/// Registers of products for a block of a row from which on the next rows are asked for in the first-level cache.
+const MUCH: usize = 32;
+
 /// What is summed over pairs, and what the sum gives.
 pub(crate) trait Sum {
     fn add_register<M: Mode, S: Simd>(
@@ -66,8 +69,8 @@ impl Sum for Euclidean {
 /// Queries, ready for panels of rows. All vectors are equally long.
 pub(crate) struct Tiles<'a, M: Mode, S: Simd> {
     queries: &'a [&'a [u8]],
-    /// Instead of tiles, where the queries fill registers.
-    spread: Option<Spread<S>>,
+    /// Instead of tiles, where the queries fill registers and dot products are wanted.
+    spread: Option<Spread<M, S>>,
     /// One tile of them after the other.
     packed: Vec<Vec<M::Register<S>>>,
     rows: Vec<M::Register<S>>,
@@ -77,9 +80,10 @@ pub(crate) struct Tiles<'a, M: Mode, S: Simd> {
 }
 
 impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
+    /// `dots`: whether [`Tiles::dots`] are wanted, else [`Tiles::distances`].
     #[inline(always)]
-    pub(crate) fn new(simd: S, queries: &'a [&'a [u8]]) -> Self {
-        let spread = if M::WIDENS { Spread::new(simd, queries) } else { None };
+    pub(crate) fn new(simd: S, queries: &'a [&'a [u8]], dots: bool) -> Self {
+        let spread = if dots { Spread::new(queries) } else { None };
         let mut packed = Vec::new();
         if Self::are_tiled(queries) && spread.is_none() {
             for tile in queries.chunks(Self::width()) {
@@ -106,6 +110,12 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
         queries.len() >= FEWEST && !queries[0].is_empty()
     }
 
+    /// Whether the arithmetic takes so long beside the memory that the places to wait in of the first-level cache suffice.
+    #[inline(always)]
+    fn asks_near(simd: S, queries: &[&[u8]]) -> bool {
+        queries.len() * M::registers::<S>(&M::zero(simd)).len() >= MUCH
+    }
+
     /// Queries of a tile.
     const fn width() -> usize {
         if S::WIDE_TILE { 6 } else { 4 }
@@ -121,7 +131,19 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
     #[inline(always)]
     pub(crate) fn dots(&mut self, simd: S, panel: &[(usize, &[u8])], squares: bool, out: &mut [f64]) {
         if Self::are_tiled(self.queries) {
-            return self.panel::<Dot>(simd, panel, squares, out);
+            // The filter keeps it from being compiled for modes that never have it.
+            let near = Self::asks_near(simd, self.queries);
+            let Some(spread) = self.spread.as_mut().filter(|_| M::FUSED) else {
+                return self.panel::<Dot>(simd, panel, squares, out);
+            };
+            let mut ahead = Ahead::new(panel, spread.calls(self.queries.len(), panel.len()), near);
+            spread.dots(simd, self.queries, panel, &mut ahead, out);
+            if squares {
+                for (square, (_, row)) in self.squares.iter_mut().zip(panel) {
+                    *square = reduce::dot::<M, S>(simd, row, row);
+                }
+            }
+            return;
         }
         for (n, (query, out)) in self.queries.iter().zip(out.chunks_exact_mut(PANEL)).enumerate() {
             for (((_, row), out), square) in panel.iter().zip(out).zip(&mut self.squares) {
@@ -151,19 +173,10 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
 
     #[inline(always)]
     fn panel<F: Sum>(&mut self, simd: S, panel: &[(usize, &[u8])], squares: bool, out: &mut [f64]) {
-        if !S::WIDE_TILE {
-            return self.tiles::<F, 3>(simd, panel, squares, out);
-        }
-        // The filter keeps it from being compiled for other modes, which never have it.
-        let Some(spread) = self.spread.as_mut().filter(|_| M::WIDENS) else {
-            return self.tiles::<F, 4>(simd, panel, squares, out);
-        };
-        let mut ahead = Ahead::new(panel, spread.calls());
-        spread.sums::<F>(simd, self.queries, panel, &mut ahead, out);
-        if squares {
-            for (square, (_, row)) in self.squares.iter_mut().zip(panel) {
-                *square = reduce::dot::<M, S>(simd, row, row);
-            }
+        if S::WIDE_TILE {
+            self.tiles::<F, 4>(simd, panel, squares, out);
+        } else {
+            self.tiles::<F, 3>(simd, panel, squares, out);
         }
     }
 
@@ -188,7 +201,7 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
         let depths = self.queries[0].len().div_ceil(M::BLOCK).div_ceil(DEPTH);
         let registers = M::registers::<S>(&M::zero(simd)).len();
         let calls = panel.len().div_ceil(R) * self.packed.len() * registers * depths;
-        let mut ahead = Ahead::new(panel, calls);
+        let mut ahead = Ahead::new(panel, calls, Self::asks_near(simd, self.queries));
         let (rows, sums, ahead) = (&self.rows, &mut self.sums, &mut ahead);
         let tiles = self.packed.iter().zip(self.queries.chunks(width)).zip(out.chunks_mut(width * PANEL));
         for ((packed, queries), out) in tiles {
@@ -247,19 +260,21 @@ pub(crate) struct Ahead<'a> {
     end: usize,
     /// Bytes for each tile.
     step: usize,
+    near: bool,
 }
 
 impl<'a> Ahead<'a> {
-    fn new(panel: &[(usize, &'a [u8])], tiles: usize) -> Self {
+    /// `near`: whether the first-level cache is asked for, and not the second.
+    fn new(panel: &[(usize, &'a [u8])], tiles: usize, near: bool) -> Self {
         let [(_, first), .., (_, last)] = panel else {
-            return Ahead { first: &[], next: 0, end: 0, step: 0 };
+            return Ahead { first: &[], next: 0, end: 0, step: 0, near };
         };
         let size = panel.len() * first.len();
         // Rows that lie anywhere say nothing of the next ones.
         let consecutive =
             (last.as_ptr() as usize).wrapping_sub(first.as_ptr() as usize) == size - first.len();
         let end = if consecutive { 2 * size } else { size };
-        Ahead { first, next: size, end, step: size.div_ceil(tiles).next_multiple_of(LINE) }
+        Ahead { first, next: size, end, step: size.div_ceil(tiles).next_multiple_of(LINE), near }
     }
 
     /// What a tile of so many blocks asks for. It asks all the time and never for much at once, which would leave no places to
@@ -268,7 +283,13 @@ impl<'a> Ahead<'a> {
     pub(crate) fn next(&mut self, blocks: usize) -> Asks<'a> {
         let next = self.next;
         self.next = self.end.min(next + self.step);
-        Asks { first: self.first, next, due: next, advance: (self.next - next).div_ceil(blocks) }
+        Asks {
+            first: self.first,
+            next,
+            due: next,
+            advance: (self.next - next).div_ceil(blocks),
+            near: self.near,
+        }
     }
 }
 
@@ -279,6 +300,7 @@ pub(crate) struct Asks<'a> {
     due: usize,
     /// Bytes for each block.
     advance: usize,
+    near: bool,
 }
 
 impl Asks<'_> {
@@ -287,7 +309,11 @@ impl Asks<'_> {
     pub(crate) fn ask<S: Simd>(&mut self, simd: S) {
         self.due += self.advance;
         while self.next < self.due {
-            simd.prefetch(self.first, self.next);
+            if self.near {
+                simd.prefetch_near(self.first, self.next);
+            } else {
+                simd.prefetch(self.first, self.next);
+            }
             self.next += LINE;
         }
     }

@@ -42,6 +42,13 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn prefetch_near(self, block: &[u8], distance: usize) {
+        let p = block.as_ptr().wrapping_add(distance).cast::<i8>();
+        // SAFETY: a prefetch is a hint of the base instruction set: it reads nothing and never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p) }
+    }
+
+    #[inline(always)]
     fn zero_f32(self) -> Self::F32 {
         // SAFETY: the token proves AVX2.
         unsafe { [_mm256_setzero_ps(); 4] }
@@ -124,6 +131,12 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn add_f64(self, a: Self::F64, b: Self::F64) -> Self::F64 {
+        // SAFETY: the token proves AVX2.
+        registers!(a, |r| unsafe { _mm256_add_pd(a[r], b[r]) })
+    }
+
+    #[inline(always)]
     fn sub_f64(self, a: Self::F64, b: Self::F64) -> Self::F64 {
         registers!(a, |r| self.sub_r64(a[r], b[r]))
     }
@@ -168,6 +181,12 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn registers_f64_mut(a: &mut Self::F64) -> &mut [Self::R64] {
         a
+    }
+
+    #[inline(always)]
+    fn splat_r32(self, value: f32) -> Self::R32 {
+        // SAFETY: the token proves AVX2.
+        unsafe { _mm256_set1_ps(value) }
     }
 
     #[inline(always)]

@@ -77,6 +77,13 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn prefetch_near(self, block: &[u8], distance: usize) {
+        let p = block.as_ptr().wrapping_add(distance).cast::<i8>();
+        // SAFETY: a prefetch is a hint of the base instruction set: it reads nothing and never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p) }
+    }
+
+    #[inline(always)]
     fn zero_f32(self) -> Self::F32 {
         // SAFETY: the token proves AVX-512.
         unsafe { [_mm512_setzero_ps(); 2] }
@@ -176,6 +183,12 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn add_f64(self, a: Self::F64, b: Self::F64) -> Self::F64 {
+        // SAFETY: the token proves AVX-512.
+        registers!(a, |r| unsafe { _mm512_add_pd(a[r], b[r]) })
+    }
+
+    #[inline(always)]
     fn sub_f64(self, a: Self::F64, b: Self::F64) -> Self::F64 {
         registers!(a, |r| self.sub_r64(a[r], b[r]))
     }
@@ -217,6 +230,12 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn splat_r32(self, value: f32) -> Self::R32 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_set1_ps(value) }
+    }
+
+    #[inline(always)]
     fn splat_r64(self, value: f64) -> Self::R64 {
         // SAFETY: the token proves AVX-512.
         unsafe { _mm512_set1_pd(value) }
@@ -250,41 +269,5 @@ impl Simd for Avx512 {
     fn exact_mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64 {
         // SAFETY: the token proves AVX-512.
         unsafe { _mm512_fmadd_pd(a, b, c) }
-    }
-
-    #[inline(always)]
-    fn transpose(self, vectors: [&[u8; 32]; 8]) -> [[f64; 8]; 8] {
-        let mut out = [[0.0; 8]; 8];
-        let mut half = 0;
-        while half < 2 {
-            // SAFETY: the token proves AVX2 and AVX-512; each vector has 32 bytes, of which a load takes the first or the second
-            // half; each row of `out` takes eight doubles; `loadu` and `storeu` take any alignment.
-            unsafe {
-                // The first four vectors in the lower half of a register, the others in the upper one: no step crosses the halves.
-                let mut four = [_mm256_setzero_ps(); 4];
-                let mut v = 0;
-                while v < 4 {
-                    let low = _mm_loadu_ps(vectors[v].as_ptr().cast::<f32>().add(4 * half));
-                    let high = _mm_loadu_ps(vectors[v + 4].as_ptr().cast::<f32>().add(4 * half));
-                    four[v] = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(low), high);
-                    v += 1;
-                }
-                let (a, b) = (_mm256_unpacklo_ps(four[0], four[1]), _mm256_unpacklo_ps(four[2], four[3]));
-                let (c, d) = (_mm256_unpackhi_ps(four[0], four[1]), _mm256_unpackhi_ps(four[2], four[3]));
-                let numbers = [
-                    _mm256_shuffle_ps::<0x44>(a, b),
-                    _mm256_shuffle_ps::<0xee>(a, b),
-                    _mm256_shuffle_ps::<0x44>(c, d),
-                    _mm256_shuffle_ps::<0xee>(c, d),
-                ];
-                let mut n = 0;
-                while n < 4 {
-                    _mm512_storeu_pd(out[4 * half + n].as_mut_ptr(), _mm512_cvtps_pd(numbers[n]));
-                    n += 1;
-                }
-            }
-            half += 1;
-        }
-        out
     }
 }

@@ -67,7 +67,7 @@ pub(crate) trait Simd: Copy {
     /// A block of double-precision lanes.
     type F64: Copy;
     /// A part of a block of single-precision lanes that is one register.
-    type R32: Copy;
+    type R32: Pod;
     /// A part of a block of double-precision lanes that is one register.
     type R64: Pod;
     /// Whether the sums of 24 pairs, a register each, or of 12 rows of a matrix, a block each, fit the registers beside what
@@ -77,6 +77,8 @@ pub(crate) trait Simd: Copy {
     /// Asks for the cache line at that distance behind the block, which may lie outside of any object, in the second-level
     /// cache: there are many more places to wait in for it than for the first level, which what is at work fills as well.
     fn prefetch(self, block: &[u8], distance: usize);
+    /// As [`Simd::prefetch`], in the first-level cache.
+    fn prefetch_near(self, block: &[u8], distance: usize);
 
     fn zero_f32(self) -> Self::F32;
     fn load_f32(self, block: &[u8; F32_BLOCK]) -> Self::F32;
@@ -95,6 +97,7 @@ pub(crate) trait Simd: Copy {
     fn load_f64(self, block: &[u8; F64_BLOCK]) -> Self::F64;
     fn load_f64_tail(self, tail: &[u8]) -> Self::F64;
     fn widen(self, a: Self::F32) -> Self::F64;
+    fn add_f64(self, a: Self::F64, b: Self::F64) -> Self::F64;
     fn sub_f64(self, a: Self::F64, b: Self::F64) -> Self::F64;
     /// a·b + c, rounded twice.
     fn mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64;
@@ -108,6 +111,8 @@ pub(crate) trait Simd: Copy {
     fn registers_f64(a: &Self::F64) -> &[Self::R64];
     fn registers_f64_mut(a: &mut Self::F64) -> &mut [Self::R64];
     /// The same number in every lane of a register.
+    fn splat_r32(self, value: f32) -> Self::R32;
+    /// The same number in every lane of a register.
     fn splat_r64(self, value: f64) -> Self::R64;
     /// One register of [`Simd::sub_f32`].
     fn sub_r32(self, a: Self::R32, b: Self::R32) -> Self::R32;
@@ -119,18 +124,6 @@ pub(crate) trait Simd: Copy {
     fn mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64;
     /// One register of [`Simd::exact_mul_add_f64`].
     fn exact_mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64;
-
-    /// Eight singles of each of eight vectors, widened: the first ones of all vectors, then the second ones, and so on.
-    #[inline(always)]
-    fn transpose(self, vectors: [&[u8; 32]; 8]) -> [[f64; 8]; 8] {
-        let mut out = [[0.0; 8]; 8];
-        for (v, vector) in vectors.iter().enumerate() {
-            for (n, bytes) in vector.as_chunks().0.iter().enumerate() {
-                out[n][v] = f64::from(f32::from_le_bytes(*bytes));
-            }
-        }
-        out
-    }
 }
 
 /// Work that is compiled once for every level. `run` must be `#[inline(always)]`, and so must all that it

@@ -41,6 +41,9 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn prefetch_near(self, _: &[u8], _: usize) {}
+
+    #[inline(always)]
     fn load_f32(self, block: &[u8; F32_BLOCK]) -> Self::F32 {
         let p = block.as_ptr();
         // SAFETY: the token proves NEON; the array has 8 × 16 bytes; a byte load takes any alignment.
@@ -111,6 +114,12 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn add_f64(self, a: Self::F64, b: Self::F64) -> Self::F64 {
+        // SAFETY: the token proves NEON.
+        registers!(a, |r| unsafe { vaddq_f64(a[r], b[r]) })
+    }
+
+    #[inline(always)]
     fn sub_f64(self, a: Self::F64, b: Self::F64) -> Self::F64 {
         registers!(a, |r| self.sub_r64(a[r], b[r]))
     }
@@ -154,6 +163,12 @@ impl Simd for Neon {
     #[inline(always)]
     fn registers_f64_mut(a: &mut Self::F64) -> &mut [Self::R64] {
         a
+    }
+
+    #[inline(always)]
+    fn splat_r32(self, value: f32) -> Self::R32 {
+        // SAFETY: the token proves NEON.
+        unsafe { vdupq_n_f32(value) }
     }
 
     #[inline(always)]

@@ -65,6 +65,9 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    fn prefetch_near(self, _: &[u8], _: usize) {}
+
+    #[inline(always)]
     fn load_f32(self, block: &[u8; F32_BLOCK]) -> Self::F32 {
         let mut out = [0.0; LANES];
         for (lane, bytes) in out.iter_mut().zip(block.as_chunks::<4>().0) {
@@ -134,6 +137,11 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    fn add_f64(self, a: Self::F64, b: Self::F64) -> Self::F64 {
+        map2(a, b, |a, b| a + b)
+    }
+
+    #[inline(always)]
     fn sub_f64(self, a: Self::F64, b: Self::F64) -> Self::F64 {
         map2(a, b, |a, b| a - b)
     }
@@ -171,6 +179,11 @@ impl Simd for Scalar {
     #[inline(always)]
     fn registers_f64_mut(a: &mut Self::F64) -> &mut [Self::R64] {
         slice::from_mut(a)
+    }
+
+    #[inline(always)]
+    fn splat_r32(self, value: f32) -> Self::R32 {
+        [value; LANES]
     }
 
     #[inline(always)]

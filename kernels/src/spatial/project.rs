@@ -326,7 +326,7 @@ impl<'a> Block<'a> {
     #[inline(always)]
     fn many<M: Mode, S: Simd>(&mut self, simd: S) -> Result<(), Error> {
         let axes = self.axes;
-        let mut tiles = Tiles::<M, S>::new(simd, axes);
+        let mut tiles = Tiles::<M, S>::new(simd, axes, true);
         let mut dots = vec![0.0; axes.len() * PANEL];
         let mut panel: Vec<(usize, &[u8])> = Vec::with_capacity(PANEL);
         let mut next = 0;

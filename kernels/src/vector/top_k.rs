@@ -329,7 +329,7 @@ impl Task for Scan<'_> {
                     *square = reduce::dot::<M, S>(simd, query, query);
                 }
             }
-            let mut tiles = Tiles::<M, S>::new(simd, self.queries);
+            let mut tiles = Tiles::<M, S>::new(simd, self.queries, self.metric != Metric::Euclidean);
             let mut next = self.range.start;
             while next < self.range.end {
                 panel.clear();
