@@ -6,6 +6,7 @@
 //! Framework for Rapidly Instantiating BLAS Functionality". The bits are those of [`crate::reduce::dot`].
 
 use std::marker::PhantomData;
+use std::sync::OnceLock;
 
 use crate::arch::{LANES, Simd};
 use crate::reduce::{self, Mode};
@@ -20,12 +21,16 @@ const DEPTH: usize = 32;
 /// Vectors of fewer blocks take longer so than in tiles: a lane's sums start and are added too often.
 const FEWEST_BLOCKS: usize = 6;
 
+/// Queries in the order in which they are read, for all threads of a call: one set of them after the other, within that one part of the
+/// blocks, one lane, one block. The words hold lanes of either precision.
+#[derive(Default)]
+pub(crate) struct Packed(OnceLock<Vec<u64>>);
+
 /// Queries, ready for panels of rows. All vectors are equally long.
-pub(crate) struct Spread<M: Mode, S: Simd> {
+pub(crate) struct Spread<'a, M: Mode, S: Simd> {
     /// Numbers of a vector.
     length: usize,
-    /// One set of queries after the other, within that one part of the blocks, one lane, one block.
-    packed: Vec<M::Lane>,
+    packed: &'a [M::Lane],
     /// For rows whose numbers cannot be read where they are.
     room: Vec<M::Number>,
     /// Of each lane, the sums of [`ROWS`] rows with a set.
@@ -35,46 +40,56 @@ pub(crate) struct Spread<M: Mode, S: Simd> {
     level: PhantomData<S>,
 }
 
-impl<M: Mode, S: Simd> Spread<M, S> {
+impl<'a, M: Mode, S: Simd> Spread<'a, M, S> {
     /// Places of a register.
     const WIDTH: usize = size_of::<M::Register<S>>() / size_of::<M::Lane>();
 
     /// The queries, where they are worth taking so: where the registers are wide and many, a step of a sum is one instruction (of two,
     /// tiles are faster), they are not short, and the places of the last register that stay empty are few beside the others.
     #[inline(always)]
-    pub(crate) fn new(queries: &[&[u8]]) -> Option<Self> {
+    pub(crate) fn new(queries: &[&[u8]], packed: &'a Packed) -> Option<Self> {
         let empty = queries.len().next_multiple_of(Self::WIDTH) - queries.len();
         let length = queries.first().map_or(0, |query| query.len() / size_of::<M::Number>());
         let short = length.div_ceil(LANES) < FEWEST_BLOCKS;
         if !S::WIDE_TILE || !M::FUSED || short || 6 * empty > queries.len() {
             return None;
         }
-        let mut room = vec![M::Number::default(); ROWS * length];
-        let mut packed = Vec::new();
+        let packed = packed.0.get_or_init(|| Self::pack(queries, length));
+        let packed = bytemuck::cast_slice(packed);
+        let most = (ROWS * GROUPS * Self::WIDTH).next_multiple_of(LANES);
+        let (sums, totals) = (vec![M::Lane::default(); LANES * most], vec![0.0; most]);
+        let room = vec![M::Number::default(); ROWS * length];
+        Some(Spread { length, packed, room, sums, totals, level: PhantomData })
+    }
+
+    fn pack(queries: &[&[u8]], length: usize) -> Vec<u64> {
+        let per_query = length.next_multiple_of(LANES);
+        let lanes = queries.len().next_multiple_of(Self::WIDTH) * per_query;
+        let mut words = vec![0; lanes * size_of::<M::Lane>() / size_of::<u64>()];
+        let mut packed: &mut [M::Lane] = bytemuck::cast_slice_mut(&mut words);
+        let mut room = vec![M::Number::default(); length];
         for set in Self::sets(queries) {
             let width = set.len().next_multiple_of(Self::WIDTH);
-            let start = packed.len();
-            packed.resize(start + length.next_multiple_of(LANES) * width, M::Lane::default());
-            for (first, count) in parts(length) {
-                let packed = &mut packed[start + first * LANES * width..];
-                for (q, query) in set.iter().enumerate() {
-                    let numbers = M::numbers(query, &mut room[..length]);
+            let own = packed.split_off_mut(..per_query * width).expect("places of all queries");
+            for (q, query) in set.iter().enumerate() {
+                let numbers = M::numbers(query, &mut room);
+                for (first, count) in parts(length) {
+                    let own = &mut own[first * LANES * width..];
                     let numbers = &numbers[first * LANES..length.min((first + count) * LANES)];
                     for (b, block) in numbers.chunks(LANES).enumerate() {
-                        for (lane, number) in block.iter().enumerate() {
-                            packed[(lane * count + b) * width + q] = (*number).into();
+                        let lanes = own[b * width + q..].iter_mut().step_by(count * width);
+                        for (place, number) in lanes.zip(block) {
+                            *place = (*number).into();
                         }
                     }
                 }
             }
         }
-        let most = (ROWS * GROUPS * Self::WIDTH).next_multiple_of(LANES);
-        let (sums, totals) = (vec![M::Lane::default(); LANES * most], vec![0.0; most]);
-        Some(Spread { length, packed, room, sums, totals, level: PhantomData })
+        words
     }
 
     /// The queries in sets of up to [`GROUPS`] registers, as even as can be.
-    fn sets<'a>(mut queries: &'a [&'a [u8]]) -> impl Iterator<Item = &'a [&'a [u8]]> {
+    fn sets<'q>(mut queries: &'q [&'q [u8]]) -> impl Iterator<Item = &'q [&'q [u8]]> {
         let groups = queries.len().div_ceil(Self::WIDTH);
         let sets = groups.div_ceil(GROUPS);
         (0..sets).map(move |i| {
@@ -101,7 +116,7 @@ impl<M: Mode, S: Simd> Spread<M, S> {
         ahead: &mut Ahead<'_>,
         mut out: &mut [f64],
     ) {
-        let mut packed = &self.packed[..];
+        let mut packed = self.packed;
         for set in Self::sets(queries) {
             let out = out.split_off_mut(..set.len() * PANEL).expect("places of all queries");
             let width = set.len().next_multiple_of(Self::WIDTH);
@@ -146,7 +161,7 @@ fn lanes<M: Mode, S: Simd, const G: usize>(
     ahead: &mut Ahead<'_>,
     sums: &mut [M::Lane],
 ) {
-    let width = G * Spread::<M, S>::WIDTH;
+    let width = G * Spread::<'_, M, S>::WIDTH;
     let length = room.len() / ROWS;
     let mut numbers: [&[M::Number]; ROWS] = [&[]; ROWS];
     for ((r, numbers), room) in numbers.iter_mut().enumerate().zip(room.chunks_exact_mut(length)) {
@@ -180,7 +195,7 @@ fn add<M: Mode, S: Simd, const G: usize>(
     out: &mut [M::Lane],
     mut asks: Asks<'_>,
 ) {
-    let width = Spread::<M, S>::WIDTH;
+    let width = Spread::<'_, M, S>::WIDTH;
     let load = |lanes: &[M::Lane]| bytemuck::pod_read_unaligned(bytemuck::cast_slice(lanes));
     let mut sums = [[M::splat(simd, M::Number::default()); G]; ROWS];
     if !start {

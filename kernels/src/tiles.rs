@@ -8,7 +8,7 @@
 
 use crate::arch::Simd;
 use crate::reduce::{self, Dot, Euclidean, Mode};
-use crate::spread::Spread;
+use crate::spread::{Packed, Spread};
 
 /// Rows that are taken at once: copied, they stay in the second-level cache. Divisible by the rows of every tile.
 pub(crate) const PANEL: usize = 24;
@@ -70,7 +70,7 @@ impl Sum for Euclidean {
 pub(crate) struct Tiles<'a, M: Mode, S: Simd> {
     queries: &'a [&'a [u8]],
     /// Instead of tiles, where the queries fill registers and dot products are wanted.
-    spread: Option<Spread<M, S>>,
+    spread: Option<Spread<'a, M, S>>,
     /// One tile of them after the other.
     packed: Vec<Vec<M::Register<S>>>,
     rows: Vec<M::Register<S>>,
@@ -80,10 +80,10 @@ pub(crate) struct Tiles<'a, M: Mode, S: Simd> {
 }
 
 impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
-    /// `dots`: whether [`Tiles::dots`] are wanted, else [`Tiles::distances`].
+    /// `packed` is for those who want many [`Tiles::dots`], shared among the threads of a call, always for the same queries.
     #[inline(always)]
-    pub(crate) fn new(simd: S, queries: &'a [&'a [u8]], dots: bool) -> Self {
-        let spread = if dots { Spread::new(queries) } else { None };
+    pub(crate) fn new(simd: S, queries: &'a [&'a [u8]], packed: Option<&'a Packed>) -> Self {
+        let spread = packed.and_then(|packed| Spread::new(queries, packed));
         let mut packed = Vec::new();
         if Self::are_tiled(queries) && spread.is_none() {
             for tile in queries.chunks(Self::width()) {

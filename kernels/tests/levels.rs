@@ -236,6 +236,38 @@ fn single_pair_column_and_search_have_the_same_bits() {
 }
 
 #[test]
+fn queries_that_fill_registers_have_the_bits_of_one() {
+    announce("queries_that_fill_registers_have_the_bits_of_one");
+    // Dimensions about those from which on this is done, and of one part of blocks and more; sets of queries of every width.
+    for (n, count) in [(160, 64), (161, 30), (200, 47), (384, 65), (1024, 16), (1025, 130), (1998, 96)] {
+        let mut rows: Vec<Vec<f32>> = (0..21 + n as u32 % 9).map(|i| uniform(i, n)).collect();
+        rows.extend(vectors(n));
+        // Numbers that do not lie as numbers do.
+        let column = Column::of_singles(Element::F32, &rows, 3);
+        let queries: Vec<Vec<f32>> = (0..count).map(|i| uniform(700 + i, n)).collect();
+        let all = queries.concat();
+        let ids: Vec<i64> = (0..rows.len() as i64).collect();
+        for (level, metric) in Level::available().into_iter().flat_map(|l| METRICS.map(|m| (l, m))) {
+            for accumulate in [Accumulate::F32, Accumulate::F64] {
+                let compute = compute().level(level).accumulate(accumulate);
+                let search = TopK::new(rows.len()).metric(metric).ids(&ids).compute(compute);
+                for column in [&column.vectors("v"), &Vectors::matrix(&rows.concat(), n).unwrap()] {
+                    let found = search.search(column, &Vectors::matrix(&all, n).unwrap()).unwrap();
+                    for (query, hits) in queries.iter().zip(&found) {
+                        assert_eq!(hits.len(), rows.len());
+                        for hit in hits {
+                            let pair = vector::distance_with(compute, metric, query, &rows[hit.row]).unwrap();
+                            let context = format!("{metric:?}, {}, n = {n}", level.name());
+                            assert!(common::same_bits(pair, hit.distance), "{context}: {pair:e} {hit:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn many_queries_of_doubles_have_the_bits_of_one() {
     announce("many_queries_of_doubles_have_the_bits_of_one");
     for (n, count) in [(1, 3), (31, 4), (32, 5), (70, 6), (384, 7), (1998, 8)] {

@@ -12,6 +12,7 @@ use crate::reduce::{self, Accumulate, Mode, with_mode};
 use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
+use crate::spread::Packed;
 use crate::tiles::{PANEL, Tiles};
 use crate::vector::distance::{METRIC, Metric, from_dot, from_similarity, metric_of};
 use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
@@ -238,6 +239,8 @@ pub(crate) fn search(
         });
     }
     let packed = packed(queries)?;
+    let copied = Packed::default();
+    let copied = (metric != Metric::Euclidean).then_some(&copied);
     let none = || packed.iter().map(|_| Best::new(k)).collect::<Vec<_>>();
     let best = parallel::fold(
         rows.len(),
@@ -248,6 +251,7 @@ pub(crate) fn search(
                 rows,
                 key,
                 queries: &packed,
+                copied,
                 query_name: queries.name(),
                 metric,
                 accumulate: compute.accumulate,
@@ -294,6 +298,7 @@ pub(crate) fn offer_rows(
         rows,
         key,
         queries: &[query.1],
+        copied: None,
         query_name: query.0,
         metric,
         accumulate: compute.accumulate,
@@ -308,6 +313,7 @@ struct Scan<'a> {
     rows: &'a Vectors<'a>,
     key: Key<'a>,
     queries: &'a [&'a [u8]],
+    copied: Option<&'a Packed>,
     query_name: &'a str,
     metric: Metric,
     accumulate: Accumulate,
@@ -329,7 +335,7 @@ impl Task for Scan<'_> {
                     *square = reduce::dot::<M, S>(simd, query, query);
                 }
             }
-            let mut tiles = Tiles::<M, S>::new(simd, self.queries, self.metric != Metric::Euclidean);
+            let mut tiles = Tiles::<M, S>::new(simd, self.queries, self.copied);
             let mut next = self.range.start;
             while next < self.range.end {
                 panel.clear();

@@ -133,7 +133,7 @@ impl Task for Products<'_> {
     fn run<S: Simd>(self, simd: S) -> Vec<Vec<f64>> {
         let mut out = vec![vec![0.0; self.queries.len() * PANEL]; self.panels.len()];
         for (n, queries) in self.queries.chunks(QUERIES).enumerate() {
-            let mut tiles = Tiles::<Double, S>::new(simd, queries, true);
+            let mut tiles = Tiles::<Double, S>::new(simd, queries, None);
             for (panel, out) in self.panels.iter().zip(&mut out) {
                 tiles.dots(simd, panel, false, &mut out[n * QUERIES * PANEL..][..queries.len() * PANEL]);
             }
