@@ -8,6 +8,8 @@
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
+use bytemuck::{Pod, Zeroable};
+
 use crate::arch::{LANES, Simd};
 use crate::reduce::{self, Mode};
 use crate::tiles::{Ahead, Asks, PANEL};
@@ -22,9 +24,19 @@ const DEPTH: usize = 32;
 const FEWEST_BLOCKS: usize = 6;
 
 /// Queries in the order in which they are read, for all threads of a call: one set of them after the other, within that one part of the
-/// blocks, one lane, one block. The words hold lanes of either precision.
+/// blocks, one lane, one block.
 #[derive(Default)]
-pub(crate) struct Packed(OnceLock<Vec<u64>>);
+pub(crate) struct Packed(OnceLock<Vec<Line>>);
+
+/// A cache line of lanes of either precision: what begins with one needs no load that takes parts of two.
+#[derive(Clone, Copy, Zeroable, Pod)]
+#[repr(C, align(64))]
+struct Line([u64; 8]);
+
+/// Lines for so many lanes.
+fn lines<L: Pod>(lanes: usize) -> Vec<Line> {
+    vec![Line::zeroed(); (lanes * size_of::<L>()).div_ceil(size_of::<Line>())]
+}
 
 /// Queries, ready for panels of rows. All vectors are equally long.
 pub(crate) struct Spread<'a, M: Mode, S: Simd> {
@@ -34,7 +46,7 @@ pub(crate) struct Spread<'a, M: Mode, S: Simd> {
     /// For rows whose numbers cannot be read where they are.
     room: Vec<M::Number>,
     /// Of each lane, the sums of [`ROWS`] rows with a set.
-    sums: Vec<M::Lane>,
+    sums: Vec<Line>,
     /// Of all lanes together.
     totals: Vec<f64>,
     level: PhantomData<S>,
@@ -57,16 +69,16 @@ impl<'a, M: Mode, S: Simd> Spread<'a, M, S> {
         let packed = packed.0.get_or_init(|| Self::pack(queries, length));
         let packed = bytemuck::cast_slice(packed);
         let most = (ROWS * GROUPS * Self::WIDTH).next_multiple_of(LANES);
-        let (sums, totals) = (vec![M::Lane::default(); LANES * most], vec![0.0; most]);
+        let (sums, totals) = (lines::<M::Lane>(LANES * most), vec![0.0; most]);
         let room = vec![M::Number::default(); ROWS * length];
         Some(Spread { length, packed, room, sums, totals, level: PhantomData })
     }
 
-    fn pack(queries: &[&[u8]], length: usize) -> Vec<u64> {
+    fn pack(queries: &[&[u8]], length: usize) -> Vec<Line> {
         let per_query = length.next_multiple_of(LANES);
         let lanes = queries.len().next_multiple_of(Self::WIDTH) * per_query;
-        let mut words = vec![0; lanes * size_of::<M::Lane>() / size_of::<u64>()];
-        let mut packed: &mut [M::Lane] = bytemuck::cast_slice_mut(&mut words);
+        let mut lines = lines::<M::Lane>(lanes);
+        let mut packed: &mut [M::Lane] = bytemuck::cast_slice_mut(&mut lines);
         let mut room = vec![M::Number::default(); length];
         for set in Self::sets(queries) {
             let width = set.len().next_multiple_of(Self::WIDTH);
@@ -85,7 +97,7 @@ impl<'a, M: Mode, S: Simd> Spread<'a, M, S> {
                 }
             }
         }
-        words
+        lines
     }
 
     /// The queries in sets of up to [`GROUPS`] registers, as even as can be.
@@ -125,7 +137,8 @@ impl<'a, M: Mode, S: Simd> Spread<'a, M, S> {
             // All sums of a lane, and some more that fill up a block.
             let step = (ROWS * width).next_multiple_of(LANES);
             for (rows, first) in panel.chunks(ROWS).zip((0..).step_by(ROWS)) {
-                let (room, sums) = (&mut self.room[..], &mut self.sums[..LANES * step]);
+                let sums = &mut bytemuck::cast_slice_mut(&mut self.sums)[..LANES * step];
+                let room = &mut self.room[..];
                 match width / Self::WIDTH {
                     1 => lanes::<M, S, 1>(simd, own, rows, room, ahead, sums),
                     2 => lanes::<M, S, 2>(simd, own, rows, room, ahead, sums),
