@@ -55,15 +55,17 @@ pub(crate) struct Spread<'a, M: Mode, S: Simd> {
 impl<'a, M: Mode, S: Simd> Spread<'a, M, S> {
     /// Places of a register.
     const WIDTH: usize = size_of::<M::Register<S>>() / size_of::<M::Lane>();
+    /// Whether the registers are wide and many, and a step of a sum is one instruction: of two, tiles are faster.
+    pub(crate) const SUITS: bool = S::WIDE_TILE && M::FUSED;
 
-    /// The queries, where they are worth taking so: where the registers are wide and many, a step of a sum is one instruction (of two,
-    /// tiles are faster), they are not short, and the places of the last register that stay empty are few beside the others.
+    /// The queries, where they are worth taking so: where they are not short, and the places of the last register that stay empty are
+    /// few beside the others.
     #[inline(always)]
     pub(crate) fn new(queries: &[&[u8]], packed: &'a Packed) -> Option<Self> {
         let empty = queries.len().next_multiple_of(Self::WIDTH) - queries.len();
         let length = queries.first().map_or(0, |query| query.len() / size_of::<M::Number>());
         let short = length.div_ceil(LANES) < FEWEST_BLOCKS;
-        if !S::WIDE_TILE || !M::FUSED || short || 6 * empty > queries.len() {
+        if !Self::SUITS || short || 6 * empty > queries.len() {
             return None;
         }
         let packed = packed.0.get_or_init(|| Self::pack(queries, length));

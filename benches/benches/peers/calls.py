@@ -21,10 +21,12 @@ for line in sys.stdin:
     if calls == 0:
         print(f"{direct(rows.ctypes.data, count, N, result.ctypes.data, times):.9f}", flush=True)
         continue
+    # What a caller has before the call; C and C# pass addresses.
+    first, second, batch, out = rows[0], rows[1], rows[:count], result[:count]
     start = time.perf_counter()
     for _ in range(times):
         if count == 0:
-            hart.dot_product(rows[0], rows[1])
+            hart.dot_product(first, second)
         else:
-            hart.cosine_similarity(rows[:count], rows[0], out=result[:count])
+            hart.cosine_similarity(batch, first, out=out)
     print(f"{time.perf_counter() - start:.9f}", flush=True)
