@@ -8,7 +8,10 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{
+    BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
+};
 use hart_benches::{data, limit, oracle};
 use hart_kernels::spatial::{self, Basis, Sieve};
 use hart_kernels::{Accumulate, Compute, Metric, Vectors, vector};
@@ -28,6 +31,31 @@ fn check(who: &str, basis: &Basis, rows: &[f32], points: &[f64], tolerance: f64)
     }
 }
 
+/// A shared machine's speed drifts, so all contestants come twice.
+const TURNS: [&str; 2] = ["", ", again"];
+
+/// Measures a projection after a check of its answers. `rows` are those of `column`.
+fn projection(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    (who, accumulate): (&str, Accumulate),
+    turn: &str,
+    (threads, pool): &(usize, rayon::ThreadPool),
+    basis: &Basis,
+    column: &Vectors<'_>,
+    rows: &[f32],
+) {
+    let compute = Compute::new().unwrap().accumulate(accumulate);
+    let mut points = vec![0.0; column.len() * basis.axes()];
+    let run = |points: &mut [f64]| {
+        let column = black_box(column);
+        pool.install(|| spatial::project_into_with(compute, basis, column, false, points).unwrap());
+    };
+    run(&mut points);
+    check(who, basis, rows, &points, oracle::tolerance(DIMENSIONS));
+    let id = BenchmarkId::new(format!("{who}{turn}"), limit::label(*threads));
+    group.bench_function(id, |bench| bench.iter(|| run(black_box(&mut points))));
+}
+
 fn project(c: &mut Criterion) {
     let count = data::rows(100_000);
     let rows = data::singles(20, count * DIMENSIONS);
@@ -39,22 +67,12 @@ fn project(c: &mut Criterion) {
     group.throughput(Throughput::Bytes(rows.len() as u64 * 4));
     let basis = Basis::clr_v1();
     for threads in &pools {
-        let (label, pool) = (limit::label(threads.0), &threads.1);
-        bandwidth::measure(&mut group, "", threads, &rows);
-        for (who, accumulate) in [("hart", Accumulate::F64), ("hart f32", Accumulate::F32)] {
-            let compute = Compute::new().unwrap().accumulate(accumulate);
-            let mut points = vec![0.0; column.len() * basis.axes()];
-            let run = |points: &mut [f64]| {
-                let column = black_box(&column);
-                pool.install(|| spatial::project_into_with(compute, &basis, column, false, points).unwrap());
-            };
-            run(&mut points);
-            check(who, &basis, &rows, &points, oracle::tolerance(DIMENSIONS));
-            group.bench_function(BenchmarkId::new(who, &label), |bench| {
-                bench.iter(|| run(black_box(&mut points)));
-            });
+        for turn in TURNS {
+            bandwidth::measure(&mut group, turn, threads, &rows);
+            for who in [("hart", Accumulate::F64), ("hart f32", Accumulate::F32)] {
+                projection(&mut group, who, turn, threads, &basis, &column, &rows);
+            }
         }
-        bandwidth::measure(&mut group, ", again", threads, &rows);
     }
     let matrix = ArrayView2::from_shape((count, DIMENSIONS), &rows).unwrap();
     let axes: Vec<f32> = (0..3).flat_map(|a| basis.axis(a).to_vec()).collect();
@@ -74,27 +92,16 @@ fn project(c: &mut Criterion) {
     let mut group = c.benchmark_group("projection, 1998 to 64");
     group.sample_size(10).sampling_mode(SamplingMode::Flat).warm_up_time(Duration::from_secs(1));
     group.throughput(Throughput::Elements(operations as u64));
-    for (threads, pool) in &pools {
-        let label = limit::label(*threads);
-        group.bench_function(BenchmarkId::new("limit: multiply-add", &label), |bench| {
-            bench.iter(|| pool.install(|| limit::multiply_add(black_box(operations))));
-        });
-        for (who, accumulate) in [("hart", Accumulate::F32), ("hart f64", Accumulate::F64)] {
-            let compute = Compute::new().unwrap().accumulate(accumulate);
-            let mut points = vec![0.0; column.len() * basis.axes()];
-            let run = |points: &mut [f64]| {
-                let column = black_box(&column);
-                pool.install(|| spatial::project_into_with(compute, &basis, column, false, points).unwrap());
-            };
-            run(&mut points);
-            check(who, &basis, part, &points, oracle::tolerance(DIMENSIONS));
-            group.bench_function(BenchmarkId::new(who, &label), |bench| {
-                bench.iter(|| run(black_box(&mut points)));
+    for threads in &pools {
+        for turn in TURNS {
+            let id = BenchmarkId::new(format!("limit: multiply-add{turn}"), limit::label(threads.0));
+            group.bench_function(id, |bench| {
+                bench.iter(|| threads.1.install(|| limit::multiply_add(black_box(operations))));
             });
+            for who in [("hart", Accumulate::F32), ("hart f64", Accumulate::F64)] {
+                projection(&mut group, who, turn, threads, &basis, &column, part);
+            }
         }
-        group.bench_function(BenchmarkId::new("limit: multiply-add, again", &label), |bench| {
-            bench.iter(|| pool.install(|| limit::multiply_add(black_box(operations))));
-        });
     }
     group.finish();
 }
