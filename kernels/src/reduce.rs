@@ -80,8 +80,6 @@ pub(crate) trait Mode: Copy {
         b: Self::Register<S>,
         acc: Self::Register<S>,
     ) -> Self::Register<S>;
-    /// The numbers of packed bytes: where they are or, where they cannot be read there, in `room`, which has as many places.
-    fn numbers<'a>(bytes: &'a [u8], room: &'a mut [Self::Number]) -> &'a [Self::Number];
     /// The same number in every lane of a register.
     fn splat<S: Simd>(simd: S, number: Self::Number) -> Self::Register<S>;
     /// A block of lanes, widened.
@@ -99,15 +97,6 @@ pub(crate) struct Widened;
 /// Double-precision vectors and lanes.
 #[derive(Clone, Copy)]
 pub(crate) struct Double;
-
-/// The numbers where they are or, where they do not lie as numbers do, copied.
-#[inline(always)]
-fn aligned<'a, T: Pod>(bytes: &'a [u8], room: &'a mut [T]) -> &'a [T] {
-    bytemuck::try_cast_slice(bytes).unwrap_or_else(|_| {
-        bytemuck::cast_slice_mut(room).copy_from_slice(bytes);
-        room
-    })
-}
 
 #[inline(always)]
 fn block<const N: usize>(bytes: &[u8]) -> &[u8; N] {
@@ -163,10 +152,6 @@ impl Mode for Single {
     fn square_of_difference_register<S: Simd>(simd: S, a: S::R32, b: S::R32, acc: S::R32) -> S::R32 {
         let d = simd.sub_r32(a, b);
         simd.fma_r32(d, d, acc)
-    }
-    #[inline(always)]
-    fn numbers<'a>(bytes: &'a [u8], room: &'a mut [f32]) -> &'a [f32] {
-        aligned(bytes, room)
     }
     #[inline(always)]
     fn splat<S: Simd>(simd: S, number: f32) -> S::R32 {
@@ -233,16 +218,12 @@ impl Mode for Widened {
         Double::square_of_difference_register(simd, a, b, acc)
     }
     #[inline(always)]
-    fn numbers<'a>(bytes: &'a [u8], room: &'a mut [f32]) -> &'a [f32] {
-        aligned(bytes, room)
-    }
-    #[inline(always)]
     fn splat<S: Simd>(simd: S, number: f32) -> S::R64 {
-        simd.splat_r64(f64::from(number))
+        Double::splat(simd, f64::from(number))
     }
     #[inline(always)]
     fn widen<S: Simd>(simd: S, lanes: &[f64; LANES]) -> S::F64 {
-        simd.load_f64(bytemuck::cast_ref(lanes))
+        Double::widen(simd, lanes)
     }
     #[inline(always)]
     fn suspect(_: f64) -> bool {
@@ -300,10 +281,6 @@ impl Mode for Double {
     fn square_of_difference_register<S: Simd>(simd: S, a: S::R64, b: S::R64, acc: S::R64) -> S::R64 {
         let d = simd.sub_r64(a, b);
         simd.mul_add_r64(d, d, acc)
-    }
-    #[inline(always)]
-    fn numbers<'a>(bytes: &'a [u8], room: &'a mut [f64]) -> &'a [f64] {
-        aligned(bytes, room)
     }
     #[inline(always)]
     fn splat<S: Simd>(simd: S, number: f64) -> S::R64 {

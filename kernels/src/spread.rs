@@ -86,7 +86,7 @@ impl<'a, M: Mode, S: Simd> Spread<'a, M, S> {
             let width = set.len().next_multiple_of(Self::WIDTH);
             let own = packed.split_off_mut(..per_query * width).expect("places of all queries");
             for (q, query) in set.iter().enumerate() {
-                let numbers = M::numbers(query, &mut room);
+                let numbers = numbers(query, &mut room);
                 for (first, count) in parts(length) {
                     let own = &mut own[first * LANES * width..];
                     let numbers = &numbers[first * LANES..length.min((first + count) * LANES)];
@@ -115,9 +115,8 @@ impl<'a, M: Mode, S: Simd> Spread<'a, M, S> {
     }
 
     /// How often [`Spread::dots`] asks for what lies ahead.
-    pub(crate) fn calls(&self, queries: usize, rows: usize) -> usize {
-        let sets = queries.div_ceil(Self::WIDTH).div_ceil(GROUPS);
-        parts(self.length).count() * LANES * sets * rows.div_ceil(ROWS)
+    pub(crate) fn calls(&self, queries: &[&[u8]], rows: usize) -> usize {
+        parts(self.length).count() * LANES * Self::sets(queries).count() * rows.div_ceil(ROWS)
     }
 
     /// Dot products of a panel's rows with the `queries` that this was made of, [`PANEL`] places for each query.
@@ -159,6 +158,15 @@ impl<'a, M: Mode, S: Simd> Spread<'a, M, S> {
     }
 }
 
+/// The numbers of packed bytes: where they are or, where they do not lie as numbers do, in `room`, which has as many places.
+#[inline(always)]
+fn numbers<'a, N: Pod>(bytes: &'a [u8], room: &'a mut [N]) -> &'a [N] {
+    bytemuck::try_cast_slice(bytes).unwrap_or_else(|_| {
+        bytemuck::cast_slice_mut(room).copy_from_slice(bytes);
+        room
+    })
+}
+
 /// The parts in which blocks are taken: the first of each and how many.
 fn parts(length: usize) -> impl Iterator<Item = (usize, usize)> {
     let blocks = length.div_ceil(LANES);
@@ -178,17 +186,17 @@ fn lanes<M: Mode, S: Simd, const G: usize>(
 ) {
     let width = G * Spread::<'_, M, S>::WIDTH;
     let length = room.len() / ROWS;
-    let mut numbers: [&[M::Number]; ROWS] = [&[]; ROWS];
-    for ((r, numbers), room) in numbers.iter_mut().enumerate().zip(room.chunks_exact_mut(length)) {
+    let mut all: [&[M::Number]; ROWS] = [&[]; ROWS];
+    for ((r, row), room) in all.iter_mut().enumerate().zip(room.chunks_exact_mut(length)) {
         // In the place of one that is missing comes the last one.
-        *numbers = M::numbers(rows[r.min(rows.len() - 1)].1, room);
+        *row = numbers(rows[r.min(rows.len() - 1)].1, room);
     }
     let step = sums.len() / LANES;
     for (first, count) in parts(length) {
         let packed = &packed[first * LANES * width..][..count * LANES * width];
         let lanes = packed.chunks_exact(count * width).zip(sums.chunks_exact_mut(step));
         for (lane, (queries, sums)) in lanes.enumerate() {
-            let mut rows = numbers;
+            let mut rows = all;
             for row in &mut rows {
                 // The last block may not have the lane.
                 *row = row.get(first * LANES + lane..).unwrap_or_default();

@@ -132,11 +132,11 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
     pub(crate) fn dots(&mut self, simd: S, panel: &[(usize, &[u8])], squares: bool, out: &mut [f64]) {
         if Self::are_tiled(self.queries) {
             // The filter keeps it from being compiled for levels and modes that never have it.
-            let near = Self::asks_near(simd, self.queries);
             let Some(spread) = self.spread.as_mut().filter(|_| Spread::<M, S>::SUITS) else {
                 return self.panel::<Dot>(simd, panel, squares, out);
             };
-            let mut ahead = Ahead::new(panel, spread.calls(self.queries.len(), panel.len()), near);
+            let calls = spread.calls(self.queries, panel.len());
+            let mut ahead = Ahead::new(panel, calls, Self::asks_near(simd, self.queries));
             spread.dots(simd, self.queries, panel, &mut ahead, out);
             if squares {
                 for (square, (_, row)) in self.squares.iter_mut().zip(panel) {

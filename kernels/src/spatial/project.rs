@@ -184,14 +184,14 @@ fn fill(
     // More axes are more work, so that fewer rows make a block worth its hand-over; but each block copies all axes once.
     let bytes = vectors.bytes().len();
     let work = bytes.saturating_mul(count.div_ceil(8).min(2));
-    let packed = &Packed::default();
+    let copied = &Packed::default();
     let mut pieces = Vec::new();
     for rows in parallel::ranges(vectors.len(), work.min(FEW_BLOCKS).max(bytes)) {
         let coordinates = coordinates.split_off_mut(..rows.len() * count).expect("those of all rows");
         let squares =
             squares.as_mut().map(|squares| squares.split_off_mut(..rows.len()).expect("those of all rows"));
         let accumulate = compute.accumulate;
-        pieces.push(Block { basis, axes, packed, accumulate, vectors, pad, rows, coordinates, squares });
+        pieces.push(Block { basis, axes, copied, accumulate, vectors, pad, rows, coordinates, squares });
     }
     parallel::each(pieces, work, |block| compute.level.run(block))
 }
@@ -227,7 +227,7 @@ const STREAMED: usize = 3;
 struct Block<'a> {
     basis: &'a Basis,
     axes: &'a [&'a [u8]],
-    packed: &'a Packed,
+    copied: &'a Packed,
     accumulate: Accumulate,
     vectors: &'a Vectors<'a>,
     pad: bool,
@@ -329,7 +329,7 @@ impl<'a> Block<'a> {
     #[inline(always)]
     fn many<M: Mode, S: Simd>(&mut self, simd: S) -> Result<(), Error> {
         let axes = self.axes;
-        let mut tiles = Tiles::<M, S>::new(simd, axes, Some(self.packed));
+        let mut tiles = Tiles::<M, S>::new(simd, axes, Some(self.copied));
         let mut dots = vec![0.0; axes.len() * PANEL];
         let mut panel: Vec<(usize, &[u8])> = Vec::with_capacity(PANEL);
         let mut next = 0;
