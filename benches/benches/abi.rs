@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use hart_benches::data;
+use hart_benches::{data, limit};
 use hart_kernels::registry::{self, Call, Input, Params, Values};
 use hart_kernels::{Compute, Element, Vectors};
 use hart_sqlhost::columns::{CType, Field, LARGE_OBJECT};
@@ -72,8 +72,7 @@ fn through_the_abi(c: &mut Criterion) {
         let found =
             result.columns[1].data.bytes().as_chunks::<8>().0.iter().map(|b| Some(f64::from_le_bytes(*b)));
         assert!(found.eq(expected), "the library and the kernel disagree");
-        // Twice, in turn, because a shared machine's bandwidth drifts.
-        for turn in ["", ", again"] {
+        for turn in limit::TURNS {
             let label = |who: &str| BenchmarkId::new(format!("{who}{turn}"), format!("{threads} threads"));
             group.bench_function(label("direct"), |bench| bench.iter(|| direct(black_box(&lent))));
             group.bench_function(label("library"), |bench| {

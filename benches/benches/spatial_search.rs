@@ -31,9 +31,6 @@ fn check(who: &str, basis: &Basis, rows: &[f32], points: &[f64], tolerance: f64)
     }
 }
 
-/// A shared machine's speed drifts, so all contestants come twice.
-const TURNS: [&str; 2] = ["", ", again"];
-
 /// Measures a projection after a check of its answers. `rows` are those of `column`.
 fn projection(
     group: &mut BenchmarkGroup<'_, WallTime>,
@@ -67,7 +64,7 @@ fn project(c: &mut Criterion) {
     group.throughput(Throughput::Bytes(rows.len() as u64 * 4));
     let basis = Basis::clr_v1();
     for threads in &pools {
-        for turn in TURNS {
+        for turn in limit::TURNS {
             bandwidth::measure(&mut group, turn, threads, &rows);
             for who in [("hart", Accumulate::F64), ("hart f32", Accumulate::F32)] {
                 projection(&mut group, who, turn, threads, &basis, &column, &rows);
@@ -93,7 +90,7 @@ fn project(c: &mut Criterion) {
     group.sample_size(10).sampling_mode(SamplingMode::Flat).warm_up_time(Duration::from_secs(1));
     group.throughput(Throughput::Elements(operations as u64));
     for threads in &pools {
-        for turn in TURNS {
+        for turn in limit::TURNS {
             let id = BenchmarkId::new(format!("limit: multiply-add{turn}"), limit::label(threads.0));
             group.bench_function(id, |bench| {
                 bench.iter(|| threads.1.install(|| limit::multiply_add(black_box(operations))));

@@ -24,6 +24,9 @@ fn add_up(values: &[f32]) -> f64 {
     sums.iter().chain(tail).map(|value| f64::from(*value)).sum()
 }
 
+/// What is added to a contestant's name in each turn: a shared machine's speed drifts, so who is compared comes twice.
+pub const TURNS: [&str; 2] = ["", ", again"];
+
 /// Pools of one and of two threads, which every comparison with a limit is made in.
 ///
 /// # Panics
