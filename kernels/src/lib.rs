@@ -31,6 +31,7 @@
 //! holds, what a value is, the element types, what became of a coefficient) is not: there a new case is meant to stop their compiler.
 //! [`tensor::Svd`], which callers make too, is not either: write it with `..Svd::default()`, and match it with `..`.
 
+mod alone;
 mod arch;
 mod compute;
 mod error;

@@ -45,8 +45,6 @@ pub(crate) trait Mode: Copy {
     type Lane: Pod + Default + From<Self::Number>;
     /// Bytes of one block of lanes.
     const BLOCK: usize;
-    /// The mode in which a sum out of range is computed again.
-    type Wide: Mode;
     /// Whether a step of a dot product is one instruction.
     const FUSED: bool = true;
 
@@ -109,7 +107,6 @@ impl Mode for Single {
     type Number = f32;
     type Lane = f32;
     const BLOCK: usize = F32_BLOCK;
-    type Wide = Widened;
 
     #[inline(always)]
     fn zero<S: Simd>(simd: S) -> S::F32 {
@@ -175,7 +172,6 @@ impl Mode for Widened {
     type Number = f32;
     type Lane = f64;
     const BLOCK: usize = F32_BLOCK;
-    type Wide = Widened;
 
     #[inline(always)]
     fn zero<S: Simd>(simd: S) -> S::F64 {
@@ -237,7 +233,6 @@ impl Mode for Double {
     type Number = f64;
     type Lane = f64;
     const BLOCK: usize = F64_BLOCK;
-    type Wide = Double;
     const FUSED: bool = false;
 
     #[inline(always)]
@@ -377,10 +372,10 @@ fn plain_squared_distance<M: Mode, S: Simd, const STREAM: bool>(simd: S, a: &[u8
     M::sum(simd, acc)
 }
 
-/// The sum, or, where it may have left the range of its lanes, the dot product in the wider mode.
+/// The sum, or, where it may have left the range of its lanes, the dot product in doubles' lanes.
 #[inline(always)]
 pub(crate) fn checked_dot<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
-    if M::suspect(sum) { plain_dot::<M::Wide, S, false>(simd, a, b) } else { sum }
+    if M::suspect(sum) { simd.run(Pair::widened(Dot, a, b)) } else { sum }
 }
 
 #[inline(always)]
@@ -535,11 +530,10 @@ pub(crate) fn euclidean<M: Mode, S: Simd, const STREAM: bool>(simd: S, a: &[u8],
     distance_of_sum::<M, S>(simd, plain_squared_distance::<M, S, STREAM>(simd, a, b), a, b)
 }
 
-/// The root of the sum or, where that may have left the range of its lanes, of the sum in the wider mode.
+/// The root of the sum or, where that may have left the range of its lanes, of the sum in doubles' lanes.
 #[inline(always)]
 pub(crate) fn distance_of_sum<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
-    let sum = if M::suspect(sum) { plain_squared_distance::<M::Wide, S, false>(simd, a, b) } else { sum };
-    sum.sqrt()
+    if M::suspect(sum) { simd.run(Pair::widened(Euclidean, a, b)) } else { sum.sqrt() }
 }
 
 #[inline(always)]
@@ -601,6 +595,13 @@ pub(crate) struct Pair<'a, F> {
     pub(crate) accumulate: Accumulate,
     pub(crate) a: &'a [u8],
     pub(crate) b: &'a [u8],
+}
+
+impl<'a, F> Pair<'a, F> {
+    /// A pair of singles whose sum is computed again: the sums of others are never suspect.
+    fn widened(form: F, a: &'a [u8], b: &'a [u8]) -> Self {
+        Pair { form, width: Width::F32, accumulate: Accumulate::F64, a, b }
+    }
 }
 
 impl<F: Form> crate::arch::Task for Pair<'_, F> {

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::arch::{LANES, Simd};
+use crate::arch::{LANES, Part, Simd};
 use crate::reduce::{self, Mode};
 use crate::tiles::{Ahead, Asks, PANEL};
 
@@ -141,10 +141,10 @@ impl<'a, M: Mode, S: Simd> Spread<'a, M, S> {
                 let sums = &mut bytemuck::cast_slice_mut(&mut self.sums)[..LANES * step];
                 let room = &mut self.room[..];
                 match width / Self::WIDTH {
-                    1 => lanes::<M, S, 1>(simd, own, rows, room, ahead, sums),
-                    2 => lanes::<M, S, 2>(simd, own, rows, room, ahead, sums),
-                    3 => lanes::<M, S, 3>(simd, own, rows, room, ahead, sums),
-                    _ => lanes::<M, S, 4>(simd, own, rows, room, ahead, sums),
+                    1 => simd.run(Lanes::<M, 1> { packed: own, rows, room, ahead, sums }),
+                    2 => simd.run(Lanes::<M, 2> { packed: own, rows, room, ahead, sums }),
+                    3 => simd.run(Lanes::<M, 3> { packed: own, rows, room, ahead, sums }),
+                    _ => simd.run(Lanes::<M, 4> { packed: own, rows, room, ahead, sums }),
                 }
                 for (block, totals) in self.totals[..step].chunks_exact_mut(LANES).enumerate() {
                     let block = tree::<M, S>(simd, sums, step, block * LANES);
@@ -174,35 +174,40 @@ fn parts(length: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..blocks).step_by(depth).map(move |first| (first, depth.min(blocks - first)))
 }
 
-/// Computes all lanes of the sums of up to [`ROWS`] rows with `G` registers of queries.
-#[inline(always)]
-fn lanes<M: Mode, S: Simd, const G: usize>(
-    simd: S,
-    packed: &[M::Lane],
-    rows: &[(usize, &[u8])],
-    room: &mut [M::Number],
-    ahead: &mut Ahead<'_>,
-    sums: &mut [M::Lane],
-) {
-    let width = G * Spread::<'_, M, S>::WIDTH;
-    let length = room.len() / ROWS;
-    let mut all: [&[M::Number]; ROWS] = [&[]; ROWS];
-    for ((r, row), room) in all.iter_mut().enumerate().zip(room.chunks_exact_mut(length)) {
-        // In the place of one that is missing comes the last one.
-        *row = numbers(rows[r.min(rows.len() - 1)].1, room);
-    }
-    let step = sums.len() / LANES;
-    for (first, count) in parts(length) {
-        let packed = &packed[first * LANES * width..][..count * LANES * width];
-        let lanes = packed.chunks_exact(count * width).zip(sums.chunks_exact_mut(step));
-        for (lane, (queries, sums)) in lanes.enumerate() {
-            let mut rows = all;
-            for row in &mut rows {
-                // The last block may not have the lane.
-                *row = row.get(first * LANES + lane..).unwrap_or_default();
+/// All lanes of the sums of up to [`ROWS`] rows with `G` registers of queries.
+struct Lanes<'l, 'a, M: Mode, const G: usize> {
+    packed: &'l [M::Lane],
+    rows: &'l [(usize, &'l [u8])],
+    room: &'l mut [M::Number],
+    ahead: &'l mut Ahead<'a>,
+    sums: &'l mut [M::Lane],
+}
+
+impl<M: Mode, S: Simd, const G: usize> Part<S> for Lanes<'_, '_, M, G> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, simd: S) {
+        let width = G * Spread::<'_, M, S>::WIDTH;
+        let length = self.room.len() / ROWS;
+        let mut all: [&[M::Number]; ROWS] = [&[]; ROWS];
+        for ((r, row), room) in all.iter_mut().enumerate().zip(self.room.chunks_exact_mut(length)) {
+            // In the place of one that is missing comes the last one.
+            *row = numbers(self.rows[r.min(self.rows.len() - 1)].1, room);
+        }
+        let step = self.sums.len() / LANES;
+        for (first, count) in parts(length) {
+            let packed = &self.packed[first * LANES * width..][..count * LANES * width];
+            let lanes = packed.chunks_exact(count * width).zip(self.sums.chunks_exact_mut(step));
+            for (lane, (queries, sums)) in lanes.enumerate() {
+                let mut rows = all;
+                for row in &mut rows {
+                    // The last block may not have the lane.
+                    *row = row.get(first * LANES + lane..).unwrap_or_default();
+                }
+                let there = count.min(rows[0].len().div_ceil(LANES));
+                let asks = self.ahead.next(count);
+                add::<M, S, G>(simd, &queries[..there * width], rows, first == 0, sums, asks);
             }
-            let there = count.min(rows[0].len().div_ceil(LANES));
-            add::<M, S, G>(simd, &queries[..there * width], rows, first == 0, sums, ahead.next(count));
         }
     }
 }

@@ -6,7 +6,10 @@
 //! at whole cache lines (Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication"). The bits are those of
 //! [`reduce::dot`] and [`reduce::euclidean`].
 
-use crate::arch::Simd;
+use std::marker::PhantomData;
+
+use crate::alone::{Alone, Wanted};
+use crate::arch::{Part, Simd};
 use crate::reduce::{self, Dot, Euclidean, Mode};
 use crate::spread::{Packed, Spread};
 
@@ -17,6 +20,8 @@ pub(crate) const PANEL: usize = 24;
 const DEPTH: usize = 32;
 /// Bytes of a cache line.
 const LINE: usize = 64;
+/// Cache lines of a row that lies anywhere that are asked for ahead; the processor sees by itself what follows.
+const LINES_AHEAD: usize = 4;
 /// Fewer queries than this go alone: a single stream is what the memory delivers fastest.
 const FEWEST: usize = 3;
 
@@ -32,6 +37,10 @@ pub(crate) trait Sum {
         acc: M::Register<S>,
     ) -> M::Register<S>;
     fn checked<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64;
+    /// What it is of one query; `squares`: with those of the rows.
+    fn wanted(squares: bool) -> Wanted;
+    /// Whether [`Spread`] has it.
+    const SPREADS: bool;
 }
 
 impl Sum for Dot {
@@ -48,6 +57,10 @@ impl Sum for Dot {
     fn checked<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
         reduce::checked_dot::<M, S>(simd, sum, a, b)
     }
+    fn wanted(squares: bool) -> Wanted {
+        if squares { Wanted::DotAndSquare } else { Wanted::Dot }
+    }
+    const SPREADS: bool = true;
 }
 
 impl Sum for Euclidean {
@@ -64,11 +77,17 @@ impl Sum for Euclidean {
     fn checked<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
         reduce::distance_of_sum::<M, S>(simd, sum, a, b)
     }
+    fn wanted(_: bool) -> Wanted {
+        Wanted::EuclideanDistance
+    }
+    const SPREADS: bool = false;
 }
 
 /// Queries, ready for panels of rows. All vectors are equally long.
 pub(crate) struct Tiles<'a, M: Mode, S: Simd> {
     queries: &'a [&'a [u8]],
+    /// Whether the rows come one behind the other from memory, and not from anywhere.
+    streams: bool,
     /// Instead of tiles, where the queries fill registers and dot products are wanted.
     spread: Option<Spread<'a, M, S>>,
     /// One tile of them after the other.
@@ -88,22 +107,30 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
         if Self::are_tiled(queries) && spread.is_none() {
             for tile in queries.chunks(Self::width()) {
                 let mut registers = Vec::new();
+                let to = &mut registers;
                 match tile.len() {
-                    0..=2 => pack::<M, S, 2>(simd, tile, &mut registers, 0, 1, None),
-                    5.. if S::WIDE_TILE => pack::<M, S, 6>(simd, tile, &mut registers, 0, 1, None),
-                    _ => pack::<M, S, 4>(simd, tile, &mut registers, 0, 1, None),
+                    0..=2 => simd.run(Pack::<M, S, 2>::alone(tile, to)),
+                    // Compiled only for levels that have tiles of this width.
+                    5.. if S::WIDE_TILE => simd.run(Pack::<M, S, 6>::alone(tile, to)),
+                    _ => simd.run(Pack::<M, S, 4>::alone(tile, to)),
                 }
                 packed.push(registers);
             }
         }
         Tiles {
             queries,
+            streams: true,
             spread,
             packed,
             rows: Vec::new(),
             sums: vec![M::zero(simd); 6 * PANEL],
             squares: [0.0; PANEL],
         }
+    }
+
+    /// For rows that lie anywhere: what lies behind one is of no use, but the next ones are.
+    pub(crate) fn scattered(self) -> Self {
+        Tiles { streams: false, ..self }
     }
 
     fn are_tiled(queries: &[&[u8]]) -> bool {
@@ -130,53 +157,29 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
     /// themselves are wanted too.
     #[inline(always)]
     pub(crate) fn dots(&mut self, simd: S, panel: &[(usize, &[u8])], squares: bool, out: &mut [f64]) {
-        if Self::are_tiled(self.queries) {
-            // The filter keeps it from being compiled for levels and modes that never have it.
-            let Some(spread) = self.spread.as_mut().filter(|_| Spread::<M, S>::SUITS) else {
-                return self.panel::<Dot>(simd, panel, squares, out);
-            };
-            let calls = spread.calls(self.queries, panel.len());
-            let mut ahead = Ahead::new(panel, calls, Self::asks_near(simd, self.queries));
-            spread.dots(simd, self.queries, panel, &mut ahead, out);
-            if squares {
-                for (square, (_, row)) in self.squares.iter_mut().zip(panel) {
-                    *square = reduce::dot::<M, S>(simd, row, row);
-                }
-            }
-            return;
-        }
-        for (n, (query, out)) in self.queries.iter().zip(out.chunks_exact_mut(PANEL)).enumerate() {
-            for (((_, row), out), square) in panel.iter().zip(out).zip(&mut self.squares) {
-                match n {
-                    0 if squares => {
-                        (*out, *square) = reduce::dot_and_square::<M, S, true>(simd, query, row);
-                    }
-                    0 => *out = reduce::stream_dot::<M, S>(simd, query, row),
-                    _ => *out = reduce::dot::<M, S>(simd, query, row),
-                }
-            }
-        }
+        simd.run(Panel { tiles: self, panel, squares, out, sum: PhantomData::<Dot> });
     }
 
     /// Euclidean distances of a panel's rows from all queries, [`PANEL`] places for each query.
     #[inline(always)]
     pub(crate) fn distances(&mut self, simd: S, panel: &[(usize, &[u8])], out: &mut [f64]) {
-        if Self::are_tiled(self.queries) {
-            return self.panel::<Euclidean>(simd, panel, false, out);
-        }
-        for (query, out) in self.queries.iter().zip(out.chunks_exact_mut(PANEL)) {
-            for ((_, row), out) in panel.iter().zip(out) {
-                *out = reduce::euclidean::<M, S, false>(simd, query, row);
-            }
-        }
+        simd.run(Panel { tiles: self, panel, squares: false, out, sum: PhantomData::<Euclidean> });
     }
 
+    /// The queries one after the other.
     #[inline(always)]
-    fn panel<F: Sum>(&mut self, simd: S, panel: &[(usize, &[u8])], squares: bool, out: &mut [f64]) {
-        if S::WIDE_TILE {
-            self.tiles::<F, 4>(simd, panel, squares, out);
-        } else {
-            self.tiles::<F, 3>(simd, panel, squares, out);
+    fn alone<F: Sum>(&mut self, simd: S, panel: &[(usize, &[u8])], squares: bool, out: &mut [f64]) {
+        if !self.streams {
+            for (_, row) in panel {
+                for line in 0..LINES_AHEAD {
+                    simd.prefetch(row, LINE * line);
+                }
+            }
+        }
+        for (n, (query, out)) in self.queries.iter().zip(out.chunks_exact_mut(PANEL)).enumerate() {
+            // The rows come from memory once, and for the other queries from a cache.
+            let (streams, wanted) = (self.streams && n == 0, F::wanted(squares && n == 0));
+            simd.run(Alone::<M>::new((query, panel), streams, wanted, out, &mut self.squares));
         }
     }
 
@@ -194,60 +197,114 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
             for (place, (_, row)) in tile.iter_mut().zip(rows) {
                 *place = row;
             }
-            let squares = wants_squares.then_some(squares);
-            pack::<M, S, R>(simd, &tile[..rows.len()], &mut self.rows, n, PANEL / R, squares);
+            let (vectors, squares) = (&tile[..rows.len()], wants_squares.then_some(squares));
+            simd.run(Pack::<M, S, R> { vectors, packed: &mut self.rows, n, tiles: PANEL / R, squares });
         }
         let width = Self::width();
         let depths = self.queries[0].len().div_ceil(M::BLOCK).div_ceil(DEPTH);
         let registers = M::registers::<S>(&M::zero(simd)).len();
         let calls = panel.len().div_ceil(R) * self.packed.len() * registers * depths;
         let mut ahead = Ahead::new(panel, calls, Self::asks_near(simd, self.queries));
-        let (rows, sums, ahead) = (&self.rows, &mut self.sums, &mut ahead);
+        macro_rules! column {
+            ($q:literal, $queries:ident, $packed:ident, $out:ident) => {
+                simd.run(Column::<F, M, S, $q, R> {
+                    queries: $queries,
+                    packed: $packed,
+                    panel,
+                    rows: &self.rows,
+                    sums: &mut self.sums,
+                    ahead: &mut ahead,
+                    out: $out,
+                    sum: PhantomData,
+                })
+            };
+        }
         let tiles = self.packed.iter().zip(self.queries.chunks(width)).zip(out.chunks_mut(width * PANEL));
         for ((packed, queries), out) in tiles {
             match queries.len() {
-                0..=2 => column::<F, M, S, 2, R>(simd, queries, packed, panel, rows, sums, ahead, out),
-                // Compiled only for levels that have tiles of this width.
-                5.. if S::WIDE_TILE => {
-                    column::<F, M, S, 6, R>(simd, queries, packed, panel, rows, sums, ahead, out);
-                }
-                _ => column::<F, M, S, 4, R>(simd, queries, packed, panel, rows, sums, ahead, out),
+                0..=2 => column!(2, queries, packed, out),
+                5.. if S::WIDE_TILE => column!(6, queries, packed, out),
+                _ => column!(4, queries, packed, out),
             }
         }
     }
 }
 
-/// A tile of up to `Q` queries with all rows of the panel.
-#[inline(always)]
-fn column<F: Sum, M: Mode, S: Simd, const Q: usize, const R: usize>(
-    simd: S,
-    queries: &[&[u8]],
-    packed: &[M::Register<S>],
-    panel: &[(usize, &[u8])],
-    packed_rows: &[M::Register<S>],
-    sums: &mut [M::Vec<S>],
-    ahead: &mut Ahead<'_>,
-    out: &mut [f64],
-) {
-    let zero = M::zero(simd);
-    let registers = M::registers::<S>(&zero).len();
-    let blocks = packed.len() / (Q * registers);
-    let depth = blocks.div_ceil(blocks.div_ceil(DEPTH));
-    let parts = packed.chunks_exact(blocks * Q).zip(packed_rows.chunks_exact(blocks * PANEL));
-    for (part, (packed, rows)) in parts.enumerate() {
-        let (queries, rows) = (packed.as_chunks::<Q>().0, rows.as_chunks::<R>().0);
-        for start in (0..blocks).step_by(depth) {
-            let taken = start..blocks.min(start + depth);
-            let rows = rows.chunks_exact(blocks).take(panel.len().div_ceil(R));
-            for (rows, sums) in rows.zip(sums.chunks_exact_mut(Q * R)) {
-                let (queries, rows) = (&queries[taken.clone()], &rows[taken.clone()]);
-                tile::<F, M, S, Q, R>(simd, queries, rows, part, start == 0, sums, ahead.next(taken.len()));
+/// A panel of rows with all queries.
+struct Panel<'t, 'a, F, M: Mode, S: Simd> {
+    tiles: &'t mut Tiles<'a, M, S>,
+    panel: &'t [(usize, &'t [u8])],
+    squares: bool,
+    out: &'t mut [f64],
+    sum: PhantomData<F>,
+}
+
+impl<F: Sum, M: Mode, S: Simd> Part<S> for Panel<'_, '_, F, M, S> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, simd: S) {
+        let Panel { tiles, panel, squares, out, .. } = self;
+        let queries = tiles.queries;
+        // The constants keep it from being compiled for levels, modes and sums that never have it.
+        if F::SPREADS
+            && Spread::<M, S>::SUITS
+            && let Some(spread) = &mut tiles.spread
+        {
+            let calls = spread.calls(queries, panel.len());
+            let near = Tiles::<M, S>::asks_near(simd, queries);
+            spread.dots(simd, queries, panel, &mut Ahead::new(panel, calls, near), out);
+            if squares {
+                for (square, (_, row)) in tiles.squares.iter_mut().zip(panel) {
+                    *square = reduce::dot::<M, S>(simd, row, row);
+                }
             }
+        } else if !Tiles::<M, S>::are_tiled(queries) {
+            tiles.alone::<F>(simd, panel, squares, out);
+        } else if S::WIDE_TILE {
+            tiles.tiles::<F, 4>(simd, panel, squares, out);
+        } else {
+            tiles.tiles::<F, 3>(simd, panel, squares, out);
         }
     }
-    for (((_, row), sums), n) in panel.iter().zip(sums.chunks_exact(Q)).zip(0..) {
-        for ((query, sum), out) in queries.iter().zip(sums).zip(out[n..].iter_mut().step_by(PANEL)) {
-            *out = F::checked::<M, S>(simd, M::sum(simd, *sum), query, row);
+}
+
+/// A tile of up to `Q` queries with all rows of the panel.
+struct Column<'c, 'a, F, M: Mode, S: Simd, const Q: usize, const R: usize> {
+    queries: &'c [&'c [u8]],
+    packed: &'c [M::Register<S>],
+    panel: &'c [(usize, &'c [u8])],
+    rows: &'c [M::Register<S>],
+    sums: &'c mut [M::Vec<S>],
+    ahead: &'c mut Ahead<'a>,
+    out: &'c mut [f64],
+    sum: PhantomData<F>,
+}
+
+impl<F: Sum, M: Mode, S: Simd, const Q: usize, const R: usize> Part<S> for Column<'_, '_, F, M, S, Q, R> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, simd: S) {
+        let Column { queries, packed, panel, rows, sums, ahead, out, .. } = self;
+        let zero = M::zero(simd);
+        let registers = M::registers::<S>(&zero).len();
+        let blocks = packed.len() / (Q * registers);
+        let depth = blocks.div_ceil(blocks.div_ceil(DEPTH));
+        let parts = packed.chunks_exact(blocks * Q).zip(rows.chunks_exact(blocks * PANEL));
+        for (part, (packed, rows)) in parts.enumerate() {
+            let (queries, rows) = (packed.as_chunks::<Q>().0, rows.as_chunks::<R>().0);
+            for start in (0..blocks).step_by(depth) {
+                let taken = start..blocks.min(start + depth);
+                let rows = rows.chunks_exact(blocks).take(panel.len().div_ceil(R));
+                for (rows, sums) in rows.zip(sums.chunks_exact_mut(Q * R)) {
+                    let (queries, rows) = (&queries[taken.clone()], &rows[taken.clone()]);
+                    tile::<F, M, S, Q, R>(simd, queries, rows, part, start == 0, sums, ahead.next(taken.len()));
+                }
+            }
+        }
+        for (((_, row), sums), n) in panel.iter().zip(sums.chunks_exact(Q)).zip(0..) {
+            for ((query, sum), out) in queries.iter().zip(sums).zip(out[n..].iter_mut().step_by(PANEL)) {
+                *out = F::checked::<M, S>(simd, M::sum(simd, *sum), query, row);
+            }
         }
     }
 }
@@ -320,41 +377,54 @@ impl Asks<'_> {
 }
 
 /// Writes up to `W` equally long vectors as tile number `n`: the first registers of all their blocks, then the second ones, and
-/// so on; within a block one vector after the other. Vectors that are missing are zero. `squares`: of each with itself, where they are wanted.
-#[inline(always)]
-fn pack<M: Mode, S: Simd, const W: usize>(
-    simd: S,
-    vectors: &[&[u8]],
-    packed: &mut Vec<M::Register<S>>,
+/// so on; within a block one vector after the other. Vectors that are missing are zero.
+struct Pack<'p, M: Mode, S: Simd, const W: usize> {
+    vectors: &'p [&'p [u8]],
+    packed: &'p mut Vec<M::Register<S>>,
     n: usize,
     tiles: usize,
-    mut squares: Option<&mut [f64]>,
-) {
-    let zero = M::zero(simd);
-    let registers = M::registers::<S>(&zero).len();
-    let blocks = vectors[0].len().div_ceil(M::BLOCK);
-    let size = tiles * blocks * W;
-    if packed.len() != registers * size {
-        packed.resize(registers * size, M::registers::<S>(&zero)[0]);
+    /// Of each with itself, where they are wanted.
+    squares: Option<&'p mut [f64]>,
+}
+
+impl<'p, M: Mode, S: Simd, const W: usize> Pack<'p, M, S, W> {
+    /// The only tile.
+    fn alone(vectors: &'p [&'p [u8]], packed: &'p mut Vec<M::Register<S>>) -> Self {
+        Pack { vectors, packed, n: 0, tiles: 1, squares: None }
     }
-    for w in 0..W {
-        let vector = vectors.get(w).copied().unwrap_or_default();
-        let mut square = zero;
-        for b in 0..blocks {
-            let bytes = vector.get(b * M::BLOCK..).unwrap_or_default();
-            let block = match bytes.get(..M::BLOCK) {
-                Some(block) => M::load(simd, block),
-                None => M::load_tail(simd, bytes),
-            };
-            if squares.is_some() {
-                square = M::dot(simd, block, block, square);
-            }
-            for (part, register) in M::registers::<S>(&block).iter().enumerate() {
-                packed[part * size + (n * blocks + b) * W + w] = *register;
-            }
+}
+
+impl<M: Mode, S: Simd, const W: usize> Part<S> for Pack<'_, M, S, W> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, simd: S) {
+        let Pack { vectors, packed, n, tiles, mut squares } = self;
+        let zero = M::zero(simd);
+        let registers = M::registers::<S>(&zero).len();
+        let blocks = vectors[0].len().div_ceil(M::BLOCK);
+        let size = tiles * blocks * W;
+        if packed.len() != registers * size {
+            packed.resize(registers * size, M::registers::<S>(&zero)[0]);
         }
-        if let Some(squares) = &mut squares {
-            squares[w] = reduce::checked_dot::<M, S>(simd, M::sum(simd, square), vector, vector);
+        for w in 0..W {
+            let vector = vectors.get(w).copied().unwrap_or_default();
+            let mut square = zero;
+            for b in 0..blocks {
+                let bytes = vector.get(b * M::BLOCK..).unwrap_or_default();
+                let block = match bytes.get(..M::BLOCK) {
+                    Some(block) => M::load(simd, block),
+                    None => M::load_tail(simd, bytes),
+                };
+                if squares.is_some() {
+                    square = M::dot(simd, block, block, square);
+                }
+                for (part, register) in M::registers::<S>(&block).iter().enumerate() {
+                    packed[part * size + (n * blocks + b) * W + w] = *register;
+                }
+            }
+            if let Some(squares) = &mut squares {
+                squares[w] = reduce::checked_dot::<M, S>(simd, M::sum(simd, square), vector, vector);
+            }
         }
     }
 }

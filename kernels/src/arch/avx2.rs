@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{F32_BLOCK, F64_BLOCK, Simd, Task, padded};
+use super::{F32_BLOCK, F64_BLOCK, Part, Simd, padded};
 
 /// Proof that the processor and the operating system have AVX2, FMA and F16C.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,16 +15,6 @@ impl Avx2 {
             && is_x86_feature_detected!("f16c");
         all.then_some(Avx2(()))
     }
-
-    #[inline]
-    pub(super) fn run<T: Task>(self, task: T) -> T::Output {
-        #[target_feature(enable = "avx2,fma,f16c")]
-        fn inner<T: Task>(token: Avx2, task: T) -> T::Output {
-            task.run(token)
-        }
-        // SAFETY: a token exists only where `detect` saw all these features.
-        unsafe { inner(self, task) }
-    }
 }
 
 impl Simd for Avx2 {
@@ -33,6 +23,17 @@ impl Simd for Avx2 {
     type R32 = __m256;
     type R64 = __m256d;
     const WIDE_TILE: bool = false;
+
+    #[inline(always)]
+    fn run<P: Part<Self>>(self, part: P) -> P::Output {
+        #[inline(never)]
+        #[target_feature(enable = "avx2,fma,f16c")]
+        fn inner<P: Part<Avx2>>(token: Avx2, part: P) -> P::Output {
+            part.run(token)
+        }
+        // SAFETY: a token exists only where `detect` saw all these features.
+        unsafe { inner(self, part) }
+    }
 
     #[inline(always)]
     fn prefetch(self, block: &[u8], distance: usize) {

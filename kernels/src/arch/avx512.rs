@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{F32_BLOCK, F64_BLOCK, Simd, Task};
+use super::{F32_BLOCK, F64_BLOCK, Part, Simd};
 
 /// Proof that the processor and the operating system have AVX-512 F, BW, DQ and VL.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,16 +17,6 @@ impl Avx512 {
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl");
         all.then_some(Avx512(()))
-    }
-
-    #[inline]
-    pub(super) fn run<T: Task>(self, task: T) -> T::Output {
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
-        fn inner<T: Task>(token: Avx512, task: T) -> T::Output {
-            task.run(token)
-        }
-        // SAFETY: a token exists only where `detect` saw all these features (the older ones through `Avx2::detect`).
-        unsafe { inner(self, task) }
     }
 }
 
@@ -68,6 +58,17 @@ impl Simd for Avx512 {
     type R32 = __m512;
     type R64 = __m512d;
     const WIDE_TILE: bool = true;
+
+    #[inline(always)]
+    fn run<P: Part<Self>>(self, part: P) -> P::Output {
+        #[inline(never)]
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+        fn inner<P: Part<Avx512>>(token: Avx512, part: P) -> P::Output {
+            part.run(token)
+        }
+        // SAFETY: a token exists only where `detect` saw all these features (the older ones through `Avx2::detect`).
+        unsafe { inner(self, part) }
+    }
 
     #[inline(always)]
     fn prefetch(self, block: &[u8], distance: usize) {

@@ -74,6 +74,9 @@ pub(crate) trait Simd: Copy {
     /// is loaded, as they do in 32 of 512 bits.
     const WIDE_TILE: bool;
 
+    /// Runs the part in a function of its own that enables the level's instructions.
+    fn run<P: Part<Self>>(self, part: P) -> P::Output;
+
     /// Asks for the cache line at that distance behind the block, which may lie outside of any object, in the second-level
     /// cache: there are many more places to wait in for it than for the first level, which what is at work fills as well.
     fn prefetch(self, block: &[u8], distance: usize);
@@ -131,6 +134,21 @@ pub(crate) trait Simd: Copy {
 pub(crate) trait Task {
     type Output;
     fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// Work of tasks that is compiled once for a level, and not within each task that does it.
+pub(crate) trait Part<S: Simd> {
+    type Output;
+    /// As [`Task::run`].
+    fn run(self, simd: S) -> Self::Output;
+}
+
+impl<S: Simd, T: Task> Part<S> for T {
+    type Output = T::Output;
+    #[inline(always)]
+    fn run(self, simd: S) -> T::Output {
+        Task::run(self, simd)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -220,7 +238,7 @@ impl Level {
     /// Runs the task's body as compiled for this level.
     pub(crate) fn run<T: Task>(self, task: T) -> T::Output {
         match self.0 {
-            Token::Scalar(token) => task.run(token),
+            Token::Scalar(token) => token.run(task),
             #[cfg(target_arch = "aarch64")]
             Token::Neon(token) => token.run(task),
             #[cfg(target_arch = "x86_64")]

@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::{F32_BLOCK, F64_BLOCK, Simd, Task, padded};
+use super::{F32_BLOCK, F64_BLOCK, Part, Simd, padded};
 
 /// Proof that the processor has NEON.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -12,16 +12,6 @@ impl Neon {
     pub(super) fn detect() -> Option<Neon> {
         std::arch::is_aarch64_feature_detected!("neon").then_some(Neon(()))
     }
-
-    #[inline]
-    pub(super) fn run<T: Task>(self, task: T) -> T::Output {
-        #[target_feature(enable = "neon")]
-        fn inner<T: Task>(token: Neon, task: T) -> T::Output {
-            task.run(token)
-        }
-        // SAFETY: a token exists only where `detect` saw NEON.
-        unsafe { inner(self, task) }
-    }
 }
 
 impl Simd for Neon {
@@ -30,6 +20,17 @@ impl Simd for Neon {
     type R32 = float32x4_t;
     type R64 = float64x2_t;
     const WIDE_TILE: bool = false;
+
+    #[inline(always)]
+    fn run<P: Part<Self>>(self, part: P) -> P::Output {
+        #[inline(never)]
+        #[target_feature(enable = "neon")]
+        fn inner<P: Part<Neon>>(token: Neon, part: P) -> P::Output {
+            part.run(token)
+        }
+        // SAFETY: a token exists only where `detect` saw NEON.
+        unsafe { inner(self, part) }
+    }
 
     #[inline(always)]
     fn prefetch(self, _: &[u8], _: usize) {}

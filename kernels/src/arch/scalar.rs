@@ -2,7 +2,7 @@
 
 use std::slice;
 
-use super::{F32_BLOCK, F64_BLOCK, LANES, Simd, padded, tree_sum};
+use super::{F32_BLOCK, F64_BLOCK, LANES, Part, Simd, padded, tree_sum};
 
 /// Needs no proof: every machine can run it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,11 @@ impl Simd for Scalar {
     type R32 = [f32; LANES];
     type R64 = [f64; LANES];
     const WIDE_TILE: bool = false;
+
+    #[inline(never)]
+    fn run<P: Part<Self>>(self, part: P) -> P::Output {
+        part.run(self)
+    }
 
     #[inline(always)]
     fn prefetch(self, _: &[u8], _: usize) {}

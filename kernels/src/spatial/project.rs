@@ -1,12 +1,15 @@
 //! Vectors to points.
 
+use std::borrow::Cow;
+use std::marker::PhantomData;
 use std::ops::Range;
 
-use crate::arch::{Simd, Task, zeros};
+use crate::alone::{Alone, Wanted};
+use crate::arch::{Part, Simd, Task, zeros};
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
-use crate::reduce::{self, Accumulate, Mode, with_mode};
+use crate::reduce::{self, Accumulate, Dot, Mode, Pair, with_mode};
 use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, PackedBytes, RowShape, Streaming, Values,
 };
@@ -261,23 +264,13 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// Dot products of one row with all axes, one after the other.
+    /// Dot products of one row with all axes.
     #[inline(always)]
     fn single<M: Mode, S: Simd>(&mut self, simd: S, place: usize, row: &[u8]) {
-        for (a, axis) in self.axes.iter().enumerate() {
-            let axis = &axis[..row.len()];
-            // The row comes from memory once, and for the other axes from a cache.
-            let dot = match &mut self.squares {
-                Some(squares) if a == 0 => {
-                    let (dot, square) = reduce::dot_and_square::<M, S, true>(simd, axis, row);
-                    squares[place] = square;
-                    dot
-                }
-                None if a == 0 => reduce::stream_dot::<M, S>(simd, axis, row),
-                _ => reduce::dot::<M, S>(simd, axis, row),
-            };
-            self.point(place)[a] = canonical_number(dot);
-        }
+        let (axes, count) = (self.axes, self.axes.len());
+        let point = &mut self.coordinates[place * count..][..count];
+        let square = self.squares.as_mut().map(|squares| &mut squares[place]);
+        simd.run(Single::<M> { axes, row, point, square, mode: PhantomData });
     }
 
     /// Dot products of equally long rows with [`STREAMED`] axes.
@@ -286,9 +279,9 @@ impl<'a> Block<'a> {
         let axes: [&[u8]; STREAMED] = self.axes.try_into().expect("so many axes");
         let axes = axes.map(|axis| &axis[..rows[0].len()]);
         let found = if self.squares.is_some() {
-            reduce::stream_dots_and_squares::<M, S, STREAMED, R, true>(simd, axes, rows)
+            simd.run(Streamed::<M, R, true> { axes, rows, mode: PhantomData })
         } else {
-            reduce::stream_dots_and_squares::<M, S, STREAMED, R, false>(simd, axes, rows)
+            simd.run(Streamed::<M, R, false> { axes, rows, mode: PhantomData })
         };
         for (r, (dots, square)) in found.into_iter().enumerate() {
             for (c, dot) in self.point(place + r).iter_mut().zip(dots) {
@@ -301,7 +294,6 @@ impl<'a> Block<'a> {
     /// Points of rows on up to [`STREAMED`] axes: of two at once where the registers hold the sums of both.
     #[inline(always)]
     fn few<M: Mode, S: Simd>(&mut self, simd: S) -> Result<(), Error> {
-        let wide = S::WIDE_TILE && self.axes.len() == STREAMED;
         let mut next = self.rows.clone();
         while let Some(i) = next.next() {
             let place = i - self.rows.start;
@@ -309,17 +301,18 @@ impl<'a> Block<'a> {
                 self.point(place).fill(f64::NAN);
                 continue;
             };
-            if !wide {
-                self.single::<M, S>(simd, place, row);
-                continue;
-            }
-            let second = if next.is_empty() { None } else { self.row(i + 1)? };
-            match second.filter(|second| second.len() == row.len()) {
-                Some(second) => {
-                    self.streamed::<M, S, 2>(simd, place, [row, second]);
-                    next.next();
+            // The constant keeps it from being compiled for levels that never have it.
+            if S::WIDE_TILE && self.axes.len() == STREAMED {
+                let second = if next.is_empty() { None } else { self.row(i + 1)? };
+                match second.filter(|second| second.len() == row.len()) {
+                    Some(second) => {
+                        self.streamed::<M, S, 2>(simd, place, [row, second]);
+                        next.next();
+                    }
+                    None => self.streamed::<M, S, 1>(simd, place, [row]),
                 }
-                None => self.streamed::<M, S, 1>(simd, place, [row]),
+            } else {
+                self.single::<M, S>(simd, place, row);
             }
         }
         Ok(())
@@ -359,27 +352,74 @@ impl<'a> Block<'a> {
     #[inline(always)]
     fn distances<M: Mode, S: Simd>(&mut self, simd: S) -> Result<(), Error> {
         let scale = self.basis.scale();
+        let anchors: Vec<(usize, &[u8])> = self.axes.iter().copied().enumerate().collect();
         for (place, i) in self.rows.clone().enumerate() {
             let Some(row) = self.row(i)? else {
                 self.point(place).fill(f64::NAN);
                 continue;
             };
-            for (a, anchor) in self.axes.iter().enumerate() {
-                let distance = if anchor.len() == row.len() {
-                    reduce::euclidean::<M, S, false>(simd, anchor, row)
-                } else {
-                    // The missing end is zeros.
-                    let mut padded = row.to_vec();
-                    padded.resize(anchor.len(), 0);
-                    reduce::euclidean::<M, S, false>(simd, anchor, &padded)
-                };
-                self.point(place)[a] = canonical_number(distance / scale);
+            // The missing end is zeros.
+            let mut padded = Cow::Borrowed(row);
+            if row.len() < self.axes[0].len() {
+                padded.to_mut().resize(self.axes[0].len(), 0);
             }
+            let pairs = (&padded[..], &anchors[..]);
+            let point = self.point(place);
+            simd.run(Alone::<M>::new(pairs, false, Wanted::EuclideanDistance, point, &mut []));
+            point.iter_mut().for_each(|c| *c = canonical_number(*c / scale));
             if self.squares.is_some() {
-                self.set_square(place, reduce::dot::<M, S>(simd, row, row));
+                let (width, accumulate) = (self.vectors.width(), self.accumulate);
+                self.set_square(place, simd.run(Pair { form: Dot, width, accumulate, a: row, b: row }));
             }
         }
         Ok(())
+    }
+}
+
+/// One row against all axes, one after the other.
+struct Single<'a, M> {
+    axes: &'a [&'a [u8]],
+    row: &'a [u8],
+    point: &'a mut [f64],
+    /// To be written where it is wanted.
+    square: Option<&'a mut f64>,
+    mode: PhantomData<M>,
+}
+
+impl<M: Mode, S: Simd> Part<S> for Single<'_, M> {
+    type Output = ();
+    #[inline(always)]
+    fn run(mut self, simd: S) {
+        let row = self.row;
+        for (a, (axis, c)) in self.axes.iter().zip(self.point).enumerate() {
+            let axis = &axis[..row.len()];
+            // The row comes from memory once, and for the other axes from a cache.
+            let dot = match &mut self.square {
+                Some(square) if a == 0 => {
+                    let (dot, found) = reduce::dot_and_square::<M, S, true>(simd, axis, row);
+                    **square = found;
+                    dot
+                }
+                None if a == 0 => reduce::stream_dot::<M, S>(simd, axis, row),
+                _ => reduce::dot::<M, S>(simd, axis, row),
+            };
+            *c = canonical_number(dot);
+        }
+    }
+}
+
+/// `R` equally long rows against [`STREAMED`] axes; `SQUARES`: the rows' squares are wanted too.
+struct Streamed<'a, M, const R: usize, const SQUARES: bool> {
+    axes: [&'a [u8]; STREAMED],
+    rows: [&'a [u8]; R],
+    mode: PhantomData<M>,
+}
+
+impl<M: Mode, S: Simd, const R: usize, const SQUARES: bool> Part<S> for Streamed<'_, M, R, SQUARES> {
+    type Output = [([f64; STREAMED], f64); R];
+    #[inline(always)]
+    fn run(self, simd: S) -> Self::Output {
+        reduce::stream_dots_and_squares::<M, S, STREAMED, R, SQUARES>(simd, self.axes, self.rows)
     }
 }
 

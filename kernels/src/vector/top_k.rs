@@ -8,7 +8,7 @@ use crate::arch::{Simd, Task};
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
-use crate::reduce::{self, Accumulate, Mode, with_mode};
+use crate::reduce::{self, Accumulate, Dot, Mode, Pair, with_mode};
 use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
@@ -332,10 +332,14 @@ impl Task for Scan<'_> {
             let mut squares = vec![0.0; self.queries.len()];
             if self.metric == Metric::Cosine {
                 for (square, query) in squares.iter_mut().zip(self.queries) {
-                    *square = reduce::dot::<M, S>(simd, query, query);
+                    let (width, accumulate) = (self.rows.width(), self.accumulate);
+                    *square = simd.run(Pair { form: Dot, width, accumulate, a: query, b: query });
                 }
             }
             let mut tiles = Tiles::<M, S>::new(simd, self.queries, self.copied);
+            if self.list.is_some() {
+                tiles = tiles.scattered();
+            }
             let mut next = self.range.start;
             while next < self.range.end {
                 panel.clear();
@@ -350,11 +354,7 @@ impl Task for Scan<'_> {
                     }
                     next += 1;
                 }
-                if let (Some(_), [query]) = (self.list, self.queries) {
-                    scattered_distances::<M, S>(simd, self.metric, query, squares[0], &panel, &mut distances);
-                } else {
-                    panel_distances(simd, self.metric, &mut tiles, self.queries, &squares, &panel, &mut distances);
-                }
+                panel_distances(simd, self.metric, &mut tiles, &squares, &panel, &mut distances);
                 for (best, distances) in self.best.iter_mut().zip(distances.chunks_exact(PANEL)) {
                     for ((row, _), distance) in panel.iter().zip(distances) {
                         // Most rows are farther than the worst of the best: skip them before asking for their id.
@@ -376,25 +376,10 @@ fn panel_distances<M: Mode, S: Simd>(
     simd: S,
     metric: Metric,
     tiles: &mut Tiles<'_, M, S>,
-    queries: &[&[u8]],
     squares: &[f64],
     panel: &[(usize, &[u8])],
     distances: &mut [f64],
 ) {
-    if let [query] = queries {
-        // A single query is as fast as the rows come from memory, so each is read once and the next ones are asked for.
-        for ((_, row), distance) in panel.iter().zip(distances) {
-            *distance = match metric {
-                Metric::Euclidean => reduce::euclidean::<M, S, true>(simd, query, row),
-                Metric::Dot => from_dot(reduce::stream_dot::<M, S>(simd, query, row)),
-                Metric::Cosine => {
-                    let (dot, square) = reduce::dot_and_square::<M, S, true>(simd, query, row);
-                    from_similarity(reduce::cosine_of_sums(dot, squares[0], square))
-                }
-            };
-        }
-        return;
-    }
     if metric == Metric::Euclidean {
         return tiles.distances(simd, panel, distances);
     }
@@ -406,36 +391,6 @@ fn panel_distances<M: Mode, S: Simd>(
                 Metric::Dot | Metric::Euclidean => from_dot(*distance),
             };
         }
-    }
-}
-
-/// Cache lines of a row that are asked for ahead; the processor sees by itself what follows.
-const LINES_AHEAD: usize = 4;
-
-/// Distances of rows that lie anywhere from one query. What lies behind a row is of no use, but the next row is.
-#[inline(always)]
-fn scattered_distances<M: Mode, S: Simd>(
-    simd: S,
-    metric: Metric,
-    query: &[u8],
-    square: f64,
-    panel: &[(usize, &[u8])],
-    distances: &mut [f64],
-) {
-    for (_, row) in panel {
-        for line in 0..LINES_AHEAD {
-            simd.prefetch(row, 64 * line);
-        }
-    }
-    for ((_, row), distance) in panel.iter().zip(distances) {
-        *distance = match metric {
-            Metric::Euclidean => reduce::euclidean::<M, S, false>(simd, query, row),
-            Metric::Dot => from_dot(reduce::dot::<M, S>(simd, query, row)),
-            Metric::Cosine => {
-                let (dot, row_square) = reduce::dot_and_square::<M, S, false>(simd, query, row);
-                from_similarity(reduce::cosine_of_sums(dot, square, row_square))
-            }
-        };
     }
 }
 
