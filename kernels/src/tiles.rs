@@ -102,30 +102,7 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
     /// `packed` is for those who want many [`Tiles::dots`], shared among the threads of a call, always for the same queries.
     #[inline(always)]
     pub(crate) fn new(simd: S, queries: &'a [&'a [u8]], packed: Option<&'a Packed>) -> Self {
-        let spread = packed.and_then(|packed| Spread::new(queries, packed));
-        let mut packed = Vec::new();
-        if Self::are_tiled(queries) && spread.is_none() {
-            for tile in queries.chunks(Self::width()) {
-                let mut registers = Vec::new();
-                let to = &mut registers;
-                match tile.len() {
-                    0..=2 => simd.run(Pack::<M, S, 2>::alone(tile, to)),
-                    // Compiled only for levels that have tiles of this width.
-                    5.. if S::WIDE_TILE => simd.run(Pack::<M, S, 6>::alone(tile, to)),
-                    _ => simd.run(Pack::<M, S, 4>::alone(tile, to)),
-                }
-                packed.push(registers);
-            }
-        }
-        Tiles {
-            queries,
-            streams: true,
-            spread,
-            packed,
-            rows: Vec::new(),
-            sums: vec![M::zero(simd); 6 * PANEL],
-            squares: [0.0; PANEL],
-        }
+        simd.run(New::<M> { queries, packed, mode: PhantomData })
     }
 
     /// For rows that lie anywhere: what lies behind one is of no use, but the next ones are.
@@ -230,6 +207,45 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
     }
 }
 
+/// [`Tiles`] of queries.
+struct New<'a, M> {
+    queries: &'a [&'a [u8]],
+    packed: Option<&'a Packed>,
+    mode: PhantomData<M>,
+}
+
+impl<'a, M: Mode, S: Simd> Part<S> for New<'a, M> {
+    type Output = Tiles<'a, M, S>;
+    #[inline(always)]
+    fn run(self, simd: S) -> Tiles<'a, M, S> {
+        let queries = self.queries;
+        let spread = self.packed.and_then(|packed| Spread::new(queries, packed));
+        let mut packed = Vec::new();
+        if Tiles::<M, S>::are_tiled(queries) && spread.is_none() {
+            for tile in queries.chunks(Tiles::<M, S>::width()) {
+                let mut registers = Vec::new();
+                let to = &mut registers;
+                match tile.len() {
+                    0..=2 => simd.run(Pack::<M, S, 2>::alone(tile, to)),
+                    // Compiled only for levels that have tiles of this width.
+                    5.. if S::WIDE_TILE => simd.run(Pack::<M, S, 6>::alone(tile, to)),
+                    _ => simd.run(Pack::<M, S, 4>::alone(tile, to)),
+                }
+                packed.push(registers);
+            }
+        }
+        Tiles {
+            queries,
+            streams: true,
+            spread,
+            packed,
+            rows: Vec::new(),
+            sums: vec![M::zero(simd); 6 * PANEL],
+            squares: [0.0; PANEL],
+        }
+    }
+}
+
 /// A panel of rows with all queries.
 struct Panel<'t, 'a, F, M: Mode, S: Simd> {
     tiles: &'t mut Tiles<'a, M, S>,
@@ -297,7 +313,15 @@ impl<F: Sum, M: Mode, S: Simd, const Q: usize, const R: usize> Part<S> for Colum
                 let rows = rows.chunks_exact(blocks).take(panel.len().div_ceil(R));
                 for (rows, sums) in rows.zip(sums.chunks_exact_mut(Q * R)) {
                     let (queries, rows) = (&queries[taken.clone()], &rows[taken.clone()]);
-                    tile::<F, M, S, Q, R>(simd, queries, rows, part, start == 0, sums, ahead.next(taken.len()));
+                    tile::<F, M, S, Q, R>(
+                        simd,
+                        queries,
+                        rows,
+                        part,
+                        start == 0,
+                        sums,
+                        ahead.next(taken.len()),
+                    );
                 }
             }
         }
