@@ -3,7 +3,8 @@
 use std::marker::PhantomData;
 
 use crate::arch::{Part, Simd};
-use crate::reduce::{self, Mode};
+use crate::mode::Mode;
+use crate::reduce;
 
 /// What is wanted of a vector and a row.
 #[derive(Clone, Copy)]

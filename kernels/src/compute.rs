@@ -2,7 +2,7 @@
 
 use crate::arch::Level;
 use crate::error::Error;
-use crate::reduce::Accumulate;
+use crate::mode::Accumulate;
 
 /// Precision of accumulation and instruction-set level of a computation.
 ///

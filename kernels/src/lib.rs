@@ -36,6 +36,7 @@ mod arch;
 mod compute;
 mod error;
 mod json;
+mod mode;
 mod parallel;
 mod pool;
 mod random;
@@ -53,8 +54,8 @@ mod views;
 pub use arch::{LANES, Level, MAX_LEVEL_VARIABLE, MIN_LEVEL_VARIABLE};
 pub use compute::Compute;
 pub use error::Error;
+pub use mode::Accumulate;
 pub use pool::Pool;
-pub use reduce::Accumulate;
 pub use vector::{Hit, Metric, TopK};
 pub use vectors::{Element, PackedVectors, Vectors, Width, decode};
 

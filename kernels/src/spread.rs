@@ -11,7 +11,8 @@ use std::sync::OnceLock;
 use bytemuck::{Pod, Zeroable};
 
 use crate::arch::{LANES, Part, Simd};
-use crate::reduce::{self, Mode};
+use crate::mode::Mode;
+use crate::reduce;
 use crate::tiles::{Ahead, Asks, PANEL};
 
 /// Rows that are taken at once.

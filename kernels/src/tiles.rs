@@ -10,7 +10,8 @@ use std::marker::PhantomData;
 
 use crate::alone::{Alone, Wanted};
 use crate::arch::{Part, Simd};
-use crate::reduce::{self, Dot, Euclidean, Mode};
+use crate::mode::Mode;
+use crate::reduce::{self, Dot, Euclidean};
 use crate::spread::{Packed, Spread};
 
 /// Rows that are taken at once: copied, they stay in the second-level cache. Divisible by the rows of every tile.

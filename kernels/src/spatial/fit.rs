@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use crate::error::Error;
+use crate::mode::Accumulate;
 use crate::parallel;
-use crate::reduce::Accumulate;
 use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };

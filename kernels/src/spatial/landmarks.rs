@@ -5,8 +5,9 @@ use std::ops::Range;
 use crate::arch::{Simd, Task};
 use crate::compute::Compute;
 use crate::error::Error;
+use crate::mode::{Accumulate, with_mode};
 use crate::parallel;
-use crate::reduce::{self, Accumulate, with_mode};
+use crate::reduce;
 use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming, Values,
 };

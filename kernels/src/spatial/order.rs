@@ -2,8 +2,8 @@
 
 use crate::compute::Compute;
 use crate::error::Error;
+use crate::mode::Accumulate;
 use crate::parallel;
-use crate::reduce::Accumulate;
 use crate::spatial::basis::Basis;
 use crate::spatial::project::{self, Projection};
 use crate::spatial::sieve::Sieve;

@@ -8,8 +8,9 @@ use crate::alone::{Alone, Wanted};
 use crate::arch::{Part, Simd, Task, zeros};
 use crate::compute::Compute;
 use crate::error::Error;
+use crate::mode::{Accumulate, Mode, with_mode};
 use crate::parallel;
-use crate::reduce::{self, Accumulate, Dot, Mode, Pair, with_mode};
+use crate::reduce::{self, Dot, Pair};
 use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, PackedBytes, RowShape, Streaming, Values,
 };

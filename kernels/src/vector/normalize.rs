@@ -2,7 +2,8 @@
 
 use crate::arch::Simd;
 use crate::error::Error;
-use crate::reduce::{self, Double, Single};
+use crate::mode::{Double, Single};
+use crate::reduce;
 use crate::registry::{Cell, Example, Family, Kernel, RowShape, Streaming};
 use crate::vector::rows::{self, ELEMENT, ID, RESULT_VECTOR, RowOp, V};
 use crate::vectors::Width;

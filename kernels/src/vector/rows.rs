@@ -5,8 +5,9 @@ use std::ops::Range;
 use crate::arch::{Simd, Task, zeros};
 use crate::compute::Compute;
 use crate::error::Error;
+use crate::mode::{Accumulate, with_mode};
 use crate::parallel;
-use crate::reduce::{Accumulate, Form, Pair, with_mode};
+use crate::reduce::{Form, Pair};
 use crate::registry::{Call, Column, Kind, Output, Param, ParamKind, Values};
 use crate::vectors::{PackedVectors, Vectors, Width, narrow};
 

@@ -7,8 +7,9 @@ use std::ops::Range;
 use crate::arch::{Simd, Task};
 use crate::compute::Compute;
 use crate::error::Error;
+use crate::mode::{Accumulate, Mode, with_mode};
 use crate::parallel;
-use crate::reduce::{self, Accumulate, Dot, Mode, Pair, with_mode};
+use crate::reduce::{self, Dot, Pair};
 use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };

@@ -8,7 +8,7 @@ mod random;
 
 use crate::compute::Compute;
 use crate::error::Error;
-use crate::reduce::Accumulate;
+use crate::mode::Accumulate;
 use crate::spatial::project::{self, Projection};
 use crate::vectors::{Vectors, Width, decode};
 

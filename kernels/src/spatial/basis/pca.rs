@@ -4,9 +4,9 @@ use super::{Basis, BasisKind, check_dimension, check_shape, orthonormal};
 use crate::arch::{Simd, Task};
 use crate::compute::Compute;
 use crate::error::Error;
+use crate::mode::Double;
 use crate::parallel;
 use crate::random::SplitMix;
-use crate::reduce::Double;
 use crate::tiles::{PANEL, Tiles};
 use crate::vectors::{Vectors, decode};
 
