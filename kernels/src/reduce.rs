@@ -232,7 +232,7 @@ pub(crate) fn distance_of_sum<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: 
 }
 
 #[inline(always)]
-pub(crate) fn load_part<M: Mode, S: Simd>(simd: S, part: &[u8]) -> M::Vec<S> {
+fn load_part<M: Mode, S: Simd>(simd: S, part: &[u8]) -> M::Vec<S> {
     if part.len() == M::BLOCK { M::load(simd, part) } else { M::load_tail(simd, part) }
 }
 

@@ -271,7 +271,7 @@ impl<'a> Block<'a> {
         let (axes, count) = (self.axes, self.axes.len());
         let point = &mut self.coordinates[place * count..][..count];
         let square = self.squares.as_mut().map(|squares| &mut squares[place]);
-        simd.run(Single::<M> { axes, row, point, square, mode: PhantomData });
+        simd.run(OneByOne::<M> { axes, row, point, square, mode: PhantomData });
     }
 
     /// Dot products of equally long rows with [`STREAMED`] axes.
@@ -378,7 +378,7 @@ impl<'a> Block<'a> {
 }
 
 /// One row against all axes, one after the other.
-struct Single<'a, M> {
+struct OneByOne<'a, M> {
     axes: &'a [&'a [u8]],
     row: &'a [u8],
     point: &'a mut [f64],
@@ -387,7 +387,7 @@ struct Single<'a, M> {
     mode: PhantomData<M>,
 }
 
-impl<M: Mode, S: Simd> Part<S> for Single<'_, M> {
+impl<M: Mode, S: Simd> Part<S> for OneByOne<'_, M> {
     type Output = ();
     #[inline(always)]
     fn run(mut self, simd: S) {
