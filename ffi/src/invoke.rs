@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use hart_kernels::registry::{
-    self, Call, Input, Kernel, Kind, Offered, Output, Params, RowShape, Value, Values,
+    self, Call, Input, Kernel, Kind, Offered, Output, Params, ResultVectors, RowShape, Value, Values,
 };
 use hart_kernels::vector::batch::canonical_number;
 use hart_kernels::{Compute, Element, Error, PackedVectors, Vectors, text};
@@ -37,6 +37,7 @@ pub(crate) fn invoke(
     for (column, &position) in kernel.inputs.iter().zip(&declared) {
         check_type(kernel, column.kind, &columns[position], &labels[position])?;
     }
+    let written = ResultVectors::take(&mut given)?;
     let vector = kernel.inputs.iter().position(|c| c.kind == Kind::Vector).map(|n| columns[declared[n]].kind);
     // A list says itself what it consists of.
     let says_element = |(name, _): &(String, Value)| name.eq_ignore_ascii_case(ELEMENT);
@@ -55,7 +56,23 @@ pub(crate) fn invoke(
         let call = Call::new(kernel, rows, inputs, params, Compute::new()?)?.memory_limit(limit);
         (kernel.run)(&call)
     })?;
-    results(kernel, columns, &declared, rows, vector, output, limit)
+    let form = match (written, vector) {
+        (ResultVectors::Packed, _) => Form::Packed,
+        (ResultVectors::Json, _) | (ResultVectors::AsInput, Some(Type::Text { .. })) => Form::Json,
+        (ResultVectors::AsInput, Some(Type::Bytes { .. } | Type::FixedBytes(_))) => Form::Packed,
+        (ResultVectors::AsInput, _) => Form::List,
+    };
+    results(kernel, columns, &declared, rows, form, output, limit)
+}
+
+/// How result vectors are written.
+#[derive(Clone, Copy)]
+enum Form {
+    List,
+    /// Packed elements, as bytes.
+    Packed,
+    /// JSON arrays, as text.
+    Json,
 }
 
 fn check_type(kernel: &Kernel, kind: Kind, column: &Column<'_>, label: &str) -> Result<(), Error> {
@@ -164,7 +181,7 @@ fn results(
     columns: &[Column<'_>],
     declared: &[usize],
     rows: usize,
-    vector: Option<Type>,
+    form: Form,
     output: Output,
     limit: Option<u64>,
 ) -> Result<(Vec<Made>, usize), Failure> {
@@ -179,7 +196,7 @@ fn results(
             id.field.name = column.name.into();
             id
         } else {
-            values(column.name, computed.next().expect("a kernel gives its declared columns"), vector)?
+            values(column.name, computed.next().expect("a kernel gives its declared columns"), form)?
         });
     }
     if kernel.rows != RowShape::Made {
@@ -191,8 +208,8 @@ fn results(
     Ok((made, rows))
 }
 
-/// A computed column. Vectors come back as they came: lists for lists, packed for packed, JSON for JSON.
-fn values(name: &str, values: Values, vector: Option<Type>) -> Result<Made, Failure> {
+/// A computed column.
+fn values(name: &str, values: Values, form: Form) -> Result<Made, Failure> {
     let rows = values.len();
     let made = Made { field: Field::nullable(name, ""), rows, ..Made::default() };
     Ok(match values {
@@ -205,10 +222,10 @@ fn values(name: &str, values: Values, vector: Option<Type>) -> Result<Made, Fail
             let (starts, made) = spans(made, &values.lengths, 1)?;
             Made { buffers: vec![starts, values.bytes], ..made.of("Z") }
         }
-        Values::Vectors(values) => match vector {
-            Some(Type::Text { .. }) => variable(made, "U", &json_rows(&values))?,
-            Some(Type::Bytes { .. } | Type::FixedBytes(_)) => packed(made, "Z", None, values)?,
-            _ => packed(made, "+L", Some(values.element), values)?,
+        Values::Vectors(values) => match form {
+            Form::Json => variable(made, "U", &json_rows(&values))?,
+            Form::Packed => packed(made, "Z", None, values)?,
+            Form::List => packed(made, "+L", Some(values.element), values)?,
         },
     })
 }

@@ -42,6 +42,7 @@ mod pool;
 mod random;
 mod reduce;
 pub mod registry;
+mod scaled;
 pub mod spatial;
 mod spread;
 mod system;
@@ -76,6 +77,16 @@ pub mod text {
     ///
     /// [`JsonError`] with the byte offset of what is no array of numbers in range.
     pub fn parse_singles(text: &[u8]) -> Result<Vec<f32>, JsonError> {
+        let mut out = Vec::new();
+        crate::json::parse_array(text, &mut out).map(|()| out)
+    }
+
+    /// As [`parse_singles`], to double precision.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse_singles`].
+    pub fn parse_doubles(text: &[u8]) -> Result<Vec<f64>, JsonError> {
         let mut out = Vec::new();
         crate::json::parse_array(text, &mut out).map(|()| out)
     }

@@ -1,9 +1,11 @@
 //! One session: what the host declared, the chunk at hand, and the results it may read.
 
-use hart_kernels::registry::{self, Call, Kernel, Output, Params, RowShape, Streaming, Value, Values};
+use hart_kernels::registry::{
+    self, Call, Kernel, Output, Params, ResultVectors, RowShape, Streaming, Value, Values,
+};
 use hart_kernels::{Compute, Error, PackedVectors, Pool, text};
 
-use crate::bind::{Binding, ResultVectors};
+use crate::bind::Binding;
 use crate::columns::{Buffer, CType, ColumnData, Field, ResultColumn, ResultField, is_true, take};
 use crate::convert::{self, ParamField};
 use crate::settings::Settings;
@@ -28,7 +30,7 @@ fn call_fault<T>(message: impl Into<String>) -> Result<T, Fault> {
 /// Parameter by which SQL Server streams; of no meaning to a kernel.
 const ROWS_PER_READ: &str = "r_rowsPerRead";
 /// Parameter that every kernel offers: how result vectors are written, `packed` or `json`; as the input where it is NULL.
-pub const RESULT_VECTORS: &str = "result_vectors";
+pub const RESULT_VECTORS: &str = ResultVectors::PARAMETER;
 /// OUTPUT parameters that every kernel offers: rows seen and rows returned so far.
 pub const ROWS_IN: &str = "rows_in";
 /// See [`ROWS_IN`].
@@ -208,15 +210,13 @@ impl Session {
             fields.push(field.clone().ok_or_else(|| missing("column", n))?);
         }
         let mut given: Vec<(String, Value)> = Vec::new();
-        let mut vectors = ResultVectors::default();
         for (n, param) in self.params.iter().enumerate() {
             let param = param.as_ref().ok_or_else(|| missing("parameter", n))?;
-            if param.name.eq_ignore_ascii_case(RESULT_VECTORS) {
-                vectors = result_vectors(convert::param_value(param)?)?;
-            } else if !param.name.eq_ignore_ascii_case(ROWS_PER_READ) && !is_counter(param) {
+            if !param.name.eq_ignore_ascii_case(ROWS_PER_READ) && !is_counter(param) {
                 given.push((param.name.clone(), convert::param_value(param)?));
             }
         }
+        let vectors = ResultVectors::take(&mut given)?;
         let params = Params::bind(self.kernel, &given)?;
         let binding = Binding::new(self.kernel, params.element(), vectors, &fields)?;
         Ok(Bound { binding, params, fields })
@@ -281,19 +281,6 @@ impl Session {
             _ => Buffer::aligned(v),
         }))
     }
-}
-
-fn result_vectors(value: Value) -> Result<ResultVectors, Error> {
-    let (found, value) = match value {
-        Value::Null => return Ok(ResultVectors::default()),
-        Value::Text(text) => (ResultVectors::parse(&text), format!("'{}'", text.escape_debug())),
-        other => (None, format!("{other:?}")),
-    };
-    found.ok_or_else(|| Error::ParameterValue {
-        name: RESULT_VECTORS.into(),
-        value,
-        expected: format!("one of {}", ResultVectors::NAMES.join(", ")),
-    })
 }
 
 fn is_counter(param: &ParamField) -> bool {

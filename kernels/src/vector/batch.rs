@@ -22,7 +22,7 @@ use crate::compute::Compute;
 use crate::error::Error;
 use crate::mode::Single;
 use crate::parallel;
-use crate::reduce::{Cosine, Dot, Euclidean, Form};
+use crate::reduce::{Cosine, Dot, Euclidean, Form, Norm};
 use crate::vector::add::Add;
 use crate::vector::arg_max::ArgMax;
 use crate::vector::distance::{Metric, from_dot, from_similarity};
@@ -98,7 +98,7 @@ pub fn distance(
 ///
 /// As [the module](self).
 pub fn norm(v: &[f32], dimensions: usize, out: &mut [f64]) -> Result<(), Error> {
-    numbers(Compute::new()?, Dot, [("v", v), ("v", v)], dimensions, f64::sqrt, out)
+    numbers(Compute::new()?, Norm, [("v", v), ("v", v)], dimensions, |v| v, out)
 }
 
 /// Positions of the greatest components, as [`crate::vector::arg_max()`]; −1 where there is none.

@@ -355,7 +355,8 @@ impl Task for Scan<'_> {
                     }
                     next += 1;
                 }
-                panel_distances(simd, self.metric, &mut tiles, &squares, &panel, &mut distances);
+                let queries = (self.queries, &squares[..]);
+                panel_distances::<M, S>(simd, self.metric, &mut tiles, queries, &panel, &mut distances);
                 for (best, distances) in self.best.iter_mut().zip(distances.chunks_exact(PANEL)) {
                     for ((row, _), distance) in panel.iter().zip(distances) {
                         // Most rows are farther than the worst of the best: skip them before asking for their id.
@@ -371,13 +372,13 @@ impl Task for Scan<'_> {
     }
 }
 
-/// Distances of a panel's rows from all queries, `PANEL` places for each query.
+/// Distances of a panel's rows from all queries, of which the squares are given too, `PANEL` places for each query.
 #[inline(always)]
 fn panel_distances<M: Mode, S: Simd>(
     simd: S,
     metric: Metric,
     tiles: &mut Tiles<'_, M, S>,
-    squares: &[f64],
+    (queries, squares): (&[&[u8]], &[f64]),
     panel: &[(usize, &[u8])],
     distances: &mut [f64],
 ) {
@@ -385,10 +386,13 @@ fn panel_distances<M: Mode, S: Simd>(
         return tiles.distances(simd, panel, distances);
     }
     tiles.dots(simd, panel, metric == Metric::Cosine, distances);
-    for (square, distances) in squares.iter().zip(distances.chunks_exact_mut(PANEL)) {
-        for (distance, row_square) in distances.iter_mut().zip(tiles.squares()).take(panel.len()) {
+    for ((query, square), distances) in queries.iter().zip(squares).zip(distances.chunks_exact_mut(PANEL)) {
+        for ((distance, row_square), (_, row)) in distances.iter_mut().zip(tiles.squares()).zip(panel) {
             *distance = match metric {
-                Metric::Cosine => from_similarity(reduce::cosine_of_sums(*distance, *square, *row_square)),
+                Metric::Cosine => {
+                    let sums = [*distance, *square, *row_square];
+                    from_similarity(reduce::checked_cosine::<M, S>(simd, sums, query, row))
+                }
                 Metric::Dot | Metric::Euclidean => from_dot(*distance),
             };
         }
@@ -500,8 +504,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     rows: RowShape::Picked,
     nulls: "A row whose vector is NULL is no candidate. A NULL id is kept and loses every tie.",
     empty: "No rows give no result rows.",
-    nan: "A row whose distance is NaN comes after all others; it is never dropped. Vectors of finite numbers always have finite \
-          distances; infinite ones rank by their value. SQL Server's FLOAT can hold neither NaN nor infinity: such a distance \
+    nan: "A row whose distance is NaN comes after all others; it is never dropped. Finite f32 vectors always have finite \
+          distances, and f64 ones where the distance is no greater than the greatest double; infinite distances rank by their value. SQL Server's FLOAT can hold neither NaN nor infinity: such a distance \
           arrives as NULL, so the merge of chunks puts both last.",
     accuracy: "The distances have the bits of vector_distance, so the order is the same on every machine, for any number of \
                threads and queries.",

@@ -1,8 +1,6 @@
 //! T-SQL types of the registry's columns and parameters.
 
-use hart_kernels::registry::{Kernel, Kind, POINT_BYTES, ParamKind};
-
-use crate::bind::ResultVectors;
+use hart_kernels::registry::{Kernel, Kind, POINT_BYTES, ParamKind, ResultVectors};
 
 /// Schema of the wrappers.
 pub const SCHEMA: &str = "hart";

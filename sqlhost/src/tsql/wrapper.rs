@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
-use hart_kernels::registry::{ANY_NAME, Cell, Kernel, Kind, Param, ParamKind, RowShape, Streaming};
+use hart_kernels::registry::{
+    ANY_NAME, Cell, Kernel, Kind, Param, ParamKind, ResultVectors, RowShape, Streaming,
+};
 
 use super::example;
 use super::types::{SCHEMA, input_types, param_type, quoted, result_type, table_type};
-use crate::bind::ResultVectors;
 use crate::docs;
 use crate::session::RESULT_VECTORS;
 

@@ -283,6 +283,17 @@ class Parameters(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "found 9223372036854775808"):
             hart.invoke("vector_top_k", batch, query=[1, 0], k=np.uint64(2**63))
 
+    def test_result_vectors_are_written_as_asked(self):
+        import pyarrow as pa
+
+        batch = self.batch(pa.float32())
+        text = hart.invoke("vector_scale", batch, factor=2, result_vectors="json").column(1)
+        self.assertEqual(text.to_pylist(), ["[2,0]", "[0,2]", "[1.2,1.6]"])
+        packed = hart.invoke("vector_scale", batch, factor=2, result_vectors="packed").column(1)
+        self.assertEqual(np.frombuffer(packed[2].as_py(), np.float32).tolist(), np.float32([1.2, 1.6]).tolist())
+        with self.assertRaisesRegex(hart.HartError, "@result_vectors is 'xml'; expected one of packed, json"):
+            hart.invoke("vector_scale", batch, factor=2, result_vectors="xml")
+
     def test_arrays_of_any_type_are_the_same_vector(self):
         import pyarrow as pa
 
