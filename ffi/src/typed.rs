@@ -136,8 +136,8 @@ pub unsafe extern "C" fn hart_vector_arg_max_f32_batch(
 ///
 /// `a` and `b`: n singles. `result`: the number.
 /// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Same bits on every instruction set, thread
-/// count and batch shape.
+/// Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64), however small or great the components are.
+/// Same bits on every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -170,8 +170,8 @@ pub unsafe extern "C" fn hart_vector_cosine_similarity_f32(
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
 /// `out`: room for rows numbers. Large matrices are shared among the library's threads.
 /// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Same bits on every instruction set, thread
-/// count and batch shape.
+/// Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64), however small or great the components are.
+/// Same bits on every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -208,8 +208,8 @@ pub unsafe extern "C" fn hart_vector_cosine_similarity_f32_batch(
 /// `metric`: `HART_METRIC_…`.
 /// Empty: Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0. NaN: NaN and infinities follow
 /// IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: As vector_cosine_similarity, vector_euclidean_distance and vector_dot_product. Same bits on every instruction
-/// set, thread count and batch shape.
+/// Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product. Same
+/// bits on every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -246,8 +246,8 @@ pub unsafe extern "C" fn hart_vector_distance_f32(
 /// `metric`: `HART_METRIC_…`.
 /// Empty: Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0. NaN: NaN and infinities follow
 /// IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: As vector_cosine_similarity, vector_euclidean_distance and vector_dot_product. Same bits on every instruction
-/// set, thread count and batch shape.
+/// Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product. Same
+/// bits on every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -283,8 +283,9 @@ pub unsafe extern "C" fn hart_vector_distance_f32_batch(
 ///
 /// `a` and `b`: n singles. `result`: the number.
 /// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never overflow.
-/// Same bits on every instruction set, thread count and batch shape.
+/// Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by up to
+/// 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
+/// every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -316,8 +317,9 @@ pub unsafe extern "C" fn hart_vector_dot_product_f32(
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
 /// `out`: room for rows numbers. Large matrices are shared among the library's threads.
 /// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never overflow.
-/// Same bits on every instruction set, thread count and batch shape.
+/// Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by up to
+/// 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
+/// every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -351,8 +353,9 @@ pub unsafe extern "C" fn hart_vector_dot_product_f32_batch(
 ///
 /// `a` and `b`: n singles. `result`: the number.
 /// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never
-/// overflow. Same bits on every instruction set, thread count and batch shape.
+/// Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by
+/// up to 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits
+/// on every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -384,8 +387,9 @@ pub unsafe extern "C" fn hart_vector_euclidean_distance_f32(
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
 /// `out`: room for rows numbers. Large matrices are shared among the library's threads.
 /// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never
-/// overflow. Same bits on every instruction set, thread count and batch shape.
+/// Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by
+/// up to 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits
+/// on every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -416,14 +420,15 @@ pub unsafe extern "C" fn hart_vector_euclidean_distance_f32_batch(
 /// Linear interpolation between two vectors.
 ///
 /// aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements are
-/// f64.
+/// f64; a component that is not finite so, and every one where t lies between 0 and ±2⁻¹²⁶, is computed in f64.
 ///
 /// `a` and `b`: n singles. `out`: room for n singles.
 /// `t`: 0 gives a, 1 gives b. a finite number.
 /// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
-/// Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. For f16 and bf16 the f32
-/// result is rounded once more.
+/// Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. |error| ≤ 4u·(|aᵢ|·(1 + |t|) +
+/// |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is; for f64 elements u = 2⁻⁵³ and
+/// 2⁻¹⁰⁷⁴, where no product overflows. For f16 and bf16 the f32 result is rounded once more.
 ///
 /// # Safety
 ///
@@ -453,15 +458,16 @@ pub unsafe extern "C" fn hart_vector_lerp_f32(
 /// Linear interpolation between two vectors.
 ///
 /// aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements are
-/// f64.
+/// f64; a component that is not finite so, and every one where t lies between 0 and ±2⁻¹²⁶, is computed in f64.
 ///
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
 /// `out`: room for rows · n singles. Large matrices are shared among the library's threads.
 /// `t`: 0 gives a, 1 gives b. a finite number.
 /// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
-/// Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. For f16 and bf16 the f32
-/// result is rounded once more.
+/// Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. |error| ≤ 4u·(|aᵢ|·(1 + |t|) +
+/// |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is; for f64 elements u = 2⁻⁵³ and
+/// 2⁻¹⁰⁷⁴, where no product overflows. For f16 and bf16 the f32 result is rounded once more.
 ///
 /// # Safety
 ///
@@ -497,8 +503,9 @@ pub unsafe extern "C" fn hart_vector_lerp_f32_batch(
 ///
 /// `v`: n singles. `result`: the number.
 /// Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors neither overflow
-/// nor underflow. Same bits on every instruction set, thread count and batch shape.
+/// Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). A subnormal result is off by up to
+/// 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
+/// every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -524,8 +531,9 @@ pub unsafe extern "C" fn hart_vector_norm_f32(v: *const f32, n: usize, result: *
 /// `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows
 /// numbers. Large matrices are shared among the library's threads.
 /// Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors neither overflow
-/// nor underflow. Same bits on every instruction set, thread count and batch shape.
+/// Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). A subnormal result is off by up to
+/// 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
+/// every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -557,8 +565,9 @@ pub unsafe extern "C" fn hart_vector_norm_f32_batch(
 /// `v`: n singles. `out`: room for n singles.
 /// Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
 /// the finite ones 0. A NaN in a result is the canonical one.
-/// Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), unless it becomes subnormal. For f16
-/// and bf16 the f32 result is rounded once more. Same bits on every instruction set.
+/// Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), and half the least number of that
+/// precision where it becomes subnormal. For f16 and bf16 the f32 result is rounded once more. Same bits on every instruction
+/// set.
 ///
 /// # Safety
 ///
@@ -585,8 +594,9 @@ pub unsafe extern "C" fn hart_vector_normalize_f32(v: *const f32, n: usize, out:
 /// singles. Large matrices are shared among the library's threads.
 /// Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
 /// the finite ones 0. A NaN in a result is the canonical one.
-/// Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), unless it becomes subnormal. For f16
-/// and bf16 the f32 result is rounded once more. Same bits on every instruction set.
+/// Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), and half the least number of that
+/// precision where it becomes subnormal. For f16 and bf16 the f32 result is rounded once more. Same bits on every instruction
+/// set.
 ///
 /// # Safety
 ///
@@ -613,13 +623,16 @@ pub unsafe extern "C" fn hart_vector_normalize_f32_batch(
 
 /// A vector times a number.
 ///
-/// vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64.
+/// vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64; a component that is not finite so, and every
+/// one where the factor lies between 0 and ±2⁻¹²⁶, is computed in f64.
 ///
 /// `v`: n singles. `out`: room for n singles.
 /// `factor`: What every component is multiplied by. a finite number.
 /// Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
-/// Accuracy: Correctly rounded product. For f16 and bf16 the f32 result is rounded once more.
+/// Accuracy: Correctly rounded product of the vector's component and the rounded factor; where it is computed in f64, of the
+/// factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is. For f16 and bf16 the f32 result is
+/// rounded once more.
 ///
 /// # Safety
 ///
@@ -641,14 +654,17 @@ pub unsafe extern "C" fn hart_vector_scale_f32(v: *const f32, n: usize, factor: 
 
 /// A vector times a number.
 ///
-/// vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64.
+/// vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64; a component that is not finite so, and every
+/// one where the factor lies between 0 and ±2⁻¹²⁶, is computed in f64.
 ///
 /// `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
 /// singles. Large matrices are shared among the library's threads.
 /// `factor`: What every component is multiplied by. a finite number.
 /// Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
-/// Accuracy: Correctly rounded product. For f16 and bf16 the f32 result is rounded once more.
+/// Accuracy: Correctly rounded product of the vector's component and the rounded factor; where it is computed in f64, of the
+/// factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is. For f16 and bf16 the f32 result is
+/// rounded once more.
 ///
 /// # Safety
 ///
@@ -682,9 +698,9 @@ pub unsafe extern "C" fn hart_vector_scale_f32_batch(
 /// `v`: n singles. `out`: room for n singles.
 /// Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
 /// beside finite components gives 0 there. A NaN in a result is the canonical one.
-/// Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative error
-/// of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. Same bits on every
-/// instruction set: the exponential is the library's own.
+/// Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. For f64 elements the
+/// relative error of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. Same
+/// bits on every instruction set: the exponential is the library's own.
 ///
 /// # Safety
 ///
@@ -711,9 +727,9 @@ pub unsafe extern "C" fn hart_vector_softmax_f32(v: *const f32, n: usize, out: *
 /// singles. Large matrices are shared among the library's threads.
 /// Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
 /// beside finite components gives 0 there. A NaN in a result is the canonical one.
-/// Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative error
-/// of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. Same bits on every
-/// instruction set: the exponential is the library's own.
+/// Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. For f64 elements the
+/// relative error of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. Same
+/// bits on every instruction set: the exponential is the library's own.
 ///
 /// # Safety
 ///

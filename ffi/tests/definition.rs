@@ -78,8 +78,8 @@ fn python_gives_the_same_bits_from_the_definition_alone() {
     let mut cases = String::new();
     let mut count = 0;
     for (element, accumulate, specials) in [
-        (Element::F32, "f32", [3e38, 1e-45, f64::from(f32::MAX)]),
-        (Element::F32, "f64", [3e38, 1e-45, f64::from(f32::MAX)]),
+        (Element::F32, "f32", [3e38f32, 1e-45, f32::MAX].map(f64::from)),
+        (Element::F32, "f64", [3e38f32, 1e-45, f32::MAX].map(f64::from)),
         (Element::F64, "f64", [1e308, 5e-324, f64::MAX]),
     ] {
         // About the borders of the ranges, and far from them.

@@ -25,8 +25,8 @@
 -- Empty: Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0.
 -- NaN and infinity: NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it
 --                   arrives as NULL.
--- Accuracy: As vector_cosine_similarity, vector_euclidean_distance and vector_dot_product. Same bits on every
---           instruction set, thread count and batch shape.
+-- Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product.
+--           Same bits on every instruction set, thread count and batch shape.
 -- Chunks: Row by row: chunks and partitions do not change results.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among

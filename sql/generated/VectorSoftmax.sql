@@ -23,9 +23,9 @@
 -- Empty: The empty vector gives an empty vector.
 -- NaN and infinity: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞ beside finite components
 --                   gives 0 there. Packed results carry NaN; JSON cannot, so such a row's JSON result is NULL.
--- Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative
---           error of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is
---           0. Same bits on every instruction set: the exponential is the library's own.
+-- Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. For f64 elements
+--           the relative error of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d
+--           > 708 it is 0. Same bits on every instruction set: the exponential is the library's own.
 -- Chunks: Row by row: chunks and partitions do not change results.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among

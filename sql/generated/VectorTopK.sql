@@ -29,9 +29,10 @@
 --
 -- NULL: A row whose vector is NULL is no candidate. A NULL id is kept and loses every tie.
 -- Empty: No rows give no result rows.
--- NaN and infinity: A row whose distance is NaN comes after all others; it is never dropped. Vectors of finite numbers
---                   always have finite distances; infinite ones rank by their value. SQL Server's FLOAT can hold
---                   neither NaN nor infinity: such a distance arrives as NULL, so the merge of chunks puts both last.
+-- NaN and infinity: A row whose distance is NaN comes after all others; it is never dropped. Finite f32 vectors always
+--                   have finite distances, and f64 ones where the distance is no greater than the greatest double;
+--                   infinite distances rank by their value. SQL Server's FLOAT can hold neither NaN nor infinity: such
+--                   a distance arrives as NULL, so the merge of chunks puts both last.
 -- Accuracy: The distances have the bits of vector_distance, so the order is the same on every machine, for any number
 --           of threads and queries.
 -- Chunks: Each chunk or partition gives its own best k; the caller merges, by distance and then id: SELECT TOP (k) …
