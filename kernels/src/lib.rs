@@ -40,6 +40,7 @@ mod mode;
 mod parallel;
 mod pool;
 mod random;
+mod range;
 mod reduce;
 pub mod registry;
 pub mod spatial;

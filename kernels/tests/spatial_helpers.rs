@@ -402,8 +402,8 @@ fn neighbours_are_those_of_comparing_all() {
     assert_eq!(few(&[]).unwrap().picked, Some(vec![]));
     assert_eq!(few(&[Some(1.0)]).unwrap().picked, Some(vec![]));
     assert_eq!(few(&[Some(1.0), None, Some(2.0)]).unwrap().picked, Some(vec![0, 2]));
-    let error = few(&[Some(1.0), Some(1e151)]).unwrap_err().to_string();
-    assert_eq!(error, "column x, row 2: 1e151; expected a number from -1e150 to 1e150");
+    let error = few(&[Some(1.0), Some(1e308)]).unwrap_err().to_string();
+    assert_eq!(error, "column x, row 2: 1e308; expected a number from -1e307 to 1e307");
     // Refused before anything is done.
     let many = vec![0.0; 50_000];
     let inputs = vec![Input::Id(Some(vec![None; 50_000])), floats(&many), floats(&many), floats(&many)];

@@ -1,6 +1,7 @@
 //! Lengths and sums, which the helpers share.
 
 use super::geometry::{Position, Shape, present};
+use crate::range;
 
 /// A sum whose error does not grow with the terms (Neumaier 1974, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen").
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,8 +47,7 @@ pub(super) fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
 
 /// The Euclidean distance.
 pub(super) fn distance(a: &Position, b: &Position, spatial: bool) -> f64 {
-    let d = difference(a, b, spatial);
-    dot(d, d).sqrt()
+    range::norm(difference(a, b, spatial).into_iter())
 }
 
 /// The lines and rings of a shape, in stored order.
