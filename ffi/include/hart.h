@@ -70,7 +70,7 @@ struct ArrowArray {
 /**
  * Version of this interface: raised when a function, a constant or a structure is added. What is there never changes.
  */
-#define HART_ABI_VERSION 1
+#define HART_ABI_VERSION 2
 
 /**
  * Success. Every other status is an error whose text `hart_last_error` gives.
@@ -1198,9 +1198,9 @@ int32_t hart_tensor_decode_payload_f32(const char *payload_type,
 /**
  * Truncated singular value decomposition of a row-major matrix, largest singular values first.
  *
- * Exact, or randomized where the rank is low for the matrix, as the kernel `tensor_svd` says. The number of components, `rank` or fewer
- * where fewer give the matrix back, goes to `components`. The largest entry of each left vector is positive. Same bits for any number
- * of threads; between processors the last digits may differ.
+ * The exact method of the kernel `tensor_svd`: singular values are off by at most (rows + columns)·2⁻⁵² of the largest one. The number
+ * of components, `rank`, goes to `components`. The largest entry of each left vector is positive. Same bits for any number of threads;
+ * between processors the last digits may differ.
  *
  * `matrix`: rows · columns finite singles. `rank`: 1 to min(rows, columns). `singular_values`: room for `rank` numbers. `u`: room for
  * rank · rows singles, left vector after left vector. `v`: room for rank · columns singles, right vector after right vector.
@@ -1217,6 +1217,31 @@ int32_t hart_tensor_svd_f32(const float *matrix,
                             float *u,
                             float *v,
                             size_t *components);
+
+/**
+ * Truncated singular value decomposition by the randomized method of the kernel `tensor_svd`: several times faster than
+ * `hart_tensor_svd_f32` for a rank that is low for the matrix, and approximate.
+ *
+ * Singular values are never too large beyond rounding, and too small by what a random sample misses, which nothing bounds for a single
+ * matrix: on weights and noise the first by up to 1 %, the last by up to 5 %, with a relative Frobenius error up to 1 % above the
+ * least possible; on the hardest spectra found 11 %, 21 % and 2 %.
+ * The same seed gives the same bits for any number of threads; between processors the last digits may differ.
+ *
+ * `seed`: any number. The others as `hart_tensor_svd_f32` has them.
+ *
+ * Premises:
+ *
+ * As `hart_tensor_svd_f32`.
+ */
+int32_t hart_tensor_svd_randomized_f32(const float *matrix,
+                                       size_t rows,
+                                       size_t columns,
+                                       size_t rank,
+                                       uint64_t seed,
+                                       double *singular_values,
+                                       float *u,
+                                       float *v,
+                                       size_t *components);
 
 /**
  * Runs a kernel by name on the columns of a batch.

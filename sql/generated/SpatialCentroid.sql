@@ -18,10 +18,10 @@
 --
 -- NULL: Rows with NULL in a coordinate are left out.
 -- Empty: No positions give NULL, NULL, NULL and 0.
--- NaN and infinity: NaN and infinities are errors that name the row. A sum that leaves the range of doubles gives an
---                   infinite mean, which arrives as NULL.
--- Accuracy: The sum is compensated: its error is some 1e-16 of the sum of magnitudes, for any number of rows. The same
---           bits for any number of threads; another order of the rows may change the last bit.
+-- NaN and infinity: NaN and infinities are errors that name the row.
+-- Accuracy: The sum is compensated: of n positions a mean is off by at most 2⁻⁵² of its size and n²·2⁻¹⁰⁶ of the mean
+--           magnitude, also where the sum leaves the range of doubles. The same bits for any number of threads, on
+--           every machine; another order of the rows may change the last bit.
 -- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
 --         call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

@@ -26,7 +26,10 @@
 -- NULL: NULL in the line, x or y gives NULL. Without z, or where the line has none, distances are those of the plane.
 -- Empty: An empty line gives NULL.
 -- NaN and infinity: x and y that are not finite are errors. A result that leaves the range of doubles arrives as NULL.
--- Accuracy: Some 1e-15 of the largest coordinate difference.
+-- Accuracy: With d the largest distance between the position and a corner of the line: distance_along is off by at most
+--           2⁻⁴⁸·(d + distance_along), distance by 2⁻⁴⁸·d, for coordinates of any size; below the range of normal
+--           doubles four units in the last place come on top. Of places whose distances from the position differ by no
+--           more than that, any may be taken. Same bits on every machine.
 -- Chunks: Row by row: chunks and partitions do not change results.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among

@@ -30,8 +30,9 @@
 -- NULL: NULL in both payloads of a row is an error; a NULL chunk is allowed where a layer has only one.
 -- Empty: No rows give no result row.
 -- NaN and infinity: NaN or an infinity is an error that names the layer and the element.
--- Accuracy: Sums in double precision in an order that depends on the length alone: of n elements within n·2⁻⁵². The
---           same bits for any chunks and any number of threads, on every machine.
+-- Accuracy: Sums in double precision in an order that depends on the length alone: of n elements, up to 2²⁶,
+--           relative_error is off by at most (n + 4)·2⁻⁵³ of its size, however small it is, largest_error by 2⁻⁵³ of
+--           its, cosine by (2·n + 4)·2⁻⁵³. The same bits for any chunks and any number of threads, on every machine.
 -- Chunks: Needs all chunks of both layers in one call: without @r_rowsPerRead, where a second chunk is an error. Each
 --         partition is a call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

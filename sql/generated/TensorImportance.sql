@@ -35,8 +35,11 @@
 -- Empty: No rows give no result rows.
 -- NaN and infinity: NaN or an infinity is an error that names the row and the element, and so is a negative number in
 --                   fisher.
--- Accuracy: Of n elements within n·2⁻⁵² of their sum, in double precision. The same bits for any order of the rows and
---           any number of threads, on every machine.
+-- Accuracy: Sums in double precision: of n elements importance and energy have a relative error of at most (n +
+--           4)·2⁻⁵³, for n up to 2²⁶, or n·2⁻¹⁰⁷⁴ in the unit of the energy where that is more; singular_value is n =
+--           1. share of m atoms has a relative error of at most (2·n + m + 10)·2⁻⁵³, and 2⁻⁹⁰⁰ comes on top, where no
+--           importance but 0 is below the range of normal doubles. The same bits for any order of the rows and any
+--           number of threads, on every machine.
 -- Chunks: Needs all atoms, for the shares in one call: without @r_rowsPerRead, where a second chunk is an error. Each
 --         partition is a call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

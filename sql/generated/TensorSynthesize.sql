@@ -29,8 +29,9 @@
 --                   so is a sum beyond the largest single.
 -- Accuracy: Runs of 512 atoms, each element a chain of its own in double precision, with a product and an addition for
 --           each atom; the runs' sums are added in order and rounded to single precision once. Of m atoms, off by at
---           most (min(m, 512) + ⌈m / 512⌉ + 1)·2⁻⁵³·Σ|coefficient·atom| and half a unit in the last place. The same
---           bits for any order of the rows, any chunks and any number of threads, on every machine.
+--           most (min(m, 512) + ⌈m / 512⌉ + 1)·2⁻⁵³·Σ|coefficient·atom| and half a unit in the last place, where no
+--           product is below the range of normal doubles. The same bits for any order of the rows, any chunks and any
+--           number of threads, on every machine.
 -- Chunks: Needs all atoms in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
 --         call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

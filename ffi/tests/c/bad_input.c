@@ -351,6 +351,8 @@ static void tensors_and_space(void)
 
     FAILS(hart_tensor_svd_f32(matrix, 2, 3, 3, values, u, v, &n), HART_STATUS_PARAMETER_VALUE, "@rank is 3");
     FAILS(hart_tensor_svd_f32(matrix, 2, 3, 0, values, u, v, &n), HART_STATUS_PARAMETER_VALUE, "1 to 2");
+    FAILS(hart_tensor_svd_randomized_f32(matrix, 2, 3, 0, 1, values, u, v, &n), HART_STATUS_PARAMETER_VALUE, "1 to 2");
+    FAILS(hart_tensor_svd_randomized_f32(matrix, 2, 3, 2, 1, values, u, v, NULL), HART_STATUS_NULL_POINTER, "components");
     FAILS(hart_tensor_svd_f32(matrix, 0, 3, 1, values, u, v, &n), HART_STATUS_PARAMETER_VALUE, "@rank is 1");
     FAILS(hart_tensor_svd_f32(matrix, 2, 3, 2, values, u, u, &n), HART_STATUS_OVERLAP, "u overlaps v");
     FAILS(hart_tensor_svd_f32(matrix, 2, 3, 2, values, u, v, NULL), HART_STATUS_NULL_POINTER, "components");

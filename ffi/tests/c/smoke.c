@@ -151,6 +151,9 @@ static void decomposition(void)
     CHECK(components == 2 && values[0] == 4 && values[1] == 3);
     CHECK(u[0] == 0 && u[1] == 1 && v[0] == 1 && v[1] == 0);
     CHECK(u[2] == 1 && u[3] == 0 && v[3] == 0 && v[4] == 1);
+    components = 0;
+    OK(hart_tensor_svd_randomized_f32(matrix, 2, 3, 1, 7, values, u, v, &components));
+    CHECK(components == 1 && values[0] > 3.999 && values[0] <= 4.000001);
 }
 
 static void payload(void)

@@ -137,7 +137,7 @@ int main(void)
     values = (double *)take_memory(4 * sizeof(double));
     u = (float *)take_memory(4 * 200 * sizeof(float));
     v = (float *)take_memory(4 * 300 * sizeof(float));
-    SHARED(hart_tensor_svd_f32(many, 200, 300, 4, values, u, v, &written));
+    SHARED(hart_tensor_svd_randomized_f32(many, 200, 300, 4, 0, values, u, v, &written));
     GONE(hart_tensor_svd_f32(many, 20, 30, 4, values, u, v, &written));
     free(values);
     free(u);

@@ -17,7 +17,7 @@ namespace Hart.Native
         /// <summary>
         ///  Version of this interface: raised when a function, a constant or a structure is added. What is there never changes.
         /// </summary>
-        internal const uint HART_ABI_VERSION = 1;
+        internal const uint HART_ABI_VERSION = 2;
         /// <summary>
         ///  Success. Every other status is an error whose text `hart_last_error` gives.
         /// </summary>
@@ -859,9 +859,9 @@ namespace Hart.Native
         /// <summary>
         ///  Truncated singular value decomposition of a row-major matrix, largest singular values first.
         ///
-        ///  Exact, or randomized where the rank is low for the matrix, as the kernel `tensor_svd` says. The number of components, `rank` or fewer
-        ///  where fewer give the matrix back, goes to `components`. The largest entry of each left vector is positive. Same bits for any number
-        ///  of threads; between processors the last digits may differ.
+        ///  The exact method of the kernel `tensor_svd`: singular values are off by at most (rows + columns)·2⁻⁵² of the largest one. The number
+        ///  of components, `rank`, goes to `components`. The largest entry of each left vector is positive. Same bits for any number of threads;
+        ///  between processors the last digits may differ.
         ///
         ///  `matrix`: rows · columns finite singles. `rank`: 1 to min(rows, columns). `singular_values`: room for `rank` numbers. `u`: room for
         ///  rank · rows singles, left vector after left vector. `v`: room for rank · columns singles, right vector after right vector.
@@ -872,6 +872,24 @@ namespace Hart.Native
         /// </summary>
         [DllImport(__DllName, EntryPoint = "hart_tensor_svd_f32", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int hart_tensor_svd_f32(float* matrix, System.UIntPtr rows, System.UIntPtr columns, System.UIntPtr rank, double* singular_values, float* u, float* v, System.UIntPtr* components);
+
+        /// <summary>
+        ///  Truncated singular value decomposition by the randomized method of the kernel `tensor_svd`: several times faster than
+        ///  `hart_tensor_svd_f32` for a rank that is low for the matrix, and approximate.
+        ///
+        ///  Singular values are never too large beyond rounding, and too small by what a random sample misses, which nothing bounds for a single
+        ///  matrix: on weights and noise the first by up to 1 %, the last by up to 5 %, with a relative Frobenius error up to 1 % above the
+        ///  least possible; on the hardest spectra found 11 %, 21 % and 2 %.
+        ///  The same seed gives the same bits for any number of threads; between processors the last digits may differ.
+        ///
+        ///  `seed`: any number. The others as `hart_tensor_svd_f32` has them.
+        ///
+        ///  # Safety
+        ///
+        ///  As `hart_tensor_svd_f32`.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "hart_tensor_svd_randomized_f32", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int hart_tensor_svd_randomized_f32(float* matrix, System.UIntPtr rows, System.UIntPtr columns, System.UIntPtr rank, ulong seed, double* singular_values, float* u, float* v, System.UIntPtr* components);
 
         /// <summary>
         ///  Runs a kernel by name on the columns of a batch.

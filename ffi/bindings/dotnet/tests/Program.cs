@@ -69,6 +69,8 @@ static class Program
         float[] u = new float[4], v = new float[4];
         Expect(Tensors.Svd(new float[] { 0, 3, 4, 0 }, 2, 2, values, u, v) == 2, "two components");
         Expect(Math.Abs(values[0] - 4) < 1e-12 && Math.Abs(values[1] - 3) < 1e-12, "singular values");
+        Expect(Tensors.SvdRandomized(new float[] { 0, 3, 4, 0 }, 2, 2, ulong.MaxValue, values, u, v) == 2, "two sampled components");
+        Expect(Math.Abs(values[0] - 4) < 1e-12 && Math.Abs(values[1] - 3) < 1e-12, "sampled singular values");
 
         Expect(Kernels.Names.Count > 50, "a list of kernels");
         foreach (string name in Kernels.Names)
@@ -80,7 +82,7 @@ static class Program
         Throws<ArgumentOutOfRangeException>(
             () => Space.Hilbert(new double[1], new double[1], new double[1], new double[3], new double[3], -3, false, new long[1]), "-3");
         Throws<ArgumentNullException>(() => Kernels.Describe(null), "");
-        Throws<NotSupportedException>(() => Check.Version(NativeMethods.HART_ABI_VERSION - 1), "interface version 0");
+        Throws<NotSupportedException>(() => Check.Version(NativeMethods.HART_ABI_VERSION - 1), "interface version 1");
         Check.Version(NativeMethods.HART_ABI_VERSION + 1);
         // Threads end and come back.
         float[] large = new float[1 << 20];

@@ -155,6 +155,16 @@ class Tensors(unittest.TestCase):
         back = (found.u * found.singular_values) @ found.v
         self.assertLess(np.linalg.norm(back - matrix) / np.linalg.norm(matrix), 1e-6)
         np.testing.assert_allclose(found.singular_values, np.linalg.svd(matrix, compute_uv=False), rtol=1e-5)
+        # A low rank is exact too, but where the randomized method is asked for.
+        wide = np.random.default_rng(1).standard_normal((300, 200)).astype(np.float32)
+        truth = np.linalg.svd(wide.astype(np.float64), compute_uv=False)[:10]
+        np.testing.assert_allclose(hart.svd(wide, 10).singular_values, truth, rtol=1e-13)
+        sampled = hart.svd(wide, 10, method="randomized", seed=7)
+        self.assertTrue(truth[9] * 0.85 < sampled.singular_values[9] < truth[9] * (1 - 1e-9))
+        again = hart.svd(wide, 10, method="randomized", seed=7)
+        np.testing.assert_array_equal(sampled.singular_values, again.singular_values)
+        with self.assertRaisesRegex(ValueError, "method: expected exact or randomized, found 'auto'"):
+            hart.svd(wide, 10, method="auto")
         with self.assertRaisesRegex(hart.HartError, "rank.*65|65.*rank"):
             hart.svd(matrix, 65)
         with self.assertRaisesRegex(ValueError, "rank: expected an integer from 0 to .*, found -1"):

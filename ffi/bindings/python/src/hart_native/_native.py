@@ -2,7 +2,7 @@
 
 import ctypes
 
-HART_ABI_VERSION = 1
+HART_ABI_VERSION = 2
 HART_OK = 0
 HART_STATUS_NULL_POINTER = 1001
 HART_STATUS_ALIGNMENT = 1002
@@ -539,6 +539,20 @@ PROTOTYPES = {
             ctypes.c_size_t,  # rows
             ctypes.c_size_t,  # columns
             ctypes.c_size_t,  # rank
+            ctypes.c_void_p,  # singular_values
+            ctypes.c_void_p,  # u
+            ctypes.c_void_p,  # v
+            ctypes.c_void_p,  # components
+        ],
+    ),
+    "hart_tensor_svd_randomized_f32": (
+        ctypes.c_int32,
+        [
+            ctypes.c_void_p,  # matrix
+            ctypes.c_size_t,  # rows
+            ctypes.c_size_t,  # columns
+            ctypes.c_size_t,  # rank
+            ctypes.c_uint64,  # seed
             ctypes.c_void_p,  # singular_values
             ctypes.c_void_p,  # u
             ctypes.c_void_p,  # v

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use arrow_array::{Float64Array, StringArray, UInt64Array};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use hart_kernels::tensor::quant::PayloadType;
-use hart_kernels::tensor::{Svd, SvdOptions, error, reconstruct, svd};
+use hart_kernels::tensor::{Svd, SvdMethod, SvdOptions, error, reconstruct, svd};
 use hart_sqlhost::model::{ElementType, Model, Shown, Tensor};
 
 use super::Threads;
@@ -36,6 +36,10 @@ pub struct AtomizeOptions {
     /// Draw the singular values, and the error against the rank
     #[arg(long, value_name = "FILE.svg")]
     svg: Option<PathBuf>,
+    /// How matrices are factored. randomized is faster for a low --rank, in less memory, and approximate: docs/TENSOR-MODELS.md says
+    /// how far
+    #[arg(long, value_enum, default_value = "exact")]
+    method: Method,
     /// Seed of the randomized factorization
     #[arg(long, value_name = "N", default_value_t = SvdOptions::default().seed)]
     seed: u64,
@@ -46,6 +50,12 @@ pub struct AtomizeOptions {
     format: Style,
     #[command(flatten)]
     threads: Threads,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Method {
+    Exact,
+    Randomized,
 }
 
 /// How much of a matrix is kept.
@@ -91,6 +101,9 @@ struct Line<'a> {
 
 /// Factors the chosen tensors one after the other.
 pub fn run(options: &AtomizeOptions) -> Result<()> {
+    if options.method == Method::Randomized && options.target.rank.is_none_or(|rank| rank == ALL) {
+        bail!("--method randomized: expected --rank R with it, a whole number");
+    }
     let model = super::open(&options.model)?;
     if let Some(path) = &options.svg {
         // Found out before the work is done, not after.
@@ -242,6 +255,10 @@ impl AtomizeOptions {
             .rank(rank.unwrap_or(ALL).min(full))
             .error(error.unwrap_or(0.0))
             .energy(energy.unwrap_or(1.0))
+            .method(match self.method {
+                Method::Exact => SvdMethod::Exact,
+                Method::Randomized => SvdMethod::Randomized,
+            })
             .seed(self.seed)
     }
 }
