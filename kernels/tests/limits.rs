@@ -2,8 +2,7 @@
 #![allow(missing_docs)]
 
 use hart_kernels::registry::PackedBytes;
-use hart_kernels::spatial::geometry::interchange::from_wkb;
-use hart_kernels::spatial::geometry::{Geometry, SpatialType};
+use hart_kernels::spatial::geometry::{Geometry, SpatialType, wkb};
 use hart_kernels::spatial::{self, Basis, curve::Grid, curve::Outside, ranges};
 use hart_kernels::tensor::quant::PayloadType;
 use hart_kernels::tensor::{Svd, SvdMethod, SvdOptions, reconstruct, svd};
@@ -100,7 +99,7 @@ fn members_may_have_another_byte_order() {
     let hex = |text: &str| -> Vec<u8> {
         (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
     };
-    let read = |wkb: &str| from_wkb(&hex(wkb)).unwrap();
+    let read = |wkb: &str| wkb::read(&hex(wkb)).unwrap();
     let (one, two) = (("000000000000F03F", "3FF0000000000000"), ("0000000000000040", "4000000000000000"));
     // MULTIPOINT; MULTIPOINT ZM; a collection of a big-endian polygon.
     for (same, mixed) in [

@@ -1,8 +1,9 @@
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialCoordinates: The positions of serialized geometry or geography, one row each.
 -- All positions in stored order: members one after the other, a polygon's rings as they are stored, closing positions
--- repeated, as STPointN counts them within a line. For geography x is the longitude. The tables of the value are
--- checked, and curves are errors; whether lines and rings are proper is not looked at.
+-- repeated, as STPointN counts them within a line. For geography x is the longitude. Of a curve these are the positions
+-- that its arcs go through, one where two parts meet. The tables of the value are checked; whether lines and rings are
+-- proper is not looked at.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.GeometryRows), with these columns and no
 --        others. They are bound by name, or, where not all of these names are there, by position:

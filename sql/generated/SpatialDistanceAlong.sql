@@ -2,7 +2,7 @@
 -- hart.SpatialDistanceAlong: How far along a line a position is, and how far from it.
 -- The place of the line that is nearest to the position, the first of equally near ones: its distance from the line's
 -- start, measured along the line, and its distance from the position. A MULTILINESTRING counts as its lines one after
--- the other, without the gaps. Other shapes are errors.
+-- the other, without the gaps. Other shapes are errors; of a curve STCurveToLine() on the server makes a line.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:

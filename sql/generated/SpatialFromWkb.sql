@@ -1,23 +1,27 @@
 -- Generated from the registry by `hart sql`; do not edit.
--- hart.SpatialFromWkb: Serialized geometry or geography from ISO WKB, with Z and M.
--- Reads both byte orders, of which each member may have its own, and the codes +1000 (Z), +2000 (M) and +3000 (both). A
--- point whose coordinates are NaN is empty, NaN in Z or M is missing. EWKB (PostGIS's codes with high bits), which the
--- server refuses as well, and curves are errors. With @type = geography x is the longitude, the rings are kept as they
--- run, and @srid must be one of the server's, such as 4326; only points and what @validity calls valid are flagged so.
+-- hart.SpatialFromWkb: Serialized geometry or geography from WKB, with Z and M.
+-- Reads both byte orders, of which each member may have its own, and ISO's codes: 1 to 10 (8, 9 and 10 are curves),
+-- plus 1000 for Z, 2000 for M or 3000 for both, and 126 for FULLGLOBE. Reads also EWKB, which PostGIS and shapely write
+-- for Z and M and the server refuses, with its SRID. A point whose coordinates are NaN is empty, NaN in Z or M is
+-- missing. With @type = geography x is the longitude, the rings are kept as they run, and the SRID must be one of the
+-- server's, such as 4326; only points, FULLGLOBE and what @validity calls valid are flagged so. Bytes of CAST(g AS
+-- VARBINARY(MAX)) are no WKB: STAsBinary() and AsBinaryZM() give it.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
---   wkb varbinary [ISO WKB]: The shape as well-known binary.
+--   wkb varbinary [WKB]: The shape as well-known binary.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
---         on the server; geography needs one of the server's, such as 4326.
+--   @srid (an integer from 0 to 999999) Identifier of the reference system. A value that names its own (SRID=4326;
+--         before a text, EWKB) keeps that; where both are given and differ, it is an error. Values of different ones
+--         cannot be compared on the server; geography needs one of the server's, such as 4326.
 --   @type (one of geometry, geography) Which type the bytes are of: they do not say so, and geography stores latitude
 --         before longitude.
---   @validity (one of computed, valid, invalid) The stored flag that the server believes: computed sets it where the
---             shape is valid beyond doubt, else MakeValid() clears the doubt; the other two set what the caller knows.
+--   @validity (one of computed, valid, invalid) The stored flag that the server believes; where it is not set, most
+--             methods raise error 24144 until MakeValid() has been called. computed sets it where the shape is valid
+--             beyond doubt; valid and invalid set it as the caller knows.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
 --
 -- Result:

@@ -1,7 +1,7 @@
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialLength: The length of lines and outlines, in space.
 -- The sum over all segments of lines and rings of the value; points have length 0. STLength() on the server is that of
--- @dimensions = 2.
+-- @dimensions = 2. Arcs are errors that name their type: STCurveToLine() on the server makes straight segments of them.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.GeometryRows), with these columns and no
 --        others. They are bound by name, or, where not all of these names are there, by position:

@@ -16,8 +16,9 @@
 -- Parameters:
 --   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
 --         on the server; geography needs one of the server's, such as 4326.
---   @validity (one of computed, valid, invalid) The stored flag that the server believes: computed sets it where the
---             shape is valid beyond doubt, else MakeValid() clears the doubt; the other two set what the caller knows.
+--   @validity (one of computed, valid, invalid) The stored flag that the server believes; where it is not set, most
+--             methods raise error 24144 until MakeValid() has been called. computed sets it where the shape is valid
+--             beyond doubt; valid and invalid set it as the caller knows.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
 --
 -- Result:

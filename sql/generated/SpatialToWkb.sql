@@ -2,7 +2,7 @@
 -- hart.SpatialToWkb: ISO WKB of serialized geometry or geography, with Z and M.
 -- Little-endian, as AsBinaryZM() on the server, or with @ordinates = xy as STAsBinary(). An empty point is written as
 -- an empty MULTIPOINT, as the server does; a Z or M that only some positions have is NaN in the others. For geography x
--- is the longitude, as in all WKB. Curves are errors that name their type.
+-- is the longitude, as in all WKB. Curves have the codes 8 to 10, FULLGLOBE 126.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.GeometryRows), with these columns and no
 --        others. They are bound by name, or, where not all of these names are there, by position:
@@ -19,7 +19,7 @@
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
---   wkb varbinary(max) [ISO WKB]: The shape as well-known binary.
+--   wkb varbinary(max) [WKB]: The shape as well-known binary.
 --
 -- NULL: NULL gives NULL, and so does the null instance (the 4 bytes 0xFFFFFFFF).
 -- Empty: Empty shapes are kept as such, but for an empty point, which becomes an empty MULTIPOINT.

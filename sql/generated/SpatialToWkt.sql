@@ -2,7 +2,7 @@
 -- hart.SpatialToWkt: WKT of serialized geometry or geography, with Z and M.
 -- Writes what ToString() and AsTextZM() write on the server or, with @dialect = iso, tagged WKT (POINT Z (1 2 3)),
 -- where a Z or M that only some positions have is an error. For geography x is the longitude, as in all WKT. Curves are
--- errors that name their type.
+-- written as such; FULLGLOBE is an error with @dialect = iso, which has no word for it.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.GeometryRows), with these columns and no
 --        others. They are bound by name, or, where not all of these names are there, by position:

@@ -1,6 +1,7 @@
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialWeightsInverse: The values of serialized lines through (index, value), as packed vectors.
--- The y of all positions in stored order, rounded to the element type. x is not looked at.
+-- The y of all positions in stored order, rounded to the element type. x is not looked at. Curves are errors:
+-- spatial_weights writes none.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.GeometryRows), with these columns and no
 --        others. They are bound by name, or, where not all of these names are there, by position:

@@ -31,7 +31,7 @@ pub(crate) static LENGTH: Kernel = Kernel {
     family: Family::Spatial,
     summary: "The length of lines and outlines, in space.",
     details: "The sum over all segments of lines and rings of the value; points have length 0. STLength() on the server is that of \
-              @dimensions = 2.",
+              @dimensions = 2. Arcs are errors that name their type: STCurveToLine() on the server makes straight segments of them.",
     inputs: &[ID, GEOMETRY],
     params: &[DIMENSIONS],
     outputs: &[
@@ -59,7 +59,7 @@ pub(crate) static LENGTH: Kernel = Kernel {
         let spatial = spatial(call.params.int(DIMENSIONS.name));
         let rows = columns::map_shapes(call, SpatialType::Geometry, |_, shape| {
             let (mut lines, mut sum) = (Vec::new(), Sum::default());
-            measure::lines(&shape, &mut lines);
+            measure::lines(&shape, &mut lines)?;
             lines.iter().for_each(|line| sum.add(measure::length(line, spatial)));
             Ok(Some(sum.value()))
         })?;
@@ -101,7 +101,7 @@ pub(crate) static DISTANCE_ALONG: Kernel = Kernel {
     summary: "How far along a line a position is, and how far from it.",
     details: "The place of the line that is nearest to the position, the first of equally near ones: its distance from the line's start, measured along the line, and its \
               distance from the position. A MULTILINESTRING counts as its lines one after the other, without the gaps. Other shapes \
-              are errors.",
+              are errors; of a curve STCurveToLine() on the server makes a line.",
     inputs: &[ID, GEOMETRY, X, Y, Column { summary: "Z; NULL for none.", ..Z }],
     params: &[DIMENSIONS],
     outputs: &[
@@ -145,6 +145,7 @@ pub(crate) static DISTANCE_ALONG: Kernel = Kernel {
             let lines: Vec<&[Position]> = match &shape {
                 Shape::LineString(line) => vec![line],
                 Shape::MultiLineString(lines) => lines.iter().map(Vec::as_slice).collect(),
+                curve if curve.has_curves() => return Err(measure::arcs(curve.name())),
                 other => {
                     return Err(problem(format!("a {}", other.name()), "a LINESTRING or MULTILINESTRING"));
                 }

@@ -79,7 +79,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
             [point] => Some(Shape::Point(Some(point))),
             _ => Some(Shape::LineString(path)),
         };
-        let bytes = shape.map(|s| columns::serialize(call, SpatialType::Geometry, s));
+        let bytes = shape.map(|s| columns::serialize(call, SpatialType::Geometry, columns::srid_of(call), s));
         Ok(Output {
             columns: vec![
                 Values::Binary(vec![bytes.transpose()?]),
