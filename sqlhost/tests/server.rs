@@ -4,6 +4,7 @@
 
 mod tds;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -377,6 +378,11 @@ fn external_scripts_are_enabled_on_demand() {
 fn secrets_come_from_files_too() {
     let world = World::new();
     std::fs::write(world.path("empty"), "\n").unwrap();
+    let rights =
+        |mode| std::fs::set_permissions(world.path("empty"), std::fs::Permissions::from_mode(mode)).unwrap();
+    rights(0o604);
+    fails(&world.hart(&["status", "--password-file", &world.path("empty")]), &["other users", "chmod 600"]);
+    rights(0o600);
     fails(&world.hart(&["status", "--password-file", &world.path("empty")]), &["first line", "empty"]);
     fails(&world.hart(&["status", "--password-file", &world.path("none")]), &["cannot read"]);
     let output =

@@ -201,6 +201,16 @@ fn verify_runs_every_example_and_scenario() {
     assert!(language.contains(r#"@environment nvarchar(4000) = N'{"HART_THREADS": "3"}';"#));
 }
 
+/// Where nothing is installed that is one line, not a failure of every check.
+#[test]
+fn verify_of_nothing() {
+    let world = World::new(|sql| sql.contains("CONVERT(nvarchar(19), l.create_date").then_some(Answer::Done));
+    let output = world.hart(&["verify"]);
+    fails(&output, &["hart is not installed in database db: run `hart deploy`"]);
+    assert!(output.stdout.is_empty());
+    assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 1);
+}
+
 /// Last digits are free where the kernel's documentation says so, and nowhere else.
 #[test]
 fn verify_compares_as_the_kernels_promise() {
@@ -393,7 +403,7 @@ fn queries_that_cannot_be_used() {
         Some(match sql {
             "none" => Answer::Done,
             "empty" => vectors(0),
-            "date" => Answer::Table(vec![("day", Type::Date)], vec![vec![Cell::Null]]),
+            "variant" => Answer::Table(vec![("any", Type::Variant)], vec![vec![Cell::Null]]),
             "error" => Answer::Error(208, "Invalid object name 't'.".into()),
             "drop" => Answer::Drop,
             _ => return None,
@@ -402,101 +412,71 @@ fn queries_that_cannot_be_used() {
     let run =
         |sql: &str| world.hart(&["run", "vector_norm", "--in-process", "--format", "json", "--query", sql]);
     fails(&run("none"), &["no rows and no columns"]);
-    fails(&run("date"), &["column day", "CAST"]);
+    fails(&run("variant"), &["column any", "CAST"]);
     fails(&run("error"), &["error 208", "Invalid object name"]);
     fails(&run("drop"), &["broke"]);
     assert_eq!(stdout(&run("empty")).trim(), "[]");
     fails(&world.hart(&["run", "vector_norm", "--in-process"]), &["--query SELECT"]);
 }
 
+/// Types that no kernel computes with are carried as the text that the server would write; a column of a type that nothing here
+/// takes is none of the query's until it is named.
 #[test]
-fn results_go_back_by_bulk_load() {
-    let world = World::new(|sql| match sql {
-        "SELECT rows" => Some(vectors(3)),
-        s if s.starts_with("SELECT TOP 0") => {
-            Some(Answer::Table(vec![("id", Type::BigInt), ("norm", Type::Float)], Vec::new()))
-        }
-        _ => None,
+fn columns_of_other_types() {
+    let world = World::new(|sql| {
+        let columns = vec![
+            ("id", Type::BigInt),
+            ("any", Type::Variant),
+            ("v", Type::Bytes),
+            ("price", Type::Money),
+            ("number", Type::Decimal),
+            ("guid", Type::Guid),
+            ("day", Type::Date),
+            ("moment", Type::DateTime2),
+            ("time", Type::DateTime),
+            ("markup", Type::Xml),
+        ];
+        // 2026-02-28; 01:02:03.1234567; three hundredths of a second.
+        let day = [0x5A, 0x49, 0x0B];
+        let moment = [&37_231_234_567u64.to_le_bytes()[..5], &day].concat();
+        let time = [46_079i32.to_le_bytes(), (300 * 3723 + 37i32).to_le_bytes()].concat();
+        let values = vec![
+            Cell::Int(1),
+            Cell::Null,
+            Cell::Bytes(vec![0; 4]),
+            Cell::Int(-1_234_567_890),
+            Cell::Int(5),
+            Cell::Bytes((1..=16).collect()),
+            Cell::Bytes(day.to_vec()),
+            Cell::Bytes(moment),
+            Cell::Bytes(time),
+            Cell::Text("<a>\u{3c0}</a>".into()),
+        ];
+        let nulls =
+            values.iter().enumerate().map(|(n, v)| if n < 1 { v.clone() } else { Cell::Null }).collect();
+        (sql == "rows").then(|| Answer::Table(columns, vec![values, nulls]))
     });
-    let arguments = ["run", "vector_norm", "--in-process", "--query", "SELECT rows", "--into", "dbo.No]rms"];
-    let output = world.hart(&arguments);
-    assert_eq!(stdout(&output), "");
-    let log = world.server.log();
-    assert!(log.iter().any(|b| b == "SELECT TOP 0 [id], [norm] FROM [dbo].[No]]rms]"), "{log:?}");
-    assert!(log.iter().any(|b| b.starts_with("INSERT BULK [dbo].[No]]rms]")), "{log:?}");
-    let bulk = log.iter().find(|b| b.starts_with("bulk ")).unwrap();
-    for id in 1..=3i64 {
-        let norm = ((id * id + 1) as f64).sqrt();
-        let hex: String = [id.to_le_bytes().as_slice(), &[8], &norm.to_le_bytes()]
-            .concat()
-            .iter()
-            .map(|b| format!("{b:02X}"))
-            .collect();
-        assert!(bulk.contains(&hex), "{id}: {hex} is not in {bulk}");
+    let run = |more: &[&str]| {
+        let all = ["run", "vector_norm", "--in-process", "--query", "rows", "--format", "json"];
+        world.hart(&[&all[..], more].concat())
+    };
+    let names = ["price", "number", "guid", "day", "moment", "time", "markup"];
+    let carried: Vec<&str> = names.iter().flat_map(|name| ["--carry", name]).collect();
+    let found: Vec<serde_json::Value> = serde_json::from_str(&stdout(&run(&carried))).unwrap();
+    let texts = [
+        "-123456.7890",
+        "0.0005",
+        "04030201-0605-0807-090A-0B0C0D0E0F10",
+        "2026-02-28",
+        "2026-02-28T01:02:03.1234567",
+        "2026-02-28T01:02:03.123",
+        "<a>\u{3c0}</a>",
+    ];
+    for (name, text) in names.iter().zip(texts) {
+        assert_eq!(found[0][name], text, "{name}");
+        assert_eq!(found[1][name], serde_json::Value::Null, "{name}");
     }
-}
-
-#[test]
-fn a_bulk_load_that_fails_says_so() {
-    let world = World::new(|sql| match sql {
-        "SELECT rows" => Some(vectors(3)),
-        s if s.starts_with("SELECT TOP (0)") => {
-            Some(Answer::Error(208, "Invalid object name 'dbo.Norms'.".into()))
-        }
-        _ => None,
-    });
-    let arguments = ["run", "vector_norm", "--in-process", "--query", "SELECT rows", "--into", "dbo.Norms"];
-    fails(&world.hart(&arguments), &["--into [dbo].[Norms]: nothing was computed or loaded", "208"]);
-    // The query has not run.
-    assert!(!world.server.log().iter().any(|b| b == "SELECT rows"));
-    fails(&world.hart(&[&arguments[..6], &["dbo."]].concat()), &["is no name of a table"]);
-    let output = Command::new(env!("CARGO_BIN_EXE_hart"))
-        .env_clear()
-        .args(["run", "vector_norm", "--in-process", "--input", "none.parquet", "--into", "dbo.Norms"])
-        .output()
-        .unwrap();
-    fails(&output, &["--into", "which server?"]);
-}
-
-/// A load is kept as a whole or not at all; which of them is said as far as it is known.
-#[test]
-fn a_bulk_load_whose_connection_breaks() {
-    /// Enough for many packets, and more than a socket's buffers hold.
-    const ROWS: i64 = 1000;
-    let wide = || {
-        let row = |i| vec![Cell::Int(i), Cell::Bytes(vec![0; 4]), Cell::Bytes(vec![1; 8000])];
-        let columns = vec![("id", Type::BigInt), ("v", Type::Bytes), ("more", Type::Bytes)];
-        Answer::Table(columns, (1..=ROWS).map(row).collect())
-    };
-    let load = |at: &'static str, answer: Answer| {
-        let world = World::new(move |sql| match sql {
-            "SELECT rows" => Some(wide()),
-            s if s.starts_with("SELECT TOP 0") => Some(Answer::Table(
-                vec![("id", Type::BigInt), ("norm", Type::Float), ("more", Type::Bytes)],
-                Vec::new(),
-            )),
-            s if s.starts_with(at) => Some(answer.clone()),
-            _ => None,
-        });
-        world.hart(&[
-            "run",
-            "vector_norm",
-            "--in-process",
-            "--query",
-            "SELECT rows",
-            "--carry",
-            "more",
-            "--into",
-            "t",
-        ])
-    };
-    let failed = "--into [t]: the load failed and nothing of it was kept";
-    fails(&load("INSERT BULK", Answer::Error(262, "INSERT denied".into())), &[failed, "262"]);
-    fails(&load("bulk begins", Answer::Drop), &[failed, "broke"]);
-    fails(&load("bulk 8", Answer::Error(2627, "Violation of a key".into())), &[failed, "2627"]);
-    let lost = load("bulk 8", Answer::Drop);
-    fails(&lost, &["--into [t]: the load: the end of the transaction was not confirmed", "the table shows"]);
-    assert!(!String::from_utf8_lossy(&lost.stderr).contains("nothing of it"));
+    fails(&run(&["--carry", "any"]), &["column any has a type that no kernel takes", "CAST"]);
 }
 
 /// A VECTOR column comes as the text of a JSON array.

@@ -1,5 +1,6 @@
 //! Arrow columns as a host of SQL Server's kind holds them, and results back as Arrow columns.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -11,7 +12,7 @@ use arrow_cast::cast;
 use arrow_schema::{DataType, Field, TimeUnit};
 use hart_kernels::{Element, decode};
 use hart_sqlhost::columns::{CType, Field as HostField, LARGE_OBJECT, ResultColumn, ResultField};
-use hart_sqlhost::local::HostColumn;
+use hart_sqlhost::local::{Chunk, HostColumn};
 use hart_sqlhost::sys::SQL_NULL_DATA;
 
 /// Element type of a column of vectors, where it is one.
@@ -67,8 +68,8 @@ pub fn host_column(name: &str, array: &ArrayRef, before: usize) -> Result<HostCo
         DataType::UInt16 => Some(DataType::Int32),
         DataType::UInt32 => Some(DataType::Int64),
         DataType::Float16 => Some(DataType::Float32),
-        DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => Some(DataType::Utf8),
-        DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => Some(DataType::Binary),
+        DataType::Utf8View | DataType::Dictionary(..) => Some(DataType::Utf8),
+        DataType::BinaryView | DataType::FixedSizeBinary(_) => Some(DataType::Binary),
         DataType::Timestamp(..) => Some(DataType::Timestamp(TimeUnit::Nanosecond, None)),
         _ => None,
     };
@@ -91,6 +92,22 @@ pub fn host_column(name: &str, array: &ArrayRef, before: usize) -> Result<HostCo
     Ok(out)
 }
 
+/// The type in which a carried column comes back.
+pub fn carried_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Int8 => DataType::Int16,
+        DataType::UInt16 => DataType::Int32,
+        DataType::UInt32 => DataType::Int64,
+        DataType::Float16 => DataType::Float32,
+        DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => DataType::Utf8,
+        DataType::Timestamp(..) => DataType::Timestamp(TimeUnit::Nanosecond, None),
+        other if host_field("", other, false).is_ok_and(|field| field.ctype == CType::Binary) => {
+            DataType::Binary
+        }
+        other => other.clone(),
+    }
+}
+
 fn append(array: &ArrayRef, i: usize, out: &mut Vec<u8>) -> Result<()> {
     match array.data_type() {
         DataType::Boolean => out.push(u8::from(array.as_boolean().value(i))),
@@ -101,7 +118,9 @@ fn append(array: &ArrayRef, i: usize, out: &mut Vec<u8>) -> Result<()> {
         DataType::Float32 => out.extend(array.as_primitive::<Float32Type>().value(i).to_le_bytes()),
         DataType::Float64 => out.extend(array.as_primitive::<Float64Type>().value(i).to_le_bytes()),
         DataType::Utf8 => out.extend(array.as_string::<i32>().value(i).as_bytes()),
+        DataType::LargeUtf8 => out.extend(array.as_string::<i64>().value(i).as_bytes()),
         DataType::Binary => out.extend(array.as_binary::<i32>().value(i)),
+        DataType::LargeBinary => out.extend(array.as_binary::<i64>().value(i)),
         DataType::Decimal128(precision, scale) => {
             let value = array.as_primitive::<Decimal128Type>().value(i);
             out.extend([*precision, *scale as u8, u8::from(value >= 0)]);
@@ -160,14 +179,51 @@ fn append_elements(values: &ArrayRef, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// A result column as an Arrow column; a binary one that holds vectors becomes a list of their elements.
+/// The rows in pieces of which no column has more bytes than `most`, unless a single value has: what an Arrow column of text or
+/// bytes holds is bounded.
+pub fn pieces(chunk: &Chunk, most: usize) -> Vec<Range<usize>> {
+    let lengths: Vec<&[i32]> = chunk
+        .fields
+        .iter()
+        .zip(&chunk.columns)
+        .filter(|(field, _)| field.ctype.fixed_size().is_none())
+        .map(|(_, column)| column.indicators.as_slice())
+        .collect();
+    let mut out = Vec::new();
+    let mut bytes = vec![0usize; lengths.len()];
+    let mut start = 0;
+    for row in 0..chunk.rows {
+        let length = |column: &&[i32]| column.get(row).map_or(0, |l| (*l).max(0) as usize);
+        if row > start && bytes.iter().zip(&lengths).any(|(sum, column)| sum + length(column) > most) {
+            out.push(start..row);
+            start = row;
+            bytes.fill(0);
+        }
+        bytes.iter_mut().zip(&lengths).for_each(|(sum, column)| *sum += length(column));
+    }
+    out.push(start..chunk.rows);
+    out
+}
+
+/// Bytes of the values before `row`.
+fn offset(field: &ResultField, column: &ResultColumn, row: usize) -> usize {
+    match field.ctype.fixed_size() {
+        Some(size) => size * row,
+        None => column.indicators[..row].iter().map(|l| (*l).max(0) as usize).sum(),
+    }
+}
+
+/// Rows of a result column as an Arrow column; a binary one that holds vectors becomes a list of their elements.
 pub fn arrow_column(
     field: &ResultField,
     column: &ResultColumn,
+    rows: Range<usize>,
     vectors: Option<Element>,
 ) -> Result<ArrayRef> {
-    let bytes = column.data.bytes();
-    let present: Vec<bool> = column.indicators.iter().map(|l| *l != SQL_NULL_DATA).collect();
+    let indicators = column.indicators.get(rows.clone()).context("the result has fewer rows than it says")?;
+    let range = offset(field, column, rows.start)..offset(field, column, rows.end);
+    let bytes = column.data.bytes().get(range).context("the result is shorter than its lengths say")?;
+    let present: Vec<bool> = indicators.iter().map(|l| *l != SQL_NULL_DATA).collect();
     let nulls = Some(NullBuffer::from(present)).filter(|n| n.null_count() > 0);
     let slots = |size: usize| bytes.chunks_exact(size);
     macro_rules! primitive {
@@ -217,24 +273,24 @@ pub fn arrow_column(
             Arc::new(TimestampNanosecondArray::new(values.into(), nulls))
         }
         CType::Char | CType::WChar | CType::Guid => {
-            let values = packed(column)?;
+            let values = packed(bytes, indicators)?;
             let text = values.into_iter().map(|v| v.map(|v| text_of(field.ctype, v)).transpose());
             Arc::new(text.collect::<Result<StringArray>>()?)
         }
         CType::Binary => match vectors {
-            None => Arc::new(BinaryArray::from_opt_vec(packed(column)?)),
-            Some(element) => vector_column(column, element, nulls)?,
+            None => Arc::new(BinaryArray::from_opt_vec(packed(bytes, indicators)?)),
+            Some(element) => vector_column(bytes, indicators, element, nulls)?,
         },
     })
 }
 
-fn packed(column: &ResultColumn) -> Result<Vec<Option<&[u8]>>> {
+fn packed<'a>(bytes: &'a [u8], indicators: &[i32]) -> Result<Vec<Option<&'a [u8]>>> {
     let mut end = 0usize;
-    let values = column.indicators.iter().map(|length| {
+    let values = indicators.iter().map(|length| {
         let Ok(length) = usize::try_from(*length) else { return Ok(None) };
         let start = end;
         end += length;
-        column.data.bytes().get(start..end).map(Some).context("the result is shorter than its lengths say")
+        bytes.get(start..end).map(Some).context("the result is shorter than its lengths say")
     });
     values.collect()
 }
@@ -247,8 +303,13 @@ fn text_of(ctype: CType, bytes: &[u8]) -> Result<String> {
 }
 
 /// Vectors as a list column: of fixed size where all have the same dimension.
-fn vector_column(column: &ResultColumn, element: Element, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
-    let doubles = decode(element, column.data.bytes());
+fn vector_column(
+    bytes: &[u8],
+    indicators: &[i32],
+    element: Element,
+    nulls: Option<NullBuffer>,
+) -> Result<ArrayRef> {
+    let doubles = decode(element, bytes);
     let (item_type, values): (DataType, ArrayRef) = match element {
         Element::F64 => (DataType::Float64, Arc::new(Float64Array::from(doubles))),
         Element::F16 => (
@@ -261,10 +322,51 @@ fn vector_column(column: &ResultColumn, element: Element, nulls: Option<NullBuff
         ),
     };
     let item = Arc::new(Field::new("item", item_type, true));
-    let lengths: Vec<usize> =
-        column.indicators.iter().map(|l| (*l).max(0) as usize / element.size()).collect();
+    let lengths: Vec<usize> = indicators.iter().map(|l| (*l).max(0) as usize / element.size()).collect();
     if let Some(first) = lengths.first().filter(|first| **first > 0 && lengths.iter().all(|l| l == *first)) {
         return Ok(Arc::new(FixedSizeListArray::try_new(item, i32::try_from(*first)?, values, nulls)?));
     }
     Ok(Arc::new(ListArray::try_new(item, OffsetBuffer::from_lengths(lengths), values, nulls)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hart_sqlhost::columns::Buffer;
+
+    /// Arrow's columns of text and bytes end at two gibibytes: a longer result comes in several.
+    #[test]
+    fn a_long_result_comes_in_pieces() {
+        let field = |ctype: CType| ResultField { name: String::new(), ctype, size: 8, digits: 0 };
+        let ids = (1..=5i64).flat_map(i64::to_le_bytes).collect();
+        let fixed = ResultColumn { data: Buffer::Bytes(ids), indicators: vec![8; 5] };
+        let texts = ResultColumn {
+            data: Buffer::Bytes(b"aabbbcccccccd".to_vec()),
+            indicators: vec![2, 3, SQL_NULL_DATA, 7, 1],
+        };
+        let chunk = Chunk {
+            rows: 5,
+            fields: vec![field(CType::BigInt), field(CType::Char)],
+            columns: vec![fixed, texts],
+        };
+        assert_eq!(pieces(&chunk, 100), [0..5]);
+        let cut = pieces(&chunk, 5);
+        assert_eq!(cut, [0..3, 3..4, 4..5]);
+        let values = |n: usize| {
+            let parts = cut.iter().map(|rows| {
+                let column = arrow_column(&chunk.fields[n], &chunk.columns[n], rows.clone(), None).unwrap();
+                cast(&column, &DataType::Utf8).unwrap()
+            });
+            parts
+                .flat_map(|p| p.as_string::<i32>().iter().map(|v| v.map(String::from)).collect::<Vec<_>>())
+                .collect::<Vec<_>>()
+        };
+        let some = |texts: &[&str]| texts.iter().map(|t| Some(t.to_string())).collect::<Vec<_>>();
+        assert_eq!(values(0), some(&["1", "2", "3", "4", "5"]));
+        let mut all = some(&["aa", "bbb", "", "ccccccc", "d"]);
+        all[2] = None;
+        assert_eq!(values(1), all);
+        let none = Chunk { rows: 0, fields: Vec::new(), columns: Vec::new() };
+        assert_eq!(pieces(&none, 5), [0..0]);
+    }
 }

@@ -13,16 +13,16 @@ use hart_kernels::Element;
 use hart_kernels::registry::{self, ANY_NAME, Kernel, Kind, ParamKind};
 use hart_sqlhost::columns::{CType, LARGE_OBJECT};
 use hart_sqlhost::convert::ParamField;
-use hart_sqlhost::local::Chunk;
+use hart_sqlhost::local::{Chunk, HostColumn};
 use hart_sqlhost::session::{ROWS_IN, ROWS_OUT};
 use hart_sqlhost::tsql::is_row_by_row;
 
 use crate::data::{self, Format};
 use crate::engine::{EngineOptions, Request};
-use crate::feed::{arrow_column, host_column, host_field, vector_element};
+use crate::feed::{arrow_column, carried_type, host_column, host_field, pieces, vector_element};
 use crate::input::{Input, InputOptions};
 use crate::partition;
-use crate::server::Target;
+use crate::server::{LEFT_OUT, LoadOptions, Target};
 
 /// Options of `hart run`.
 #[derive(Args)]
@@ -52,9 +52,12 @@ pub struct RunOptions {
     /// Write the result to a file instead: .parquet, .arrow, .csv or .json
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Append the result to this table of --server instead, which has its columns: all rows or none
+    /// Append the result to this table of --server instead, which has its columns: all rows or none. Values take the form of its
+    /// types where nothing is lost by that
     #[arg(long, value_name = "TABLE", conflicts_with_all = ["output", "format"])]
     into: Option<String>,
+    #[command(flatten)]
+    load: LoadOptions,
     #[command(flatten)]
     engine: EngineOptions,
 }
@@ -78,8 +81,7 @@ pub fn run(options: RunOptions) -> Result<()> {
         Format::of(path)?;
     }
     let input = options.input.input()?;
-    let target =
-        options.into.as_ref().map(|table| target(&options.input, input.as_ref(), table)).transpose()?;
+    let target = options.into.as_ref().map(|table| target(&options, input.as_ref(), table)).transpose()?;
     let Some(input) = input else {
         ensure!(
             kernel.inputs.is_empty(),
@@ -88,6 +90,9 @@ pub fn run(options: RunOptions) -> Result<()> {
             Kernel::signature(kernel.inputs)
         );
         let params = params(kernel, &options.param, None)?;
+        if let Some(target) = &target {
+            target.expect(&result_columns(kernel, None, &[]))?;
+        }
         let request = Request { script: kernel.name.into(), fields: Vec::new(), params };
         let batch = options.engine.run(request, |execute| batch_of(kernel, &execute(0, &[])?, None, &[]))?;
         return write(&[batch], &options, target.as_ref());
@@ -112,6 +117,12 @@ pub fn run(options: RunOptions) -> Result<()> {
             host_field(name, schema.field(source.column).data_type(), partition == Some(source.column))
         })
         .collect::<Result<Vec<_>>>()?;
+    let carried: Vec<String> = sources.iter().skip(kernel.inputs.len()).map(|s| s.declared.clone()).collect();
+    if let Some(target) = &target {
+        let types = sources.iter().skip(kernel.inputs.len()).map(|s| schema.field(s.column).data_type());
+        let carried: Vec<_> = carried.iter().cloned().zip(types.map(carried_type)).collect();
+        target.expect(&result_columns(kernel, element, &carried))?;
+    }
     let mut params = params(kernel, &options.param, element)?;
     if let Some(rows) = options.rows_per_read {
         params.push(param("r_rowsPerRead", CType::Int, rows.to_le_bytes().to_vec()));
@@ -124,39 +135,51 @@ pub fn run(options: RunOptions) -> Result<()> {
     let bar = crate::progress(reader.rows());
     let projected: SchemaRef = schema.project(&read)?.into();
     let mut rows = reader.only(&names)?.peekable();
-    let chunks: Box<dyn Iterator<Item = Result<RecordBatch>>> = match &options.partition_by {
-        // Rows that do not depend on each other are computed as they come, and need not be held.
-        None if is_row_by_row(kernel) && rows.peek().is_some() => Box::new(rows),
-        partition => {
-            let whole = concat_batches(&projected, &rows.collect::<Result<Vec<_>>>()?)?;
-            match partition {
-                Some(name) => Box::new(partition::by(&whole, name)?.into_iter().map(Ok)),
-                None => Box::new(std::iter::once(Ok(whole))),
-            }
-        }
+    let host_columns = |part: &RecordBatch, before: usize| {
+        let columns = sources.iter().map(|source| {
+            let column = part.column(read.partition_point(|&c| c < source.column));
+            host_column(&source.declared, column, before)
+        });
+        columns.collect::<Result<Vec<HostColumn>>>()
     };
-    let carried: Vec<String> = sources.iter().skip(kernel.inputs.len()).map(|s| s.declared.clone()).collect();
+    // Rows that do not depend on each other are computed as they come, and need not be held.
+    let as_they_come = is_row_by_row(kernel) && options.partition_by.is_none() && rows.peek().is_some();
+    let all_at_once = !as_they_come && options.partition_by.is_none() && options.rows_per_read.is_none();
     let request = Request { script: kernel.name.into(), fields, params };
     let results = options.engine.run(request, |execute| {
         let mut results = Vec::new();
         let mut done = 0;
+        if all_at_once {
+            // They are held once: as the kernel gets them.
+            let mut all = host_columns(&RecordBatch::new_empty(projected.clone()), 0)?;
+            for part in rows {
+                let part = part?;
+                for (all, part) in all.iter_mut().zip(host_columns(&part, done)?) {
+                    all.bytes.extend(part.bytes);
+                    all.indicators.extend(part.indicators);
+                }
+                done += part.num_rows();
+            }
+            return batches_of(kernel, &execute(done, &all)?, element, &carried);
+        }
+        let chunks: Box<dyn Iterator<Item = Result<RecordBatch>>> = match &options.partition_by {
+            None if as_they_come => Box::new(rows),
+            partition => {
+                let whole = whole(&projected, rows)?;
+                match partition {
+                    Some(name) => Box::new(partition::by(&whole, name)?.into_iter().map(Ok)),
+                    None => Box::new(std::iter::once(Ok(whole))),
+                }
+            }
+        };
         for chunk in chunks {
             let chunk = chunk?;
             let step = options.rows_per_read.map_or(chunk.num_rows().max(1), |n| n as usize);
             let mut start = 0;
             loop {
                 let part = chunk.slice(start, step.min(chunk.num_rows() - start));
-                let columns = sources
-                    .iter()
-                    .map(|source| {
-                        host_column(
-                            &source.declared,
-                            part.column(read.partition_point(|&c| c < source.column)),
-                            done,
-                        )
-                    })
-                    .collect::<Result<Vec<_>>>()?;
-                results.push(batch_of(kernel, &execute(part.num_rows(), &columns)?, element, &carried)?);
+                let columns = host_columns(&part, done)?;
+                results.extend(batches_of(kernel, &execute(part.num_rows(), &columns)?, element, &carried)?);
                 start += part.num_rows();
                 done += part.num_rows();
                 bar.inc(part.num_rows() as u64);
@@ -171,13 +194,55 @@ pub fn run(options: RunOptions) -> Result<()> {
     write(&one_schema(results)?, &options, target.as_ref())
 }
 
+/// All rows as one batch. Columns of text and bytes get the longer offsets, because all of them may be longer than each batch.
+fn whole(schema: &SchemaRef, rows: impl Iterator<Item = Result<RecordBatch>>) -> Result<RecordBatch> {
+    let long = |field: &Arc<ArrowField>| match field.data_type() {
+        DataType::Utf8 => field.as_ref().clone().with_data_type(DataType::LargeUtf8),
+        DataType::Binary => field.as_ref().clone().with_data_type(DataType::LargeBinary),
+        DataType::List(item) => field.as_ref().clone().with_data_type(DataType::LargeList(item.clone())),
+        _ => field.as_ref().clone(),
+    };
+    let schema = Arc::new(Schema::new(schema.fields().iter().map(long).collect::<Vec<_>>()));
+    let batches = rows.map(|batch| {
+        let batch = batch?;
+        let columns = batch.columns().iter().zip(schema.fields()).map(|(c, f)| cast(c, f.data_type()));
+        Ok(RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)?)
+    });
+    Ok(concat_batches(&schema, &batches.collect::<Result<Vec<_>>>()?)?)
+}
+
 /// The table of --into, by the connection of --query if there is one.
-fn target(options: &InputOptions, input: Option<&Input>, table: &str) -> Result<Target> {
+fn target(options: &RunOptions, input: Option<&Input>, table: &str) -> Result<Target> {
     let connector = match input {
         Some(Input::Query { connector, .. }) => connector.as_ref().clone(),
-        _ => options.connection.connector().context("--into")?,
+        _ => options.input.connection.connector().context("--into")?,
     };
-    Target::open(connector, table)
+    Target::open(connector, table, options.load.clone())
+}
+
+/// The columns of the result, as far as they are known before it is computed.
+fn result_columns(
+    kernel: &Kernel,
+    element: Option<Element>,
+    carried: &[(String, DataType)],
+) -> Vec<(String, DataType)> {
+    let item = match element.unwrap_or_default().of_result() {
+        Element::F64 => DataType::Float64,
+        Element::F16 => DataType::Float16,
+        _ => DataType::Float32,
+    };
+    let declared = kernel.outputs.iter().map(|column| {
+        let data_type = match column.kind {
+            Kind::Id | Kind::BigInt => DataType::Int64,
+            Kind::Int => DataType::Int32,
+            Kind::Float => DataType::Float64,
+            Kind::Text | Kind::LongText => DataType::Utf8,
+            Kind::Binary | Kind::Point => DataType::Binary,
+            Kind::Vector => DataType::new_list(item.clone(), true),
+        };
+        (column.name.to_string(), data_type)
+    });
+    declared.chain(carried.iter().cloned()).collect()
 }
 
 fn write(batches: &[RecordBatch], options: &RunOptions, target: Option<&Target>) -> Result<()> {
@@ -217,7 +282,13 @@ fn one_schema(mut batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
 
 /// The position of a column, whatever the case of its name.
 pub fn column(schema: &SchemaRef, name: &str) -> Result<usize> {
-    data::find(schema, name).map_err(|problem| anyhow!(problem))
+    data::find(schema, name).map_err(|problem| anyhow!(left_out(schema, name).unwrap_or(problem)))
+}
+
+/// Why a query's column of this name is none of the schema's.
+fn left_out(schema: &SchemaRef, name: &str) -> Option<String> {
+    let is_it = |key: &String| key.strip_prefix(LEFT_OUT).is_some_and(|c| c.eq_ignore_ascii_case(name));
+    schema.metadata().iter().find(|(key, _)| is_it(key)).map(|(_, why)| why.clone())
 }
 
 /// The file's columns that the kernel gets: bound by hand, by name, or, where the counts match, by position.
@@ -231,7 +302,10 @@ fn sources(kernel: &Kernel, schema: &SchemaRef, options: &RunOptions) -> Result<
         let bound = options.bind.iter().find(|(declared, _)| column.name.eq_ignore_ascii_case(declared));
         let found = match bound {
             Some((_, name)) => Some(self::column(schema, name)?),
-            None => data::find(schema, column.name).ok(),
+            None => match left_out(schema, column.name) {
+                Some(why) => bail!(why),
+                None => data::find(schema, column.name).ok(),
+            },
         };
         out.extend(found.map(|found| Source { column: found, declared: column.name.into() }));
     }
@@ -348,25 +422,45 @@ pub fn batch_of(
     element: Option<Element>,
     carried: &[String],
 ) -> Result<RecordBatch> {
+    let batches = batches_of(kernel, chunk, element, carried)?;
+    let [batch] = <[RecordBatch; 1]>::try_from(batches).map_err(|_| {
+        anyhow!("the result has more than {} MiB in one column; ask for fewer rows", PIECE >> 20)
+    })?;
+    Ok(batch)
+}
+
+/// Most bytes of a column of a batch, unless one value has more. Arrow's shorter offsets end at twice that.
+const PIECE: usize = 1 << 30;
+
+/// The same in as many batches as its size needs.
+fn batches_of(
+    kernel: &Kernel,
+    chunk: &Chunk,
+    element: Option<Element>,
+    carried: &[String],
+) -> Result<Vec<RecordBatch>> {
     let element = element.unwrap_or_default().of_result();
-    let mut fields = Vec::new();
-    let mut columns: Vec<ArrayRef> = Vec::new();
-    for (n, (field, column)) in chunk.fields.iter().zip(&chunk.columns).enumerate() {
-        let declared = kernel.outputs.get(n);
-        let vectors = declared.filter(|c| c.kind == Kind::Vector).map(|_| element);
-        let array = arrow_column(field, column, vectors)?;
-        let name = match declared {
-            Some(column) => column.name,
-            None => {
-                carried.get(n - kernel.outputs.len()).context("the extension returned a column too many")?
-            }
-        };
-        fields.push(ArrowField::new(name, array.data_type().clone(), true));
-        columns.push(array);
-    }
-    let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(chunk.rows));
-    let batch = RecordBatch::try_new_with_options(Schema::new(fields).into(), columns, &options);
-    batch.map_err(|e| anyhow!("the result's columns do not fit together: {e}"))
+    let batch = |rows: std::ops::Range<usize>| {
+        let mut fields = Vec::new();
+        let mut columns: Vec<ArrayRef> = Vec::new();
+        for (n, (field, column)) in chunk.fields.iter().zip(&chunk.columns).enumerate() {
+            let declared = kernel.outputs.get(n);
+            let vectors = declared.filter(|c| c.kind == Kind::Vector).map(|_| element);
+            let array = arrow_column(field, column, rows.clone(), vectors)?;
+            let name = match declared {
+                Some(column) => column.name,
+                None => carried
+                    .get(n - kernel.outputs.len())
+                    .context("the extension returned a column too many")?,
+            };
+            fields.push(ArrowField::new(name, array.data_type().clone(), true));
+            columns.push(array);
+        }
+        let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        let batch = RecordBatch::try_new_with_options(Schema::new(fields).into(), columns, &options);
+        batch.map_err(|e| anyhow!("the result's columns do not fit together: {e}"))
+    };
+    pieces(chunk, PIECE).into_iter().map(batch).collect()
 }
 
 /// A column that can be an id: whole numbers.
