@@ -92,6 +92,13 @@ pub fn verify(options: VerifyOptions) -> Result<()> {
         facts.edition,
         facts.version
     );
+    // Else every check would fail, each for this one reason.
+    ensure!(
+        !survey::libraries(&mut server)?.is_empty(),
+        "{}: the language hart is not installed in database {}: run `hart deploy` first",
+        server.name(),
+        facts.database
+    );
     let mut checks = Vec::new();
     let result = run(&mut server, &facts, options.no_scenarios, &mut checks);
     let count = |outcome: Outcome| checks.iter().filter(|c| c.outcome == outcome).count();
