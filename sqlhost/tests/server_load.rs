@@ -322,28 +322,29 @@ fn a_load_that_fails() {
     fails(&load("call", Answer::Error(2627, "Violation of a key".into()), long(), &[]), &[failed, "2627"]);
     fails(&load("call", Answer::Drop, long(), &[]), &[failed, "broke"]);
     fails(&load("COMMIT", Answer::Error(3902, "No transaction".into()), one(), &[]), &[failed, "3902"]);
-    // A server that does not answer, or no longer takes what is sent: a lock of another session.
-    for (at, values) in [("INSERT BULK", one()), ("bulk begins", wide()), ("bulk\n", one()), ("call", long())]
-    {
-        let output = load(at, Answer::Stall, values, &["--timeout", "1"]);
-        fails(&output, &[failed, "within 1 s", "--timeout"]);
-    }
-    for answer in [Answer::Drop, Answer::Stall] {
-        let output = load("COMMIT", answer, one(), &["--timeout", "1"]);
-        fails(
-            &output,
-            &[
-                "the end of the transaction was not confirmed",
-                "all of it was kept or nothing",
-                "the table shows",
-            ],
-        );
-        let said = String::from_utf8_lossy(&output.stderr).to_string();
-        assert!(
-            !said.contains("undone") && !said.contains("undoes") && !said.contains("nothing of it"),
-            "{said}"
-        );
-    }
+    // A server that does not answer, or no longer takes what is sent: a lock of another session. They wait at the same time.
+    std::thread::scope(|threads| {
+        let (load, wide, one, long) = (&load, &wide, &one, &long);
+        let stalls: [(&str, &(dyn Fn() -> Vec<Cell> + Sync)); 4] =
+            [("INSERT BULK", one), ("bulk begins", wide), ("bulk\n", one), ("call", long)];
+        for (at, values) in stalls {
+            threads.spawn(move || {
+                let output = load(at, Answer::Stall, values(), &["--timeout", "1"]);
+                fails(&output, &[failed, "within 1 s", "--timeout"]);
+            });
+        }
+        for answer in [Answer::Drop, Answer::Stall] {
+            threads.spawn(move || {
+                let output = load("COMMIT", answer, one(), &["--timeout", "1"]);
+                let not_known =
+                    "the end of the transaction was not confirmed, so all of it was kept or nothing";
+                fails(&output, &[not_known, "the table shows"]);
+                let said = String::from_utf8_lossy(&output.stderr).to_string();
+                let known = ["undone", "undoes", "nothing of it"];
+                assert!(!known.iter().any(|word| said.contains(word)), "{said}");
+            });
+        }
+    });
     // A server that counts fewer rows than were sent.
     for (values, count) in [(wide(), "1199 of 1200"), (long(), "0 of 1")] {
         let loads = loads(("varbinary(max)", ""), Type::LongBytes, values);

@@ -371,6 +371,21 @@ fn kernels_run_on_the_rows_of_a_query() {
     fails(&world.hart(&broken), &["row 15001", "3 bytes"]);
 }
 
+/// Few rows of many bytes make several batches.
+#[test]
+fn rows_of_a_mebibyte() {
+    const ROWS: usize = 66;
+    let world = World::new(|sql| {
+        let columns = vec![("id", Type::BigInt), ("v", Type::LongBytes)];
+        let row = vec![Cell::Int(7), Cell::Bytes(vec![0; 1 << 20])];
+        (sql == "rows").then_some(Answer::Repeat(columns, row, ROWS))
+    });
+    let run = ["run", "vector_norm", "--in-process", "--query", "rows", "--format", "json"];
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&stdout(&world.hart(&run))).unwrap();
+    assert_eq!(rows.len(), ROWS);
+    assert!(rows.iter().all(|row| row["id"] == 7 && row["norm"] == 0.0));
+}
+
 #[test]
 fn search_on_the_rows_of_a_query() {
     let world = World::new(|sql| (sql == "SELECT rows").then(|| vectors(20_000)));

@@ -30,6 +30,8 @@ pub enum Answer {
     Rows(Vec<Vec<String>>),
     /// Rows of columns with names and types.
     Table(Vec<(&'static str, Type)>, Vec<Vec<Cell>>),
+    /// The same row so many times, which are sent as they are made.
+    Repeat(Vec<(&'static str, Type)>, Vec<Cell>, usize),
     /// Success with a number of rows.
     Count(u64),
     /// An error with this number and message.
@@ -358,6 +360,22 @@ fn serve(stream: &mut Stream, log: &Mutex<Vec<String>>, behaviour: &mut Behaviou
                 table(&mut out, &columns, &rows);
             }
             Answer::Table(columns, rows) => table(&mut out, &columns, &rows),
+            Answer::Repeat(columns, row, count) => {
+                describe(&mut out, &columns);
+                let mut one = Vec::new();
+                write_row(&mut one, &columns, &row);
+                let mut packets = 0u8;
+                for _ in 0..count {
+                    out.extend_from_slice(&one);
+                    let whole = out.len() / PACKET * PACKET;
+                    for piece in out[..whole].chunks(PACKET) {
+                        packet(stream, piece, packets, false)?;
+                        packets = packets.wrapping_add(1);
+                    }
+                    out.drain(..whole);
+                }
+                done(&mut out, 0x10, count as u64);
+            }
             Answer::Error(number, message) => {
                 let mut body = number.to_le_bytes().to_vec();
                 body.extend([1, 16]);
@@ -414,21 +432,19 @@ fn message(stream: &mut Stream, behaviour: &mut Behaviour) -> std::io::Result<Op
     }
 }
 
+/// Bytes of a packet behind its header.
+const PACKET: usize = 4000;
+
+fn packet(stream: &mut Stream, body: &[u8], number: u8, last: bool) -> std::io::Result<()> {
+    let length = (body.len() as u16 + 8).to_be_bytes();
+    stream.write_all(&[4, u8::from(last), length[0], length[1], 0, 0, number.wrapping_add(1), 0])?;
+    stream.write_all(body)
+}
+
 fn send(stream: &mut Stream, body: &[u8]) -> std::io::Result<()> {
-    let pieces = body.len().div_ceil(4000);
-    for (n, piece) in body.chunks(4000).enumerate() {
-        let length = (piece.len() as u16 + 8).to_be_bytes();
-        stream.write_all(&[
-            4,
-            u8::from(n + 1 == pieces),
-            length[0],
-            length[1],
-            0,
-            0,
-            (n as u8).wrapping_add(1),
-            0,
-        ])?;
-        stream.write_all(piece)?;
+    let pieces = body.len().div_ceil(PACKET);
+    for (n, piece) in body.chunks(PACKET).enumerate() {
+        packet(stream, piece, n as u8, n + 1 == pieces)?;
     }
     stream.flush()
 }
@@ -443,7 +459,7 @@ fn token(out: &mut Vec<u8>, kind: u8, body: &[u8]) {
     out.extend(body);
 }
 
-fn table(out: &mut Vec<u8>, columns: &[(&str, Type)], rows: &[Vec<Cell>]) {
+fn describe(out: &mut Vec<u8>, columns: &[(&str, Type)]) {
     out.push(0x81);
     out.extend((columns.len() as u16).to_le_bytes());
     for (name, column) in columns {
@@ -453,10 +469,16 @@ fn table(out: &mut Vec<u8>, columns: &[(&str, Type)], rows: &[Vec<Cell>]) {
         out.push(name.encode_utf16().count() as u8);
         out.extend(utf16(name));
     }
-    for row in rows {
-        out.push(0xD1);
-        row.iter().zip(columns).for_each(|(cell, (_, column))| column.write(cell, out));
-    }
+}
+
+fn write_row(out: &mut Vec<u8>, columns: &[(&str, Type)], row: &[Cell]) {
+    out.push(0xD1);
+    row.iter().zip(columns).for_each(|(cell, (_, column))| column.write(cell, out));
+}
+
+fn table(out: &mut Vec<u8>, columns: &[(&str, Type)], rows: &[Vec<Cell>]) {
+    describe(out, columns);
+    rows.iter().for_each(|row| write_row(out, columns, row));
     done(out, 0x10, rows.len() as u64);
 }
 

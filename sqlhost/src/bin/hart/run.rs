@@ -159,6 +159,7 @@ pub fn run(options: RunOptions) -> Result<()> {
                     all.indicators.extend(part.indicators);
                 }
                 done += part.num_rows();
+                bar.inc(part.num_rows() as u64);
             }
             return batches_of(kernel, &execute(done, &all)?, element, &carried);
         }

@@ -350,7 +350,7 @@ impl Column {
         let (before, after) = match self.type_name.as_str() {
             "money" => (15, 4),
             "smallmoney" => (6, 4),
-            _ => (usize::from(self.precision - self.scale), usize::from(self.scale)),
+            _ => (usize::from(self.precision.saturating_sub(self.scale)), usize::from(self.scale)),
         };
         if whole.len() > before || part.len() > after {
             return false;
@@ -369,10 +369,8 @@ impl Column {
 pub fn length_in_bulk(data: &ColumnData<'_>) -> usize {
     match data {
         ColumnData::Binary(Some(bytes)) => bytes.len(),
-        // No encoding takes more than three bytes for one of UTF-8, and UTF-16 two.
-        ColumnData::String(Some(text)) if text.len() > LONGEST_IN_BULK / 3 => {
-            2 * text.encode_utf16().count().max(text.len())
-        }
+        // At most twice its bytes in UTF-8, in UTF-16 and in every code page.
+        ColumnData::String(Some(text)) => 2 * text.len(),
         _ => 0,
     }
 }

@@ -408,7 +408,7 @@ mod tests {
         assert_eq!(number(5, 3), "0.005");
         assert_eq!(number(-5, 0), "-5");
         assert_eq!(money(-0.5).unwrap(), "-0.5000");
-        assert_eq!(money(900_719_925_473.1234).unwrap(), "900719925473.1234");
+        assert_eq!(money(900_719_925_473.125).unwrap(), "900719925473.1250");
         assert!(money(922_337_203_685_477.0).is_err());
     }
 }
