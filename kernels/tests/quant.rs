@@ -59,12 +59,19 @@ fn noise(seed: u32, count: usize) -> Vec<u8> {
 fn elements_are_those_of_the_reference_implementation_on_every_level() {
     announce("quant");
     let cases = cases();
-    let standard = PayloadType::ALL.into_iter().filter(|t| t.ggml().is_some());
+    let standard = PayloadType::ALL.into_iter().filter(|t| !t.name().starts_with("legacy_"));
     assert!(standard.eq(cases.iter().map(|c| c.payload_type)), "a type has no blocks to be tested with");
     for Case { payload_type, payload, values } in &cases {
         let special = |wanted: fn(f32) -> bool| values.iter().any(|v| wanted(*v));
-        assert!(special(f32::is_nan), "{}: no NaN among the blocks", payload_type.name());
-        assert!(special(|v| v == 0.0) && special(|v| v > 1000.0), "{}", payload_type.name());
+        // The scale of one type and the table of the others have none of it; eight bits end at 448.
+        let (tables, eight) = (["iq4_nl", "iq4_xs", "mxfp4"], ["f8_e4m3"]);
+        assert!(
+            payload_type.name() == "mxfp4" || special(f32::is_nan),
+            "{}: no NaN among the blocks",
+            payload_type.name()
+        );
+        assert!(tables.contains(&payload_type.name()) || special(|v| v == 0.0), "{}", payload_type.name());
+        assert!(eight.contains(&payload_type.name()) || special(|v| v > 1000.0), "{}", payload_type.name());
         assert_bits(*payload_type, &decode(*payload_type, payload).unwrap(), values, "current level");
         for level in Level::available() {
             let compute = Compute::new().unwrap().level(level);

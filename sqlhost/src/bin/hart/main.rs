@@ -1,11 +1,15 @@
 //! `hart`: the kernels without SQL Server, behind the same library that SQL Server loads, and its installation there.
 
+mod best;
+mod call;
 mod catalogue;
 mod data;
 mod engine;
 mod feed;
+mod id;
 mod input;
 mod log;
+mod memory;
 mod partition;
 mod plot;
 mod run;
@@ -25,7 +29,7 @@ use hart_sqlhost::local::LocalError;
 /// Kernels run in the library that SQL Server loads as an external language, through the same calls, so what works
 /// here works there. Only deploy, upgrade, undeploy, status, verify and the option --query talk to a server.
 #[derive(Parser)]
-#[command(version, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "hart", version, max_term_width = 100, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -99,6 +103,7 @@ fn main() -> ExitCode {
         let _span = tracing::info_span!("hart", command = name).entered();
         carry_out(arguments.command).inspect_err(|error| tracing::error!("{error:#}"))
     };
+    data::forget_input();
     log.finish();
     match result {
         Ok(()) => ExitCode::SUCCESS,
