@@ -20,9 +20,9 @@
 -- Parameters:
 --   @measure (one of singular_value, magnitude, fisher) singular_value: weight². magnitude: the squared norm of
 --            weight·payload. fisher: ½·Σ fisher·(weight·payload)², the rise of the loss where the atom is left out.
---   @type (one of f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, legacy_q8_0, legacy_q4_0,
---         legacy_q4_1, legacy_q5_0, legacy_q5_1, legacy_q4_k, legacy_q5_k, legacy_q6_k) How the elements are stored: a
---         type of GGUF, or a legacy layout by its own name.
+--   @type (one of f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, f64, f8_e4m3, f8_e5m2, q2_k, q3_k,
+--         iq4_nl, iq4_xs, mxfp4, legacy_q8_0, legacy_q4_0, legacy_q4_1, legacy_q5_0, legacy_q5_1, legacy_q4_k,
+--         legacy_q5_k, legacy_q6_k) How the elements are stored: a type of GGUF, or a legacy layout by its own name.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
 --
 -- Result:

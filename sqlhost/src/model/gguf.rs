@@ -26,6 +26,8 @@ const MAX_DEPTH: u32 = 16;
 const ALIGNMENT: &str = "general.alignment";
 /// The name of a type that is newer than the list below: its elements end where those of the next tensor begin.
 const NEWER: &str = "a newer type of ggml";
+/// The numbers of newer types. Those between the ones of the list were once given and are not used any more.
+const FIRST_NEWER: u32 = 42;
 
 /// Types that are not decoded: number, name, elements and bytes of a block, whether it holds whole numbers.
 const OTHER_TYPES: [(u32, &str, usize, usize, bool); 17] = [
@@ -178,7 +180,8 @@ impl<'a> Entry<'a> {
                 Some((_, name, elements, bytes, true)) => (ElementType::Integer(name), *elements, *bytes),
                 Some((_, name, elements, bytes, false)) => (ElementType::Other(name), *elements, *bytes),
                 // Of a type that is newer than this list, nobody here knows the size of the blocks.
-                None => (ElementType::Other(NEWER), 1, 0),
+                None if number >= FIRST_NEWER => (ElementType::Other(NEWER), 1, 0),
+                None => return Err(malformed(part(), format!("type {number}"), "a type of ggml")),
             },
         };
         if !row.is_multiple_of(block) {

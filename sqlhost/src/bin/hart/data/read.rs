@@ -300,7 +300,8 @@ impl Reader {
     fn next_part(&mut self) -> Result<Option<Batches>> {
         let Some(part) = self.left.pop_front() else { return Ok(None) };
         let width = self.all.fields().len();
-        let source = self.file.start(&part, &self.wanted, width)?;
+        // Its columns are looked at before any is asked for.
+        let source = start(&part, &part.display().to_string(), self.file.format, &self.file.options, None)?;
         for column in self.file.columns(&self.wanted, width) {
             let first = self.all.field(column);
             let found = source.schema.fields().get(column);
@@ -317,7 +318,7 @@ impl Reader {
                 self.file.parts[0].display()
             );
         }
-        Ok(Some(source.batches))
+        Ok(Some(self.file.start(&part, &self.wanted, width)?.batches))
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
-use arrow_array::RecordBatch;
+use arrow_array::{RecordBatch, new_null_array};
 use arrow_ipc::writer::FileWriter;
-use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_schema::{Schema, SchemaRef};
 use flate2::Compression as Level;
 use flate2::write::GzEncoder;
-use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
+use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
@@ -55,9 +56,14 @@ pub(crate) fn writable(path: &Path, schema: &Schema) -> Result<()> {
         }
         Format::Parquet => {
             for field in schema.fields() {
-                let one = Schema::new(vec![field.clone()]);
-                let convert =
-                    || ArrowSchemaConverter::new().convert(&one).map(drop).map_err(ArrowError::from);
+                // Some types are refused with the first value only.
+                let one = Arc::new(Schema::new(vec![field.as_ref().clone().with_nullable(true)]));
+                let convert = || {
+                    let null = RecordBatch::try_new(one.clone(), vec![new_null_array(field.data_type(), 1)])?;
+                    let mut writer = ArrowWriter::try_new(Vec::new(), one.clone(), None)?;
+                    writer.write(&null)?;
+                    Ok(writer.close().map(drop)?)
+                };
                 guarded(convert).map_err(|error| {
                     anyhow!(
                         "{shown}: Parquet has no type for column {} of type {} ({}); use .arrow or .json, or leave it out",
