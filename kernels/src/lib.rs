@@ -39,6 +39,7 @@ mod json;
 mod mode;
 mod parallel;
 mod pool;
+mod process;
 mod random;
 mod reduce;
 pub mod registry;
@@ -56,6 +57,7 @@ pub use compute::Compute;
 pub use error::Error;
 pub use mode::Accumulate;
 pub use pool::Pool;
+pub use process::PerProcess;
 pub use vector::{Hit, Metric, TopK};
 pub use vectors::{Element, PackedVectors, Vectors, Width, decode};
 
