@@ -70,7 +70,7 @@ struct ArrowArray {
 /**
  * Version of this interface: raised when a function, a constant or a structure is added. What is there never changes.
  */
-#define HART_ABI_VERSION 1
+#define HART_ABI_VERSION 2
 
 /**
  * Success. Every other status is an error whose text `hart_last_error` gives.
@@ -400,7 +400,8 @@ typedef struct HartInvokeOptions {
      */
     uint32_t reserved;
     /**
-     * Most bytes that the kernel may take for its results; 0 is no limit.
+     * Most bytes that the kernel may take beside the input, for its results and on the way to them. 0 is half of the memory that the
+     * process can have, by the machine, its control groups or job object, and its address space; `UINT64_MAX` is no limit.
      */
     uint64_t memory_limit;
 } HartInvokeOptions;
@@ -451,6 +452,9 @@ int32_t hart_capabilities(struct HartCapabilities *capabilities);
 /**
  * Sets the number of threads that large calls of this process use; 0 is one for each processor, as at the start. The number
  * never changes a result. Threads that run are ended first: waits for the calls that use them.
+ *
+ * The threads belong to the process that started them. After a fork the child starts its own with its next large call, and has its
+ * parent's indexes; nothing need be done before a fork, whatever other threads are doing.
  */
 int32_t hart_set_threads(uint32_t threads);
 
@@ -495,7 +499,8 @@ int32_t hart_kernel_describe(const char *kernel,
  *
  * aᵢ + bᵢ
  *
- * `a` and `b`: n singles. `out`: room for n singles.
+ * `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
+ * replaces; memory that overlaps otherwise is refused.
  * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
  * result is the canonical one.
  * Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
@@ -516,7 +521,8 @@ int32_t hart_vector_add_f32(const float *a,
  * aᵢ + bᵢ
  *
  * `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
- * `out`: room for rows · n singles. Large matrices are shared among the library's threads.
+ * `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
+ * overlaps otherwise is refused. Large matrices are shared among the library's threads.
  * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
  * result is the canonical one.
  * Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
@@ -767,7 +773,8 @@ int32_t hart_vector_euclidean_distance_f32_batch(const float *a,
  * aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements are
  * f64.
  *
- * `a` and `b`: n singles. `out`: room for n singles.
+ * `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
+ * replaces; memory that overlaps otherwise is refused.
  * `t`: 0 gives a, 1 gives b. a finite number.
  * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
  * result is the canonical one.
@@ -792,7 +799,8 @@ int32_t hart_vector_lerp_f32(const float *a,
  * f64.
  *
  * `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
- * `out`: room for rows · n singles. Large matrices are shared among the library's threads.
+ * `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
+ * overlaps otherwise is refused. Large matrices are shared among the library's threads.
  * `t`: 0 gives a, 1 gives b. a finite number.
  * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
  * result is the canonical one.
@@ -859,7 +867,8 @@ int32_t hart_vector_norm_f32_batch(const float *v,
  *
  * vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
  *
- * `v`: n singles. `out`: room for n singles.
+ * `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
+ * that overlaps otherwise is refused.
  * Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
  * the finite ones 0. A NaN in a result is the canonical one.
  * Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), unless it becomes subnormal. For f16
@@ -880,7 +889,8 @@ int32_t hart_vector_normalize_f32(const float *v,
  * vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
  *
  * `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
- * singles. Large matrices are shared among the library's threads.
+ * singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
+ * refused. Large matrices are shared among the library's threads.
  * Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
  * the finite ones 0. A NaN in a result is the canonical one.
  * Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), unless it becomes subnormal. For f16
@@ -902,7 +912,8 @@ int32_t hart_vector_normalize_f32_batch(const float *v,
  *
  * vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64.
  *
- * `v`: n singles. `out`: room for n singles.
+ * `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
+ * that overlaps otherwise is refused.
  * `factor`: What every component is multiplied by. a finite number.
  * Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
  * result is the canonical one.
@@ -924,7 +935,8 @@ int32_t hart_vector_scale_f32(const float *v,
  * vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64.
  *
  * `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
- * singles. Large matrices are shared among the library's threads.
+ * singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
+ * refused. Large matrices are shared among the library's threads.
  * `factor`: What every component is multiplied by. a finite number.
  * Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
  * result is the canonical one.
@@ -947,7 +959,8 @@ int32_t hart_vector_scale_f32_batch(const float *v,
  *
  * exp(vᵢ − max v) / Σ exp(vⱼ − max v)
  *
- * `v`: n singles. `out`: room for n singles.
+ * `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
+ * that overlaps otherwise is refused.
  * Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
  * beside finite components gives 0 there. A NaN in a result is the canonical one.
  * Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative error
@@ -969,7 +982,8 @@ int32_t hart_vector_softmax_f32(const float *v,
  * exp(vᵢ − max v) / Σ exp(vⱼ − max v)
  *
  * `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
- * singles. Large matrices are shared among the library's threads.
+ * singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
+ * refused. Large matrices are shared among the library's threads.
  * Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
  * beside finite components gives 0 there. A NaN in a result is the canonical one.
  * Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative error
@@ -992,7 +1006,8 @@ int32_t hart_vector_softmax_f32_batch(const float *v,
  *
  * aᵢ − bᵢ
  *
- * `a` and `b`: n singles. `out`: room for n singles.
+ * `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
+ * replaces; memory that overlaps otherwise is refused.
  * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
  * result is the canonical one.
  * Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
@@ -1013,7 +1028,8 @@ int32_t hart_vector_subtract_f32(const float *a,
  * aᵢ − bᵢ
  *
  * `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
- * `out`: room for rows · n singles. Large matrices are shared among the library's threads.
+ * `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
+ * overlaps otherwise is refused. Large matrices are shared among the library's threads.
  * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
  * result is the canonical one.
  * Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
@@ -1046,6 +1062,26 @@ int32_t hart_vector_subtract_f32_batch(const float *a,
  * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
  */
 int32_t hart_vector_top_k_f32(const float *rows,
+                              size_t row_count,
+                              size_t dimensions,
+                              const int64_t *ids,
+                              const float *queries,
+                              size_t query_count,
+                              size_t k,
+                              int32_t metric,
+                              struct HartHit *hits,
+                              size_t capacity,
+                              size_t *written);
+
+/**
+ * As `hart_vector_top_k_f32`, over rows of halves, IEEE 754 binary16 as bits, which are converted, exactly, a few at a time: the same
+ * hits as of the rows as singles, without a copy of the whole. The queries are singles.
+ *
+ * Premises:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
+ */
+int32_t hart_vector_top_k_f16(const uint16_t *rows,
                               size_t row_count,
                               size_t dimensions,
                               const int64_t *ids,
@@ -1225,13 +1261,13 @@ int32_t hart_tensor_svd_f32(const float *matrix,
  * release. Columns are bound by name, without regard to case, where all declared names are there, else by position where their
  * numbers match. Further columns are carried along: row by row, or with the rows that a search picks.
  *
- * Vectors are lists or fixed-size lists of int8, float16, float32 or float64, binary (packed elements, as the parameter `element` says)
+ * Vectors are lists or fixed-size lists of int8, float16, float32 or float64, or of any other integers up to ±2⁵³ (which become float32
+ * where all are within ±2²⁴, else float64), binary (packed elements, as the parameter `element` says)
  * or utf8 (JSON arrays). Numbers are integers, floats and bools. Results have the types float64, int32, int64, large_utf8, large_binary,
  * and for vectors large_list, large_binary or large_utf8, as the first vector column was a list, packed or JSON. NULLs and
- * offsets are understood; a NULL inside a list, a dictionary or a nested batch is refused. A NaN in a result is the canonical one.
+ * offsets are understood; what a kernel reads must have no NULL inside a list, and no dictionary. A NaN in a result is the canonical one.
  *
- * Columns that are carried along keep name, type, flags and metadata. One of another type than those above, dates, times and decimals
- * is refused with its name and format.
+ * Columns that are carried along have any type, and keep name, type, flags and metadata.
  *
  * The result is a batch of the same kind, for the caller to release: `hart_arrow_release` does, or its own callbacks. After a failure
  * both structures are released already; but nothing is written where one of them is NULL or misaligned, or they overlap what is read, or

@@ -9,8 +9,9 @@ use hart_kernels::registry::{
 use hart_kernels::vector::batch::canonical_number;
 use hart_kernels::{Compute, Element, Error, PackedVectors, Vectors, text};
 
-use crate::columns::{BitmapBuilder, Column, Field, Made, Type, offsets, take};
+use crate::columns::{BitmapBuilder, Column, Data, Field, Made, Type, check_memory, offsets, take};
 use crate::failure::Failure;
+use crate::integers::{self, Converted};
 use crate::state;
 
 /// Name of the parameter that says what packed vectors consist of.
@@ -22,12 +23,12 @@ pub(crate) fn invoke(
     columns: &[Column<'_>],
     rows: usize,
     mut given: Vec<(String, Value)>,
-    limit: Option<u64>,
+    limit: u64,
 ) -> Result<(Vec<Made>, usize), Failure> {
     let kernel = registry::find(name)?;
     let labels: Vec<String> =
         columns.iter().enumerate().map(|(i, column)| registry::label(&column.field.name, i)).collect();
-    let types: Vec<String> = columns.iter().map(|column| column.kind.name()).collect();
+    let types: Vec<String> = columns.iter().map(Column::type_name).collect();
     let offered: Vec<Offered<'_>> = columns
         .iter()
         .zip(&types)
@@ -35,21 +36,63 @@ pub(crate) fn invoke(
         .collect();
     let declared = registry::bind(kernel, &offered)?;
     for (column, &position) in kernel.inputs.iter().zip(&declared) {
-        check_type(kernel, column.kind, &columns[position], &labels[position])?;
+        let integers = column.kind == Kind::Vector && integers::holds(&columns[position]);
+        match &columns[position].data {
+            Data::Tree(_, refusal) if !integers && column.kind != Kind::Id => {
+                let (found, expected) = (refusal.found.clone(), refusal.expected.clone());
+                return Err(Failure::Arrow {
+                    place: format!("input column {}", labels[position]),
+                    found,
+                    expected,
+                });
+            }
+            _ => check_type(kernel, column.kind, &columns[position], &labels[position])?,
+        }
+    }
+    // Integers become singles, or doubles where one column needs them: the columns of a row must be alike.
+    let convert = |wide: bool| -> Result<Vec<Option<Converted>>, Error> {
+        let each = kernel.inputs.iter().zip(&declared).map(|(column, &position)| {
+            let vector = (column.kind == Kind::Vector).then_some(&columns[position]);
+            vector.and_then(|column| integers::converted(column, &labels[position], wide)).transpose()
+        });
+        each.collect()
+    };
+    let mut converted = convert(false)?;
+    let of_column =
+        |converted: &[Option<Converted>]| converted.iter().flatten().any(|c| c.element == Element::F64);
+    let doubles = |&position: &usize| columns[position].kind.list_element() == Some(Element::F64);
+    if converted.iter().any(Option::is_some) && (of_column(&converted) || declared.iter().any(doubles)) {
+        converted = convert(true)?;
     }
     let vector = kernel.inputs.iter().position(|c| c.kind == Kind::Vector).map(|n| columns[declared[n]].kind);
     // A list says itself what it consists of.
     let says_element = |(name, _): &(String, Value)| name.eq_ignore_ascii_case(ELEMENT);
-    if let Some(element) = vector.and_then(|kind| kind.list_element())
+    let of_integers = converted.iter().flatten().map(|c| c.element).next();
+    if let Some(element) = vector.and_then(|kind| kind.list_element()).or(of_integers)
         && kernel.params.iter().any(|param| param.name == ELEMENT)
         && !given.iter().any(says_element)
     {
         given.push((ELEMENT.into(), Value::Text(element.name().into())));
     }
     let params = Params::bind(kernel, &given)?;
-    let inputs = kernel.inputs.iter().zip(&declared).map(|(column, &position)| {
-        input(column.kind, &columns[position], &labels[position], params.element())
-    });
+    // Whatever is in them: a declared column as its kernel takes it, and a result on its way out.
+    let row = 24 * (declared.len() + kernel.outputs.len()) as u64;
+    check_memory(format!("a batch of {rows} rows"), (rows as u64).saturating_mul(row), limit)?;
+    let inputs =
+        kernel.inputs.iter().zip(&declared).zip(&converted).map(|((column, &position), converted)| {
+            let (label, element) = (&labels[position], params.element());
+            match converted {
+                Some(c) if c.element == element || matches!(element, Element::F32 | Element::F64) => {
+                    Ok(Input::Vectors(Vectors::at(label, c.element, &c.bytes, c.ranges.clone())?))
+                }
+                Some(_) => Err(Error::ColumnType {
+                    column: label.clone(),
+                    found: columns[position].type_name(),
+                    expected: format!("a list of {}, as {ELEMENT} says", element.name()),
+                }),
+                None => input(column.kind, &columns[position], label, element),
+            }
+        });
     let inputs = inputs.collect::<Result<Vec<_>, Error>>()?;
     let output = state::run(|| {
         let call = Call::new(kernel, rows, inputs, params, Compute::new()?)?.memory_limit(limit);
@@ -63,7 +106,7 @@ fn check_type(kernel: &Kernel, kind: Kind, column: &Column<'_>, label: &str) -> 
     let is_text = matches!(column.kind, Type::Text { .. });
     let (fits, expected) = match kind {
         Kind::Vector => (
-            is_bytes || is_text || column.kind.list_element().is_some(),
+            is_bytes || is_text || column.kind.list_element().is_some() || integers::holds(column),
             "a list of numbers, binary (packed elements) or utf8 (JSON array), for a vector",
         ),
         Kind::Binary | Kind::Point => (is_bytes, "binary"),
@@ -78,7 +121,7 @@ fn check_type(kernel: &Kernel, kind: Kind, column: &Column<'_>, label: &str) -> 
     if fits {
         return Ok(());
     }
-    Err(Error::ColumnType { column: label.into(), found: column.kind.name(), expected: expected.into() })
+    Err(Error::ColumnType { column: label.into(), found: column.type_name(), expected: expected.into() })
 }
 
 /// A declared column as its kernel takes it.
@@ -119,7 +162,7 @@ fn vectors<'a>(column: &Column<'a>, name: &str, element: Element) -> Result<Vect
         return Err(Error::ColumnType {
             column: name.into(),
             found: column.kind.name(),
-            expected: format!("a list of {}, as @{ELEMENT} says", element.name()),
+            expected: format!("a list of {}, as {ELEMENT} says", element.name()),
         });
     }
     let range = |i: usize| (!column.is_null(i)).then(|| column.range(i));
@@ -166,7 +209,7 @@ fn results(
     rows: usize,
     vector: Option<Type>,
     output: Output,
-    limit: Option<u64>,
+    limit: u64,
 ) -> Result<(Vec<Made>, usize), Failure> {
     let picked = output.picked.as_deref();
     let mut computed = output.columns.into_iter();
@@ -262,9 +305,14 @@ fn packed(
         };
         Field { flags: 0, ..Field::nullable("item", format) }
     });
-    let child_rows = vectors.bytes.len() / unit;
-    let buffers = vec![starts, vectors.bytes];
-    Ok(Made { child, buffers, child_rows, ..made.of(format) })
+    let mut made = Made { buffers: vec![starts], ..made.of(format) };
+    Ok(match child {
+        Some(child) => made.with_elements(child, vectors.bytes, unit),
+        None => {
+            made.buffers.push(vectors.bytes);
+            made
+        }
+    })
 }
 
 /// Offsets and validity of rows that lie back to back; a length of −1 is NULL.

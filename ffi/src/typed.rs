@@ -5,13 +5,14 @@ use hart_kernels::vector::batch::canonical_number;
 use hart_kernels::vector::{self, batch};
 
 use crate::failure::guard;
-use crate::{params, raw, state};
+use crate::{in_place, params, raw, state};
 
 /// Sum of two vectors, component by component.
 ///
 /// aᵢ + bᵢ
 ///
-/// `a` and `b`: n singles. `out`: room for n singles.
+/// `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
+/// replaces; memory that overlaps otherwise is refused.
 /// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
 /// Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
@@ -26,11 +27,10 @@ pub unsafe extern "C" fn hart_vector_add_f32(a: *const f32, b: *const f32, n: us
         let a = raw::input("a", a, n)?;
         let b = raw::input("b", b, n)?;
         let out = raw::output("out", out, n)?;
-        raw::apart(&[out.span()], &[a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
-        batch::add(a, b, n, out)?;
-        Ok(())
+        let same = raw::apart_or_same(out.span(), [a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([a.slice_unless(same[0]), b.slice_unless(same[1])], out.slice()) };
+        in_place::run(same, inputs, n, out, |[a, b], out| batch::add(a, b, n, out))
     })
 }
 
@@ -39,7 +39,8 @@ pub unsafe extern "C" fn hart_vector_add_f32(a: *const f32, b: *const f32, n: us
 /// aᵢ + bᵢ
 ///
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
-/// `out`: room for rows · n singles. Large matrices are shared among the library's threads.
+/// `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
+/// overlaps otherwise is refused. Large matrices are shared among the library's threads.
 /// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
 /// Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
@@ -62,11 +63,10 @@ pub unsafe extern "C" fn hart_vector_add_f32_batch(
         let a = raw::matrix("a", a, a_rows, n)?;
         let b = raw::matrix("b", b, b_rows, n)?;
         let out = raw::matrix_out("out", out, rows, n)?;
-        raw::apart(&[out.span()], &[a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
-        state::run(|| batch::add(a, b, n, out))?;
-        Ok(())
+        let same = raw::apart_or_same(out.span(), [a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([a.slice_unless(same[0]), b.slice_unless(same[1])], out.slice()) };
+        state::run(|| in_place::run(same, inputs, n, out, |[a, b], out| batch::add(a, b, n, out)))
     })
 }
 
@@ -418,7 +418,8 @@ pub unsafe extern "C" fn hart_vector_euclidean_distance_f32_batch(
 /// aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements are
 /// f64.
 ///
-/// `a` and `b`: n singles. `out`: room for n singles.
+/// `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
+/// replaces; memory that overlaps otherwise is refused.
 /// `t`: 0 gives a, 1 gives b. a finite number.
 /// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
@@ -441,12 +442,11 @@ pub unsafe extern "C" fn hart_vector_lerp_f32(
         let a = raw::input("a", a, n)?;
         let b = raw::input("b", b, n)?;
         let out = raw::output("out", out, n)?;
-        raw::apart(&[out.span()], &[a.span(), b.span()])?;
+        let same = raw::apart_or_same(out.span(), [a.span(), b.span()])?;
         let t = params::number("t", t, f64::MIN, f64::MAX)?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
-        batch::lerp(a, b, t, n, out)?;
-        Ok(())
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([a.slice_unless(same[0]), b.slice_unless(same[1])], out.slice()) };
+        in_place::run(same, inputs, n, out, |[a, b], out| batch::lerp(a, b, t, n, out))
     })
 }
 
@@ -456,7 +456,8 @@ pub unsafe extern "C" fn hart_vector_lerp_f32(
 /// f64.
 ///
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
-/// `out`: room for rows · n singles. Large matrices are shared among the library's threads.
+/// `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
+/// overlaps otherwise is refused. Large matrices are shared among the library's threads.
 /// `t`: 0 gives a, 1 gives b. a finite number.
 /// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
@@ -482,12 +483,11 @@ pub unsafe extern "C" fn hart_vector_lerp_f32_batch(
         let a = raw::matrix("a", a, a_rows, n)?;
         let b = raw::matrix("b", b, b_rows, n)?;
         let out = raw::matrix_out("out", out, rows, n)?;
-        raw::apart(&[out.span()], &[a.span(), b.span()])?;
+        let same = raw::apart_or_same(out.span(), [a.span(), b.span()])?;
         let t = params::number("t", t, f64::MIN, f64::MAX)?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
-        state::run(|| batch::lerp(a, b, t, n, out))?;
-        Ok(())
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([a.slice_unless(same[0]), b.slice_unless(same[1])], out.slice()) };
+        state::run(|| in_place::run(same, inputs, n, out, |[a, b], out| batch::lerp(a, b, t, n, out)))
     })
 }
 
@@ -554,7 +554,8 @@ pub unsafe extern "C" fn hart_vector_norm_f32_batch(
 ///
 /// vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
 ///
-/// `v`: n singles. `out`: room for n singles.
+/// `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
+/// that overlaps otherwise is refused.
 /// Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
 /// the finite ones 0. A NaN in a result is the canonical one.
 /// Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), unless it becomes subnormal. For f16
@@ -569,11 +570,10 @@ pub unsafe extern "C" fn hart_vector_normalize_f32(v: *const f32, n: usize, out:
     guard(|| {
         let v = raw::input("v", v, n)?;
         let out = raw::output("out", out, n)?;
-        raw::apart(&[out.span()], &[v.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (v, out) = unsafe { (v.slice(), out.slice()) };
-        batch::normalize(v, n, out)?;
-        Ok(())
+        let same = raw::apart_or_same(out.span(), [v.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([v.slice_unless(same[0])], out.slice()) };
+        in_place::run(same, inputs, n, out, |[v], out| batch::normalize(v, n, out))
     })
 }
 
@@ -582,7 +582,8 @@ pub unsafe extern "C" fn hart_vector_normalize_f32(v: *const f32, n: usize, out:
 /// vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
 ///
 /// `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
-/// singles. Large matrices are shared among the library's threads.
+/// singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
+/// refused. Large matrices are shared among the library's threads.
 /// Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
 /// the finite ones 0. A NaN in a result is the canonical one.
 /// Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), unless it becomes subnormal. For f16
@@ -603,11 +604,10 @@ pub unsafe extern "C" fn hart_vector_normalize_f32_batch(
     guard(|| {
         let v = raw::matrix("v", v, v_rows, n)?;
         let out = raw::matrix_out("out", out, rows, n)?;
-        raw::apart(&[out.span()], &[v.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (v, out) = unsafe { (v.slice(), out.slice()) };
-        state::run(|| batch::normalize(v, n, out))?;
-        Ok(())
+        let same = raw::apart_or_same(out.span(), [v.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([v.slice_unless(same[0])], out.slice()) };
+        state::run(|| in_place::run(same, inputs, n, out, |[v], out| batch::normalize(v, n, out)))
     })
 }
 
@@ -615,7 +615,8 @@ pub unsafe extern "C" fn hart_vector_normalize_f32_batch(
 ///
 /// vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64.
 ///
-/// `v`: n singles. `out`: room for n singles.
+/// `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
+/// that overlaps otherwise is refused.
 /// `factor`: What every component is multiplied by. a finite number.
 /// Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
@@ -630,12 +631,11 @@ pub unsafe extern "C" fn hart_vector_scale_f32(v: *const f32, n: usize, factor: 
     guard(|| {
         let v = raw::input("v", v, n)?;
         let out = raw::output("out", out, n)?;
-        raw::apart(&[out.span()], &[v.span()])?;
+        let same = raw::apart_or_same(out.span(), [v.span()])?;
         let factor = params::number("factor", factor, f64::MIN, f64::MAX)?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (v, out) = unsafe { (v.slice(), out.slice()) };
-        batch::scale(v, factor, n, out)?;
-        Ok(())
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([v.slice_unless(same[0])], out.slice()) };
+        in_place::run(same, inputs, n, out, |[v], out| batch::scale(v, factor, n, out))
     })
 }
 
@@ -644,7 +644,8 @@ pub unsafe extern "C" fn hart_vector_scale_f32(v: *const f32, n: usize, factor: 
 /// vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64.
 ///
 /// `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
-/// singles. Large matrices are shared among the library's threads.
+/// singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
+/// refused. Large matrices are shared among the library's threads.
 /// `factor`: What every component is multiplied by. a finite number.
 /// Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
@@ -666,12 +667,11 @@ pub unsafe extern "C" fn hart_vector_scale_f32_batch(
     guard(|| {
         let v = raw::matrix("v", v, v_rows, n)?;
         let out = raw::matrix_out("out", out, rows, n)?;
-        raw::apart(&[out.span()], &[v.span()])?;
+        let same = raw::apart_or_same(out.span(), [v.span()])?;
         let factor = params::number("factor", factor, f64::MIN, f64::MAX)?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (v, out) = unsafe { (v.slice(), out.slice()) };
-        state::run(|| batch::scale(v, factor, n, out))?;
-        Ok(())
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([v.slice_unless(same[0])], out.slice()) };
+        state::run(|| in_place::run(same, inputs, n, out, |[v], out| batch::scale(v, factor, n, out)))
     })
 }
 
@@ -679,7 +679,8 @@ pub unsafe extern "C" fn hart_vector_scale_f32_batch(
 ///
 /// exp(vᵢ − max v) / Σ exp(vⱼ − max v)
 ///
-/// `v`: n singles. `out`: room for n singles.
+/// `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
+/// that overlaps otherwise is refused.
 /// Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
 /// beside finite components gives 0 there. A NaN in a result is the canonical one.
 /// Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative error
@@ -695,11 +696,10 @@ pub unsafe extern "C" fn hart_vector_softmax_f32(v: *const f32, n: usize, out: *
     guard(|| {
         let v = raw::input("v", v, n)?;
         let out = raw::output("out", out, n)?;
-        raw::apart(&[out.span()], &[v.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (v, out) = unsafe { (v.slice(), out.slice()) };
-        batch::softmax(v, n, out)?;
-        Ok(())
+        let same = raw::apart_or_same(out.span(), [v.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([v.slice_unless(same[0])], out.slice()) };
+        in_place::run(same, inputs, n, out, |[v], out| batch::softmax(v, n, out))
     })
 }
 
@@ -708,7 +708,8 @@ pub unsafe extern "C" fn hart_vector_softmax_f32(v: *const f32, n: usize, out: *
 /// exp(vᵢ − max v) / Σ exp(vⱼ − max v)
 ///
 /// `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
-/// singles. Large matrices are shared among the library's threads.
+/// singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
+/// refused. Large matrices are shared among the library's threads.
 /// Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
 /// beside finite components gives 0 there. A NaN in a result is the canonical one.
 /// Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative error
@@ -730,11 +731,10 @@ pub unsafe extern "C" fn hart_vector_softmax_f32_batch(
     guard(|| {
         let v = raw::matrix("v", v, v_rows, n)?;
         let out = raw::matrix_out("out", out, rows, n)?;
-        raw::apart(&[out.span()], &[v.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (v, out) = unsafe { (v.slice(), out.slice()) };
-        state::run(|| batch::softmax(v, n, out))?;
-        Ok(())
+        let same = raw::apart_or_same(out.span(), [v.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([v.slice_unless(same[0])], out.slice()) };
+        state::run(|| in_place::run(same, inputs, n, out, |[v], out| batch::softmax(v, n, out)))
     })
 }
 
@@ -742,7 +742,8 @@ pub unsafe extern "C" fn hart_vector_softmax_f32_batch(
 ///
 /// aᵢ − bᵢ
 ///
-/// `a` and `b`: n singles. `out`: room for n singles.
+/// `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
+/// replaces; memory that overlaps otherwise is refused.
 /// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
 /// Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
@@ -762,11 +763,10 @@ pub unsafe extern "C" fn hart_vector_subtract_f32(
         let a = raw::input("a", a, n)?;
         let b = raw::input("b", b, n)?;
         let out = raw::output("out", out, n)?;
-        raw::apart(&[out.span()], &[a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
-        batch::subtract(a, b, n, out)?;
-        Ok(())
+        let same = raw::apart_or_same(out.span(), [a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([a.slice_unless(same[0]), b.slice_unless(same[1])], out.slice()) };
+        in_place::run(same, inputs, n, out, |[a, b], out| batch::subtract(a, b, n, out))
     })
 }
 
@@ -775,7 +775,8 @@ pub unsafe extern "C" fn hart_vector_subtract_f32(
 /// aᵢ − bᵢ
 ///
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
-/// `out`: room for rows · n singles. Large matrices are shared among the library's threads.
+/// `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
+/// overlaps otherwise is refused. Large matrices are shared among the library's threads.
 /// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
 /// Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
@@ -798,10 +799,9 @@ pub unsafe extern "C" fn hart_vector_subtract_f32_batch(
         let a = raw::matrix("a", a, a_rows, n)?;
         let b = raw::matrix("b", b, b_rows, n)?;
         let out = raw::matrix_out("out", out, rows, n)?;
-        raw::apart(&[out.span()], &[a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
-        state::run(|| batch::subtract(a, b, n, out))?;
-        Ok(())
+        let same = raw::apart_or_same(out.span(), [a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([a.slice_unless(same[0]), b.slice_unless(same[1])], out.slice()) };
+        state::run(|| in_place::run(same, inputs, n, out, |[a, b], out| batch::subtract(a, b, n, out)))
     })
 }

@@ -197,8 +197,9 @@ impl Scope {
         let new = Threads::start(self.threads)?;
         let used = new.used();
         // Another number that no call uses has had its time. One that is used, perhaps by a call around this one, is not waited for.
-        let (ended, mut others): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut *made).into_iter().partition(|(of, threads)| *of == self.pool && threads.idle());
+        let (ended, mut others): (Vec<_>, Vec<_>) = std::mem::take(&mut *made)
+            .into_iter()
+            .partition(|(of, threads)| *of == self.pool && threads.idle());
         others.push((self.pool, new));
         *made = others;
         drop(made);

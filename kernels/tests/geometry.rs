@@ -411,7 +411,7 @@ fn columns_of_points_are_written_as_single_points_are() {
     let mut z = z;
     z[5] = f64::NAN;
     assert!(encode(&x, Some(&z)).starts_with("column z, row 6: NaN; expected numbers"));
-    assert!(encode(&x[1..], None).contains("parameter @y is 300000 values; expected 299999"));
+    assert!(encode(&x[1..], None).contains("parameter y is 300000 values; expected 299999"));
 }
 
 fn packed(output: &Output) -> Vec<Option<&[u8]>> {

@@ -161,7 +161,7 @@ fn ranges_of_rows() {
     };
     let text = |s: &str| Value::Text(s.into());
     let error = run(&[], 0.5).unwrap_err().to_string();
-    assert_eq!(error, "column min_x, row 3: -0.5; expected a number from 0.0 to 1.0, or @outside = clamp");
+    assert_eq!(error, "column min_x, row 3: -0.5; expected a number from 0.0 to 1.0, or outside = clamp");
     let output = run(&[("outside", text("clamp")), ("bits", Value::Int(2))], -0.25).unwrap();
     // The box outside is that of the cell at the edge, to which positions there are clamped.
     assert_eq!(output.picked, Some(vec![0, 2]));
@@ -224,7 +224,7 @@ fn buckets_are_floors_and_coarser_ones_hold_eight() {
         &zero,
     );
     let error = error.unwrap_err().to_string();
-    assert_eq!(error, "parameter @cell_size is 0; expected a finite number ≥ 2.2250738585072014e-308");
+    assert_eq!(error, "parameter cell_size is 0; expected a finite number ≥ 2.2250738585072014e-308");
 }
 
 #[test]
@@ -410,7 +410,7 @@ fn neighbours_are_those_of_comparing_all() {
     let params = common::bind(kernel, &[("k", Value::Int(i64::from(i32::MAX)))]).unwrap();
     let call = hart_kernels::registry::Call::new(kernel, 50_000, inputs, params, compute()).unwrap();
     let error = (kernel.run)(&call).unwrap_err().to_string();
-    assert!(error.contains("@k is 2147483647; expected at most 42949 for 50000 rows"), "{error}");
+    assert!(error.contains("k is 2147483647; expected at most 42949 for 50000 rows"), "{error}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use hart_kernels::registry::{self, Call, Kernel, Output, Params, RowShape, Strea
 use hart_kernels::{Compute, Error, PackedVectors, Pool, text};
 
 use crate::bind::{Binding, ResultVectors};
-use crate::columns::{Buffer, CType, ColumnData, Field, ResultColumn, ResultField, is_true, take};
+use crate::columns::{Buffer, CType, ColumnData, Field, ResultColumn, ResultField, is_true, take, taken};
 use crate::convert::{self, ParamField};
 use crate::settings::Settings;
 use crate::sys::SQL_NULL_DATA;
@@ -17,7 +17,7 @@ pub enum Fault {
     #[error("{0}")]
     Call(String),
     /// What the kernel or the binding says.
-    #[error(transparent)]
+    #[error("{}", .0.in_sql())]
     Kernel(#[from] Error),
 }
 
@@ -133,6 +133,27 @@ impl Session {
         Ok(&self.bound.insert(bound).fields)
     }
 
+    /// Drops the last chunk's results: what follows may fail, and then there are none.
+    pub fn forget_results(&mut self) {
+        self.results = None;
+    }
+
+    /// Checks what so many rows take whatever is in them: a host may claim any number. After [`Session::prepare`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] that names the limit.
+    pub fn check_rows(&self, settings: &Settings, rows: u64) -> Result<(), Fault> {
+        let Some(Bound { binding, fields, .. }) = &self.bound else { return Ok(()) };
+        // Lengths of every column, a declared one as its kernel takes it, a result with its lengths and on its way into its layout.
+        let row = 4 * fields.len() + 24 * binding.declared.len() + 12 * binding.results.len();
+        check_memory(
+            &format!("a chunk of {rows} rows"),
+            rows.saturating_mul(row as u64),
+            settings.memory_limit(),
+        )
+    }
+
     /// `Execute`: computes a chunk. The data is used during the call only. Gives the number of result columns.
     ///
     /// # Errors
@@ -145,9 +166,10 @@ impl Session {
         rows: usize,
         data: &[ColumnData<'_>],
     ) -> Result<u16, Fault> {
-        self.results = None;
+        self.forget_results();
         // Of partitions each is a call of its own.
         let partitioned = self.prepare()?.iter().any(|field| field.partition);
+        self.check_rows(settings, rows as u64)?;
         if let Streaming::Whole(what) = self.kernel.streaming
             && rows > 0
             && self.counters.rows_in > 0
@@ -185,7 +207,7 @@ impl Session {
         for (position, (field, data)) in fields.iter().zip(data).enumerate() {
             data.check(field, position, rows).map_err(later)?;
         }
-        let limit = settings.max_memory_mb.map(|mb| mb << 20);
+        let limit = settings.memory_limit();
         check_conversion(kernel, binding, params, fields, data, limit)?;
         let output = pool.run(settings.threads, || {
             let inputs = binding.inputs(kernel, params, fields, data, rows)?;
@@ -198,7 +220,7 @@ impl Session {
             (None, RowShape::Made, Some(_)) => made_rows(&output),
             _ => rows,
         };
-        Ok((result_rows, results(kernel, binding, fields, data, rows, output)?))
+        Ok((result_rows, results(kernel, binding, fields, data, rows, output, limit)?))
     }
 
     fn bind(&self) -> Result<Bound, Fault> {
@@ -328,9 +350,8 @@ fn check_conversion(
     params: &Params,
     fields: &[Field],
     data: &[ColumnData<'_>],
-    limit: Option<u64>,
-) -> Result<(), Error> {
-    let Some(limit) = limit else { return Ok(()) };
+    limit: u64,
+) -> Result<(), Fault> {
     let element = params.element();
     let width = element.width().bytes() as u64;
     let mut needed = 0u64;
@@ -348,10 +369,11 @@ fn check_conversion(
     if kernel.rows == RowShape::Same {
         needed += binding.carried.iter().map(|&c| data[c].bytes.len() as u64).sum::<u64>();
     }
-    if needed > limit {
-        return Err(Error::Memory { what: "converting this chunk".into(), bytes: needed, limit });
-    }
-    Ok(())
+    check_memory("converting this chunk", needed, limit)
+}
+
+fn check_memory(what: &str, bytes: u64, limit: u64) -> Result<(), Fault> {
+    if bytes <= limit { Ok(()) } else { Err(Error::Memory { what: what.into(), bytes, limit }.into()) }
 }
 
 /// Rows of an output that come from no input row.
@@ -367,6 +389,7 @@ fn results(
     data: &[ColumnData<'_>],
     rows: usize,
     output: Output,
+    limit: u64,
 ) -> Result<Vec<ResultColumn>, Fault> {
     use hart_kernels::registry::Kind;
     // Every row of a partition has its columns' values, so its first row speaks for rows that the kernel made.
@@ -376,6 +399,13 @@ fn results(
         Some(made) if rows == 0 => nulls(&fields[position], made.len()),
         _ => take(&fields[position], &data[position], rows, picked),
     };
+    if let Some(picked) = output.picked.as_deref() {
+        // A search may pick a row many times.
+        let ids = kernel.inputs.iter().zip(&binding.declared).filter(|(column, _)| column.kind == Kind::Id);
+        let copied = ids.map(|(_, position)| position).chain(&binding.carried);
+        let bytes: u64 = copied.map(|&position| taken(&fields[position], &data[position], picked)).sum();
+        check_memory("what is copied of the rows found", bytes, limit)?;
+    }
     let mut computed = output.columns.into_iter();
     let mut out = Vec::with_capacity(binding.results.len());
     for (column, result) in kernel.outputs.iter().zip(&binding.results) {

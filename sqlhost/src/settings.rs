@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use hart_kernels::Error;
+use hart_kernels::{Error, default_memory_limit};
 
 /// Settings of this process.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,7 +12,7 @@ pub struct Settings {
     pub threads: usize,
     /// Interface version that `GetInterfaceVersion` reports.
     pub interface_version: u16,
-    /// Most memory, in MiB, that a call may take beside its input; `None` is no limit.
+    /// Most memory, in MiB, that a call may take beside its input; `None` is [`default_memory_limit`].
     pub max_memory_mb: Option<u64>,
 }
 
@@ -52,6 +52,11 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Most bytes that a call may take beside its input.
+    pub fn memory_limit(&self) -> u64 {
+        self.max_memory_mb.map_or_else(default_memory_limit, |mb| mb << 20)
+    }
+
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         match name {
             "threads" => self.threads = within(value, 1, 1024)?,
@@ -83,7 +88,9 @@ mod tests {
         assert_eq!(Settings::read("", environment).unwrap().threads, 7);
         let all = Settings::read(" threads=3; interface_version=3 ,max_memory_mb=64\n", environment).unwrap();
         assert_eq!(all, Settings { threads: 3, interface_version: 3, max_memory_mb: Some(64) });
-        assert_eq!(Settings::read("", |_| None).unwrap().interface_version, 2);
+        let none = Settings::read("", |_| None).unwrap();
+        assert_eq!((none.interface_version, none.memory_limit()), (2, default_memory_limit()));
+        assert_eq!(all.memory_limit(), 64 << 20);
     }
 
     #[test]

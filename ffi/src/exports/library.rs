@@ -94,6 +94,9 @@ fn put<const N: usize>(field: &mut [c_char; N], text: &str) {
 
 /// Sets the number of threads that large calls of this process use; 0 is one for each processor, as at the start. The number
 /// never changes a result. Threads that run are ended first: waits for the calls that use them.
+///
+/// The threads belong to the process that started them. After a fork the child starts its own with its next large call, and has its
+/// parent's indexes; nothing need be done before a fork, whatever other threads are doing.
 #[unsafe(no_mangle)]
 pub extern "C" fn hart_set_threads(threads: u32) -> i32 {
     guard(|| state::set_threads(threads))

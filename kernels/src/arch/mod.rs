@@ -48,8 +48,12 @@ mod avx512;
 mod neon;
 mod pages;
 mod scalar;
+#[cfg(windows)]
+mod windows;
 
-pub(crate) use pages::{pieces, prefer_large, try_zeros, zeros};
+pub(crate) use pages::{pieces, prefer_large, zeros};
+#[cfg(windows)]
+pub(crate) use windows::memory;
 
 /// Virtual lanes of every sum: part of the definition of the results, not a tuning knob.
 pub const LANES: usize = 32;

@@ -119,7 +119,7 @@ pub fn project_with(
     pad: bool,
 ) -> Result<Projection, Error> {
     let axes = basis.axes();
-    let mut coordinates = zeros(vectors.len() * axes);
+    let mut coordinates = zeros("the coordinates", vectors.len() * axes)?;
     let mut squares = vec![-1.0; vectors.len()];
     fill(compute, basis, vectors, pad, &mut coordinates, Some(&mut squares))?;
     Ok(Projection { axes, coordinates, squares })

@@ -67,7 +67,7 @@ pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, 
     let elements = rows.checked_mul(*columns).ok_or_else(too_large)?;
     let rank = singular_values.len();
     if elements == 0 || rank == 0 {
-        return arch::try_zeros(elements).map_err(|()| too_large());
+        return arch::zeros("the matrix", elements);
     }
     let shifts: Vec<f32> = singular_values
         .iter()

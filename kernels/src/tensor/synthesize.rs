@@ -112,7 +112,7 @@ pub(crate) fn sum(
     if elements == 0 {
         return Ok(Vec::new());
     }
-    let mut sums: Vec<f64> = zeros(terms.len().div_ceil(RUN).max(1) * elements);
+    let mut sums: Vec<f64> = zeros("the sum", terms.len().div_ceil(RUN).max(1) * elements)?;
     let mut pieces = Vec::new();
     for (terms, sums) in terms.chunks(RUN).zip(sums.chunks_mut(elements)) {
         for (panel, sums) in sums.chunks_mut(PANEL).enumerate() {

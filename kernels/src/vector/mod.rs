@@ -24,6 +24,7 @@ pub(crate) mod scale;
 pub(crate) mod softmax;
 pub(crate) mod subtract;
 pub(crate) mod top_k;
+mod top_k_packed;
 
 pub use add::add;
 pub use arg_max::arg_max;

@@ -149,7 +149,7 @@ pub(crate) fn map_slices<const N: usize, O: RowOp<N>>(op: O, inputs: [&[f32]; N]
     for input in inputs {
         same_length(inputs[0].len(), input.len())?;
     }
-    let mut out: Vec<f32> = zeros(inputs[0].len());
+    let mut out: Vec<f32> = zeros("the resulting vector", inputs[0].len())?;
     Compute::new()?.level.run(MapRow {
         op,
         width: Width::F32,
@@ -192,7 +192,7 @@ pub(crate) fn run_vectors<const N: usize, O: RowOp<N>>(call: &Call<'_>, op: O) -
     let width = first.width();
     // The narrowed copy of half-precision results stands beside the singles for a moment.
     call.check_memory("the resulting vectors", end as u64 + end as u64 / 2)?;
-    let mut bytes: Vec<u8> = zeros(end);
+    let mut bytes: Vec<u8> = zeros("the resulting vectors", end)?;
     let ranges = parallel::ranges(call.rows, end);
     let mut outputs = Vec::with_capacity(ranges.len());
     let mut rest = bytes.as_mut_slice();

@@ -17,7 +17,7 @@ namespace Hart.Native
         /// <summary>
         ///  Version of this interface: raised when a function, a constant or a structure is added. What is there never changes.
         /// </summary>
-        internal const uint HART_ABI_VERSION = 1;
+        internal const uint HART_ABI_VERSION = 2;
         /// <summary>
         ///  Success. Every other status is an error whose text `hart_last_error` gives.
         /// </summary>
@@ -233,6 +233,9 @@ namespace Hart.Native
         /// <summary>
         ///  Sets the number of threads that large calls of this process use; 0 is one for each processor, as at the start. The number
         ///  never changes a result. Threads that run are ended first: waits for the calls that use them.
+        ///
+        ///  The threads belong to the process that started them. After a fork the child starts its own with its next large call, and has its
+        ///  parent's indexes; nothing need be done before a fork, whatever other threads are doing.
         /// </summary>
         [DllImport(__DllName, EntryPoint = "hart_set_threads", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int hart_set_threads(uint threads);
@@ -275,7 +278,8 @@ namespace Hart.Native
         ///
         ///  aᵢ + bᵢ
         ///
-        ///  `a` and `b`: n singles. `out`: room for n singles.
+        ///  `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
+        ///  replaces; memory that overlaps otherwise is refused.
         ///  Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
         ///  result is the canonical one.
         ///  Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
@@ -294,7 +298,8 @@ namespace Hart.Native
         ///  aᵢ + bᵢ
         ///
         ///  `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
-        ///  `out`: room for rows · n singles. Large matrices are shared among the library's threads.
+        ///  `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
+        ///  overlaps otherwise is refused. Large matrices are shared among the library's threads.
         ///  Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
         ///  result is the canonical one.
         ///  Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
@@ -506,7 +511,8 @@ namespace Hart.Native
         ///  aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements are
         ///  f64.
         ///
-        ///  `a` and `b`: n singles. `out`: room for n singles.
+        ///  `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
+        ///  replaces; memory that overlaps otherwise is refused.
         ///  `t`: 0 gives a, 1 gives b. a finite number.
         ///  Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
         ///  result is the canonical one.
@@ -528,7 +534,8 @@ namespace Hart.Native
         ///  f64.
         ///
         ///  `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
-        ///  `out`: room for rows · n singles. Large matrices are shared among the library's threads.
+        ///  `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
+        ///  overlaps otherwise is refused. Large matrices are shared among the library's threads.
         ///  `t`: 0 gives a, 1 gives b. a finite number.
         ///  Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
         ///  result is the canonical one.
@@ -585,7 +592,8 @@ namespace Hart.Native
         ///
         ///  vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
         ///
-        ///  `v`: n singles. `out`: room for n singles.
+        ///  `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
+        ///  that overlaps otherwise is refused.
         ///  Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
         ///  the finite ones 0. A NaN in a result is the canonical one.
         ///  Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), unless it becomes subnormal. For f16
@@ -605,7 +613,8 @@ namespace Hart.Native
         ///  vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
         ///
         ///  `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
-        ///  singles. Large matrices are shared among the library's threads.
+        ///  singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
+        ///  refused. Large matrices are shared among the library's threads.
         ///  Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
         ///  the finite ones 0. A NaN in a result is the canonical one.
         ///  Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), unless it becomes subnormal. For f16
@@ -624,7 +633,8 @@ namespace Hart.Native
         ///
         ///  vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64.
         ///
-        ///  `v`: n singles. `out`: room for n singles.
+        ///  `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
+        ///  that overlaps otherwise is refused.
         ///  `factor`: What every component is multiplied by. a finite number.
         ///  Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
         ///  result is the canonical one.
@@ -644,7 +654,8 @@ namespace Hart.Native
         ///  vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64.
         ///
         ///  `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
-        ///  singles. Large matrices are shared among the library's threads.
+        ///  singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
+        ///  refused. Large matrices are shared among the library's threads.
         ///  `factor`: What every component is multiplied by. a finite number.
         ///  Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
         ///  result is the canonical one.
@@ -663,7 +674,8 @@ namespace Hart.Native
         ///
         ///  exp(vᵢ − max v) / Σ exp(vⱼ − max v)
         ///
-        ///  `v`: n singles. `out`: room for n singles.
+        ///  `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
+        ///  that overlaps otherwise is refused.
         ///  Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
         ///  beside finite components gives 0 there. A NaN in a result is the canonical one.
         ///  Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative error
@@ -684,7 +696,8 @@ namespace Hart.Native
         ///  exp(vᵢ − max v) / Σ exp(vⱼ − max v)
         ///
         ///  `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
-        ///  singles. Large matrices are shared among the library's threads.
+        ///  singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
+        ///  refused. Large matrices are shared among the library's threads.
         ///  Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
         ///  beside finite components gives 0 there. A NaN in a result is the canonical one.
         ///  Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative error
@@ -704,7 +717,8 @@ namespace Hart.Native
         ///
         ///  aᵢ − bᵢ
         ///
-        ///  `a` and `b`: n singles. `out`: room for n singles.
+        ///  `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
+        ///  replaces; memory that overlaps otherwise is refused.
         ///  Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
         ///  result is the canonical one.
         ///  Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
@@ -723,7 +737,8 @@ namespace Hart.Native
         ///  aᵢ − bᵢ
         ///
         ///  `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
-        ///  `out`: room for rows · n singles. Large matrices are shared among the library's threads.
+        ///  `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
+        ///  overlaps otherwise is refused. Large matrices are shared among the library's threads.
         ///  Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
         ///  result is the canonical one.
         ///  Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
@@ -752,6 +767,17 @@ namespace Hart.Native
         /// </summary>
         [DllImport(__DllName, EntryPoint = "hart_vector_top_k_f32", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int hart_vector_top_k_f32(float* rows, System.UIntPtr row_count, System.UIntPtr dimensions, long* ids, float* queries, System.UIntPtr query_count, System.UIntPtr k, int metric, HartHit* hits, System.UIntPtr capacity, System.UIntPtr* written);
+
+        /// <summary>
+        ///  As `hart_vector_top_k_f32`, over rows of halves, IEEE 754 binary16 as bits, which are converted, exactly, a few at a time: the same
+        ///  hits as of the rows as singles, without a copy of the whole. The queries are singles.
+        ///
+        ///  # Safety
+        ///
+        ///  The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "hart_vector_top_k_f16", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int hart_vector_top_k_f16(ushort* rows, System.UIntPtr row_count, System.UIntPtr dimensions, long* ids, float* queries, System.UIntPtr query_count, System.UIntPtr k, int metric, HartHit* hits, System.UIntPtr capacity, System.UIntPtr* written);
 
         /// <summary>
         ///  Makes an index of rows for repeated searches. It keeps a copy of the ids and, unless `options` say otherwise, of the rows.
@@ -880,13 +906,13 @@ namespace Hart.Native
         ///  release. Columns are bound by name, without regard to case, where all declared names are there, else by position where their
         ///  numbers match. Further columns are carried along: row by row, or with the rows that a search picks.
         ///
-        ///  Vectors are lists or fixed-size lists of int8, float16, float32 or float64, binary (packed elements, as the parameter `element` says)
+        ///  Vectors are lists or fixed-size lists of int8, float16, float32 or float64, or of any other integers up to ±2⁵³ (which become float32
+        ///  where all are within ±2²⁴, else float64), binary (packed elements, as the parameter `element` says)
         ///  or utf8 (JSON arrays). Numbers are integers, floats and bools. Results have the types float64, int32, int64, large_utf8, large_binary,
         ///  and for vectors large_list, large_binary or large_utf8, as the first vector column was a list, packed or JSON. NULLs and
-        ///  offsets are understood; a NULL inside a list, a dictionary or a nested batch is refused. A NaN in a result is the canonical one.
+        ///  offsets are understood; what a kernel reads must have no NULL inside a list, and no dictionary. A NaN in a result is the canonical one.
         ///
-        ///  Columns that are carried along keep name, type, flags and metadata. One of another type than those above, dates, times and decimals
-        ///  is refused with its name and format.
+        ///  Columns that are carried along have any type, and keep name, type, flags and metadata.
         ///
         ///  The result is a batch of the same kind, for the caller to release: `hart_arrow_release` does, or its own callbacks. After a failure
         ///  both structures are released already; but nothing is written where one of them is NULL or misaligned, or they overlap what is read, or
@@ -1051,7 +1077,8 @@ namespace Hart.Native
         /// </summary>
         public uint reserved;
         /// <summary>
-        ///  Most bytes that the kernel may take for its results; 0 is no limit.
+        ///  Most bytes that the kernel may take beside the input, for its results and on the way to them. 0 is half of the memory that the
+        ///  process can have, by the machine, its control groups or job object, and its address space; `UINT64_MAX` is no limit.
         /// </summary>
         public ulong memory_limit;
     }

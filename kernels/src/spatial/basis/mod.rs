@@ -167,10 +167,10 @@ impl Basis {
     ///
     /// # Errors
     ///
-    /// [`Error::ParameterValue`] where `axes` is 0 or exceeds `dimension`, or either exceeds what a basis may have.
+    /// [`Error::ParameterValue`] where `axes` is 0 or exceeds `dimension`, or either exceeds what a basis may have; [`Error::Memory`].
     pub fn random(dimension: usize, axes: usize, seed: u64) -> Result<Basis, Error> {
         check_shape("dimension", dimension, axes)?;
-        Basis::of_axes(BasisKind::Random, dimension, &random::axes(dimension, axes, seed))
+        Basis::of_axes(BasisKind::Random, dimension, &random::axes(dimension, axes, seed)?)
     }
 
     /// Coordinates that are Euclidean distances to anchors, divided by the largest distance between two anchors or by 1,

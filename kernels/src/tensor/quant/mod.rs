@@ -71,7 +71,7 @@ use crate::vector::batch::canonical;
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn decode(payload_type: PayloadType, bytes: &[u8]) -> Result<Vec<f32>, Error> {
-    let mut out = zeros(payload_type.elements(bytes.len())?);
+    let mut out = zeros("the elements", payload_type.elements(bytes.len())?)?;
     decode_into(payload_type, bytes, &mut out)?;
     Ok(out)
 }
