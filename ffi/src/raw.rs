@@ -235,7 +235,7 @@ pub(crate) unsafe fn text<'a>(
 /// Bytes as a text, or the failure that names the first wrong one.
 pub(crate) fn utf8<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Failure> {
     std::str::from_utf8(bytes).map_err(|e| {
-        let column = name.to_string();
+        let column = format!("@{name}");
         Failure::Kernel(Error::Text { column, row: 0, encoding: "UTF-8", offset: e.valid_up_to() })
     })
 }

@@ -12,7 +12,7 @@ from unittest import mock
 import numpy as np
 
 import hart_native as hart
-from hart_native import _native
+from hart_native import _native, vectors
 from hart_native._library import library
 
 RNG = np.random.default_rng(1)
@@ -27,6 +27,7 @@ def spy(function):
         calls.append(arguments)
         return real(*arguments)
 
+    vectors._functions.cache_clear()
     return mock.patch.object(library, function, call), calls
 
 
@@ -62,6 +63,7 @@ class Vectors(unittest.TestCase):
         patch, calls = spy("hart_vector_add_f32_batch")
         with patch:
             self.assertIs(hart.add(ROWS, ROWS[5], out=out), out)
+        vectors._functions.cache_clear()
         a, a_rows, b, b_rows, n, target, rows = calls[0]
         a, b, target = map(ctypes.addressof, (a, b, target))
         self.assertEqual((a, b, target), (ROWS.ctypes.data, ROWS[5].ctypes.data, whole.ctypes.data + 4 * 64))
@@ -99,9 +101,9 @@ class Vectors(unittest.TestCase):
         np.testing.assert_array_equal(hart.norm(np.ma.array(ROWS[:3])), hart.norm(ROWS[:3]))
         for wrong, part in (
             ([1e-40, 1.0], "expected numbers that float32 holds .* found .*1e-40"),
-            ([1e300, 1.0], "found .*1e.300"),
+            ([1e300, 1.0], ".*found .*1e.300"),
             ([3, 2**24 + 1], "expected integers from -16777216 to 16777216, .* found 16777217"),
-            (np.array([-(2**62)]), "found -4611686018427387904"),
+            (np.array([-(2**62)]), ".*found -4611686018427387904"),
         ):
             with self.assertRaisesRegex(ValueError, "v: " + part):
                 hart.norm(wrong)
@@ -355,7 +357,7 @@ class Kernels(unittest.TestCase):
             "fixed": pa.array([["a", None]] * n, pa.list_(pa.string(), 2)),
             "nothing": pa.nulls(n),
             "intervals": pa.array([(1, 2, 3)] * n, pa.month_day_nano_interval()),
-            "moments": pa.array([-(2**62)] * n, pa.timestamp("s", "UTC")),
+            "moments": pa.array([-(10**10)] * n, pa.timestamp("s", "UTC")),
             "bool_lists": pa.array([[True, None]] * n, pa.list_(pa.bool_())),
             "runs": pa.RunEndEncodedArray.from_arrays([2, 5, 6], ["a", None, "b"]),
             "dense": pa.UnionArray.from_dense(pa.array([0, 1, 0, 1, 1, 0], pa.int8()), pa.array([0, 0, 1, 1, 2, 2], pa.int32()),

@@ -42,7 +42,9 @@ def of(name, batch):
         import pyarrow
     except ImportError:
         return _only_chunk(name, batch.__arrow_c_stream__()).__arrow_c_array__()
-    table = pyarrow.RecordBatchReader.from_stream(batch).read_all()
+    reader = pyarrow.RecordBatchReader.from_stream(batch)
+    # pyarrow cannot combine some empty chunks.
+    table = pyarrow.Table.from_batches([chunk for chunk in reader if chunk.num_rows], reader.schema)
     return _whole(pyarrow, name, table).__arrow_c_array__()
 
 
