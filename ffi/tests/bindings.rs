@@ -162,7 +162,11 @@ fn the_installed_library_has_its_names_and_pkg_config_finds_it() {
     let all = std::fs::metadata(&program).unwrap().len();
     // What a program does not call is not in it.
     let little = folder.path().join("little.c");
-    std::fs::write(&little, "#include <hart.h>\n#include <stdio.h>\nint main(void) { puts(hart_version()); return 0; }\n").unwrap();
+    std::fs::write(
+        &little,
+        "#include <hart.h>\n#include <stdio.h>\nint main(void) { puts(hart_version()); return 0; }\n",
+    )
+    .unwrap();
     assert_eq!(linked(&little).trim(), env!("CARGO_PKG_VERSION"));
     let part = std::fs::metadata(&program).unwrap().len();
     assert!(part < all / 2, "{part} of {all} bytes");

@@ -307,7 +307,7 @@ fn parameters_are_checked() {
     let long = error(top_k, &[query(), ("metric", text(&"x".repeat(1000)))]);
     assert!(long.len() < 150, "{long}");
     let twice = error(top_k, &[query(), ("k", Value::Int(1)), ("K", Value::Int(2))]);
-    assert_eq!(twice, "parameter @K is 2; expected to be given once");
+    assert_eq!(twice, "parameter K is 2; expected to be given once");
 
     // Any case, any type that holds the number, blanks of fixed-length texts.
     for k in [Value::Int(7), Value::Float(7.0), text(" 7 ")] {

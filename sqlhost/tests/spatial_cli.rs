@@ -350,7 +350,7 @@ fn what_is_wrong_is_said_in_one_line() {
     project(2, &["--basis", "pca"], &["--output"]);
     project(2, &["--output", "x.csv"], &["--basis"]);
     project(2, &["--basis", "umap", "--output", "x.csv"], &["umap", "trilateration", "no such file"]);
-    project(1, &["--basis", &file, "--output", "x.csv"], &["@basis"]);
+    project(1, &["--basis", &file, "--output", "x.csv"], &["basis"]);
     project(2, &["--basis", "pca", "--output", "x.csv", "--colour", "kind"], &["--svg"]);
     project(1, &["--basis", "pca", "--svg", &svg, "--colour", "sort"], &["`sort`"]);
     let parts = ["12 dimensions, but the basis has 1998", "pca", "--pad"];

@@ -452,19 +452,19 @@ mod tests {
         let mut out = [0.0; 3];
         assert_eq!(
             message(dot_product(&[0.0; 6], &[0.0; 4], 2, &mut out)),
-            "parameter @b is 4 numbers; expected 3 rows of 2 numbers each, or one row"
+            "parameter b is 4 numbers; expected 3 rows of 2 numbers each, or one row"
         );
         assert_eq!(
             message(dot_product(&[0.0; 6], &[0.0; 4], usize::MAX, &mut out)),
-            format!("parameter @a is 6 numbers; expected 3 rows of {} numbers each, or one row", usize::MAX)
+            format!("parameter a is 6 numbers; expected 3 rows of {} numbers each, or one row", usize::MAX)
         );
         assert_eq!(
             message(add(&[0.0; 4], &[0.0; 4], 2, &mut [0.0; 3])),
-            "parameter @out is 3 numbers; expected a multiple of 2, the dimensions"
+            "parameter out is 3 numbers; expected a multiple of 2, the dimensions"
         );
         assert_eq!(
             message(scale(&[], 1.0, 0, &mut [0.0; 3])),
-            "parameter @out is 3 numbers; expected a multiple of 0, the dimensions"
+            "parameter out is 3 numbers; expected a multiple of 0, the dimensions"
         );
     }
 }
