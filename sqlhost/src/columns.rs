@@ -29,6 +29,8 @@ pub enum CType {
 
 /// `ColumnSize` of a value without a stated limit: a large object.
 pub const LARGE_OBJECT: u64 = i32::MAX as u64;
+/// Most bytes of a value that is no large object.
+pub const LONGEST_IN_ROW: u64 = 8000;
 
 impl CType {
     /// Every type.
@@ -304,7 +306,7 @@ pub fn carried(field: &Field, position: usize) -> ResultField {
 
 /// A limit for text or binary values; above 8000 bytes they are large objects, and an unknown limit is none.
 pub fn text_size(size: u64) -> u64 {
-    if (1..=8000).contains(&size) { size } else { LARGE_OBJECT }
+    if (1..=LONGEST_IN_ROW).contains(&size) { size } else { LARGE_OBJECT }
 }
 
 /// Characters of a uniqueidentifier as text.

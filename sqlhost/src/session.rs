@@ -4,8 +4,11 @@ use hart_kernels::registry::{self, Call, Kernel, Output, Params, RowShape, Strea
 use hart_kernels::{Compute, Error, PackedVectors, Pool, text};
 
 use crate::bind::{Binding, ResultVectors};
-use crate::columns::{Buffer, CType, ColumnData, Field, ResultColumn, ResultField, is_true, take};
+use crate::columns::{
+    Buffer, CType, ColumnData, Field, LARGE_OBJECT, LONGEST_IN_ROW, ResultColumn, ResultField, is_true, take,
+};
 use crate::convert::{self, ParamField};
+use crate::rows_json;
 use crate::settings::Settings;
 use crate::sys::SQL_NULL_DATA;
 
@@ -33,6 +36,9 @@ pub const RESULT_VECTORS: &str = "result_vectors";
 pub const ROWS_IN: &str = "rows_in";
 /// See [`ROWS_IN`].
 pub const ROWS_OUT: &str = "rows_out";
+/// OUTPUT parameter that every kernel offers, a text: where it is there, the rows come in it as a JSON array of objects, and there is
+/// no result set. A procedure can so read the rows without INSERT … EXEC, which SQL Server does not nest.
+pub const ROWS_JSON: &str = "rows_json";
 
 /// A session of one task.
 #[derive(Debug)]
@@ -45,6 +51,10 @@ pub struct Session {
     /// Rows and columns of the last chunk; none where it failed.
     results: Option<(usize, Vec<ResultColumn>)>,
     counters: Counters,
+    /// Most bytes that a result column without a limit of its own is declared with.
+    longest: u64,
+    /// The rows of all chunks, where [`ROWS_JSON`] asks for them.
+    rows: Option<rows_json::Rows>,
 }
 
 /// Columns and parameters, once all are declared.
@@ -80,7 +90,14 @@ impl Session {
             bound: None,
             results: None,
             counters: Counters::default(),
+            longest: LARGE_OBJECT,
+            rows: None,
         })
+    }
+
+    /// Declares result columns without a limit of their own with at most that many bytes. Before [`Session::prepare`].
+    pub fn limit_columns(&mut self, longest: u64) {
+        self.longest = longest;
     }
 
     /// The kernel.
@@ -115,6 +132,20 @@ impl Session {
                 value: param.ctype.name().into(),
                 expected: "bigint, int or float".into(),
             }));
+        }
+        if is_rows_json(&param) {
+            if !param.output || !matches!(param.ctype, CType::Char | CType::WChar) {
+                return Err(Fault::Kernel(Error::ParameterValue {
+                    name: param.name,
+                    value: format!(
+                        "{}{}",
+                        param.ctype.name(),
+                        if param.output { "" } else { " and not OUTPUT" }
+                    ),
+                    expected: "varchar(max) or nvarchar(max), OUTPUT".into(),
+                }));
+            }
+            self.rows = Some(rows_json::Rows::default());
         }
         let count = self.params.len();
         declare(&mut self.params, number.into(), param, "parameter", count, self.bound.is_some())
@@ -160,8 +191,18 @@ impl Session {
             }));
         }
         let results = self.compute(settings, pool, rows, data)?;
+        let mut results = results;
+        let returned = results.0 as u64;
+        if let (Some(json), Some(Bound { binding, .. })) = (&mut self.rows, &self.bound) {
+            json.append(&binding.results, &results.1, results.0)?;
+            if let Some(limit) = limit_of(settings).filter(|limit| json.bytes() > *limit) {
+                let what = format!("the rows in @{ROWS_JSON}");
+                return Err(Fault::Kernel(Error::Memory { what, bytes: json.bytes(), limit }));
+            }
+            results = (0, Vec::new());
+        }
         self.counters.rows_in += rows as u64;
-        self.counters.rows_out += results.0 as u64;
+        self.counters.rows_out += returned;
         self.counters.chunks += 1;
         let columns = results.1.len();
         self.results = Some(results);
@@ -185,7 +226,7 @@ impl Session {
         for (position, (field, data)) in fields.iter().zip(data).enumerate() {
             data.check(field, position, rows).map_err(later)?;
         }
-        let limit = settings.max_memory_mb.map(|mb| mb << 20);
+        let limit = limit_of(settings);
         check_conversion(kernel, binding, params, fields, data, limit)?;
         let output = pool.run(settings.threads, || {
             let inputs = binding.inputs(kernel, params, fields, data, rows)?;
@@ -198,7 +239,7 @@ impl Session {
             (None, RowShape::Made, Some(_)) => made_rows(&output),
             _ => rows,
         };
-        Ok((result_rows, results(kernel, binding, fields, data, rows, output)?))
+        Ok((result_rows, results(kernel, binding, fields, data, rows, output, self.longest)?))
     }
 
     fn bind(&self) -> Result<Bound, Fault> {
@@ -213,12 +254,20 @@ impl Session {
             let param = param.as_ref().ok_or_else(|| missing("parameter", n))?;
             if param.name.eq_ignore_ascii_case(RESULT_VECTORS) {
                 vectors = result_vectors(convert::param_value(param)?)?;
-            } else if !param.name.eq_ignore_ascii_case(ROWS_PER_READ) && !is_counter(param) {
+            } else if !param.name.eq_ignore_ascii_case(ROWS_PER_READ)
+                && !is_counter(param)
+                && !is_rows_json(param)
+            {
                 given.push((param.name.clone(), convert::param_value(param)?));
             }
         }
         let params = Params::bind(self.kernel, &given)?;
-        let binding = Binding::new(self.kernel, params.element(), vectors, &fields)?;
+        let mut binding = Binding::new(self.kernel, params.element(), vectors, &fields)?;
+        let unlimited =
+            |result: &&mut ResultField| result.ctype.fixed_size().is_none() && result.size > LONGEST_IN_ROW;
+        for result in binding.results.iter_mut().filter(unlimited) {
+            result.size = result.size.min(self.longest);
+        }
         Ok(Bound { binding, params, fields })
     }
 
@@ -231,8 +280,9 @@ impl Session {
         let Some(Bound { binding, .. }) = &self.bound else {
             return call_fault("GetResultColumn before Execute");
         };
-        let count = binding.results.len();
-        let found = binding.results.get(usize::from(number));
+        let results = if self.rows.is_some() { &[][..] } else { &binding.results };
+        let count = results.len();
+        let found = results.get(usize::from(number));
         found.ok_or_else(|| Fault::Call(format!("result column {number} of {count}")))
     }
 
@@ -274,6 +324,13 @@ impl Session {
             })?;
             return Ok(Some(Buffer::aligned(&bytes)));
         }
+        if let Some(json) = self.rows.as_ref().filter(|_| is_rows_json(param)) {
+            let text = json.text();
+            return Ok(Some(Buffer::Bytes(match param.ctype {
+                CType::WChar => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+                _ => text.into_bytes(),
+            })));
+        }
         let empty_numeric = |v: &&Vec<u8>| !(param.ctype == CType::Numeric && v.first() == Some(&0));
         let value = param.value.as_ref().filter(empty_numeric);
         Ok(value.map(|v| match (param.ctype, v.first()) {
@@ -298,6 +355,15 @@ fn result_vectors(value: Value) -> Result<ResultVectors, Error> {
 
 fn is_counter(param: &ParamField) -> bool {
     param.output && [ROWS_IN, ROWS_OUT].iter().any(|name| param.name.eq_ignore_ascii_case(name))
+}
+
+fn is_rows_json(param: &ParamField) -> bool {
+    param.name.eq_ignore_ascii_case(ROWS_JSON)
+}
+
+/// Most bytes that a call may take beside its input.
+fn limit_of(settings: &Settings) -> Option<u64> {
+    settings.max_memory_mb.map(|mb| mb << 20)
 }
 
 fn declare<T>(
@@ -367,6 +433,7 @@ fn results(
     data: &[ColumnData<'_>],
     rows: usize,
     output: Output,
+    longest: u64,
 ) -> Result<Vec<ResultColumn>, Fault> {
     use hart_kernels::registry::Kind;
     // Every row of a partition has its columns' values, so its first row speaks for rows that the kernel made.
@@ -395,11 +462,16 @@ fn results(
     for (made, result) in out.iter().zip(&binding.results).filter(|(_, r)| sized(r)) {
         if let Some(row) = made.indicators.iter().position(|l| *l as i64 > result.size as i64) {
             return call_fault(format!(
-                "result column {}, row {}: {} bytes are more than the {} declared",
+                "result column {}, row {}: {} bytes are more than the {} declared{}",
                 result.name,
                 row + 1,
                 made.indicators[row],
-                result.size
+                result.size,
+                if result.size > LONGEST_IN_ROW || result.size == longest {
+                    ": raise max_column_bytes"
+                } else {
+                    ""
+                }
             ));
         }
     }
