@@ -1,3 +1,5 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialFromWkt: Serialized geometry or geography from WKT, with Z and M.
 -- Reads what STGeomFromText reads (POINT (1 2 3 4), NULL for a missing Z or M, both forms of MULTIPOINT) or, with
@@ -22,19 +24,22 @@
 --   @validity (one of computed, valid, invalid) The stored flag that the server believes: computed sets it where the
 --             shape is valid beyond doubt, else MakeValid() clears the doubt; the other two set what the caller knows.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
---   geometry varbinary(max) [serialized]: The value; CAST(… AS GEOMETRY) takes it.
+--   geometry varbinary(max) [serialized]: The value; CAST(... AS GEOMETRY) takes it.
 --
 -- NULL: NULL gives NULL.
 -- Empty: EMPTY shapes are kept as such; the empty text is an error.
 -- NaN and infinity: Texts of NaN and infinities are errors.
 -- Accuracy: Every number is rounded once to the nearest double.
 -- Chunks: Row by row: chunks and partitions do not change results.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SpatialFromWkt]
@@ -50,15 +55,30 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialFromWkt]
     @validity varchar(64) = 'computed',
     @by_part bit = 0,
     @parallel bit = 0,
-    @rows_per_read int = 10000
+    @rows_per_read int = 10000,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
     SET NOCOUNT ON;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,wkt', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_from_wkt',
+                @input_data_1 = @input,
+                @params = N'@srid int, @type varchar(64), @dialect varchar(64), @validity varchar(64), @r_rowsPerRead int, @rows_json varchar(max) OUTPUT',
+                @srid = @srid,
+                @type = @type,
+                @dialect = @dialect,
+                @validity = @validity,
+                @r_rowsPerRead = @rows_per_read,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_from_wkt',
