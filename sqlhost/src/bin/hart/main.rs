@@ -3,6 +3,7 @@
 mod catalogue;
 mod data;
 mod engine;
+mod fault;
 mod feed;
 mod input;
 mod log;
@@ -85,6 +86,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    fault::quiet();
     let matches = Arguments::command().get_matches();
     let name = matches.subcommand_name().unwrap_or_default();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
@@ -97,7 +99,8 @@ fn main() -> ExitCode {
     };
     let result = {
         let _span = tracing::info_span!("hart", command = name).entered();
-        carry_out(arguments.command).inspect_err(|error| tracing::error!("{error:#}"))
+        let done = fault::caught(|| carry_out(arguments.command)).and_then(|result| result);
+        done.inspect_err(|error| tracing::error!("{error:#}"))
     };
     log.finish();
     match result {

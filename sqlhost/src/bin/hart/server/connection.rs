@@ -386,7 +386,9 @@ impl Server {
     /// Runs a batch and hands over what comes, until the end or until `take` wants no more.
     pub fn stream(&mut self, sql: &str, mut take: impl FnMut(QueryItem) -> Result<bool>) -> Result<()> {
         let client = &mut self.client;
-        let _span = tracing::info_span!("stream", sql = log::beginning(sql)).entered();
+        let _span = tracing::info_span!("stream", bytes = sql.len()).entered();
+        let beginning = log::beginning(sql);
+        tracing::debug!(sql = beginning, "query");
         let result = self.runtime.block_on(async {
             let mut stream = client.simple_query(sql).await?;
             while let Some(item) = stream.try_next().await? {

@@ -150,15 +150,6 @@ impl Facts {
             )];
         }
         let mut out = Vec::new();
-        if !self.feature_installed {
-            let mend = match self.platform.as_str() {
-                "Linux" => {
-                    "install the package mssql-server-extensibility, then restart mssql-server and mssql-launchpadd"
-                }
-                _ => "run Setup and add Machine Learning Services and Language Extensions",
-            };
-            out.push(lack("the feature for external scripts is not installed".into(), mend.into()));
-        }
         if !self.external_scripts_enabled && !enable {
             let mend = format!(
                 "{} -- by a sysadmin; then restart the Launchpad service",

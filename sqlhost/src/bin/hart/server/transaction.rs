@@ -34,7 +34,7 @@ impl Failure {
 }
 
 /// Errors of a statement that the server refuses within a transaction.
-const NOT_IN_A_TRANSACTION: [u32; 2] = [226, 574];
+pub const NOT_IN_A_TRANSACTION: [u32; 2] = [226, 574];
 
 /// Carries out a step: in its transaction, which is committed only if the step's own check then says that it is done.
 pub fn carry_out(server: &mut Server, step: &Step) -> Result<(), Failure> {
