@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 
 /// Version of this interface: raised when a function, a constant or a structure is added. What is there never changes.
-pub const HART_ABI_VERSION: u32 = 1;
+pub const HART_ABI_VERSION: u32 = 2;
 
 /// Success. Every other status is an error whose text `hart_last_error` gives.
 pub const HART_OK: i32 = 0;
@@ -132,7 +132,8 @@ pub struct HartInvokeOptions {
     pub size: u32,
     /// Zero.
     pub reserved: u32,
-    /// Most bytes that the kernel may take for its results; 0 is no limit.
+    /// Most bytes that the kernel may take beside the input, for its results and on the way to them. 0 is half of the memory that the
+    /// process can have, by the machine, its control groups or job object, and its address space; `UINT64_MAX` is no limit.
     pub memory_limit: u64,
 }
 

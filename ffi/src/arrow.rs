@@ -9,7 +9,8 @@ use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_void};
 
 use crate::abi::{ArrowArray, ArrowSchema};
-use crate::columns::{Bits, Column, Data, Field, Made, Type};
+use crate::arrow_tree;
+use crate::columns::{Bits, Column, Data, Field, Made, Refusal, Type};
 use crate::failure::Failure;
 use crate::raw::{self, In, Span};
 
@@ -29,18 +30,18 @@ impl Seen {
     }
 }
 
-fn wrong(place: &str, found: impl Into<String>, expected: impl Into<String>) -> Failure {
+pub(crate) fn wrong(place: &str, found: impl Into<String>, expected: impl Into<String>) -> Failure {
     Failure::Arrow { place: place.into(), found: found.into(), expected: expected.into() }
 }
 
 /// A length, offset or count of the interface.
-fn count(place: &str, what: &str, value: i64) -> Result<usize, Failure> {
+pub(crate) fn count(place: &str, what: &str, value: i64) -> Result<usize, Failure> {
     usize::try_from(value).map_err(|_| wrong(place, format!("{what} {value}"), "a number ≥ 0"))
 }
 
 /// Where so many rows or elements from `start` on end. The interface counts them in 64 bits with a sign; a bitmap's size in bytes alone would
 /// allow more.
-fn end(place: &str, what: &str, start: usize, rows: usize) -> Result<usize, Failure> {
+pub(crate) fn end(place: &str, what: &str, start: usize, rows: usize) -> Result<usize, Failure> {
     let end = start.checked_add(rows).filter(|end| i64::try_from(*end).is_ok());
     end.ok_or_else(|| wrong(place, what, "no overflow"))
 }
@@ -48,7 +49,11 @@ fn end(place: &str, what: &str, start: usize, rows: usize) -> Result<usize, Fail
 /// # Safety
 ///
 /// `pointer` is NULL or points to a structure that lives and does not change for `'a`.
-unsafe fn reference<'a, T>(seen: &Seen, name: &'static str, pointer: *const T) -> Result<&'a T, Failure> {
+pub(crate) unsafe fn reference<'a, T>(
+    seen: &Seen,
+    name: &'static str,
+    pointer: *const T,
+) -> Result<&'a T, Failure> {
     let span = seen.input(name, pointer, 1)?;
     // SAFETY: this function's premise; NULL and alignment have been checked.
     Ok(&unsafe { span.slice() }[0])
@@ -147,13 +152,29 @@ pub(crate) unsafe fn import<'a>(
             if count(&place, "length", array.length)? < end {
                 return Err(wrong(&place, format!("length {}", array.length), format!("at least {end}")));
             }
-            columns.push(column(seen, &place, schema, array, start, rows)?);
+            columns.push(match column(seen, &place, schema, array, start, rows) {
+                // What no kernel reads may be carried along; where it cannot be either, the first reason is the better one.
+                Err(Failure::Arrow { place, found, expected }) => {
+                    match arrow_tree::node(seen, &place, (schema, array), start, rows, 0) {
+                        Ok(node) => Column {
+                            field: node.field.clone(),
+                            child: None,
+                            kind: Type::Other,
+                            rows,
+                            validity: node.validity,
+                            data: Data::Tree(Box::new(node), Refusal { found, expected }),
+                        },
+                        Err(_) => return Err(Failure::Arrow { place, found, expected }),
+                    }
+                }
+                other => other?,
+            });
         }
         Ok((columns, rows))
     }
 }
 
-fn live(place: &str, schema: &ArrowSchema, array: &ArrowArray) -> Result<(), Failure> {
+pub(crate) fn live(place: &str, schema: &ArrowSchema, array: &ArrowArray) -> Result<(), Failure> {
     if schema.release.is_none() || array.release.is_none() {
         return Err(wrong(place, "a released structure", "a live one"));
     }
@@ -163,7 +184,7 @@ fn live(place: &str, schema: &ArrowSchema, array: &ArrowArray) -> Result<(), Fai
 /// # Safety
 ///
 /// As [`import`], for this array.
-unsafe fn buffers<'a>(
+pub(crate) unsafe fn buffers<'a>(
     seen: &Seen,
     place: &str,
     array: &'a ArrowArray,
@@ -186,7 +207,7 @@ type Children<'a> = (&'a [*mut ArrowSchema], &'a [*mut ArrowArray]);
 /// # Safety
 ///
 /// As [`import`], for this pair.
-unsafe fn children<'a>(
+pub(crate) unsafe fn children<'a>(
     seen: &Seen,
     place: &str,
     schema: &'a ArrowSchema,
@@ -211,7 +232,7 @@ unsafe fn children<'a>(
 /// # Safety
 ///
 /// As [`import`], for this buffer.
-unsafe fn bitmap<'a>(
+pub(crate) unsafe fn bitmap<'a>(
     seen: &Seen,
     place: &str,
     buffer: *const c_void,
@@ -237,7 +258,7 @@ unsafe fn bitmap<'a>(
 /// # Safety
 ///
 /// As [`import`], for this buffer.
-unsafe fn bytes<'a>(
+pub(crate) unsafe fn bytes<'a>(
     seen: &Seen,
     place: &str,
     buffer: *const c_void,
@@ -261,7 +282,7 @@ unsafe fn bytes<'a>(
 /// # Safety
 ///
 /// As [`import`], for this schema.
-unsafe fn field(seen: &Seen, place: &str, schema: &ArrowSchema) -> Result<Field, Failure> {
+pub(crate) unsafe fn field(seen: &Seen, place: &str, schema: &ArrowSchema) -> Result<Field, Failure> {
     // SAFETY: this function's premise.
     unsafe {
         Ok(Field {
@@ -403,18 +424,29 @@ unsafe fn column<'a>(
 }
 
 /// Offsets in bytes. They must not be negative and not go back.
-fn parse_offsets(place: &str, raw: &[u8], kind: Type) -> Result<Vec<usize>, Failure> {
+pub(crate) fn parse_offsets(place: &str, raw: &[u8], kind: Type) -> Result<Vec<usize>, Failure> {
     let read = |value: i64| {
         let offset = count(place, "an offset of", value)?;
         offset.checked_mul(kind.unit()).ok_or_else(|| wrong(place, "an offset", "no overflow"))
     };
-    let offsets: Vec<usize> = if raw.is_empty() {
-        vec![0]
+    let mut offsets: Vec<usize> = Vec::new();
+    // As many as the caller claims.
+    let count = (raw.len() / if kind.large() { 8 } else { 4 }).max(1);
+    offsets.try_reserve_exact(count).map_err(|_| Failure::OutOfMemory {
+        what: "the offsets of an Arrow array",
+        bytes: count.saturating_mul(8),
+    })?;
+    if raw.is_empty() {
+        offsets.push(0);
     } else if kind.large() {
-        raw.as_chunks().0.iter().map(|b| read(i64::from_le_bytes(*b))).collect::<Result<_, _>>()?
+        for b in raw.as_chunks().0 {
+            offsets.push(read(i64::from_le_bytes(*b))?);
+        }
     } else {
-        raw.as_chunks().0.iter().map(|b| read(i32::from_le_bytes(*b).into())).collect::<Result<_, _>>()?
-    };
+        for b in raw.as_chunks().0 {
+            offsets.push(read(i32::from_le_bytes(*b).into())?);
+        }
+    }
     match offsets.windows(2).position(|pair| pair[0] > pair[1]) {
         Some(row) => Err(wrong(place, format!("offsets that go back in row {}", row + 1), "ascending ones")),
         None => Ok(offsets),
@@ -457,6 +489,7 @@ struct ArrayHolder {
     _buffers: Vec<Vec<u8>>,
     pointers: Vec<*const c_void>,
     children: Vec<*mut ArrowArray>,
+    dictionary: *mut ArrowArray,
 }
 
 /// What an exported schema owns.
@@ -464,6 +497,7 @@ struct SchemaHolder {
     _texts: [CString; 2],
     _metadata: Option<Vec<u8>>,
     children: Vec<*mut ArrowSchema>,
+    dictionary: *mut ArrowSchema,
 }
 
 /// Frees an exported array.
@@ -476,7 +510,10 @@ unsafe extern "C" fn release_array(array: *mut ArrowArray) {
     // moved one out has marked as released.
     unsafe {
         let array = &mut *array;
-        for child in &Box::from_raw(array.private_data.cast::<ArrayHolder>()).children {
+        let holder = Box::from_raw(array.private_data.cast::<ArrayHolder>());
+        for child in
+            holder.children.iter().chain((!holder.dictionary.is_null()).then_some(&holder.dictionary))
+        {
             let mut child = Box::from_raw(*child);
             if let Some(release) = child.release {
                 release(&raw mut *child);
@@ -496,7 +533,10 @@ unsafe extern "C" fn release_schema(schema: *mut ArrowSchema) {
     // SAFETY: as in `release_array`.
     unsafe {
         let schema = &mut *schema;
-        for child in &Box::from_raw(schema.private_data.cast::<SchemaHolder>()).children {
+        let holder = Box::from_raw(schema.private_data.cast::<SchemaHolder>());
+        for child in
+            holder.children.iter().chain((!holder.dictionary.is_null()).then_some(&holder.dictionary))
+        {
             let mut child = Box::from_raw(*child);
             if let Some(release) = child.release {
                 release(&raw mut *child);
@@ -525,9 +565,15 @@ fn aligned(buffer: Vec<u8>) -> (Vec<u8>, *const c_void) {
     (copy, pointer.cast())
 }
 
-fn array(rows: usize, nulls: usize, buffers: Vec<Option<Vec<u8>>>, children: Vec<ArrowArray>) -> ArrowArray {
+fn boxed<T>(value: Option<T>) -> *mut T {
+    value.map_or(std::ptr::null_mut(), |value| Box::into_raw(Box::new(value)))
+}
+
+/// The structures of a column that has been made.
+fn structures(made: Made) -> (ArrowSchema, ArrowArray) {
     let (mut kept, mut pointers) = (Vec::new(), Vec::new());
-    for buffer in buffers {
+    let first = (!made.bare).then_some(made.validity);
+    for buffer in first.into_iter().chain(made.buffers.into_iter().map(Some)) {
         let Some(buffer) = buffer else {
             pointers.push(std::ptr::null());
             continue;
@@ -536,29 +582,35 @@ fn array(rows: usize, nulls: usize, buffers: Vec<Option<Vec<u8>>>, children: Vec
         kept.push(buffer);
         pointers.push(pointer);
     }
-    let children = children.into_iter().map(|child| Box::into_raw(Box::new(child))).collect();
-    let mut holder = Box::new(ArrayHolder { _buffers: kept, pointers, children });
-    ArrowArray {
-        length: rows as i64,
-        null_count: nulls as i64,
+    let (schemas, arrays): (Vec<_>, Vec<_>) = made.children.into_iter().map(structures).unzip();
+    let (of_schema, of_array) = made.dictionary.map(|dictionary| structures(*dictionary)).unzip();
+    let children = arrays.into_iter().map(|child| boxed(Some(child))).collect();
+    let dictionary = boxed(of_array);
+    let mut holder = Box::new(ArrayHolder { _buffers: kept, pointers, children, dictionary });
+    let array = ArrowArray {
+        length: made.rows as i64,
+        null_count: made.nulls as i64,
         offset: 0,
         n_buffers: holder.pointers.len() as i64,
         n_children: holder.children.len() as i64,
         buffers: holder.pointers.as_mut_ptr(),
         children: holder.children.as_mut_ptr(),
-        dictionary: std::ptr::null_mut(),
+        dictionary,
         release: Some(release_array),
         private_data: Box::into_raw(holder).cast(),
-    }
+    };
+    (schema(made.field, schemas, of_schema), array)
 }
 
-fn schema(field: Field, children: Vec<ArrowSchema>) -> ArrowSchema {
+fn schema(field: Field, children: Vec<ArrowSchema>, dictionary: Option<ArrowSchema>) -> ArrowSchema {
     // Names come from texts with a terminator, so none has a zero inside.
     let texts = [field.name, field.format].map(|text| CString::new(text).unwrap_or_default());
     let (name, format) = (texts[0].as_ptr(), texts[1].as_ptr());
     let metadata = field.metadata.as_ref().map_or(std::ptr::null(), |bytes| bytes.as_ptr().cast());
-    let children = children.into_iter().map(|child| Box::into_raw(Box::new(child))).collect();
-    let mut holder = Box::new(SchemaHolder { _texts: texts, _metadata: field.metadata, children });
+    let children = children.into_iter().map(|child| boxed(Some(child))).collect();
+    let dictionary = boxed(dictionary);
+    let mut holder =
+        Box::new(SchemaHolder { _texts: texts, _metadata: field.metadata, children, dictionary });
     ArrowSchema {
         format,
         name,
@@ -566,7 +618,7 @@ fn schema(field: Field, children: Vec<ArrowSchema>) -> ArrowSchema {
         flags: field.flags,
         n_children: holder.children.len() as i64,
         children: holder.children.as_mut_ptr(),
-        dictionary: std::ptr::null_mut(),
+        dictionary,
         release: Some(release_schema),
         private_data: Box::into_raw(holder).cast(),
     }
@@ -574,18 +626,6 @@ fn schema(field: Field, children: Vec<ArrowSchema>) -> ArrowSchema {
 
 /// A batch of columns as the caller takes it over: an array of type struct.
 pub(crate) fn export(columns: Vec<Made>, rows: usize) -> (ArrowSchema, ArrowArray) {
-    let (mut schemas, mut arrays) = (Vec::new(), Vec::new());
-    for column in columns {
-        let mut buffers: Vec<Option<Vec<u8>>> = vec![column.validity];
-        buffers.extend(column.buffers.into_iter().map(Some));
-        let (mut inner_schema, mut inner_array) = (Vec::new(), Vec::new());
-        if let Some(child) = column.child {
-            let values = buffers.pop().flatten().unwrap_or_default();
-            inner_schema.push(schema(child, Vec::new()));
-            inner_array.push(array(column.child_rows, 0, vec![None, Some(values)], Vec::new()));
-        }
-        schemas.push(schema(column.field, inner_schema));
-        arrays.push(array(column.rows, column.nulls, buffers, inner_array));
-    }
-    (schema(Field { flags: 0, ..Field::nullable("", "+s") }, schemas), array(rows, 0, vec![None], arrays))
+    let field = Field { flags: 0, ..Field::nullable("", "+s") };
+    structures(Made { field, rows, children: columns, ..Made::default() })
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use hart_kernels::{Element, Error};
 
 use crate::failure::Failure;
+use crate::tree::{Budget, Node};
 
 /// What a column holds, as far as kernels care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub(crate) enum Type {
     },
     /// Values of that many bytes that no kernel reads, but that are carried along: dates, times, decimals.
     Opaque(usize),
+    /// Any other, which is carried along.
+    Other,
 }
 
 impl Type {
@@ -109,6 +112,7 @@ impl Type {
                 format!("fixed_size_list<{}>({dimensions})", element.name())
             }
             Type::Opaque(bytes) => format!("a type of {bytes} bytes"),
+            Type::Other => "another type".into(),
         }
     }
 
@@ -119,7 +123,7 @@ impl Type {
             Type::Float(element) => Some(element.size()),
             // `parse` has made sure that it fits.
             Type::FixedList { dimensions, element } => Some(dimensions * element.size()),
-            Type::Bool | Type::Text { .. } | Type::Bytes { .. } | Type::List { .. } => None,
+            Type::Bool | Type::Text { .. } | Type::Bytes { .. } | Type::List { .. } | Type::Other => None,
         }
     }
 
@@ -184,6 +188,15 @@ pub(crate) enum Data<'a> {
         offsets: Vec<usize>,
         bytes: &'a [u8],
     },
+    /// What no kernel reads, and why.
+    Tree(Box<Node<'a>>, Refusal),
+}
+
+/// Why a column cannot be read.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub found: String,
+    pub expected: String,
 }
 
 /// What a schema says of a column, or of a list's elements.
@@ -220,6 +233,11 @@ pub(crate) struct Column<'a> {
 }
 
 impl<'a> Column<'a> {
+    /// Its type, for messages.
+    pub(crate) fn type_name(&self) -> String {
+        if self.kind == Type::Other { format!("format {}", self.field.format) } else { self.kind.name() }
+    }
+
     pub(crate) fn is_null(&self, i: usize) -> bool {
         self.validity.is_some_and(|bits| !bits.get(i))
     }
@@ -227,7 +245,7 @@ impl<'a> Column<'a> {
     /// All bytes, and where each value lies in them; bits have none.
     pub(crate) fn buffer(&self) -> &'a [u8] {
         match &self.data {
-            Data::Bits(_) => &[],
+            Data::Bits(_) | Data::Tree(..) => &[],
             Data::Fixed { bytes, .. } | Data::Variable { bytes, .. } => bytes,
         }
     }
@@ -235,7 +253,7 @@ impl<'a> Column<'a> {
     /// Where value `i` lies in [`Column::buffer`], whether it is NULL or not.
     pub(crate) fn range(&self, i: usize) -> Range<usize> {
         match &self.data {
-            Data::Bits(_) => 0..0,
+            Data::Bits(_) | Data::Tree(..) => 0..0,
             Data::Fixed { width, .. } => i * width..(i + 1) * width,
             Data::Variable { offsets, .. } => offsets[i]..offsets[i + 1],
         }
@@ -292,19 +310,26 @@ impl<'a> Column<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Made {
     pub field: Field,
-    /// That of a list's elements.
-    pub child: Option<Field>,
     pub rows: usize,
     pub nulls: usize,
     /// A bitmap; `None` where no row is NULL.
     pub validity: Option<Vec<u8>>,
-    /// Buffers behind the bitmap. For a list, all but the last, which is the child's.
+    /// Whether its type has no bitmap at all.
+    pub bare: bool,
+    /// Buffers behind the bitmap.
     pub buffers: Vec<Vec<u8>>,
-    /// Elements of a list's child.
-    pub child_rows: usize,
+    /// What lists, structures and the like consist of.
+    pub children: Vec<Made>,
+    pub dictionary: Option<Box<Made>>,
 }
 
 impl Made {
+    /// The same with the elements of its lists, `unit` bytes each.
+    pub(crate) fn with_elements(mut self, field: Field, bytes: Vec<u8>, unit: usize) -> Made {
+        self.children.push(Made { field, rows: bytes.len() / unit, buffers: vec![bytes], ..Made::default() });
+        self
+    }
+
     pub(crate) fn of(mut self, format: &str) -> Made {
         self.field.format = format.into();
         self
@@ -376,37 +401,44 @@ pub(crate) fn offsets(
     Ok(out)
 }
 
+/// Refuses before it is taken what would exceed a limit.
+pub(crate) fn check_memory(what: String, bytes: u64, limit: u64) -> Result<(), Error> {
+    if bytes <= limit { Ok(()) } else { Err(Error::Memory { what, bytes, limit }) }
+}
+
 /// The rows `picked` of a column (all in order where `None`), unchanged.
 ///
 /// # Errors
 ///
 /// [`Error::Memory`] where they take more than `limit` bytes, or more than their offsets can say.
-pub(crate) fn take(
-    column: &Column<'_>,
-    picked: Option<&[usize]>,
-    limit: Option<u64>,
-) -> Result<Made, Failure> {
+pub(crate) fn take(column: &Column<'_>, picked: Option<&[usize]>, limit: u64) -> Result<Made, Failure> {
+    if let Data::Tree(node, _) = &column.data {
+        let mut budget = Budget { what: format!("column {}", column.field.name), taken: 0, limit };
+        return match picked {
+            Some(picked) => node.take(picked, &mut budget),
+            None => node.all(&mut budget),
+        };
+    }
     let rows = picked.map_or(column.rows, <[usize]>::len);
     let source = |i: usize| picked.map_or(i, |picked| picked[i]);
     let length = |i: usize| if column.is_null(source(i)) { 0 } else { column.range(source(i)).len() };
-    let mut made = Made { field: column.field.clone(), child: column.child.clone(), rows, ..Made::default() };
+    let mut made = Made { field: column.field.clone(), rows, ..Made::default() };
     let total: u64 = match &column.data {
         Data::Bits(_) => rows.div_ceil(8) as u64,
         Data::Fixed { width, .. } => (rows as u64).saturating_mul(*width as u64),
         Data::Variable { .. } => (0..rows).map(|i| length(i) as u64).sum(),
+        Data::Tree(..) => 0,
     };
-    if let Some(limit) = limit.filter(|limit| total > *limit) {
-        let what = format!("column {}", column.field.name);
-        return Err(Error::Memory { what, bytes: total, limit }.into());
-    }
+    check_memory(format!("column {}", column.field.name), total, limit)?;
     let mut validity = BitmapBuilder::with_capacity(rows);
     (0..rows).for_each(|i| validity.push(!column.is_null(source(i))));
     (made.validity, made.nulls) = validity.validity();
-    match &column.data {
+    let last = match &column.data {
+        Data::Tree(..) => Vec::new(),
         Data::Bits(bits) => {
             let mut out = BitmapBuilder::with_capacity(rows);
             (0..rows).for_each(|i| out.push(bits.get(source(i))));
-            made.buffers.push(out.bits());
+            out.bits()
         }
         Data::Fixed { bytes, .. } => {
             let mut out = Vec::with_capacity(total as usize);
@@ -416,8 +448,7 @@ pub(crate) fn take(
                     picked.iter().for_each(|row| out.extend_from_slice(&bytes[column.range(*row)]));
                 }
             }
-            made.child_rows = out.len() / column.kind.unit();
-            made.buffers.push(out);
+            out
         }
         Data::Variable { bytes, .. } => {
             let unit = column.kind.unit();
@@ -426,9 +457,14 @@ pub(crate) fn take(
             for i in (0..rows).filter(|i| !column.is_null(source(*i))) {
                 out.extend_from_slice(&bytes[column.range(source(i))]);
             }
-            made.child_rows = out.len() / unit;
-            made.buffers.push(out);
+            out
         }
-    }
-    Ok(made)
+    };
+    Ok(match &column.child {
+        Some(child) => made.with_elements(child.clone(), last, column.kind.unit()),
+        None => {
+            made.buffers.push(last);
+            made
+        }
+    })
 }

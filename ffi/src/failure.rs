@@ -14,8 +14,15 @@ use crate::abi::{
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error(transparent)]
+    /// Of a typed call, whose arguments are no columns.
+    #[error("{}", .0.to_string().replace("column ", ""))]
     Kernel(#[from] Error),
+    /// Of a call by name.
+    #[error("{0}")]
+    Columns(Error),
+    /// Of a call by name, whose limit can be set.
+    #[error("{0}; memory_limit sets it")]
+    Limit(Error),
     #[error("{name} is NULL")]
     NullPointer { name: &'static str },
     #[error("{name} is at address {address:#x}; expected a multiple of {alignment}")]
@@ -41,9 +48,22 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// The same of a call by name with that limit.
+    pub(crate) fn of_columns(self, limit: u64) -> Failure {
+        match self {
+            Failure::Kernel(error) if matches!(&error, Error::Memory { limit: found, .. } if *found == limit) => {
+                Failure::Limit(error)
+            }
+            Failure::Kernel(error) => Failure::Columns(error),
+            other => other,
+        }
+    }
+
     fn status(&self) -> i32 {
         match self {
-            Failure::Kernel(error) => i32::from(error.code()),
+            Failure::Kernel(error) | Failure::Columns(error) | Failure::Limit(error) => {
+                i32::from(error.code())
+            }
             Failure::NullPointer { .. } => HART_STATUS_NULL_POINTER,
             Failure::Alignment { .. } => HART_STATUS_ALIGNMENT,
             Failure::Length { .. } => HART_STATUS_LENGTH,

@@ -2,10 +2,11 @@
 //! waits for the calls that use what it takes away.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hart_kernels::vector::batch::canonical_number;
-use hart_kernels::{Metric, TopK, Vectors};
+use hart_kernels::{Element, Hit, Metric, PerProcess, TopK, Vectors};
 
 use crate::abi::{HartHit, HartIndex};
 use crate::failure::Failure;
@@ -46,21 +47,36 @@ pub(crate) fn copy<T: Copy>(what: &'static str, values: &[T]) -> Result<Vec<T>, 
 }
 
 /// An index behind a lock that searches share and the release takes for itself: what it takes out is in no search any more.
-type Live = Arc<RwLock<Option<Index>>>;
+type Live = Arc<RwLock<Option<Arc<Index>>>>;
 
-struct Table {
-    live: BTreeMap<usize, Live>,
-    last: usize,
+/// The live indexes by their handles.
+type Table = RwLock<BTreeMap<usize, Live>>;
+
+/// A fork's child has its parent's indexes too. It gets locks of its own for them, because searches of its parent's other threads
+/// hold the old ones for ever.
+fn table() -> &'static Table {
+    static TABLE: PerProcess<Table> = PerProcess::new();
+    TABLE.get(|parent| {
+        let mut live = BTreeMap::new();
+        // What another thread was about to add or release at the fork is in neither process's hands.
+        if let Some(table) = parent.and_then(|table| table.try_read().ok()) {
+            for (handle, old) in table.iter() {
+                if let Some(index) = old.try_read().ok().and_then(|index| index.clone()) {
+                    live.insert(*handle, Arc::new(RwLock::new(Some(index))));
+                }
+            }
+        }
+        RwLock::new(live)
+    })
 }
 
-static TABLE: RwLock<Table> = RwLock::new(Table { live: BTreeMap::new(), last: 0 });
-
 pub(crate) fn insert(index: Index) -> Result<*mut HartIndex, Failure> {
-    let mut table = TABLE.write().unwrap_or_else(PoisonError::into_inner);
+    static LAST: AtomicUsize = AtomicUsize::new(0);
     // Looks like an address in a debugger, is never 0, and never used twice: so a released handle stays one.
-    let handle = table.last.checked_add(16).ok_or(Failure::OutOfMemory { what: "a handle", bytes: 16 })?;
-    table.last = handle;
-    table.live.insert(handle, Arc::new(RwLock::new(Some(index))));
+    let next = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| last.checked_add(16));
+    let handle = next.map_err(|_| Failure::OutOfMemory { what: "a handle", bytes: 16 })? + 16;
+    let live = Arc::new(RwLock::new(Some(Arc::new(index))));
+    table().write().unwrap_or_else(PoisonError::into_inner).insert(handle, live);
     Ok(std::ptr::without_provenance_mut(handle))
 }
 
@@ -72,8 +88,8 @@ pub(crate) fn with<T>(
     if handle.is_null() {
         return Err(Failure::NullPointer { name: "index" });
     }
-    let table = TABLE.read().unwrap_or_else(PoisonError::into_inner);
-    let live = table.live.get(&handle.addr()).cloned();
+    let table = table().read().unwrap_or_else(PoisonError::into_inner);
+    let live = table.get(&handle.addr()).cloned();
     drop(table);
     let live = live.ok_or(Failure::Handle)?;
     let index = live.read().unwrap_or_else(PoisonError::into_inner);
@@ -82,7 +98,7 @@ pub(crate) fn with<T>(
 
 /// Takes an index away, once no search uses it any more.
 pub(crate) fn remove(handle: *const HartIndex) -> Result<(), Failure> {
-    let removed = TABLE.write().unwrap_or_else(PoisonError::into_inner).live.remove(&handle.addr());
+    let removed = table().write().unwrap_or_else(PoisonError::into_inner).remove(&handle.addr());
     let live = removed.ok_or(Failure::Handle)?;
     let index = live.write().unwrap_or_else(PoisonError::into_inner).take();
     // Freed here, outside of the locks.
@@ -102,6 +118,11 @@ pub(crate) fn hits_of_query(rows: usize, k: usize) -> usize {
     rows.min(k)
 }
 
+/// A matrix by the name that its caller knows it by.
+pub(crate) fn named<'a>(name: &str, values: &'a [f32], dimensions: usize) -> Result<Vectors<'a>, Failure> {
+    Ok(Vectors::packed_matrix(name, Element::F32, bytemuck::cast_slice(values), dimensions)?)
+}
+
 /// Searches rows and writes each query's hits behind those of the one before.
 pub(crate) fn search(
     rows: &[f32],
@@ -110,16 +131,35 @@ pub(crate) fn search(
     search: &Search<'_>,
     hits: &mut [HartHit],
 ) -> Result<(), Failure> {
-    let matrix = Vectors::matrix(rows, dimensions)?;
-    let queries = Vectors::matrix(search.queries, dimensions)?;
+    let matrix = named("rows", rows, dimensions)?;
+    let queries = named("queries", search.queries, dimensions)?;
     let options = TopK::new(search.k).metric(search.metric);
     let options = ids.map_or(options, |ids| options.ids(ids));
-    let found = state::run(|| options.search(&matrix, &queries))?;
+    write(state::run(|| options.search(&matrix, &queries))?, hits);
+    Ok(())
+}
+
+/// As [`search`], over rows of halves.
+pub(crate) fn search_halves(
+    rows: &[u16],
+    dimensions: usize,
+    ids: Option<&[i64]>,
+    search: &Search<'_>,
+    hits: &mut [HartHit],
+) -> Result<(), Failure> {
+    let queries = named("queries", search.queries, dimensions)?;
+    let options = TopK::new(search.k).metric(search.metric);
+    let options = ids.map_or(options, |ids| options.ids(ids));
+    let bytes = bytemuck::cast_slice(rows);
+    write(state::run(|| options.search_packed(Element::F16, bytes, dimensions, &queries))?, hits);
+    Ok(())
+}
+
+fn write(found: Vec<Vec<Hit>>, hits: &mut [HartHit]) {
     for (hit, target) in found.into_iter().flatten().zip(hits) {
         let distance = canonical_number(hit.distance);
         *target = HartHit { id: hit.id, distance, row: hit.row as u64 };
     }
-    Ok(())
 }
 
 impl Index {

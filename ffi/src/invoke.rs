@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use hart_kernels::registry::{
-    self, Call, Input, Kernel, Kind, Offered, Output, Params, RowShape, Value, Values,
+    self, Call, Input, Kernel, Kind, Offered, Output, Params, ResultVectors, RowShape, Value, Values,
 };
 use hart_kernels::vector::batch::canonical_number;
 use hart_kernels::{Compute, Element, Error, PackedVectors, Vectors, text};
 
-use crate::columns::{BitmapBuilder, Column, Field, Made, Type, offsets, take};
+use crate::columns::{BitmapBuilder, Column, Data, Field, Made, Type, check_memory, offsets, take};
 use crate::failure::Failure;
+use crate::integers::{self, Converted};
 use crate::state;
 
 /// Name of the parameter that says what packed vectors consist of.
@@ -22,12 +23,12 @@ pub(crate) fn invoke(
     columns: &[Column<'_>],
     rows: usize,
     mut given: Vec<(String, Value)>,
-    limit: Option<u64>,
+    limit: u64,
 ) -> Result<(Vec<Made>, usize), Failure> {
     let kernel = registry::find(name)?;
     let labels: Vec<String> =
         columns.iter().enumerate().map(|(i, column)| registry::label(&column.field.name, i)).collect();
-    let types: Vec<String> = columns.iter().map(|column| column.kind.name()).collect();
+    let types: Vec<String> = columns.iter().map(Column::type_name).collect();
     let offered: Vec<Offered<'_>> = columns
         .iter()
         .zip(&types)
@@ -35,27 +36,86 @@ pub(crate) fn invoke(
         .collect();
     let declared = registry::bind(kernel, &offered)?;
     for (column, &position) in kernel.inputs.iter().zip(&declared) {
-        check_type(kernel, column.kind, &columns[position], &labels[position])?;
+        let integers = column.kind == Kind::Vector && integers::holds(&columns[position]);
+        match &columns[position].data {
+            Data::Tree(_, refusal) if !integers && column.kind != Kind::Id => {
+                let (found, expected) = (refusal.found.clone(), refusal.expected.clone());
+                return Err(Failure::Arrow {
+                    place: format!("input column {}", labels[position]),
+                    found,
+                    expected,
+                });
+            }
+            _ => check_type(kernel, column.kind, &columns[position], &labels[position])?,
+        }
     }
+    // Integers become singles, or doubles where one column needs them: the columns of a row must be alike.
+    let convert = |wide: bool| -> Result<Vec<Option<Converted>>, Error> {
+        let each = kernel.inputs.iter().zip(&declared).map(|(column, &position)| {
+            let vector = (column.kind == Kind::Vector).then_some(&columns[position]);
+            vector.and_then(|column| integers::converted(column, &labels[position], wide)).transpose()
+        });
+        each.collect()
+    };
+    let mut converted = convert(false)?;
+    let of_column =
+        |converted: &[Option<Converted>]| converted.iter().flatten().any(|c| c.element == Element::F64);
+    let doubles = |&position: &usize| columns[position].kind.list_element() == Some(Element::F64);
+    if converted.iter().any(Option::is_some) && (of_column(&converted) || declared.iter().any(doubles)) {
+        converted = convert(true)?;
+    }
+    let written = ResultVectors::take(&mut given)?;
     let vector = kernel.inputs.iter().position(|c| c.kind == Kind::Vector).map(|n| columns[declared[n]].kind);
     // A list says itself what it consists of.
     let says_element = |(name, _): &(String, Value)| name.eq_ignore_ascii_case(ELEMENT);
-    if let Some(element) = vector.and_then(|kind| kind.list_element())
+    let of_integers = converted.iter().flatten().map(|c| c.element).next();
+    if let Some(element) = vector.and_then(|kind| kind.list_element()).or(of_integers)
         && kernel.params.iter().any(|param| param.name == ELEMENT)
         && !given.iter().any(says_element)
     {
         given.push((ELEMENT.into(), Value::Text(element.name().into())));
     }
     let params = Params::bind(kernel, &given)?;
-    let inputs = kernel.inputs.iter().zip(&declared).map(|(column, &position)| {
-        input(column.kind, &columns[position], &labels[position], params.element())
-    });
+    // Whatever is in them: a declared column as its kernel takes it, and a result on its way out.
+    let row = 24 * (declared.len() + kernel.outputs.len()) as u64;
+    check_memory(format!("a batch of {rows} rows"), (rows as u64).saturating_mul(row), limit)?;
+    let inputs =
+        kernel.inputs.iter().zip(&declared).zip(&converted).map(|((column, &position), converted)| {
+            let (label, element) = (&labels[position], params.element());
+            match converted {
+                Some(c) if c.element == element || matches!(element, Element::F32 | Element::F64) => {
+                    Ok(Input::Vectors(Vectors::at(label, c.element, &c.bytes, c.ranges.clone())?))
+                }
+                Some(_) => Err(Error::ColumnType {
+                    column: label.clone(),
+                    found: columns[position].type_name(),
+                    expected: format!("a list of {}, as {ELEMENT} says", element.name()),
+                }),
+                None => input(column.kind, &columns[position], label, element),
+            }
+        });
     let inputs = inputs.collect::<Result<Vec<_>, Error>>()?;
     let output = state::run(|| {
         let call = Call::new(kernel, rows, inputs, params, Compute::new()?)?.memory_limit(limit);
         (kernel.run)(&call)
     })?;
-    results(kernel, columns, &declared, rows, vector, output, limit)
+    let form = match (written, vector) {
+        (ResultVectors::Packed, _) => Form::Packed,
+        (ResultVectors::Json, _) | (ResultVectors::AsInput, Some(Type::Text { .. })) => Form::Json,
+        (ResultVectors::AsInput, Some(Type::Bytes { .. } | Type::FixedBytes(_))) => Form::Packed,
+        (ResultVectors::AsInput, _) => Form::List,
+    };
+    results(kernel, columns, &declared, rows, form, output, limit)
+}
+
+/// How result vectors are written.
+#[derive(Clone, Copy)]
+enum Form {
+    List,
+    /// Packed elements, as bytes.
+    Packed,
+    /// JSON arrays, as text.
+    Json,
 }
 
 fn check_type(kernel: &Kernel, kind: Kind, column: &Column<'_>, label: &str) -> Result<(), Error> {
@@ -63,7 +123,7 @@ fn check_type(kernel: &Kernel, kind: Kind, column: &Column<'_>, label: &str) -> 
     let is_text = matches!(column.kind, Type::Text { .. });
     let (fits, expected) = match kind {
         Kind::Vector => (
-            is_bytes || is_text || column.kind.list_element().is_some(),
+            is_bytes || is_text || column.kind.list_element().is_some() || integers::holds(column),
             "a list of numbers, binary (packed elements) or utf8 (JSON array), for a vector",
         ),
         Kind::Binary | Kind::Point => (is_bytes, "binary"),
@@ -78,7 +138,7 @@ fn check_type(kernel: &Kernel, kind: Kind, column: &Column<'_>, label: &str) -> 
     if fits {
         return Ok(());
     }
-    Err(Error::ColumnType { column: label.into(), found: column.kind.name(), expected: expected.into() })
+    Err(Error::ColumnType { column: label.into(), found: column.type_name(), expected: expected.into() })
 }
 
 /// A declared column as its kernel takes it.
@@ -119,7 +179,7 @@ fn vectors<'a>(column: &Column<'a>, name: &str, element: Element) -> Result<Vect
         return Err(Error::ColumnType {
             column: name.into(),
             found: column.kind.name(),
-            expected: format!("a list of {}, as @{ELEMENT} says", element.name()),
+            expected: format!("a list of {}, as {ELEMENT} says", element.name()),
         });
     }
     let range = |i: usize| (!column.is_null(i)).then(|| column.range(i));
@@ -164,9 +224,9 @@ fn results(
     columns: &[Column<'_>],
     declared: &[usize],
     rows: usize,
-    vector: Option<Type>,
+    form: Form,
     output: Output,
-    limit: Option<u64>,
+    limit: u64,
 ) -> Result<(Vec<Made>, usize), Failure> {
     let picked = output.picked.as_deref();
     let mut computed = output.columns.into_iter();
@@ -179,7 +239,7 @@ fn results(
             id.field.name = column.name.into();
             id
         } else {
-            values(column.name, computed.next().expect("a kernel gives its declared columns"), vector)?
+            values(column.name, computed.next().expect("a kernel gives its declared columns"), form)?
         });
     }
     if kernel.rows != RowShape::Made {
@@ -191,8 +251,8 @@ fn results(
     Ok((made, rows))
 }
 
-/// A computed column. Vectors come back as they came: lists for lists, packed for packed, JSON for JSON.
-fn values(name: &str, values: Values, vector: Option<Type>) -> Result<Made, Failure> {
+/// A computed column.
+fn values(name: &str, values: Values, form: Form) -> Result<Made, Failure> {
     let rows = values.len();
     let made = Made { field: Field::nullable(name, ""), rows, ..Made::default() };
     Ok(match values {
@@ -205,10 +265,10 @@ fn values(name: &str, values: Values, vector: Option<Type>) -> Result<Made, Fail
             let (starts, made) = spans(made, &values.lengths, 1)?;
             Made { buffers: vec![starts, values.bytes], ..made.of("Z") }
         }
-        Values::Vectors(values) => match vector {
-            Some(Type::Text { .. }) => variable(made, "U", &json_rows(&values))?,
-            Some(Type::Bytes { .. } | Type::FixedBytes(_)) => packed(made, "Z", None, values)?,
-            _ => packed(made, "+L", Some(values.element), values)?,
+        Values::Vectors(values) => match form {
+            Form::Json => variable(made, "U", &json_rows(&values))?,
+            Form::Packed => packed(made, "Z", None, values)?,
+            Form::List => packed(made, "+L", Some(values.element), values)?,
         },
     })
 }
@@ -262,9 +322,14 @@ fn packed(
         };
         Field { flags: 0, ..Field::nullable("item", format) }
     });
-    let child_rows = vectors.bytes.len() / unit;
-    let buffers = vec![starts, vectors.bytes];
-    Ok(Made { child, buffers, child_rows, ..made.of(format) })
+    let mut made = Made { buffers: vec![starts], ..made.of(format) };
+    Ok(match child {
+        Some(child) => made.with_elements(child, vectors.bytes, unit),
+        None => {
+            made.buffers.push(vectors.bytes);
+            made
+        }
+    })
 }
 
 /// Offsets and validity of rows that lie back to back; a length of −1 is NULL.

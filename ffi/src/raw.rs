@@ -136,6 +136,19 @@ impl<T> In<T> {
     }
 }
 
+impl<T> In<T> {
+    /// The slice; none of what is the `same` as an output.
+    ///
+    /// # Safety
+    ///
+    /// As [`In::slice`], unless it is the same.
+    #[inline]
+    pub(crate) unsafe fn slice_unless<'a>(self, same: bool) -> &'a [T] {
+        // SAFETY: this function's premise.
+        if same { &[] } else { unsafe { self.slice() } }
+    }
+}
+
 impl<T> Out<T> {
     #[inline]
     pub(crate) fn span(&self) -> Span {
@@ -189,6 +202,19 @@ pub(crate) fn apart(outputs: &[Span], inputs: &[Span]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Checks that the output is apart from each input, or the very same memory, and says which it is.
+#[inline]
+pub(crate) fn apart_or_same<const N: usize>(output: Span, inputs: [Span; N]) -> Result<[bool; N], Failure> {
+    let same =
+        inputs.map(|input| input.start == output.start && input.bytes == output.bytes && input.bytes > 0);
+    for (input, same) in inputs.iter().zip(same) {
+        if !same {
+            apart(&[output], std::slice::from_ref(input))?;
+        }
+    }
+    Ok(same)
 }
 
 /// A text with a terminator, and the memory that it takes.

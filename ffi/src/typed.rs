@@ -5,13 +5,14 @@ use hart_kernels::vector::batch::canonical_number;
 use hart_kernels::vector::{self, batch};
 
 use crate::failure::guard;
-use crate::{params, raw, state};
+use crate::{in_place, params, raw, state};
 
 /// Sum of two vectors, component by component.
 ///
 /// aᵢ + bᵢ
 ///
-/// `a` and `b`: n singles. `out`: room for n singles.
+/// `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
+/// replaces; memory that overlaps otherwise is refused.
 /// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
 /// Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
@@ -26,11 +27,10 @@ pub unsafe extern "C" fn hart_vector_add_f32(a: *const f32, b: *const f32, n: us
         let a = raw::input("a", a, n)?;
         let b = raw::input("b", b, n)?;
         let out = raw::output("out", out, n)?;
-        raw::apart(&[out.span()], &[a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
-        batch::add(a, b, n, out)?;
-        Ok(())
+        let same = raw::apart_or_same(out.span(), [a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([a.slice_unless(same[0]), b.slice_unless(same[1])], out.slice()) };
+        in_place::run(same, inputs, n, out, |[a, b], out| batch::add(a, b, n, out))
     })
 }
 
@@ -39,7 +39,8 @@ pub unsafe extern "C" fn hart_vector_add_f32(a: *const f32, b: *const f32, n: us
 /// aᵢ + bᵢ
 ///
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
-/// `out`: room for rows · n singles. Large matrices are shared among the library's threads.
+/// `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
+/// overlaps otherwise is refused. Large matrices are shared among the library's threads.
 /// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
 /// Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
@@ -62,11 +63,10 @@ pub unsafe extern "C" fn hart_vector_add_f32_batch(
         let a = raw::matrix("a", a, a_rows, n)?;
         let b = raw::matrix("b", b, b_rows, n)?;
         let out = raw::matrix_out("out", out, rows, n)?;
-        raw::apart(&[out.span()], &[a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
-        state::run(|| batch::add(a, b, n, out))?;
-        Ok(())
+        let same = raw::apart_or_same(out.span(), [a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([a.slice_unless(same[0]), b.slice_unless(same[1])], out.slice()) };
+        state::run(|| in_place::run(same, inputs, n, out, |[a, b], out| batch::add(a, b, n, out)))
     })
 }
 
@@ -136,8 +136,8 @@ pub unsafe extern "C" fn hart_vector_arg_max_f32_batch(
 ///
 /// `a` and `b`: n singles. `result`: the number.
 /// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Same bits on every instruction set, thread
-/// count and batch shape.
+/// Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64), however small or great the components are.
+/// Same bits on every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -170,8 +170,8 @@ pub unsafe extern "C" fn hart_vector_cosine_similarity_f32(
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
 /// `out`: room for rows numbers. Large matrices are shared among the library's threads.
 /// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Same bits on every instruction set, thread
-/// count and batch shape.
+/// Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64), however small or great the components are.
+/// Same bits on every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -208,8 +208,8 @@ pub unsafe extern "C" fn hart_vector_cosine_similarity_f32_batch(
 /// `metric`: `HART_METRIC_…`.
 /// Empty: Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0. NaN: NaN and infinities follow
 /// IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: As vector_cosine_similarity, vector_euclidean_distance and vector_dot_product. Same bits on every instruction
-/// set, thread count and batch shape.
+/// Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product. Same
+/// bits on every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -246,8 +246,8 @@ pub unsafe extern "C" fn hart_vector_distance_f32(
 /// `metric`: `HART_METRIC_…`.
 /// Empty: Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0. NaN: NaN and infinities follow
 /// IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: As vector_cosine_similarity, vector_euclidean_distance and vector_dot_product. Same bits on every instruction
-/// set, thread count and batch shape.
+/// Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product. Same
+/// bits on every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -283,8 +283,9 @@ pub unsafe extern "C" fn hart_vector_distance_f32_batch(
 ///
 /// `a` and `b`: n singles. `result`: the number.
 /// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never overflow.
-/// Same bits on every instruction set, thread count and batch shape.
+/// Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by up to
+/// 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
+/// every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -316,8 +317,9 @@ pub unsafe extern "C" fn hart_vector_dot_product_f32(
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
 /// `out`: room for rows numbers. Large matrices are shared among the library's threads.
 /// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never overflow.
-/// Same bits on every instruction set, thread count and batch shape.
+/// Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by up to
+/// 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
+/// every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -351,8 +353,9 @@ pub unsafe extern "C" fn hart_vector_dot_product_f32_batch(
 ///
 /// `a` and `b`: n singles. `result`: the number.
 /// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never
-/// overflow. Same bits on every instruction set, thread count and batch shape.
+/// Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by
+/// up to 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits
+/// on every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -384,8 +387,9 @@ pub unsafe extern "C" fn hart_vector_euclidean_distance_f32(
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
 /// `out`: room for rows numbers. Large matrices are shared among the library's threads.
 /// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never
-/// overflow. Same bits on every instruction set, thread count and batch shape.
+/// Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by
+/// up to 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits
+/// on every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -416,14 +420,16 @@ pub unsafe extern "C" fn hart_vector_euclidean_distance_f32_batch(
 /// Linear interpolation between two vectors.
 ///
 /// aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements are
-/// f64.
+/// f64; a component that is not finite so, and every one where t lies between 0 and ±2⁻¹²⁶, is computed in f64.
 ///
-/// `a` and `b`: n singles. `out`: room for n singles.
+/// `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
+/// replaces; memory that overlaps otherwise is refused.
 /// `t`: 0 gives a, 1 gives b. a finite number.
 /// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
-/// Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. For f16 and bf16 the f32
-/// result is rounded once more.
+/// Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. |error| ≤ 4u·(|aᵢ|·(1 + |t|) +
+/// |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is; for f64 elements u = 2⁻⁵³ and
+/// 2⁻¹⁰⁷⁴, where no product overflows. For f16 and bf16 the f32 result is rounded once more.
 ///
 /// # Safety
 ///
@@ -441,27 +447,28 @@ pub unsafe extern "C" fn hart_vector_lerp_f32(
         let a = raw::input("a", a, n)?;
         let b = raw::input("b", b, n)?;
         let out = raw::output("out", out, n)?;
-        raw::apart(&[out.span()], &[a.span(), b.span()])?;
+        let same = raw::apart_or_same(out.span(), [a.span(), b.span()])?;
         let t = params::number("t", t, f64::MIN, f64::MAX)?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
-        batch::lerp(a, b, t, n, out)?;
-        Ok(())
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([a.slice_unless(same[0]), b.slice_unless(same[1])], out.slice()) };
+        in_place::run(same, inputs, n, out, |[a, b], out| batch::lerp(a, b, t, n, out))
     })
 }
 
 /// Linear interpolation between two vectors.
 ///
 /// aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements are
-/// f64.
+/// f64; a component that is not finite so, and every one where t lies between 0 and ±2⁻¹²⁶, is computed in f64.
 ///
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
-/// `out`: room for rows · n singles. Large matrices are shared among the library's threads.
+/// `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
+/// overlaps otherwise is refused. Large matrices are shared among the library's threads.
 /// `t`: 0 gives a, 1 gives b. a finite number.
 /// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
-/// Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. For f16 and bf16 the f32
-/// result is rounded once more.
+/// Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. |error| ≤ 4u·(|aᵢ|·(1 + |t|) +
+/// |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is; for f64 elements u = 2⁻⁵³ and
+/// 2⁻¹⁰⁷⁴, where no product overflows. For f16 and bf16 the f32 result is rounded once more.
 ///
 /// # Safety
 ///
@@ -482,12 +489,11 @@ pub unsafe extern "C" fn hart_vector_lerp_f32_batch(
         let a = raw::matrix("a", a, a_rows, n)?;
         let b = raw::matrix("b", b, b_rows, n)?;
         let out = raw::matrix_out("out", out, rows, n)?;
-        raw::apart(&[out.span()], &[a.span(), b.span()])?;
+        let same = raw::apart_or_same(out.span(), [a.span(), b.span()])?;
         let t = params::number("t", t, f64::MIN, f64::MAX)?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
-        state::run(|| batch::lerp(a, b, t, n, out))?;
-        Ok(())
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([a.slice_unless(same[0]), b.slice_unless(same[1])], out.slice()) };
+        state::run(|| in_place::run(same, inputs, n, out, |[a, b], out| batch::lerp(a, b, t, n, out)))
     })
 }
 
@@ -497,8 +503,9 @@ pub unsafe extern "C" fn hart_vector_lerp_f32_batch(
 ///
 /// `v`: n singles. `result`: the number.
 /// Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors neither overflow
-/// nor underflow. Same bits on every instruction set, thread count and batch shape.
+/// Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). A subnormal result is off by up to
+/// 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
+/// every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -524,8 +531,9 @@ pub unsafe extern "C" fn hart_vector_norm_f32(v: *const f32, n: usize, result: *
 /// `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows
 /// numbers. Large matrices are shared among the library's threads.
 /// Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors neither overflow
-/// nor underflow. Same bits on every instruction set, thread count and batch shape.
+/// Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). A subnormal result is off by up to
+/// 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
+/// every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -554,11 +562,13 @@ pub unsafe extern "C" fn hart_vector_norm_f32_batch(
 ///
 /// vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
 ///
-/// `v`: n singles. `out`: room for n singles.
+/// `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
+/// that overlaps otherwise is refused.
 /// Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
 /// the finite ones 0. A NaN in a result is the canonical one.
-/// Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), unless it becomes subnormal. For f16
-/// and bf16 the f32 result is rounded once more. Same bits on every instruction set.
+/// Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), and half the least number of that
+/// precision where it becomes subnormal. For f16 and bf16 the f32 result is rounded once more. Same bits on every instruction
+/// set.
 ///
 /// # Safety
 ///
@@ -569,11 +579,10 @@ pub unsafe extern "C" fn hart_vector_normalize_f32(v: *const f32, n: usize, out:
     guard(|| {
         let v = raw::input("v", v, n)?;
         let out = raw::output("out", out, n)?;
-        raw::apart(&[out.span()], &[v.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (v, out) = unsafe { (v.slice(), out.slice()) };
-        batch::normalize(v, n, out)?;
-        Ok(())
+        let same = raw::apart_or_same(out.span(), [v.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([v.slice_unless(same[0])], out.slice()) };
+        in_place::run(same, inputs, n, out, |[v], out| batch::normalize(v, n, out))
     })
 }
 
@@ -582,11 +591,13 @@ pub unsafe extern "C" fn hart_vector_normalize_f32(v: *const f32, n: usize, out:
 /// vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
 ///
 /// `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
-/// singles. Large matrices are shared among the library's threads.
+/// singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
+/// refused. Large matrices are shared among the library's threads.
 /// Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
 /// the finite ones 0. A NaN in a result is the canonical one.
-/// Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), unless it becomes subnormal. For f16
-/// and bf16 the f32 result is rounded once more. Same bits on every instruction set.
+/// Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), and half the least number of that
+/// precision where it becomes subnormal. For f16 and bf16 the f32 result is rounded once more. Same bits on every instruction
+/// set.
 ///
 /// # Safety
 ///
@@ -603,23 +614,26 @@ pub unsafe extern "C" fn hart_vector_normalize_f32_batch(
     guard(|| {
         let v = raw::matrix("v", v, v_rows, n)?;
         let out = raw::matrix_out("out", out, rows, n)?;
-        raw::apart(&[out.span()], &[v.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (v, out) = unsafe { (v.slice(), out.slice()) };
-        state::run(|| batch::normalize(v, n, out))?;
-        Ok(())
+        let same = raw::apart_or_same(out.span(), [v.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([v.slice_unless(same[0])], out.slice()) };
+        state::run(|| in_place::run(same, inputs, n, out, |[v], out| batch::normalize(v, n, out)))
     })
 }
 
 /// A vector times a number.
 ///
-/// vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64.
+/// vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64; a component that is not finite so, and every
+/// one where the factor lies between 0 and ±2⁻¹²⁶, is computed in f64.
 ///
-/// `v`: n singles. `out`: room for n singles.
+/// `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
+/// that overlaps otherwise is refused.
 /// `factor`: What every component is multiplied by. a finite number.
 /// Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
-/// Accuracy: Correctly rounded product. For f16 and bf16 the f32 result is rounded once more.
+/// Accuracy: Correctly rounded product of the vector's component and the rounded factor; where it is computed in f64, of the
+/// factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is. For f16 and bf16 the f32 result is
+/// rounded once more.
 ///
 /// # Safety
 ///
@@ -630,25 +644,28 @@ pub unsafe extern "C" fn hart_vector_scale_f32(v: *const f32, n: usize, factor: 
     guard(|| {
         let v = raw::input("v", v, n)?;
         let out = raw::output("out", out, n)?;
-        raw::apart(&[out.span()], &[v.span()])?;
+        let same = raw::apart_or_same(out.span(), [v.span()])?;
         let factor = params::number("factor", factor, f64::MIN, f64::MAX)?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (v, out) = unsafe { (v.slice(), out.slice()) };
-        batch::scale(v, factor, n, out)?;
-        Ok(())
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([v.slice_unless(same[0])], out.slice()) };
+        in_place::run(same, inputs, n, out, |[v], out| batch::scale(v, factor, n, out))
     })
 }
 
 /// A vector times a number.
 ///
-/// vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64.
+/// vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64; a component that is not finite so, and every
+/// one where the factor lies between 0 and ±2⁻¹²⁶, is computed in f64.
 ///
 /// `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
-/// singles. Large matrices are shared among the library's threads.
+/// singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
+/// refused. Large matrices are shared among the library's threads.
 /// `factor`: What every component is multiplied by. a finite number.
 /// Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
-/// Accuracy: Correctly rounded product. For f16 and bf16 the f32 result is rounded once more.
+/// Accuracy: Correctly rounded product of the vector's component and the rounded factor; where it is computed in f64, of the
+/// factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is. For f16 and bf16 the f32 result is
+/// rounded once more.
 ///
 /// # Safety
 ///
@@ -666,12 +683,11 @@ pub unsafe extern "C" fn hart_vector_scale_f32_batch(
     guard(|| {
         let v = raw::matrix("v", v, v_rows, n)?;
         let out = raw::matrix_out("out", out, rows, n)?;
-        raw::apart(&[out.span()], &[v.span()])?;
+        let same = raw::apart_or_same(out.span(), [v.span()])?;
         let factor = params::number("factor", factor, f64::MIN, f64::MAX)?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (v, out) = unsafe { (v.slice(), out.slice()) };
-        state::run(|| batch::scale(v, factor, n, out))?;
-        Ok(())
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([v.slice_unless(same[0])], out.slice()) };
+        state::run(|| in_place::run(same, inputs, n, out, |[v], out| batch::scale(v, factor, n, out)))
     })
 }
 
@@ -679,12 +695,13 @@ pub unsafe extern "C" fn hart_vector_scale_f32_batch(
 ///
 /// exp(vᵢ − max v) / Σ exp(vⱼ − max v)
 ///
-/// `v`: n singles. `out`: room for n singles.
+/// `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
+/// that overlaps otherwise is refused.
 /// Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
 /// beside finite components gives 0 there. A NaN in a result is the canonical one.
-/// Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative error
-/// of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. Same bits on every
-/// instruction set: the exponential is the library's own.
+/// Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. For f64 elements the
+/// relative error of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. Same
+/// bits on every instruction set: the exponential is the library's own.
 ///
 /// # Safety
 ///
@@ -695,11 +712,10 @@ pub unsafe extern "C" fn hart_vector_softmax_f32(v: *const f32, n: usize, out: *
     guard(|| {
         let v = raw::input("v", v, n)?;
         let out = raw::output("out", out, n)?;
-        raw::apart(&[out.span()], &[v.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (v, out) = unsafe { (v.slice(), out.slice()) };
-        batch::softmax(v, n, out)?;
-        Ok(())
+        let same = raw::apart_or_same(out.span(), [v.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([v.slice_unless(same[0])], out.slice()) };
+        in_place::run(same, inputs, n, out, |[v], out| batch::softmax(v, n, out))
     })
 }
 
@@ -708,12 +724,13 @@ pub unsafe extern "C" fn hart_vector_softmax_f32(v: *const f32, n: usize, out: *
 /// exp(vᵢ − max v) / Σ exp(vⱼ − max v)
 ///
 /// `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
-/// singles. Large matrices are shared among the library's threads.
+/// singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
+/// refused. Large matrices are shared among the library's threads.
 /// Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
 /// beside finite components gives 0 there. A NaN in a result is the canonical one.
-/// Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative error
-/// of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. Same bits on every
-/// instruction set: the exponential is the library's own.
+/// Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. For f64 elements the
+/// relative error of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. Same
+/// bits on every instruction set: the exponential is the library's own.
 ///
 /// # Safety
 ///
@@ -730,11 +747,10 @@ pub unsafe extern "C" fn hart_vector_softmax_f32_batch(
     guard(|| {
         let v = raw::matrix("v", v, v_rows, n)?;
         let out = raw::matrix_out("out", out, rows, n)?;
-        raw::apart(&[out.span()], &[v.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (v, out) = unsafe { (v.slice(), out.slice()) };
-        state::run(|| batch::softmax(v, n, out))?;
-        Ok(())
+        let same = raw::apart_or_same(out.span(), [v.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([v.slice_unless(same[0])], out.slice()) };
+        state::run(|| in_place::run(same, inputs, n, out, |[v], out| batch::softmax(v, n, out)))
     })
 }
 
@@ -742,7 +758,8 @@ pub unsafe extern "C" fn hart_vector_softmax_f32_batch(
 ///
 /// aᵢ − bᵢ
 ///
-/// `a` and `b`: n singles. `out`: room for n singles.
+/// `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
+/// replaces; memory that overlaps otherwise is refused.
 /// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
 /// Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
@@ -762,11 +779,10 @@ pub unsafe extern "C" fn hart_vector_subtract_f32(
         let a = raw::input("a", a, n)?;
         let b = raw::input("b", b, n)?;
         let out = raw::output("out", out, n)?;
-        raw::apart(&[out.span()], &[a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
-        batch::subtract(a, b, n, out)?;
-        Ok(())
+        let same = raw::apart_or_same(out.span(), [a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([a.slice_unless(same[0]), b.slice_unless(same[1])], out.slice()) };
+        in_place::run(same, inputs, n, out, |[a, b], out| batch::subtract(a, b, n, out))
     })
 }
 
@@ -775,7 +791,8 @@ pub unsafe extern "C" fn hart_vector_subtract_f32(
 /// aᵢ − bᵢ
 ///
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
-/// `out`: room for rows · n singles. Large matrices are shared among the library's threads.
+/// `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
+/// overlaps otherwise is refused. Large matrices are shared among the library's threads.
 /// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
 /// result is the canonical one.
 /// Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
@@ -798,10 +815,9 @@ pub unsafe extern "C" fn hart_vector_subtract_f32_batch(
         let a = raw::matrix("a", a, a_rows, n)?;
         let b = raw::matrix("b", b, b_rows, n)?;
         let out = raw::matrix_out("out", out, rows, n)?;
-        raw::apart(&[out.span()], &[a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
-        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
-        state::run(|| batch::subtract(a, b, n, out))?;
-        Ok(())
+        let same = raw::apart_or_same(out.span(), [a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        let (inputs, out) = unsafe { ([a.slice_unless(same[0]), b.slice_unless(same[1])], out.slice()) };
+        state::run(|| in_place::run(same, inputs, n, out, |[a, b], out| batch::subtract(a, b, n, out)))
     })
 }

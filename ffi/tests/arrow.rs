@@ -2,14 +2,15 @@
 #![allow(unsafe_code)]
 
 use std::collections::HashMap;
-use std::ffi::{CString, c_char};
+use std::ffi::{CStr, CString, c_char};
 use std::sync::Arc;
 
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi, to_ffi};
 use arrow_array::types::{Float32Type, Float64Type, Int32Type};
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array,
-    Int64Array, LargeListArray, LargeStringArray, ListArray, StringArray, StringViewArray, StructArray,
+    Int64Array, LargeBinaryArray, LargeListArray, LargeStringArray, ListArray, StringArray, StringViewArray,
+    StructArray,
 };
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Field, Fields};
@@ -17,6 +18,7 @@ use hart_native::abi::{
     ArrowArray, ArrowSchema, HART_OK, HART_PARAM_TEXT, HART_STATUS_ARROW, HART_STATUS_LENGTH,
     HART_STATUS_OVERLAP, HartParam,
 };
+use hart_native::codes::HART_STATUS_PARAMETER_VALUE;
 use hart_native::exports::invoke::hart_invoke;
 use hart_native::exports::library::hart_last_error;
 
@@ -28,14 +30,18 @@ fn last_error() -> String {
 }
 
 fn element(name: &str) -> HartParam {
+    words(c"element", name)
+}
+
+fn words(name: &'static CStr, value: &str) -> HartParam {
     HartParam {
         size: size_of::<HartParam>() as u32,
         kind: HART_PARAM_TEXT,
-        name: c"element".as_ptr(),
+        name: name.as_ptr(),
         integer: 0,
         number: 0.0,
-        data: name.as_ptr().cast(),
-        length: name.len(),
+        data: value.as_ptr().cast(),
+        length: value.len(),
     }
 }
 
@@ -202,7 +208,7 @@ fn bytes_under_a_null_do_no_harm() {
 }
 
 #[test]
-fn what_cannot_be_carried_is_named() {
+fn columns_of_other_types_are_carried_and_refused_as_inputs() {
     let words = vec!["a"; ROWS];
     let inner: Vec<(&str, ArrayRef)> = vec![("x", Arc::new(Int64Array::from_iter_values(0..ROWS as i64)))];
     for (column, format) in [
@@ -213,18 +219,22 @@ fn what_cannot_be_carried_is_named() {
         (Arc::new(StringViewArray::from(words.clone())), "format vu"),
         (Arc::new(batch(inner)), "format +s of l"),
         (
-            Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(vec![Some(vec![Some(1)]); ROWS])),
-            "format +l of i",
+            Arc::new(ListArray::from_iter_primitive::<Float64Type, _, _>(vec![Some(vec![None]); ROWS])),
+            "a NULL among the elements of row 1",
         ),
     ] {
         let columns: Vec<(&str, ArrayRef)> = vec![
             ("id", Arc::new(Int64Array::from_iter_values(0..ROWS as i64))),
             ("v", Arc::new(vectors())),
-            ("odd", column),
+            ("odd", column.clone()),
         ];
+        let found = invoke("vector_norm", batch(columns), &[]).unwrap();
+        assert_eq!(found.column_by_name("odd").unwrap().to_data(), column.to_data(), "{format}");
+        let columns: Vec<(&str, ArrayRef)> =
+            vec![("id", Arc::new(Int64Array::from_iter_values(0..ROWS as i64))), ("v", column)];
         let (status, text) = invoke("vector_norm", batch(columns), &[]).unwrap_err();
         assert_eq!(status, HART_STATUS_ARROW);
-        assert!(text.starts_with(&format!("input column odd: {format}; expected")), "{text}");
+        assert!(text.starts_with(&format!("input column v: {format}; expected")), "{text}");
     }
 }
 
@@ -308,4 +318,45 @@ fn lists_come_back_as_large_lists() {
     let result = invoke("vector_normalize", batch(columns), &[]).unwrap();
     let item = Arc::new(Field::new("item", DataType::Float32, false));
     assert_eq!(result.column(1).data_type(), &DataType::LargeList(item));
+}
+
+#[test]
+fn result_vectors_are_written_as_asked() {
+    let ids = || -> ArrayRef { Arc::new(Int64Array::from(vec![1, 2])) };
+    let packed: Vec<u8> = [3f32, 4.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+    let list =
+        LargeListArray::from_iter_primitive::<Float32Type, _, _>([Some([Some(3f32), Some(4.0)]), None]);
+    let inputs: [ArrayRef; 3] = [
+        Arc::new(list),
+        Arc::new(LargeBinaryArray::from_opt_vec(vec![Some(packed.as_slice()), None])),
+        Arc::new(LargeStringArray::from(vec![Some("[3,4]"), None])),
+    ];
+    let unit: Vec<u8> = [0.6f32, 0.8].iter().flat_map(|v| v.to_le_bytes()).collect();
+    let (binary, text): (ArrayRef, ArrayRef) = (
+        Arc::new(LargeBinaryArray::from_opt_vec(vec![Some(unit.as_slice()), None])),
+        Arc::new(LargeStringArray::from(vec![Some("[0.6,0.8]"), None])),
+    );
+    for input in inputs {
+        let run = |params: &[HartParam]| {
+            invoke("vector_normalize", batch(vec![("id", ids()), ("v", input.clone())]), params)
+        };
+        let asked = |value| run(&[words(c"Result_Vectors", value)]);
+        assert_eq!(asked("packed").unwrap().column(1), &binary, "{:?}", input.data_type());
+        assert_eq!(asked(" JSON").unwrap().column(1), &text, "{:?}", input.data_type());
+        let is_list = |array: &ArrayRef| matches!(array.data_type(), DataType::LargeList(_));
+        assert_eq!(is_list(run(&[]).unwrap().column(1)), is_list(&input));
+        let (status, message) = asked("xml").unwrap_err();
+        assert_eq!(status, HART_STATUS_PARAMETER_VALUE);
+        assert_eq!(message, "parameter @result_vectors is 'xml'; expected one of packed, json");
+        let twice = [words(c"result_vectors", "json"), words(c"RESULT_VECTORS", "json")];
+        let (_, message) = run(&twice).unwrap_err();
+        assert_eq!(message, "parameter @result_vectors is 'json'; expected to be given once");
+    }
+    // It is no parameter of a kernel: one without vectors takes it as well.
+    let norms = invoke(
+        "vector_norm",
+        batch(vec![("id", ids()), ("v", Arc::new(vectors().slice(0, 2)))]),
+        &[words(c"result_vectors", "json")],
+    );
+    assert_eq!(norms.unwrap().num_columns(), 2);
 }

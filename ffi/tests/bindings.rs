@@ -138,21 +138,38 @@ fn the_installed_library_has_its_names_and_pkg_config_finds_it() {
     if !tool("pkg-config") {
         return;
     }
-    let flags = |more: &[&str]| {
+    let flags = |package: &str| {
         let text = run(Command::new("pkg-config")
-            .args(["--cflags", "--libs", "hart_native"])
-            .args(more)
+            .args(["--cflags", "--libs", package])
             .env("PKG_CONFIG_PATH", folder.path().join("lib/pkgconfig")));
         text.split_whitespace().map(String::from).collect::<Vec<_>>()
     };
     let program = folder.path().join("smoke");
     let source = root().join("tests/c/smoke.c");
-    run(Command::new("cc").arg(&source).arg("-o").arg(&program).args(flags(&[])));
+    run(Command::new("cc").arg(&source).arg("-o").arg(&program).args(flags("hart_native")));
     assert!(run(Command::new(&program).env("LD_LIBRARY_PATH", folder.path().join("lib"))).contains("ok"));
-    // Linked into the program.
-    std::fs::remove_file(folder.path().join("lib/libhart_native.so")).unwrap();
-    run(Command::new("cc").arg(&source).arg("-o").arg(&program).args(flags(&["--static"])));
-    assert!(run(&mut Command::new(&program)).contains("ok"));
+    // Linked into the program, beside the shared library.
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let linked = |source: &Path| {
+        run(Command::new("cc").arg(source).arg("-o").arg(&program).args(flags("hart_native-static")));
+        let needed = run(Command::new("readelf").arg("-d").arg(&program));
+        assert!(!needed.contains("hart_native"), "{needed}");
+        run(&mut Command::new(&program))
+    };
+    assert!(linked(&source).contains("ok"));
+    let all = std::fs::metadata(&program).unwrap().len();
+    // What a program does not call is not in it.
+    let little = folder.path().join("little.c");
+    std::fs::write(
+        &little,
+        "#include <hart.h>\n#include <stdio.h>\nint main(void) { puts(hart_version()); return 0; }\n",
+    )
+    .unwrap();
+    assert_eq!(linked(&little).trim(), env!("CARGO_PKG_VERSION"));
+    let part = std::fs::metadata(&program).unwrap().len();
+    assert!(part < all / 2, "{part} of {all} bytes");
 }
 
 #[test]

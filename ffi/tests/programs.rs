@@ -9,7 +9,7 @@ use common::{compile, run, tool};
 /// Programs that need no arguments.
 const PROGRAMS: &[&str] = &["smoke.c", "bad_input.c"];
 /// Those that ask the system about threads and memory.
-const ON_LINUX: &[&str] = &["release.c", "threads.c"];
+const ON_LINUX: &[&str] = &["release.c", "threads.c", "fork.c"];
 
 #[test]
 fn c_programs_run() {

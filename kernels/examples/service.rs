@@ -146,7 +146,7 @@ mod tests {
         for (body, part) in [
             (r#"{"vector": [1, 0, 0]}"#, "3"),
             (r#"{"like": 3}"#, "like is 3"),
-            (r#"{"like": 0, "k": 0}"#, "@k is 0"),
+            (r#"{"like": 0, "k": 0}"#, "k is 0"),
             (r#"{"like": 0, "metric": "far"}"#, "cosine, euclidean, dot"),
             (r#"{"vector": [1, "x"]}"#, "no number"),
             (r#"{"vector": []}"#, "0"),

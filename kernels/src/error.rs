@@ -1,6 +1,6 @@
 //! What can go wrong, each with a stable code.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use crate::tensor::quant::PayloadType;
 
@@ -12,7 +12,6 @@ use crate::tensor::quant::PayloadType;
 #[non_exhaustive]
 pub enum Error {
     /// A setting of this library (an environment variable, or what a host passes at the start) is not what it may be.
-    #[error("setting {setting}: {problem}")]
     Setting {
         /// Its name, or where it comes from.
         setting: String,
@@ -20,7 +19,6 @@ pub enum Error {
         problem: String,
     },
     /// No kernel has this name.
-    #[error("unknown kernel `{name}`{}", Suggestion(.nearest))]
     UnknownKernel {
         /// The name asked for.
         name: String,
@@ -28,7 +26,6 @@ pub enum Error {
         nearest: Vec<&'static str>,
     },
     /// The kernel has no such parameter.
-    #[error("unknown parameter @{name}; {kernel} takes {expected}")]
     UnknownParameter {
         /// The kernel.
         kernel: &'static str,
@@ -38,7 +35,6 @@ pub enum Error {
         expected: String,
     },
     /// A parameter without default was not given, or was NULL.
-    #[error("parameter @{name} is missing: {summary}")]
     MissingParameter {
         /// The parameter.
         name: &'static str,
@@ -46,7 +42,6 @@ pub enum Error {
         summary: &'static str,
     },
     /// A parameter's value is of the wrong type or out of range.
-    #[error("parameter @{name} is {value}; expected {expected}")]
     ParameterValue {
         /// The parameter.
         name: String,
@@ -56,7 +51,6 @@ pub enum Error {
         expected: String,
     },
     /// The input's columns cannot be bound to the declared ones.
-    #[error("expected input columns {expected}; found {found}")]
     Columns {
         /// Declared columns with their types.
         expected: String,
@@ -64,7 +58,6 @@ pub enum Error {
         found: String,
     },
     /// A column's type does not fit the declared one.
-    #[error("{} has type {found}; expected {expected}", Place(.column, &0))]
     ColumnType {
         /// The column.
         column: String,
@@ -74,7 +67,6 @@ pub enum Error {
         expected: String,
     },
     /// A packed vector's byte length is no multiple of the element's size.
-    #[error("{}: {bytes} bytes are not a whole number of {element} elements ({size} bytes each)", Place(.column, .row))]
     VectorBytes {
         /// Column or parameter.
         column: String,
@@ -88,7 +80,6 @@ pub enum Error {
         size: usize,
     },
     /// Two vectors that belong together have different dimensions.
-    #[error("{}: {found} dimensions, but {other} has {expected}", Place(.column, .row))]
     Dimensions {
         /// Column or parameter.
         column: String,
@@ -102,7 +93,6 @@ pub enum Error {
         expected: usize,
     },
     /// A text is not a JSON array of numbers.
-    #[error("{}: invalid vector text at byte {offset}: {problem}", Place(.column, .row))]
     Json {
         /// Column or parameter.
         column: String,
@@ -114,7 +104,6 @@ pub enum Error {
         problem: &'static str,
     },
     /// A text is not UTF-8 or UTF-16.
-    #[error("{}: invalid {encoding} at byte {offset}", Place(.column, .row))]
     Text {
         /// Column or parameter.
         column: String,
@@ -126,7 +115,6 @@ pub enum Error {
         offset: usize,
     },
     /// A column's buffer is shorter than its rows' lengths say.
-    #[error("{}: {found} bytes, but its rows take {expected}", Place(.column, &0))]
     Buffer {
         /// The column.
         column: String,
@@ -136,7 +124,6 @@ pub enum Error {
         expected: usize,
     },
     /// The result would take more memory than allowed.
-    #[error("{what} needs {bytes} bytes; {}", Limit(*.limit))]
     Memory {
         /// What needs it.
         what: String,
@@ -146,16 +133,11 @@ pub enum Error {
         limit: u64,
     },
     /// A tensor's payload type is not known, or cannot be decoded.
-    #[error(
-        "tensor payloads of type `{payload_type}` cannot be decoded; expected one of {}",
-        payload_types()
-    )]
     UnknownPayloadType {
         /// Name or number of the type.
         payload_type: String,
     },
     /// A value that the kernel cannot work with.
-    #[error("{}: {found}; expected {expected}", Place(column, row))]
     Value {
         /// Name of the column, of a parameter with `@`, or of the thing that the rows make up together.
         column: String,
@@ -167,7 +149,6 @@ pub enum Error {
         expected: String,
     },
     /// A tensor's payload does not have the length that its type, or its output, asks for.
-    #[error("payload of type {payload_type}: {found}; expected {expected}")]
     Payload {
         /// The payload's type.
         payload_type: &'static str,
@@ -178,9 +159,105 @@ pub enum Error {
     },
 }
 
+/// The texts, in T-SQL's words.
+impl fmt::Display for InSql<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Error::Setting { setting, problem } => write!(f, "setting {setting}: {problem}"),
+            Error::UnknownKernel { name, nearest } => {
+                write!(f, "unknown kernel `{name}`{}", Suggestion(nearest))
+            }
+            Error::UnknownParameter { kernel, name, expected } => {
+                write!(f, "unknown parameter @{name}; {kernel} takes {expected}")
+            }
+            Error::MissingParameter { name, summary } => write!(f, "parameter @{name} is missing: {summary}"),
+            Error::ParameterValue { name, value, expected } => {
+                write!(f, "parameter @{name} is {value}; expected {expected}")
+            }
+            Error::Columns { expected, found } => {
+                write!(f, "expected input columns {expected}; found {found}")
+            }
+            Error::ColumnType { column, found, expected } => {
+                write!(f, "{} has type {found}; expected {expected}", Place(column, &0))
+            }
+            Error::VectorBytes { column, row, bytes, element, size } => write!(
+                f,
+                "{}: {bytes} bytes are not a whole number of {element} elements ({size} bytes each)",
+                Place(column, row)
+            ),
+            Error::Dimensions { column, row, found, other, expected } => {
+                write!(f, "{}: {found} dimensions, but {other} has {expected}", Place(column, row))
+            }
+            Error::Json { column, row, offset, problem } => {
+                write!(f, "{}: invalid vector text at byte {offset}: {problem}", Place(column, row))
+            }
+            Error::Text { column, row, encoding, offset } => {
+                write!(f, "{}: invalid {encoding} at byte {offset}", Place(column, row))
+            }
+            Error::Buffer { column, found, expected } => {
+                write!(f, "{}: {found} bytes, but its rows take {expected}", Place(column, &0))
+            }
+            Error::Memory { what, bytes, limit } => {
+                write!(f, "{what} needs {bytes} bytes; {}", Limit(*limit))
+            }
+            Error::UnknownPayloadType { payload_type } => write!(
+                f,
+                "tensor payloads of type `{payload_type}` cannot be decoded; expected one of {}",
+                payload_types()
+            ),
+            Error::Value { column, row, found, expected } => {
+                write!(f, "{}: {found}; expected {expected}", Place(column, row))
+            }
+            Error::Payload { payload_type, found, expected } => {
+                write!(f, "payload of type {payload_type}: {found}; expected {expected}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A name of T-SQL is `@` and a letter at the start of a word; what a caller gave stands in quotes.
+        let text = self.in_sql().to_string();
+        let (mut before, mut quoted) = (' ', false);
+        let mut rest = text.chars().peekable();
+        while let Some(c) = rest.next() {
+            // An apostrophe within a word quotes nothing.
+            quoted ^= c == '`' || c == '\'' && (quoted || !before.is_alphanumeric());
+            let name = !quoted
+                && c == '@'
+                && !before.is_alphanumeric()
+                && rest.peek().is_some_and(|next| next.is_ascii_alphabetic());
+            if !name {
+                f.write_char(c)?;
+            }
+            before = c;
+        }
+        Ok(())
+    }
+}
+
+/// An error's text in T-SQL's words: see [`Error::in_sql`].
+#[derive(Debug)]
+pub struct InSql<'a>(&'a Error);
+
 impl Error {
     /// The limit of [`Error::Memory`] where none is set and the operating system refused.
     pub const REFUSED: u64 = u64::MAX;
+
+    /// The text in T-SQL's words, with `@` before the names of parameters; everywhere else they are names like others.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hart_kernels::Vectors;
+    /// let error = Vectors::matrix(&[1.0], 0).unwrap_err();
+    /// assert!(error.to_string().starts_with("parameter dimensions is 0"));
+    /// assert!(error.in_sql().to_string().starts_with("parameter @dimensions is 0"));
+    /// ```
+    pub fn in_sql(&self) -> InSql<'_> {
+        InSql(self)
+    }
 
     /// A stable number for programs: numbers are never reused.
     pub fn code(&self) -> u16 {

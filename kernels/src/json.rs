@@ -17,10 +17,13 @@ pub struct JsonError {
 /// Numbers that can be parsed from JSON text.
 pub(crate) trait Number: Copy + Send + bytemuck::Pod {
     /// The fast path: `digits`·10^`exponent`, exact digits, or `None` where it cannot be sure of the rounding.
-    fn exact(digits: u64, exponent: i32, negative: bool) -> Option<Self>;
+    fn exact(digits: u64, exponent: i64, negative: bool) -> Option<Self>;
     fn slow(text: &str) -> Option<Self>;
     fn is_finite(self) -> bool;
 }
+
+/// So many digits always fit in 64 bits.
+const FITTING: usize = 19;
 
 /// Powers of ten that are exact in double precision.
 const POWERS: [f64; 23] = [
@@ -31,17 +34,17 @@ const POWERS: [f64; 23] = [
 /// Clinger's fast path (1990, "How to read floating point numbers accurately"): both operands are exact, so the one
 /// operation rounds correctly.
 #[inline]
-fn clinger(digits: u64, exponent: i32) -> Option<f64> {
+fn clinger(digits: u64, exponent: i64) -> Option<f64> {
     if digits > 1 << 53 {
         return None;
     }
-    let power = *POWERS.get(exponent.unsigned_abs() as usize)?;
+    let power = *POWERS.get(usize::try_from(exponent.unsigned_abs()).ok()?)?;
     Some(if exponent < 0 { digits as f64 / power } else { digits as f64 * power })
 }
 
 impl Number for f64 {
     #[inline]
-    fn exact(digits: u64, exponent: i32, negative: bool) -> Option<f64> {
+    fn exact(digits: u64, exponent: i64, negative: bool) -> Option<f64> {
         clinger(digits, exponent).map(|v| if negative { -v } else { v })
     }
     fn slow(text: &str) -> Option<f64> {
@@ -54,7 +57,7 @@ impl Number for f64 {
 
 impl Number for f32 {
     #[inline]
-    fn exact(digits: u64, exponent: i32, negative: bool) -> Option<f32> {
+    fn exact(digits: u64, exponent: i64, negative: bool) -> Option<f32> {
         let v = clinger(digits, exponent)?;
         // Rounding a rounded number to single precision is right unless the double lies on, or next to, the middle
         // of two singles; subnormal singles have other middles and are left to the slow path.
@@ -119,13 +122,14 @@ fn parse_number<T: Number>(text: &[u8], start: usize) -> Result<(T, usize), Json
     let mut i = start;
     let negative = text.get(i) == Some(&b'-');
     i += usize::from(negative);
-    let (mut digits, mut count, mut exponent) = (0u64, 0u32, 0i32);
+    // `digits` wraps where there are too many, which is found out by counting them, never by its value.
+    let (mut digits, mut exponent) = (0u64, 0i64);
     let whole = i;
     while let Some(d) = digit(i) {
         digits = digits.wrapping_mul(10).wrapping_add(u64::from(d));
-        count += u32::from(digits != 0);
         i += 1;
     }
+    let mut count = i - whole;
     if i == whole {
         return fail(
             start,
@@ -140,22 +144,25 @@ fn parse_number<T: Number>(text: &[u8], start: usize) -> Result<(T, usize), Json
         let fraction = i;
         while let Some(d) = digit(i) {
             digits = digits.wrapping_mul(10).wrapping_add(u64::from(d));
-            count += u32::from(digits != 0);
             i += 1;
         }
         if i == fraction {
             return fail(i, "expected a digit after the decimal point");
         }
-        exponent -= i32::try_from(i - fraction).unwrap_or(i32::MAX);
+        count += i - fraction;
+        // A text in memory has fewer than 2⁶³ bytes.
+        exponent -= (i - fraction) as i64;
     }
+    let mantissa = &text[whole..i];
     if let Some(b'e' | b'E') = text.get(i) {
         i += 1;
         let down = text.get(i) == Some(&b'-');
         i += usize::from(matches!(text.get(i), Some(b'+' | b'-')));
         let first = i;
-        let mut written = 0i32;
+        // The greatest exponent stands for all beyond it, and no text has a fraction long enough to bring it back into range.
+        let mut written = 0i64;
         while let Some(d) = digit(i) {
-            written = written.saturating_mul(10).saturating_add(i32::from(d));
+            written = written.saturating_mul(10).saturating_add(i64::from(d));
             i += 1;
         }
         if i == first {
@@ -163,8 +170,11 @@ fn parse_number<T: Number>(text: &[u8], start: usize) -> Result<(T, usize), Json
         }
         exponent = exponent.saturating_add(if down { -written } else { written });
     }
-    // 19 digits always fit; with more, `digits` has wrapped.
-    let fast = if count <= 19 { T::exact(digits, exponent, negative) } else { None };
+    if count > FITTING {
+        // Zeros in front are none of its digits.
+        count -= mantissa.iter().filter(|b| **b != b'.').take_while(|b| **b == b'0').count();
+    }
+    let fast = if count <= FITTING { T::exact(digits, exponent, negative) } else { None };
     let value = match fast {
         Some(value) => value,
         None => {

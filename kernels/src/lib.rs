@@ -36,12 +36,16 @@ mod arch;
 mod compute;
 mod error;
 mod json;
+mod memory;
 mod mode;
 mod parallel;
 mod pool;
+mod process;
 mod random;
+mod range;
 mod reduce;
 pub mod registry;
+mod scaled;
 pub mod spatial;
 mod spread;
 mod system;
@@ -54,8 +58,10 @@ mod views;
 pub use arch::{LANES, Level, MAX_LEVEL_VARIABLE, MIN_LEVEL_VARIABLE};
 pub use compute::Compute;
 pub use error::Error;
+pub use memory::default_memory_limit;
 pub use mode::Accumulate;
 pub use pool::Pool;
+pub use process::PerProcess;
 pub use vector::{Hit, Metric, TopK};
 pub use vectors::{Element, PackedVectors, Vectors, Width, decode};
 
@@ -76,6 +82,16 @@ pub mod text {
     ///
     /// [`JsonError`] with the byte offset of what is no array of numbers in range.
     pub fn parse_singles(text: &[u8]) -> Result<Vec<f32>, JsonError> {
+        let mut out = Vec::new();
+        crate::json::parse_array(text, &mut out).map(|()| out)
+    }
+
+    /// As [`parse_singles`], to double precision.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse_singles`].
+    pub fn parse_doubles(text: &[u8]) -> Result<Vec<f64>, JsonError> {
         let mut out = Vec::new();
         crate::json::parse_array(text, &mut out).map(|()| out)
     }

@@ -1,8 +1,11 @@
 //! How packed numbers become lanes, and in which precision the lanes add up.
 
+use std::ops::Range;
+
 use bytemuck::Pod;
 
 use crate::arch::{F32_BLOCK, F64_BLOCK, LANES, Simd};
+use crate::vectors::Width;
 
 /// Precision in which a kernel adds up single-precision vectors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,8 +13,8 @@ use crate::arch::{F32_BLOCK, F64_BLOCK, LANES, Simd};
 pub enum Accumulate {
     /// 32 single-precision lanes with fused multiply-add, added in double precision at the end.
     ///
-    /// A sum that overflows, or is so small that its terms may have underflowed (below 2⁻¹⁰⁰), is computed again in
-    /// double precision, so that finite vectors never give an infinite or vanishing result.
+    /// A sum that overflows, or is so small that its terms may have underflowed (below 2⁻¹⁰⁰), is computed again with the lanes
+    /// of [`Accumulate::F64`], so that finite vectors never give an infinite or vanishing result.
     #[default]
     F32,
     /// 32 double-precision lanes: the products of singles are exact.
@@ -39,6 +42,8 @@ pub(crate) trait Mode: Copy {
     type Number: Pod + Default;
     /// What a lane holds.
     type Lane: Pod + Default + From<Self::Number>;
+    /// Precision of the vectors.
+    const WIDTH: Width;
     /// Bytes of one block of lanes.
     const BLOCK: usize;
     /// Whether a step of a dot product is one instruction.
@@ -80,6 +85,10 @@ pub(crate) trait Mode: Copy {
     fn widen<S: Simd>(simd: S, lanes: &[Self::Lane; LANES]) -> S::F64;
     /// Whether the sum may have left the range of its lanes.
     fn suspect(sum: f64) -> bool;
+    /// Whether a sum of squares is too small or great for the product of two of them.
+    fn strays(_square: f64) -> bool {
+        false
+    }
 }
 
 /// Single-precision vectors, single-precision lanes.
@@ -102,6 +111,7 @@ impl Mode for Single {
     type Register<S: Simd> = S::R32;
     type Number = f32;
     type Lane = f32;
+    const WIDTH: Width = Width::F32;
     const BLOCK: usize = F32_BLOCK;
 
     #[inline(always)]
@@ -156,7 +166,7 @@ impl Mode for Single {
     }
     #[inline(always)]
     fn suspect(sum: f64) -> bool {
-        // 2⁻¹⁰⁰: a term that underflowed lost less than 2⁻¹⁴⁹, which is nothing beside a sum of this size. NaN is suspect.
+        // A step that underflowed lost at most 2⁻¹⁵⁰, so n of them at most n·2⁻⁴⁹ of what is added here. NaN is suspect.
         const TINY: f64 = 1.0 / (1u128 << 100) as f64;
         !(TINY..f64::INFINITY).contains(&sum.abs())
     }
@@ -167,6 +177,7 @@ impl Mode for Widened {
     type Register<S: Simd> = S::R64;
     type Number = f32;
     type Lane = f64;
+    const WIDTH: Width = Width::F32;
     const BLOCK: usize = F32_BLOCK;
 
     #[inline(always)]
@@ -228,6 +239,7 @@ impl Mode for Double {
     type Register<S: Simd> = S::R64;
     type Number = f64;
     type Lane = f64;
+    const WIDTH: Width = Width::F64;
     const BLOCK: usize = F64_BLOCK;
     const FUSED: bool = false;
 
@@ -282,8 +294,16 @@ impl Mode for Double {
         simd.load_f64(bytemuck::cast_ref(lanes))
     }
     #[inline(always)]
-    fn suspect(_: f64) -> bool {
-        false
+    fn suspect(sum: f64) -> bool {
+        // 2⁻⁹⁶⁰: a product that underflowed lost at most 2⁻¹⁰⁷⁵, which is nothing beside a sum of this size. NaN is suspect.
+        const TINY: f64 = f64::from_bits((1023 - 960) << 52);
+        !(TINY..f64::INFINITY).contains(&sum.abs())
+    }
+    #[inline(always)]
+    fn strays(square: f64) -> bool {
+        // 2⁻⁴⁸⁰ and 2⁴⁸⁰.
+        const SAFE: Range<f64> = f64::from_bits((1023 - 480) << 52)..f64::from_bits((1023 + 480) << 52);
+        !SAFE.contains(&square)
     }
 }
 

@@ -2,15 +2,18 @@
 
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::Error;
+use crate::process::PerProcess;
 
 /// A pool that is made on first use, for hosts that may unload the library: rayon's own pool is never joined.
+///
+/// Its threads belong to the process that started them. After a fork the child starts others of its own.
 ///
 /// # Examples
 ///
@@ -24,54 +27,86 @@ use crate::error::Error;
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 #[derive(Debug, Default)]
-pub struct Pool(OnceLock<Arc<Shared>>);
-
-#[derive(Debug, Default)]
-struct Shared {
-    made: Mutex<Option<Threads>>,
-    /// Set by [`Pool::close`], so that a call that is still running leaves no threads that nobody would join.
+pub struct Pool {
+    /// Its name in [`MADE`]; 0 is none so far. So a pool that has run nothing large has taken no memory, which an unloaded library
+    /// would leave behind.
+    name: AtomicU64,
     closed: AtomicBool,
+}
+
+/// The threads of all pools of this process, with the name of their pool. One has several numbers of threads while calls with
+/// different ones run.
+static MADE: PerProcess<Mutex<Vec<(u64, Threads)>>> = PerProcess::new();
+/// How often pools have been closed: a call that runs meanwhile must leave no threads that nobody would join.
+static CLOSES: AtomicU64 = AtomicU64::new(0);
+
+fn made() -> MutexGuard<'static, Vec<(u64, Threads)>> {
+    MADE.get(|_| Mutex::default()).lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Pool {
     /// A pool without threads so far.
     pub const fn new() -> Pool {
-        Pool(OnceLock::new())
+        Pool { name: AtomicU64::new(0), closed: AtomicBool::new(false) }
     }
 
-    fn shared(&self) -> &Arc<Shared> {
-        self.0.get_or_init(Arc::default)
+    fn name(&self) -> u64 {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        match self.name.load(Ordering::Acquire) {
+            0 => {
+                let new = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+                let other = self.name.compare_exchange(0, new, Ordering::AcqRel, Ordering::Acquire);
+                other.err().unwrap_or(new)
+            }
+            name => name,
+        }
     }
 
     /// Runs `work` on the calling thread. Kernels in it that have enough to do share it among that many threads of the pool, which
     /// only then are started; for all else, and mostly with one thread, the calling thread does the work.
     ///
+    /// A call in a call may ask for another number of threads, which it then gets beside those of the outer one.
+    ///
     /// A kernel says [`Error::ParameterValue`] where the threads cannot be started.
     pub fn run<T>(&self, threads: usize, work: impl FnOnce() -> T) -> T {
-        let scope = Scope { shared: self.shared().clone(), threads, used: None };
+        let closes = (!self.closed.load(Ordering::Acquire)).then(|| CLOSES.load(Ordering::Acquire));
+        let scope = Scope { pool: self.name(), threads, closes, used: None };
         let _restore = Restore(replace(Some(scope)));
         work()
     }
 
     /// Lets threads be started, again after [`Pool::close`].
     pub fn open(&self) {
-        self.shared().closed.store(false, Ordering::Release);
+        self.closed.store(false, Ordering::Release);
     }
 
-    /// Ends the threads and waits for them, and so for the calls that use them.
+    /// Ends the threads and waits for them, and so for the calls that use them: not to be called in such a call.
     pub fn close(&self) {
-        let made = {
-            let mut made = self.shared().made.lock().unwrap_or_else(PoisonError::into_inner);
-            self.shared().closed.store(true, Ordering::Release);
-            made.take()
-        };
+        let name = self.name();
+        let mut made = made();
+        self.closed.store(true, Ordering::Release);
+        CLOSES.fetch_add(1, Ordering::AcqRel);
+        let ended: Vec<_>;
+        // A new list, for an empty one takes no memory.
+        (ended, *made) = std::mem::take(&mut *made).into_iter().partition(|(of, _)| *of == name);
         drop(made);
+        drop(ended);
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        if *self.name.get_mut() != 0 {
+            self.close();
+        }
     }
 }
 
 /// A pool of threads, which are joined when this is dropped.
 #[derive(Debug)]
 struct Threads {
+    /// That has them.
+    process: u32,
     /// Taken only to be dropped before the threads are waited for: without it they end.
     pool: Option<Arc<ThreadPool>>,
     /// Empty where somebody else waits for them.
@@ -80,6 +115,11 @@ struct Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
+        if self.process != std::process::id() {
+            // A fork's child has none of them, and may find their locks locked.
+            std::mem::forget((self.pool.take(), std::mem::take(&mut self.handles)));
+            return;
+        }
         self.pool = None;
         for thread in self.handles.drain(..) {
             // A worker's panic has already been reported by the call that met it.
@@ -100,7 +140,7 @@ impl Threads {
         if !(1..=most).contains(&threads) {
             return Err(wrong(format!("an integer from 1 to {most}")));
         }
-        let mut started = Threads { pool: None, handles: Vec::with_capacity(threads) };
+        let mut started = Threads { process: std::process::id(), pool: None, handles: Vec::new() };
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads)
             .spawn_handler(|thread| {
@@ -117,41 +157,55 @@ impl Threads {
 
     /// The same threads, for which somebody else waits.
     fn used(&self) -> Threads {
-        Threads { pool: self.pool.clone(), handles: Vec::new() }
+        Threads { process: self.process, pool: self.pool.clone(), handles: Vec::new() }
     }
-}
 
-impl Shared {
-    /// The threads as one call uses them.
-    fn threads(&self, count: usize) -> Result<Threads, Error> {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = |made: &Threads| made.pool.as_ref().map(|pool| pool.current_num_threads());
-        match made.as_ref().filter(|made| number(made) == Some(count)) {
-            Some(made) => Ok(made.used()),
-            None if self.closed.load(Ordering::Acquire) => {
-                drop(made);
-                // Threads of this call alone, joined at its end.
-                Threads::start(count)
-            }
-            None => {
-                let new = Threads::start(count)?;
-                let used = new.used();
-                let old = made.replace(new);
-                drop(made);
-                // Waits for the calls that still use the threads of another number.
-                drop(old);
-                Ok(used)
-            }
-        }
+    fn count(&self) -> usize {
+        self.pool.as_ref().map_or(0, |pool| pool.current_num_threads())
+    }
+
+    /// Whether no call uses them.
+    fn idle(&self) -> bool {
+        self.pool.as_ref().is_none_or(|pool| Arc::strong_count(pool) == 1)
     }
 }
 
 /// The pool of a running call.
 struct Scope {
-    shared: Arc<Shared>,
+    /// Its name in [`MADE`].
+    pool: u64,
     threads: usize,
+    /// [`CLOSES`] at the start; `None` where the pool was closed.
+    closes: Option<u64>,
     /// The call keeps the threads that it once used to its end: so whoever ends them waits for the whole call.
     used: Option<Threads>,
+}
+
+impl Scope {
+    /// The threads as this call uses them.
+    fn start(&self) -> Result<Threads, Error> {
+        let mut made = made();
+        let own = |(of, threads): &(u64, Threads)| *of == self.pool && threads.count() == self.threads;
+        if let Some((_, threads)) = made.iter().find(|made| own(made)) {
+            return Ok(threads.used());
+        }
+        if self.closes != Some(CLOSES.load(Ordering::Acquire)) {
+            drop(made);
+            // Threads of this call alone, joined at its end.
+            return Threads::start(self.threads);
+        }
+        let new = Threads::start(self.threads)?;
+        let used = new.used();
+        // Another number that no call uses has had its time. One that is used, perhaps by a call around this one, is not waited for.
+        let (ended, mut others): (Vec<_>, Vec<_>) = std::mem::take(&mut *made)
+            .into_iter()
+            .partition(|(of, threads)| *of == self.pool && threads.idle());
+        others.push((self.pool, new));
+        *made = others;
+        drop(made);
+        drop(ended);
+        Ok(used)
+    }
 }
 
 thread_local! {
@@ -192,8 +246,9 @@ pub(crate) fn enter<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Error
         let Some(scope) = scope.as_mut().filter(|_| rayon::current_thread_index().is_none()) else {
             return Ok(None);
         };
-        if scope.used.is_none() {
-            scope.used = Some(scope.shared.threads(scope.threads)?);
+        // A child of a fork within the call has none of them.
+        if scope.used.as_ref().is_none_or(|used| used.process != std::process::id()) {
+            scope.used = Some(scope.start()?);
         }
         Ok(scope.used.as_ref().and_then(|threads| threads.pool.clone()))
     })?;
@@ -211,6 +266,11 @@ mod tests {
         std::thread::current().name().map(String::from)
     }
 
+    /// How many numbers of threads a pool has.
+    fn numbers(pool: &Pool) -> usize {
+        made().iter().filter(|(of, _)| *of == pool.name()).count()
+    }
+
     #[test]
     fn threads_start_where_work_is_shared_and_end_with_the_pool() {
         let pool = Pool::new();
@@ -224,11 +284,33 @@ mod tests {
             pool.run(3, || assert_eq!(threads(), 3));
             assert_eq!(threads(), 2);
         });
+        assert_eq!(numbers(&pool), 1);
         pool.close();
-        assert!(pool.shared().made.lock().unwrap().is_none());
+        assert_eq!(numbers(&pool), 0);
         // Closed: threads of the call alone.
         pool.run(2, || assert!(enter(here).unwrap().unwrap().starts_with("hart-")));
-        assert!(pool.shared().made.lock().unwrap().is_none());
+        assert_eq!(numbers(&pool), 0);
+        pool.open();
+        pool.run(2, || enter(here).unwrap());
+        assert_eq!(numbers(&pool), 1);
+    }
+
+    #[test]
+    fn a_call_in_a_call_may_have_another_number_of_threads() {
+        let pool = Pool::new();
+        let count = || enter(rayon::current_num_threads).unwrap();
+        pool.run(2, || {
+            assert_eq!(count(), 2);
+            for _ in 0..3 {
+                assert_eq!(pool.run(3, count), 3);
+                assert_eq!(count(), 2);
+            }
+            // The same among threads: nobody waits for the call around.
+            std::thread::scope(|scope| scope.spawn(|| assert_eq!(pool.run(4, count), 4)).join().unwrap());
+        });
+        // What no call uses ends with the next number.
+        pool.run(5, count);
+        assert_eq!(numbers(&pool), 1);
     }
 
     #[test]
@@ -247,8 +329,7 @@ mod tests {
         };
         assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err());
         assert!(CURRENT.with_borrow(|scope| scope.is_none()));
-        assert_eq!(Arc::strong_count(pool.shared()), 1);
-        assert_eq!(Arc::strong_count(&kept), 1);
+        assert_eq!((numbers(&pool), Arc::strong_count(&kept)), (0, 1));
     }
 
     #[test]

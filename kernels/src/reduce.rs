@@ -4,20 +4,32 @@
 //! Both are resolved at compile time, inside the function that enables a level's instructions.
 
 use crate::arch::Simd;
-use crate::mode::{Accumulate, Mode, with_mode};
+use crate::mode::{Accumulate, Double, Mode, with_mode};
+use crate::scaled;
 use crate::vectors::Width;
 
 /// What is computed from one pair of equally long vectors.
-pub(crate) trait Form: Copy + Send + Sync {
+pub(crate) trait Form: AtScale {
     fn pair<M: Mode, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64;
+}
+
+/// The same of doubles, with sums that have a scale.
+pub(crate) trait AtScale: Copy + Send + Sync {
+    fn scaled(self, a: &[u8], b: &[u8]) -> f64;
 }
 
 /// Σ aᵢ·bᵢ
 #[derive(Clone, Copy)]
 pub(crate) struct Dot;
+/// √(Σ aᵢ²), whatever the second vector is.
+#[derive(Clone, Copy)]
+pub(crate) struct Norm;
 /// Σ (aᵢ − bᵢ)², and its square root.
 #[derive(Clone, Copy)]
 pub(crate) struct Euclidean;
+/// [`Euclidean`] where the sum overflowed, as differences may have.
+#[derive(Clone, Copy)]
+struct EuclideanOfHalves;
 /// Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²)
 #[derive(Clone, Copy)]
 pub(crate) struct Cosine;
@@ -67,10 +79,19 @@ fn plain_squared_distance<M: Mode, S: Simd, const STREAM: bool>(simd: S, a: &[u8
     M::sum(simd, acc)
 }
 
-/// The sum, or, where it may have left the range of its lanes, the dot product in doubles' lanes.
+/// What is wanted of vectors whose sum may have left the range of its lanes: singles' in doubles' lanes, doubles' with a scale.
+#[inline(always)]
+fn again<M: Mode, S: Simd>(simd: S, form: impl Form, a: &[u8], b: &[u8]) -> f64 {
+    match M::WIDTH {
+        Width::F32 => simd.run(Pair { form, width: Width::F32, accumulate: Accumulate::F64, a, b }),
+        Width::F64 => simd.run(Scaled { form, a, b }),
+    }
+}
+
+/// The sum or, where it may have left the range of its lanes, the dot product computed again.
 #[inline(always)]
 pub(crate) fn checked_dot<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
-    if M::suspect(sum) { simd.run(Pair::widened(Dot, a, b)) } else { sum }
+    if M::suspect(sum) { again::<M, S>(simd, Dot, a, b) } else { sum }
 }
 
 #[inline(always)]
@@ -100,6 +121,14 @@ pub(crate) fn dot_and_square<M: Mode, S: Simd, const STREAM: bool>(
         checked_dot::<M, S>(simd, M::sum(simd, dot), query, row),
         checked_dot::<M, S>(simd, M::sum(simd, square), row, row),
     )
+}
+
+/// The norm of doubles as a number and a power of two.
+#[inline(always)]
+pub(crate) fn scaled_norm<S: Simd>(simd: S, v: &[u8]) -> scaled::Scaled {
+    let sum = plain_dot::<Double, S, false>(simd, v, v);
+    let sum = if Double::suspect(sum) { scaled::dot(v, v) } else { scaled::Scaled { sum, exponent: 0 } };
+    sum.root()
 }
 
 /// Blocks of [`stream_dots_and_squares`] that are read for all registers, while they are in the first-level cache.
@@ -225,10 +254,16 @@ pub(crate) fn euclidean<M: Mode, S: Simd, const STREAM: bool>(simd: S, a: &[u8],
     distance_of_sum::<M, S>(simd, plain_squared_distance::<M, S, STREAM>(simd, a, b), a, b)
 }
 
-/// The root of the sum or, where that may have left the range of its lanes, of the sum in doubles' lanes.
+/// The root of the sum or, where that may have left the range of its lanes, of the sum computed again.
 #[inline(always)]
 pub(crate) fn distance_of_sum<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
-    if M::suspect(sum) { simd.run(Pair::widened(Euclidean, a, b)) } else { sum.sqrt() }
+    if !M::suspect(sum) {
+        sum.sqrt()
+    } else if M::WIDTH == Width::F64 && !sum.is_finite() {
+        simd.run(Scaled { form: EuclideanOfHalves, a, b })
+    } else {
+        again::<M, S>(simd, Euclidean, a, b)
+    }
 }
 
 #[inline(always)]
@@ -236,20 +271,24 @@ fn load_part<M: Mode, S: Simd>(simd: S, part: &[u8]) -> M::Vec<S> {
     if part.len() == M::BLOCK { M::load(simd, part) } else { M::load_tail(simd, part) }
 }
 
-/// Cosine similarity from the three sums. A zero vector has similarity 0 with every finite vector.
+/// Cosine similarity from the three sums, whose squares are 0 or within 2⁻⁴⁸⁰ and 2⁴⁸⁰. A zero vector has similarity 0 with
+/// every finite vector.
 #[inline(always)]
 pub(crate) fn cosine_of_sums(ab: f64, aa: f64, bb: f64) -> f64 {
-    // √(x·x) is exactly x, so a vector and itself have similarity 1, not almost 1. Sums of singles cannot leave the
-    // range of this product; those of doubles can.
-    let product = aa * bb;
-    let scale = if product.is_normal() {
-        product.sqrt()
-    } else if aa == bb {
-        aa
-    } else {
-        aa.sqrt() * bb.sqrt()
-    };
+    // √(x·x) is exactly x, so a vector and itself have similarity 1, not almost 1.
+    let scale = (aa * bb).sqrt();
     if scale == 0.0 { 0.0 } else { (ab / scale).clamp(-1.0, 1.0) }
+}
+
+/// Cosine similarity from the three sums, or from sums with a scale where the squares' product would leave the range of doubles.
+#[inline(always)]
+pub(crate) fn checked_cosine<M: Mode, S: Simd>(simd: S, sums: [f64; 3], a: &[u8], b: &[u8]) -> f64 {
+    let [ab, aa, bb] = sums;
+    if M::strays(aa) || M::strays(bb) {
+        again::<M, S>(simd, Cosine, a, b)
+    } else {
+        cosine_of_sums(ab, aa, bb)
+    }
 }
 
 impl Form for Dot {
@@ -259,10 +298,47 @@ impl Form for Dot {
     }
 }
 
+impl AtScale for Dot {
+    #[inline(always)]
+    fn scaled(self, a: &[u8], b: &[u8]) -> f64 {
+        scaled::dot(a, b).value()
+    }
+}
+
+impl Form for Norm {
+    #[inline(always)]
+    fn pair<M: Mode, S: Simd>(self, simd: S, a: &[u8], _: &[u8]) -> f64 {
+        let sum = plain_dot::<M, S, false>(simd, a, a);
+        if M::suspect(sum) { again::<M, S>(simd, Norm, a, a) } else { sum.sqrt() }
+    }
+}
+
+impl AtScale for Norm {
+    #[inline(always)]
+    fn scaled(self, a: &[u8], _: &[u8]) -> f64 {
+        scaled::dot(a, a).root().value()
+    }
+}
+
 impl Form for Euclidean {
     #[inline(always)]
     fn pair<M: Mode, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64 {
         euclidean::<M, S, false>(simd, a, b)
+    }
+}
+
+impl AtScale for Euclidean {
+    #[inline(always)]
+    fn scaled(self, a: &[u8], b: &[u8]) -> f64 {
+        scaled::squared_distance(a, b, 1.0).root().value()
+    }
+}
+
+impl AtScale for EuclideanOfHalves {
+    #[inline(always)]
+    fn scaled(self, a: &[u8], b: &[u8]) -> f64 {
+        let half = scaled::squared_distance(a, b, 0.5).root();
+        scaled::times_power(half.sum, half.exponent + 1)
     }
 }
 
@@ -275,11 +351,25 @@ impl Form for Cosine {
             aa = M::dot(simd, x, x, aa);
             bb = M::dot(simd, y, y, bb);
         });
-        cosine_of_sums(
+        let sums = [
             checked_dot::<M, S>(simd, M::sum(simd, ab), a, b),
             checked_dot::<M, S>(simd, M::sum(simd, aa), a, a),
             checked_dot::<M, S>(simd, M::sum(simd, bb), b, b),
-        )
+        ];
+        checked_cosine::<M, S>(simd, sums, a, b)
+    }
+}
+
+impl AtScale for Cosine {
+    #[inline(always)]
+    fn scaled(self, a: &[u8], b: &[u8]) -> f64 {
+        let (ab, aa, bb) = (scaled::dot(a, b), scaled::dot(a, a), scaled::dot(b, b));
+        let scale = (aa.sum * bb.sum).sqrt();
+        if scale == 0.0 {
+            return 0.0;
+        }
+        let exponent = ab.exponent - aa.exponent / 2 - bb.exponent / 2;
+        scaled::times_power(ab.sum / scale, exponent).clamp(-1.0, 1.0)
     }
 }
 
@@ -292,10 +382,18 @@ pub(crate) struct Pair<'a, F> {
     pub(crate) b: &'a [u8],
 }
 
-impl<'a, F> Pair<'a, F> {
-    /// A pair of singles whose sum is computed again: the sums of others are never suspect.
-    fn widened(form: F, a: &'a [u8], b: &'a [u8]) -> Self {
-        Pair { form, width: Width::F32, accumulate: Accumulate::F64, a, b }
+/// One pair of doubles whose sums have a scale, as a task for a level.
+struct Scaled<'a, F> {
+    form: F,
+    a: &'a [u8],
+    b: &'a [u8],
+}
+
+impl<F: AtScale> crate::arch::Task for Scaled<'_, F> {
+    type Output = f64;
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> f64 {
+        self.form.scaled(self.a, self.b)
     }
 }
 

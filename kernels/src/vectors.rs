@@ -7,6 +7,7 @@ use half::slice::HalfFloatSliceExt;
 use crate::arch::zeros;
 use crate::error::Error;
 use crate::json;
+use crate::memory::room;
 use crate::parallel;
 
 /// Element type of packed vectors.
@@ -160,7 +161,7 @@ impl<'a> Vectors<'a> {
                 expected: format!("a multiple of {dimensions} {} elements", element.name()),
             });
         }
-        Ok(Vectors::new(name, element, bytes, Rows::Matrix { rows: bytes.len() / row, row_bytes: row }))
+        Vectors::new(name, element, bytes, Rows::Matrix { rows: bytes.len() / row, row_bytes: row })
     }
 
     /// A column of packed vectors: the rows' bytes back to back, `lengths` in bytes, −1 for NULL (which has no bytes).
@@ -194,10 +195,10 @@ impl<'a> Vectors<'a> {
             }
             let total = row_bytes.saturating_mul(lengths.len());
             let bytes = bytes.get(..total).ok_or_else(|| too_short(total))?;
-            return Ok(Vectors::new(name, element, bytes, Rows::Matrix { rows: lengths.len(), row_bytes }));
+            return Vectors::new(name, element, bytes, Rows::Matrix { rows: lengths.len(), row_bytes });
         }
         let mut end = 0usize;
-        let mut rows = Vec::with_capacity(lengths.len());
+        let mut rows = room(name, lengths.len())?;
         for (row, &length) in lengths.iter().enumerate() {
             let Ok(length) = usize::try_from(length) else {
                 rows.push(None);
@@ -210,7 +211,7 @@ impl<'a> Vectors<'a> {
             end += length;
         }
         let bytes = bytes.get(..end).ok_or_else(|| too_short(end))?;
-        Ok(Vectors::new(name, element, bytes, Rows::Ragged(rows)))
+        Vectors::new(name, element, bytes, Rows::Ragged(rows))
     }
 
     /// A column of packed vectors that lie at the given byte ranges of `bytes`; `None` is NULL. There may be gaps between them.
@@ -258,7 +259,7 @@ impl<'a> Vectors<'a> {
         }
         let aligned = rows.iter().flatten().all(|range| range.start.is_multiple_of(size));
         if aligned || matches!(element, Element::F32 | Element::F64) {
-            return Ok(Vectors::new(name, element, bytes, Rows::Ragged(rows)));
+            return Vectors::new(name, element, bytes, Rows::Ragged(rows));
         }
         // Narrow elements are converted all at once, so what lies between the rows is left out first.
         let mut packed = Vec::with_capacity(rows.iter().flatten().map(Range::len).sum());
@@ -267,16 +268,17 @@ impl<'a> Vectors<'a> {
             packed.len() - range.len()..packed.len()
         };
         let rows = rows.into_iter().map(|range| range.map(&mut place)).collect();
-        let (data, rows) = (Data::Singles(to_singles(element, &packed)), Rows::Ragged(rows).scaled(4 / size));
+        let (data, rows) =
+            (Data::Singles(to_singles(element, &packed)?), Rows::Ragged(rows).scaled(4 / size));
         Ok(Vectors { name: name.into(), element, data, rows })
     }
 
-    fn new(name: &str, element: Element, bytes: &'a [u8], rows: Rows) -> Vectors<'a> {
+    fn new(name: &str, element: Element, bytes: &'a [u8], rows: Rows) -> Result<Vectors<'a>, Error> {
         let (data, rows) = match element {
             Element::F32 | Element::F64 => (Data::Borrowed(bytes), rows),
-            _ => (Data::Singles(to_singles(element, bytes)), rows.scaled(4 / element.size())),
+            _ => (Data::Singles(to_singles(element, bytes)?), rows.scaled(4 / element.size())),
         };
-        Vectors { name: name.into(), element, data, rows }
+        Ok(Vectors { name: name.into(), element, data, rows })
     }
 
     /// A column of JSON arrays of numbers, one text a row, back to back as in [`Vectors::packed`].
@@ -433,9 +435,15 @@ impl Rows {
 }
 
 /// Exact conversion of the narrow element types.
-fn to_singles(element: Element, bytes: &[u8]) -> Vec<f32> {
+fn to_singles(element: Element, bytes: &[u8]) -> Result<Vec<f32>, Error> {
+    let mut out = zeros("the conversion to singles", bytes.len() / element.size())?;
+    convert(element, bytes, &mut out);
+    Ok(out)
+}
+
+/// [`to_singles`] into memory for as many.
+pub(crate) fn convert(element: Element, bytes: &[u8], out: &mut [f32]) {
     const STEP: usize = 512;
-    let mut out = zeros(bytes.len() / element.size());
     for (target, source) in out.chunks_mut(STEP).zip(bytes.chunks(STEP * element.size())) {
         // The bytes may have any alignment, so a step of them is copied to where halves may lie.
         let mut aligned = [0u16; STEP];
@@ -461,7 +469,6 @@ fn to_singles(element: Element, bytes: &[u8]) -> Vec<f32> {
             Element::F32 | Element::F64 => unreachable!("wide elements are used where they lie"),
         }
     }
-    out
 }
 
 fn parse_rows<T: json::Number>(
@@ -533,7 +540,9 @@ pub fn decode(element: Element, bytes: &[u8]) -> Vec<f64> {
         Element::F64 => bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
         Element::F32 => bytes.as_chunks::<4>().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
         Element::F16 | Element::Bf16 | Element::I8 => {
-            to_singles(element, bytes).into_iter().map(f64::from).collect()
+            let mut singles = vec![0.0; bytes.len() / element.size()];
+            convert(element, bytes, &mut singles);
+            singles.into_iter().map(f64::from).collect()
         }
     }
 }
@@ -556,7 +565,7 @@ mod tests {
     fn narrow_elements_are_converted_exactly_and_back() {
         for element in [Element::F16, Element::Bf16] {
             let bytes: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
-            let singles = to_singles(element, &bytes);
+            let singles = to_singles(element, &bytes).unwrap();
             for (bits, value) in (0..=u16::MAX).zip(&singles) {
                 let expected = match element {
                     Element::F16 => half::f16::from_bits(bits).to_f32(),
@@ -566,9 +575,9 @@ mod tests {
             }
             let numbers: Vec<f32> = singles.into_iter().filter(|v| !v.is_nan()).collect();
             let back = narrow(element, bytemuck::cast_slice(&numbers));
-            assert_eq!(to_singles(element, &back), numbers);
+            assert_eq!(to_singles(element, &back), Ok(numbers));
         }
-        assert_eq!(to_singles(Element::I8, &[0, 127, 128, 255]), [0.0, 127.0, -128.0, -1.0]);
+        assert_eq!(to_singles(Element::I8, &[0, 127, 128, 255]), Ok(vec![0.0, 127.0, -128.0, -1.0]));
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl<'a> TryFrom<ArrayView2<'a, f32>> for Vectors<'a> {
 /// let error = Vectors::try_from(rows.column(0)).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "parameter @array is a view with the strides [2]; expected one number after the other without gaps (standard layout)"
+///     "parameter array is a view with the strides [2]; expected one number after the other without gaps (standard layout)"
 /// );
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```

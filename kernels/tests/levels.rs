@@ -267,6 +267,95 @@ fn queries_that_fill_registers_have_the_bits_of_one() {
     }
 }
 
+/// Vectors of doubles whose sums leave the range in every way that the definition names, and some that do not.
+fn doubles_out_of_range(n: usize) -> Vec<Vec<f64>> {
+    let of = |seed: u32, power: i32| -> Vec<f64> {
+        let scale = |x: f32| f64::from(x) * 2f64.powi(power / 2) * 2f64.powi(power - power / 2);
+        uniform(seed + n as u32, n).into_iter().map(scale).collect()
+    };
+    let mut all: Vec<Vec<f64>> =
+        [0, -239, -242, 239, 241, -478, -482, -530, -1060, -1074, 478, 500, 512, 1000, 1023]
+            .into_iter()
+            .zip(1..)
+            .map(|(power, seed)| of(seed, power))
+            .collect();
+    // Numbers of all sizes in one vector.
+    all.push((0..n).map(|i| of(40, (i as i32 * 131) % 2000 - 1000)[i]).collect());
+    all.push(vec![0.0; n]);
+    // Orthogonal to others, and the negative of one.
+    all.push((0..n).map(|i| if i % 2 == 0 { 1e200 } else { -1e-200 }).collect());
+    all.push(all[12].iter().map(|x| -x).collect());
+    let specials = [f64::INFINITY, f64::NAN, f64::NEG_INFINITY];
+    all.extend(specials.map(|x| (0..n).map(|i| if i == n / 2 { x } else { 1e200 }).collect()));
+    all
+}
+
+#[test]
+fn doubles_out_of_range_have_the_same_bits_on_every_level_and_in_every_shape() {
+    announce("doubles_out_of_range_have_the_same_bits_on_every_level_and_in_every_shape");
+    for n in [1, 2, 31, 32, 33, 70, 200] {
+        let vectors = doubles_out_of_range(n);
+        let packed = |rows: Vec<Vec<f64>>, offset| {
+            Column::new(Element::F64, &rows.into_iter().map(Some).collect::<Vec<_>>(), offset)
+        };
+        let column = packed(vectors.clone(), 3);
+        let element = ("element", text("f64"));
+        for (kernel, wanted) in [("vector_norm", 1), ("vector_normalize", 1), ("vector_cosine_similarity", 2)]
+        {
+            let repeated: Vec<Vec<f64>> = (0..vectors.len()).flat_map(|_| vectors.iter().cloned()).collect();
+            let each: Vec<Vec<f64>> =
+                vectors.iter().flat_map(|v| std::iter::repeat_n(v.clone(), vectors.len())).collect();
+            let columns = [packed(repeated, 1), packed(each, 6)];
+            let columns = columns.each_ref().map(|c| c.vectors("v"));
+            let on = |level| {
+                call(kernel, compute().level(level), &columns[..wanted], std::slice::from_ref(&element))
+            };
+            let expected = on(Level::scalar());
+            for level in faster_levels() {
+                assert_same(&expected, &on(level), &format!("{kernel}, {}, n = {n}", level.name()));
+            }
+        }
+        for word in Metric::NAMES {
+            // Each query alone as a pair, on the plainest level.
+            let pairs: Vec<Vec<f64>> = vectors
+                .iter()
+                .map(|query| {
+                    let copies = packed(vec![query.clone(); vectors.len()], 2);
+                    let columns = [copies.vectors("a"), column.vectors("b")];
+                    let params = [("metric", text(word)), element.clone()];
+                    let level = compute().level(Level::scalar());
+                    let found = floats(call("vector_distance", level, &columns, &params).unwrap());
+                    found.into_iter().map(Option::unwrap).collect()
+                })
+                .collect();
+            for level in Level::available() {
+                for count in [1, 2, 3, 5, 16, vectors.len()] {
+                    for (first, queries) in (0..).step_by(count).zip(vectors.chunks(count)) {
+                        let params = [
+                            ("query", Value::Bytes(pack(Element::F64, &queries.concat()))),
+                            ("query_count", Value::Int(queries.len() as i64)),
+                            ("k", Value::Int(vectors.len() as i64)),
+                            ("metric", text(word)),
+                            element.clone(),
+                        ];
+                        let columns = [column.vectors("v")];
+                        let found = call("vector_top_k", compute().level(level), &columns, &params).unwrap();
+                        let picked = found.picked.unwrap();
+                        let distances =
+                            floats(Output { columns: vec![found.columns[2].clone()], picked: None });
+                        for (i, (row, distance)) in picked.iter().zip(distances).enumerate() {
+                            let expected = pairs[first + i / vectors.len()][*row];
+                            let context =
+                                || format!("{word}, {}, n = {n}, {count} queries, row {row}", level.name());
+                            assert!(common::same_bits(expected, distance.unwrap()), "{}", context());
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn many_queries_of_doubles_have_the_bits_of_one() {
     announce("many_queries_of_doubles_have_the_bits_of_one");

@@ -2,8 +2,7 @@
 #![allow(missing_docs)]
 
 use hart_kernels::registry::PackedBytes;
-use hart_kernels::spatial::geometry::interchange::from_wkb;
-use hart_kernels::spatial::geometry::{Geometry, SpatialType};
+use hart_kernels::spatial::geometry::{Geometry, SpatialType, wkb};
 use hart_kernels::spatial::{self, Basis, curve::Grid, curve::Outside, ranges};
 use hart_kernels::tensor::quant::PayloadType;
 use hart_kernels::tensor::{Svd, SvdMethod, SvdOptions, reconstruct, svd};
@@ -66,7 +65,7 @@ fn threads_that_cannot_be_are_refused() {
     let (rows, mut norms) = (vec![1.0; 4 << 20], vec![0.0; 4 << 10]);
     let pool = Pool::new();
     let error = pool.run(usize::MAX, || batch::norm(&rows, 1 << 10, &mut norms)).unwrap_err().to_string();
-    assert!(error.contains(&format!("@threads is {}; expected an integer from 1 to", usize::MAX)), "{error}");
+    assert!(error.contains(&format!("threads is {}; expected an integer from 1 to", usize::MAX)), "{error}");
     pool.close();
 }
 
@@ -75,8 +74,8 @@ fn searches_say_what_is_wrong() {
     let rows = Vectors::matrix(&[1.0, 2.0, 3.0, 4.0], 2).unwrap();
     let query = Vectors::matrix(&[1.0, 0.0], 2).unwrap();
     let wrong = |search: TopK<'_>| search.search(&rows, &query).unwrap_err().to_string();
-    assert!(wrong(TopK::new(0)).contains("@k is 0"));
-    assert!(wrong(TopK::new(1).ids(&[1, 2, 3])).contains("@ids is 3 numbers; expected 2"));
+    assert!(wrong(TopK::new(0)).contains("k is 0"));
+    assert!(wrong(TopK::new(1).ids(&[1, 2, 3])).contains("ids is 3 numbers; expected 2"));
     assert_eq!(TopK::new(usize::MAX).search(&rows, &query).unwrap()[0].len(), 2);
     let other = Vectors::matrix(&[1.0], 1).unwrap();
     assert!(matches!(TopK::new(1).search(&rows, &other), Err(Error::Dimensions { .. })));
@@ -100,7 +99,7 @@ fn members_may_have_another_byte_order() {
     let hex = |text: &str| -> Vec<u8> {
         (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
     };
-    let read = |wkb: &str| from_wkb(&hex(wkb)).unwrap();
+    let read = |wkb: &str| wkb::read(&hex(wkb)).unwrap();
     let (one, two) = (("000000000000F03F", "3FF0000000000000"), ("0000000000000040", "4000000000000000"));
     // MULTIPOINT; MULTIPOINT ZM; a collection of a big-endian polygon.
     for (same, mixed) in [

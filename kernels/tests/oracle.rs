@@ -19,10 +19,10 @@ fn unit(element: Element, accumulate: Accumulate) -> f64 {
     if element == Element::F64 || accumulate == Accumulate::F64 { U64 } else { U32 }
 }
 
-/// γ(m) of the documentation.
-fn gamma(m: usize, u: f64) -> f64 {
-    let m = m as f64;
-    m * u / (1.0 - m * u) + 7.0 * U64
+/// γ(k) of the documentation. The part for steps that underflow, which do not occur here, is left out.
+fn gamma(k: usize, u: f64) -> f64 {
+    let k = k as f64;
+    k * u / (1.0 - k * u) + 8.0 * U64
 }
 
 fn dot_bound(n: usize, u: f64, sums: &Sums) -> f64 {

@@ -46,7 +46,8 @@ fn accumulate() -> impl Strategy<Value = Accumulate> {
 fn gamma(n: usize, accumulate: Accumulate) -> f64 {
     let u = if accumulate == Accumulate::F64 { 2f64.powi(-53) } else { 2f64.powi(-24) };
     let steps = n.div_ceil(32) as f64 * u;
-    steps / (1.0 - steps) + 7.0 * 2f64.powi(-53)
+    let underflow = if accumulate == Accumulate::F64 { 0.0 } else { n as f64 * 2f64.powi(-49) };
+    steps / (1.0 - steps) + 8.0 * 2f64.powi(-53) + underflow
 }
 
 /// The order of a search: distance with NaN last, then id, then position.

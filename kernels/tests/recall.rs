@@ -98,7 +98,7 @@ fn recall_by_cells_counts_what_the_search_in_stages_would_find() {
         let tiny = [&base[..], &[("cell", Value::Float(1e-310))]].concat();
         for kernel in ["spatial_multi_resolution_search", "spatial_recall"] {
             let error = call(kernel, compute(), std::slice::from_ref(&rows), &tiny).unwrap_err().to_string();
-            assert!(error.contains("@cell is 1e-310") && error.contains("less than 2⁵³ from 0"), "{error}");
+            assert!(error.contains("cell is 1e-310") && error.contains("less than 2⁵³ from 0"), "{error}");
         }
         let Values::Text(orders) = &recall.columns[0] else { panic!() };
         assert!(orders.iter().all(|order| order.as_deref() == Some("cells")));

@@ -274,14 +274,14 @@ fn parameters_are_checked() {
     let query = || ("query", text("[1,2]"));
     let error = |kernel, params: &[(&str, Value)]| bind(kernel, params).unwrap_err().to_string();
 
-    assert_eq!(error(scale, &[]), "parameter @factor is missing: What every component is multiplied by.");
+    assert_eq!(error(scale, &[]), "parameter factor is missing: What every component is multiplied by.");
     assert_eq!(error(scale, &[("factor", Value::Null)]), error(scale, &[]));
     assert_eq!(
         error(scale, &[("faktor", Value::Int(1))]),
-        "unknown parameter @faktor; vector_scale takes @factor, @element"
+        "unknown parameter faktor; vector_scale takes factor, element"
     );
     let info = registry::find("system_info").unwrap();
-    assert_eq!(error(info, &[("x", Value::Int(1))]), "unknown parameter @x; system_info takes no parameters");
+    assert_eq!(error(info, &[("x", Value::Int(1))]), "unknown parameter x; system_info takes no parameters");
     for (value, shown) in [
         (text("fast"), "'fast'"),
         (Value::Float(f64::NAN), "NaN"),
@@ -289,25 +289,25 @@ fn parameters_are_checked() {
         (text("1e999"), "'1e999'"),
         (Value::Bytes(vec![1, 2]), "2 bytes"),
     ] {
-        let expected = format!("parameter @factor is {shown}; expected a finite number");
+        let expected = format!("parameter factor is {shown}; expected a finite number");
         assert_eq!(error(scale, &[("factor", value)]), expected);
     }
     for value in
         [Value::Int(0), Value::Int(-5), Value::Float(1.5), Value::Float(1e300), text("ten"), text("")]
     {
         let message = error(top_k, &[query(), ("k", value.clone())]);
-        assert!(message.starts_with("parameter @k is "), "{message}");
+        assert!(message.starts_with("parameter k is "), "{message}");
         assert!(message.ends_with("; expected an integer from 1 to 2147483647"), "{message}");
     }
     assert!(error(top_k, &[query(), ("query_count", Value::Int(0))]).contains("from 1 to 1000000"));
     let metric = error(top_k, &[query(), ("metric", text("manhattan"))]);
-    assert_eq!(metric, "parameter @metric is 'manhattan'; expected one of cosine, euclidean, dot");
-    assert!(error(top_k, &[query(), ("metric", Value::Int(1))]).contains("@metric is 1;"));
+    assert_eq!(metric, "parameter metric is 'manhattan'; expected one of cosine, euclidean, dot");
+    assert!(error(top_k, &[query(), ("metric", Value::Int(1))]).contains("metric is 1;"));
     assert!(error(top_k, &[("query", Value::Int(1))]).contains("expected a vector"));
     let long = error(top_k, &[query(), ("metric", text(&"x".repeat(1000)))]);
     assert!(long.len() < 150, "{long}");
     let twice = error(top_k, &[query(), ("k", Value::Int(1)), ("K", Value::Int(2))]);
-    assert_eq!(twice, "parameter @K is 2; expected to be given once");
+    assert_eq!(twice, "parameter K is 2; expected to be given once");
 
     // Any case, any type that holds the number, blanks of fixed-length texts.
     for k in [Value::Int(7), Value::Float(7.0), text(" 7 ")] {
@@ -341,7 +341,7 @@ fn mismatched_dimensions_name_column_row_and_both_lengths() {
     assert!(met >= 7, "{met}");
     let params = [("query", text("[1,2,3]")), ("metric", text("dot"))];
     let error = call("vector_top_k", compute(), &[a.vectors("v")], &params).unwrap_err();
-    assert_eq!(error.to_string(), "column v, row 3: 2 dimensions, but @query has 3");
+    assert_eq!(error.to_string(), "column v, row 3: 2 dimensions, but query has 3");
     for function in [vector::dot_product, vector::cosine_similarity, vector::euclidean_distance] {
         let error = function(&[1.0, 2.0], &[1.0]).unwrap_err();
         assert_eq!(error.to_string(), "column b, row 1: 1 dimensions, but a has 2");
@@ -377,25 +377,22 @@ fn queries_of_a_search_are_checked() {
         assert_eq!(error.to_string(), format!("column queries, row 3: {n} dimensions, but row 1 has 2"));
     }
     let null = search(&query(&[two.clone(), None]), 5).unwrap_err();
-    assert_eq!(null.to_string(), "parameter @queries is NULL; expected a vector");
+    assert_eq!(null.to_string(), "parameter queries is NULL; expected a vector");
     let none = search(&query(&[two]), 0).unwrap_err();
-    assert_eq!(none.to_string(), "parameter @k is 0; expected an integer ≥ 1");
+    assert_eq!(none.to_string(), "parameter k is 0; expected an integer ≥ 1");
     let doubles = Column::new(Element::F64, &[Some(vec![1.0, 1.0])], 0);
     assert!(matches!(search(&doubles, 5), Err(Error::ParameterValue { .. })));
     let ids = vector::top_k(&rows, &[1], &rows, 1, Metric::Dot).unwrap_err();
-    assert_eq!(ids.to_string(), "parameter @ids is 1 numbers; expected 2, one for each row");
+    assert_eq!(ids.to_string(), "parameter ids is 1 numbers; expected 2, one for each row");
     // By name, all queries come in one value.
     for (count, numbers) in [(2, "[1,2,3]"), (1, "[]")] {
         let params = [("query", text(numbers)), ("query_count", Value::Int(count))];
         let error = call("vector_top_k", compute(), slice::from_ref(&rows), &params).unwrap_err().to_string();
-        assert!(
-            error.contains(&format!("expected a positive multiple of @query_count = {count}")),
-            "{error}"
-        );
+        assert!(error.contains(&format!("expected a positive multiple of query_count = {count}")), "{error}");
     }
     let broken = [("query", text("[1,2"))];
     let error = call("vector_top_k", compute(), slice::from_ref(&rows), &broken).unwrap_err().to_string();
-    assert_eq!(error, "parameter @query: invalid vector text at byte 4: the array is not closed");
+    assert_eq!(error, "parameter query: invalid vector text at byte 4: the array is not closed");
     let ids =
         call_with_ids("vector_top_k", compute(), slice::from_ref(&rows), None, &[("query", text("[1,2]"))]);
     assert_eq!(ids.unwrap_err().code(), 7);

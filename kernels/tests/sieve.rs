@@ -408,7 +408,7 @@ fn stages_keep_what_they_say() {
     assert_eq!(all.picked, Some(wanted[0].iter().map(|h| h.row).collect()));
     for (coarse, fine) in [(10, 20), (100, 3)] {
         let error = run(coarse, fine, 0.0).unwrap_err().to_string();
-        assert!(error.contains("expected from @k to @coarse_candidates rows"), "{error}");
+        assert!(error.contains("expected from k to coarse_candidates rows"), "{error}");
     }
 }
 
@@ -432,9 +432,9 @@ fn bad_input_is_named() {
         let error = message(&good, &with(&[query()]));
         assert_eq!(error, "column v, row 1: 4 dimensions, but the basis has 1998");
         let error = message(&good, &with(&[("query", text("[1,2]")), ("pad", text("yes"))]));
-        assert!(error.contains("row 1: 4 dimensions, but @query has 2"), "{kernel}: {error}");
+        assert!(error.contains("row 1: 4 dimensions, but query has 2"), "{kernel}: {error}");
         let error = message(&good, &with(&[query(), ("basis", text("0x00"))]));
-        assert!(error.starts_with("parameter @basis: 1 bytes"), "{kernel}: {error}");
+        assert!(error.starts_with("parameter basis: 1 bytes"), "{kernel}: {error}");
         // Without integers there is nothing to decide ties by.
         let params = with(&[query(), basis()]);
         let error = call_with_ids(kernel, compute(), &[good.vectors("v")], None, &params).unwrap_err();
@@ -450,7 +450,7 @@ fn bad_input_is_named() {
     let error = Sieve::new(&basis, &anchors, Metric::Dot, false).unwrap_err().to_string();
     assert_eq!(
         error,
-        "parameter @basis: a basis of kind trilateration, whose coordinates bound no distance; \
+        "parameter basis: a basis of kind trilateration, whose coordinates bound no distance; \
          expected one of kind clr_v1, landmarks, pca or random"
     );
     // Its points can be searched through all the same.
@@ -475,7 +475,7 @@ fn memory_is_refused_before_it_is_taken() {
         ];
         let bound = bind(kernel, &params).unwrap();
         let call = registry::Call::new(kernel, 1000, inputs, bound, compute()).unwrap();
-        (kernel.run)(&call.memory_limit(Some(limit)))
+        (kernel.run)(&call.memory_limit(limit))
     };
     for kernel in ["spatial_hybrid_search", "spatial_project", "spatial_fit", "spatial_recall"] {
         let params = [("basis", basis.clone()), ("query", Value::Bytes(vec![0; 256]))];

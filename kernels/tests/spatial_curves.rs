@@ -182,11 +182,11 @@ fn bad_input_is_named() {
     let message = |x, params: &[(&str, Value)]| keys(x, params).unwrap_err().to_string();
     assert_eq!(
         message(1.5, &[]),
-        "column x, row 2: 1.5; expected a number from 0.0 to 1.0, or @outside = clamp"
+        "column x, row 2: 1.5; expected a number from 0.0 to 1.0, or outside = clamp"
     );
     assert_eq!(
         message(f64::NAN, &[]),
-        "column x, row 2: NaN; expected a number from 0.0 to 1.0, or @outside = clamp"
+        "column x, row 2: NaN; expected a number from 0.0 to 1.0, or outside = clamp"
     );
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let error = message(bad, &[("outside", text("clamp"))]);
@@ -197,12 +197,12 @@ fn bad_input_is_named() {
     assert_ne!(clamp(1.0), clamp(0.0));
     for (min, max) in [("1", "1"), ("2", "1"), ("0,0,0", "1,0,1"), ("-1.7e308", "1.7e308")] {
         let error = message(0.5, &[("min", text(min)), ("max", text(max))]);
-        assert!(error.starts_with("parameter @max: ") && error.contains("the lower one first"), "{error}");
-        assert!(error.contains(", where @min is "), "{error}");
+        assert!(error.starts_with("parameter max: ") && error.contains("the lower one first"), "{error}");
+        assert!(error.contains(", where min is "), "{error}");
     }
     for wrong in ["", "a", "1,2", "1,2,3,4", "nan", "inf", "1e999"] {
         let error = message(0.5, &[("max", text(wrong))]);
-        assert!(error.starts_with("parameter @max is '") && error.contains("or three"), "{error}");
+        assert!(error.starts_with("parameter max is '") && error.contains("or three"), "{error}");
     }
     // A number is as good as its text.
     assert_eq!(

@@ -19,7 +19,7 @@ fn close(got: f64, expected: f64, relative: f64) -> bool {
 /// γ(m) of the documentation for single-precision lanes.
 fn gamma(n: usize) -> f64 {
     let steps = n.div_ceil(32) as f64 / f64::from(1 << 24);
-    steps / (1.0 - steps) + 7.0 / (1u64 << 53) as f64
+    steps / (1.0 - steps) + 8.0 / (1u64 << 53) as f64 + n as f64 * 2f64.powi(-49)
 }
 
 #[test]
@@ -261,7 +261,11 @@ fn algebra_on_all_pairs_of_special_numbers() {
     check(vector::add(&a, &b).unwrap(), &|x, y| x + y, "add");
     check(vector::subtract(&a, &b).unwrap(), &|x, y| x - y, "subtract");
     check(vector::scale(&a, -0.5).unwrap(), &|x, _| x * -0.5, "scale");
-    check(vector::scale(&a, 1e40).unwrap(), &|x, _| x * f64::INFINITY, "scale by more than a single holds");
+    for factor in [1e39, -1e40, 1e-40, 1e-46, -1e-60, 1e300] {
+        check(vector::scale(&a, factor).unwrap(), &|x, _| x * factor, "scale by what no single holds");
+        let expected = |x: f64, y: f64| x * (1.0 - factor) + y * factor;
+        check(vector::lerp(&a, &b, factor).unwrap(), &expected, "lerp by what no single holds");
+    }
     let half = |x: f64| f64::from((x * 0.5) as f32);
     check(vector::lerp(&a, &b, 0.5).unwrap(), &|x, y| half(x) + half(y), "lerp");
 }

@@ -342,7 +342,7 @@ fn bad_importance_is_named() {
 #[test]
 fn payloads_of_every_type_are_decoded_by_name() {
     for payload_type in PayloadType::ALL {
-        let size = payload_type.block_bytes() * 5;
+        let size = payload_type.block_bytes() * 40;
         // Exponents are kept small, so that scales in half precision are numbers.
         let payload: Vec<u8> = (0..size as u32).map(|i| (common::hash(3, i) % 60) as u8).collect();
         let mut expected = vec![0f32; payload_type.elements(size).unwrap()];

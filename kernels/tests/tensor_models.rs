@@ -146,7 +146,7 @@ fn pruning_by_name() {
     fails(&ids(2), &[one; 2], &[one, Some(f64::NAN)], "column energy, row 2: NaN");
     for (target, value) in [("ratio", 0.0), ("ratio", 1.5), ("error", 1.1)] {
         let text = call(&ids(1), &[one], &[none], target, value).unwrap_err().to_string();
-        assert!(text.contains("@value") && text.contains(target), "{text}");
+        assert!(text.contains("value") && text.contains(target), "{text}");
     }
     let twice = prune(&[Some(1), Some(1)], &[1.0, 2.0], None, Target::Ratio(1.0)).unwrap_err().to_string();
     assert!(twice.contains("column id, row 2: 1, which row 1 holds too"), "{twice}");
@@ -320,7 +320,7 @@ fn drift_has_a_rule_for_every_base() {
     assert_eq!(of(Some(1e-9), None, 1.0).change, Change::Removed);
     assert_eq!(drift(None, None, 0.0).unwrap(), None);
     for tolerance in [-1.0, f64::NAN, f64::INFINITY] {
-        assert!(drift(None, None, tolerance).unwrap_err().to_string().contains("@tolerance"));
+        assert!(drift(None, None, tolerance).unwrap_err().to_string().contains("tolerance"));
     }
     assert!(drift(Some(f64::NAN), None, 0.0).unwrap_err().to_string().contains("column before, row 1: NaN"));
 }
@@ -356,5 +356,5 @@ fn drift_by_name() {
     assert!(seen.iter().all(|n| *n > 10), "{seen:?}");
     let text = call(&ids[..2], &[None, Some(1.0)], &[Some(1.0), Some(f64::INFINITY)], 0.0);
     assert!(text.unwrap_err().to_string().contains("column after, row 2: inf"));
-    assert!(call(&ids[..1], &[None], &[None], -1.0).unwrap_err().to_string().contains("@tolerance"));
+    assert!(call(&ids[..1], &[None], &[None], -1.0).unwrap_err().to_string().contains("tolerance"));
 }

@@ -1,10 +1,13 @@
 -- Packed singles (little-endian f32, as the old functions took them) and VECTOR, in T-SQL alone. No SQL Server function converts
 -- between varbinary and vector.
 --
---   sqlcmd -b -I -f 65001 -d <database> -v Schema=dbo Dimensions=1998 -i functions/packed.sql
+--   export Schema=dbo Dimensions=1998                     (Windows: set Schema=dbo, then set Dimensions=1998)
+--   sqlcmd -b -d <database> -i functions/packed.sql
 --
 -- Replaces clr_BinaryToFloat, ConvertVarbinary4ToReal, clr_JsonFloatArrayToBytes and clr_BytesToFloatArrayJson for single values.
 
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- The single in four bytes; NULL for NULL, for any other length, and for infinity and NaN, which REAL cannot hold. Exact, with the sign of
 -- zero. ConvertVarbinary4ToReal read the bytes in the other order and had 2^-127 for 0.
 CREATE OR ALTER FUNCTION [$(Schema)].[PackedToReal] (@bytes varbinary(4))
@@ -36,11 +39,22 @@ BEGIN
     IF DATALENGTH(@packed) = 0
         RETURN N'[]';
     DECLARE @text nvarchar(max), @missing int;
+    -- The positions are counted, because GENERATE_SERIES is not there in databases below compatibility level 160.
+    WITH sixteen AS
+    (
+        SELECT n FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12), (13), (14), (15)) AS v (n)
+    ),
+    positions AS
+    (
+        SELECT TOP (CAST(DATALENGTH(@packed) / 4 AS int)) CAST(ROW_NUMBER() OVER (ORDER BY (SELECT NULL)) - 1 AS int) AS place
+        FROM sixteen AS a CROSS JOIN sixteen AS b CROSS JOIN sixteen AS c CROSS JOIN sixteen AS d
+        CROSS JOIN sixteen AS e CROSS JOIN sixteen AS f CROSS JOIN sixteen AS g CROSS JOIN sixteen AS h
+    )
     SELECT
-        @text = STRING_AGG(CONVERT(nvarchar(max), [$(Schema)].[PackedToReal](SUBSTRING(@packed, 4 * CAST(s.[value] AS int) + 1, 4)), 3), N',')
-            WITHIN GROUP (ORDER BY s.[value]),
-        @missing = SUM(CASE WHEN [$(Schema)].[PackedToReal](SUBSTRING(@packed, 4 * CAST(s.[value] AS int) + 1, 4)) IS NULL THEN 1 ELSE 0 END)
-    FROM GENERATE_SERIES(0, CAST(DATALENGTH(@packed) / 4 AS int) - 1) AS s;
+        @text = STRING_AGG(CONVERT(nvarchar(max), [$(Schema)].[PackedToReal](SUBSTRING(@packed, 4 * p.place + 1, 4)), 3), N',')
+            WITHIN GROUP (ORDER BY p.place),
+        @missing = SUM(CASE WHEN [$(Schema)].[PackedToReal](SUBSTRING(@packed, 4 * p.place + 1, 4)) IS NULL THEN 1 ELSE 0 END)
+    FROM positions AS p;
     RETURN CASE WHEN @missing = 0 THEN N'[' + @text + N']' END;
 END;
 GO

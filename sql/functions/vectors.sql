@@ -2,7 +2,8 @@
 -- computed value in SELECT, WHERE or ORDER BY. They start no process and take one row at a time; for whole tables the procedures
 -- of schema hart are the way.
 --
---   sqlcmd -b -I -f 65001 -d <database> -v Schema=dbo Dimensions=1998 -i functions/vectors.sql
+--   export Schema=dbo Dimensions=1998                     (Windows: set Schema=dbo, then set Dimensions=1998)
+--   sqlcmd -b -d <database> -i functions/vectors.sql
 --
 -- Dimensions is that of your VECTOR columns: SQL Server's functions take vectors of one dimension. For another dimension install
 -- them into another schema. They have the names of the old T-SQL wrappers (VectorNorm over clr_VectorNorm) and replace
@@ -12,6 +13,8 @@
 -- functions' errors for unequal lengths cannot occur. Sums are SQL Server's: their last digits are not those of schema hart.
 -- Those without STRING_AGG have the form that SQL Server can put into the calling query (scalar UDF inlining); STRING_AGG prevents it.
 
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Sum of products.
 CREATE OR ALTER FUNCTION [$(Schema)].[VectorDotProduct] (@v1 VECTOR($(Dimensions)), @v2 VECTOR($(Dimensions)))
 RETURNS float

@@ -1,7 +1,9 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialBuckets: The cells of positions in a grid of a stated size, and in coarser ones.
--- ⌊v / cell_size⌋ on each axis; negative coordinates round down, too, so that no cell is larger than others. One row
--- for each level: a cell of level l + 1 holds eight of level l (its numbers are theirs halved and rounded down).
+-- floor(v / cell_size) on each axis; negative coordinates round down, too, so that no cell is larger than others. One
+-- row for each level: a cell of level l + 1 holds eight of level l (its numbers are theirs halved and rounded down).
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.PointRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -12,25 +14,28 @@
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @cell_size (a finite number ≥ 2.2250738585072014e-308) Length of a cell's edges, in the unit of the coordinates.
---   @levels (an integer from 1 to 32) Levels: cells of level l have edges of cell_size · 2^l.
+--   @cell_size (a finite number >= 2.2250738585072014e-308) Length of a cell's edges, in the unit of the coordinates.
+--   @levels (an integer from 1 to 32) Levels: cells of level l have edges of cell_size * 2^l.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
---   level int: 0 for cell_size, 1 for twice that, …
+--   level int: 0 for cell_size, 1 for twice that, ...
 --   bucket_x bigint [cells]: Number of the cell along x.
 --   bucket_y bigint [cells]: Number of the cell along y.
 --   bucket_z bigint [cells]: Number of the cell along z.
 --
 -- NULL: NULL in a coordinate gives NULL in its bucket.
 -- Empty: No rows give no rows.
--- NaN and infinity: NaN, infinities and coordinates 2⁵³ cells or more from 0 are errors.
+-- NaN and infinity: NaN, infinities and coordinates 2^53 cells or more from 0 are errors.
 -- Accuracy: The quotient is rounded to double precision before it is rounded down; the same on every machine.
 -- Chunks: Row by row: chunks and partitions do not change results.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SpatialBuckets]
@@ -46,7 +51,8 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialBuckets]
     @cell_size float,
     @levels int = 1,
     @by_part bit = 0,
-    @parallel bit = 0
+    @parallel bit = 0,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
@@ -64,10 +70,21 @@ BEGIN
     END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,x,y,z', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     IF @parallel = 1 AND @by_part = 0
         THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_buckets',
+                @input_data_1 = @input,
+                @params = N'@cell_size float, @levels int, @rows_json varchar(max) OUTPUT',
+                @cell_size = @cell_size,
+                @levels = @levels,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_buckets',

@@ -29,7 +29,8 @@
 -- Empty: No rows give no result rows.
 -- NaN and infinity: NaN and infinities are errors that name the row. A distance that leaves the range of doubles is
 --                   infinite, comes last and arrives as NULL.
--- Accuracy: Relative error at most 4·2⁻⁵³. Same bits on every machine.
+-- Accuracy: Relative error at most 4·2⁻⁵³, for coordinates of any size; below the range of normal doubles half a unit
+--           in the last place comes on top. Same bits on every machine.
 -- Chunks: Each chunk or partition gives its own nearest; the caller merges, by distance and then id.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among

@@ -1,3 +1,5 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialCentroid: The mean of all positions.
 -- One row: the means of x, y and z over the rows that have all three, and their number.
@@ -8,7 +10,12 @@
 --   y float, real, numeric or an integer type [length]: Y.
 --   z float, real, numeric or an integer type [length]: Z.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   x float [length]: Mean x.
@@ -18,15 +25,15 @@
 --
 -- NULL: Rows with NULL in a coordinate are left out.
 -- Empty: No positions give NULL, NULL, NULL and 0.
--- NaN and infinity: NaN and infinities are errors that name the row. A sum that leaves the range of doubles gives an
---                   infinite mean, which arrives as NULL.
--- Accuracy: The sum is compensated: its error is some 1e-16 of the sum of magnitudes, for any number of rows. The same
---           bits for any number of threads; another order of the rows may change the last bit.
+-- NaN and infinity: NaN and infinities are errors that name the row.
+-- Accuracy: The sum is compensated: of n positions a mean is off by at most 2⁻⁵² of its size and n²·2⁻¹⁰⁶ of the mean
+--           magnitude, also where the sum leaves the range of doubles. The same bits for any number of threads, on
+--           every machine; another order of the rows may change the last bit.
 -- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
 --         call of its own.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SpatialCentroid]
@@ -36,17 +43,27 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialCentroid]
 (
     @source nvarchar(max),
     @by_part bit = 0,
-    @parallel bit = 0
+    @parallel bit = 0,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
     SET NOCOUNT ON;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'x,y,z', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     IF @parallel = 1 AND @by_part = 0
         THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_centroid',
+                @input_data_1 = @input,
+                @params = N'@rows_json varchar(max) OUTPUT',
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_centroid',

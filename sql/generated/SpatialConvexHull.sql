@@ -1,3 +1,5 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialConvexHull: The convex hull of all positions in the plane.
 -- One row: the smallest convex shape that holds all positions, a POLYGON whose ring runs counter-clockwise from the
@@ -14,22 +16,26 @@
 --   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
 --         on the server; geography needs one of the server's, such as 4326.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
---   geometry varbinary(max) [serialized]: The value; CAST(… AS GEOMETRY) takes it.
+--   geometry varbinary(max) [serialized]: The value; CAST(... AS GEOMETRY) takes it.
 --   corners int: Number of different corners.
---   area float [length²]: Area of the hull.
+--   area float [length^2]: Area of the hull.
 --
 -- NULL: Rows with NULL in a coordinate are left out.
 -- Empty: No positions give one row of NULL, 0 and NULL.
 -- NaN and infinity: NaN, infinities and coordinates beyond 1e100 are errors.
--- Accuracy: The corners are exact for coordinates that are 0 or at least 1e-100 in magnitude, and do not depend on the
---           order of the rows. The area has a relative error of some 1e-15, but for hulls that are nearly a line.
+-- Accuracy: The corners are exact for coordinates that are 0 or at least 1e-250 of the largest, and do not depend on
+--           the order of the rows. The area of n corners is off by at most 2⁻⁵³ of its size and 32·n²·2⁻¹⁰⁶·d², where d
+--           is the largest distance between two corners. Same bits on every machine.
 -- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
 --         call of its own.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SpatialConvexHull]
@@ -41,7 +47,8 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialConvexHull]
     @source_rows [hart].[PlaneRows] READONLY,
     @srid int = 0,
     @by_part bit = 0,
-    @parallel bit = 0
+    @parallel bit = 0,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
@@ -59,10 +66,20 @@ BEGIN
     END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'x,y', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     IF @parallel = 1 AND @by_part = 0
         THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_convex_hull',
+                @input_data_1 = @input,
+                @params = N'@srid int, @rows_json varchar(max) OUTPUT',
+                @srid = @srid,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_convex_hull',

@@ -1,8 +1,11 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialCoordinates: The positions of serialized geometry or geography, one row each.
 -- All positions in stored order: members one after the other, a polygon's rings as they are stored, closing positions
--- repeated, as STPointN counts them within a line. For geography x is the longitude. The tables of the value are
--- checked, and curves are errors; whether lines and rings are proper is not looked at.
+-- repeated, as STPointN counts them within a line. For geography x is the longitude. Of a curve these are the positions
+-- that its arcs go through, one where two parts meet. The tables of the value are checked; whether lines and rings are
+-- proper is not looked at.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.GeometryRows), with these columns and no
 --        others. They are bound by name, or, where not all of these names are there, by position:
@@ -14,6 +17,9 @@
 --   @type (one of geometry, geography) Which type the bytes are of: they do not say so, and geography stores latitude
 --         before longitude.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
@@ -28,9 +34,9 @@
 -- NaN and infinity: x and y that are not finite are errors, for the server takes none; NaN in Z or M counts as missing.
 -- Accuracy: Exact.
 -- Chunks: Row by row: chunks and partitions do not change results.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SpatialCoordinates]
@@ -43,7 +49,8 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialCoordinates]
     @source_rows [hart].[GeometryRows] READONLY,
     @type varchar(64) = 'geometry',
     @by_part bit = 0,
-    @parallel bit = 0
+    @parallel bit = 0,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
@@ -61,10 +68,20 @@ BEGIN
     END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,geometry', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     IF @parallel = 1 AND @by_part = 0
         THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_coordinates',
+                @input_data_1 = @input,
+                @params = N'@type varchar(64), @rows_json varchar(max) OUTPUT',
+                @type = @type,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_coordinates',

@@ -23,9 +23,12 @@
 --
 -- NULL: Rows with NULL in a coordinate are left out.
 -- Empty: No positions give no rows.
--- NaN and infinity: NaN, infinities and coordinates 2⁵³ cells or more from 0 are errors.
--- Accuracy: Counts are exact; middles and densities are rounded a few times. The order of the rows and the number of
---           threads do not matter.
+-- NaN and infinity: NaN, infinities and coordinates 2⁵³ cells or more from 0 are errors. A density or middle that
+--                   leaves the range of doubles is infinite and arrives as NULL.
+-- Accuracy: Counts are exact for the cells, whose numbers are quotients rounded to double precision before they are
+--           rounded down. Middles and densities have a relative error of at most 2·2⁻⁵³; below the range of normal
+--           doubles half a unit in the last place comes on top. The order of the rows and the number of threads do not
+--           matter; same bits on every machine.
 -- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
 --         call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

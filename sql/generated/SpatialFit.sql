@@ -47,9 +47,13 @@
 -- Empty: clr_v1 and, with @dimension, random need no rows, and then have no bounds; the others say what they miss.
 -- NaN and infinity: A vector that is not finite is an error that names its row, and so is an anchor that f32 cannot
 --                   hold.
--- Accuracy: Axes are computed in double precision and rounded to singles. pca: ‖C·a − λ·a‖ ≤ 1e-6·λ₁ for every axis, by
---           subspace iteration on the centred rows, with a wider subspace where axes do not settle; the largest
---           component of each axis is positive. Same bits on every instruction set and for any number of threads.
+-- Accuracy: Axes are computed in double precision and rounded to singles. pca: ‖C·a − λ·a‖ ≤ 1e-6·λ₁ for every axis
+--           before it is rounded, by subspace iteration on the centred rows, with a wider subspace where axes do not
+--           settle; the largest component of each axis is positive. That axes of larger variance have not been missed
+--           is made likely by random directions beyond the wanted ones, and is proven by no residual. variance, of n
+--           rows of dimension d, where r is the root mean square of their lengths over the root of their total
+--           variance, is off by at most (n + d + 16)·2⁻⁵² + (d/16 + 16)·√axes·2⁻⁵³·r + (n·2⁻⁵²·r)². Same bits on every
+--           instruction set and for any number of threads.
 -- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
 --         call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

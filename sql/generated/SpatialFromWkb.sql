@@ -1,37 +1,46 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
--- hart.SpatialFromWkb: Serialized geometry or geography from ISO WKB, with Z and M.
--- Reads both byte orders, of which each member may have its own, and the codes +1000 (Z), +2000 (M) and +3000 (both). A
--- point whose coordinates are NaN is empty, NaN in Z or M is missing. EWKB (PostGIS's codes with high bits), which the
--- server refuses as well, and curves are errors. With @type = geography x is the longitude, the rings are kept as they
--- run, and @srid must be one of the server's, such as 4326; only points and what @validity calls valid are flagged so.
+-- hart.SpatialFromWkb: Serialized geometry or geography from WKB, with Z and M.
+-- Reads both byte orders, of which each member may have its own, and ISO's codes: 1 to 10 (8, 9 and 10 are curves),
+-- plus 1000 for Z, 2000 for M or 3000 for both, and 126 for FULLGLOBE. Reads also EWKB, which PostGIS and shapely write
+-- for Z and M and the server refuses, with its SRID. A point whose coordinates are NaN is empty, NaN in Z or M is
+-- missing. With @type = geography x is the longitude, the rings are kept as they run, and the SRID must be one of the
+-- server's, such as 4326; only points, FULLGLOBE and what @validity calls valid are flagged so. Bytes of CAST(g AS
+-- VARBINARY(MAX)) are no WKB: STAsBinary() and AsBinaryZM() give it.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
---   wkb varbinary [ISO WKB]: The shape as well-known binary.
+--   wkb varbinary [WKB]: The shape as well-known binary.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
---         on the server; geography needs one of the server's, such as 4326.
+--   @srid (an integer from 0 to 999999) Identifier of the reference system. A value that names its own (SRID=4326;
+--         before a text, EWKB) keeps that; where both are given and differ, it is an error. Values of different ones
+--         cannot be compared on the server; geography needs one of the server's, such as 4326.
 --   @type (one of geometry, geography) Which type the bytes are of: they do not say so, and geography stores latitude
 --         before longitude.
---   @validity (one of computed, valid, invalid) The stored flag that the server believes: computed sets it where the
---             shape is valid beyond doubt, else MakeValid() clears the doubt; the other two set what the caller knows.
+--   @validity (one of computed, valid, invalid) The stored flag that the server believes; where it is not set, most
+--             methods raise error 24144 until MakeValid() has been called. computed sets it where the shape is valid
+--             beyond doubt; valid and invalid set it as the caller knows.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
---   geometry varbinary(max) [serialized]: The value; CAST(… AS GEOMETRY) takes it.
+--   geometry varbinary(max) [serialized]: The value; CAST(... AS GEOMETRY) takes it.
 --
 -- NULL: NULL gives NULL.
 -- Empty: Empty shapes are kept as such; no bytes are an error.
 -- NaN and infinity: x and y that are not finite are errors, for the server takes none; NaN in Z or M counts as missing.
--- Accuracy: Exact, but for −0, which is written as 0.
+-- Accuracy: Exact, but for -0, which is written as 0.
 -- Chunks: Row by row: chunks and partitions do not change results.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SpatialFromWkb]
@@ -46,15 +55,29 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialFromWkb]
     @validity varchar(64) = 'computed',
     @by_part bit = 0,
     @parallel bit = 0,
-    @rows_per_read int = 10000
+    @rows_per_read int = 10000,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
     SET NOCOUNT ON;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,wkb', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_from_wkb',
+                @input_data_1 = @input,
+                @params = N'@srid int, @type varchar(64), @validity varchar(64), @r_rowsPerRead int, @rows_json varchar(max) OUTPUT',
+                @srid = @srid,
+                @type = @type,
+                @validity = @validity,
+                @r_rowsPerRead = @rows_per_read,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_from_wkb',

@@ -1,10 +1,14 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialFromWkt: Serialized geometry or geography from WKT, with Z and M.
--- Reads what STGeomFromText reads (POINT (1 2 3 4), NULL for a missing Z or M, both forms of MULTIPOINT) or, with
--- @dialect = iso, tagged WKT (POINT ZM (1 2 3 4)), which the server refuses. Collections may be nested 100 deep.
--- Curves, lines of one position and rings that are not closed are errors. With @type = geography x is the longitude,
--- the rings are kept as they run, and @srid must be one of the server's, such as 4326; only points, FULLGLOBE and what
--- @validity calls valid are flagged so.
+-- Reads what STGeomFromText reads: POINT (1 2 3 4), NULL for a missing Z or M, both forms of MULTIPOINT, curves
+-- (CIRCULARSTRING, COMPOUNDCURVE, CURVEPOLYGON), FULLGLOBE. Reads also what other systems write and the server refuses:
+-- the tags of ISO, apart or joined (POINT Z (1 2 3), PointZM (1 2 3 4)), NaN for a missing Z or M, and a SRID before
+-- the shape (SRID=4326;POINT (1 2)). Collections may be nested 100 deep. Lines of one position, rings that are not
+-- closed and curves with gaps are errors. With @type = geography x is the longitude, the rings are kept as they run,
+-- and the SRID must be one of the server's, such as 4326; only points, FULLGLOBE and what @validity calls valid are
+-- flagged so.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:
@@ -13,28 +17,33 @@
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
---         on the server; geography needs one of the server's, such as 4326.
+--   @srid (an integer from 0 to 999999) Identifier of the reference system. A value that names its own (SRID=4326;
+--         before a text, EWKB) keeps that; where both are given and differ, it is an error. Values of different ones
+--         cannot be compared on the server; geography needs one of the server's, such as 4326.
 --   @type (one of geometry, geography) Which type the bytes are of: they do not say so, and geography stores latitude
 --         before longitude.
---   @dialect (one of sql_server, iso) Spelling of Z and M: sql_server has no tag and writes NULL, as in POINT (1 2 NULL
---            4); iso has one, as in POINT M (1 2 4).
---   @validity (one of computed, valid, invalid) The stored flag that the server believes: computed sets it where the
---             shape is valid beyond doubt, else MakeValid() clears the doubt; the other two set what the caller knows.
+--   @dialect (one of sql_server, iso) What a position without a tag Z, M or ZM may have: sql_server up to four numbers,
+--            the third being Z and the fourth M; iso two. With a tag, both read what the tag says.
+--   @validity (one of computed, valid, invalid) The stored flag that the server believes; where it is not set, most
+--             methods raise error 24144 until MakeValid() has been called. computed sets it where the shape is valid
+--             beyond doubt; valid and invalid set it as the caller knows.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
---   geometry varbinary(max) [serialized]: The value; CAST(… AS GEOMETRY) takes it.
+--   geometry varbinary(max) [serialized]: The value; CAST(... AS GEOMETRY) takes it.
 --
 -- NULL: NULL gives NULL.
 -- Empty: EMPTY shapes are kept as such; the empty text is an error.
--- NaN and infinity: Texts of NaN and infinities are errors.
+-- NaN and infinity: NaN in Z or M counts as missing. Other texts of NaN and infinities are errors.
 -- Accuracy: Every number is rounded once to the nearest double.
 -- Chunks: Row by row: chunks and partitions do not change results.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SpatialFromWkt]
@@ -50,15 +59,30 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialFromWkt]
     @validity varchar(64) = 'computed',
     @by_part bit = 0,
     @parallel bit = 0,
-    @rows_per_read int = 10000
+    @rows_per_read int = 10000,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
     SET NOCOUNT ON;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,wkt', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_from_wkt',
+                @input_data_1 = @input,
+                @params = N'@srid int, @type varchar(64), @dialect varchar(64), @validity varchar(64), @r_rowsPerRead int, @rows_json varchar(max) OUTPUT',
+                @srid = @srid,
+                @type = @type,
+                @dialect = @dialect,
+                @validity = @validity,
+                @r_rowsPerRead = @rows_per_read,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_from_wkt',

@@ -1,3 +1,5 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialHilbertRanges: The ranges of Hilbert keys that cover a box, for searching an index on the keys.
 -- Every position in the box has its key (spatial_hilbert with the same bounds and bits) in one of the ranges, both ends
@@ -25,6 +27,9 @@
 --            positions that were clamped.
 --   @max_ranges (an integer from 1 to 1000000) Ranges of a box at most.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
@@ -36,9 +41,9 @@
 -- NaN and infinity: NaN and infinities are errors, also with @outside = clamp.
 -- Accuracy: Exact: no position of the box is left out.
 -- Chunks: Row by row: chunks and partitions do not change results.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SpatialHilbertRanges]
@@ -55,17 +60,32 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialHilbertRanges]
     @outside varchar(64) = 'error',
     @max_ranges int = 64,
     @by_part bit = 0,
-    @parallel bit = 0
+    @parallel bit = 0,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
     SET NOCOUNT ON;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,min_x,min_y,min_z,max_x,max_y,max_z', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     IF @parallel = 1 AND @by_part = 0
         THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_hilbert_ranges',
+                @input_data_1 = @input,
+                @params = N'@min nvarchar(max), @max nvarchar(max), @bits int, @outside varchar(64), @max_ranges int, @rows_json varchar(max) OUTPUT',
+                @min = @min,
+                @max = @max,
+                @bits = @bits,
+                @outside = @outside,
+                @max_ranges = @max_ranges,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_hilbert_ranges',

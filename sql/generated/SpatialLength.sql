@@ -1,7 +1,9 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialLength: The length of lines and outlines, in space.
 -- The sum over all segments of lines and rings of the value; points have length 0. STLength() on the server is that of
--- @dimensions = 2.
+-- @dimensions = 2. Arcs are errors that name their type: STCurveToLine() on the server makes straight segments of them.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.GeometryRows), with these columns and no
 --        others. They are bound by name, or, where not all of these names are there, by position:
@@ -13,6 +15,9 @@
 --   @dimensions (an integer from 2 to 3) 3 for distances in space, 2 for the plane, which is what the server computes.
 --               Z counts between two positions that have it.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
@@ -21,12 +26,12 @@
 -- NULL: NULL gives NULL, and so does the null instance (the 4 bytes 0xFFFFFFFF).
 -- Empty: Empty shapes have length 0. No rows give no rows.
 -- NaN and infinity: x and y that are not finite are errors. A result that leaves the range of doubles arrives as NULL.
--- Accuracy: A relative error of some 1e-15 for any number of segments, but for coordinates so close that their
---           difference is itself rounded.
+-- Accuracy: Of s segments a relative error of at most 5·2⁻⁵³ + s²·2⁻¹⁰⁶, for coordinates of any size; below the range
+--           of normal doubles each segment may be off by half a unit in the last place. Same bits on every machine.
 -- Chunks: Row by row: chunks and partitions do not change results.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SpatialLength]
@@ -40,7 +45,8 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialLength]
     @dimensions int = 3,
     @by_part bit = 0,
     @parallel bit = 0,
-    @rows_per_read int = 10000
+    @rows_per_read int = 10000,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
@@ -58,8 +64,19 @@ BEGIN
     END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,geometry', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_length',
+                @input_data_1 = @input,
+                @params = N'@dimensions int, @r_rowsPerRead int, @rows_json varchar(max) OUTPUT',
+                @dimensions = @dimensions,
+                @r_rowsPerRead = @rows_per_read,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_length',

@@ -1,8 +1,10 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialMorton: Morton keys of positions: the bits of their cells interleaved.
--- Each axis between its bounds is cut into 2^bits cells: cell = ⌊(v − min) / (max − min) · 2^bits⌋, the upper bound
--- lying in the last cell. The key interleaves the bits of the three cells. Keys of other bounds, bits or orders cannot
--- be compared: store them beside the keys.
+-- Each axis between its bounds is cut into 2^bits cells: cell = floor((v - min) / (max - min) * 2^bits), the upper
+-- bound lying in the last cell. The key interleaves the bits of the three cells. Keys of other bounds, bits or orders
+-- cannot be compared: store them beside the keys.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.PointRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -21,6 +23,9 @@
 --          that were replaced (cell (1, 0, 0) has key 1), x_highest as in the Hilbert keys (key 4).
 --   @outside (one of error, clamp) What a coordinate outside of the bounds gives: an error, or the cell at the edge.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
@@ -31,9 +36,9 @@
 -- NaN and infinity: NaN and infinities are errors, also with @outside = clamp.
 -- Accuracy: Cells are exact results of the formula in double precision, the same on every machine; keys are exact.
 -- Chunks: Row by row: chunks and partitions do not change results.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SpatialMorton]
@@ -54,7 +59,8 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialMorton]
     @outside varchar(64) = 'error',
     @by_part bit = 0,
     @parallel bit = 0,
-    @rows_per_read int = 10000
+    @rows_per_read int = 10000,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
@@ -72,8 +78,23 @@ BEGIN
     END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,x,y,z', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_morton',
+                @input_data_1 = @input,
+                @params = N'@min nvarchar(max), @max nvarchar(max), @bits int, @order varchar(64), @outside varchar(64), @r_rowsPerRead int, @rows_json varchar(max) OUTPUT',
+                @min = @min,
+                @max = @max,
+                @bits = @bits,
+                @order = @order,
+                @outside = @outside,
+                @r_rowsPerRead = @rows_per_read,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_morton',

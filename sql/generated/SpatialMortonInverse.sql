@@ -1,7 +1,8 @@
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialMortonInverse: The positions of Morton keys: the middles of their cells.
 -- The inverse of spatial_morton with the same bounds, bits and order: min + (cell + ½) / 2^bits · (max − min) on each
--- axis.
+-- axis, of which spatial_morton makes the key again. Bounds so near to each other that a cell is narrower than two
+-- steps between doubles are errors that give the least distance.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.KeyRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -27,7 +28,8 @@
 -- NULL: A NULL key gives NULL coordinates.
 -- Empty: No rows give no rows.
 -- NaN and infinity: Keys are whole numbers; one that is negative or has more than 3·bits bits is an error.
--- Accuracy: Cells are exact; a middle is rounded four times.
+-- Accuracy: Cells are exact. A middle is off by at most half a unit in the last place of the larger bound and 2⁻⁵¹ of
+--           the distance of the bounds, and its key is the one given. Same bits on every machine.
 -- Chunks: Row by row: chunks and partitions do not change results.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among

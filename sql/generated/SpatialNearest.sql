@@ -1,3 +1,5 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialNearest: The k nearest other positions of every position, by distance in space.
 -- For every row its k nearest other rows, nearest first, by Euclidean distance in three dimensions. Equal distances are
@@ -15,6 +17,9 @@
 -- Parameters:
 --   @k (an integer from 1 to 2147483647) Neighbours of each position at most.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
@@ -24,14 +29,15 @@
 --
 -- NULL: Rows with NULL in a coordinate have no neighbours and are none. NULL ids come after all others.
 -- Empty: No rows give no rows, and a single one has no neighbours.
--- NaN and infinity: NaN, infinities and coordinates beyond 1e150 are errors.
--- Accuracy: The search is exact in the computed distances, whose relative error is some 4e-16. The same result for any
---           number of threads.
+-- NaN and infinity: NaN, infinities and coordinates beyond 1e307 are errors.
+-- Accuracy: The search is exact in the computed distances, whose relative error is at most 4·2⁻⁵³ for coordinates of
+--           any size; below the range of normal doubles half a unit in the last place comes on top. The same result for
+--           any number of threads, on every machine.
 -- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
 --         call of its own.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SpatialNearest]
@@ -46,7 +52,8 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialNearest]
     @source_rows [hart].[PointRows] READONLY,
     @k int = 10,
     @by_part bit = 0,
-    @parallel bit = 0
+    @parallel bit = 0,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
@@ -64,10 +71,20 @@ BEGIN
     END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,x,y,z', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     IF @parallel = 1 AND @by_part = 0
         THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_nearest',
+                @input_data_1 = @input,
+                @params = N'@k int, @rows_json varchar(max) OUTPUT',
+                @k = @k,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_nearest',

@@ -1,3 +1,5 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialPath: The line through positions in the order of their times.
 -- One row: a LINESTRING through the positions by time, which is their M, with Z where they have one. Equal times are
@@ -16,25 +18,30 @@
 -- Parameters:
 --   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
 --         on the server; geography needs one of the server's, such as 4326.
---   @validity (one of computed, valid, invalid) The stored flag that the server believes: computed sets it where the
---             shape is valid beyond doubt, else MakeValid() clears the doubt; the other two set what the caller knows.
+--   @validity (one of computed, valid, invalid) The stored flag that the server believes; where it is not set, most
+--             methods raise error 24144 until MakeValid() has been called. computed sets it where the shape is valid
+--             beyond doubt; valid and invalid set it as the caller knows.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
---   geometry varbinary(max) [serialized]: The value; CAST(… AS GEOMETRY) takes it.
+--   geometry varbinary(max) [serialized]: The value; CAST(... AS GEOMETRY) takes it.
 --   points int: Number of positions.
 --   length float [length]: Length in space; Z counts between two positions that have it.
 --
 -- NULL: Rows with NULL in time, x or y are left out.
 -- Empty: No positions give one row of NULL, 0 and NULL.
 -- NaN and infinity: Times, x and y that are not finite are errors.
--- Accuracy: The positions are exact. The length has a relative error of some 1e-15, and is infinite, which arrives as
---           NULL, where a square of a difference leaves the range of doubles.
+-- Accuracy: The positions are exact. The length of s segments has a relative error of at most 5·2⁻⁵³ + s²·2⁻¹⁰⁶, for
+--           coordinates of any size; one that leaves the range of doubles is infinite and arrives as NULL. Same bits on
+--           every machine.
 -- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
 --         call of its own.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SpatialPath]
@@ -46,17 +53,29 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialPath]
     @srid int = 0,
     @validity varchar(64) = 'computed',
     @by_part bit = 0,
-    @parallel bit = 0
+    @parallel bit = 0,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
     SET NOCOUNT ON;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'time,x,y,z', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     IF @parallel = 1 AND @by_part = 0
         THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_path',
+                @input_data_1 = @input,
+                @params = N'@srid int, @validity varchar(64), @rows_json varchar(max) OUTPUT',
+                @srid = @srid,
+                @validity = @validity,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_path',

@@ -1,3 +1,5 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialPoint: Serialized points from coordinates, with Z and M where they are not NULL.
 -- The compact form of 22, 30 or 38 bytes that the server itself writes, always flagged valid. With @type = geography, x
@@ -18,19 +20,22 @@
 --   @type (one of geometry, geography) Which type the bytes are of: they do not say so, and geography stores latitude
 --         before longitude.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
---   geometry varbinary(38) [serialized]: The value; CAST(… AS GEOMETRY) takes it.
+--   geometry varbinary(38) [serialized]: The value; CAST(... AS GEOMETRY) takes it.
 --
 -- NULL: NULL in x or y gives NULL; NULL in z or m gives a point without it.
 -- Empty: No rows give no rows.
 -- NaN and infinity: x and y that are not finite are errors, for the server takes none; NaN in Z or M counts as missing.
--- Accuracy: Exact, but for −0, which is written as 0.
+-- Accuracy: Exact, but for -0, which is written as 0.
 -- Chunks: Row by row: chunks and partitions do not change results.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SpatialPoint]
@@ -44,15 +49,28 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialPoint]
     @type varchar(64) = 'geometry',
     @by_part bit = 0,
     @parallel bit = 0,
-    @rows_per_read int = 10000
+    @rows_per_read int = 10000,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
     SET NOCOUNT ON;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,x,y,z,m', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_point',
+                @input_data_1 = @input,
+                @params = N'@srid int, @type varchar(64), @r_rowsPerRead int, @rows_json varchar(max) OUTPUT',
+                @srid = @srid,
+                @type = @type,
+                @r_rowsPerRead = @rows_per_read,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_point',

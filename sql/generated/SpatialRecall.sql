@@ -1,3 +1,5 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialRecall: Measures how many true neighbours a spatial sieve keeps.
 -- Finds the k true neighbours of each query by exact search and their places in the order in which a sieve picks
@@ -14,26 +16,29 @@
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @query (a vector: binary (packed elements) or text (JSON array, or 0x… for packed)) The query vector; with
+--   @query (a vector: binary (packed elements) or text (JSON array, or 0x... for packed)) The query vector; with
 --          query_count > 1 all of them, one after the other in one packed value or JSON array. JSON or VECTOR in
 --          @query, packed elements in @query_packed.
 --   @query_count (an integer from 1 to 1000000) Number of queries in @query.
 --   @k (an integer from 1 to 2147483647) Rows wanted for each query.
---   @metric (one of cosine, euclidean, dot) cosine = 1 − similarity, euclidean = unsquared, dot = negated dot product.
---   @basis (binary, or its hexadecimal text (0x…)) The basis, as spatial_fit returns it. Empty: clr_v1, the three axes
---          for 1998 dimensions of the replaced assembly.
+--   @metric (one of cosine, euclidean, dot) cosine = 1 - similarity, euclidean = unsquared, dot = negated dot product.
+--   @basis (binary, or its hexadecimal text (0x...)) The basis, as spatial_fit returns it. Empty: clr_v1, the three
+--          axes for 1998 dimensions of the replaced assembly.
 --   @pad (one of no, yes) yes: vectors shorter than the dimension of the basis are filled up with zeros; no: they are
 --        an error.
 --   @order (one of all, bound, axes, xyz, xy, cells) What candidates are picked by: the proven bound, distance on all
 --          axes, on three, on two as STDistance, the stages of spatial_multi_resolution_search, or each in turn.
 --   @coarse_candidates (an integer from 1 to 2147483647) Rows that the first stage leaves: the nearest by the cells of
 --                      x, y and z.
---   @cell (a finite number ≥ 0) Edge of the coarse cells; 0: a sixteenth of the widest extent of the rows in x, y and
+--   @cell (a finite number >= 0) Edge of the coarse cells; 0: a sixteenth of the widest extent of the rows in x, y and
 --         z.
 --   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
 --            ones. f16, bf16 and i8 are converted exactly to f32.
 --   @accumulate (one of f32, f64) Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   order varchar(8000): As @order.
@@ -49,9 +54,9 @@
 -- Accuracy: Counts. Same result on every machine and for any number of threads.
 -- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
 --         call of its own.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SpatialRecall]
@@ -86,7 +91,8 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialRecall]
     @element varchar(64) = 'f32',
     @accumulate varchar(64) = 'f32',
     @by_part bit = 0,
-    @parallel bit = 0
+    @parallel bit = 0,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
@@ -100,10 +106,16 @@ BEGIN
         IF @by_part = 1
             THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
         SELECT [id], [v] INTO [#hart_rows] FROM @source_rows;
-        SET @source = N'SELECT [id], [v] FROM [#hart_rows]';
+        SET @source =
+            CASE WHEN EXISTS (SELECT * FROM [#hart_rows] WHERE DATALENGTH([v]) > 8000)
+                THEN N'SELECT [id], [v] FROM [#hart_rows]'
+                ELSE N'SELECT [id], CAST([v] AS varbinary(8000)) AS [v] FROM [#hart_rows]'
+            END;
     END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,v', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     IF @parallel = 1 AND @by_part = 0
         THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
     IF @query_packed IS NOT NULL AND @query IS NOT NULL
@@ -111,7 +123,25 @@ BEGIN
     IF @query_packed IS NOT NULL
         SET @query = CONVERT(varchar(max), @query_packed, 1);
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_recall',
+                @input_data_1 = @input,
+                @params = N'@query varchar(max), @query_count int, @k int, @metric varchar(64), @basis varbinary(max), @pad varchar(64), @order varchar(64), @coarse_candidates int, @cell float, @element varchar(64), @accumulate varchar(64), @rows_json varchar(max) OUTPUT',
+                @query = @query,
+                @query_count = @query_count,
+                @k = @k,
+                @metric = @metric,
+                @basis = @basis,
+                @pad = @pad,
+                @order = @order,
+                @coarse_candidates = @coarse_candidates,
+                @cell = @cell,
+                @element = @element,
+                @accumulate = @accumulate,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_recall',

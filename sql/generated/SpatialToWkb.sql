@@ -1,8 +1,10 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialToWkb: ISO WKB of serialized geometry or geography, with Z and M.
 -- Little-endian, as AsBinaryZM() on the server, or with @ordinates = xy as STAsBinary(). An empty point is written as
 -- an empty MULTIPOINT, as the server does; a Z or M that only some positions have is NaN in the others. For geography x
--- is the longitude, as in all WKB. Curves are errors that name their type.
+-- is the longitude, as in all WKB. Curves have the codes 8 to 10, FULLGLOBE 126.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.GeometryRows), with these columns and no
 --        others. They are bound by name, or, where not all of these names are there, by position:
@@ -16,19 +18,22 @@
 --   @ordinates (one of all, xy) Whether Z and M are written (as AsTextZM and AsBinaryZM do) or dropped (as STAsText and
 --              STAsBinary do).
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
---   wkb varbinary(max) [ISO WKB]: The shape as well-known binary.
+--   wkb varbinary(max) [WKB]: The shape as well-known binary.
 --
 -- NULL: NULL gives NULL, and so does the null instance (the 4 bytes 0xFFFFFFFF).
 -- Empty: Empty shapes are kept as such, but for an empty point, which becomes an empty MULTIPOINT.
 -- NaN and infinity: x and y that are not finite are errors, for the server takes none; NaN in Z or M counts as missing.
--- Accuracy: Exact, but for −0, which is written as 0.
+-- Accuracy: Exact, but for -0, which is written as 0.
 -- Chunks: Row by row: chunks and partitions do not change results.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SpatialToWkb]
@@ -43,7 +48,8 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialToWkb]
     @ordinates varchar(64) = 'all',
     @by_part bit = 0,
     @parallel bit = 0,
-    @rows_per_read int = 10000
+    @rows_per_read int = 10000,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
@@ -61,8 +67,20 @@ BEGIN
     END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,geometry', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_to_wkb',
+                @input_data_1 = @input,
+                @params = N'@type varchar(64), @ordinates varchar(64), @r_rowsPerRead int, @rows_json varchar(max) OUTPUT',
+                @type = @type,
+                @ordinates = @ordinates,
+                @r_rowsPerRead = @rows_per_read,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_to_wkb',

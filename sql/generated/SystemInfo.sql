@@ -1,6 +1,12 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SystemInfo: Version, processor level and threads of the running library.
 -- One row for each property. The input is not looked at.
+--
+-- Parameters:
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC.
 --
 -- Result:
 --   property varchar(8000): Name.
@@ -11,21 +17,31 @@
 -- NaN and infinity: No numbers.
 -- Accuracy: Exact.
 -- Chunks: Once for each chunk.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SystemInfo];
 CREATE OR ALTER PROCEDURE [hart].[SystemInfo]
+(
+    @rows_json varchar(max) = NULL OUTPUT
+)
 AS
 BEGIN
     SET NOCOUNT ON;
     BEGIN TRY
-        EXEC sp_execute_external_script
-            @language = N'hart',
-            @script = N'system_info'
-            WITH RESULT SETS (([property] varchar(8000), [value] varchar(8000)));
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'system_info',
+                @params = N'@rows_json varchar(max) OUTPUT',
+                @rows_json = @rows_json OUTPUT;
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'system_info'
+                WITH RESULT SETS (([property] varchar(8000), [value] varchar(8000)));
     END TRY
     BEGIN CATCH
         EXEC [hart].[RethrowKernelError];

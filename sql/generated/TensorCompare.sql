@@ -35,8 +35,9 @@
 -- NaN and infinity: NaN or an infinity is an error that names the row. A norm beyond the largest double is infinite and
 --                   arrives as NULL in SQL Server's FLOAT.
 -- Accuracy: Compensated sums in ascending order of the atoms: norms within 2⁻⁵¹ of their size, means within 2⁻⁵¹ of the
---           mean magnitude, deviations within 2⁻⁵⁰ of the largest magnitude, the cosine within 2⁻⁵⁰. The same bits for
---           any order of the rows, on every machine.
+--           mean magnitude, deviations within 2⁻⁵⁰ of the largest magnitude, the cosine within 2⁻⁵⁰, for up to 2²⁴
+--           atoms; a number below the range of normal doubles is rounded once more. The same bits for any order of the
+--           rows, on every machine.
 -- Chunks: Needs a layer's rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is
 --         a call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

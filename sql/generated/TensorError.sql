@@ -12,12 +12,13 @@
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @type (one of f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, legacy_q8_0, legacy_q4_0,
---         legacy_q4_1, legacy_q5_0, legacy_q5_1, legacy_q4_k, legacy_q5_k, legacy_q6_k) How the elements are stored: a
---         type of GGUF, or a legacy layout by its own name.
---   @approximation_type (one of f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, legacy_q8_0,
---                       legacy_q4_0, legacy_q4_1, legacy_q5_0, legacy_q5_1, legacy_q4_k, legacy_q5_k, legacy_q6_k) How
---                       the elements of the other layer are stored.
+--   @type (one of f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, f64, f8_e4m3, f8_e5m2, q2_k, q3_k,
+--         iq4_nl, iq4_xs, mxfp4, legacy_q8_0, legacy_q4_0, legacy_q4_1, legacy_q5_0, legacy_q5_1, legacy_q4_k,
+--         legacy_q5_k, legacy_q6_k) How the elements are stored: a type of GGUF, or a legacy layout by its own name.
+--   @approximation_type (one of f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, f64, f8_e4m3, f8_e5m2,
+--                       q2_k, q3_k, iq4_nl, iq4_xs, mxfp4, legacy_q8_0, legacy_q4_0, legacy_q4_1, legacy_q5_0,
+--                       legacy_q5_1, legacy_q4_k, legacy_q5_k, legacy_q6_k) How the elements of the other layer are
+--                       stored.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
 --
 -- Result:
@@ -30,8 +31,9 @@
 -- NULL: NULL in both payloads of a row is an error; a NULL chunk is allowed where a layer has only one.
 -- Empty: No rows give no result row.
 -- NaN and infinity: NaN or an infinity is an error that names the layer and the element.
--- Accuracy: Sums in double precision in an order that depends on the length alone: of n elements within n·2⁻⁵². The
---           same bits for any chunks and any number of threads, on every machine.
+-- Accuracy: Sums in double precision in an order that depends on the length alone: of n elements, up to 2²⁶,
+--           relative_error is off by at most (n + 4)·2⁻⁵³ of its size, however small it is, largest_error by 2⁻⁵³ of
+--           its, cosine by (2·n + 4)·2⁻⁵³. The same bits for any chunks and any number of threads, on every machine.
 -- Chunks: Needs all chunks of both layers in one call: without @r_rowsPerRead, where a second chunk is an error. Each
 --         partition is a call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

@@ -20,9 +20,9 @@
 -- Parameters:
 --   @measure (one of singular_value, magnitude, fisher) singular_value: weight². magnitude: the squared norm of
 --            weight·payload. fisher: ½·Σ fisher·(weight·payload)², the rise of the loss where the atom is left out.
---   @type (one of f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, legacy_q8_0, legacy_q4_0,
---         legacy_q4_1, legacy_q5_0, legacy_q5_1, legacy_q4_k, legacy_q5_k, legacy_q6_k) How the elements are stored: a
---         type of GGUF, or a legacy layout by its own name.
+--   @type (one of f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, f64, f8_e4m3, f8_e5m2, q2_k, q3_k,
+--         iq4_nl, iq4_xs, mxfp4, legacy_q8_0, legacy_q4_0, legacy_q4_1, legacy_q5_0, legacy_q5_1, legacy_q4_k,
+--         legacy_q5_k, legacy_q6_k) How the elements are stored: a type of GGUF, or a legacy layout by its own name.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
 --
 -- Result:
@@ -35,8 +35,11 @@
 -- Empty: No rows give no result rows.
 -- NaN and infinity: NaN or an infinity is an error that names the row and the element, and so is a negative number in
 --                   fisher.
--- Accuracy: Of n elements within n·2⁻⁵² of their sum, in double precision. The same bits for any order of the rows and
---           any number of threads, on every machine.
+-- Accuracy: Sums in double precision: of n elements importance and energy have a relative error of at most (n +
+--           4)·2⁻⁵³, for n up to 2²⁶, or n·2⁻¹⁰⁷⁴ in the unit of the energy where that is more; singular_value is n =
+--           1. share of m atoms has a relative error of at most (2·n + m + 10)·2⁻⁵³, and 2⁻⁹⁰⁰ comes on top, where no
+--           importance but 0 is below the range of normal doubles. The same bits for any order of the rows and any
+--           number of threads, on every machine.
 -- Chunks: Needs all atoms, for the shares in one call: without @r_rowsPerRead, where a second chunk is an error. Each
 --         partition is a call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

@@ -37,8 +37,9 @@
 --       error too; a NULL id loses every tie.
 -- Empty: No rows give no result rows.
 -- NaN and infinity: NaN, an infinity or a negative number is an error that names the row.
--- Accuracy: Of n atoms, error is within n·2⁻⁵² of its size, however small, and kept_energy within n·2⁻⁵² of 1. The same
---           bits for any order of the rows that have ids, on every machine.
+-- Accuracy: Of n atoms, error is within n·2⁻⁵² of its size, however small, and kept_energy within n·2⁻⁵² of 1; energies
+--           of less than 2⁻⁹⁹⁰ of the largest may count as less than they are. The same bits for any order of the rows
+--           that have ids, on every machine.
 -- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
 --         call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

@@ -28,9 +28,12 @@
 -- NaN and infinity: NaN or an infinity in a component is an error that names the row, and so is an element of the
 --                   matrix beyond the largest single.
 -- Accuracy: σ·u is rounded to single precision; an element takes its products with v in ascending order of the
---           components, by one fused multiply-add in single precision each. Where some σ·u is beyond the largest
---           single, 2⁶⁴ goes over from σ to v, which changes no product. The same bits for any order of the rows and
---           any number of threads, on every machine.
+--           components, by one fused multiply-add in single precision each. With A the largest |σ·u| and V the largest
+--           |v| of a component: where A is beyond the largest single the power of two at or below it goes over from σ
+--           to v, and where A is below 2⁻⁶² and V above 1 as much of the power of two at or below V from v to σ as
+--           brings A to 2⁻⁶²; this changes no product. An element of k components is off by at most (k +
+--           2)·2⁻²⁴·Σ|σ·u·v| + 2⁻⁸⁸·Σ A·|v| + k·2⁻¹⁴⁹. The same bits for any order of the rows and any number of
+--           threads, on every machine.
 -- Chunks: Needs all components in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is
 --         a call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

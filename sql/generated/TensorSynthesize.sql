@@ -14,9 +14,9 @@
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @type (one of f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, legacy_q8_0, legacy_q4_0,
---         legacy_q4_1, legacy_q5_0, legacy_q5_1, legacy_q4_k, legacy_q5_k, legacy_q6_k) How the elements are stored: a
---         type of GGUF, or a legacy layout by its own name.
+--   @type (one of f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, f64, f8_e4m3, f8_e5m2, q2_k, q3_k,
+--         iq4_nl, iq4_xs, mxfp4, legacy_q8_0, legacy_q4_0, legacy_q4_1, legacy_q5_0, legacy_q5_1, legacy_q4_k,
+--         legacy_q5_k, legacy_q6_k) How the elements are stored: a type of GGUF, or a legacy layout by its own name.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
 --
 -- Result:
@@ -29,8 +29,9 @@
 --                   so is a sum beyond the largest single.
 -- Accuracy: Runs of 512 atoms, each element a chain of its own in double precision, with a product and an addition for
 --           each atom; the runs' sums are added in order and rounded to single precision once. Of m atoms, off by at
---           most (min(m, 512) + ⌈m / 512⌉ + 1)·2⁻⁵³·Σ|coefficient·atom| and half a unit in the last place. The same
---           bits for any order of the rows, any chunks and any number of threads, on every machine.
+--           most (min(m, 512) + ⌈m / 512⌉ + 1)·2⁻⁵³·Σ|coefficient·atom| and half a unit in the last place, where no
+--           product is below the range of normal doubles. The same bits for any order of the rows, any chunks and any
+--           number of threads, on every machine.
 -- Chunks: Needs all atoms in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
 --         call of its own.
 -- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

@@ -1,7 +1,9 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.VectorCosineSimilarity: Cosine of the angle between two vectors.
--- Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]: 1 − VECTOR_DISTANCE('cosine', a, b). A vector has similarity 1 with
--- itself, exactly; a zero vector has similarity 0 with everything finite.
+-- sum a_i*b_i / sqrt(sum a_i^2 * sum b_i^2), clamped to [-1, 1]: 1 - VECTOR_DISTANCE('cosine', a, b). A vector has
+-- similarity 1 with itself, exactly; a zero vector has similarity 0 with everything finite.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorPairs), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -15,21 +17,24 @@
 --            ones. f16, bf16 and i8 are converted exactly to f32.
 --   @accumulate (one of f32, f64) Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
---   cosine_similarity float: In [−1, 1].
+--   cosine_similarity float: In [-1, 1].
 --
 -- NULL: NULL in any vector of a row gives NULL.
 -- Empty: Two empty vectors give 0.
 -- NaN and infinity: NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it
 --                   arrives as NULL.
--- Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Same bits on every instruction set,
---           thread count and batch shape.
+-- Accuracy: |error| <= 3 gamma(ceiling(n/32)) with u = 2^-24 (accumulate f32) or 2^-53 (f64). Same bits on every
+--           instruction set, thread count and batch shape.
 -- Chunks: Row by row: chunks and partitions do not change results.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[VectorCosineSimilarity]
@@ -44,7 +49,8 @@ CREATE OR ALTER PROCEDURE [hart].[VectorCosineSimilarity]
     @accumulate varchar(64) = 'f32',
     @by_part bit = 0,
     @parallel bit = 0,
-    @rows_per_read int = 10000
+    @rows_per_read int = 10000,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
@@ -58,12 +64,28 @@ BEGIN
         IF @by_part = 1
             THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
         SELECT [id], [a], [b] INTO [#hart_rows] FROM @source_rows;
-        SET @source = N'SELECT [id], [a], [b] FROM [#hart_rows]';
+        SET @source =
+            CASE WHEN EXISTS (SELECT * FROM [#hart_rows] WHERE DATALENGTH([a]) > 8000 OR DATALENGTH([b]) > 8000)
+                THEN N'SELECT [id], [a], [b] FROM [#hart_rows]'
+                ELSE N'SELECT [id], CAST([a] AS varbinary(8000)) AS [a], CAST([b] AS varbinary(8000)) AS [b] FROM [#hart_rows]'
+            END;
     END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,a,b', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_cosine_similarity',
+                @input_data_1 = @input,
+                @params = N'@element varchar(64), @accumulate varchar(64), @r_rowsPerRead int, @rows_json varchar(max) OUTPUT',
+                @element = @element,
+                @accumulate = @accumulate,
+                @r_rowsPerRead = @rows_per_read,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'vector_cosine_similarity',

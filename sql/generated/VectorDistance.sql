@@ -1,7 +1,9 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.VectorDistance: Distance of two vectors in a chosen metric.
--- As VECTOR_DISTANCE(metric, a, b): cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ
--- aᵢ·bᵢ. The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
+-- As VECTOR_DISTANCE(metric, a, b): cosine = 1 - cosine similarity, in [0, 2]; euclidean = sqrt(sum (a_i - b_i)^2); dot
+-- = -sum a_i*b_i. The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorPairs), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -11,11 +13,14 @@
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @metric (one of cosine, euclidean, dot) cosine = 1 − similarity, euclidean = unsquared, dot = negated dot product.
+--   @metric (one of cosine, euclidean, dot) cosine = 1 - similarity, euclidean = unsquared, dot = negated dot product.
 --   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
 --            ones. f16, bf16 and i8 are converted exactly to f32.
 --   @accumulate (one of f32, f64) Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
@@ -25,12 +30,12 @@
 -- Empty: Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0.
 -- NaN and infinity: NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it
 --                   arrives as NULL.
--- Accuracy: As vector_cosine_similarity, vector_euclidean_distance and vector_dot_product. Same bits on every
---           instruction set, thread count and batch shape.
+-- Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product.
+--           Same bits on every instruction set, thread count and batch shape.
 -- Chunks: Row by row: chunks and partitions do not change results.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[VectorDistance]
@@ -46,7 +51,8 @@ CREATE OR ALTER PROCEDURE [hart].[VectorDistance]
     @accumulate varchar(64) = 'f32',
     @by_part bit = 0,
     @parallel bit = 0,
-    @rows_per_read int = 10000
+    @rows_per_read int = 10000,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
@@ -60,12 +66,29 @@ BEGIN
         IF @by_part = 1
             THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
         SELECT [id], [a], [b] INTO [#hart_rows] FROM @source_rows;
-        SET @source = N'SELECT [id], [a], [b] FROM [#hart_rows]';
+        SET @source =
+            CASE WHEN EXISTS (SELECT * FROM [#hart_rows] WHERE DATALENGTH([a]) > 8000 OR DATALENGTH([b]) > 8000)
+                THEN N'SELECT [id], [a], [b] FROM [#hart_rows]'
+                ELSE N'SELECT [id], CAST([a] AS varbinary(8000)) AS [a], CAST([b] AS varbinary(8000)) AS [b] FROM [#hart_rows]'
+            END;
     END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,a,b', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_distance',
+                @input_data_1 = @input,
+                @params = N'@metric varchar(64), @element varchar(64), @accumulate varchar(64), @r_rowsPerRead int, @rows_json varchar(max) OUTPUT',
+                @metric = @metric,
+                @element = @element,
+                @accumulate = @accumulate,
+                @r_rowsPerRead = @rows_per_read,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'vector_distance',

@@ -1,7 +1,9 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.VectorLerp: Linear interpolation between two vectors.
--- aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements
--- are f64.
+-- a_i*(1 - t) + b_i*t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the
+-- elements are f64.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorPairs), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -16,6 +18,9 @@
 --            ones. f16, bf16 and i8 are converted exactly to f32.
 --   @result_vectors (packed or json) How result vectors are written; JSON can be stored in a VECTOR column.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
@@ -26,12 +31,12 @@
 -- Empty: Two empty vectors give an empty vector.
 -- NaN and infinity: NaN and infinities follow IEEE 754, component by component; which of the NaN bit patterns is not
 --                   specified. Packed results carry them; JSON cannot, so such a row's JSON result is NULL.
--- Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. For f16 and bf16 the f32
+-- Accuracy: 1 - t, both products and the sum are each rounded once; exact at t = 0 and t = 1. For f16 and bf16 the f32
 --           result is rounded once more.
 -- Chunks: Row by row: chunks and partitions do not change results.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[VectorLerp]
@@ -48,7 +53,8 @@ CREATE OR ALTER PROCEDURE [hart].[VectorLerp]
     @result_vectors varchar(64) = 'packed',
     @by_part bit = 0,
     @parallel bit = 0,
-    @rows_per_read int = 10000
+    @rows_per_read int = 10000,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
@@ -62,12 +68,29 @@ BEGIN
         IF @by_part = 1
             THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
         SELECT [id], [a], [b] INTO [#hart_rows] FROM @source_rows;
-        SET @source = N'SELECT [id], [a], [b] FROM [#hart_rows]';
+        SET @source =
+            CASE WHEN EXISTS (SELECT * FROM [#hart_rows] WHERE DATALENGTH([a]) > 8000 OR DATALENGTH([b]) > 8000)
+                THEN N'SELECT [id], [a], [b] FROM [#hart_rows]'
+                ELSE N'SELECT [id], CAST([a] AS varbinary(8000)) AS [a], CAST([b] AS varbinary(8000)) AS [b] FROM [#hart_rows]'
+            END;
     END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,a,b', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     BEGIN TRY
-        IF @by_part = 1 AND LOWER(@result_vectors) = 'json'
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_lerp',
+                @input_data_1 = @input,
+                @params = N'@t float, @element varchar(64), @result_vectors varchar(64), @r_rowsPerRead int, @rows_json varchar(max) OUTPUT',
+                @t = @t,
+                @element = @element,
+                @result_vectors = @result_vectors,
+                @r_rowsPerRead = @rows_per_read,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1 AND LOWER(@result_vectors) = 'json'
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'vector_lerp',

@@ -1,6 +1,8 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.VectorNorm: Euclidean norm of a vector.
--- √(Σ vᵢ²): VECTOR_NORM(v, 'norm2').
+-- sqrt(sum v_i^2): VECTOR_NORM(v, 'norm2').
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -13,6 +15,9 @@
 --            ones. f16, bf16 and i8 are converted exactly to f32.
 --   @accumulate (one of f32, f64) Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
@@ -22,12 +27,12 @@
 -- Empty: The empty vector gives 0.
 -- NaN and infinity: NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it
 --                   arrives as NULL.
--- Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors neither
---           overflow nor underflow. Same bits on every instruction set, thread count and batch shape.
+-- Accuracy: Relative error <= gamma(ceiling(n/32))/2 with u = 2^-24 (accumulate f32) or 2^-53 (f64). Finite f32 vectors
+--           neither overflow nor underflow. Same bits on every instruction set, thread count and batch shape.
 -- Chunks: Row by row: chunks and partitions do not change results.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[VectorNorm]
@@ -42,7 +47,8 @@ CREATE OR ALTER PROCEDURE [hart].[VectorNorm]
     @accumulate varchar(64) = 'f32',
     @by_part bit = 0,
     @parallel bit = 0,
-    @rows_per_read int = 10000
+    @rows_per_read int = 10000,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
@@ -56,12 +62,28 @@ BEGIN
         IF @by_part = 1
             THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
         SELECT [id], [v] INTO [#hart_rows] FROM @source_rows;
-        SET @source = N'SELECT [id], [v] FROM [#hart_rows]';
+        SET @source =
+            CASE WHEN EXISTS (SELECT * FROM [#hart_rows] WHERE DATALENGTH([v]) > 8000)
+                THEN N'SELECT [id], [v] FROM [#hart_rows]'
+                ELSE N'SELECT [id], CAST([v] AS varbinary(8000)) AS [v] FROM [#hart_rows]'
+            END;
     END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,v', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_norm',
+                @input_data_1 = @input,
+                @params = N'@element varchar(64), @accumulate varchar(64), @r_rowsPerRead int, @rows_json varchar(max) OUTPUT',
+                @element = @element,
+                @accumulate = @accumulate,
+                @r_rowsPerRead = @rows_per_read,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'vector_norm',

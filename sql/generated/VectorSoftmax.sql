@@ -1,6 +1,8 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.VectorSoftmax: Softmax of a vector: positive components whose sum is 1.
--- exp(vᵢ − max v) / Σ exp(vⱼ − max v)
+-- exp(v_i - max v) / sum exp(v_j - max v)
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -13,6 +15,9 @@
 --            ones. f16, bf16 and i8 are converted exactly to f32.
 --   @result_vectors (packed or json) How result vectors are written; JSON can be stored in a VECTOR column.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
@@ -21,15 +26,16 @@
 --
 -- NULL: NULL in any vector of a row gives NULL.
 -- Empty: The empty vector gives an empty vector.
--- NaN and infinity: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞ beside finite components
---                   gives 0 there. Packed results carry NaN; JSON cannot, so such a row's JSON result is NULL.
+-- NaN and infinity: A NaN or +infinity component, or nothing but -infinity, makes all components NaN; -infinity beside
+--                   finite components gives 0 there. Packed results carry NaN; JSON cannot, so such a row's JSON result
+--                   is NULL.
 -- Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32. For f64 elements the relative
---           error of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is
---           0. Same bits on every instruction set: the exponential is the library's own.
+--           error of a component d below the greatest is at most (d + ln n + ceiling(n/32) + 24)*2^-53, and for d > 708
+--           it is 0. Same bits on every instruction set: the exponential is the library's own.
 -- Chunks: Row by row: chunks and partitions do not change results.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[VectorSoftmax]
@@ -44,7 +50,8 @@ CREATE OR ALTER PROCEDURE [hart].[VectorSoftmax]
     @result_vectors varchar(64) = 'packed',
     @by_part bit = 0,
     @parallel bit = 0,
-    @rows_per_read int = 10000
+    @rows_per_read int = 10000,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
@@ -58,12 +65,28 @@ BEGIN
         IF @by_part = 1
             THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
         SELECT [id], [v] INTO [#hart_rows] FROM @source_rows;
-        SET @source = N'SELECT [id], [v] FROM [#hart_rows]';
+        SET @source =
+            CASE WHEN EXISTS (SELECT * FROM [#hart_rows] WHERE DATALENGTH([v]) > 8000)
+                THEN N'SELECT [id], [v] FROM [#hart_rows]'
+                ELSE N'SELECT [id], CAST([v] AS varbinary(8000)) AS [v] FROM [#hart_rows]'
+            END;
     END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,v', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     BEGIN TRY
-        IF @by_part = 1 AND LOWER(@result_vectors) = 'json'
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_softmax',
+                @input_data_1 = @input,
+                @params = N'@element varchar(64), @result_vectors varchar(64), @r_rowsPerRead int, @rows_json varchar(max) OUTPUT',
+                @element = @element,
+                @result_vectors = @result_vectors,
+                @r_rowsPerRead = @rows_per_read,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1 AND LOWER(@result_vectors) = 'json'
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'vector_softmax',

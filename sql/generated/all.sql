@@ -1,5 +1,5 @@
 -- Generated from the registry by `hart sql`; do not edit.
--- Installs the table types and the wrappers: sqlcmd -b -I -f 65001 -i generated/all.sql, in the folder sql.
+-- Installs the table types and the wrappers: sqlcmd -b -d <database> -i generated/all.sql, in the folder sql.
 :r generated/types.sql
 :r generated/VectorAdd.sql
 :r generated/VectorArgMax.sql

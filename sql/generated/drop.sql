@@ -1,3 +1,5 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- Removes the wrappers and then the table types.
 DROP PROCEDURE IF EXISTS [hart].[VectorAdd];

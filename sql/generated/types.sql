@@ -1,21 +1,23 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 
 -- Rows as values of a parameter. Vectors are packed little-endian elements, f32 where @element is not given; geometry is its
 -- serialized bytes, CAST(g AS varbinary(max)).
--- A type that is in use cannot be altered, so an existing one stays as it is.
+-- A type that is in use cannot be altered, so an existing one stays as it is (hart deploy makes it anew).
 IF TYPE_ID(N'hart.VectorRows') IS NULL
     CREATE TYPE [hart].[VectorRows] AS TABLE
     (
         [id] bigint NOT NULL,
-        [v] varbinary(8000) NULL
+        [v] varbinary(max) NULL
     );
 GO
 IF TYPE_ID(N'hart.VectorPairs') IS NULL
     CREATE TYPE [hart].[VectorPairs] AS TABLE
     (
         [id] bigint NOT NULL,
-        [a] varbinary(8000) NULL,
-        [b] varbinary(8000) NULL
+        [a] varbinary(max) NULL,
+        [b] varbinary(max) NULL
     );
 GO
 IF TYPE_ID(N'hart.PointRows') IS NULL

@@ -5,6 +5,8 @@
 -- The product of both coefficients is the singular value; the vectors are in dbo.TensorAtomPayloads, packed singles; the
 -- number of the component, from 1, is in Metadata.
 
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- The payloads of tensor atoms, where the application's own script has not made the table. Plain varbinary(max): FILESTREAM
 -- does not exist on Linux.
 IF OBJECT_ID(N'dbo.TensorAtomPayloads', N'U') IS NULL
@@ -90,6 +92,7 @@ BEGIN
     IF @model_id IS NULL
     BEGIN
         SET @message = CONCAT(N'@parent_layer_id is ', COALESCE(CAST(@parent_layer_id AS nvarchar(20)), N'NULL'), N'; expected a layer of dbo.ModelLayers');
+        SET @message = REPLACE(LEFT(@message, 1000), N'%', N'%%');
         THROW 59931, @message, 1;
     END;
     DECLARE @columns int =
@@ -102,6 +105,7 @@ BEGIN
        OR EXISTS (SELECT * FROM OPENJSON(CASE WHEN ISJSON(@shape) = 1 THEN @shape ELSE N'[]' END) WHERE [type] <> 2)
     BEGIN
         SET @message = CONCAT(N'TensorShape of layer ', @parent_layer_id, N' is ', COALESCE(N'''' + @shape + N'''', N'NULL'), N'; expected two numbers: [rows, columns]');
+        SET @message = REPLACE(LEFT(@message, 1000), N'%', N'%%');
         THROW 59932, @message, 1;
     END;
 
@@ -111,6 +115,7 @@ BEGIN
     IF @rows IS NULL OR @rows < 1
     BEGIN
         SET @message = CONCAT(N'TensorShape of layer ', @parent_layer_id, N' is ', @shape, N'; expected at least one row');
+        SET @message = REPLACE(LEFT(@message, 1000), N'%', N'%%');
         THROW 59932, @message, 1;
     END;
 
@@ -141,6 +146,7 @@ BEGIN
     IF NOT EXISTS (SELECT * FROM #components)
     BEGIN
         SET @message = CONCAT(N'layer ', @parent_layer_id, N' has no elements in @model_blob and dbo.LayerTensorSegments; expected those of its TensorShape');
+        SET @message = REPLACE(LEFT(@message, 1000), N'%', N'%%');
         THROW 59937, @message, 1;
     END;
 
@@ -387,6 +393,7 @@ BEGIN
     IF NOT EXISTS (SELECT * FROM dbo.Models WHERE ModelId = @model_id)
     BEGIN
         SET @message = CONCAT(N'@model_id is ', COALESCE(CAST(@model_id AS nvarchar(20)), N'NULL'), N'; expected a model of dbo.Models');
+        SET @message = REPLACE(LEFT(@message, 1000), N'%', N'%%');
         THROW 59938, @message, 1;
     END;
     IF EXISTS

@@ -1,8 +1,10 @@
 -- Installs the procedures of the application Hartonomous on its own tables. Apart from the core: install that first.
 -- Run in the folder sql, in the application's database (SQL Server 2025, for VECTOR):
 --
---   sqlcmd -b -I -f 65001 -d Hartonomous -i hartonomous/install.sql
+--   sqlcmd -b -d Hartonomous -i hartonomous/install.sql
 :on error exit
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 IF OBJECT_ID(N'hart.SpatialProject', N'P') IS NULL
     THROW 59914, N'the wrappers are not here; run install/install.sql first', 1;
 IF OBJECT_ID(N'dbo.AtomEmbeddings', N'U') IS NULL OR OBJECT_ID(N'dbo.TensorAtoms', N'U') IS NULL

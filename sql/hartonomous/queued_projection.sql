@@ -3,7 +3,9 @@
 -- A trigger cannot wait for an external process; it writes down the ids, and one call later projects many of them. Whoever may write
 -- dbo.AtomEmbeddings needs no further right: the trigger, the table and hart_work.EnqueueWork have one owner, dbo.
 
--- dbo.sp_ProjectQueuedEmbeddings: the handler.
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
+-- dbo.sp_ProjectQueuedEmbeddings: the handler. Not to be run by INSERT ... EXEC (error 8164).
 CREATE OR ALTER PROCEDURE dbo.sp_ProjectQueuedEmbeddings
 (
     @batch uniqueidentifier

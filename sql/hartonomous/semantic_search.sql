@@ -1,11 +1,12 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- dbo.sp_SemanticSearch: a search by embedding, logged in dbo.InferenceRequests; the way of text to embedding is the
 -- application's own dbo.sp_TextToEmbedding.
 --
--- Result sets: the fourteen columns of the original, then InferenceId, DurationMs, ResultsCount.
+-- Result sets: the fourteen columns of the original, then InferenceId, DurationMs, ResultsCount; the latter not with @summary = 0, so that
+-- INSERT ... EXEC can take the rows.
 -- Mends: 1, the projection procedure was missing; of section 8, the category was applied after the cut to @top_k, and a call
 -- with a text alone failed without saying why. SpatialDistance is the distance itself where no points are compared.
--- With @use_hybrid = 1 it uses INSERT ... EXEC, which SQL Server does not nest: INSERT ... EXEC dbo.sp_SemanticSearch is error 8164 (and could
--- not take two result sets in any case). Read its result sets.
 CREATE OR ALTER PROCEDURE dbo.sp_SemanticSearch
 (
     @query_text nvarchar(max) = NULL,
@@ -13,7 +14,8 @@ CREATE OR ALTER PROCEDURE dbo.sp_SemanticSearch
     @query_dimension int = 768,
     @top_k int = 5,
     @category nvarchar(50) = NULL,
-    @use_hybrid bit = 1
+    @use_hybrid bit = 1,
+    @summary bit = 1
 )
 AS
 BEGIN
@@ -65,10 +67,8 @@ BEGIN
             @output_x = @x OUTPUT, @output_y = @y OUTPUT, @output_z = @z OUTPUT;
         INSERT INTO #found
             (AtomEmbeddingId, AtomId, Modality, Subtype, SourceUri, SourceType, EmbeddingType, ModelId, exact_distance, spatial_distance)
-        EXEC dbo.sp_HybridSearch
-            @query_vector = @query_embedding, @query_dimension = @query_dimension,
-            @query_spatial_x = @x, @query_spatial_y = @y, @query_spatial_z = @z,
-            @spatial_candidates = @candidates, @final_top_k = @top_k, @category = @category;
+        SELECT AtomEmbeddingId, AtomId, Modality, Subtype, SourceUri, SourceType, EmbeddingType, ModelId, exact_distance, spatial_distance
+        FROM dbo.fn_HybridSearch(@query_embedding, @query_dimension, @x, @y, @z, @candidates, @top_k, N'cosine', NULL, NULL, @category);
     END
     ELSE
         INSERT INTO #found
@@ -112,6 +112,7 @@ BEGIN
     FROM #found AS f
     JOIN dbo.Atoms AS a ON a.AtomId = f.AtomId
     ORDER BY f.exact_distance, f.AtomEmbeddingId;
-    SELECT @inference_id AS InferenceId, @milliseconds AS DurationMs, @count AS ResultsCount;
+    IF @summary = 1
+        SELECT @inference_id AS InferenceId, @milliseconds AS DurationMs, @count AS ResultsCount;
 END;
 GO

@@ -1,3 +1,5 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- dbo.sp_UpdateAtomEmbeddingSpatialMetadata: counts and extents of the bucket that an embedding lies in.
 --
 -- Mends: 1, its table was created nowhere; of section 8, rows of one bucket were grouped by their coordinate too, so that MERGE

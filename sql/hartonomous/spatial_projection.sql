@@ -1,5 +1,7 @@
 -- Points of embeddings, by the landmark projection of the replaced assembly (hart.SpatialProject with its built-in basis).
 
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- dbo.sp_InitializeSpatialAnchors: fills dbo.SpatialAnchors with three embeddings that are far from each other, if it is empty.
 --
 -- @sample_rows  the embeddings to choose from: that many, the oldest first.
@@ -51,8 +53,7 @@ GO
 -- Results: three OUTPUT parameters, never NaN; no result set.
 --
 -- Mends: 1, the procedure was called and defined nowhere; 7, points differed between processors. One call starts one process:
--- for many vectors call hart.SpatialProject once (dbo.sp_RecomputeAllSpatialProjections). It uses INSERT ... EXEC, which SQL Server does not
--- nest: error 8164 where a procedure that calls it is itself run by INSERT ... EXEC.
+-- for many vectors call hart.SpatialProject once (dbo.sp_RecomputeAllSpatialProjections). Callers may themselves be run by INSERT ... EXEC.
 CREATE OR ALTER PROCEDURE dbo.sp_ComputeSpatialProjection
 (
     @input_vector VECTOR(1998),
@@ -69,13 +70,10 @@ BEGIN
     IF @input_dimension IS NULL OR @input_dimension NOT BETWEEN 1 AND 1998
         THROW 59921, N'@input_dimension is out of range; expected 1 to 1998', 1;
     SELECT CAST(1 AS bigint) AS id, CAST(@input_vector AS varchar(max)) AS v INTO #vector;
-    CREATE TABLE #point
-    (
-        id bigint, x float, y float, z float, [geometry] varbinary(max), norm float, residual float
-    );
-    INSERT INTO #point (id, x, y, z, [geometry], norm, residual)
-    EXEC [hart].[SpatialProject] @source = N'SELECT id, v FROM #vector', @pad = 'yes';
-    SELECT @output_x = x, @output_y = y, @output_z = z FROM #point;
+    DECLARE @rows varchar(max) = '';
+    EXEC [hart].[SpatialProject] @source = N'SELECT id, v FROM #vector', @pad = 'yes', @rows_json = @rows OUTPUT;
+    SELECT @output_x = x, @output_y = y, @output_z = z
+    FROM OPENJSON(@rows) WITH (x float, y float, z float);
 END;
 GO
 
@@ -100,6 +98,7 @@ BEGIN
     BEGIN
         DECLARE @message nvarchar(400) =
             CONCAT(N'@bucket_scale is ', @bucket_scale, N', but a coordinate is ', @far, N'; expected a product below 2147483647');
+        SET @message = REPLACE(LEFT(@message, 200), N'%', N'%%');
         THROW 59924, @message, 1;
     END;
     UPDATE e
@@ -122,7 +121,8 @@ BEGIN
 END;
 GO
 
--- dbo.sp_RecomputeAllSpatialProjections: points, geometry and buckets of all embeddings, or of those without a point.
+-- dbo.sp_RecomputeAllSpatialProjections: points, geometry and buckets of all embeddings, or of those without a point. Not to be run by
+-- INSERT ... EXEC (error 8164).
 CREATE OR ALTER PROCEDURE dbo.sp_RecomputeAllSpatialProjections
 (
     @only_missing bit = 0,

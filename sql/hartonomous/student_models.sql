@@ -1,5 +1,7 @@
 -- Student models by importance, and the comparison of models.
 
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- dbo.sp_ExtractStudentModel: clones a model's layers with their more important tensor atoms and coefficients.
 --
 -- @layer_subset          indexes of layers, separated by commas; NULL or empty for all.

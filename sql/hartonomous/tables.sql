@@ -2,6 +2,8 @@
 --
 -- Mends (numbers of the catalogue of the replaced functions, section 11): 1, dbo.SpatialAnchors and
 -- dbo.AtomEmbeddingSpatialMetadata were used and created nowhere. The payloads of tensor atoms are in atomize_model.sql.
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 IF OBJECT_ID(N'dbo.SpatialAnchors', N'U') IS NULL
     CREATE TABLE dbo.SpatialAnchors
     (

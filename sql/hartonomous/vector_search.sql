@@ -1,5 +1,7 @@
 -- Searches over dbo.AtomEmbeddings on SQL Server 2025's own VECTOR_DISTANCE. They start no process.
 
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- dbo.sp_ExactVectorSearch: the @top_k nearest rows by an exact scan.
 --
 -- Columns: the thirteen of the original in their order, then SpatialDistance, never NULL: the distance that the rows are
@@ -52,36 +54,26 @@ BEGIN
 END;
 GO
 
--- dbo.sp_HybridSearch: the @spatial_candidates nearest points, ranked by the exact distance of their vectors.
---
--- Columns: the ten of the original. Of the true neighbours only those among the candidates are found: hart.SpatialRecall measures
--- how many, and hart.SpatialHybridSearch with @sieve = 'proven' loses none.
--- Mends: 5, the third coordinate was ignored, coordinates lost digits on the way through text; equal distances came in any order.
--- @category restricts the candidates, not the result. @srid is accepted and of no meaning: coordinates are compared as numbers.
-CREATE OR ALTER PROCEDURE dbo.sp_HybridSearch
+-- dbo.fn_HybridSearch: the rows of dbo.sp_HybridSearch, for procedures that need them within: INSERT ... EXEC cannot be nested (8164).
+-- Checks nothing, and gives the rows in no order.
+CREATE OR ALTER FUNCTION dbo.fn_HybridSearch
 (
     @query_vector VECTOR(1998),
     @query_dimension int,
     @query_spatial_x float,
     @query_spatial_y float,
     @query_spatial_z float,
-    @spatial_candidates int = 100,
-    @final_top_k int = 10,
-    @distance_metric nvarchar(20) = N'cosine',
-    @embedding_type nvarchar(128) = NULL,
-    @ModelId int = NULL,
-    @srid int = 0,
-    @category nvarchar(128) = NULL
+    @spatial_candidates int,
+    @final_top_k int,
+    @distance_metric nvarchar(20),
+    @embedding_type nvarchar(128),
+    @ModelId int,
+    @category nvarchar(128)
 )
+RETURNS TABLE
 AS
-BEGIN
-    SET NOCOUNT ON;
-    IF @query_vector IS NULL
-        THROW 59920, N'@query_vector is NULL; expected a vector', 1;
-    IF @query_spatial_x IS NULL OR @query_spatial_y IS NULL
-        THROW 59923, N'the query has no point; expected @query_spatial_x and @query_spatial_y', 1;
-    IF @distance_metric IS NULL OR @distance_metric NOT IN (N'cosine', N'euclidean', N'dot')
-        THROW 59922, N'@distance_metric is unknown; expected cosine, euclidean or dot', 1;
+RETURN
+(
     WITH points AS
     (
         SELECT
@@ -119,7 +111,48 @@ BEGIN
     JOIN dbo.AtomEmbeddings AS e ON e.AtomEmbeddingId = c.AtomEmbeddingId
     JOIN dbo.Atoms AS a ON a.AtomId = e.AtomId
     CROSS APPLY (SELECT VECTOR_DISTANCE(@distance_metric, e.EmbeddingVector, @query_vector) AS distance) AS d
-    ORDER BY d.distance, e.AtomEmbeddingId;
+    ORDER BY d.distance, e.AtomEmbeddingId
+);
+GO
+
+-- dbo.sp_HybridSearch: the @spatial_candidates nearest points, ranked by the exact distance of their vectors.
+--
+-- Columns: the ten of the original. Of the true neighbours only those among the candidates are found: hart.SpatialRecall measures
+-- how many, and hart.SpatialHybridSearch with @sieve = 'proven' loses none.
+-- Mends: 5, the third coordinate was ignored, coordinates lost digits on the way through text; equal distances came in any order.
+-- @category restricts the candidates, not the result. @srid is accepted and of no meaning: coordinates are compared as numbers.
+CREATE OR ALTER PROCEDURE dbo.sp_HybridSearch
+(
+    @query_vector VECTOR(1998),
+    @query_dimension int,
+    @query_spatial_x float,
+    @query_spatial_y float,
+    @query_spatial_z float,
+    @spatial_candidates int = 100,
+    @final_top_k int = 10,
+    @distance_metric nvarchar(20) = N'cosine',
+    @embedding_type nvarchar(128) = NULL,
+    @ModelId int = NULL,
+    @srid int = 0,
+    @category nvarchar(128) = NULL
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    IF @query_vector IS NULL
+        THROW 59920, N'@query_vector is NULL; expected a vector', 1;
+    IF @query_spatial_x IS NULL OR @query_spatial_y IS NULL
+        THROW 59923, N'the query has no point; expected @query_spatial_x and @query_spatial_y', 1;
+    IF @distance_metric IS NULL OR @distance_metric NOT IN (N'cosine', N'euclidean', N'dot')
+        THROW 59922, N'@distance_metric is unknown; expected cosine, euclidean or dot', 1;
+    SELECT
+        AtomEmbeddingId, AtomId, Modality, Subtype, SourceUri, SourceType, EmbeddingType, ModelId, exact_distance, spatial_distance
+    FROM dbo.fn_HybridSearch
+    (
+        @query_vector, @query_dimension, @query_spatial_x, @query_spatial_y, @query_spatial_z, @spatial_candidates, @final_top_k,
+        @distance_metric, @embedding_type, @ModelId, @category
+    )
+    ORDER BY exact_distance, AtomEmbeddingId;
 END;
 GO
 

@@ -3,6 +3,8 @@
 -- Mends (section 8): the duration in seconds overflowed INT for every current row; a filter on dates hid the previous value;
 -- deleted coefficients counted as unchanged and new ones were missing; the percentage had the wrong sign for a negative base.
 
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- dbo.vw_CurrentWeights: columns as before.
 CREATE OR ALTER VIEW dbo.vw_CurrentWeights
 AS

@@ -1,4 +1,6 @@
 -- Says whether a call goes through: versions and settings, then a search whose answer is known.
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 EXEC [hart].[SystemInfo];
 GO
 DECLARE @hits TABLE ([query] int, [rank] int, id bigint, distance float);

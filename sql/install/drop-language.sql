@@ -1,9 +1,11 @@
 -- Removes the external language hart of this database, after the rights on it; the wrappers stay and fail until it is created again. Then the
 -- language scripts create it anew, for example with a newer library, and install/permissions.sql grants the role its right again.
 --
---   sqlcmd -b -I -f 65001 -d <database> -i install/drop-language.sql
+--   sqlcmd -b -d <database> -i install/drop-language.sql
 --
 -- It prints the rights that others than the role hart_caller had, as statements that give them back.
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 IF EXISTS
     (SELECT * FROM sys.external_languages AS l
      LEFT JOIN sys.external_language_files AS f ON f.external_language_id = l.external_language_id

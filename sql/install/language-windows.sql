@@ -1,15 +1,21 @@
--- Step 2 for a server on Windows: registers the library as the external language hart of this database.
+-- Step 2 for a server on Windows: registers the library as the external language hart of this database. The three values come from the
+-- environment, where every sqlcmd looks for them (docs/INSTALL.md):
 --
---   sqlcmd -b -I -f 65001 -d <database> -v Content="C:\hart\hart-windows.zip" Parameters="max_memory_mb=4096" InterfaceVersion=2 -i install/language-windows.sql
+--   set Content=C:\hart\hart-windows.zip
+--   set Parameters=max_memory_mb=4096
+--   set InterfaceVersion=2
+--   sqlcmd -b -d <database> -i install\language-windows.sql
 --
 -- Content           path, as the server sees it, of a flat archive with hart_sqlhost.dll and nothing else.
--- Parameters        settings of docs/EXTERNAL-LANGUAGE.md; may be empty.
+-- Parameters        settings of docs/EXTERNAL-LANGUAGE.md; the word none for none.
 -- InterfaceVersion  2; or 3 for extended events, where the server knows that version of the interface.
 --
 -- A language of this name that is not this library, or whose files this login cannot see, is never touched. Where the language is there for the
 -- other platform, as in an availability group over both, this platform's file is added to it, without settings: ALTER takes none on some
 -- versions. To have them on both platforms, drop the language (install/drop-language.sql) and create it with two file specifications.
 -- Needs CREATE EXTERNAL LANGUAGE (and ALTER ANY EXTERNAL LANGUAGE to add a platform).
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 IF EXISTS
     (SELECT * FROM sys.external_languages AS l
      LEFT JOIN sys.external_language_files AS f ON f.external_language_id = l.external_language_id
@@ -24,5 +30,12 @@ IF EXISTS
 ELSE IF EXISTS (SELECT * FROM sys.external_languages WHERE language = N'hart')
     EXEC (N'ALTER EXTERNAL LANGUAGE [hart] ADD (CONTENT = N''$(Content)'', FILE_NAME = ''hart_sqlhost.dll'', PLATFORM = WINDOWS);');
 ELSE
-    EXEC (N'CREATE EXTERNAL LANGUAGE [hart] FROM (CONTENT = N''$(Content)'', FILE_NAME = ''hart_sqlhost.dll'', PLATFORM = WINDOWS, PARAMETERS = N''$(Parameters)'', ENVIRONMENT_VARIABLES = N''{"HART_INTERFACE_VERSION":"$(InterfaceVersion)"}'');');
+BEGIN
+    -- An empty text is refused (46063), so the clause is left out where there is nothing to say.
+    DECLARE @statement nvarchar(max) =
+        N'CREATE EXTERNAL LANGUAGE [hart] FROM (CONTENT = N''$(Content)'', FILE_NAME = ''hart_sqlhost.dll'', PLATFORM = WINDOWS'
+        + CASE WHEN N'$(Parameters)' IN (N'none', N'') THEN N'' ELSE N', PARAMETERS = N''$(Parameters)''' END
+        + N', ENVIRONMENT_VARIABLES = N''{"HART_INTERFACE_VERSION":"$(InterfaceVersion)"}'');';
+    EXEC sys.sp_executesql @statement;
+END;
 GO

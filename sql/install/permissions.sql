@@ -1,5 +1,7 @@
 -- Step 4: the role hart_caller, whose members may call the wrappers. Members read only what they may read anyway, for
 -- @source runs with their own rights.
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 IF DATABASE_PRINCIPAL_ID(N'hart_caller') IS NULL
     CREATE ROLE [hart_caller];
 GO

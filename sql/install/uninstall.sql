@@ -1,9 +1,11 @@
 -- Removes everything that install.sql and the language scripts created. Run in the folder sql:
 --
---   sqlcmd -b -I -f 65001 -d <database> -i install/uninstall.sql
+--   sqlcmd -b -d <database> -i install/uninstall.sql
 --
 -- It stops at the first thing that others still use, for example a procedure of sql/hartonomous or sql/scaleout in schema hart.
 :on error exit
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 :r install/drop-language.sql
 :r generated/drop.sql
 DROP PROCEDURE IF EXISTS [hart].[PrepareSource];

@@ -15,6 +15,8 @@
 --   EXEC hart_work.ReceiveWork;
 -- EXEC hart_work.WorkStatus tells how things are; with @mend = 1 it turns on a queue that SQL Server has turned off.
 -- Needs: ALTER DATABASE ... SET ENABLE_BROKER.
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 IF NOT EXISTS (SELECT * FROM sys.databases WHERE database_id = DB_ID() AND is_broker_enabled = 1)
     THROW 59950, N'Service Broker is off in this database; ALTER DATABASE CURRENT SET ENABLE_BROKER turns it on (nobody else may be connected)', 1;
 GO

@@ -1,4 +1,6 @@
 -- Removes linked_search.sql and broker.sql, with the results in hart_work.WorkItem.
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 IF EXISTS (SELECT * FROM sys.services WHERE name = N'//hart/work/receiver')
     DROP SERVICE [//hart/work/receiver];
 IF EXISTS (SELECT * FROM sys.services WHERE name = N'//hart/work/sender')

@@ -35,6 +35,31 @@ IF (SELECT STRING_AGG(CONCAT(JSON_VALUE(OutputMetadata, '$.search_method'), N' '
    OR (SELECT COUNT(*) FROM dbo.InferenceRequests WHERE TotalDurationMs IS NOT NULL) <> 2
     THROW 59960, N'dbo.sp_SemanticSearch did not log a hybrid search with 2 results and a vector search with 3', 1;
 GO
+-- Scenario: SearchesWithinInsertExec
+DECLARE @vector VECTOR(1998) = (SELECT EmbeddingVector FROM dbo.AtomEmbeddings WHERE AtomEmbeddingId = 2);
+DECLARE @semantic TABLE
+(
+    AtomEmbeddingId bigint, AtomId bigint, Modality nvarchar(64), Subtype nvarchar(128), SourceType nvarchar(128), SourceUri nvarchar(1024),
+    CanonicalText nvarchar(max), EmbeddingType nvarchar(128), ModelId int, CosineDistance float, SimilarityScore float, SpatialDistance float,
+    SearchMethod nvarchar(50), InferenceId bigint
+);
+INSERT @semantic
+EXEC dbo.sp_SemanticSearch @query_embedding = @vector, @query_dimension = 32, @top_k = 2, @summary = 0;
+IF (SELECT COUNT(*) FROM @semantic) <> 2 OR NOT EXISTS (SELECT * FROM @semantic WHERE AtomEmbeddingId = 2)
+    THROW 59960, N'INSERT ... EXEC dbo.sp_SemanticSearch did not take the two rows of a hybrid search', 1;
+DELETE FROM [hart].[SearchNode];
+INSERT [hart].[SearchNode] (node, database_name, [source])
+VALUES (N'here', DB_NAME(), N'SELECT AtomEmbeddingId AS id, EmbeddingVector AS v FROM dbo.AtomEmbeddings WHERE AtomEmbeddingId <= 2'),
+       (N'there', DB_NAME(), N'SELECT AtomEmbeddingId AS id, EmbeddingVector AS v FROM dbo.AtomEmbeddings WHERE AtomEmbeddingId > 2');
+DECLARE @query varchar(max) = CAST(@vector AS varchar(max));
+DECLARE @hits TABLE ([rank] bigint, node sysname, id bigint, distance float);
+INSERT @hits
+EXEC [hart].[VectorTopKFanOut] @query = @query, @k = 3;
+IF (SELECT COUNT(*) FROM @hits) <> 3 OR NOT EXISTS (SELECT * FROM @hits WHERE [rank] = 1 AND node = N'here' AND id = 2)
+   OR NOT EXISTS (SELECT * FROM @hits WHERE node = N'there' AND id = 3)
+    THROW 59960, N'INSERT ... EXEC hart.VectorTopKFanOut did not take the hits of two nodes', 1;
+DELETE FROM [hart].[SearchNode];
+GO
 -- Scenario: AtomizeModel_CanBeRebuilt
 -- The matrix ((3, 0), (0, 4)): singular values 4 and 3.
 DECLARE @weights varbinary(max) = 0x00004040000000000000000000008040;

@@ -14,6 +14,7 @@ IF @x IS NULL OR @y IS NULL OR @z IS NULL
    OR ABS(@x - 0.0120970) > 1e-5 OR ABS(@y - 0.0194472) > 1e-5 OR ABS(@z + 0.0236928) > 1e-5
 BEGIN
     DECLARE @message nvarchar(2048) = CONCAT(N'the point is (', @x, N', ', @y, N', ', @z, N'), expected (0.012097, 0.0194472, -0.0236928)');
+    SET @message = REPLACE(LEFT(@message, 1000), N'%', N'%%');
     THROW 59960, @message, 1;
 END;
 GO
@@ -78,6 +79,7 @@ IF @b = 0 OR @a < @b OR @a / NULLIF(@b, 0) < 1 OR @atoms_b = 0 OR @atoms_a / NUL
 BEGIN
     DECLARE @message nvarchar(2048) = CONCAT(N'the student has ', @b, N' of ', @a, N' layers and ', @atoms_b, N' of ', @atoms_a,
         N' atoms; expected at most the layers, and 1 of 4 atoms');
+    SET @message = REPLACE(LEFT(@message, 1000), N'%', N'%%');
     THROW 59960, @message, 1;
 END;
 GO

@@ -1,34 +1,13 @@
 //! Which input column is which declared one, and what the result looks like.
 
 use hart_kernels::Error;
-use hart_kernels::registry::{self, Input, Kernel, Kind, Offered, POINT_BYTES, Params, RowShape};
+use hart_kernels::registry::{
+    self, Input, Kernel, Kind, Offered, POINT_BYTES, Params, ResultVectors, RowShape,
+};
 use hart_kernels::{Element, Vectors};
 
 use crate::columns::{CType, ColumnData, Field, LARGE_OBJECT, ResultField, carried, text_size};
 use crate::convert;
-
-/// How result vectors are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ResultVectors {
-    /// As the first vector column of the input: packed if that is binary, else JSON.
-    #[default]
-    AsInput,
-    /// Packed elements.
-    Packed,
-    /// JSON arrays.
-    Json,
-}
-
-impl ResultVectors {
-    /// Names as [`ResultVectors::parse`] takes them.
-    pub const NAMES: [&str; 2] = ["packed", "json"];
-
-    /// What a caller asks for by name; case and padding do not count.
-    pub fn parse(name: &str) -> Option<ResultVectors> {
-        let position = ResultVectors::NAMES.iter().position(|n| n.eq_ignore_ascii_case(name.trim()))?;
-        Some([ResultVectors::Packed, ResultVectors::Json][position])
-    }
-}
 
 /// The input of a session, bound to its kernel.
 #[derive(Clone, Debug)]

@@ -29,6 +29,8 @@ pub enum CType {
 
 /// `ColumnSize` of a value without a stated limit: a large object.
 pub const LARGE_OBJECT: u64 = i32::MAX as u64;
+/// Most bytes of a value that is no large object.
+pub const LONGEST_IN_ROW: u64 = 8000;
 
 impl CType {
     /// Every type.
@@ -162,7 +164,7 @@ impl ColumnData<'_> {
         }
         let needed = match field.ctype.fixed_size() {
             Some(size) => rows * size,
-            None => self.lengths(rows).iter().map(|l| (*l).max(0) as usize).sum(),
+            None => self.indicators.iter().flatten().map(|l| (*l).max(0) as usize).sum(),
         };
         if self.bytes.len() < needed {
             return Err(Error::Buffer {
@@ -210,6 +212,14 @@ impl Buffer {
         Buffer::Words(words, length)
     }
 
+    /// The bytes, to be written.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Buffer::Bytes(bytes) => bytes,
+            Buffer::Words(words, length) => &mut bytemuck::cast_slice_mut(words)[..*length],
+        }
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         match self {
@@ -226,6 +236,19 @@ pub struct ResultColumn {
     pub data: Buffer,
     /// Byte length of every row's value, −1 for NULL.
     pub indicators: Vec<i32>,
+}
+
+/// Bytes that [`take`] needs for the rows `picked`.
+pub fn taken(field: &Field, data: &ColumnData<'_>, picked: &[usize]) -> u64 {
+    let indicator = size_of::<i32>() as u64;
+    match (field.ctype, field.ctype.fixed_size(), &data.indicators) {
+        (CType::Guid, ..) => picked.len() as u64 * (GUID_TEXT as u64 + indicator),
+        (_, Some(size), _) => picked.len() as u64 * (size as u64 + indicator),
+        (_, None, Some(lengths)) => {
+            picked.iter().map(|row| u64::from(lengths[*row].max(0).unsigned_abs()) + indicator).sum()
+        }
+        (_, None, None) => picked.len() as u64 * indicator,
+    }
 }
 
 /// Copies the rows `picked` (all in order where `None`) of an input column, unchanged.
@@ -304,7 +327,7 @@ pub fn carried(field: &Field, position: usize) -> ResultField {
 
 /// A limit for text or binary values; above 8000 bytes they are large objects, and an unknown limit is none.
 pub fn text_size(size: u64) -> u64 {
-    if (1..=8000).contains(&size) { size } else { LARGE_OBJECT }
+    if (1..=LONGEST_IN_ROW).contains(&size) { size } else { LARGE_OBJECT }
 }
 
 /// Characters of a uniqueidentifier as text.

@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn invalid_text_names_the_offset() {
-        let message = |r: Result<Value, Error>| r.unwrap_err().to_string();
+        let message = |r: Result<Value, Error>| r.unwrap_err().in_sql().to_string();
         assert_eq!(message(param(CType::Char, b"ab\xff")), "parameter @p: invalid UTF-8 at byte 2");
         assert_eq!(
             message(param(CType::WChar, &[b'a', 0, 0, 0xdc])),

@@ -122,12 +122,19 @@ pub fn all() -> String {
          the counts match (partition columns do not count). Columns that are left over come back unchanged beside the \
          result, so a search can return titles with its hits.\n\n\
          **Vectors** are varbinary (packed little-endian elements, `@element` says of which type) or text (a JSON array, which is \
-         how a VECTOR column travels: `CAST(v AS varchar(max))`). n is the dimension; γ(m) = m·u / (1 − m·u) + 7·2⁻⁵³, where a kernel states u.\n\n",
+         how a VECTOR column travels: `CAST(v AS varchar(max))`). n is the dimension. Sums of products \
+         and squares of `i8` elements are exact for n ≤ 32,768 and those of squared differences for n ≤ 8,256; with `@accumulate` = f64 for \
+         every n.\n\n\
+         **Sums** of vectors have the same bits everywhere, by a [definition](../kernels/src/arch/definition.md) from which anybody can \
+         compute them. One of singles that is below 2⁻¹⁰⁰ or overflows is computed again in double precision, one of f64 elements that \
+         is below 2⁻⁹⁶⁰ or overflows with a scale, and so is a cosine of f64 elements where a sum of squares is not from 2⁻⁴⁸⁰ to 2⁴⁸⁰. \
+         Where a kernel states u, γ(k) = k·u / (1 − k·u) + 8·2⁻⁵³, and n·2⁻⁴⁹ more with single lanes (u = 2⁻²⁴), for k·u ≤ 1/4: n ≤ 2²⁷ with \
+         single lanes.\n\n",
     );
     let _ = writeln!(
         out,
         "**Every kernel** also takes `@{RESULT_VECTORS}` (`packed` or `json`: how result vectors are written; as the input's \
-         vectors if it is not given), the OUTPUT parameters `@{ROWS_IN}` and `@{ROWS_OUT}` (bigint, int or float: rows given \
+         vectors if it is not given), also from C and Python, whose lists give lists. In SQL Server there are besides the OUTPUT parameters `@{ROWS_IN}` and `@{ROWS_OUT}` (bigint, int or float: rows given \
          and returned so far) and `@r_rowsPerRead`. Partition columns come back with every result row of their partition, also \
          with rows that the kernel makes.\n"
     );

@@ -8,6 +8,8 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use hart_kernels::Error;
+
 use crate::columns::{CType, Field};
 use crate::convert::ParamField;
 use crate::host::{Host, Key, wire_field};
@@ -43,13 +45,23 @@ fn report(function: &str, key: Key, fault: &Fault) {
         Fault::Kernel(_) => HOST.kernel_of(key).map(|kernel| format!("{kernel}: ")),
         Fault::Call(_) => Some(format!("{function}: ")),
     };
+    // The remedy, as this host calls it.
+    let remedy = match fault {
+        Fault::Kernel(Error::Memory { limit, .. })
+            if HOST.settings().is_ok_and(|settings| settings.memory_limit() == *limit) =>
+        {
+            "; max_memory_mb sets it"
+        }
+        _ => "",
+    };
     let code = match fault {
         Fault::Kernel(error) => i32::from(error.code()),
         Fault::Call(_) => 0,
     };
     // The number is for programs: hart.RethrowKernelError finds it at the end of the line.
     let number = if code == 0 { String::new() } else { format!(" [hart error {code}]") };
-    let message = format!("hart: {}{fault}{number}", context.unwrap_or_default()).replace(['\r', '\n'], " ");
+    let message =
+        format!("hart: {}{fault}{remedy}{number}", context.unwrap_or_default()).replace(['\r', '\n'], " ");
     // Nothing can be done about a closed stderr.
     let _ = std::io::stderr().lock().write_all(format!("{message}\n").as_bytes());
     log_event(key, trace_level::ERROR, code, &message);
@@ -279,10 +291,14 @@ pub unsafe extern "C" fn Execute(
     let key = (session_id, task_id);
     guard("Execute", key, || {
         // SAFETY: the host's promise. Written first, because it must be written even on failure.
-        unsafe { raw::write("number of result columns", output_schema_columns_number, 0) }?;
+        let written = unsafe { raw::write("number of result columns", output_schema_columns_number, 0) };
         let settings = HOST.settings()?;
         let columns = HOST.with(key, |slot| {
             slot.handed.clear();
+            slot.session.forget_results();
+            written?;
+            slot.session.prepare()?;
+            slot.session.check_rows(&settings, rows_number)?;
             let fields = slot.session.prepare()?;
             // SAFETY: the host's promise.
             let (rows, columns) = unsafe { raw::columns(fields, rows_number, data, strlen_or_ind) }?;
@@ -388,7 +404,7 @@ pub unsafe extern "C" fn GetOutputParam(
         write(std::ptr::null_mut(), SQL_NULL_DATA)?;
         let (value, length) = HOST.with(key, |slot| {
             let value = slot.session.output_param(param_number)?;
-            Ok(slot.handed.output(value))
+            Ok(slot.handed.output(param_number, value))
         })?;
         write(value, length)
     })

@@ -80,8 +80,9 @@ impl Host {
     ///
     /// [`Fault::Call`] before Init and for a session that is already open; an unknown kernel.
     pub fn open(&self, key: Key, script: &str, columns: u16, params: u16) -> Result<(), Fault> {
-        self.settings()?;
-        let session = Session::new(script, columns, params)?;
+        let settings = self.settings()?;
+        let mut session = Session::new(script, columns, params)?;
+        session.limit_columns(settings.max_column_bytes);
         let mut sessions = lock(&self.sessions);
         if sessions.contains_key(&key) {
             return Err(Fault::Call(format!("InitSession for a session that is open (task {})", key.1)));

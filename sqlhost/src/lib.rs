@@ -23,6 +23,7 @@ pub mod local;
 #[cfg(feature = "model")]
 pub mod model;
 mod raw;
+mod rows_json;
 pub mod session;
 pub mod settings;
 pub mod sys;

@@ -42,6 +42,9 @@ macro_rules! ensure {
     };
 }
 
+/// Values of a column beyond this many bytes are not copied for a call: memory should hold them once.
+pub const LARGE: usize = 64 << 20;
+
 /// A column of a chunk as the host holds it: layout as in [`crate::columns`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct HostColumn {
@@ -136,7 +139,17 @@ pub struct LentChunk {
 impl LentChunk {
     /// Copies the columns; `turn` varies their addresses, and whether needless indicators are left out.
     pub fn new(rows: usize, columns: &[HostColumn], turn: usize) -> LentChunk {
-        let data = columns.iter().enumerate().map(|(i, c)| Lent::new(&c.bytes, turn + i)).collect();
+        LentChunk::lend(rows, columns, turn, |column| &column.bytes)
+    }
+
+    /// The same with what `copied` gives of each column's values.
+    fn lend(
+        rows: usize,
+        columns: &[HostColumn],
+        turn: usize,
+        copied: impl Fn(&HostColumn) -> &[u8],
+    ) -> LentChunk {
+        let data = columns.iter().enumerate().map(|(i, c)| Lent::new(copied(c), turn + i)).collect();
         let indicators = columns.iter().map(|c| {
             // Hosts may leave the array out where a column is of fixed width and has no NULL.
             let needed = c.ctype.fixed_size().is_none()
@@ -324,13 +337,19 @@ impl AbiSession<'_> {
     }
 
     /// Execute, GetResultColumn (after the first chunk) and GetResults, on a copy of the columns that is overwritten and
-    /// freed before the result is looked at.
+    /// freed before the result is looked at. Only values of more than [`LARGE`] bytes are lent as they are.
     ///
     /// # Errors
     ///
     /// [`LocalError::Refused`]; [`LocalError::Contract`] where a result is not what the ABI allows.
     pub fn execute(&mut self, rows: usize, columns: &[HostColumn]) -> Result<Chunk> {
-        let count = self.execute_lent(&mut LentChunk::new(rows, columns, self.turn + 1))?;
+        let copied = |column: &HostColumn| column.bytes.len() <= LARGE;
+        let part = |column: &HostColumn| if copied(column) { column.bytes.len() } else { 0 };
+        let mut chunk = LentChunk::lend(rows, columns, self.turn + 1, |column| &column.bytes[..part(column)]);
+        let own =
+            |n: usize| Some(&columns[n]).filter(|column| !copied(column)).map(|column| column.bytes.as_ptr());
+        let count = self.execute_at(&mut chunk, own)?;
+        drop(chunk);
         self.turn += 1;
         if self.turn == 1 {
             self.results = (0..count).map(|n| self.result_field(n)).collect::<Result<_>>()?;
@@ -348,14 +367,23 @@ impl AbiSession<'_> {
     ///
     /// [`LocalError::Refused`].
     pub fn execute_lent(&self, chunk: &mut LentChunk) -> Result<u16> {
-        let pointers: Vec<SqlPointer> = chunk.data.iter_mut().map(|l| l.pointer().cast()).collect();
+        self.execute_at(chunk, |_| None)
+    }
+
+    /// Execute on a chunk, of whose columns some have their values elsewhere: where `own` says.
+    fn execute_at(&self, chunk: &mut LentChunk, own: impl Fn(usize) -> Option<*const u8>) -> Result<u16> {
+        let data = chunk.data.iter_mut().enumerate();
+        let pointers: Vec<SqlPointer> = data
+            .map(|(n, lent)| own(n).map_or_else(|| lent.pointer(), |own| own.cast_mut()).cast())
+            .collect();
         let indicators: Vec<*mut i32> = chunk
             .indicators
             .iter_mut()
             .map(|i| i.as_mut().map_or(null_mut(), |i| i.pointer().cast()))
             .collect();
         let mut count = u16::MAX;
-        // SAFETY: one pointer for each column; the chunk outlives the call.
+        // SAFETY: one pointer for each column; the chunk and what the caller of this function holds itself outlive the call, in
+        // which the extension only reads, as the ABI has it for input.
         let code = unsafe {
             let execute = self.extension.function::<Execute>("Execute")?;
             execute(self.id, 0, chunk.rows, pointers.as_ptr(), indicators.as_ptr(), &mut count)

@@ -1,7 +1,10 @@
 //! Host pointers, read into checked slices, and results, handed out as pointers.
 #![allow(unsafe_code)]
 
+use std::collections::BTreeMap;
 use std::ffi::c_void;
+
+use hart_kernels::Error;
 
 use crate::columns::{Buffer, ColumnData, Field, ResultColumn};
 use crate::session::Fault;
@@ -12,8 +15,8 @@ use crate::sys::{HostCallbacks, LogXEvent, SqlPointer};
 pub(crate) struct Handed {
     data: Vec<SqlPointer>,
     indicators: Vec<*mut i32>,
-    /// Values of OUTPUT parameters.
-    params: Vec<Buffer>,
+    /// Values of OUTPUT parameters, by the parameter's number.
+    params: BTreeMap<u16, Buffer>,
     counter_names: Vec<*const u8>,
     counter_lengths: Vec<i32>,
     counter_values: Vec<i64>,
@@ -117,10 +120,16 @@ pub(crate) unsafe fn columns<'a>(
                 (start.cast_const(), own.cast_const())
             }
         };
-        let copied: Option<Vec<i32>> = (!column_indicators.is_null() || rows == 0).then(|| {
+        let mut copied: Option<Vec<i32>> = (!column_indicators.is_null() || rows == 0).then(Vec::new);
+        if let Some(copied) = &mut copied {
+            let refused = |_| {
+                let (what, bytes) = (format!("column {label}"), rows as u64 * 4);
+                Fault::Kernel(Error::Memory { what, bytes, limit: Error::REFUSED })
+            };
+            copied.try_reserve_exact(rows).map_err(refused)?;
             // SAFETY: `rows` numbers by the caller's promise; nothing is read where there are none.
-            (0..rows).map(|row| unsafe { element(column_indicators, row) }).collect()
-        });
+            copied.extend((0..rows).map(|row| unsafe { element(column_indicators, row) }));
+        }
         let length = match (field.ctype.fixed_size(), &copied) {
             (Some(size), _) => rows * size,
             (None, Some(lengths)) => lengths
@@ -155,14 +164,17 @@ impl Handed {
     }
 
     /// The value of an OUTPUT parameter, kept until CleanupSession, and its length; null and −1 for NULL.
-    pub(crate) fn output(&mut self, value: Option<Buffer>) -> (SqlPointer, i32) {
-        let Some(buffer) = value else { return (std::ptr::null_mut(), -1) };
-        let bytes = buffer.bytes();
+    pub(crate) fn output(&mut self, number: u16, value: Option<Buffer>) -> (SqlPointer, i32) {
+        let Some(new) = value else { return (std::ptr::null_mut(), -1) };
+        // Asked for again, it is written where it was: a counter's size, and the value of any other, do not change.
+        let length = new.bytes().len();
+        match self.params.get_mut(&number).filter(|kept| kept.bytes().len() == length) {
+            Some(kept) => kept.bytes_mut().copy_from_slice(new.bytes()),
+            None => drop(self.params.insert(number, new)),
+        }
         // An empty value is not NULL: its pointer must not be null, and that of an empty buffer is not.
-        let handed = (bytes.as_ptr().cast_mut().cast(), i32::try_from(bytes.len()).unwrap_or(i32::MAX));
-        // The buffer's memory does not move with it.
-        self.params.push(buffer);
-        handed
+        let pointer = self.params.get_mut(&number).map(|kept| kept.bytes_mut().as_mut_ptr().cast());
+        (pointer.unwrap_or(std::ptr::null_mut()), i32::try_from(length).unwrap_or(i32::MAX))
     }
 
     /// Counter names, their lengths and values.

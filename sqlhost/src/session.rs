@@ -1,11 +1,16 @@
 //! One session: what the host declared, the chunk at hand, and the results it may read.
 
-use hart_kernels::registry::{self, Call, Kernel, Output, Params, RowShape, Streaming, Value, Values};
+use hart_kernels::registry::{
+    self, Call, Kernel, Output, Params, ResultVectors, RowShape, Streaming, Value, Values,
+};
 use hart_kernels::{Compute, Error, PackedVectors, Pool, text};
 
-use crate::bind::{Binding, ResultVectors};
-use crate::columns::{Buffer, CType, ColumnData, Field, ResultColumn, ResultField, is_true, take};
+use crate::bind::Binding;
+use crate::columns::{
+    Buffer, CType, ColumnData, Field, LARGE_OBJECT, LONGEST_IN_ROW, ResultColumn, ResultField, is_true, take, taken,
+};
 use crate::convert::{self, ParamField};
+use crate::rows_json;
 use crate::settings::Settings;
 use crate::sys::SQL_NULL_DATA;
 
@@ -17,7 +22,7 @@ pub enum Fault {
     #[error("{0}")]
     Call(String),
     /// What the kernel or the binding says.
-    #[error(transparent)]
+    #[error("{}", .0.in_sql())]
     Kernel(#[from] Error),
 }
 
@@ -28,11 +33,14 @@ fn call_fault<T>(message: impl Into<String>) -> Result<T, Fault> {
 /// Parameter by which SQL Server streams; of no meaning to a kernel.
 const ROWS_PER_READ: &str = "r_rowsPerRead";
 /// Parameter that every kernel offers: how result vectors are written, `packed` or `json`; as the input where it is NULL.
-pub const RESULT_VECTORS: &str = "result_vectors";
+pub const RESULT_VECTORS: &str = ResultVectors::PARAMETER;
 /// OUTPUT parameters that every kernel offers: rows seen and rows returned so far.
 pub const ROWS_IN: &str = "rows_in";
 /// See [`ROWS_IN`].
 pub const ROWS_OUT: &str = "rows_out";
+/// OUTPUT parameter that every kernel offers, a text: where it is there, the rows come in it as a JSON array of objects, and there is
+/// no result set. A procedure can so read the rows without INSERT … EXEC, which SQL Server does not nest.
+pub const ROWS_JSON: &str = "rows_json";
 
 /// A session of one task.
 #[derive(Debug)]
@@ -45,6 +53,10 @@ pub struct Session {
     /// Rows and columns of the last chunk; none where it failed.
     results: Option<(usize, Vec<ResultColumn>)>,
     counters: Counters,
+    /// Most bytes that a result column without a limit of its own is declared with.
+    longest: u64,
+    /// The rows of all chunks, where [`ROWS_JSON`] asks for them.
+    rows: Option<rows_json::Rows>,
 }
 
 /// Columns and parameters, once all are declared.
@@ -80,7 +92,14 @@ impl Session {
             bound: None,
             results: None,
             counters: Counters::default(),
+            longest: LARGE_OBJECT,
+            rows: None,
         })
+    }
+
+    /// Declares result columns without a limit of their own with at most that many bytes. Before [`Session::prepare`].
+    pub fn limit_columns(&mut self, longest: u64) {
+        self.longest = longest;
     }
 
     /// The kernel.
@@ -116,6 +135,20 @@ impl Session {
                 expected: "bigint, int or float".into(),
             }));
         }
+        if is_rows_json(&param) {
+            if !param.output || !matches!(param.ctype, CType::Char | CType::WChar) {
+                return Err(Fault::Kernel(Error::ParameterValue {
+                    name: param.name,
+                    value: format!(
+                        "{}{}",
+                        param.ctype.name(),
+                        if param.output { "" } else { " and not OUTPUT" }
+                    ),
+                    expected: "varchar(max) or nvarchar(max), OUTPUT".into(),
+                }));
+            }
+            self.rows = Some(rows_json::Rows::default());
+        }
         let count = self.params.len();
         declare(&mut self.params, number.into(), param, "parameter", count, self.bound.is_some())
     }
@@ -133,6 +166,27 @@ impl Session {
         Ok(&self.bound.insert(bound).fields)
     }
 
+    /// Drops the last chunk's results: what follows may fail, and then there are none.
+    pub fn forget_results(&mut self) {
+        self.results = None;
+    }
+
+    /// Checks what so many rows take whatever is in them: a host may claim any number. After [`Session::prepare`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] that names the limit.
+    pub fn check_rows(&self, settings: &Settings, rows: u64) -> Result<(), Fault> {
+        let Some(Bound { binding, fields, .. }) = &self.bound else { return Ok(()) };
+        // Lengths of every column, a declared one as its kernel takes it, a result with its lengths and on its way into its layout.
+        let row = 4 * fields.len() + 24 * binding.declared.len() + 12 * binding.results.len();
+        check_memory(
+            &format!("a chunk of {rows} rows"),
+            rows.saturating_mul(row as u64),
+            settings.memory_limit(),
+        )
+    }
+
     /// `Execute`: computes a chunk. The data is used during the call only. Gives the number of result columns.
     ///
     /// # Errors
@@ -145,9 +199,10 @@ impl Session {
         rows: usize,
         data: &[ColumnData<'_>],
     ) -> Result<u16, Fault> {
-        self.results = None;
+        self.forget_results();
         // Of partitions each is a call of its own.
         let partitioned = self.prepare()?.iter().any(|field| field.partition);
+        self.check_rows(settings, rows as u64)?;
         if let Streaming::Whole(what) = self.kernel.streaming
             && rows > 0
             && self.counters.rows_in > 0
@@ -159,9 +214,15 @@ impl Session {
                 expected: format!("not to be given: {} needs {what} in one chunk", self.kernel.name),
             }));
         }
-        let results = self.compute(settings, pool, rows, data)?;
+        let mut results = self.compute(settings, pool, rows, data)?;
+        let returned = results.0 as u64;
+        if let (Some(json), Some(Bound { binding, .. })) = (&mut self.rows, &self.bound) {
+            json.append(&binding.results, &results.1, results.0)?;
+            check_memory(&format!("the rows in @{ROWS_JSON}"), json.bytes(), settings.memory_limit())?;
+            results = (0, Vec::new());
+        }
         self.counters.rows_in += rows as u64;
-        self.counters.rows_out += results.0 as u64;
+        self.counters.rows_out += returned;
         self.counters.chunks += 1;
         let columns = results.1.len();
         self.results = Some(results);
@@ -185,7 +246,7 @@ impl Session {
         for (position, (field, data)) in fields.iter().zip(data).enumerate() {
             data.check(field, position, rows).map_err(later)?;
         }
-        let limit = settings.max_memory_mb.map(|mb| mb << 20);
+        let limit = settings.memory_limit();
         check_conversion(kernel, binding, params, fields, data, limit)?;
         let output = pool.run(settings.threads, || {
             let inputs = binding.inputs(kernel, params, fields, data, rows)?;
@@ -198,7 +259,7 @@ impl Session {
             (None, RowShape::Made, Some(_)) => made_rows(&output),
             _ => rows,
         };
-        Ok((result_rows, results(kernel, binding, fields, data, rows, output)?))
+        Ok((result_rows, results(kernel, binding, fields, data, rows, output, [limit, self.longest])?))
     }
 
     fn bind(&self) -> Result<Bound, Fault> {
@@ -208,17 +269,20 @@ impl Session {
             fields.push(field.clone().ok_or_else(|| missing("column", n))?);
         }
         let mut given: Vec<(String, Value)> = Vec::new();
-        let mut vectors = ResultVectors::default();
         for (n, param) in self.params.iter().enumerate() {
             let param = param.as_ref().ok_or_else(|| missing("parameter", n))?;
-            if param.name.eq_ignore_ascii_case(RESULT_VECTORS) {
-                vectors = result_vectors(convert::param_value(param)?)?;
-            } else if !param.name.eq_ignore_ascii_case(ROWS_PER_READ) && !is_counter(param) {
+            if !param.name.eq_ignore_ascii_case(ROWS_PER_READ) && !is_counter(param) && !is_rows_json(param) {
                 given.push((param.name.clone(), convert::param_value(param)?));
             }
         }
+        let vectors = ResultVectors::take(&mut given)?;
         let params = Params::bind(self.kernel, &given)?;
-        let binding = Binding::new(self.kernel, params.element(), vectors, &fields)?;
+        let mut binding = Binding::new(self.kernel, params.element(), vectors, &fields)?;
+        let unlimited =
+            |result: &&mut ResultField| result.ctype.fixed_size().is_none() && result.size > LONGEST_IN_ROW;
+        for result in binding.results.iter_mut().filter(unlimited) {
+            result.size = result.size.min(self.longest);
+        }
         Ok(Bound { binding, params, fields })
     }
 
@@ -231,8 +295,9 @@ impl Session {
         let Some(Bound { binding, .. }) = &self.bound else {
             return call_fault("GetResultColumn before Execute");
         };
-        let count = binding.results.len();
-        let found = binding.results.get(usize::from(number));
+        let results = if self.rows.is_some() { &[][..] } else { &binding.results };
+        let count = results.len();
+        let found = results.get(usize::from(number));
         found.ok_or_else(|| Fault::Call(format!("result column {number} of {count}")))
     }
 
@@ -274,6 +339,13 @@ impl Session {
             })?;
             return Ok(Some(Buffer::aligned(&bytes)));
         }
+        if let Some(json) = self.rows.as_ref().filter(|_| is_rows_json(param)) {
+            let text = json.text();
+            return Ok(Some(Buffer::Bytes(match param.ctype {
+                CType::WChar => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+                _ => text.into_bytes(),
+            })));
+        }
         let empty_numeric = |v: &&Vec<u8>| !(param.ctype == CType::Numeric && v.first() == Some(&0));
         let value = param.value.as_ref().filter(empty_numeric);
         Ok(value.map(|v| match (param.ctype, v.first()) {
@@ -283,23 +355,15 @@ impl Session {
     }
 }
 
-fn result_vectors(value: Value) -> Result<ResultVectors, Error> {
-    let (found, value) = match value {
-        Value::Null => return Ok(ResultVectors::default()),
-        Value::Text(text) => (ResultVectors::parse(&text), format!("'{}'", text.escape_debug())),
-        other => (None, format!("{other:?}")),
-    };
-    found.ok_or_else(|| Error::ParameterValue {
-        name: RESULT_VECTORS.into(),
-        value,
-        expected: format!("one of {}", ResultVectors::NAMES.join(", ")),
-    })
-}
-
 fn is_counter(param: &ParamField) -> bool {
     param.output && [ROWS_IN, ROWS_OUT].iter().any(|name| param.name.eq_ignore_ascii_case(name))
 }
 
+fn is_rows_json(param: &ParamField) -> bool {
+    param.name.eq_ignore_ascii_case(ROWS_JSON)
+}
+
+/// Most bytes that a call may take beside its input.
 fn declare<T>(
     places: &mut [Option<T>],
     number: usize,
@@ -328,9 +392,8 @@ fn check_conversion(
     params: &Params,
     fields: &[Field],
     data: &[ColumnData<'_>],
-    limit: Option<u64>,
-) -> Result<(), Error> {
-    let Some(limit) = limit else { return Ok(()) };
+    limit: u64,
+) -> Result<(), Fault> {
     let element = params.element();
     let width = element.width().bytes() as u64;
     let mut needed = 0u64;
@@ -348,10 +411,11 @@ fn check_conversion(
     if kernel.rows == RowShape::Same {
         needed += binding.carried.iter().map(|&c| data[c].bytes.len() as u64).sum::<u64>();
     }
-    if needed > limit {
-        return Err(Error::Memory { what: "converting this chunk".into(), bytes: needed, limit });
-    }
-    Ok(())
+    check_memory("converting this chunk", needed, limit)
+}
+
+fn check_memory(what: &str, bytes: u64, limit: u64) -> Result<(), Fault> {
+    if bytes <= limit { Ok(()) } else { Err(Error::Memory { what: what.into(), bytes, limit }.into()) }
 }
 
 /// Rows of an output that come from no input row.
@@ -367,6 +431,7 @@ fn results(
     data: &[ColumnData<'_>],
     rows: usize,
     output: Output,
+    [limit, longest]: [u64; 2],
 ) -> Result<Vec<ResultColumn>, Fault> {
     use hart_kernels::registry::Kind;
     // Every row of a partition has its columns' values, so its first row speaks for rows that the kernel made.
@@ -376,6 +441,13 @@ fn results(
         Some(made) if rows == 0 => nulls(&fields[position], made.len()),
         _ => take(&fields[position], &data[position], rows, picked),
     };
+    if let Some(picked) = output.picked.as_deref() {
+        // A search may pick a row many times.
+        let ids = kernel.inputs.iter().zip(&binding.declared).filter(|(column, _)| column.kind == Kind::Id);
+        let copied = ids.map(|(_, position)| position).chain(&binding.carried);
+        let bytes: u64 = copied.map(|&position| taken(&fields[position], &data[position], picked)).sum();
+        check_memory("what is copied of the rows found", bytes, limit)?;
+    }
     let mut computed = output.columns.into_iter();
     let mut out = Vec::with_capacity(binding.results.len());
     for (column, result) in kernel.outputs.iter().zip(&binding.results) {
@@ -395,11 +467,16 @@ fn results(
     for (made, result) in out.iter().zip(&binding.results).filter(|(_, r)| sized(r)) {
         if let Some(row) = made.indicators.iter().position(|l| *l as i64 > result.size as i64) {
             return call_fault(format!(
-                "result column {}, row {}: {} bytes are more than the {} declared",
+                "result column {}, row {}: {} bytes are more than the {} declared{}",
                 result.name,
                 row + 1,
                 made.indicators[row],
-                result.size
+                result.size,
+                if result.size > LONGEST_IN_ROW || result.size == longest {
+                    ": raise max_column_bytes"
+                } else {
+                    ""
+                }
             ));
         }
     }

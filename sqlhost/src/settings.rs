@@ -3,7 +3,9 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use hart_kernels::Error;
+use hart_kernels::{Error, default_memory_limit};
+
+use crate::columns::LARGE_OBJECT;
 
 /// Settings of this process.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,14 +14,17 @@ pub struct Settings {
     pub threads: usize,
     /// Interface version that `GetInterfaceVersion` reports.
     pub interface_version: u16,
-    /// Most memory, in MiB, that a call may take beside its input; `None` is no limit.
+    /// Most memory, in MiB, that a call may take beside its input; `None` is [`default_memory_limit`].
     pub max_memory_mb: Option<u64>,
+    /// Most bytes that `GetResultColumn` reports for a value without a limit of its own.
+    pub max_column_bytes: u64,
 }
 
 /// One setting: its name in PARAMETERS and in the environment.
 const THREADS: (&str, &str) = ("threads", "HART_THREADS");
 const INTERFACE_VERSION: (&str, &str) = ("interface_version", "HART_INTERFACE_VERSION");
 const MAX_MEMORY_MB: (&str, &str) = ("max_memory_mb", "HART_MAX_MEMORY_MB");
+const MAX_COLUMN_BYTES: (&str, &str) = ("max_column_bytes", "HART_MAX_COLUMN_BYTES");
 
 impl Settings {
     /// Reads the environment, then `parameters` (`name=value` pairs separated by `;`, `,` or blanks), which win.
@@ -35,8 +40,9 @@ impl Settings {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             interface_version: 2,
             max_memory_mb: None,
+            max_column_bytes: LARGE_OBJECT,
         };
-        for (name, variable) in [THREADS, INTERFACE_VERSION, MAX_MEMORY_MB] {
+        for (name, variable) in [THREADS, INTERFACE_VERSION, MAX_MEMORY_MB, MAX_COLUMN_BYTES] {
             if let Some(value) = environment(variable).filter(|v| !v.is_empty()) {
                 settings
                     .set(name, &value)
@@ -52,15 +58,21 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Most bytes that a call may take beside its input.
+    pub fn memory_limit(&self) -> u64 {
+        self.max_memory_mb.map_or_else(default_memory_limit, |mb| mb << 20)
+    }
+
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         match name {
             "threads" => self.threads = within(value, 1, 1024)?,
             "interface_version" => self.interface_version = within(value, 2, 3)?,
             "max_memory_mb" => self.max_memory_mb = Some(within(value, 1, u64::MAX >> 20)?),
+            "max_column_bytes" => self.max_column_bytes = within(value, 8000, LARGE_OBJECT)?,
             _ => {
                 return Err(format!(
-                    "unknown; expected one of {}, {}, {}",
-                    THREADS.0, INTERFACE_VERSION.0, MAX_MEMORY_MB.0
+                    "unknown; expected one of {}, {}, {}, {}",
+                    THREADS.0, INTERFACE_VERSION.0, MAX_MEMORY_MB.0, MAX_COLUMN_BYTES.0
                 ));
             }
         }
@@ -81,9 +93,14 @@ mod tests {
     fn parameters_win_over_the_environment() {
         let environment = |name: &str| (name == "HART_THREADS").then(|| "7".to_string());
         assert_eq!(Settings::read("", environment).unwrap().threads, 7);
-        let all = Settings::read(" threads=3; interface_version=3 ,max_memory_mb=64\n", environment).unwrap();
-        assert_eq!(all, Settings { threads: 3, interface_version: 3, max_memory_mb: Some(64) });
-        assert_eq!(Settings::read("", |_| None).unwrap().interface_version, 2);
+        let text = " threads=3; interface_version=3 ,max_memory_mb=64\nmax_column_bytes=8001";
+        let all = Settings::read(text, environment).unwrap();
+        let expected =
+            Settings { threads: 3, interface_version: 3, max_memory_mb: Some(64), max_column_bytes: 8001 };
+        assert_eq!(all, expected);
+        assert_eq!(all.memory_limit(), 64 << 20);
+        let none = Settings::read("", |_| None).unwrap();
+        assert_eq!((none.interface_version, none.memory_limit()), (2, default_memory_limit()));
     }
 
     #[test]
@@ -91,7 +108,8 @@ mod tests {
         for (text, part) in [
             ("threads=0", "1 to 1024"),
             ("threads", "expected name=value"),
-            ("color=red", "one of threads, interface_version, max_memory_mb"),
+            ("color=red", "one of threads, interface_version, max_memory_mb, max_column_bytes"),
+            ("max_column_bytes=7999", "8000 to 2147483647"),
             ("interface_version=4", "2 to 3"),
             ("max_memory_mb=-1", "whole number"),
         ] {

@@ -321,6 +321,59 @@ fn output_parameters_echo_their_type_and_count_rows() {
     assert_eq!(params, out);
 }
 
+/// Rows of all chunks in an OUTPUT parameter, in the parameter's own encoding, and no result set.
+#[test]
+fn rows_come_in_an_output_parameter() {
+    let (fields, columns) = two_vectors();
+    for ctype in [CType::Char, CType::WChar] {
+        let asked = ParamField { output: true, ..param("ROWS_JSON", ctype, Some(b"")) };
+        let mut session = EXTENSION.open("vector_dot_product", fields.clone(), vec![asked]).unwrap();
+        for _ in 0..2 {
+            let chunk = session.execute(2, &columns).unwrap();
+            assert_eq!((chunk.rows, chunk.columns.len()), (0, 0));
+        }
+        let text = "[{\"id\":5,\"dot\":1.1e1},{\"id\":6,\"dot\":1.5e1},{\"id\":5,\"dot\":1.1e1},{\"id\":6,\"dot\":1.5e1}]";
+        let name = hart_kernels::registry::find("vector_dot_product").unwrap().outputs[1].name;
+        let text = text.replace("dot", name);
+        let expected = if ctype == CType::WChar { utf16(&text) } else { text.into_bytes() };
+        assert_eq!(session.output_params().unwrap()[0].value, Some(expected));
+    }
+    // No rows are an empty array; a parameter that cannot hold them is refused.
+    let asked = ParamField { output: true, ..param("rows_json", CType::Char, None) };
+    let session = EXTENSION.open("vector_dot_product", fields.clone(), vec![asked.clone()]).unwrap();
+    assert_eq!(session.output_params().unwrap()[0].value.as_deref(), Some(&b"[]"[..]));
+    for wrong in [ParamField { output: false, ..asked.clone() }, ParamField { ctype: CType::Binary, ..asked }]
+    {
+        assert!(EXTENSION.open("vector_dot_product", fields.clone(), vec![wrong]).is_err());
+    }
+}
+
+/// What a host is told of columns without a limit of their own can be less than all that they may hold; a longer value is an error that
+/// names the setting.
+#[test]
+fn large_columns_are_declared_as_the_setting_says() {
+    use hart_sqlhost::columns::ColumnData;
+    use hart_sqlhost::session::Session;
+    let settings = hart_sqlhost::settings::Settings::read("max_column_bytes=8001", |_| None).unwrap();
+    let run = |text: &str| {
+        let mut session = Session::new("vector_normalize", 2, 0).unwrap();
+        session.limit_columns(settings.max_column_bytes);
+        session.declare_column(0, field("id", CType::BigInt)).unwrap();
+        session.declare_column(1, field("v", CType::Char)).unwrap();
+        let data = [
+            ColumnData { bytes: &[0; 8], indicators: None },
+            ColumnData { bytes: text.as_bytes(), indicators: Some(vec![text.len() as i32]) },
+        ];
+        let done =
+            session.execute(&settings, &hart_kernels::Pool::default(), 1, &data).map_err(|e| e.to_string());
+        done.map(|_| [0, 1].map(|n| session.result_field(n).unwrap().size))
+    };
+    assert_eq!(run("[3,4]").unwrap(), [8, 8001]);
+    let long = format!("[{}1]", "1,".repeat(999));
+    let error = run(&long).unwrap_err();
+    assert!(error.contains("are more than the 8001 declared: raise max_column_bytes"), "{error}");
+}
+
 #[test]
 fn what_is_wrong_is_refused_and_the_next_session_works() {
     let (fields, columns) = two_vectors();

@@ -221,6 +221,34 @@ fn misuse_is_refused_and_nothing_is_lost() {
         assert_eq!((first, *counters), (&b"hart_rows_in"[..], 4));
     }
 
+    // Asked for often, a value stays where it is.
+    let first = value;
+    for _ in 0..1000 {
+        // SAFETY: the out pointers are valid.
+        let code = unsafe { GetOutputParam(ID, 0, 0, &mut value, &mut length) };
+        assert_eq!((code, value), (SQL_SUCCESS, first));
+    }
+
+    // A failure leaves no results of the chunk before, wherever it comes from.
+    let claimed = 1u64 << 57;
+    let failures: [(&str, u64, *const SqlPointer, *mut u16); 3] = [
+        ("no data", 2, null(), &mut 0),
+        ("no room for the count", 2, columns.as_ptr(), null_mut()),
+        ("rows that no memory holds", claimed, columns.as_ptr(), &mut 0),
+    ];
+    for (what, rows, columns_of, count_of) in failures {
+        assert_eq!(execute(2, &columns, &lengths), (SQL_SUCCESS, 2));
+        // SAFETY: what is missing or claimed must be refused before anything is read.
+        unsafe {
+            assert_eq!(Execute(ID, 0, rows, columns_of, lengths.as_ptr(), count_of), SQL_ERROR, "{what}");
+            let code = GetResults(ID, 0, &mut rows_number, &mut data, &mut indicators);
+            assert_eq!((code, rows_number), (SQL_ERROR, 0), "{what}");
+        }
+    }
+    let refused = EVENTS.lock().unwrap().iter().rev().find(|(_, code, _)| *code == 12).cloned().unwrap().2;
+    assert!(refused.starts_with(&format!("hart: vector_norm: a chunk of {claimed} rows needs")), "{refused}");
+    assert!(refused.contains("; max_memory_mb sets it [hart error 12]"), "{refused}");
+
     // Libraries.
     let (mut error, mut error_length) = (null_mut(), 5);
     // SAFETY: the texts are valid for their lengths, the out pointers for writes.

@@ -372,6 +372,30 @@ fn traces_go_to_a_collector_on_demand() {
     assert_eq!(again, answers);
 }
 
+/// A collector that takes what it is sent and says nothing until the command has ended.
+#[test]
+fn a_collector_that_never_answers_does_not_hold_the_command() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (ended, wait) = std::sync::mpsc::channel();
+    let collector = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        wait.recv().unwrap();
+        drop(stream);
+    });
+    let output = Command::new(env!("CARGO_BIN_EXE_hart"))
+        .args(["run", "vector_norm", "--in-process", "--format", "csv", "--input", DATA])
+        .args(["--bind", "id=atom_id", "--bind", "v=embedding"])
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+        .output()
+        .unwrap();
+    ended.send(()).unwrap();
+    collector.join().unwrap();
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && !output.stdout.is_empty(), "{complaint}");
+    assert!(complaint.contains("traces were not sent") && complaint.contains("1s"), "{complaint}");
+}
+
 #[test]
 fn work_is_told_on_demand_only() {
     let told = |variables: &[(&str, &str)]| {

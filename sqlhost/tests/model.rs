@@ -6,6 +6,7 @@ mod models;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use hart_kernels::tensor::quant::PayloadType;
 use hart_sqlhost::model::{ElementType, Format, Model, ModelError, Shown, Tensor, parse};
 use models::{Gguf, Random, TYPES, safetensors, safetensors_of, singles, string, weights};
 
@@ -112,7 +113,7 @@ fn halves_scalars_and_empty_tensors() {
         ("bf16", "BF16", &[1, 2], vec![0x80, 0x3f, 0x40, 0xc0]),
         ("none", "F32", &[0, 7], vec![]),
         ("ids", "I64", &[1], vec![0; 8]),
-        ("double", "F64", &[1], vec![0; 8]),
+        ("scale", "F8_E8M0", &[1], vec![0]),
     ]));
     let decode = |name: &str| model.decode(named(&model, name));
     assert_eq!(decode("scalar").unwrap(), [2.5]);
@@ -122,8 +123,8 @@ fn halves_scalars_and_empty_tensors() {
     assert_eq!(named(&model, "scalar").matrix(), (1, 1));
     assert_eq!(named(&model, "none").matrix(), (0, 7));
     assert_eq!(named(&model, "ids").element_type, ElementType::Integer("i64"));
-    let error = decode("double").unwrap_err().to_string();
-    assert!(error.starts_with("tensor double: ") && error.contains("f64"), "{error}");
+    let error = decode("scale").unwrap_err().to_string();
+    assert!(error.starts_with("tensor scale: ") && error.contains("f8_e8m0"), "{error}");
 
     // Beside a dimension of 0 the others may be as large as they like, wherever it stands.
     let huge = usize::MAX;
@@ -208,7 +209,7 @@ fn gguf_that_breaks_the_format() {
     refused(&with(dimension, &(1u64 << 60).to_le_bytes()), &["tensor t", "no more than the 64 bytes"]);
     refused(&with(dimension, &33u64.to_le_bytes()), &["rows of 33 elements", "blocks of 32", "q4_0"]);
     refused(&with(number, &4u32.to_le_bytes()), &["tensor t", "type 4"]);
-    refused(&with(number, &0xffffu32.to_le_bytes()), &["tensor t", "type 65535"]);
+    refused(&with(number, &36u32.to_le_bytes()), &["tensor t", "type 36"]);
     refused(&with(offset, &7u64.to_le_bytes()), &["an offset of 7", "alignment, 32"]);
     refused(&with(offset, &(u64::MAX - 31).to_le_bytes()), &["tensor t", "at offset 18446744073709551584"]);
     refused(&with(offset, &32u64.to_le_bytes()), &["tensor", "elements from byte", "has its own"]);
@@ -257,13 +258,13 @@ fn names_do_not_steer_the_terminal() {
     gguf.tensors = vec![(name, vec![32], 11, vec![0; 14])];
     refused(&gguf.bytes(), &[&format!("tensor {shown}: rows of 32 elements")]);
     let mut gguf = Gguf::new();
-    gguf.tensors = vec![(name, vec![256], 10, vec![0; 84])];
+    gguf.tensors = vec![(name, vec![256], 16, vec![0; 66])];
     let (_folder, model) = open(&gguf.bytes());
     let error = model.decode(&model.tensors()[0]).unwrap_err();
     let text = error.to_string();
     assert!(text.starts_with(&format!("tensor {shown}: ")), "{text}");
     // It has said all: nothing of it comes again behind it.
-    assert_eq!(text.matches("q2_k").count(), 1, "{text}");
+    assert_eq!(text.matches("iq2_xxs").count(), 1, "{text}");
     assert!(std::error::Error::source(&error).is_none());
 }
 
@@ -283,7 +284,7 @@ fn a_file_of_the_package_gguf_is_read_with_its_bits() {
     assert_eq!(cube.shape, [2, 3, 4]);
     assert_eq!(model.decode(cube).unwrap(), (0..24).map(|n| n as f32).collect::<Vec<_>>());
     assert_eq!(named(&model, "ids").element_type, ElementType::Integer("i32"));
-    assert_eq!(named(&model, "q2_k").element_type, ElementType::Other("q2_k"));
+    assert_eq!(named(&model, "q2_k").element_type, ElementType::Payload(PayloadType::Q2K));
     drop(folder);
 }
 
@@ -331,4 +332,88 @@ fn files_that_are_not_there_or_become_shorter() {
     std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
     let error = model.decode(&model.tensors()[0]).unwrap_err().to_string();
     assert!(error.contains("shorter"), "{error}");
+}
+
+#[test]
+fn files_of_other_formats_are_named() {
+    for (bytes, named) in [
+        (&b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"[..], "Git LFS pointer"),
+        (b"\x08\x07\x12\x07pytorch", "ONNX"),
+        (b"PK\x03\x04\0\0\0\0\0\0", "zip archive, as PyTorch writes"),
+        (b"\x80\x02\x8a\nl\xfc\x9cF\xf9", "pickle"),
+        (b"\x89HDF\r\n\x1a\n", "HDF5"),
+    ] {
+        let error = parse(bytes).unwrap_err().to_string();
+        assert!(error.contains(named) && error.contains("safetensors"), "{error}");
+    }
+}
+
+#[test]
+fn models_in_several_files_are_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+        folder.path().join(name)
+    };
+    let part =
+        |name: &'static str, seed| safetensors_of(&[(name, "F32", &[2, 3], singles(&weights(seed, 6)))]);
+    write("m-1.safetensors", &part("a", 1));
+    write("m-2.safetensors", &part("b", 2));
+    let index = |map: &str| format!(r#"{{"metadata":{{"total_size":48}},"weight_map":{{{map}}}}}"#);
+    let whole = r#""b":"m-2.safetensors","a":"m-1.safetensors""#;
+    let model = Model::open(&write("m.safetensors.index.json", index(whole).as_bytes())).unwrap();
+    for (name, seed) in [("a", 1), ("b", 2)] {
+        assert_eq!(model.decode(named(&model, name)).unwrap(), weights(seed, 6));
+    }
+    for (map, part) in [
+        (r#""a":"m-2.safetensors""#, "no tensor a"),
+        (r#""a":"../m-1.safetensors""#, "beside it"),
+        (r#""a":"m-3.safetensors""#, "m-3.safetensors"),
+        ("", "no tensors"),
+    ] {
+        let error = Model::open(&write("wrong.index.json", index(map).as_bytes())).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+
+    let gguf = |name: &'static str, seed| {
+        let mut gguf = Gguf::new();
+        gguf.tensors = vec![(name, vec![6], 0, singles(&weights(seed, 6)))];
+        gguf.bytes()
+    };
+    let first = write("g-00001-of-00002.gguf", &gguf("a", 3));
+    let error = Model::open(&first).unwrap_err().to_string();
+    assert!(error.contains("g-00002-of-00002.gguf"), "{error}");
+    let second = write("g-00002-of-00002.gguf", &gguf("b", 4));
+    for path in [&first, &second] {
+        let model = Model::open(path).unwrap();
+        assert_eq!(model.decode(named(&model, "a")).unwrap(), weights(3, 6));
+        assert_eq!(model.decode(named(&model, "b")).unwrap(), weights(4, 6));
+    }
+    write("g-00002-of-00002.gguf", &gguf("a", 4));
+    assert!(Model::open(&first).unwrap_err().to_string().contains("comes in two files"));
+}
+
+#[test]
+fn a_type_that_is_not_known_yet_blocks_only_itself() {
+    let mut gguf = Gguf::new();
+    gguf.tensors = vec![("new", vec![64], 99, vec![7; 40]), ("old", vec![6], 0, singles(&weights(6, 6)))];
+    let (_folder, model) = open(&gguf.bytes());
+    let new = named(&model, "new");
+    assert_eq!((new.element_type.name(), &new.shape[..]), ("a newer type of ggml", &[64][..]));
+    assert!(model.decode(new).unwrap_err().to_string().contains("a newer type of ggml"));
+    assert_eq!(model.decode(named(&model, "old")).unwrap(), weights(6, 6));
+}
+
+#[test]
+fn small_and_large_floats_of_safetensors_are_decoded() {
+    let doubles: Vec<u8> = [0.1f64, -3.0, 1e300].iter().flat_map(|v| v.to_le_bytes()).collect();
+    let (_folder, model) = open(&safetensors_of(&[
+        ("a", "F64", &[3], doubles),
+        ("b", "F8_E4M3", &[3], vec![0x38, 0xfe, 0x01]),
+        ("c", "F8_E5M2", &[3], vec![0x3c, 0xfb, 0x01]),
+    ]));
+    let of = |name| model.decode(named(&model, name)).unwrap();
+    assert_eq!(of("a"), [0.1, -3.0, f32::INFINITY]);
+    assert_eq!(of("b"), [1.0, -448.0, 2f32.powi(-9)]);
+    assert_eq!(of("c"), [1.0, -57344.0, 2f32.powi(-16)]);
 }

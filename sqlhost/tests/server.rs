@@ -4,6 +4,7 @@
 
 mod tds;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -41,19 +42,44 @@ fn deploys_what_the_script_says() {
         .output()
         .unwrap();
     let script = stdout(&hart);
-    let expected: Vec<&str> = script
+    assert!(script.is_ascii());
+    // The file goes without the transaction where the server refuses it, as the command does by itself.
+    let language = |batch: &str| match batch.strip_prefix("DECLARE @step nvarchar(max) = N'") {
+        None => batch.to_string(),
+        Some(rest) => {
+            let (step, way_out) =
+                rest.split_once("';\nBEGIN TRY\n    EXEC sys.sp_executesql @step;\n").unwrap();
+            let order = [
+                "NOT IN (226, 574)",
+                "THROW;",
+                "ROLLBACK TRANSACTION;",
+                "sp_executesql @step;",
+                "BEGIN TRANSACTION;",
+            ];
+            assert!(order.map(|part| way_out.find(part).unwrap()).is_sorted(), "{way_out}");
+            step.replace("''", "'").trim().to_string()
+        }
+    };
+    let expected: Vec<String> = script
         .split("\nGO\n")
         .map(str::trim)
         // The header, and the conditions that the tool asks of the server in its own way.
         .filter(|b| !b.is_empty() && !b.contains(":on error exit") && !b.starts_with("PRINT"))
         .filter(|b| !b.contains("THROW 59913") && !b.contains("THROW 59910"))
+        .map(language)
         .collect();
     let log = world.server.log();
     let asked = |b: &str| b == "login" || checked_step(b).is_some() || b.starts_with("SELECT name, CAST(");
     let sent: Vec<&str> = log.iter().map(|b| b.trim()).filter(|b| !asked(b)).collect();
     assert_eq!(sent, expected);
     let transactions = |start: &str| sent.iter().filter(|b| b.starts_with(start)).count();
-    assert_eq!((transactions("SET QUOTED_IDENTIFIER ON;"), transactions("COMMIT TRANSACTION;")), (8, 8));
+    assert_eq!(
+        (
+            transactions("SET QUOTED_IDENTIFIER, ANSI_NULLS, XACT_ABORT ON;"),
+            transactions("COMMIT TRANSACTION;")
+        ),
+        (8, 8)
+    );
     // Both libraries arrive as they are.
     for (file, platform) in [("linux.zip", "LINUX"), ("windows.zip", "WINDOWS")] {
         let mut hex = String::new();
@@ -284,11 +310,10 @@ fn a_failed_check_is_told() {
 #[test]
 fn a_server_that_is_not_ready_is_told_what_it_lacks() {
     type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
-    let cases: [Case<'_>; 7] = [
+    let cases: [Case<'_>; 6] = [
         (&[("compatibility", "120")], &["level 120", "SET COMPATIBILITY_LEVEL = 150;"]),
         (&[("enabled", "0")], &["sp_configure N'external scripts enabled', 1"]),
-        (&[("feature", "")], &["not installed", "mssql-server-extensibility"]),
-        (&[("feature", "0"), ("platform", "Windows")], &["run Setup"]),
+        (&[("version", "15.0.2135.5")], &["build 15.0.2135.5", "cumulative update 3 (15.0.4023)"]),
         (&[("version", "14.0.3000.1")], &["2019"]),
         (&[("engine", "5"), ("edition", "SQL Azure")], &["takes no external languages", "--server"]),
         (&[("denied", "CREATE ROLE"), ("user", "we]ird")], &["GRANT CREATE ROLE TO [we]]ird];"]),
@@ -305,6 +330,90 @@ fn a_server_that_is_not_ready_is_told_what_it_lacks() {
         for part in parts {
             assert!(String::from_utf8_lossy(&status.stdout).contains(part), "{part}");
         }
+    }
+}
+
+/// What the server says of its feature is no reason to stop: a call decides.
+#[test]
+fn a_feature_that_is_said_to_be_missing_is_a_warning() {
+    for (platform, part) in [("Linux", "mssql-server-extensibility"), ("Windows", "run Setup")] {
+        let world = World::new();
+        world.set(|d| d.facts = vec![("feature", "0"), ("platform", platform)]);
+        let text = stdout(&world.deploy(&[]));
+        assert!(
+            text.starts_with("warning: the server says that the feature") && text.contains(part),
+            "{text}"
+        );
+        assert!(text.ends_with("check: passed\n"), "{text}");
+    }
+    let world = World::new();
+    stdout(&world.deploy(&[]));
+    world.set(|d| d.facts = vec![("feature", "0"), ("version", "15.0.4023.6")]);
+    let text = stdout(&world.hart(&["status"]));
+    assert!(text.contains("warning: the server says that the feature"), "{text}");
+}
+
+/// The library is called through the server, and what comes instead of its answer is told with its remedy.
+#[test]
+fn status_calls_the_library() {
+    let world = World::new();
+    fails(&world.hart(&["status"]), &["is not complete"]);
+    assert!(!world.server.log().iter().any(|b| b.starts_with("EXEC sp_execute_external_script")));
+    stdout(&world.deploy(&[]));
+    world.set(|d| d.parameters = "threads=2;max_memory_mb=3276");
+    let text = stdout(&world.hart(&["status"]));
+    for part in [
+        "library says version      0.1.0\n",
+        "library says level        avx2\n",
+        "external scripts' memory  3276 MB: 20 % of 16384 MB (pool default)\n",
+    ] {
+        assert!(text.contains(part), "`{part}` is not in {text}");
+    }
+    assert!(!text.contains("warning:"), "{text}");
+    world.set(|d| d.parameters = "max_memory_mb=3277");
+    let text = stdout(&world.hart(&["status"]));
+    assert!(text.contains("warning: max_memory_mb=3277 is more than external processes may take: 20 % of 16384 MB are 3276 MB"), "{text}");
+    let json: serde_json::Value =
+        serde_json::from_str(&stdout(&world.hart(&["status", "--format", "json"]))).unwrap();
+    assert_eq!((&json["library"][0][1], &json["memory"]["percent"]), (&"0.1.0".into(), &20.into()));
+    for (code, message, part) in [
+        (39111, "The EULA has not been accepted", "mssql-conf set EULA accepteulaml Y"),
+        (39021, "Unable to launch the runtime", "systemctl restart mssql-launchpadd"),
+        (39019, "libc.so.6: version `GLIBC_2.34' not found", ".ci/glibc"),
+        (39004, "A 'hart' script error occurred with HRESULT 0x80072746", "mssql_satellite"),
+    ] {
+        world.set(|d| {
+            d.fault = Some(("EXEC sp_execute_external_script", Answer::Error(code, message.into())))
+        });
+        let output = world.hart(&["status"]);
+        fails(&output, &["is not complete"]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            text.contains(&format!("does not go through: {code}: {message}\n")) && text.contains(part),
+            "{text}"
+        );
+    }
+    // Who may not see the memory gets the rest.
+    world.set(|d| {
+        d.fault = Some(("sys.dm_os_sys_info", Answer::Error(300, "VIEW SERVER STATE was denied".into())))
+    });
+    let text = stdout(&world.hart(&["status"]));
+    assert!(text.contains("library says version") && !text.contains("external scripts' memory"), "{text}");
+}
+
+/// A file for sqlcmd is ASCII, so that no tool reads it for another encoding.
+#[test]
+fn scripts_refuse_what_is_not_ascii() {
+    let world = World::new();
+    for (option, more) in [
+        ("--parameters", &["--parameters", "max_memory_mb=größer"][..]),
+        ("--environment", &["--environment", r#"{"Ä": "1"}"#]),
+        ("--functions-schema", &["--with", "functions", "--dimensions", "3", "--functions-schema", "größe"]),
+    ] {
+        let archive = world.path("linux.zip");
+        let all = [&["script", "--linux", &archive], more].concat();
+        let output = Command::new(env!("CARGO_BIN_EXE_hart")).args(all).output().unwrap();
+        fails(&output, &[option, "expected ASCII", "hart deploy"]);
     }
 }
 
@@ -377,6 +486,11 @@ fn external_scripts_are_enabled_on_demand() {
 fn secrets_come_from_files_too() {
     let world = World::new();
     std::fs::write(world.path("empty"), "\n").unwrap();
+    let rights =
+        |mode| std::fs::set_permissions(world.path("empty"), std::fs::Permissions::from_mode(mode)).unwrap();
+    rights(0o604);
+    fails(&world.hart(&["status", "--password-file", &world.path("empty")]), &["other users", "chmod 600"]);
+    rights(0o600);
     fails(&world.hart(&["status", "--password-file", &world.path("empty")]), &["first line", "empty"]);
     fails(&world.hart(&["status", "--password-file", &world.path("none")]), &["cannot read"]);
     let output =

@@ -6,6 +6,7 @@ mod tds;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -177,12 +178,15 @@ fn encryption() {
     let ca = world.ca();
     let plain = world.start(world.server(Tls::None));
     fails(&world.status(&plain, &[]), &["offers no encryption"]);
-    fails(&world.status(&plain, &["--trust-certificate"]), &["offers no encryption"]);
+    fails(&world.status(&plain, &["--encrypt", "strict"]), &["--encrypt strict", "2022"]);
     for (tls, level) in [(Tls::Negotiated, "required"), (Tls::Strict, "strict")] {
         let server = world.start(world.server(tls));
         let encrypt = ["--encrypt", level];
         fails(&world.status(&server, &encrypt), &["not trusted", "--ca-certificate", "--trust-certificate"]);
-        connected(&world.status(&server, &[&encrypt[..], &["--trust-certificate"]].concat()));
+        let blind = world.status(&server, &[&encrypt[..], &["--trust-certificate"]].concat());
+        connected(&blind);
+        // Each time.
+        assert!(String::from_utf8_lossy(&blind.stderr).starts_with("hart: --trust-certificate: "));
         let trusted = [&encrypt[..], &["--ca-certificate", &ca]].concat();
         connected(&world.status(&server, &trusted));
         let by_number = server.replace("localhost", "127.0.0.1");
@@ -198,7 +202,18 @@ fn certificate_files_that_are_none() {
     let file = world.folder.path().join("no.pem");
     std::fs::write(&file, "no certificate").unwrap();
     let file = file.to_str().unwrap();
-    fails(&world.status(&server, &["--ca-certificate", file]), &["certificate"]);
+    fails(
+        &world.status(&server, &["--ca-certificate", file]),
+        &["--ca-certificate", file, "holds no certificate"],
+    );
+    let half = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    std::fs::write(file, half).unwrap();
+    fails(
+        &world.status(&server, &["--ca-certificate", file]),
+        &["--ca-certificate", file, "holds no certificate"],
+    );
+    std::fs::write(file, "").unwrap();
+    fails(&world.status(&server, &["--ca-certificate", file]), &["--ca-certificate", file, "is empty"]);
     fails(&world.status(&server, &["--ca-certificate", "/nowhere/ca.pem"]), &["cannot read /nowhere/ca.pem"]);
 }
 
@@ -210,16 +225,23 @@ fn tokens_reach_the_server() {
     let address = world.start(server);
     let file = world.folder.path().join("token");
     std::fs::write(&file, "token.from.file\n").unwrap();
+    let rights = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    rights(0o600);
     let arguments = ["--auth", "token", "--ca-certificate", &world.ca()];
     connected(
         &world.command(&address, &arguments).env("HART_TOKEN", "token.of.environment").output().unwrap(),
     );
     let by_file = [&arguments[..], &["--token-file", file.to_str().unwrap()]].concat();
     connected(&world.command(&address, &by_file).output().unwrap());
+    // Nothing is sent of a file that others can read.
+    rights(0o640);
+    let open = world.command(&address, &by_file).output().unwrap();
+    fails(&open, &["can be read or changed by other users", "chmod 600", "--insecure-file"]);
+    connected(&world.command(&address, &[&by_file[..], &["--insecure-file"]].concat()).output().unwrap());
     let received: Vec<_> = world.runtime.block_on(async {
         store.lock().await.all().values().filter_map(|c| c.received_token_as_string()).collect()
     });
-    assert_eq!(received, ["token.of.environment", "token.from.file"]);
+    assert_eq!(received, ["token.of.environment", "token.from.file", "token.from.file"]);
 }
 
 /// A metadata service on this machine stands for that of an Azure VM.
@@ -294,7 +316,7 @@ fn a_login_that_takes_too_long() {
         let slow = QueryResponse::new(Vec::new(), Vec::new()).with_delay(Duration::from_secs(3600));
         registry.lock().await.register(LOGIN_DELAY_KEY, slow);
     });
-    let output = world.status(&address, &["--trust-certificate", "--connect-timeout", "1"]);
+    let output = world.status(&address, &["--ca-certificate", &world.ca(), "--connect-timeout", "1"]);
     fails(&output, &["did not answer within 1 s", "--connect-timeout"]);
 }
 

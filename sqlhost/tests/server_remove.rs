@@ -2,6 +2,8 @@
 
 #![cfg(unix)]
 
+#[path = "common/elf.rs"]
+mod elf;
 #[path = "common/script.rs"]
 mod script;
 mod tds;
@@ -50,6 +52,7 @@ fn scripts_parse() {
     let batches = script::batches(&text);
     assert!(batches.len() > 60);
     parses(batches.iter().map(String::as_str));
+    assert!(text.is_ascii());
     // Both texts of RECONFIGURE come before the first transaction.
     assert!(text.find("RECONFIGURE WITH OVERRIDE;\nGO").unwrap() < text.find("BEGIN TRANSACTION").unwrap());
 }
@@ -235,11 +238,87 @@ fn a_removal_whose_end_is_lost() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "wrappers: removed\n");
 }
 
+/// What a library needs that is built for glibc 2.28.
+const OLD: &[(&str, &[&str])] =
+    &[("libm.so.6", &["GLIBC_2.27"]), ("libc.so.6", &["GLIBC_2.2.5", "GLIBC_2.28"])];
+
+/// A library that a server's C library would not satisfy is not packed.
+#[test]
+fn a_package_needs_no_newer_glibc_than_its_servers_have() {
+    let world = World::new();
+    let so = world.path("x.so");
+    let package = |option: &str, more: &[&str]| {
+        let folder = world.path("");
+        let all = [&["package", "--output", &folder, option, &so], more].concat();
+        Command::new(env!("CARGO_BIN_EXE_hart")).args(all).output().unwrap()
+    };
+    let write = |bytes: &[u8]| std::fs::write(&so, bytes).unwrap();
+    for option in ["--linux", "--native-linux"] {
+        write(&elf::library(OLD));
+        stdout(&package(option, &[]));
+        fails(
+            &package(option, &["--glibc", "2.27"]),
+            &["needs glibc 2.28 (GLIBC_2.28 of libc.so.6)", "servers with 2.27"],
+        );
+        for (version, glibc) in [("GLIBC_2.34", "2.34"), ("GLIBC_ABI_DT_RELR", "2.36")] {
+            write(&elf::library(&[
+                ("libc.so.6", &["GLIBC_2.2.5", version]),
+                ("libgcc_s.so.1", &["GCC_4.2.0"]),
+            ]));
+            let parts = [
+                &*format!("x.so is not packed: it needs glibc {glibc} ({version} of libc.so.6)"),
+                "`.ci/glibc` builds",
+            ];
+            fails(&package(option, &[]), &parts);
+            stdout(&package(option, &["--glibc", glibc]));
+        }
+        write(&elf::library(&[("libc.so.6", &["GLIBC_PRIVATE"])]));
+        fails(&package(option, &[]), &["GLIBC_PRIVATE of libc.so.6, which no glibc has"]);
+        // Damaged files end in an error, whatever the place.
+        let whole = elf::library(OLD);
+        for end in 4..whole.len() {
+            write(&whole[..end]);
+            if end % 29 == 4 {
+                fails(&package(option, &[]), &["x.so is not packed: "]);
+            }
+        }
+        let mut other = whole;
+        other[18] = 183;
+        write(&other);
+        fails(&package(option, &[]), &["another processor than x86-64"]);
+    }
+    let output = package("--linux", &["--glibc", "new"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        String::from_utf8_lossy(&output.stderr)
+            .contains("'new' is no version of glibc; expected one such as 2.28")
+    );
+}
+
+/// The libraries that are shipped: `.ci/glibc` builds them and names them here.
+#[test]
+fn shipped_libraries_load_beside_glibc_2_28() {
+    let Some(libraries) = std::env::var_os("HART_SHIPPED_LIBRARIES") else {
+        println!("nothing is built for servers here; .ci/glibc does it, and says where");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut count = 0;
+    for library in std::env::split_paths(&libraries) {
+        count += 1;
+        let option = if library.ends_with("libhart_sqlhost.so") { "--linux" } else { "--native-linux" };
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hart"));
+        command.args(["package", "--glibc", "2.28", "--output"]).arg(folder.path()).arg(option).arg(&library);
+        stdout(&command.output().unwrap());
+    }
+    assert_eq!(count, 2, "the external language and the C library");
+}
+
 #[test]
 fn a_package_is_what_deploy_takes() {
     let world = World::new();
     let (so, dll) = (world.path("x.so"), world.path("x.dll"));
-    std::fs::write(&so, b"\x7fELF library").unwrap();
+    std::fs::write(&so, [elf::library(OLD), b" library".to_vec()].concat()).unwrap();
     std::fs::write(&dll, b"MZ library").unwrap();
     let package = |arguments: &[&str]| {
         let folder = world.path("");
@@ -272,7 +351,7 @@ fn a_package_is_what_deploy_takes() {
 fn a_package_of_the_c_library_has_its_header() {
     let world = World::new();
     let (so, dll) = (world.path("x.so"), world.path("x.dll"));
-    std::fs::write(&so, b"\x7fELF library").unwrap();
+    std::fs::write(&so, [elf::library(OLD), b" library".to_vec()].concat()).unwrap();
     std::fs::write(&dll, b"MZ library").unwrap();
     let arguments = ["package", "--output", &world.path(""), "--native-linux", &so, "--native-windows", &dll];
     let output = Command::new(env!("CARGO_BIN_EXE_hart")).args(arguments).output().unwrap();

@@ -361,8 +361,9 @@ fn memory_is_asked_for_first() {
         "{stderr}"
     );
     assert_eq!(folder.names(), ["m"]);
-    // A low rank needs less, and all of it fits into more.
-    assert!(limited("2", &["--rank", "3"]).status.success());
+    // A low rank needs less by the randomized method, and all of it fits into more.
+    assert!(!limited("2", &["--rank", "3"]).status.success());
+    assert!(limited("2", &["--rank", "3", "--method", "randomized"]).status.success());
     fs::remove_dir_all(&atoms).unwrap();
     assert!(limited("9", &["--rank", "all"]).status.success());
 }
@@ -379,7 +380,7 @@ fn memory_that_the_system_refuses() {
     let length = fs::metadata(&model).unwrap().len() + 400_000_000;
     fs::OpenOptions::new().write(true).open(&model).unwrap().set_len(length).unwrap();
     let atoms = folder.text("atoms");
-    let script = r#"ulimit -v 1300000; exec "$0" tensor atomize "$1" --rank 1 --output "$2" --threads 1"#;
+    let script = r#"ulimit -v 1300000; exec "$0" tensor atomize "$1" --rank 1 --method randomized --output "$2" --threads 1"#;
     let output = Command::new("sh")
         .args(["-c", script, env!("CARGO_BIN_EXE_hart"), model.to_str().unwrap(), &atoms])
         .output()

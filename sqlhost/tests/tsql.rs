@@ -12,7 +12,7 @@ use hart_kernels::registry::{ANY_NAME, Cell, KERNELS, Kernel, Kind, ParamKind, R
 use hart_sqlhost::columns::{CType, Field, ResultField};
 use hart_sqlhost::convert::ParamField;
 use hart_sqlhost::example::is_example;
-use hart_sqlhost::session::RESULT_VECTORS;
+use hart_sqlhost::session::{RESULT_VECTORS, ROWS_JSON};
 use hart_sqlhost::tsql;
 use script::{Declared, ScriptCall};
 use sqlparser::tokenizer::Token;
@@ -47,6 +47,60 @@ const UNKNOWN_TO_PARSER: &[(&str, &str, &str)] = &[
     ),
     ("verify/application.sql", "CREATE TABLE dbo.TensorAtomCoefficients", "a system-versioned table"),
 ];
+
+/// What no parser here knows, with the page below https://learn.microsoft.com/sql/t-sql/ that documents it: what batches lack above, and
+/// statements that are run as text.
+const DOCUMENTED: &[(&str, &str)] = &[
+    ("RECONFIGURE", "language-elements/reconfigure-transact-sql"),
+    ("securables with a class", "statements/grant-transact-sql"),
+    ("EXECUTE EXTERNAL SCRIPT", "statements/create-external-language-transact-sql"),
+    ("CREATE EXTERNAL LANGUAGE", "statements/create-external-language-transact-sql"),
+    ("ALTER EXTERNAL LANGUAGE", "statements/alter-external-language-transact-sql"),
+    ("DROP EXTERNAL LANGUAGE", "statements/drop-external-language-transact-sql"),
+    ("CREATE MESSAGE TYPE", "statements/create-message-type-transact-sql"),
+    ("DROP MESSAGE TYPE", "statements/drop-message-type-transact-sql"),
+    ("CREATE CONTRACT", "statements/create-contract-transact-sql"),
+    ("DROP CONTRACT", "statements/drop-contract-transact-sql"),
+    ("CREATE QUEUE", "statements/create-queue-transact-sql"),
+    ("DROP QUEUE", "statements/drop-queue-transact-sql"),
+    ("CREATE SERVICE", "statements/create-service-transact-sql"),
+    ("DROP SERVICE", "statements/drop-service-transact-sql"),
+    ("system-versioned", "statements/create-table-transact-sql"),
+    ("CREATE SCHEMA", "statements/create-schema-transact-sql"),
+];
+
+/// Every statement that no parser has read has its page.
+#[test]
+fn statements_that_no_parser_knows_have_their_page() {
+    let mut used = BTreeSet::new();
+    let mut page = |text: &str| {
+        let found: Vec<_> = DOCUMENTED.iter().filter(|(statement, _)| text.contains(statement)).collect();
+        used.extend(found.iter().map(|(statement, _)| *statement));
+        !found.is_empty()
+    };
+    for (file, start, lacks) in UNKNOWN_TO_PARSER {
+        assert!(page(lacks), "sql/{file}: {start}: {lacks}");
+    }
+    for (file, text) in script::scripts() {
+        for batch in script::batches(&text) {
+            let tokens = script::tokens(&batch);
+            for n in (0..tokens.len()).filter(|&n| script::words(&tokens, n, &["EXEC"])) {
+                if tokens.get(n + 1) == Some(&Token::LParen)
+                    && let Some(statement) = script::single_quoted(&tokens[n + 2])
+                {
+                    assert!(page(statement), "sql/{file}: EXEC of {statement}");
+                }
+            }
+        }
+    }
+    assert!(page("CREATE EXTERNAL LANGUAGE"));
+    assert_eq!(used, DOCUMENTED.iter().map(|(statement, _)| *statement).collect());
+    let pages = DOCUMENTED.iter().map(|d| d.1).chain(script::UNKNOWN_STATEMENTS.iter().map(|u| u.1));
+    for page in pages {
+        let known = page.starts_with("statements/") || page.starts_with("language-elements/");
+        assert!(known && page.ends_with("-transact-sql"), "{page}");
+    }
+}
 
 #[test]
 fn generated_scripts_are_current() {
@@ -92,11 +146,26 @@ fn every_batch_parses() {
 fn scripts_are_safe_to_send_with_any_tool() {
     for (name, text) in script::scripts() {
         for (n, line) in text.lines().enumerate() {
-            let code = line.split("--").next().unwrap_or("");
-            assert!(code.is_ascii(), "sql/{name}:{}: letters beyond ASCII outside of a comment", n + 1);
+            // Each sqlcmd takes a file for another encoding where it is not told.
+            assert!(
+                line.is_ascii(),
+                "sql/{name}:{}: letters beyond ASCII (tsql/ascii.rs has those of comments)",
+                n + 1
+            );
             assert!(!line.contains('\t') && line.trim_end() == line, "sql/{name}:{}: blanks", n + 1);
         }
         assert!(text.ends_with('\n'), "sql/{name}");
+        // `hart verify` alone runs these, over a connection that has the settings.
+        if !name.starts_with("verify/") && name != "generated/all.sql" {
+            let first = text.lines().find(|l| !l.is_empty() && !l.starts_with("--") && !l.starts_with(':'));
+            assert_eq!(
+                first,
+                Some(tsql::SETTINGS),
+                "sql/{name}: procedures keep QUOTED_IDENTIFIER and ANSI_NULLS"
+            );
+            let at = text.find(tsql::SETTINGS).unwrap();
+            assert!(text[at..].starts_with(&format!("{}\nGO\n", tsql::SETTINGS)), "sql/{name}");
+        }
         let generated = name.starts_with("generated/");
         assert!(!generated || !text.contains("$("), "sql/{name}: sqlcmd would take $( for a variable");
     }
@@ -146,7 +215,10 @@ fn reported(field: &ResultField) -> String {
 struct Wrapper {
     kernel: &'static Kernel,
     declared: Vec<Declared>,
+    /// The calls with a result set.
     calls: Vec<ScriptCall>,
+    /// The call whose rows come in an OUTPUT parameter.
+    json: ScriptCall,
 }
 
 /// Every wrapper as it stands in its file.
@@ -155,13 +227,17 @@ fn wrappers() -> Vec<Wrapper> {
     let read = |kernel: &&'static Kernel| {
         let text = &scripts[&format!("generated/{}.sql", kernel.sql_name())];
         let batches = script::batches(text);
-        assert_eq!(batches.len(), 1, "{}", kernel.name);
-        let tokens = script::tokens(&batches[0]);
+        assert_eq!(batches.len(), 2, "{}", kernel.name);
+        // By its first line an installed wrapper is known.
+        assert!(batches[1].starts_with(tsql::MARK), "{}", kernel.name);
+        let tokens = script::tokens(&batches[1]);
         let (name, declared) = script::procedure(&tokens).unwrap();
         assert_eq!(name, format!("[hart].[{}]", kernel.sql_name()));
         let calls =
             script::calls(&tokens).into_iter().filter(|(name, _)| name == "sp_execute_external_script");
-        Wrapper { kernel, declared, calls: calls.map(|(_, call)| call).collect() }
+        let mut calls: Vec<ScriptCall> = calls.map(|(_, call)| call).collect();
+        let json = calls.remove(0);
+        Wrapper { kernel, declared, calls, json }
     };
     KERNELS.iter().map(read).collect()
 }
@@ -204,7 +280,7 @@ fn wrappers_call_their_kernel_with_every_parameter() {
         "input",
         "r_rowsPerRead",
     ];
-    for Wrapper { kernel, declared, calls } in wrappers() {
+    for Wrapper { kernel, declared, calls, json } in wrappers() {
         let kernel_params: Vec<_> = kernel.params.iter().filter(|p| p.name != ANY_NAME).collect();
         let names: BTreeSet<String> = declared.iter().map(|d| d.name.to_lowercase()).collect();
         assert_eq!(names.len(), declared.len(), "{}: a parameter twice", kernel.name);
@@ -214,7 +290,9 @@ fn wrappers_call_their_kernel_with_every_parameter() {
         let vectors = kernel.outputs.iter().any(|c| c.kind == Kind::Vector);
         let shapes = (1 + usize::from(vectors)) * (1 + usize::from(!kernel.inputs.is_empty()));
         assert_eq!(calls.len(), shapes, "{}: a call for every shape of the result", kernel.name);
-        for call in &calls {
+        assert_eq!(json.argument(ROWS_JSON).as_deref(), Some("@rows_json"), "{}", kernel.name);
+        for call in calls.iter().chain([&json]) {
+            let in_json = std::ptr::eq(call, &json);
             assert_eq!(call.argument("language").as_deref(), Some("hart"));
             assert_eq!(call.argument("script").as_deref(), Some(kernel.name));
             let input = call.argument("input_data_1");
@@ -231,8 +309,13 @@ fn wrappers_call_their_kernel_with_every_parameter() {
             if row_by_row && !call.by_part() {
                 expected.push(("r_rowsPerRead".into(), "int".into(), "@rows_per_read".into()));
             }
+            if in_json {
+                expected.push((ROWS_JSON.into(), "varchar(max) OUTPUT".into(), "@rows_json".into()));
+                assert!(call.results.is_empty() && !call.by_part(), "{}", kernel.name);
+            }
+            // Several processes would have several OUTPUT parameters.
             let parallel = call.argument("parallel");
-            assert_eq!(parallel.is_some(), row_by_row || call.by_part(), "{}", kernel.name);
+            assert_eq!(parallel.is_some(), (row_by_row || call.by_part()) && !in_json, "{}", kernel.name);
             assert!(parallel.is_none_or(|p| p == "@parallel"));
             let pairs: Vec<_> = expected.iter().map(|(n, t, _)| (n.clone(), t.clone())).collect();
             assert_eq!(call.params(), pairs, "{}: @params", kernel.name);
@@ -298,6 +381,7 @@ fn parameters(wrapper: &Wrapper, call: &ScriptCall, json: bool) -> Vec<ParamFiel
     let own = |name: &str| match name {
         RESULT_VECTORS => Some(param(name, CType::Char, Some(if json { b"json" } else { b"packed" }))),
         "r_rowsPerRead" => Some(param(name, CType::Int, Some(&10_000i32.to_le_bytes()))),
+        ROWS_JSON => Some(ParamField { output: true, ..param(name, CType::Char, Some(b"")) }),
         _ => None,
     };
     call.params().iter().map(|(name, sql)| own(name).unwrap_or_else(|| given(name, sql))).collect()
@@ -375,6 +459,62 @@ fn wrappers_replayed_give_the_example_with_the_types_they_declare() {
     }
 }
 
+/// The rows that a wrapper hands out as text are those of its result set.
+#[test]
+fn wrappers_replayed_give_their_rows_as_json() {
+    let mut checked = 0;
+    for wrapper in
+        wrappers().iter().filter(|w| !w.kernel.inputs.is_empty() || w.kernel.rows == RowShape::Made)
+    {
+        let kernel = wrapper.kernel;
+        let (fields, columns) = input(kernel, false, false);
+        let rows = kernel.example.inputs.len();
+        let parameters = parameters(wrapper, &wrapper.json, false);
+        let mut session = EXTENSION.open(kernel.name, fields, parameters).unwrap();
+        let chunk = session.execute(rows, &columns).unwrap();
+        assert_eq!((chunk.rows, chunk.fields.len()), (0, 0), "{}: no result set", kernel.name);
+        let said = session.output_params().unwrap();
+        let text = said.iter().find(|p| p.name == ROWS_JSON).and_then(|p| p.value.clone()).unwrap();
+        let found: Vec<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(&text).unwrap();
+        if kernel.example.outputs.is_empty() {
+            assert!(!found.is_empty(), "{}", kernel.name);
+            continue;
+        }
+        assert_eq!(found.len(), kernel.example.outputs.len(), "{}", kernel.name);
+        for (row, expected) in found.iter().zip(kernel.example.outputs) {
+            let names: Vec<&str> = kernel.outputs.iter().map(|c| c.name).collect();
+            assert_eq!(row.keys().map(String::as_str).collect::<BTreeSet<_>>(), names.into_iter().collect());
+            for (column, cell) in kernel.outputs.iter().zip(expected.iter()) {
+                use serde_json::Value;
+                let hexadecimal = |text: &str| -> Vec<u8> {
+                    let digits = text.strip_prefix("0x").unwrap();
+                    (0..digits.len())
+                        .step_by(2)
+                        .map(|i| u8::from_str_radix(&digits[i..i + 2], 16).unwrap())
+                        .collect()
+                };
+                let value = match (&row[column.name], column.kind) {
+                    (Value::Null, _) => None,
+                    (v, Kind::Float) => Some(v.as_f64().unwrap().to_le_bytes().to_vec()),
+                    (v, Kind::Int) => Some((v.as_i64().unwrap() as i32).to_le_bytes().to_vec()),
+                    (v, Kind::Id | Kind::BigInt) => Some(v.as_i64().unwrap().to_le_bytes().to_vec()),
+                    (v, Kind::Text | Kind::LongText) => Some(v.as_str().unwrap().as_bytes().to_vec()),
+                    (v, Kind::Binary | Kind::Point | Kind::Vector) => Some(hexadecimal(v.as_str().unwrap())),
+                };
+                let expected = encode(cell, column.kind, Encoding::Raw).1;
+                checked += 1;
+                assert!(
+                    is_example(kernel, column.kind, value.as_deref(), expected.as_deref()),
+                    "{}, {}: {value:?}, not {expected:?}",
+                    kernel.name,
+                    column.name
+                );
+            }
+        }
+    }
+    assert!(checked > 200, "{checked}");
+}
+
 #[test]
 fn examples_in_headers_are_calls_that_parse() {
     for kernel in KERNELS {
@@ -386,7 +526,11 @@ fn examples_in_headers_are_calls_that_parse() {
         assert_eq!(*name, format!("[hart].[{}]", kernel.sql_name()));
         for (name, _) in &parsed.arguments {
             let known = kernel.params.iter().any(|p| p.name == name);
-            assert!(known || ["source", RESULT_VECTORS].contains(&name.as_str()), "{} @{name}", kernel.name);
+            assert!(
+                known || ["source", RESULT_VECTORS, ROWS_JSON].contains(&name.as_str()),
+                "{} @{name}",
+                kernel.name
+            );
         }
         if let Some(source) = parsed.argument("source") {
             script::parse(&source).unwrap_or_else(|e| panic!("{}: {e}\n{source}", kernel.name));

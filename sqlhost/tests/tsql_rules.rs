@@ -17,6 +17,13 @@ const DYNAMIC: &[(&str, &str, &str)] = &[
         "@statement",
         "names of those who have rights on the language, by QUOTENAME",
     ),
+    (
+        "install/core.sql",
+        "@text",
+        "the caller's query, between parentheses, for no row, with the caller's rights",
+    ),
+    ("install/language-linux.sql", "@statement", "values that the DBA who runs the script sets"),
+    ("install/language-windows.sql", "@statement", "values that the DBA who runs the script sets"),
     ("install/uninstall.sql", "@statement", "names of the role's members, by QUOTENAME"),
     ("scaleout/linked_search.sql", "@statement", "the linked server's name, by QUOTENAME"),
 ];
@@ -177,7 +184,7 @@ fn texts_are_numbers_only_where_they_look_like_some() {
 fn scalar_functions_can_be_inlined() {
     let mut checked = 0;
     for (file, text) in script::scripts().iter().filter(|(name, _)| name.starts_with("functions/")) {
-        for batch in script::batches(text) {
+        for batch in script::batches(text).into_iter().filter(|b| b.contains("CREATE OR ALTER FUNCTION")) {
             let tokens = script::tokens(&batch);
             let count =
                 |word: &str| (0..tokens.len()).filter(|&n| script::words(&tokens, n, &[word])).count();

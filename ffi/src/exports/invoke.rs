@@ -3,6 +3,7 @@
 
 use std::ffi::c_char;
 
+use hart_kernels::default_memory_limit;
 use hart_kernels::registry::Value;
 
 use crate::abi::{
@@ -20,13 +21,13 @@ use crate::raw::{self, Span};
 /// release. Columns are bound by name, without regard to case, where all declared names are there, else by position where their
 /// numbers match. Further columns are carried along: row by row, or with the rows that a search picks.
 ///
-/// Vectors are lists or fixed-size lists of int8, float16, float32 or float64, binary (packed elements, as the parameter `element` says)
+/// Vectors are lists or fixed-size lists of int8, float16, float32 or float64, or of any other integers up to ±2⁵³ (which become float32
+/// where all are within ±2²⁴, else float64), binary (packed elements, as the parameter `element` says)
 /// or utf8 (JSON arrays). Numbers are integers, floats and bools. Results have the types float64, int32, int64, large_utf8, large_binary,
 /// and for vectors large_list, large_binary or large_utf8, as the first vector column was a list, packed or JSON. NULLs and
-/// offsets are understood; a NULL inside a list, a dictionary or a nested batch is refused. A NaN in a result is the canonical one.
+/// offsets are understood; what a kernel reads must have no NULL inside a list, and no dictionary. A NaN in a result is the canonical one.
 ///
-/// Columns that are carried along keep name, type, flags and metadata. One of another type than those above, dates, times and decimals
-/// is refused with its name and format.
+/// Columns that are carried along have any type, and keep name, type, flags and metadata.
 ///
 /// The result is a batch of the same kind, for the caller to release: `hart_arrow_release` does, or its own callbacks. After a failure
 /// both structures are released already; but nothing is written where one of them is NULL or misaligned, or they overlap what is read, or
@@ -91,7 +92,7 @@ unsafe fn run(
     unsafe {
         let (name, span) = raw::text("kernel", kernel)?;
         read.push(span);
-        let mut limit = None;
+        let mut limit = default_memory_limit();
         if !options.is_null() {
             let (given, span) = raw::read(options)?;
             read.push(span);
@@ -102,7 +103,7 @@ unsafe fn run(
                     expected: "0".into(),
                 });
             }
-            limit = Some(given.memory_limit).filter(|limit| *limit != 0);
+            limit = if given.memory_limit == 0 { limit } else { given.memory_limit };
         }
         let given = raw::read_array(params, param_count)?;
         // `read_array` has made sure that all say this size, and that the product fits.
@@ -117,7 +118,8 @@ unsafe fn run(
         read.extend(seen.spans());
         raw::apart(outputs, &read)?;
         let (columns, rows) = imported?;
-        let (made, rows) = invoke::invoke(name, &columns, rows, values, limit)?;
+        let made = invoke::invoke(name, &columns, rows, values, limit);
+        let (made, rows) = made.map_err(|failure| failure.of_columns(limit))?;
         Ok(arrow::export(made, rows))
     }
 }

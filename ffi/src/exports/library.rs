@@ -94,14 +94,19 @@ fn put<const N: usize>(field: &mut [c_char; N], text: &str) {
 
 /// Sets the number of threads that large calls of this process use; 0 is one for each processor, as at the start. The number
 /// never changes a result. Threads that run are ended first: waits for the calls that use them.
+///
+/// The threads belong to the process that started them. After a fork the child starts its own with its next large call, and has its
+/// parent's indexes; nothing need be done before a fork, whatever other threads are doing.
 #[unsafe(no_mangle)]
 pub extern "C" fn hart_set_threads(threads: u32) -> i32 {
     guard(|| state::set_threads(threads))
 }
 
 /// Ends the library's threads and waits for them, so that it can be unloaded; waits for the calls that use them. A later large
-/// call starts them anew. Indexes stay. On Linux, a library that is closed leaves the memory only after the thread has ended whose call
-/// had started its threads.
+/// call starts them anew. Indexes stay.
+///
+/// On Linux, `dlclose` takes the library out of memory only where the thread has ended before whose call had started the library's threads:
+/// Rust's standard library holds on to it so long. Otherwise it stays, until it has been opened and closed once more.
 #[unsafe(no_mangle)]
 pub extern "C" fn hart_shutdown() -> i32 {
     guard(|| {

@@ -105,6 +105,49 @@ pub unsafe extern "C" fn hart_vector_top_k_f32(
     })
 }
 
+/// As `hart_vector_top_k_f32`, over rows of halves, IEEE 754 binary16 as bits, which are converted, exactly, a few at a time: the same
+/// hits as of the rows as singles, without a copy of the whole. The queries are singles.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_top_k_f16(
+    rows: *const u16,
+    row_count: usize,
+    dimensions: usize,
+    ids: *const i64,
+    queries: *const f32,
+    query_count: usize,
+    k: usize,
+    metric: i32,
+    hits: *mut HartHit,
+    capacity: usize,
+    written: *mut usize,
+) -> i32 {
+    guard(|| {
+        let rows = raw::matrix("rows", rows, row_count, dimensions)?;
+        let given = raw::input("ids", ids, if ids.is_null() { 0 } else { row_count })?;
+        let request = Request {
+            queries: raw::matrix("queries", queries, query_count, dimensions)?,
+            query_count,
+            k,
+            metric,
+            hits: raw::output("hits", hits, capacity)?,
+            capacity,
+            written: raw::output("written", written, 1)?,
+            inputs: &[rows.span(), given.span()],
+        };
+        // SAFETY: this function's premise.
+        unsafe {
+            request.run(row_count, |search, hits| {
+                let ids = (!ids.is_null()).then(|| given.slice());
+                handles::search_halves(rows.slice(), dimensions, ids, search, hits)
+            })
+        }
+    })
+}
+
 /// Makes an index of rows for repeated searches. It keeps a copy of the ids and, unless `options` say otherwise, of the rows.
 ///
 /// `rows`: row_count · dimensions singles, row-major; dimensions ≥ 1. `ids`: row_count numbers, or NULL for the positions.
@@ -184,7 +227,7 @@ pub unsafe extern "C" fn hart_index_top_k_f32(
     let search = |index: &Index| {
         if dimensions != index.dimensions {
             return Err(Error::Dimensions {
-                column: "@queries".into(),
+                column: "queries".into(),
                 row: 0,
                 found: dimensions,
                 other: "the index".into(),

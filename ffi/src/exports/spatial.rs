@@ -1,14 +1,15 @@
 //! Projection, curve keys and GEOMETRY bytes of many points.
 #![allow(unsafe_code)]
 
+use hart_kernels::Error;
 use hart_kernels::spatial::curve::{Grid, Outside};
 use hart_kernels::spatial::geometry::SpatialType;
 use hart_kernels::spatial::geometry::points::{self, Points};
 use hart_kernels::spatial::{Basis, hilbert, project_into};
-use hart_kernels::{Error, Vectors};
 
 use crate::abi::{HART_OUTSIDE_CLAMP, HART_OUTSIDE_ERROR, HART_SPATIAL_GEOGRAPHY, HART_SPATIAL_GEOMETRY};
 use crate::failure::{Failure, guard};
+use crate::handles::named;
 use crate::{raw, state};
 
 /// Projects vectors on a basis: row_count · axes coordinates, row-major, in double precision. The number of axes goes to `axes`, also
@@ -45,7 +46,7 @@ pub unsafe extern "C" fn hart_spatial_project_f32(
         };
         if dimensions != basis.dimension() {
             return Err(Error::Dimensions {
-                column: "@rows".into(),
+                column: "rows".into(),
                 row: 0,
                 found: dimensions,
                 other: "the basis".into(),
@@ -57,7 +58,7 @@ pub unsafe extern "C" fn hart_spatial_project_f32(
         let Some(target) = target.get_mut(..needed) else {
             return Err(Failure::Capacity { name: "coordinates", capacity, needed });
         };
-        let vectors = Vectors::matrix(rows, dimensions)?;
+        let vectors = named("rows", rows, dimensions)?;
         Ok(state::run(|| project_into(&basis, &vectors, false, target))?)
     })
 }

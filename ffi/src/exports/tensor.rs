@@ -5,9 +5,9 @@ use std::ffi::c_char;
 
 use hart_kernels::Error;
 use hart_kernels::tensor::quant::{PayloadType, decode_canonical_into};
-use hart_kernels::tensor::{SvdOptions, svd};
+use hart_kernels::tensor::{SvdMethod, SvdOptions, svd};
 
-use crate::failure::guard;
+use crate::failure::{Failure, guard};
 use crate::{raw, state};
 
 /// Number of elements of a payload.
@@ -66,9 +66,9 @@ pub unsafe extern "C" fn hart_tensor_decode_payload_f32(
 
 /// Truncated singular value decomposition of a row-major matrix, largest singular values first.
 ///
-/// Exact, or randomized where the rank is low for the matrix, as the kernel `tensor_svd` says. The number of components, `rank` or fewer
-/// where fewer give the matrix back, goes to `components`. The largest entry of each left vector is positive. Same bits for any number
-/// of threads; between processors the last digits may differ.
+/// The exact method of the kernel `tensor_svd`: singular values are off by at most (rows + columns)·2⁻⁵² of the largest one. The number
+/// of components, `rank`, goes to `components`. The largest entry of each left vector is positive. Same bits for any number of threads;
+/// between processors the last digits may differ.
 ///
 /// `matrix`: rows · columns finite singles. `rank`: 1 to min(rows, columns). `singular_values`: room for `rank` numbers. `u`: room for
 /// rank · rows singles, left vector after left vector. `v`: room for rank · columns singles, right vector after right vector.
@@ -87,31 +87,80 @@ pub unsafe extern "C" fn hart_tensor_svd_f32(
     v: *mut f32,
     components: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let matrix = raw::matrix("matrix", matrix, rows, columns)?;
-        let full = rows.min(columns);
-        if rank == 0 || rank > full {
-            return Err(Error::ParameterValue {
-                name: "rank".into(),
-                value: rank.to_string(),
-                expected: format!("1 to {full}, the smaller of rows and columns"),
-            }
-            .into());
+    let options = SvdOptions::default();
+    // SAFETY: this function's premise.
+    guard(|| unsafe { truncated(&options, matrix, rows, columns, rank, singular_values, u, v, components) })
+}
+
+/// Truncated singular value decomposition by the randomized method of the kernel `tensor_svd`: several times faster than
+/// `hart_tensor_svd_f32` for a rank that is low for the matrix, and approximate.
+///
+/// Singular values are never too large beyond rounding, and too small by what a random sample misses, which nothing bounds for a single
+/// matrix: on weights and noise the first by up to 1 %, the last by up to 5 %, with a relative Frobenius error up to 1 % above the
+/// least possible; on the hardest spectra found 11 %, 21 % and 2 %.
+/// The same seed gives the same bits for any number of threads; between processors the last digits may differ.
+///
+/// `seed`: any number. The others as `hart_tensor_svd_f32` has them.
+///
+/// # Safety
+///
+/// As `hart_tensor_svd_f32`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_tensor_svd_randomized_f32(
+    matrix: *const f32,
+    rows: usize,
+    columns: usize,
+    rank: usize,
+    seed: u64,
+    singular_values: *mut f64,
+    u: *mut f32,
+    v: *mut f32,
+    components: *mut usize,
+) -> i32 {
+    let options = SvdOptions::default().method(SvdMethod::Randomized).seed(seed);
+    // SAFETY: this function's premise.
+    guard(|| unsafe { truncated(&options, matrix, rows, columns, rank, singular_values, u, v, components) })
+}
+
+/// What both decompositions do.
+///
+/// # Safety
+///
+/// As `hart_tensor_svd_f32`.
+unsafe fn truncated(
+    options: &SvdOptions,
+    matrix: *const f32,
+    rows: usize,
+    columns: usize,
+    rank: usize,
+    singular_values: *mut f64,
+    u: *mut f32,
+    v: *mut f32,
+    components: *mut usize,
+) -> Result<(), Failure> {
+    let matrix = raw::matrix("matrix", matrix, rows, columns)?;
+    let full = rows.min(columns);
+    if rank == 0 || rank > full {
+        return Err(Error::ParameterValue {
+            name: "rank".into(),
+            value: rank.to_string(),
+            expected: format!("1 to {full}, the smaller of rows and columns"),
         }
-        let values = raw::output("singular_values", singular_values, rank)?;
-        let u = raw::matrix_out("u", u, rank, rows)?;
-        let v = raw::matrix_out("v", v, rank, columns)?;
-        let components = raw::output("components", components, 1)?;
-        raw::apart(&[values.span(), u.span(), v.span(), components.span()], &[matrix.span()])?;
-        // SAFETY: this function's premise.
-        let (matrix, values, u, v) = unsafe { (matrix.slice(), values.slice(), u.slice(), v.slice()) };
-        let options = SvdOptions::default().rank(rank);
-        let found = state::run(|| svd(matrix, rows, columns, &options))?;
-        values[..found.singular_values.len()].copy_from_slice(&found.singular_values);
-        u[..found.u.len()].copy_from_slice(&found.u);
-        v[..found.v.len()].copy_from_slice(&found.v);
-        // SAFETY: this function's premise.
-        unsafe { components.write(found.singular_values.len()) };
-        Ok(())
-    })
+        .into());
+    }
+    let values = raw::output("singular_values", singular_values, rank)?;
+    let u = raw::matrix_out("u", u, rank, rows)?;
+    let v = raw::matrix_out("v", v, rank, columns)?;
+    let components = raw::output("components", components, 1)?;
+    raw::apart(&[values.span(), u.span(), v.span(), components.span()], &[matrix.span()])?;
+    // SAFETY: this function's premise.
+    let (matrix, values, u, v) = unsafe { (matrix.slice(), values.slice(), u.slice(), v.slice()) };
+    let options = options.clone().rank(rank);
+    let found = state::run(|| svd(matrix, rows, columns, &options))?;
+    values[..found.singular_values.len()].copy_from_slice(&found.singular_values);
+    u[..found.u.len()].copy_from_slice(&found.u);
+    v[..found.v.len()].copy_from_slice(&found.v);
+    // SAFETY: this function's premise.
+    unsafe { components.write(found.singular_values.len()) };
+    Ok(())
 }

@@ -94,6 +94,31 @@ static void typed(void)
     CHECK(out[0] == 0.5f && out[5] == 0.5f);
 }
 
+/* A result may replace an argument. */
+static void in_place(void)
+{
+    enum { N = 5, ROWS = 3 };
+    float a[ROWS * N], b[ROWS * N], expected[ROWS * N];
+    size_t i;
+    for (i = 0; i < ROWS * N; i++) {
+        a[i] = (float)i;
+        b[i] = (float)(2 * i + 1);
+    }
+    OK(hart_vector_add_f32_batch(a, ROWS, b, ROWS, N, expected, ROWS));
+    OK(hart_vector_add_f32_batch(a, ROWS, b, ROWS, N, a, ROWS));
+    CHECK(memcmp(a, expected, sizeof a) == 0);
+    /* One row for all, and the argument twice. */
+    OK(hart_vector_subtract_f32_batch(a, ROWS, b, 1, N, expected, ROWS));
+    OK(hart_vector_subtract_f32_batch(a, ROWS, b, 1, N, a, ROWS));
+    CHECK(memcmp(a, expected, sizeof a) == 0);
+    OK(hart_vector_add_f32(a, a, N, a));
+    for (i = 0; i < N; i++)
+        CHECK(a[i] == 2 * expected[i]);
+    OK(hart_vector_normalize_f32(b, N, expected));
+    OK(hart_vector_normalize_f32(b, N, b));
+    CHECK(memcmp(b, expected, N * sizeof *b) == 0);
+}
+
 static void search(void)
 {
     const float rows[] = {0, 0, 3, 4, 6, 8}, queries[] = {3, 4, 9, 9};
@@ -107,6 +132,13 @@ static void search(void)
     OK(hart_vector_top_k_f32(rows, 3, 2, ids, queries, 2, 2, HART_METRIC_EUCLIDEAN, hits, 4, &written));
     CHECK(written == 4 && hits[0].id == 8 && hits[0].distance == 0 && hits[0].row == 1);
     CHECK(hits[2].id == 9 && hits[3].id == 8);
+    {
+        /* The same rows as halves. */
+        const uint16_t halves[] = {0, 0, 0x4200, 0x4400, 0x4600, 0x4800};
+        HartHit same[4];
+        OK(hart_vector_top_k_f16(halves, 3, 2, ids, queries, 2, 2, HART_METRIC_EUCLIDEAN, same, 4, &written));
+        CHECK(written == 4 && memcmp(same, hits, sizeof same) == 0);
+    }
     for (borrow = 0; borrow < 2; borrow++) {
         memset(&options, 0, sizeof options);
         options.size = sizeof options;
@@ -151,6 +183,9 @@ static void decomposition(void)
     CHECK(components == 2 && values[0] == 4 && values[1] == 3);
     CHECK(u[0] == 0 && u[1] == 1 && v[0] == 1 && v[1] == 0);
     CHECK(u[2] == 1 && u[3] == 0 && v[3] == 0 && v[4] == 1);
+    components = 0;
+    OK(hart_tensor_svd_randomized_f32(matrix, 2, 3, 1, 7, values, u, v, &components));
+    CHECK(components == 1 && values[0] > 3.999 && values[0] <= 4.000001);
 }
 
 static void payload(void)
@@ -226,6 +261,7 @@ int main(void)
     CHECK(hart_last_error_status() == HART_OK);
     library();
     typed();
+    in_place();
     search();
     space();
     decomposition();

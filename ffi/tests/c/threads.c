@@ -129,6 +129,7 @@ int main(void)
     GONE(hart_vector_arg_max_f32_batch(one, 1, N, positions, ROWS));
 
     SHARED(hart_vector_top_k_f32(many, ROWS, N, NULL, one, 1, 3, HART_METRIC_COSINE, hits, 3, &written));
+    SHARED(hart_vector_top_k_f16((const uint16_t *)many, ROWS, N, NULL, one, 1, 3, HART_METRIC_COSINE, hits, 3, &written));
     OK(hart_index_create_f32(many, ROWS, N, NULL, NULL, &index));
     SHARED(hart_index_top_k_f32(index, one, 1, N, 3, HART_METRIC_COSINE, hits, 3, &written));
     OK(hart_index_release(&index));
@@ -137,7 +138,7 @@ int main(void)
     values = (double *)take_memory(4 * sizeof(double));
     u = (float *)take_memory(4 * 200 * sizeof(float));
     v = (float *)take_memory(4 * 300 * sizeof(float));
-    SHARED(hart_tensor_svd_f32(many, 200, 300, 4, values, u, v, &written));
+    SHARED(hart_tensor_svd_randomized_f32(many, 200, 300, 4, 0, values, u, v, &written));
     GONE(hart_tensor_svd_f32(many, 20, 30, 4, values, u, v, &written));
     free(values);
     free(u);

@@ -5,16 +5,10 @@
 //! level; each level gives the same bits, because the trait fixes the number of virtual lanes
 //! ([`LANES`]), the use of fused multiply-add and the order in which the lanes are added.
 //!
-//! # Definition of a reproducible sum
-//!
-//! 1. Element `i` belongs to lane `i % 32`; a missing tail is filled up with +0.
-//! 2. A lane starts at +0 and takes its elements in ascending order: for single-precision lanes by one fused
-//!    multiply-add each (IEEE 754 `fusedMultiplyAdd`), for double-precision lanes by a multiplication and an addition.
-//! 3. The 32 lanes are widened to double precision and added as a tree: lane `j` takes lane `j + 16`, then `j + 8`,
-//!    `j + 4`, `j + 2`, `j + 1`.
-//!
 //! 32 lanes were chosen by measurement (see `benches/README.md`): a single pair gets no faster with 64, and 32
 //! leave registers for blocks of queries × rows.
+//!
+#![doc = include_str!("definition.md")]
 #![allow(unsafe_code)]
 
 use std::fmt;
@@ -48,8 +42,12 @@ mod avx512;
 mod neon;
 mod pages;
 mod scalar;
+#[cfg(windows)]
+mod windows;
 
-pub(crate) use pages::{pieces, prefer_large, try_zeros, zeros};
+pub(crate) use pages::{pieces, prefer_large, zeros};
+#[cfg(windows)]
+pub(crate) use windows::memory;
 
 /// Virtual lanes of every sum: part of the definition of the results, not a tuning knob.
 pub const LANES: usize = 32;

@@ -5,23 +5,18 @@ use std::mem::MaybeUninit;
 use bytemuck::Zeroable;
 
 use crate::error::Error;
-use crate::parallel;
+use crate::{memory, parallel};
 
-/// As many zeros. Where the allocator takes a block of its own from the system, as those of C do for large ones, its pages come as
+/// As many zeros, or an error that says what they are for where there is no memory for them. Where the allocator takes a block of its own from the system, as those of C do for large ones, its pages come as
 /// they are first written, by whichever thread does so, and are large where the system has such: of small ones, the first write
 /// costs more than the numbers that they hold.
 ///
-/// # Panics
+/// # Errors
 ///
-/// Where there is no memory for them.
-pub(crate) fn zeros<T: Zeroable>(length: usize) -> Vec<T> {
-    let none = |()| panic!("there is no memory for {length} elements of {} bytes", size_of::<T>());
-    try_zeros(length).unwrap_or_else(none)
-}
-
-/// [`zeros`], or an error where there is no memory for them.
-pub(crate) fn try_zeros<T: Zeroable>(length: usize) -> Result<Vec<T>, ()> {
-    let memory = bytemuck::allocation::try_zeroed_vec(length)?;
+/// [`Error::Memory`].
+pub(crate) fn zeros<T: Zeroable>(what: &str, length: usize) -> Result<Vec<T>, Error> {
+    let memory =
+        bytemuck::allocation::try_zeroed_vec(length).map_err(|()| memory::refused::<T>(what, length))?;
     prefer_large(memory.as_ptr(), length);
     Ok(memory)
 }
@@ -82,13 +77,14 @@ mod tests {
     #[test]
     fn zeros_of_any_length() {
         for length in [0, 1, 1000, (5 << 20) + 3] {
-            let mut out: Vec<f32> = zeros(length);
+            let mut out: Vec<f32> = zeros("a result", length).unwrap();
             assert!(out.len() == length && out.iter().all(|x| *x == 0.0));
             out.fill(1.0);
-            assert_eq!(try_zeros::<u8>(length), Ok(vec![0; length]));
+            assert_eq!(zeros::<u8>("a result", length), Ok(vec![0; length]));
         }
-        assert_eq!(try_zeros::<f64>(usize::MAX / 16), Err(()));
-        assert_eq!(zeros::<()>(7).len(), 7);
+        let error = zeros::<f64>("a result", usize::MAX / 16).unwrap_err();
+        assert!(error.to_string().starts_with("a result needs"), "{error}");
+        assert_eq!(zeros::<()>("a result", 7).map(|out| out.len()), Ok(7));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{Column, Kernel, Kind, Param, Params};
 use crate::compute::Compute;
 use crate::error::Error;
+use crate::memory::{check_memory, default_memory_limit};
 use crate::vectors::{PackedVectors, Vectors};
 
 /// A declared input column, bound.
@@ -56,7 +57,7 @@ pub struct Call<'a> {
     pub(crate) inputs: Vec<Input<'a>>,
     pub(crate) params: Params,
     pub(crate) compute: Compute,
-    limit: Option<u64>,
+    limit: u64,
 }
 
 impl<'a> Call<'a> {
@@ -95,7 +96,7 @@ impl<'a> Call<'a> {
                 found: found.collect::<Vec<_>>().join(", "),
             });
         }
-        let call = Call { kernel, rows, inputs, params, compute, limit: None };
+        let call = Call { kernel, rows, inputs, params, compute, limit: default_memory_limit() };
         let mut vectors = call.all_vectors();
         if let Some(first) = vectors.next()
             && let Some(other) = vectors.find(|v| v.width() != first.width())
@@ -110,18 +111,15 @@ impl<'a> Call<'a> {
         Ok(call)
     }
 
-    /// The same with a limit, in bytes, on what the kernel may take for its results.
+    /// The same with a limit, in bytes, on what the kernel may take for its results; without one it is [`default_memory_limit`].
     #[must_use]
-    pub fn memory_limit(self, limit: Option<u64>) -> Call<'a> {
+    pub fn memory_limit(self, limit: u64) -> Call<'a> {
         Call { limit, ..self }
     }
 
     /// Refuses before it is taken what would exceed the limit.
     pub(crate) fn check_memory(&self, what: &str, bytes: u64) -> Result<(), Error> {
-        match self.limit {
-            Some(limit) if bytes > limit => Err(Error::Memory { what: what.into(), bytes, limit }),
-            _ => Ok(()),
-        }
+        check_memory(what, bytes, self.limit)
     }
 
     fn all_vectors(&self) -> impl Iterator<Item = &Vectors<'a>> {

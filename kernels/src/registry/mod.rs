@@ -7,6 +7,7 @@ mod bind;
 mod call;
 mod decl;
 mod params;
+mod result_vectors;
 
 pub use bind::{Offered, bind, label};
 pub use call::{Call, Input, Output, PackedBytes, Values};
@@ -14,6 +15,7 @@ pub use decl::{
     ANY_NAME, Cell, Column, Example, Family, Kernel, Kind, POINT_BYTES, Param, ParamKind, RowShape, Streaming,
 };
 pub use params::{Params, Value};
+pub use result_vectors::ResultVectors;
 
 use crate::error::Error;
 use crate::spatial;

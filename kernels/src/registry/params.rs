@@ -20,7 +20,7 @@ pub enum Value {
 }
 
 impl Value {
-    fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         match self {
             Value::Null => "NULL".into(),
             Value::Int(v) => v.to_string(),

@@ -1,28 +1,29 @@
 //! Serialized values from and to ISO WKB.
 
-use super::columns::{self, GEOMETRY, ORDINATES, RESULT_GEOMETRY, SRID, TYPE, VALIDITY};
-use super::geometry::interchange;
+use super::columns::{self, GEOMETRY, ORDINATES, RESULT_GEOMETRY, SRID_READ, Size, TYPE, VALIDITY};
+use super::geometry::{srid_of, wkb};
 use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 use crate::vector::rows::ID;
 
 const WKB: Column =
-    Column { name: "wkb", kind: Kind::Binary, unit: "ISO WKB", summary: "The shape as well-known binary." };
+    Column { name: "wkb", kind: Kind::Binary, unit: "WKB", summary: "The shape as well-known binary." };
 const POINT: &[u8] = &[
     0, 0, 0, 0, 1, 0x0D, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 8, 0x40,
 ];
 const POINT_WKB: &[u8] =
     &[1, 0xE9, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 8, 0x40];
-const SOURCE: &str = "OGC 06-103r4 and ISO 13249-3, by the crate wkb; Microsoft's documentation of STGeomFromWKB, STAsBinary and AsBinaryZM.";
+const SOURCE: &str = "OGC 06-103r4 and ISO 13249-3; PostGIS's documentation of EWKB; Microsoft's documentation of STGeomFromWKB, STAsBinary and AsBinaryZM, [MS-SSCLRT] for FULLGLOBE.";
 
 pub(crate) static READ: Kernel = Kernel {
     name: "spatial_from_wkb",
     family: Family::Spatial,
-    summary: "Serialized geometry or geography from ISO WKB, with Z and M.",
-    details: "Reads both byte orders, of which each member may have its own, and the codes +1000 (Z), +2000 (M) and +3000 (both). A point whose coordinates are NaN is empty, NaN in Z or M is missing. \
-              EWKB (PostGIS's codes with high bits), which the server refuses as well, and curves are errors. With @type = geography x is the longitude, the rings are kept as they run, and \
-              @srid must be one of the server's, such as 4326; only points and what @validity calls valid are flagged so.",
+    summary: "Serialized geometry or geography from WKB, with Z and M.",
+    details: "Reads both byte orders, of which each member may have its own, and ISO's codes: 1 to 10 (8, 9 and 10 are curves), plus 1000 for Z, 2000 for M or 3000 for both, and 126 for FULLGLOBE. \
+              Reads also EWKB, which PostGIS and shapely write for Z and M and the server refuses, with its SRID. A point whose coordinates are NaN is empty, NaN in Z or M is missing. \
+              With @type = geography x is the longitude, the rings are kept as they run, and the SRID must be one of the server's, such as 4326; \
+              only points, FULLGLOBE and what @validity calls valid are flagged so. Bytes of CAST(g AS VARBINARY(MAX)) are no WKB: STAsBinary() and AsBinaryZM() give it.",
     inputs: &[ID, WKB],
-    params: &[SRID, TYPE, VALIDITY],
+    params: &[SRID_READ, TYPE, VALIDITY],
     outputs: &[ID, RESULT_GEOMETRY],
     rows: RowShape::Same,
     nulls: columns::NULLS,
@@ -42,10 +43,11 @@ pub(crate) static READ: Kernel = Kernel {
         let rows = columns::map(
             call,
             WKB.name,
-            |row| values[row].map(<[u8]>::len),
+            |row| values[row].map(Size::binary),
             |row| {
-                let shape = interchange::from_wkb(values[row].unwrap_or_default())?;
-                columns::serialize(call, kind, shape).map(Some)
+                let (own, shape) = wkb::read_extended(values[row].unwrap_or_default())?;
+                let srid = srid_of(columns::srid_of(call), own)?;
+                columns::serialize(call, kind, srid, shape).map(Some)
             },
         )?;
         Ok(Output::same(Values::Packed(columns::pack(rows))))
@@ -58,7 +60,7 @@ pub(crate) static WRITE: Kernel = Kernel {
     summary: "ISO WKB of serialized geometry or geography, with Z and M.",
     details: "Little-endian, as AsBinaryZM() on the server, or with @ordinates = xy as STAsBinary(). An empty point is written as an empty \
               MULTIPOINT, as the server does; a Z or M that only some positions have is NaN in the others. For geography x is the longitude, as \
-              in all WKB. Curves are errors that name their type.",
+              in all WKB. Curves have the codes 8 to 10, FULLGLOBE 126.",
     inputs: &[ID, GEOMETRY],
     params: &[TYPE, ORDINATES],
     outputs: &[ID, WKB],
@@ -76,7 +78,7 @@ pub(crate) static WRITE: Kernel = Kernel {
     },
     run: |call| {
         let rows = columns::map_shapes(call, columns::type_of(call)?, |_, shape| {
-            interchange::to_wkb(&columns::with_ordinates(call, shape)).map(Some)
+            wkb::write(&columns::with_ordinates(call, shape)).map(Some)
         })?;
         Ok(Output::same(Values::Packed(columns::pack(rows))))
     },

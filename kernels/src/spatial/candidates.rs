@@ -1,6 +1,7 @@
 //! The nearest of stored points.
 
 use crate::error::Error;
+use crate::range;
 use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
@@ -25,7 +26,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         }
         let (Some(x), Some(y)) = (x, y) else { continue };
         let height = if flat { 0.0 } else { z.unwrap_or(0.0) - query[2] };
-        let distance = length([x - query[0], y - query[1], height]);
+        let distance = range::norm([x - query[0], y - query[1], height].into_iter());
         best.offer(Candidate::new(distance, ids[row], row));
     }
     let found = best.into_sorted();
@@ -36,20 +37,6 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         ],
         picked: Some(found.iter().map(|c| c.row).collect()),
     })
-}
-
-/// √(x² + y² + z²), scaled where the squares would leave the range of a double.
-fn length(d: [f64; 3]) -> f64 {
-    let sum = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
-    if sum.is_normal() || sum.is_nan() {
-        return sum.sqrt();
-    }
-    let largest = d.iter().fold(0.0f64, |m, v| m.max(v.abs()));
-    if largest == 0.0 || largest.is_infinite() {
-        return largest;
-    }
-    let [x, y, z] = d.map(|v| v / largest);
-    largest * (x * x + y * y + z * z).sqrt()
 }
 
 const QUERY_X: Param = Param {
@@ -103,7 +90,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "No rows give no result rows.",
     nan: "NaN and infinities are errors that name the row. A distance that leaves the range of doubles is infinite, comes last and \
           arrives as NULL.",
-    accuracy: "Relative error at most 4·2⁻⁵³. Same bits on every machine.",
+    accuracy: "Relative error at most 4·2⁻⁵³, for coordinates of any size; below the range of normal doubles half a unit in the last place comes on top. Same bits on every machine.",
     streaming: Streaming::Parts(
         "Each chunk or partition gives its own nearest; the caller merges, by distance and then id.",
     ),

@@ -24,6 +24,12 @@ pub(super) const SRID: Param = Param {
     default: Some("0"),
     summary: "Identifier of the reference system. Values of different ones cannot be compared on the server; geography needs one of the server's, such as 4326.",
 };
+/// As [`SRID`], for values that may name their own.
+pub(super) const SRID_READ: Param = Param {
+    summary: "Identifier of the reference system. A value that names its own (SRID=4326; before a text, EWKB) keeps that; where both are given and differ, it is an error. \
+              Values of different ones cannot be compared on the server; geography needs one of the server's, such as 4326.",
+    ..SRID
+};
 pub(super) const TYPE: Param = Param {
     name: "type",
     kind: ParamKind::Choice(&["geometry", "geography"]),
@@ -42,12 +48,17 @@ pub(super) const DIALECT: Param = Param {
     default: Some("sql_server"),
     summary: "Spelling of Z and M: sql_server has no tag and writes NULL, as in POINT (1 2 NULL 4); iso has one, as in POINT M (1 2 4).",
 };
+/// As [`DIALECT`], for texts that are read.
+pub(super) const DIALECT_READ: Param = Param {
+    summary: "What a position without a tag Z, M or ZM may have: sql_server up to four numbers, the third being Z and the fourth M; iso two. With a tag, both read what the tag says.",
+    ..DIALECT
+};
 pub(super) const VALIDITY: Param = Param {
     name: "validity",
     kind: ParamKind::Choice(&["computed", "valid", "invalid"]),
     default: Some("computed"),
-    summary: "The stored flag that the server believes: computed sets it where the shape is valid beyond doubt, else \
-              MakeValid() clears the doubt; the other two set what the caller knows.",
+    summary: "The stored flag that the server believes; where it is not set, most methods raise error 24144 until MakeValid() has been called. computed sets it \
+              where the shape is valid beyond doubt; valid and invalid set it as the caller knows.",
 };
 
 pub(super) const NULLS: &str = "NULL gives NULL.";
@@ -71,7 +82,12 @@ pub(super) fn srid_of(call: &Call<'_>) -> i32 {
 
 /// The bytes of the shape as the type and with the flag that the call asks for. Of a shape on the globe nothing is computed, so
 /// that only points are valid beyond doubt there.
-pub(super) fn serialize(call: &Call<'_>, kind: SpatialType, shape: Shape) -> Result<Vec<u8>, Error> {
+pub(super) fn serialize(
+    call: &Call<'_>,
+    kind: SpatialType,
+    srid: i32,
+    shape: Shape,
+) -> Result<Vec<u8>, Error> {
     let valid = match (call.params.word(VALIDITY.name), kind) {
         ("valid", _) => true,
         ("invalid", _) => false,
@@ -80,7 +96,7 @@ pub(super) fn serialize(call: &Call<'_>, kind: SpatialType, shape: Shape) -> Res
             matches!(shape, Shape::Point(_) | Shape::MultiPoint(_) | Shape::FullGlobe)
         }
     };
-    Geometry { srid: srid_of(call), valid, larger_than_hemisphere: false, shape }.encode(kind)
+    Geometry { srid, valid, larger_than_hemisphere: false, shape }.encode(kind)
 }
 
 /// The shape as a call's `ordinates` ask for it.
@@ -88,24 +104,51 @@ pub(super) fn with_ordinates(call: &Call<'_>, shape: Shape) -> Shape {
     if call.params.word(ORDINATES.name) == "xy" { shape.flat() } else { shape }
 }
 
+/// What a row's value is read from, and what it may take.
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    bytes: usize,
+    /// Bytes of the tree, of what its validity is told by, and of the tables before they are written.
+    memory: u64,
+}
+
+/// Bytes of a result for each that it is made of: `EMPTY,` and its like become 14 bytes of tables and more, numbers text.
+const RESULT: u64 = 8;
+
+impl Size {
+    /// Of a serialized value or WKB: most where empty members, of 9 bytes each, become parts of a tree.
+    pub(super) fn binary(value: &[u8]) -> Size {
+        Size { bytes: value.len(), memory: (value.len() as u64).saturating_mul(20) }
+    }
+
+    /// Of WKT: a comma stands before every position and every part but the first.
+    pub(super) fn text(text: &str) -> Size {
+        let parts = text.bytes().filter(|byte| *byte == b',').count() as u64 + 1;
+        Size { bytes: text.len(), memory: parts.saturating_mul(200).saturating_add(text.len() as u64) }
+    }
+}
+
 /// `work` for every row that is not NULL, in parallel, with its errors placed in the row of `column`.
 pub(super) fn map<T: Send>(
     call: &Call<'_>,
     column: &str,
-    bytes_of: impl Fn(usize) -> Option<usize> + Sync + Send,
+    size_of: impl Fn(usize) -> Option<Size> + Sync + Send,
     work: impl Fn(usize) -> Result<Option<T>, Error> + Sync + Send,
 ) -> Result<Vec<Option<T>>, Error> {
-    let (mut bytes, mut longest) = (0, 0);
-    for length in (0..call.rows).filter_map(&bytes_of) {
-        bytes += length;
-        longest = longest.max(length);
+    let (mut bytes, mut all, mut most) = (0usize, 0u64, 0);
+    for size in (0..call.rows).filter_map(&size_of) {
+        bytes += size.bytes;
+        all = all.saturating_add(size.memory);
+        most = most.max(size.memory);
     }
-    // A tree takes up to twelve times its bytes (many tiny members), a text less, and the results stand beside it.
-    call.check_memory("the shapes", (longest as u64).saturating_mul(12).saturating_add(bytes as u64 * 4))?;
     // Reading and writing costs more than passing over as many bytes.
-    let blocks = parallel::blocks(call.rows, bytes.saturating_mul(8), |range| {
+    let work_bytes = bytes.saturating_mul(8);
+    // One of the largest for each worker, and the results beside them.
+    let largest = most.saturating_mul(parallel::workers(work_bytes) as u64).min(all);
+    call.check_memory("the shapes", largest.saturating_add(bytes as u64 * RESULT))?;
+    let blocks = parallel::blocks(call.rows, work_bytes, |range| {
         range
-            .map(|row| match bytes_of(row) {
+            .map(|row| match size_of(row) {
                 Some(_) => work(row).map_err(|error| geometry::at(error, column, row)),
                 None => Ok(None),
             })
@@ -124,7 +167,7 @@ pub(super) fn map_shapes<T: Send>(
     map(
         call,
         GEOMETRY.name,
-        |row| values[row].map(<[u8]>::len),
+        |row| values[row].map(Size::binary),
         |row| match Geometry::decode(values[row].unwrap_or_default(), kind)? {
             Some(geometry) => work(row, geometry.shape),
             None => Ok(None),

@@ -20,8 +20,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     family: Family::Spatial,
     summary: "The positions of serialized geometry or geography, one row each.",
     details: "All positions in stored order: members one after the other, a polygon's rings as they are stored, closing positions repeated, as STPointN counts them \
-              within a line. For geography x is the longitude. The tables of the value are checked, and curves are errors; whether lines and rings are \
-              proper is not looked at.",
+              within a line. For geography x is the longitude. Of a curve these are the positions that its arcs go through, one where two parts meet. The tables of the value are checked; \
+              whether lines and rings are proper is not looked at.",
     inputs: &[ID, GEOMETRY],
     params: &[TYPE],
     outputs: &[ID, POINT, X, Y, Column { summary: "Z; NULL where it has none.", ..Z }, M],

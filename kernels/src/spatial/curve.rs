@@ -98,6 +98,33 @@ impl Grid {
         self.min[axis] + (f64::from(cell) + 0.5) / cells * self.width[axis]
     }
 
+    /// That cells are wide enough for doubles to tell their middles apart: their number would not come back otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] that names the axis and the least distance of its bounds.
+    fn check_middles(&self) -> Result<(), Error> {
+        for axis in 0..3 {
+            let farthest = self.min[axis].abs().max(self.max[axis].abs());
+            // The widest step between doubles of the box.
+            let step = farthest - farthest.next_down();
+            let least = 2.0 * step * (1u32 << self.bits) as f64;
+            if self.width[axis] < least {
+                let bits = self.bits;
+                return Err(Error::Value {
+                    column: "@max".into(),
+                    row: 0,
+                    found: format!(
+                        "{:?} for {}, {:?} from @min, with 2^{bits} cells narrower than two steps between doubles",
+                        self.max[axis], AXES[axis], self.width[axis]
+                    ),
+                    expected: format!("bounds at least {least:?} apart, or fewer bits"),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// The cells of one position.
     ///
     /// # Errors
@@ -288,6 +315,7 @@ pub(super) fn positions_of<C: Curve>(
     key: impl Fn(usize) -> i64 + Copy + Sync + Send,
     rows: usize,
 ) -> Result<[Vec<f64>; 3], Error> {
+    grid.check_middles()?;
     let mut all = [0; 3].map(|_| vec![0.0; rows]);
     let ranges = parallel::ranges(rows, rows * 32);
     let step = ranges.first().map_or(1, |rows| rows.len());
@@ -342,6 +370,8 @@ pub(super) const NAN: &str = "NaN and infinities are errors, also with @outside 
 pub(super) const EMPTY: &str = "No rows give no rows.";
 pub(super) const ACCURACY: &str =
     "Cells are exact results of the formula in double precision, the same on every machine; keys are exact.";
+
+pub(super) const MIDDLES: &str = "Cells are exact. A middle is off by at most half a unit in the last place of the larger bound and 2⁻⁵¹ of the distance of the bounds, and its key is the one given. Same bits on every machine.";
 
 /// One number, or three.
 pub(super) fn triple(call: &Call<'_>, name: &'static str) -> Result<[f64; 3], Error> {

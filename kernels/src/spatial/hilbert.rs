@@ -58,7 +58,14 @@ pub fn keys_into(grid: &Grid, x: &[f64], y: &[f64], z: &[f64], out: &mut [i64]) 
 ///
 /// # Errors
 ///
-/// [`Error::Value`] with the first row whose key is negative or beyond [`Grid::last_key`]; [`Error::Setting`] as [`Compute::new`].
+/// [`Error::Value`] with the first row whose key is negative or beyond [`Grid::last_key`], and where the bounds are so near to each
+/// other that a cell is narrower than two steps between doubles, so that its middle may have no key of its own;
+/// [`Error::Setting`] as [`Compute::new`].
+///
+/// # Accuracy
+///
+/// A middle is off by at most half a unit in the last place of the larger bound and 2⁻⁵¹ of the distance of the bounds; its key is the
+/// one given.
 pub fn positions(grid: &Grid, keys: &[i64]) -> Result<[Vec<f64>; 3], Error> {
     curve::positions_of(Compute::new()?.level, Hilbert, grid, |i| keys[i], keys.len())
 }
@@ -210,7 +217,8 @@ pub(crate) static INVERSE: Kernel = Kernel {
     name: "spatial_hilbert_inverse",
     family: Family::Spatial,
     summary: "The positions of Hilbert keys: the middles of their cells.",
-    details: "The inverse of spatial_hilbert with the same bounds and bits: min + (cell + ½) / 2^bits · (max − min) on each axis.",
+    details: "The inverse of spatial_hilbert with the same bounds and bits: min + (cell + ½) / 2^bits · (max − min) on each axis, of which spatial_hilbert \
+              makes the key again. Bounds so near to each other that a cell is narrower than two steps between doubles are errors that give the least distance.",
     inputs: curve::KEY_COLUMNS,
     params: &[curve::MIN, curve::MAX, curve::BITS],
     outputs: curve::INPUTS,
@@ -218,7 +226,7 @@ pub(crate) static INVERSE: Kernel = Kernel {
     nulls: "A NULL key gives NULL coordinates.",
     empty: curve::EMPTY,
     nan: "Keys are whole numbers; one that is negative or has more than 3·bits bits is an error.",
-    accuracy: "Cells are exact; a middle is rounded four times.",
+    accuracy: curve::MIDDLES,
     streaming: Streaming::Rows,
     source: SOURCE,
     example: Example {

@@ -128,7 +128,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "No rows give no result rows.",
     nan: NAN_SEARCH,
     accuracy: "Distances have the bits of vector_distance. With @sieve = proven the result is that of vector_top_k for every input; the \
-               derivation is in the module spatial::sieve. Same bits on every instruction set and for any number of threads.",
+               derivation is in the module spatial::sieve. A distance of points has a relative error of at most (axes + 4)·2⁻⁵³ as that of the computed coordinates. Same bits on every instruction set and for any number of threads.",
     streaming: Streaming::Whole("all rows"),
     source: "Procedure sp_HybridSearch; the bound is that of orthogonal projections with residual lengths (Pythagoras).",
     example: Example {

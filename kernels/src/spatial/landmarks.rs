@@ -86,8 +86,22 @@ fn choose(
     Ok(chosen)
 }
 
-/// The mean of the rows, each added in its turn. Checks dimensions and that numbers are finite.
+/// The mean of the rows. Checks dimensions and that numbers are finite.
 fn mean(rows: &Vectors<'_>) -> Result<Vec<f64>, Error> {
+    let plain = scaled_mean(rows, 1.0)?;
+    if plain.iter().all(|v| v.is_finite()) {
+        return Ok(plain);
+    }
+    // The sum has left the range of doubles, the mean has not.
+    let mean = scaled_mean(rows, 1.0 / LARGE)?;
+    Ok(mean.into_iter().map(|v| (v * LARGE).clamp(f64::MIN, f64::MAX)).collect())
+}
+
+/// A power of two above any number of rows.
+const LARGE: f64 = (1u128 << 64) as f64;
+
+/// The mean of the rows times a power of two, each added in its turn.
+fn scaled_mean(rows: &Vectors<'_>, scale: f64) -> Result<Vec<f64>, Error> {
     let dimension = (0..rows.len()).find_map(|i| rows.dimensions(i)).unwrap_or(0);
     let blocks = parallel::blocks(rows.len(), rows.bytes().len(), |range| {
         let (mut sum, mut count) = (vec![0.0; dimension], 0u64);
@@ -105,7 +119,7 @@ fn mean(rows: &Vectors<'_>) -> Result<Vec<f64>, Error> {
                         expected: "a vector of finite numbers".into(),
                     });
                 }
-                *sum += v;
+                *sum += v * scale;
             }
             count += 1;
         }

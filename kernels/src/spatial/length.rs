@@ -4,6 +4,7 @@ use super::columns::{self, GEOMETRY};
 use super::curve::{AXES, X, Y, Z};
 use super::geometry::{Position, Shape, SpatialType, problem};
 use super::measure::{self, Sum};
+use crate::range;
 use crate::registry::{
     Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
@@ -31,7 +32,7 @@ pub(crate) static LENGTH: Kernel = Kernel {
     family: Family::Spatial,
     summary: "The length of lines and outlines, in space.",
     details: "The sum over all segments of lines and rings of the value; points have length 0. STLength() on the server is that of \
-              @dimensions = 2.",
+              @dimensions = 2. Arcs are errors that name their type: STCurveToLine() on the server makes straight segments of them.",
     inputs: &[ID, GEOMETRY],
     params: &[DIMENSIONS],
     outputs: &[
@@ -47,7 +48,7 @@ pub(crate) static LENGTH: Kernel = Kernel {
     nulls: columns::NULL_INSTANCES,
     empty: "Empty shapes have length 0. No rows give no rows.",
     nan: OVERFLOW,
-    accuracy: "A relative error of some 1e-15 for any number of segments, but for coordinates so close that their difference is itself rounded.",
+    accuracy: "Of s segments a relative error of at most 5·2⁻⁵³ + s²·2⁻¹⁰⁶, for coordinates of any size; below the range of normal doubles each segment may be off by half a unit in the last place. Same bits on every machine.",
     streaming: Streaming::Rows,
     source: "Euclid; the sum is compensated (Neumaier 1974).",
     example: Example {
@@ -59,7 +60,7 @@ pub(crate) static LENGTH: Kernel = Kernel {
         let spatial = spatial(call.params.int(DIMENSIONS.name));
         let rows = columns::map_shapes(call, SpatialType::Geometry, |_, shape| {
             let (mut lines, mut sum) = (Vec::new(), Sum::default());
-            measure::lines(&shape, &mut lines);
+            measure::lines(&shape, &mut lines)?;
             lines.iter().for_each(|line| sum.add(measure::length(line, spatial)));
             Ok(Some(sum.value()))
         })?;
@@ -75,24 +76,36 @@ struct Nearest {
 }
 
 fn nearest(lines: &[&[Position]], point: &Position, spatial: bool) -> Option<Nearest> {
+    let all = lines.iter().copied().flatten().chain([point]).flat_map(|p| measure::vector(p, spatial));
+    // Of coordinates this large quarters are taken, so that their differences stay in the range of doubles.
+    let scale = if all.fold(0.0f64, |m, v| m.max(v.abs())) > f64::MAX / 4.0 { 0.25 } else { 1.0 };
+    let of = |p: &Position| Position { x: p.x * scale, y: p.y * scale, z: p.z.map(|z| z * scale), m: None };
+    let point = of(point);
     let mut best: Option<Nearest> = None;
     let mut travelled = Sum::default();
     for pair in lines.iter().flat_map(|line| line.windows(2)) {
-        let (start, end) = (&pair[0], &pair[1]);
+        let (start, end) = (of(&pair[0]), of(&pair[1]));
         let (step, offset) =
-            (measure::difference(start, end, spatial), measure::difference(start, point, spatial));
-        let square = measure::dot(step, step);
-        let share = if square > 0.0 { (measure::dot(offset, step) / square).clamp(0.0, 1.0) } else { 0.0 };
-        let rest = [0, 1, 2].map(|i| offset[i] - share * step[i]);
-        let distance = measure::dot(rest, rest).sqrt();
-        // What overflowed is no distance, and must not keep one that can be told from the result.
+            (measure::difference(&start, &end, spatial), measure::difference(&start, &point, spatial));
+        let (length, share) = (range::norm(step.into_iter()), share(step, offset));
+        let distance = range::norm([0, 1, 2].map(|i| offset[i] - share * step[i]).into_iter());
+        // An infinite z gives no distance, and must not keep one that can be told from the result.
         if best.is_none_or(|best| distance < best.distance || (best.distance.is_nan() && !distance.is_nan()))
         {
-            best = Some(Nearest { along: travelled.value() + share * square.sqrt(), distance });
+            best = Some(Nearest { along: travelled.value() + share * length, distance });
         }
-        travelled.add(square.sqrt());
+        travelled.add(length);
     }
-    best
+    best.map(|best| Nearest { along: best.along / scale, distance: best.distance / scale })
+}
+
+/// Where on the step the offset is nearest to it, as a share of the step from 0 to 1.
+fn share(step: [f64; 3], offset: [f64; 3]) -> f64 {
+    // Powers of two, so that products stay in the range of doubles.
+    let (long, far) = [step, offset].map(|v| range::unit(v.into_iter())).into();
+    let (step, offset) = (step.map(|v| v / long), offset.map(|v| v / far));
+    let (square, along) = (measure::dot(step, step), measure::dot(offset, step));
+    if along > 0.0 { (along / square * (far / long)).min(1.0) } else { 0.0 }
 }
 
 pub(crate) static DISTANCE_ALONG: Kernel = Kernel {
@@ -101,7 +114,7 @@ pub(crate) static DISTANCE_ALONG: Kernel = Kernel {
     summary: "How far along a line a position is, and how far from it.",
     details: "The place of the line that is nearest to the position, the first of equally near ones: its distance from the line's start, measured along the line, and its \
               distance from the position. A MULTILINESTRING counts as its lines one after the other, without the gaps. Other shapes \
-              are errors.",
+              are errors; of a curve STCurveToLine() on the server makes a line.",
     inputs: &[ID, GEOMETRY, X, Y, Column { summary: "Z; NULL for none.", ..Z }],
     params: &[DIMENSIONS],
     outputs: &[
@@ -123,7 +136,8 @@ pub(crate) static DISTANCE_ALONG: Kernel = Kernel {
     nulls: "NULL in the line, x or y gives NULL. Without z, or where the line has none, distances are those of the plane.",
     empty: "An empty line gives NULL.",
     nan: OVERFLOW,
-    accuracy: "Some 1e-15 of the largest coordinate difference.",
+    accuracy: "With d the largest distance between the position and a corner of the line: distance_along is off by at most 2⁻⁴⁸·(d + distance_along), distance by 2⁻⁴⁸·d, for coordinates of any size; below the range of normal doubles four units in the last place come on top. Of places whose distances from the position \
+               differ by no more than that, any may be taken. Same bits on every machine.",
     streaming: Streaming::Rows,
     source: "Orthogonal projection on each segment; linear referencing as ST_LineLocatePoint, but in length.",
     example: Example {
@@ -145,6 +159,7 @@ pub(crate) static DISTANCE_ALONG: Kernel = Kernel {
             let lines: Vec<&[Position]> = match &shape {
                 Shape::LineString(line) => vec![line],
                 Shape::MultiLineString(lines) => lines.iter().map(Vec::as_slice).collect(),
+                curve if curve.has_curves() => return Err(measure::arcs(curve.name())),
                 other => {
                     return Err(problem(format!("a {}", other.name()), "a LINESTRING or MULTILINESTRING"));
                 }

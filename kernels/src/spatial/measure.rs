@@ -1,6 +1,8 @@
 //! Lengths and sums, which the helpers share.
 
-use super::geometry::{Position, Shape, present};
+use super::geometry::{Curve, Piece, Position, Shape, present, problem};
+use crate::error::Error;
+use crate::range;
 
 /// A sum whose error does not grow with the terms (Neumaier 1974, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen").
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,19 +48,39 @@ pub(super) fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
 
 /// The Euclidean distance.
 pub(super) fn distance(a: &Position, b: &Position, spatial: bool) -> f64 {
-    let d = difference(a, b, spatial);
-    dot(d, d).sqrt()
+    range::norm(difference(a, b, spatial).into_iter())
 }
 
 /// The lines and rings of a shape, in stored order.
-pub(super) fn lines<'a>(shape: &'a Shape, out: &mut Vec<&'a [Position]>) {
+///
+/// # Errors
+///
+/// [`Error::Value`] for arcs.
+pub(super) fn lines<'a>(shape: &'a Shape, out: &mut Vec<&'a [Position]>) -> Result<(), Error> {
+    let mut straight = |piece: &'a Piece| match piece {
+        Piece::Line(line) => {
+            out.push(line);
+            Ok(())
+        }
+        Piece::Arcs(_) => Err(arcs("CIRCULARSTRING")),
+    };
     match shape {
         Shape::Point(_) | Shape::MultiPoint(_) | Shape::FullGlobe => {}
         Shape::LineString(line) => out.push(line),
         Shape::Polygon(lines) | Shape::MultiLineString(lines) => out.extend(lines.iter().map(Vec::as_slice)),
         Shape::MultiPolygon(polygons) => out.extend(polygons.iter().flatten().map(Vec::as_slice)),
-        Shape::Collection(members) => members.iter().for_each(|member| lines(member, out)),
+        Shape::Collection(members) => members.iter().try_for_each(|member| lines(member, out))?,
+        Shape::CircularString(positions) if positions.is_empty() => {}
+        Shape::CircularString(_) => return Err(arcs(shape.name())),
+        Shape::CompoundCurve(pieces) => pieces.iter().try_for_each(straight)?,
+        Shape::CurvePolygon(rings) => rings.iter().flat_map(Curve::pieces).try_for_each(&mut straight)?,
     }
+    Ok(())
+}
+
+/// What is said where only straight segments count.
+pub(super) fn arcs(name: &str) -> Error {
+    problem(format!("a {name}"), "straight segments; STCurveToLine() on the server makes them of arcs")
 }
 
 /// The length of a line.

@@ -161,7 +161,8 @@ pub(crate) static INVERSE: Kernel = Kernel {
     name: "spatial_morton_inverse",
     family: Family::Spatial,
     summary: "The positions of Morton keys: the middles of their cells.",
-    details: "The inverse of spatial_morton with the same bounds, bits and order: min + (cell + ½) / 2^bits · (max − min) on each axis.",
+    details: "The inverse of spatial_morton with the same bounds, bits and order: min + (cell + ½) / 2^bits · (max − min) on each axis, \
+              of which spatial_morton makes the key again. Bounds so near to each other that a cell is narrower than two steps between doubles are errors that give the least distance.",
     inputs: curve::KEY_COLUMNS,
     params: &[curve::MIN, curve::MAX, curve::BITS, ORDER],
     outputs: curve::INPUTS,
@@ -169,7 +170,7 @@ pub(crate) static INVERSE: Kernel = Kernel {
     nulls: "A NULL key gives NULL coordinates.",
     empty: curve::EMPTY,
     nan: "Keys are whole numbers; one that is negative or has more than 3·bits bits is an error.",
-    accuracy: "Cells are exact; a middle is rounded four times.",
+    accuracy: curve::MIDDLES,
     streaming: Streaming::Rows,
     source: SOURCE,
     example: Example {

@@ -1,10 +1,11 @@
 //! The nearest neighbours of every position.
 
-use rstar::{PointDistance, RTree, primitives::GeomWithData};
+use rstar::{AABB, Envelope, PointDistance, RTree, RTreeObject};
 
 use super::curve::{self, AXES};
 use crate::error::Error;
 use crate::parallel;
+use crate::range;
 use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
@@ -17,13 +18,92 @@ const K: Param = Param {
     summary: "Neighbours of each position at most.",
 };
 
-/// Squares of coordinates beyond this leave the range of doubles.
-const LARGEST: f64 = 1e150;
+/// Distances of coordinates beyond this may leave the range of doubles.
+const LARGEST: f64 = 1e307;
 
 /// A place with all the rows that are at it, by id, then row.
-type Place = GeomWithData<[f64; 3], Vec<usize>>;
+struct Place {
+    at: [f64; 3],
+    rows: Vec<usize>,
+}
 
-/// A neighbour: squared distance, NULL ids last, id, row.
+impl RTreeObject for Place {
+    type Envelope = Around;
+    fn envelope(&self) -> Around {
+        Around(AABB::from_point(self.at))
+    }
+}
+
+impl PointDistance for Place {
+    fn distance_2(&self, point: &[f64; 3]) -> f64 {
+        range::norm([0, 1, 2].map(|i| self.at[i] - point[i]).into_iter())
+    }
+}
+
+/// A box whose distances are not squared, as the tree's own are: squares may leave the range of doubles. The tree needs
+/// them for their order alone.
+#[derive(Clone, Debug, PartialEq)]
+struct Around(AABB<[f64; 3]>);
+
+impl Around {
+    /// The length of the way to the point that `corner` picks for each axis from the box's bounds and the query's coordinate.
+    fn way(&self, point: &[f64; 3], corner: impl Fn(f64, f64, f64) -> f64) -> f64 {
+        let (low, high) = (self.0.lower(), self.0.upper());
+        range::norm([0, 1, 2].map(|i| corner(low[i], high[i], point[i]) - point[i]).into_iter())
+    }
+}
+
+impl Envelope for Around {
+    type Point = [f64; 3];
+
+    fn new_empty() -> Self {
+        Around(AABB::new_empty())
+    }
+    fn contains_point(&self, point: &[f64; 3]) -> bool {
+        self.0.contains_point(point)
+    }
+    fn contains_envelope(&self, other: &Self) -> bool {
+        self.0.contains_envelope(&other.0)
+    }
+    fn merge(&mut self, other: &Self) {
+        self.0.merge(&other.0);
+    }
+    fn merged(&self, other: &Self) -> Self {
+        Around(self.0.merged(&other.0))
+    }
+    fn intersects(&self, other: &Self) -> bool {
+        self.0.intersects(&other.0)
+    }
+    fn intersection_area(&self, other: &Self) -> f64 {
+        self.0.intersection_area(&other.0)
+    }
+    fn area(&self) -> f64 {
+        self.0.area()
+    }
+    fn distance_2(&self, point: &[f64; 3]) -> f64 {
+        self.way(point, |low, high, at| at.max(low).min(high))
+    }
+    fn min_max_dist_2(&self, point: &[f64; 3]) -> f64 {
+        // No place in the box is farther than its farthest corner.
+        self.way(point, |low, high, at| if at - low > high - at { low } else { high })
+    }
+    fn center(&self) -> [f64; 3] {
+        self.0.center()
+    }
+    fn perimeter_value(&self) -> f64 {
+        self.0.perimeter_value()
+    }
+    fn sort_envelopes<T: RTreeObject<Envelope = Self>>(axis: usize, envelopes: &mut [T]) {
+        let low = |object: &T| object.envelope().0.lower()[axis];
+        envelopes.sort_unstable_by(|a, b| low(a).total_cmp(&low(b)));
+    }
+    fn partition_envelopes<T: RTreeObject<Envelope = Self>>(axis: usize, envelopes: &mut [T], size: usize) {
+        let low = |object: &T| object.envelope().0.lower()[axis];
+        envelopes.select_nth_unstable_by(size, |a, b| low(a).total_cmp(&low(b)));
+    }
+}
+
+/// A neighbour: distance, NULL ids last, id, row.
 type Found = (f64, (bool, i64), usize);
 
 pub(crate) static KERNEL: Kernel = Kernel {
@@ -43,8 +123,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     rows: RowShape::Picked,
     nulls: "Rows with NULL in a coordinate have no neighbours and are none. NULL ids come after all others.",
     empty: "No rows give no rows, and a single one has no neighbours.",
-    nan: "NaN, infinities and coordinates beyond 1e150 are errors.",
-    accuracy: "The search is exact in the computed distances, whose relative error is some 4e-16. The same result for any number of threads.",
+    nan: "NaN, infinities and coordinates beyond 1e307 are errors.",
+    accuracy: "The search is exact in the computed distances, whose relative error is at most 4·2⁻⁵³ for coordinates of any size; below the range of normal doubles half a unit in the last place comes on top. The same result for any number of threads, on every machine.",
     streaming: Streaming::Whole("all rows"),
     source: "Roussopoulos, Kelley and Vincent 1995, \"Nearest neighbor queries\", by the crate rstar.",
     example: Example {
@@ -95,7 +175,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
                     column: name.into(),
                     row: row as u64 + 1,
                     found: format!("{v:?}"),
-                    expected: "a number from -1e150 to 1e150".into(),
+                    expected: "a number from -1e307 to 1e307".into(),
                 });
             }
         }
@@ -110,7 +190,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     // One entry for each place: many rows at one place would otherwise all be ties.
     let places: Vec<Place> = rows
         .chunk_by(|a, b| a.0 == b.0)
-        .map(|at| GeomWithData::new(at[0].0, at.iter().map(|(_, row)| *row).collect()))
+        .map(|at| Place { at: at[0].0, rows: at.iter().map(|(_, row)| *row).collect() })
         .collect();
     drop(rows);
     let tree = RTree::bulk_load(places);
@@ -128,7 +208,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         columns: vec![
             Values::Int(all.iter().map(|(_, rank, _)| Some(*rank)).collect()),
             Values::BigInt(all.iter().map(|(_, _, found)| keys[found.2]).collect()),
-            Values::Float(all.iter().map(|(_, _, found)| Some(found.0.sqrt())).collect()),
+            Values::Float(all.iter().map(|(_, _, found)| Some(found.0)).collect()),
         ],
         picked: Some(all.iter().map(|(row, _, _)| *row).collect()),
     })
@@ -144,21 +224,21 @@ fn neighbours(
     let mut found: Vec<Found> = Vec::new();
     let mut limit = f64::INFINITY;
     for place in tree.nearest_neighbor_iter(&query) {
-        let square = place.geom().distance_2(&query);
-        if square > limit {
+        let distance = place.distance_2(&query);
+        if distance > limit {
             break;
         }
         // A place's rows are in order, so that no more than k of them can count.
         found.extend(
             place
-                .data
+                .rows
                 .iter()
                 .filter(|other| **other != row)
                 .take(k)
-                .map(|other| (square, id(*other), *other)),
+                .map(|other| (distance, id(*other), *other)),
         );
         if found.len() >= k {
-            limit = square;
+            limit = distance;
         }
     }
     // Places come by distance; at the same distance the ids decide.

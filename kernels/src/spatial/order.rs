@@ -4,6 +4,7 @@ use crate::compute::Compute;
 use crate::error::Error;
 use crate::mode::Accumulate;
 use crate::parallel;
+use crate::range;
 use crate::spatial::basis::Basis;
 use crate::spatial::project::{self, Projection};
 use crate::spatial::sieve::Sieve;
@@ -148,6 +149,6 @@ impl<'a> Points<'a> {
     /// Euclidean distance of a row from a point, added axis by axis; NaN where the row is NULL.
     pub(crate) fn distance(&self, from: &[f64], row: usize) -> f64 {
         let Some(to) = self.rows.point(row) else { return f64::NAN };
-        from.iter().zip(to).take(self.axes).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
+        range::norm(from.iter().zip(to).take(self.axes).map(|(a, b)| a - b))
     }
 }

@@ -10,6 +10,7 @@ use crate::compute::Compute;
 use crate::error::Error;
 use crate::mode::{Accumulate, Mode, with_mode};
 use crate::parallel;
+use crate::range;
 use crate::reduce::{self, Dot, Pair};
 use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, PackedBytes, RowShape, Streaming, Values,
@@ -24,7 +25,7 @@ use crate::spread::Packed;
 use crate::tiles::{PANEL, Tiles};
 use crate::vector::batch::canonical_number;
 use crate::vector::rows::{self, ELEMENT, ID, V};
-use crate::vectors::Vectors;
+use crate::vectors::{Vectors, Width, decode};
 
 /// Coordinates of many vectors.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +35,8 @@ pub struct Projection {
     coordinates: Vec<f64>,
     /// Σ vᵢ² of each row, negative for a row that is NULL.
     squares: Vec<f64>,
+    /// Rows whose square left the range of doubles with their lengths, by row.
+    extreme: Vec<(usize, f64)>,
 }
 
 impl Projection {
@@ -58,6 +61,13 @@ impl Projection {
         self.squares.get(i).copied().filter(|square| *square >= 0.0 || square.is_nan())
     }
 
+    /// The length of vector `i`, also where its square leaves the range of doubles; `None` where it is NULL or there is none.
+    pub fn length(&self, i: usize) -> Option<f64> {
+        let square = self.square(i)?;
+        let extreme = self.extreme.binary_search_by_key(&i, |(row, _)| *row);
+        Some(extreme.map_or(square.sqrt(), |at| self.extreme[at].1))
+    }
+
     /// The distance of vector `i` from the span of orthonormal axes, √(Σ vᵢ² − Σ cᵢ²): what the coordinates do not show of it.
     ///
     /// # Accuracy
@@ -66,9 +76,15 @@ impl Projection {
     /// defect·‖v‖² / (2r), and one that should be 0 may be as large as √defect·‖v‖: some 3e-4·‖v‖ for a defect of 1e-7.
     pub fn residual(&self, i: usize) -> Option<f64> {
         let point = self.point(i)?;
-        let rest = self.squares[i] - point.iter().map(|c| c * c).sum::<f64>();
         // Rounding may take a little too much; NaN stays NaN.
-        Some(if rest < 0.0 { 0.0 } else { rest.sqrt() })
+        let root = |rest: f64| if rest < 0.0 { 0.0 } else { rest.sqrt() };
+        let squares = |unit: f64| point.iter().map(|c| (c / unit) * (c / unit)).sum::<f64>();
+        if !range::is_suspect(self.squares[i]) {
+            return Some(root(self.squares[i] - squares(1.0)));
+        }
+        let length = self.length(i)?;
+        let unit = range::unit([length].into_iter());
+        Some(root((length / unit) * (length / unit) - squares(unit)) * unit)
     }
 
     /// All coordinates, row-major; NaN for a row that is NULL.
@@ -119,10 +135,17 @@ pub fn project_with(
     pad: bool,
 ) -> Result<Projection, Error> {
     let axes = basis.axes();
-    let mut coordinates = zeros(vectors.len() * axes);
+    let mut coordinates = zeros("the coordinates", vectors.len() * axes)?;
     let mut squares = vec![-1.0; vectors.len()];
     fill(compute, basis, vectors, pad, &mut coordinates, Some(&mut squares))?;
-    Ok(Projection { axes, coordinates, squares })
+    // Squares of singles are in the range of doubles, and so is that of a vector of zeros.
+    let suspect = |i: &usize| vectors.width() == Width::F64 && range::is_suspect(squares[*i]);
+    let length = |i: usize| {
+        let row = decode(vectors.wide_element(), vectors.row(i)?);
+        Some((i, range::norm(row.into_iter()))).filter(|(_, length)| *length > 0.0)
+    };
+    let extreme = (0..vectors.len()).filter(suspect).filter_map(length).collect();
+    Ok(Projection { axes, coordinates, squares, extreme })
 }
 
 /// As [`project`], the coordinates alone, into memory of the caller.
@@ -457,7 +480,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     });
     let (srid, m) = (columns::srid_of(call), vec![None; call.rows]);
     let (bytes, lengths) = points::encode_columns([&x, &y, &z, &m], srid, SpatialType::Geometry)?;
-    let norm = (0..call.rows).map(|i| projection.square(i).map(f64::sqrt)).collect();
+    let norm = (0..call.rows).map(|i| projection.length(i)).collect();
     // Anchors span nothing that a vector could lie outside of.
     let orthonormal = basis.kind() != BasisKind::Trilateration;
     let residual = (0..call.rows).map(|i| projection.residual(i).filter(|_| orthonormal)).collect();
@@ -508,8 +531,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "An empty vector is of the wrong dimension, or, with @pad = yes, the origin.",
     nan: "A coordinate that is not finite is an error that names the row: GEOMETRY has none.",
     accuracy: "The bits of vector_dot_product of vector and axis with the same @accumulate, so the error is that of the dot product. \
-               A residual r is off by about d·norm² / (2r), and one that should be 0 may be √d·norm, where d, some 1e-7, is how far the axes, \
-               rounded to singles, are from orthonormal. clr_v1 agrees with the original within 3e-6 × the range of the components; the original itself differs \
+               A residual r is off by about d·norm² / (2r), and one that should be 0 may be √d·norm, where d, at most 1.2e-7·axes, is how far the axes, \
+               rounded to singles, are from orthonormal. norm has a relative error of at most (dimension/64 + 8)·2⁻⁵³ with @accumulate = f64 and of any size. clr_v1 agrees with the original within 3e-6 × the range of the components; the original itself differs \
                between processors by a third of that. Same bits on every instruction set and for any number of threads.",
     streaming: Streaming::Rows,
     source: "SQLCLR functions fn_ProjectTo3D and clr_ProjectToPoint; MS-SSCLRT, section 2.1.",

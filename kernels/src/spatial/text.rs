@@ -1,7 +1,9 @@
 //! Serialized values from and to WKT.
 
-use super::columns::{self, DIALECT, GEOMETRY, ORDINATES, RESULT_GEOMETRY, SRID, TYPE, VALIDITY};
-use super::geometry::wkt;
+use super::columns::{
+    self, DIALECT, DIALECT_READ, GEOMETRY, ORDINATES, RESULT_GEOMETRY, SRID_READ, Size, TYPE, VALIDITY,
+};
+use super::geometry::{srid_of, wkt};
 use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 use crate::vector::rows::ID;
 
@@ -17,17 +19,18 @@ pub(crate) static READ: Kernel = Kernel {
     name: "spatial_from_wkt",
     family: Family::Spatial,
     summary: "Serialized geometry or geography from WKT, with Z and M.",
-    details: "Reads what STGeomFromText reads (POINT (1 2 3 4), NULL for a missing Z or M, both forms of MULTIPOINT) or, with @dialect = iso, \
-              tagged WKT (POINT ZM (1 2 3 4)), which the server refuses. Collections may be nested 100 deep. Curves, lines of one position \
-              and rings that are not closed are errors. With @type = geography x is the longitude, the rings are kept as they run, and \
-              @srid must be one of the server's, such as 4326; only points, FULLGLOBE and what @validity calls valid are flagged so.",
+    details: "Reads what STGeomFromText reads: POINT (1 2 3 4), NULL for a missing Z or M, both forms of MULTIPOINT, curves (CIRCULARSTRING, COMPOUNDCURVE, CURVEPOLYGON), \
+              FULLGLOBE. Reads also what other systems write and the server refuses: the tags of ISO, apart or joined (POINT Z (1 2 3), PointZM (1 2 3 4)), NaN for a missing Z or M, \
+              and a SRID before the shape (SRID=4326;POINT (1 2)). Collections may be nested 100 deep. Lines of one position, \
+              rings that are not closed and curves with gaps are errors. With @type = geography x is the longitude, the rings are kept as they run, and \
+              the SRID must be one of the server's, such as 4326; only points, FULLGLOBE and what @validity calls valid are flagged so.",
     inputs: &[ID, WKT],
-    params: &[SRID, TYPE, DIALECT, VALIDITY],
+    params: &[SRID_READ, TYPE, DIALECT_READ, VALIDITY],
     outputs: &[ID, RESULT_GEOMETRY],
     rows: RowShape::Same,
     nulls: columns::NULLS,
     empty: "EMPTY shapes are kept as such; the empty text is an error.",
-    nan: "Texts of NaN and infinities are errors.",
+    nan: "NaN in Z or M counts as missing. Other texts of NaN and infinities are errors.",
     accuracy: "Every number is rounded once to the nearest double.",
     streaming: Streaming::Rows,
     source: SOURCE,
@@ -39,17 +42,16 @@ pub(crate) static READ: Kernel = Kernel {
     run: |call| {
         let texts = call.texts(WKT.name);
         let kind = columns::type_of(call)?;
-        let read = match call.params.word(DIALECT.name) {
-            "iso" => wkt::read_iso,
-            _ => wkt::read,
-        };
+        let dialect = call.chosen(&DIALECT_READ, wkt::Dialect::parse)?;
         let rows = columns::map(
             call,
             WKT.name,
-            |row| texts[row].as_ref().map(String::len),
+            |row| texts[row].as_deref().map(Size::text),
             |row| {
-                let shape = read(texts[row].as_deref().unwrap_or_default())?;
-                columns::serialize(call, kind, shape).map(Some)
+                let text = texts[row].as_deref().unwrap_or_default();
+                let (own, shape) = wkt::read_extended(text, dialect)?;
+                let srid = srid_of(columns::srid_of(call), own)?;
+                columns::serialize(call, kind, srid, shape).map(Some)
             },
         )?;
         Ok(Output::same(Values::Packed(columns::pack(rows))))
@@ -61,8 +63,7 @@ pub(crate) static WRITE: Kernel = Kernel {
     family: Family::Spatial,
     summary: "WKT of serialized geometry or geography, with Z and M.",
     details: "Writes what ToString() and AsTextZM() write on the server or, with @dialect = iso, tagged WKT (POINT Z (1 2 3)), where a Z or M that \
-              only some positions have is an error. For geography x is the longitude, as in all WKT. Curves are errors that \
-              name their type.",
+              only some positions have is an error. For geography x is the longitude, as in all WKT. Curves are written as such; FULLGLOBE is an error with @dialect = iso, which has no word for it.",
     inputs: &[ID, GEOMETRY],
     params: &[TYPE, DIALECT, ORDINATES],
     outputs: &[ID, WKT],

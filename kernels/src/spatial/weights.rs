@@ -1,6 +1,6 @@
 //! Vectors as lines, and back.
 
-use super::columns::{self, GEOMETRY, RESULT_GEOMETRY, SRID};
+use super::columns::{self, GEOMETRY, RESULT_GEOMETRY, SRID, Size};
 use super::geometry::series;
 use crate::error::Error;
 use crate::registry::{
@@ -61,7 +61,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         let rows = columns::map(
             call,
             v.name(),
-            |row| v.row(row).map(<[u8]>::len),
+            |row| v.row(row).map(Size::binary),
             |row| {
                 let values = decode(element, v.row(row).unwrap_or_default());
                 series::encode(&values, most, columns::srid_of(call)).map(Some)
@@ -75,7 +75,7 @@ pub(crate) static INVERSE: Kernel = Kernel {
     name: "spatial_weights_inverse",
     family: Family::Spatial,
     summary: "The values of serialized lines through (index, value), as packed vectors.",
-    details: "The y of all positions in stored order, rounded to the element type. x is not looked at.",
+    details: "The y of all positions in stored order, rounded to the element type. x is not looked at. Curves are errors: spatial_weights writes none.",
     inputs: &[ID, GEOMETRY],
     params: &[RESULT_ELEMENT],
     outputs: &[ID, RESULT],
@@ -100,7 +100,7 @@ pub(crate) static INVERSE: Kernel = Kernel {
         let rows = columns::map(
             call,
             GEOMETRY.name,
-            |row| values[row].map(<[u8]>::len),
+            |row| values[row].map(Size::binary),
             |row| {
                 let Some(y) = series::decode(values[row].unwrap_or_default())? else { return Ok(None) };
                 if !single {

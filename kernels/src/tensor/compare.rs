@@ -1,6 +1,7 @@
 //! The coefficients of two models side by side.
 
 use crate::error::Error;
+use crate::range;
 use crate::reduce::cosine_of_sums;
 use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values,
@@ -53,7 +54,7 @@ pub struct Comparison {
 ///
 /// Compensated sums in double precision: with u = 2⁻⁵³, the norms are within 4·u of their size, the means within 3·u of the
 /// mean magnitude, the deviations within 8·u of the largest magnitude and the cosine within 8·u. No sum overflows; a norm
-/// beyond the largest double is infinite.
+/// beyond the largest double is infinite. For up to 2²⁴ atoms; a number below the range of normal doubles is rounded once more.
 ///
 /// # Examples
 ///
@@ -95,7 +96,7 @@ struct Scaled {
 }
 
 fn scaled(values: impl Iterator<Item = Option<f64>> + Clone) -> (Scaled, Statistics) {
-    let unit = numbers::unit(values.clone().flatten());
+    let unit = range::unit(values.clone().flatten());
     let present: Vec<f64> = values.clone().flatten().map(|v| v / unit).collect();
     let count = present.len() as f64;
     let mean = Sum::of(present.iter().copied()) / count;
@@ -234,7 +235,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nan: "NaN or an infinity is an error that names the row. A norm beyond the largest double is infinite and arrives as NULL in \
           SQL Server's FLOAT.",
     accuracy: "Compensated sums in ascending order of the atoms: norms within 2⁻⁵¹ of their size, means within 2⁻⁵¹ of the mean \
-               magnitude, deviations within 2⁻⁵⁰ of the largest magnitude, the cosine within 2⁻⁵⁰. The same bits for any order \
+               magnitude, deviations within 2⁻⁵⁰ of the largest magnitude, the cosine within 2⁻⁵⁰, for up to 2²⁴ atoms; a number below the range of normal doubles is rounded once more. The same bits for any order \
                of the rows, on every machine.",
     streaming: Streaming::Whole("a layer's rows"),
     source: "sp_CompareModelKnowledge of the replaced procedures, with values instead of counts alone.",

@@ -50,8 +50,9 @@ struct Sums {
 ///
 /// # Accuracy
 ///
-/// Sums in double precision over blocks whose size depends on the length alone: of n elements, within n·2⁻⁵² of the exact sums.
-/// The same bits for any number of threads, on every machine.
+/// Sums in double precision over blocks whose size depends on the length alone. Of n elements, up to 2²⁶, the relative error is
+/// off by at most (n + 4)·2⁻⁵³ of its size, however small it is, the largest difference by 2⁻⁵³ of its, and the cosine by
+/// (2·n + 4)·2⁻⁵³. The same bits for any number of threads, on every machine.
 ///
 /// # Examples
 ///
@@ -200,7 +201,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: "NULL in both payloads of a row is an error; a NULL chunk is allowed where a layer has only one.",
     empty: "No rows give no result row.",
     nan: "NaN or an infinity is an error that names the layer and the element.",
-    accuracy: "Sums in double precision in an order that depends on the length alone: of n elements within n·2⁻⁵². The same bits for \
+    accuracy: "Sums in double precision in an order that depends on the length alone: of n elements, up to 2²⁶, relative_error is off by at most \
+               (n + 4)·2⁻⁵³ of its size, however small it is, largest_error by 2⁻⁵³ of its, cosine by (2·n + 4)·2⁻⁵³. The same bits for \
                any chunks and any number of threads, on every machine.",
     streaming: Streaming::Whole("all chunks of both layers"),
     source: "Golub and Van Loan, Matrix Computations, 2.3.",

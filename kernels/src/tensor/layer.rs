@@ -31,7 +31,7 @@ pub(crate) fn check_length(elements: usize) -> Result<(), Error> {
 /// passed the layer's length.
 pub(crate) fn output(layer: Option<&[f32]>) -> Result<Output, Error> {
     let singles = layer.unwrap_or_default();
-    let mut bytes = zeros(size_of_val(singles));
+    let mut bytes = zeros("the resulting payload", size_of_val(singles))?;
     parallel::rows_into(singles.len(), bytes.len(), &mut bytes, |range, part| {
         part.copy_from_slice(bytemuck::cast_slice(&singles[range]));
         Ok(())

@@ -13,6 +13,7 @@ mod numbers;
 mod payload;
 mod product;
 pub(crate) mod prune;
+mod qr;
 pub mod quant;
 mod ranking;
 pub(crate) mod reconstruct;

@@ -78,15 +78,6 @@ pub(crate) fn countable(call: &Call<'_>) -> Result<(), Error> {
     })
 }
 
-/// The largest power of two that is not above the largest magnitude, 1 where all numbers are 0: numbers divided by it have
-/// squares that can be added without leaving the range of doubles, and lose nothing unless they are 2⁵⁰⁰ times smaller.
-pub(crate) fn unit(values: impl Iterator<Item = f64>) -> f64 {
-    let largest = values.fold(0.0, |largest: f64, v| largest.max(v.abs()));
-    // The exponent alone; a subnormal's is 0, for which the smallest normal number stands.
-    let power = f64::from_bits(largest.to_bits() & 0x7ff0_0000_0000_0000);
-    if largest == 0.0 { 1.0 } else { power.max(f64::MIN_POSITIVE) }
-}
-
 /// A sum whose error does not grow with the number of terms: Neumaier 1974, "Rundungsfehleranalyse einiger Verfahren zur
 /// Summation endlicher Summen".
 #[derive(Clone, Copy, Default)]
@@ -142,20 +133,6 @@ pub(crate) fn squares(values: &[f32]) -> Sum {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_unit_keeps_squares_in_range() {
-        for largest in [f64::MAX, 1e300, 3.0, 1.0, 0.7, 1e-300, f64::MIN_POSITIVE, 5e-324] {
-            let unit = unit([-largest, largest / 3.0].into_iter());
-            let scaled = largest / unit;
-            assert!(
-                (1.0..2.0).contains(&scaled) || (largest < f64::MIN_POSITIVE && scaled <= 1.0),
-                "{largest}"
-            );
-            assert_eq!(scaled * unit, largest);
-        }
-        assert_eq!(unit([0.0, -0.0].into_iter()), 1.0);
-    }
 
     #[test]
     fn a_sum_keeps_what_cancels() {

@@ -112,7 +112,7 @@ impl<'a> Payload<'a> {
     ///
     /// As [`quant::decode_into`] for the bytes of all chunks together.
     pub(crate) fn decode(&self, compute: Compute, payload_type: PayloadType) -> Result<Vec<f32>, Error> {
-        let mut out = zeros(payload_type.elements(self.bytes)?);
+        let mut out = zeros("the elements", payload_type.elements(self.bytes)?)?;
         let block = payload_type.block_bytes();
         if self.chunks.iter().any(|chunk| !chunk.len().is_multiple_of(block)) {
             quant::decode_into_with(compute, payload_type, &self.concat(), &mut out)?;

@@ -48,24 +48,20 @@ pub(super) fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Result<Mat<f64>
 /// aᵀ·a.
 pub(super) fn gram(a: MatRef<'_, f64>) -> Result<Mat<f64>, Error> {
     let mut out = zeros(a.ncols(), a.ncols());
-    add_gram(out.as_mut(), a)?;
+    parallel::each(pieces(out.as_mut()), a.nrows() * a.ncols() * size_of::<f64>(), |(start, rows)| {
+        let own = a.subcols(start, rows.nrows());
+        let (before, diagonal) = rows.subcols_mut(0, start + own.ncols()).split_at_col_mut(start);
+        matmul(before, Accum::Replace, own.transpose(), a.subcols(0, start), 1.0, Par::Seq);
+        let all = BlockStructure::Rectangular;
+        let lower = BlockStructure::TriangularLower;
+        triangular::matmul(diagonal, lower, Accum::Replace, own.transpose(), all, own, all, 1.0, Par::Seq);
+        Ok(())
+    })?;
+    // The half that was not computed.
     for column in 1..out.ncols() {
         for row in 0..column {
             out[(row, column)] = out[(column, row)];
         }
     }
     Ok(out)
-}
-
-/// Adds what aᵀ·a, which is symmetric, has on and below its diagonal.
-pub(super) fn add_gram(out: MatMut<'_, f64>, a: MatRef<'_, f64>) -> Result<(), Error> {
-    parallel::each(pieces(out), a.nrows() * a.ncols() * size_of::<f64>(), |(start, rows)| {
-        let own = a.subcols(start, rows.nrows());
-        let (before, diagonal) = rows.subcols_mut(0, start + own.ncols()).split_at_col_mut(start);
-        matmul(before, Accum::Add, own.transpose(), a.subcols(0, start), 1.0, Par::Seq);
-        let all = BlockStructure::Rectangular;
-        let lower = BlockStructure::TriangularLower;
-        triangular::matmul(diagonal, lower, Accum::Add, own.transpose(), all, own, all, 1.0, Par::Seq);
-        Ok(())
-    })
 }

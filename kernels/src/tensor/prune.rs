@@ -1,10 +1,11 @@
 //! The most important atoms of a layer, as many as a target asks for.
 
 use crate::error::Error;
+use crate::range::unit;
 use crate::registry::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
-use crate::tensor::numbers::{self, unit, wrong};
+use crate::tensor::numbers::{self, wrong};
 use crate::tensor::ranking;
 use crate::vector::rows::ID;
 
@@ -84,7 +85,8 @@ pub struct Kept {
 /// # Accuracy
 ///
 /// The energies are added from the least important to the most, in double precision: of n atoms, the error is within n·2⁻⁵² of
-/// its size, however small it is, and the kept energy within n·2⁻⁵² of 1. Where all energies are 0, nothing can be lost: the
+/// its size, however small it is, and the kept energy within n·2⁻⁵² of 1; energies of less than 2⁻⁹⁹⁰ of the largest may count
+/// as less than they are. Where all energies are 0, nothing can be lost: the
 /// kept energy is 1 and the error 0.
 ///
 /// # Examples
@@ -258,7 +260,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
             NULL id loses every tie.",
     empty: "No rows give no result rows.",
     nan: "NaN, an infinity or a negative number is an error that names the row.",
-    accuracy: "Of n atoms, error is within n·2⁻⁵² of its size, however small, and kept_energy within n·2⁻⁵² of 1. The same bits \
+    accuracy: "Of n atoms, error is within n·2⁻⁵² of its size, however small, and kept_energy within n·2⁻⁵² of 1; energies of less than 2⁻⁹⁹⁰ of the \
+               largest may count as less than they are. The same bits \
                for any order of the rows that have ids, on every machine.",
     streaming: Streaming::Whole("all rows"),
     source: "Eckart and Young 1936, \"The approximation of one matrix by another of lower rank\"; sp_ExtractStudentModel of the \

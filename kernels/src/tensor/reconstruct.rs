@@ -4,6 +4,7 @@ use crate::arch::{self, F32_BLOCK, LANES, Simd, Task};
 use crate::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
+use crate::range;
 use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming};
 use crate::tensor::layer;
 use crate::tensor::numbers::{self, wrong};
@@ -24,9 +25,11 @@ use crate::tensor::svd::Svd;
 /// # Accuracy
 ///
 /// σₖ·uᵢₖ is computed in double precision and rounded to single; an element starts at +0 and takes its k products with vⱼₖ in
-/// ascending order, by one fused multiply-add in single precision each. Where some σₖ·uᵢₖ is beyond the largest single, 2⁶⁴ goes
-/// over from σₖ to vₖ, which changes no product. The bits are the same on every level and for any
-/// number of threads. Each of the k roundings is within half a unit in the last place of the sum so far.
+/// ascending order, by one fused multiply-add in single precision each. With Aₖ the largest |σₖ·uᵢₖ| and Vₖ the largest |vⱼₖ|,
+/// where Aₖ is beyond the largest single the power of two at or below it goes over from σₖ to vₖ, and where Aₖ is below 2⁻⁶² and Vₖ above
+/// 1 as much of the power of two at or below Vₖ from vₖ to σₖ as brings Aₖ to 2⁻⁶²: this changes no product. The bits are the same on every level and for any
+/// number of threads. An element is off by at most (k + 2)·2⁻²⁴·Σ|σ·u·v| + 2⁻⁸⁸·Σ Aₖ·|vⱼₖ| + k·2⁻¹⁴⁹, where it and no sum on the
+/// way is beyond the largest single.
 ///
 /// # Examples
 ///
@@ -67,13 +70,11 @@ pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, 
     let elements = rows.checked_mul(*columns).ok_or_else(too_large)?;
     let rank = singular_values.len();
     if elements == 0 || rank == 0 {
-        return arch::try_zeros(elements).map_err(|()| too_large());
+        return arch::zeros("the matrix", elements);
     }
-    let shifts: Vec<f32> = singular_values
-        .iter()
-        .zip(u.chunks_exact(*rows))
-        .map(|(sigma, u)| shift(compute, *sigma, u))
-        .collect();
+    let vectors = u.chunks_exact(*rows).zip(v.chunks_exact(*columns));
+    let shifts: Vec<f64> =
+        singular_values.iter().zip(vectors).map(|(sigma, (u, v))| shift(compute, *sigma, u, v)).collect();
     // Fewer multiplications than this are done before another thread has woken up.
     let shared = elements * rank >= 1 << 20;
     let bytes = if shared { usize::MAX } else { 0 };
@@ -94,10 +95,21 @@ const MIN_ROWS: usize = 96;
 const MAX_ROWS: usize = 384;
 
 /// The power of two that goes over from a singular value to the right vector, so that its product with the left one is in range.
-fn shift(compute: Compute, sigma: f64, u: &[f32]) -> f32 {
-    let largest = compute.level.run(Largest(u));
-    if ((sigma * f64::from(largest)) as f32).is_finite() { 1.0 } else { (1u128 << 64) as f32 }
+fn shift(compute: Compute, sigma: f64, u: &[f32], v: &[f32]) -> f64 {
+    let unit = |v: f64| range::unit([v].into_iter());
+    let left = sigma.abs() * f64::from(compute.level.run(Largest(u)));
+    if !(left as f32).is_finite() {
+        return unit(left);
+    }
+    if left >= SMALL {
+        return 1.0;
+    }
+    let right = f64::from(compute.level.run(Largest(v)));
+    if right > 1.0 && left > 0.0 { 1.0 / unit(right).min(SMALL / unit(left)) } else { 1.0 }
 }
+
+/// Products with the left vector above this lose nothing that counts to the end of the range of singles.
+const SMALL: f64 = f64::from_bits((1023 - 62) << 52);
 
 /// The largest magnitude of some numbers; NaN is none.
 struct Largest<'a>(&'a [f32]);
@@ -119,7 +131,7 @@ impl Task for Largest<'_> {
 /// A block of rows of the matrix.
 struct Block<'a> {
     components: &'a Svd,
-    shifts: &'a [f32],
+    shifts: &'a [f64],
     /// First row.
     first: usize,
     out: &'a mut [f32],
@@ -161,13 +173,17 @@ impl Block<'_> {
 /// Up to 32 columns of the right vectors of components from `start`, times their powers of two, one component after the other.
 /// Columns that are missing at the end keep what they are.
 #[inline(always)]
-fn pack_right(components: &Svd, shifts: &[f32], start: usize, column: usize, packed: &mut [[f32; LANES]]) {
+fn pack_right(components: &Svd, shifts: &[f64], start: usize, column: usize, packed: &mut [[f32; LANES]]) {
     let columns = components.columns;
     let width = LANES.min(columns - column);
     for (k, packed) in packed.iter_mut().enumerate() {
         let v = &components.v[(start + k) * columns + column..][..width];
+        if shifts[start + k] == 1.0 {
+            packed[..width].copy_from_slice(v);
+            continue;
+        }
         for j in 0..width {
-            packed[j] = v[j] * shifts[start + k];
+            packed[j] = (f64::from(v[j]) * shifts[start + k]) as f32;
         }
     }
 }
@@ -177,7 +193,7 @@ fn pack_right(components: &Svd, shifts: &[f32], start: usize, column: usize, pac
 #[inline(always)]
 fn pack_left<const R: usize>(
     components: &Svd,
-    shifts: &[f32],
+    shifts: &[f64],
     start: usize,
     first: usize,
     rows: usize,
@@ -185,7 +201,7 @@ fn pack_left<const R: usize>(
 ) {
     let depth = packed.len() / rows.div_ceil(R);
     for k in 0..depth {
-        let sigma = components.singular_values[start + k] / f64::from(shifts[start + k]);
+        let sigma = components.singular_values[start + k] / shifts[start + k];
         let u = &components.u[(start + k) * components.rows + first..][..rows];
         let (panels, rest) = u.as_chunks::<R>();
         // Of constant length for whole panels, so that numbers are converted together.
@@ -383,8 +399,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nan: "NaN or an infinity in a component is an error that names the row, and so is an element of the matrix beyond the largest \
           single.",
     accuracy: "σ·u is rounded to single precision; an element takes its products with v in ascending order of the components, by one \
-               fused multiply-add in single precision each. Where some σ·u is beyond the largest single, 2⁶⁴ goes over from σ to v, \
-               which changes no product. The same bits for any order of the rows and any number of threads, on \
+               fused multiply-add in single precision each. With A the largest |σ·u| and V the largest |v| of a component: where A is beyond the largest single the power of two at or below it \
+               goes over from σ to v, and where A is below 2⁻⁶² and V above 1 as much of the power of two at or below V from v to σ as brings A to 2⁻⁶²; this changes no product. An element of k components is off by at most \
+               (k + 2)·2⁻²⁴·Σ|σ·u·v| + 2⁻⁸⁸·Σ A·|v| + k·2⁻¹⁴⁹. The same bits for any order of the rows and any number of threads, on \
                every machine.",
     streaming: Streaming::Whole("all components"),
     source: "Eckart and Young 1936; clr_ReconstructFromSVD of the replaced functions, which had no left vectors to use.",

@@ -112,7 +112,7 @@ pub(crate) fn sum(
     if elements == 0 {
         return Ok(Vec::new());
     }
-    let mut sums: Vec<f64> = zeros(terms.len().div_ceil(RUN).max(1) * elements);
+    let mut sums: Vec<f64> = zeros("the sum", terms.len().div_ceil(RUN).max(1) * elements)?;
     let mut pieces = Vec::new();
     for (terms, sums) in terms.chunks(RUN).zip(sums.chunks_mut(elements)) {
         for (panel, sums) in sums.chunks_mut(PANEL).enumerate() {
@@ -278,7 +278,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
           the largest single.",
     accuracy: "Runs of 512 atoms, each element a chain of its own in double precision, with a product and an addition for each \
                atom; the runs' sums are added in order and rounded to single precision once. Of m atoms, off by at most \
-               (min(m, 512) + ⌈m / 512⌉ + 1)·2⁻⁵³·Σ|coefficient·atom| and half a unit in the last place. The same bits for any \
+               (min(m, 512) + ⌈m / 512⌉ + 1)·2⁻⁵³·Σ|coefficient·atom| and half a unit in the last place, where no product is below the range of normal doubles. The same bits for any \
                order of the rows, any chunks and any number of threads, on every machine.",
     streaming: Streaming::Whole("all atoms"),
     source: "clr_SynthesizeModelLayer of the replaced functions, which added singles in no particular order and left out atoms of \

@@ -22,7 +22,7 @@ use crate::compute::Compute;
 use crate::error::Error;
 use crate::mode::Single;
 use crate::parallel;
-use crate::reduce::{Cosine, Dot, Euclidean, Form};
+use crate::reduce::{Cosine, Dot, Euclidean, Form, Norm};
 use crate::vector::add::Add;
 use crate::vector::arg_max::ArgMax;
 use crate::vector::distance::{Metric, from_dot, from_similarity};
@@ -98,7 +98,7 @@ pub fn distance(
 ///
 /// As [the module](self).
 pub fn norm(v: &[f32], dimensions: usize, out: &mut [f64]) -> Result<(), Error> {
-    numbers(Compute::new()?, Dot, [("v", v), ("v", v)], dimensions, f64::sqrt, out)
+    numbers(Compute::new()?, Norm, [("v", v), ("v", v)], dimensions, |v| v, out)
 }
 
 /// Positions of the greatest components, as [`crate::vector::arg_max()`]; −1 where there is none.
@@ -452,19 +452,19 @@ mod tests {
         let mut out = [0.0; 3];
         assert_eq!(
             message(dot_product(&[0.0; 6], &[0.0; 4], 2, &mut out)),
-            "parameter @b is 4 numbers; expected 3 rows of 2 numbers each, or one row"
+            "parameter b is 4 numbers; expected 3 rows of 2 numbers each, or one row"
         );
         assert_eq!(
             message(dot_product(&[0.0; 6], &[0.0; 4], usize::MAX, &mut out)),
-            format!("parameter @a is 6 numbers; expected 3 rows of {} numbers each, or one row", usize::MAX)
+            format!("parameter a is 6 numbers; expected 3 rows of {} numbers each, or one row", usize::MAX)
         );
         assert_eq!(
             message(add(&[0.0; 4], &[0.0; 4], 2, &mut [0.0; 3])),
-            "parameter @out is 3 numbers; expected a multiple of 2, the dimensions"
+            "parameter out is 3 numbers; expected a multiple of 2, the dimensions"
         );
         assert_eq!(
             message(scale(&[], 1.0, 0, &mut [0.0; 3])),
-            "parameter @out is 3 numbers; expected a multiple of 0, the dimensions"
+            "parameter out is 3 numbers; expected a multiple of 0, the dimensions"
         );
     }
 }

@@ -59,7 +59,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: rows::NULLS,
     empty: "Two empty vectors give 0.",
     nan: rows::NAN_SUM,
-    accuracy: "|error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). \
+    accuracy: "|error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64), however small or great the components are. \
                Same bits on every instruction set, thread count and batch shape.",
     streaming: Streaming::Rows,
     source: "Salton and McGill 1983, Introduction to Modern Information Retrieval.",

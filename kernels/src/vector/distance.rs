@@ -53,7 +53,8 @@ pub(crate) fn metric_of(call: &Call<'_>) -> Result<Metric, Error> {
 ///
 /// # Accuracy
 ///
-/// See [`crate::vector::cosine_similarity()`], [`crate::vector::euclidean_distance()`] and [`crate::vector::dot_product()`].
+/// That of [`crate::vector::cosine_similarity()`], and 2⁻⁵³ more for 1 − x; of [`crate::vector::euclidean_distance()`]; of
+/// [`crate::vector::dot_product()`].
 ///
 /// # Examples
 ///
@@ -115,7 +116,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: rows::NULLS,
     empty: "Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0.",
     nan: rows::NAN_SUM,
-    accuracy: "As vector_cosine_similarity, vector_euclidean_distance and vector_dot_product. \
+    accuracy: "As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product. \
                Same bits on every instruction set, thread count and batch shape.",
     streaming: Streaming::Rows,
     source: "SQL Server 2025, VECTOR_DISTANCE.",

@@ -18,8 +18,8 @@ use crate::vector::rows::{self, A, ACCUMULATE, B, ELEMENT, ID};
 ///
 /// # Accuracy
 ///
-/// See the [module's bound](crate::vector#accuracy); a sum that leaves the range of single precision is computed again in
-/// double precision. Same bits on every machine.
+/// |error| at most γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| ([module's bound](crate::vector#accuracy)); a sum that leaves the range of single precision is
+/// computed again in double precision. Same bits on every machine.
 ///
 /// # Examples
 ///
@@ -53,7 +53,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: rows::NULLS,
     empty: "Two empty vectors give 0.",
     nan: rows::NAN_SUM,
-    accuracy: "|error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never overflow. \
+    accuracy: "|error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by up to \
+               2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. \
                Same bits on every instruction set, thread count and batch shape.",
     streaming: Streaming::Rows,
     source: "Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1.",

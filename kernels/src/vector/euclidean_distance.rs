@@ -60,8 +60,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: rows::NULLS,
     empty: "Two empty vectors give 0.",
     nan: rows::NAN_SUM,
-    accuracy: "Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors never \
-               overflow. Same bits on every instruction set, thread count and batch shape.",
+    accuracy: "Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by \
+               up to 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch shape.",
     streaming: Streaming::Rows,
     source: "Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1.",
     example: Example {

@@ -18,12 +18,16 @@ use crate::vectors::Width;
 ///
 /// # Accuracy
 ///
-/// t and 1 − t are rounded to single precision, then each product and the sum: exact at t = 0 and t = 1.
+/// t and 1 − t are rounded to single precision, then each product and the sum: exact at t = 0 and t = 1. A component that is not
+/// finite so, and every one where t lies between 0 and ±2⁻¹²⁶, is computed in double precision and rounded once, so for |t| up to 10²⁶⁹ it is infinite
+/// only where the result is beyond single precision. With u = 2⁻²⁴ the error is at most 4u·(|aᵢ|·(1 + |t|) + |bᵢ·t|) + 2⁻¹⁴⁹.
 ///
 /// # Examples
 ///
 /// ```
 /// assert_eq!(hart_kernels::vector::lerp(&[0.0, 10.0], &[1.0, 20.0], 0.5)?, [0.5, 15.0]);
+/// // A number that no single holds.
+/// assert_eq!(hart_kernels::vector::lerp(&[0.0, 0.0], &[0.0, 1e-30], 1e39)?, [0.0, 1e9]);
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn lerp(a: &[f32], b: &[f32], t: f64) -> Result<Vec<f32>, Error> {
@@ -36,14 +40,13 @@ pub(crate) struct Lerp(pub(crate) f64);
 impl RowOp<2> for Lerp {
     #[inline(always)]
     fn row<S: Simd>(self, _: S, width: Width, inputs: [&[u8]; 2], out: &mut [u8]) {
-        let t = self.0 as f32;
-        let (rest, rest_double) = (1.0 - t, 1.0 - self.0);
-        rows::elementwise(
+        rows::with_number(
             width,
             inputs,
+            self.0,
             out,
-            |[a, b]| a * rest + b * t,
-            |[a, b]| a * rest_double + b * self.0,
+            |[a, b], t| a * (1.0 - t) + b * t,
+            |[a, b], t| a * (1.0 - t) + b * t,
         );
     }
 }
@@ -53,7 +56,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     family: Family::Vector,
     summary: "Linear interpolation between two vectors.",
     details: "aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the \
-              elements are f64.",
+              elements are f64; a component that is not finite so, and every one where t lies between 0 and ±2⁻¹²⁶, is computed in \
+              f64.",
     inputs: &[ID, A, B],
     params: &[
         Param { name: "t", kind: ParamKind::FINITE, default: None, summary: "0 gives a, 1 gives b." },
@@ -65,7 +69,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "Two empty vectors give an empty vector.",
     nan: rows::NAN_ELEMENT,
     accuracy: "1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. \
-               For f16 and bf16 the f32 result is rounded once more.",
+               |error| ≤ 4u·(|aᵢ|·(1 + |t|) + |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is; for f64 \
+               elements u = 2⁻⁵³ and 2⁻¹⁰⁷⁴, where no product overflows. For f16 and bf16 the f32 result is rounded once more.",
     streaming: Streaming::Rows,
     source: "IEEE 754; the two-product form, which is exact at both ends.",
     example: Example {

@@ -3,11 +3,20 @@
 //! # Accuracy
 //!
 //! With n dimensions, m = ⌈n/32⌉, u = 2⁻²⁴ and [`Accumulate::F32`](crate::Accumulate), every sum of products Σ aᵢ·bᵢ is off by
-//! at most γ(m)·Σ|aᵢ·bᵢ|, where γ(m) = m·u / (1 − m·u) + 7·2⁻⁵³: each lane takes m steps, each of which rounds the term once
-//! (Higham 2002, "Accuracy and Stability of Numerical Algorithms", section 3.1); the last part is for adding the lanes in
-//! double precision and for what is done with the sum there. With `Accumulate::F64`, and for `f64` elements, u is 2⁻⁵³.
+//! at most γ(m)·Σ|aᵢ·bᵢ|, where γ(k) = k·u / (1 − k·u) + 8·2⁻⁵³ + n·2⁻⁴⁹. The first part is for the lanes: each takes m steps, each of
+//! which rounds the term once (Higham 2002, "Accuracy and Stability of Numerical Algorithms", section 3.1). The second is for adding
+//! the lanes in double precision and for what is done with the sum there. The third is for steps whose result is subnormal: each
+//! loses up to 2⁻¹⁵⁰, beside a sum that is computed again where it is below 2⁻¹⁰⁰. With `Accumulate::F64`, and for `f64` elements, u
+//! is 2⁻⁵³ and the third part is missing. The bounds are proven for k·u ≤ 1/4, which is n ≤ 2²⁷ with single lanes.
 //!
-//! No sum of finite singles overflows or underflows. The bounds for `f64` elements hold where no term overflows or underflows.
+//! No sum of finite singles overflows or vanishes. Neither does one of finite doubles within a norm, a distance or a cosine: a sum
+//! below 2⁻⁹⁶⁰ or beyond the range is computed again with a scale. Only a result that itself is beyond the doubles is infinite, and one
+//! that is subnormal is off by up to 2⁻¹⁰⁷⁵ more.
+//!
+//! Sums of products of `i8` elements are exact for n ≤ 32,768 with single lanes, and those of squared differences for n ≤ 8,256; with
+//! `Accumulate::F64` for every n below 2³⁷.
+//!
+#![doc = include_str!("../arch/definition.md")]
 
 pub(crate) mod add;
 pub(crate) mod arg_max;
@@ -24,6 +33,7 @@ pub(crate) mod scale;
 pub(crate) mod softmax;
 pub(crate) mod subtract;
 pub(crate) mod top_k;
+mod top_k_packed;
 
 pub use add::add;
 pub use arg_max::arg_max;

@@ -2,7 +2,7 @@
 
 use crate::compute::Compute;
 use crate::error::Error;
-use crate::reduce::Dot;
+use crate::reduce::Norm;
 use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
 
@@ -39,7 +39,7 @@ pub fn norm(v: &[f32]) -> Result<f64, Error> {
 /// As [`norm`].
 #[inline]
 pub fn norm_with(compute: Compute, v: &[f32]) -> Result<f64, Error> {
-    Ok(rows::pair(Dot, compute, v, v)?.sqrt())
+    rows::pair(Norm, compute, v, v)
 }
 
 pub(crate) static KERNEL: Kernel = Kernel {
@@ -57,8 +57,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: rows::NULLS,
     empty: "The empty vector gives 0.",
     nan: rows::NAN_SUM,
-    accuracy: "Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). Finite f32 vectors neither overflow \
-               nor underflow. Same bits on every instruction set, thread count and batch shape.",
+    accuracy: "Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). A subnormal result is off by up to \
+               2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch shape.",
     streaming: Streaming::Rows,
     source: "Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1.",
     example: Example {
@@ -68,6 +68,6 @@ pub(crate) static KERNEL: Kernel = Kernel {
     },
     run: |call| {
         let v = call.vectors(0);
-        Ok(Output::same(Values::Float(rows::numbers(rows::compute_of(call)?, Dot, v, v, f64::sqrt)?)))
+        Ok(Output::same(Values::Float(rows::numbers(rows::compute_of(call)?, Norm, v, v, |v| v)?)))
     },
 };

@@ -2,9 +2,10 @@
 
 use crate::arch::Simd;
 use crate::error::Error;
-use crate::mode::{Double, Single};
+use crate::mode::Single;
 use crate::reduce;
 use crate::registry::{Cell, Example, Family, Kernel, RowShape, Streaming};
+use crate::scaled::{self, Scaled};
 use crate::vector::rows::{self, ELEMENT, ID, RESULT_VECTOR, RowOp, V};
 use crate::vectors::Width;
 
@@ -21,7 +22,9 @@ use crate::vectors::Width;
 /// # Accuracy
 ///
 /// Relative error of a component at most u + γ(⌈n/32⌉)/2 ([module's bound](crate::vector#accuracy)); one that becomes
-/// subnormal is off by up to half a step of the subnormal numbers more. Same bits on every machine. An infinite component makes the norm infinite: the finite components become 0, the infinite ones NaN.
+/// subnormal is off by up to half a step of the subnormal numbers more. Same bits on every machine: singles are multiplied by the
+/// rounded inverse of the norm in double precision and rounded once, doubles are divided by the norm. An infinite component makes the
+/// norm infinite: the finite components become 0, the infinite ones NaN.
 ///
 /// # Examples
 ///
@@ -41,18 +44,24 @@ impl RowOp<1> for Normalize {
     #[inline(always)]
     fn row<S: Simd>(self, simd: S, width: Width, [v]: [&[u8]; 1], out: &mut [u8]) {
         let norm = match width {
-            Width::F32 => reduce::dot::<Single, S>(simd, v, v),
-            Width::F64 => reduce::dot::<Double, S>(simd, v, v),
-        }
-        .sqrt();
-        if norm == 0.0 {
+            Width::F32 => Scaled { sum: reduce::dot::<Single, S>(simd, v, v).sqrt(), exponent: 0 },
+            Width::F64 => reduce::scaled_norm(simd, v),
+        };
+        if norm.sum == 0.0 {
             out.copy_from_slice(v);
             return;
         }
         // The norm of singles is at least 2⁻¹⁴⁹, so its inverse is finite, and the product's error of 2⁻⁵² vanishes in
         // the rounding to single precision. Doubles are divided.
-        let inverse = 1.0 / norm;
-        rows::elementwise(width, [v], out, |[x]| (f64::from(x) * inverse) as f32, |[x]| x / norm);
+        let inverse = 1.0 / norm.sum;
+        let single = |[x]: [f32; 1]| (f64::from(x) * inverse) as f32;
+        if norm.exponent == 0 {
+            rows::elementwise(width, [v], out, single, |[x]| x / norm.sum);
+        } else {
+            // The quotient is of ordinary size, or too small in the end anyway.
+            let [first, second] = scaled::inverse_powers(norm.exponent);
+            rows::elementwise(width, [v], out, single, |[x]| x * first / norm.sum * second);
+        }
     }
 }
 
@@ -69,7 +78,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "The empty vector gives an empty vector.",
     nan: "A NaN makes all components NaN. An infinite component becomes NaN and the finite ones 0. Packed results carry \
           NaN; JSON cannot, so such a row's JSON result is NULL.",
-    accuracy: "Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), unless it becomes subnormal. For f16 and \
+    accuracy: "Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), and half the least \
+               number of that precision where it becomes subnormal. For f16 and \
                bf16 the f32 result is rounded once more. Same bits on every instruction set.",
     streaming: Streaming::Rows,
     source: "SQL Server's VECTOR_NORMALIZE with norm2.",

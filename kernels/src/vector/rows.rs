@@ -149,7 +149,7 @@ pub(crate) fn map_slices<const N: usize, O: RowOp<N>>(op: O, inputs: [&[f32]; N]
     for input in inputs {
         same_length(inputs[0].len(), input.len())?;
     }
-    let mut out: Vec<f32> = zeros(inputs[0].len());
+    let mut out: Vec<f32> = zeros("the resulting vector", inputs[0].len())?;
     Compute::new()?.level.run(MapRow {
         op,
         width: Width::F32,
@@ -192,7 +192,7 @@ pub(crate) fn run_vectors<const N: usize, O: RowOp<N>>(call: &Call<'_>, op: O) -
     let width = first.width();
     // The narrowed copy of half-precision results stands beside the singles for a moment.
     call.check_memory("the resulting vectors", end as u64 + end as u64 / 2)?;
-    let mut bytes: Vec<u8> = zeros(end);
+    let mut bytes: Vec<u8> = zeros("the resulting vectors", end)?;
     let ranges = parallel::ranges(call.rows, end);
     let mut outputs = Vec::with_capacity(ranges.len());
     let mut rest = bytes.as_mut_slice();
@@ -246,6 +246,39 @@ pub(crate) fn elementwise<const N: usize>(
                 *target = double(inputs.map(|v| f64::from_le_bytes(v[i]))).to_le_bytes();
             }
         }
+    }
+}
+
+/// [`elementwise`] with a number beside the elements. For singles it is rounded to a single first, as the functions did that this
+/// library replaces; what is not finite so, and everything where the number is subnormal or 0 as a single without being 0, is
+/// computed in double precision and rounded once.
+#[inline(always)]
+pub(crate) fn with_number<const N: usize>(
+    width: Width,
+    inputs: [&[u8]; N],
+    number: f64,
+    out: &mut [u8],
+    single: impl Fn([f32; N], f32) -> f32,
+    double: impl Fn([f64; N], f64) -> f64,
+) {
+    let rounded = number as f32;
+    elementwise(width, inputs, out, |v| single(v, rounded), |v| double(v, number));
+    if width == Width::F64 {
+        return;
+    }
+    let wide = |v: [f32; N]| double(v.map(f64::from), number) as f32;
+    if number != 0.0 && rounded.abs() < f32::MIN_POSITIVE {
+        elementwise(width, inputs, out, wide, |v| double(v, number));
+        return;
+    }
+    // Almost always all are finite: looked at after the loop, not in it.
+    let finite = |bytes: &[u8; 4]| f32::from_le_bytes(*bytes).is_finite();
+    if !out.as_chunks::<4>().0.iter().fold(true, |all, bytes| all & finite(bytes)) {
+        let either = |v: [f32; N]| {
+            let value = single(v, rounded);
+            if value.is_finite() { value } else { wide(v) }
+        };
+        elementwise(width, inputs, out, either, |v| double(v, number));
     }
 }
 

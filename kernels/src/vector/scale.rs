@@ -10,7 +10,7 @@ use crate::vectors::Width;
 ///
 /// # Shapes
 ///
-/// A slice of length n ≥ 0 and a factor; a vector of the same length. The factor is rounded to single precision first.
+/// A slice of length n ≥ 0 and a factor; a vector of the same length.
 ///
 /// # Errors
 ///
@@ -18,12 +18,17 @@ use crate::vectors::Width;
 ///
 /// # Accuracy
 ///
-/// Correctly rounded product of the two singles.
+/// The factor is rounded to single precision first, and the result is the correctly rounded product of two singles. A component that
+/// is not finite so, and every one where the factor lies between 0 and ±2⁻¹²⁶, is the product in double precision, rounded once
+/// more: an error of at most (1 + 2⁻²⁸)/2 units in the last place. It is infinite only where the product is beyond single precision.
 ///
 /// # Examples
 ///
 /// ```
 /// assert_eq!(hart_kernels::vector::scale(&[1.0, -2.0], 0.5)?, [0.5, -1.0]);
+/// // Factors that no single holds.
+/// assert_eq!(hart_kernels::vector::scale(&[1e-30, 0.0], 1e39)?, [1e9, 0.0]);
+/// assert_eq!(hart_kernels::vector::scale(&[1e30], 1e-50)?, [1e-20]);
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn scale(v: &[f32], factor: f64) -> Result<Vec<f32>, Error> {
@@ -36,8 +41,7 @@ pub(crate) struct Scale(pub(crate) f64);
 impl RowOp<1> for Scale {
     #[inline(always)]
     fn row<S: Simd>(self, _: S, width: Width, inputs: [&[u8]; 1], out: &mut [u8]) {
-        let single = self.0 as f32;
-        rows::elementwise(width, inputs, out, |[x]| x * single, |[x]| x * self.0);
+        rows::with_number(width, inputs, self.0, out, |[x], factor| x * factor, |[x], factor| x * factor);
     }
 }
 
@@ -45,7 +49,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "vector_scale",
     family: Family::Vector,
     summary: "A vector times a number.",
-    details: "vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64.",
+    details: "vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64; a component that is not finite so, and \
+              every one where the factor lies between 0 and ±2⁻¹²⁶, is computed in f64.",
     inputs: &[ID, V],
     params: &[
         Param {
@@ -61,7 +66,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: rows::NULLS,
     empty: "The empty vector gives an empty vector.",
     nan: rows::NAN_ELEMENT,
-    accuracy: "Correctly rounded product. For f16 and bf16 the f32 result is rounded once more.",
+    accuracy: "Correctly rounded product of the vector's component and the rounded factor; where it is computed in f64, of the \
+               factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is. For f16 and bf16 the f32 result is rounded once more.",
     streaming: Streaming::Rows,
     source: "IEEE 754.",
     example: Example {

@@ -7,6 +7,7 @@ use std::ops::Range;
 use crate::arch::{Simd, Task};
 use crate::compute::Compute;
 use crate::error::Error;
+use crate::memory::{check_memory, default_memory_limit};
 use crate::mode::{Accumulate, Mode, with_mode};
 use crate::parallel;
 use crate::reduce::{self, Dot, Pair};
@@ -56,10 +57,10 @@ impl Hit {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct TopK<'a> {
-    k: usize,
-    metric: Metric,
-    ids: Option<&'a [i64]>,
-    compute: Option<Compute>,
+    pub(super) k: usize,
+    pub(super) metric: Metric,
+    pub(super) ids: Option<&'a [i64]>,
+    pub(super) compute: Option<Compute>,
 }
 
 impl<'a> TopK<'a> {
@@ -94,17 +95,27 @@ impl<'a> TopK<'a> {
     ///
     /// # Errors
     ///
-    /// As [`top_k`]; [`Error::Setting`] as [`Compute::new`].
+    /// As [`top_k`]; [`Error::Setting`] as [`Compute::new`]; [`Error::Memory`] where the hits of all queries, once for each thread and
+    /// once more, may take more than [`default_memory_limit`].
     pub fn search(&self, rows: &Vectors<'_>, queries: &Vectors<'_>) -> Result<Vec<Vec<Hit>>, Error> {
         if let Some(ids) = self.ids {
             check_ids(ids, rows)?;
         }
         let compute = self.compute.map_or_else(Compute::new, Ok)?;
+        check_memory(
+            CANDIDATES,
+            candidates_bytes(rows.len(), rows.bytes().len(), queries, self.k),
+            default_memory_limit(),
+        )?;
         // A column in memory has fewer than 2⁶³ rows.
         let id = |row: usize| self.ids.map_or(row as i64, |ids| ids[row]);
         let found = search(compute, rows, &|row| Some(id(row)), queries, self.k, self.metric)?;
-        let hit = |c: Candidate| Hit { id: id(c.row), distance: c.distance, row: c.row };
-        Ok(found.into_iter().map(|list| list.into_iter().map(hit).collect()).collect())
+        Ok(found.into_iter().map(|list| self.hits(list)).collect())
+    }
+
+    pub(super) fn hits(&self, found: Vec<Candidate>) -> Vec<Hit> {
+        let id = |row: usize| self.ids.map_or(row as i64, |ids| ids[row]);
+        found.into_iter().map(|c| Hit { id: id(c.row), distance: c.distance, row: c.row }).collect()
     }
 }
 
@@ -214,8 +225,32 @@ impl Best {
     }
 }
 
+pub(super) const CANDIDATES: &str = "the candidates of the search";
+
+/// What a search may take: every worker may hold the best of all queries, and the result has them once more.
+pub(super) fn candidates_bytes(rows: usize, bytes: usize, queries: &Vectors<'_>, k: usize) -> u64 {
+    let hits = (queries.len() as u64).saturating_mul(k.min(rows) as u64);
+    let workers = parallel::workers(bytes) as u64;
+    hits.saturating_mul(size_of::<Candidate>() as u64 * (2 * workers + 2))
+}
+
 /// Id of a row, `None` where it is NULL.
 pub(crate) type Key<'a> = &'a (dyn Fn(usize) -> Option<i64> + Sync);
+
+pub(super) fn check_k(k: usize) -> Result<(), Error> {
+    if k > 0 {
+        return Ok(());
+    }
+    Err(Error::ParameterValue { name: "k".into(), value: "0".into(), expected: "an integer ≥ 1".into() })
+}
+
+/// What two workers have found.
+pub(super) fn merged(mut best: Vec<Best>, other: Vec<Best>) -> Vec<Best> {
+    for (best, other) in best.iter_mut().zip(other) {
+        other.heap.into_iter().for_each(|candidate| best.offer(candidate));
+    }
+    best
+}
 
 pub(crate) fn search(
     compute: Compute,
@@ -225,13 +260,7 @@ pub(crate) fn search(
     k: usize,
     metric: Metric,
 ) -> Result<Vec<Vec<Candidate>>, Error> {
-    if k == 0 {
-        return Err(Error::ParameterValue {
-            name: "k".into(),
-            value: "0".into(),
-            expected: "an integer ≥ 1".into(),
-        });
-    }
+    check_k(k)?;
     if queries.width() != rows.width() {
         return Err(Error::ParameterValue {
             name: queries.name().into(),
@@ -250,6 +279,7 @@ pub(crate) fn search(
         |best, range| {
             compute.level.run(Scan {
                 rows,
+                first: 0,
                 key,
                 queries: &packed,
                 copied,
@@ -261,12 +291,7 @@ pub(crate) fn search(
                 best,
             })
         },
-        |mut best, other| {
-            for (best, other) in best.iter_mut().zip(other) {
-                other.heap.into_iter().for_each(|candidate| best.offer(candidate));
-            }
-            best
-        },
+        merged,
     )?;
     Ok(best.into_iter().map(Best::into_sorted).collect())
 }
@@ -297,6 +322,7 @@ pub(crate) fn offer_rows(
 ) -> Result<(), Error> {
     compute.level.run(Scan {
         rows,
+        first: 0,
         key,
         queries: &[query.1],
         copied: None,
@@ -310,17 +336,19 @@ pub(crate) fn offer_rows(
 }
 
 /// One block of rows, or of places in a list of rows, against all queries.
-struct Scan<'a> {
-    rows: &'a Vectors<'a>,
-    key: Key<'a>,
-    queries: &'a [&'a [u8]],
-    copied: Option<&'a Packed>,
-    query_name: &'a str,
-    metric: Metric,
-    accumulate: Accumulate,
-    list: Option<&'a [usize]>,
-    range: Range<usize>,
-    best: &'a mut [Best],
+pub(super) struct Scan<'a> {
+    pub rows: &'a Vectors<'a>,
+    /// Position of the first of `rows` among all.
+    pub first: usize,
+    pub key: Key<'a>,
+    pub queries: &'a [&'a [u8]],
+    pub copied: Option<&'a Packed>,
+    pub query_name: &'a str,
+    pub metric: Metric,
+    pub accumulate: Accumulate,
+    pub list: Option<&'a [usize]>,
+    pub range: Range<usize>,
+    pub best: &'a mut [Best],
 }
 
 impl Task for Scan<'_> {
@@ -355,14 +383,16 @@ impl Task for Scan<'_> {
                     }
                     next += 1;
                 }
-                panel_distances(simd, self.metric, &mut tiles, &squares, &panel, &mut distances);
+                let queries = (self.queries, &squares[..]);
+                panel_distances::<M, S>(simd, self.metric, &mut tiles, queries, &panel, &mut distances);
                 for (best, distances) in self.best.iter_mut().zip(distances.chunks_exact(PANEL)) {
                     for ((row, _), distance) in panel.iter().zip(distances) {
                         // Most rows are farther than the worst of the best: skip them before asking for their id.
                         if best.worst().is_some_and(|worst| *distance > worst) {
                             continue;
                         }
-                        best.offer(Candidate::new(*distance, (self.key)(*row), *row));
+                        let row = self.first + *row;
+                        best.offer(Candidate::new(*distance, (self.key)(row), row));
                     }
                 }
             }
@@ -371,13 +401,13 @@ impl Task for Scan<'_> {
     }
 }
 
-/// Distances of a panel's rows from all queries, `PANEL` places for each query.
+/// Distances of a panel's rows from all queries, of which the squares are given too, `PANEL` places for each query.
 #[inline(always)]
 fn panel_distances<M: Mode, S: Simd>(
     simd: S,
     metric: Metric,
     tiles: &mut Tiles<'_, M, S>,
-    squares: &[f64],
+    (queries, squares): (&[&[u8]], &[f64]),
     panel: &[(usize, &[u8])],
     distances: &mut [f64],
 ) {
@@ -385,10 +415,13 @@ fn panel_distances<M: Mode, S: Simd>(
         return tiles.distances(simd, panel, distances);
     }
     tiles.dots(simd, panel, metric == Metric::Cosine, distances);
-    for (square, distances) in squares.iter().zip(distances.chunks_exact_mut(PANEL)) {
-        for (distance, row_square) in distances.iter_mut().zip(tiles.squares()).take(panel.len()) {
+    for ((query, square), distances) in queries.iter().zip(squares).zip(distances.chunks_exact_mut(PANEL)) {
+        for ((distance, row_square), (_, row)) in distances.iter_mut().zip(tiles.squares()).zip(panel) {
             *distance = match metric {
-                Metric::Cosine => from_similarity(reduce::cosine_of_sums(*distance, *square, *row_square)),
+                Metric::Cosine => {
+                    let sums = [*distance, *square, *row_square];
+                    from_similarity(reduce::checked_cosine::<M, S>(simd, sums, query, row))
+                }
                 Metric::Dot | Metric::Euclidean => from_dot(*distance),
             };
         }
@@ -425,11 +458,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let metric = metric_of(call)?;
     let queries = queries_of(call)?;
     let k = usize::try_from(call.params.int(K.name)).unwrap_or(usize::MAX);
-    // Every worker may hold the best of all queries, and the result has them once more.
-    let hits = (queries.len() as u64).saturating_mul(k.min(call.rows) as u64);
-    let workers = parallel::workers(rows.bytes().len()) as u64;
-    let hit = size_of::<Candidate>() as u64;
-    call.check_memory("the candidates of the search", hits.saturating_mul(hit * (2 * workers + 2)))?;
+    call.check_memory(CANDIDATES, candidates_bytes(call.rows, rows.bytes().len(), &queries, k))?;
     let found = search(rows::compute_of(call)?, rows, &|row| ids[row], &queries, k, metric)?;
 
     let mut output = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -469,13 +498,17 @@ pub(crate) const QUERY_NUMBER: Column =
     Column { name: "query", kind: Kind::Int, unit: "number from 1", summary: "Which query." };
 /// That there is an id for each row.
 pub(crate) fn check_ids(ids: &[i64], rows: &Vectors<'_>) -> Result<(), Error> {
-    if ids.len() == rows.len() {
+    check_count(ids, rows.len())
+}
+
+pub(super) fn check_count(ids: &[i64], rows: usize) -> Result<(), Error> {
+    if ids.len() == rows {
         return Ok(());
     }
     Err(Error::ParameterValue {
         name: "ids".into(),
         value: format!("{} numbers", ids.len()),
-        expected: format!("{}, one for each row", rows.len()),
+        expected: format!("{rows}, one for each row"),
     })
 }
 
@@ -500,8 +533,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     rows: RowShape::Picked,
     nulls: "A row whose vector is NULL is no candidate. A NULL id is kept and loses every tie.",
     empty: "No rows give no result rows.",
-    nan: "A row whose distance is NaN comes after all others; it is never dropped. Vectors of finite numbers always have finite \
-          distances; infinite ones rank by their value. SQL Server's FLOAT can hold neither NaN nor infinity: such a distance \
+    nan: "A row whose distance is NaN comes after all others; it is never dropped. Finite f32 vectors always have finite \
+          distances, and f64 ones where the distance is no greater than the greatest double; infinite distances rank by their value. SQL Server's FLOAT can hold neither NaN nor infinity: such a distance \
           arrives as NULL, so the merge of chunks puts both last.",
     accuracy: "The distances have the bits of vector_distance, so the order is the same on every machine, for any number of \
                threads and queries.",

@@ -1,6 +1,7 @@
 //! What the integration tests share: data, columns of any alignment, calls by name and a wider oracle.
 #![allow(dead_code)] // Every test crate uses a part of it.
 
+pub(crate) mod climb;
 pub(crate) mod column;
 pub(crate) mod columns;
 pub(crate) mod example;

@@ -17,7 +17,9 @@
 pub mod gguf;
 mod map;
 pub mod safetensors;
+mod shards;
 
+use std::collections::HashSet;
 use std::fmt::{self, Write};
 use std::fs::File;
 use std::ops::Range;
@@ -127,6 +129,8 @@ pub struct Tensor {
     pub element_type: ElementType,
     /// Where its bytes are in the file.
     pub bytes: Range<usize>,
+    /// The number of that file, from 0, where the model has several.
+    pub file: usize,
 }
 
 impl Tensor {
@@ -177,6 +181,9 @@ pub enum Format {
 ///
 /// [`ModelError::Malformed`].
 pub fn parse(bytes: &[u8]) -> Result<(Format, Vec<Tensor>), ModelError> {
+    if let Some(found) = other_format(bytes) {
+        return Err(malformed("model file", found, "a safetensors or GGUF file"));
+    }
     // A safetensors header of the length that these letters make would be larger than the format allows.
     if bytes.starts_with(gguf::MAGIC) {
         return Ok((Format::Gguf, gguf::parse(bytes)?));
@@ -184,23 +191,51 @@ pub fn parse(bytes: &[u8]) -> Result<(Format, Vec<Tensor>), ModelError> {
     Ok((Format::Safetensors, safetensors::parse(bytes)?))
 }
 
-/// An open model file.
+/// What a file is that is often taken for a model of these formats.
+fn other_format(bytes: &[u8]) -> Option<&'static str> {
+    const MAGIC: [(&[u8], &str); 6] = [
+        (
+            b"version https://git-lfs",
+            "a Git LFS pointer: the file that it stands for was not fetched (git lfs pull)",
+        ),
+        (b"PK\x03\x04", "a zip archive, as PyTorch writes (.pt, .pth, .bin); save it as safetensors"),
+        (b"\x80\x02", "a pickle, as PyTorch once wrote; save it as safetensors"),
+        (b"\x89HDF", "an HDF5 file, as Keras writes; save it as safetensors"),
+        (b"tjgg", "a file of the format before GGUF; convert it with the scripts of llama.cpp"),
+        (b"lmgg", "a file of the format before GGUF; convert it with the scripts of llama.cpp"),
+    ];
+    // The version of the format, then the producer or another field of an ONNX model. A safetensors header has zeros and a brace.
+    let onnx = matches!(bytes, [8, 1..=20, 0x12 | 0x1a | 0x22 | 0x2a | 0x32 | 0x3a | 0x42, _, ..])
+        && !matches!(bytes, [_, _, _, _, 0, 0, 0, 0, b'{', ..]);
+    let named = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, name)| *name);
+    named.or(onnx.then_some("an ONNX model, whose tensors are not read; save the weights as safetensors"))
+}
+
+/// An open model file, or several that make one model.
 #[derive(Debug)]
 pub struct Model {
-    file: File,
+    files: Vec<File>,
     format: Format,
     tensors: Vec<Tensor>,
 }
 
 impl Model {
-    /// Opens a file and reads its header.
+    /// Opens a file and reads its header. Of an index of safetensors files (`model.safetensors.index.json`) and of a part of a
+    /// GGUF file in parts (`…-00001-of-00003.gguf`) all files are opened, which lie beside it.
     ///
-    /// The file must not be changed while the model is open: see [`Mapped`].
+    /// The files must not be changed while the model is open: see [`Mapped`].
     ///
     /// # Errors
     ///
     /// [`ModelError::Io`], [`ModelError::Malformed`].
     pub fn open(path: &Path) -> Result<Model, ModelError> {
+        match shards::of(path)? {
+            Some(parts) => Model::of_parts(parts),
+            None => Model::of_file(path),
+        }
+    }
+
+    fn of_file(path: &Path) -> Result<Model, ModelError> {
         let about = std::fs::metadata(path)?;
         if !about.is_file() {
             return Err(ModelError::Malformed {
@@ -212,7 +247,51 @@ impl Model {
         let file = File::open(path)?;
         let length = file.metadata()?.len() as usize;
         let (format, tensors) = parse(&map::map(&file, 0..length)?)?;
-        Ok(Model { file, format, tensors })
+        Ok(Model { files: vec![file], format, tensors })
+    }
+
+    /// Puts files together that are one model.
+    fn of_parts(parts: Vec<shards::Part>) -> Result<Model, ModelError> {
+        let mut whole = Model { files: Vec::new(), format: Format::Safetensors, tensors: Vec::new() };
+        let mut names = HashSet::new();
+        for (number, part) in parts.into_iter().enumerate() {
+            let name = part.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let model = Model::of_file(&part.path).map_err(|error| match error {
+                ModelError::Io(error) => {
+                    ModelError::Io(std::io::Error::new(error.kind(), format!("{name}: {error}")))
+                }
+                ModelError::Malformed { part, found, expected } => {
+                    malformed(format!("{name}: {part}"), found, expected)
+                }
+                other => other,
+            })?;
+            if let Some(listed) = &part.tensors {
+                let there: HashSet<&str> = model.tensors.iter().map(|tensor| &tensor.name[..]).collect();
+                if let Some(missing) = listed.iter().find(|name| !there.contains(&name[..])) {
+                    return Err(malformed(
+                        name,
+                        format!("no tensor {missing}"),
+                        "the tensors that the index lists",
+                    ));
+                }
+            }
+            if number > 0 && model.format != whole.format {
+                return Err(malformed(name, "another format", "that of the first part"));
+            }
+            whole.format = model.format;
+            whole.files.extend(model.files);
+            for tensor in model.tensors {
+                if !names.insert(tensor.name.clone()) {
+                    return Err(malformed(
+                        format!("tensor {}", tensor.name),
+                        "it comes in two files",
+                        "a name of its own",
+                    ));
+                }
+                whole.tensors.push(Tensor { file: number, ..tensor });
+            }
+        }
+        Ok(whole)
     }
 
     /// The file's format.
@@ -220,7 +299,7 @@ impl Model {
         self.format
     }
 
-    /// Its tensors, in the order of their bytes.
+    /// Its tensors, in the order of their bytes, file by file.
     pub fn tensors(&self) -> &[Tensor] {
         &self.tensors
     }
@@ -231,7 +310,7 @@ impl Model {
     ///
     /// [`ModelError::Io`], also where the file has become shorter since it was opened.
     pub fn bytes(&self, tensor: &Tensor) -> Result<Mapped, ModelError> {
-        Ok(map::map(&self.file, tensor.bytes.clone())?)
+        Ok(map::map(&self.files[tensor.file], tensor.bytes.clone())?)
     }
 
     /// The elements of one of its tensors.

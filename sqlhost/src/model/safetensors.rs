@@ -81,7 +81,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Tensor>, ModelError> {
         }
         end_before = end;
         let bytes = start_of_data + start..start_of_data + end;
-        tensors.push(Tensor { name, shape, element_type: element_type(dtype), bytes });
+        tensors.push(Tensor { name, shape, element_type: element_type(dtype), bytes, file: 0 });
     }
     if end_before != data.len() {
         return Err(malformed(
@@ -107,10 +107,10 @@ fn element_type(dtype: Dtype) -> ElementType {
         Dtype::I32 => ElementType::Integer("i32"),
         Dtype::U64 => ElementType::Integer("u64"),
         Dtype::I64 => ElementType::Integer("i64"),
-        Dtype::F64 => ElementType::Other("f64"),
+        Dtype::F64 => ElementType::Payload(PayloadType::F64),
         Dtype::C64 => ElementType::Other("c64"),
-        Dtype::F8_E5M2 => ElementType::Other("f8_e5m2"),
-        Dtype::F8_E4M3 => ElementType::Other("f8_e4m3"),
+        Dtype::F8_E5M2 => ElementType::Payload(PayloadType::F8E5m2),
+        Dtype::F8_E4M3 => ElementType::Payload(PayloadType::F8E4m3),
         Dtype::F8_E8M0 => ElementType::Other("f8_e8m0"),
         Dtype::F8_E4M3FNUZ => ElementType::Other("f8_e4m3fnuz"),
         Dtype::F8_E5M2FNUZ => ElementType::Other("f8_e5m2fnuz"),

@@ -4,6 +4,7 @@
 //! reach a kernel as parameters; the only text that a wrapper runs is its `@source`, which is the caller's own query and runs
 //! with the caller's rights.
 
+mod ascii;
 mod example;
 mod types;
 mod wrapper;
@@ -20,23 +21,28 @@ use std::fmt::Write;
 
 use hart_kernels::registry::KERNELS;
 
-/// First line of every generated file, by which a wrapper is known on a server.
+/// First line of every generated batch, by which a wrapper is known on a server.
 pub const MARK: &str = "-- Generated from the registry by `hart sql`; do not edit.\n";
+
+/// First statement of every script: what procedures keep, and sqlcmd has off where it is not told otherwise; methods of spatial types,
+/// JSON and indexed views fail without.
+pub const SETTINGS: &str = "SET QUOTED_IDENTIFIER, ANSI_NULLS ON;";
 
 /// Every file of `sql/generated` by name: `types.sql`, one for each kernel, `all.sql` that installs them, `drop.sql`.
 pub fn files() -> Vec<(String, String)> {
-    let mut files = vec![("types.sql".to_string(), format!("{MARK}\n{}", types::script()))];
+    let head = format!("{SETTINGS}\nGO\n{MARK}");
+    let mut files = vec![("types.sql".to_string(), format!("{head}\n{}", types::script()))];
     for kernel in KERNELS {
-        files.push((format!("{}.sql", kernel.sql_name()), format!("{MARK}{}", procedure(kernel))));
+        files.push((format!("{}.sql", kernel.sql_name()), format!("{head}{}", procedure(kernel))));
     }
     let mut all = format!(
-        "{MARK}-- Installs the table types and the wrappers: sqlcmd -b -I -f 65001 -i generated/all.sql, in the folder sql.\n"
+        "{MARK}-- Installs the table types and the wrappers: sqlcmd -b -d <database> -i generated/all.sql, in the folder sql.\n"
     );
     for (name, _) in &files {
         // Writing to a string cannot fail.
         let _ = writeln!(all, ":r generated/{name}");
     }
-    let mut drop = format!("{MARK}-- Removes the wrappers and then the table types.\n");
+    let mut drop = format!("{head}-- Removes the wrappers and then the table types.\n");
     for kernel in KERNELS {
         let _ = writeln!(drop, "DROP PROCEDURE IF EXISTS [{SCHEMA}].[{}];", kernel.sql_name());
     }

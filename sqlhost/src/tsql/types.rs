@@ -1,8 +1,6 @@
 //! T-SQL types of the registry's columns and parameters.
 
-use hart_kernels::registry::{Kernel, Kind, POINT_BYTES, ParamKind};
-
-use crate::bind::ResultVectors;
+use hart_kernels::registry::{Kernel, Kind, POINT_BYTES, ParamKind, ResultVectors};
 
 /// Schema of the wrappers.
 pub const SCHEMA: &str = "hart";
@@ -43,9 +41,8 @@ pub fn row_type(kind: Kind) -> &'static str {
         Kind::Int => "int",
         Kind::Float => "float",
         Kind::Text | Kind::LongText => "nvarchar(max)",
-        // In place in its row: 1998 singles take 7,992 bytes.
-        Kind::Vector => "varbinary(8000)",
-        Kind::Binary => "varbinary(max)",
+        // 4,096 f16 take 8,192 bytes. What fits into 8,000 is in its row all the same.
+        Kind::Vector | Kind::Binary => "varbinary(max)",
         Kind::Point => POINT,
     }
 }
@@ -101,7 +98,7 @@ pub(super) fn script() -> String {
     let mut out = String::from(
         "-- Rows as values of a parameter. Vectors are packed little-endian elements, f32 where @element is not given; geometry is its\n\
          -- serialized bytes, CAST(g AS varbinary(max)).\n\
-         -- A type that is in use cannot be altered, so an existing one stays as it is.\n",
+         -- A type that is in use cannot be altered, so an existing one stays as it is (hart deploy makes it anew).\n",
     );
     for table in TABLE_TYPES {
         let columns: Vec<String> = table

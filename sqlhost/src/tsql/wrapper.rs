@@ -2,13 +2,16 @@
 
 use std::fmt::Write;
 
-use hart_kernels::registry::{ANY_NAME, Cell, Kernel, Kind, Param, ParamKind, RowShape, Streaming};
+use hart_kernels::registry::{
+    ANY_NAME, Cell, Kernel, Kind, Param, ParamKind, ResultVectors, RowShape, Streaming,
+};
 
+use super::ascii::ascii;
 use super::example;
-use super::types::{SCHEMA, input_types, param_type, quoted, result_type, table_type};
-use crate::bind::ResultVectors;
+use super::types::{SCHEMA, TableType, input_types, param_type, quoted, result_type, table_type};
+use crate::columns::LONGEST_IN_ROW;
 use crate::docs;
-use crate::session::RESULT_VECTORS;
+use crate::session::{RESULT_VECTORS, ROWS_JSON};
 
 /// Parameter with the input query.
 pub const SOURCE: &str = "source";
@@ -25,6 +28,8 @@ pub const PART: &str = "part";
 
 /// Rows of a chunk: with 1998 singles a row, 80 MB.
 const CHUNK: u32 = 10_000;
+/// Type of the parameter that takes the rows: ASCII alone, as JSON.
+const ROWS_JSON_TYPE: &str = "varchar(max)";
 /// Width of the header.
 const WIDTH: usize = 120;
 
@@ -94,11 +99,25 @@ fn declarations(kernel: &Kernel) -> Vec<String> {
     if is_row_by_row(kernel) {
         out.push(format!("@{ROWS_PER_READ} int = {CHUNK}"));
     }
+    out.push(format!("@{ROWS_JSON} {ROWS_JSON_TYPE} = NULL OUTPUT"));
     out
 }
 
+/// What a call returns.
+#[derive(Clone, Copy, PartialEq)]
+enum Shape {
+    /// A result set with its vectors in this form, of parts or not.
+    Rows(ResultVectors, bool),
+    /// Nothing: the rows come in an OUTPUT parameter.
+    Json,
+}
+
 /// One call of the kernel.
-fn call(kernel: &Kernel, vectors: ResultVectors, by_part: bool, indent: &str) -> String {
+fn call(kernel: &Kernel, shape: Shape, indent: &str) -> String {
+    let (vectors, by_part) = match shape {
+        Shape::Rows(vectors, by_part) => (vectors, by_part),
+        Shape::Json => (ResultVectors::Packed, false),
+    };
     let mut arguments = vec!["@language = N'hart'".to_string(), format!("@script = N'{}'", kernel.name)];
     if takes_source(kernel) {
         arguments.push("@input_data_1 = @input".into());
@@ -106,7 +125,8 @@ fn call(kernel: &Kernel, vectors: ResultVectors, by_part: bool, indent: &str) ->
     if by_part {
         arguments.push(format!("@input_data_1_partition_by_columns = N'{PART}'"));
     }
-    if by_part || is_row_by_row(kernel) {
+    // One process has one OUTPUT parameter.
+    if by_part || (is_row_by_row(kernel) && shape != Shape::Json) {
         arguments.push(format!("@parallel = @{PARALLEL}"));
     }
     let mut passed: Vec<(String, String, String)> = params(kernel)
@@ -117,6 +137,10 @@ fn call(kernel: &Kernel, vectors: ResultVectors, by_part: bool, indent: &str) ->
     }
     if is_row_by_row(kernel) && !by_part {
         passed.push(("r_rowsPerRead".into(), "int".into(), format!("@{ROWS_PER_READ}")));
+    }
+    if shape == Shape::Json {
+        let value = format!("@{ROWS_JSON} OUTPUT");
+        passed.push((ROWS_JSON.into(), format!("{ROWS_JSON_TYPE} OUTPUT"), value));
     }
     if !passed.is_empty() {
         let types: Vec<String> = passed.iter().map(|(name, sql, _)| format!("@{name} {sql}")).collect();
@@ -133,7 +157,7 @@ fn call(kernel: &Kernel, vectors: ResultVectors, by_part: bool, indent: &str) ->
     if by_part {
         columns.push(format!("{} bigint", quoted(PART)));
     }
-    if !columns.is_empty() {
+    if !columns.is_empty() && shape != Shape::Json {
         let _ = write!(out, "\n{indent}    WITH RESULT SETS (({}))", columns.join(", "));
     }
     out.push_str(";\n");
@@ -147,25 +171,22 @@ fn calls(kernel: &Kernel) -> String {
         false => &[(ResultVectors::Packed, "")],
     };
     let parts: &[bool] = if kernel.inputs.is_empty() { &[false] } else { &[true, false] };
-    let mut cases = Vec::new();
+    let mut cases = vec![(format!("@{ROWS_JSON} IS NOT NULL"), Shape::Json)];
     for &by_part in parts {
         for (vectors, form) in forms {
             let part = if by_part { format!("@{BY_PART} = 1") } else { String::new() };
             let condition: Vec<&str> = [part.as_str(), form].into_iter().filter(|c| !c.is_empty()).collect();
-            cases.push((condition.join(" AND "), *vectors, by_part));
+            cases.push((condition.join(" AND "), Shape::Rows(*vectors, by_part)));
         }
     }
     let mut out = String::new();
-    for (n, (condition, vectors, by_part)) in cases.iter().enumerate() {
-        let lead = match (n, condition.as_str()) {
-            (_, "") if cases.len() == 1 => String::new(),
+    for (n, (condition, shape)) in cases.iter().enumerate() {
+        out.push_str(&match (n, condition.as_str()) {
             (_, "") => "        ELSE\n".into(),
             (0, condition) => format!("        IF {condition}\n"),
             (_, condition) => format!("        ELSE IF {condition}\n"),
-        };
-        let indent = if lead.is_empty() { "        " } else { "            " };
-        out.push_str(&lead);
-        out.push_str(&call(kernel, *vectors, *by_part, indent));
+        });
+        out.push_str(&call(kernel, *shape, "            "));
     }
     out
 }
@@ -175,6 +196,7 @@ fn body(kernel: &Kernel) -> String {
     if takes_source(kernel) {
         if let Some(table) = table_type(kernel) {
             let names = table.columns.iter().map(|c| quoted(c.0)).collect::<Vec<_>>().join(", ");
+            let plain = format!(" N'SELECT {names} FROM [#hart_rows]'");
             // A table that is not given is an empty one, so that a forgotten argument is an error only if no rows are one.
             // The external process reads the input in a batch of its own, which sees temporary tables and no variables.
             let _ = write!(
@@ -187,7 +209,8 @@ fn body(kernel: &Kernel) -> String {
                  IF @{BY_PART} = 1\n            \
                  THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;\n        \
                  SELECT {names} INTO [#hart_rows] FROM @{SOURCE_ROWS};\n        \
-                 SET @{SOURCE} = N'SELECT {names} FROM [#hart_rows]';\n    END;\n"
+                 SET @{SOURCE} ={};\n    END;\n",
+                in_row(table).unwrap_or(plain)
             );
         }
         let expected = kernel.inputs.iter().map(|c| c.name).collect::<Vec<_>>().join(",");
@@ -197,6 +220,13 @@ fn body(kernel: &Kernel) -> String {
             "    DECLARE @input nvarchar(max);\n    \
              EXEC [{SCHEMA}].[PrepareSource] @source = @{SOURCE}, @columns = N'{expected}', @by_part = {by_part}, \
              @input = @input OUTPUT;\n"
+        );
+    }
+    if !kernel.inputs.is_empty() {
+        let _ = write!(
+            out,
+            "    IF @{ROWS_JSON} IS NOT NULL AND @{BY_PART} = 1\n        \
+             THROW 59944, N'@{ROWS_JSON} and @{BY_PART} = 1 are both given; expected one of them', 1;\n"
         );
     }
     if !kernel.inputs.is_empty() && !is_row_by_row(kernel) {
@@ -225,8 +255,32 @@ fn body(kernel: &Kernel) -> String {
     out
 }
 
+/// The query of a table's rows, for one with vectors: those that fit go as `varbinary(8000)`, which SQL Server sends in place, and not as
+/// large objects.
+fn in_row(table: &TableType) -> Option<String> {
+    let vectors = || table.columns.iter().filter(|c| c.1 == Kind::Vector).map(|c| quoted(c.0));
+    vectors().next()?;
+    let long: Vec<String> = vectors().map(|v| format!("DATALENGTH({v}) > {LONGEST_IN_ROW}")).collect();
+    let query = |short: bool| {
+        let column = |(name, kind): &(&str, Kind)| match (quoted(name), short && *kind == Kind::Vector) {
+            (name, false) => name,
+            (name, true) => format!("CAST({name} AS varbinary({LONGEST_IN_ROW})) AS {name}"),
+        };
+        let columns: Vec<String> = table.columns.iter().map(column).collect();
+        format!("N'SELECT {} FROM [#hart_rows]'", columns.join(", "))
+    };
+    Some(format!(
+        "\n            CASE WHEN EXISTS (SELECT * FROM [#hart_rows] WHERE {})\n                \
+         THEN {}\n                ELSE {}\n            END",
+        long.join(" OR "),
+        query(false),
+        query(true)
+    ))
+}
+
 /// Lines of comment, broken between words.
 fn comment(out: &mut String, first: &str, text: &str) {
+    let (first, text) = (&*ascii(first), &*ascii(text));
     let rest = " ".repeat(first.len());
     let mut line = format!("-- {first}");
     let mut fresh = true;
@@ -275,9 +329,7 @@ fn header(kernel: &Kernel) -> String {
             "--   With @{BY_PART} = 1 also {PART} bigint: the kernel runs once for each of its values, which comes back with the rows."
         );
     }
-    if params(kernel).next().is_some() {
-        out.push_str("--\n-- Parameters:\n");
-    }
+    out.push_str("--\n-- Parameters:\n");
     for p in params(kernel) {
         let packed = packed_name(p).map_or(String::new(), |packed| {
             format!(" JSON or VECTOR in @{}, packed elements in @{packed}.", p.name)
@@ -308,6 +360,15 @@ fn header(kernel: &Kernel) -> String {
             "Lets SQL Server compute parts in several processes; needs @by_part = 1.",
         );
     }
+    let parts = if kernel.inputs.is_empty() { "" } else { "; not with @by_part = 1, and in one process" };
+    comment(
+        &mut out,
+        &format!("  @{ROWS_JSON} "),
+        &format!(
+            "(OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no result set, so \
+             that the caller can itself be called by INSERT ... EXEC{parts}."
+        ),
+    );
     if !kernel.outputs.is_empty() {
         out.push_str("--\n-- Result:\n");
     }
@@ -331,8 +392,8 @@ fn header(kernel: &Kernel) -> String {
     comment(
         &mut out,
         "Errors: ",
-        "59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n and \
-         the server passes on its line, else SQL Server's 39004 with that line, which begins with \"hart:\", among the messages.",
+        "59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n and \
+         the server passes on its line, else 59900 with that line, which begins with \"hart:\", among the messages before it.",
     );
     if let Some(call) = example::call(kernel) {
         out.push_str("--\n-- Example:\n");
@@ -346,7 +407,7 @@ fn header(kernel: &Kernel) -> String {
         };
         for row in kernel.example.outputs {
             let cells = row.iter().map(cell).collect::<Vec<_>>().join(" | ");
-            let _ = writeln!(out, "--   gives {cells}");
+            let _ = writeln!(out, "--   gives {}", ascii(&cells));
         }
     }
     out

@@ -87,19 +87,20 @@ pub fn closing(tokens: &[Token], open: usize) -> usize {
     panic!("a parenthesis is not closed");
 }
 
-/// Beginnings of statements that sqlparser 0.64 does not know, or not everywhere. They have no block and no statement within.
-const UNKNOWN_STATEMENTS: &[&[&str]] = &[
-    &["BREAK"],
-    &["CONTINUE"],
-    &["BEGIN", "TRANSACTION"],
-    &["SAVE", "TRANSACTION"],
-    &["ROLLBACK", "TRANSACTION"],
-    &["BEGIN", "DIALOG"],
-    &["END", "CONVERSATION"],
-    &["SEND", "ON", "CONVERSATION"],
-    &["RECEIVE", "TOP"],
-    &["WAITFOR"],
-    &["ALTER", "QUEUE"],
+/// Beginnings of statements that sqlparser 0.64 does not know, or not everywhere, each with the page below
+/// https://learn.microsoft.com/sql/t-sql/ that documents it. They have no block and no statement within.
+pub const UNKNOWN_STATEMENTS: &[(&[&str], &str)] = &[
+    (&["BREAK"], "language-elements/break-transact-sql"),
+    (&["CONTINUE"], "language-elements/continue-transact-sql"),
+    (&["BEGIN", "TRANSACTION"], "language-elements/begin-transaction-transact-sql"),
+    (&["SAVE", "TRANSACTION"], "language-elements/save-transaction-transact-sql"),
+    (&["ROLLBACK", "TRANSACTION"], "language-elements/rollback-transaction-transact-sql"),
+    (&["BEGIN", "DIALOG"], "statements/begin-dialog-conversation-transact-sql"),
+    (&["END", "CONVERSATION"], "statements/end-conversation-transact-sql"),
+    (&["SEND", "ON", "CONVERSATION"], "statements/send-transact-sql"),
+    (&["RECEIVE", "TOP"], "statements/receive-transact-sql"),
+    (&["WAITFOR"], "language-elements/waitfor-transact-sql"),
+    (&["ALTER", "QUEUE"], "statements/alter-queue-transact-sql"),
 ];
 
 /// The batch in words that sqlparser 0.64 knows, and the lists of WITH RESULT SETS, to be parsed as tables. Each rewriting keeps
@@ -130,7 +131,7 @@ pub fn rewritten(tokens: &[Token]) -> (Vec<Token>, Vec<Vec<Token>>) {
         {
             // Parameters and arguments without their direction.
             at += 1;
-        } else if UNKNOWN_STATEMENTS.iter().any(|start| words(tokens, at, start)) {
+        } else if UNKNOWN_STATEMENTS.iter().any(|(start, _)| words(tokens, at, start)) {
             // Another statement without arguments.
             out.extend(Tokenizer::new(&MsSqlDialect {}, "RETURN").tokenize().unwrap());
             let end = (at..tokens.len()).find(|&n| tokens[n] == Token::SemiColon);

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod table;
+pub mod wire;
 pub mod world;
 
 use std::io::{Read, Write};
@@ -28,6 +30,10 @@ pub enum Answer {
     Rows(Vec<Vec<String>>),
     /// Rows of columns with names and types.
     Table(Vec<(&'static str, Type)>, Vec<Vec<Cell>>),
+    /// The same row so many times, which are sent as they are made.
+    Repeat(Vec<(&'static str, Type)>, Vec<Cell>, usize),
+    /// Success with a number of rows.
+    Count(u64),
     /// An error with this number and message.
     Error(u32, String),
     /// To a login: go to this port of localhost.
@@ -41,12 +47,41 @@ pub enum Answer {
 /// Type of a column.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Type {
+    Bit,
+    TinyInt,
+    SmallInt,
     BigInt,
     Int,
+    Real,
     Float,
     Text,
+    /// nvarchar or varchar, of so many bytes.
+    Chars {
+        wide: bool,
+        bytes: u16,
+    },
     Bytes,
+    /// varbinary of so many bytes.
+    Binary(u16),
+    /// nvarchar(max)
+    LongText,
+    /// varbinary(max)
+    LongBytes,
+    Guid,
     Date,
+    /// datetime2(7), whose cells are bytes.
+    DateTime2,
+    /// datetime, whose cells are bytes.
+    DateTime,
+    /// decimal(18,4), whose cells are ten-thousandths.
+    Decimal,
+    /// money, whose cells are ten-thousandths.
+    Money,
+    Xml,
+    /// sql_variant
+    Variant,
+    /// A type that takes no NULL, as a fixed one of the wire.
+    Fixed(&'static Type),
 }
 
 /// A value of a column.
@@ -59,30 +94,121 @@ pub enum Cell {
     Bytes(Vec<u8>),
 }
 
+/// Latin1_General_CI_AS
+const COLLATION: [u8; 5] = [0x09, 0x04, 0xD0, 0, 0x34];
+
 impl Type {
+    /// The type that T-SQL writes so; one that a client of this age does not know comes as text.
+    pub fn of(sql: &str, nullable: bool) -> Type {
+        let (name, length) = sql.trim_end_matches(')').split_once('(').unwrap_or((sql, ""));
+        let bytes = length.parse::<u16>().unwrap_or(0xFFFF);
+        let wide = bytes.saturating_mul(2);
+        let wide = if bytes == 0xFFFF { 0xFFFF } else { wide };
+        match (name, nullable) {
+            ("bit", true) => Type::Bit,
+            ("tinyint", true) => Type::TinyInt,
+            ("smallint", true) => Type::SmallInt,
+            ("int", true) => Type::Int,
+            ("bigint", true) => Type::BigInt,
+            ("real", true) => Type::Real,
+            ("float", true) => Type::Float,
+            ("bit", false) => Type::Fixed(&Type::Bit),
+            ("tinyint", false) => Type::Fixed(&Type::TinyInt),
+            ("smallint", false) => Type::Fixed(&Type::SmallInt),
+            ("int", false) => Type::Fixed(&Type::Int),
+            ("bigint", false) => Type::Fixed(&Type::BigInt),
+            ("real", false) => Type::Fixed(&Type::Real),
+            ("float", false) => Type::Fixed(&Type::Float),
+            ("varchar", _) => Type::Chars { wide: false, bytes },
+            ("nvarchar", _) => Type::Chars { wide: true, bytes: wide },
+            ("varbinary", _) => Type::Binary(bytes),
+            ("uniqueidentifier", _) => Type::Guid,
+            _ => panic!("a bulk load into {sql}"),
+        }
+    }
+
     fn describe(self, out: &mut Vec<u8>) {
         match self {
-            Type::BigInt => out.extend([0x26, 8]),
+            Type::Bit => out.extend([0x68, 1]),
+            Type::TinyInt => out.extend([0x26, 1]),
+            Type::SmallInt => out.extend([0x26, 2]),
             Type::Int => out.extend([0x26, 4]),
+            Type::BigInt => out.extend([0x26, 8]),
+            Type::Real => out.extend([0x6D, 4]),
             Type::Float => out.extend([0x6D, 8]),
-            Type::Text => out.extend([0xE7, 0x40, 0x1F, 0x09, 0x04, 0xD0, 0, 0x34]),
-            Type::Bytes => out.extend([0xA5, 0x40, 0x1F]),
+            Type::Text => Type::Chars { wide: true, bytes: 8000 }.describe(out),
+            Type::LongText => Type::Chars { wide: true, bytes: 0xFFFF }.describe(out),
+            Type::Chars { wide, bytes } => {
+                out.push(if wide { 0xE7 } else { 0xA7 });
+                out.extend(bytes.to_le_bytes());
+                out.extend(COLLATION);
+            }
+            Type::Bytes => Type::Binary(8000).describe(out),
+            Type::LongBytes => Type::Binary(0xFFFF).describe(out),
+            Type::Binary(bytes) => {
+                out.push(0xA5);
+                out.extend(bytes.to_le_bytes());
+            }
+            Type::Guid => out.extend([0x24, 16]),
             Type::Date => out.push(0x28),
+            Type::DateTime2 => out.extend([0x2A, 7]),
+            Type::DateTime => out.extend([0x6F, 8]),
+            Type::Decimal => out.extend([0x6A, 17, 18, 4]),
+            Type::Money => out.extend([0x6E, 8]),
+            Type::Xml => out.extend([0xF1, 0]),
+            Type::Variant => out.extend([0x62, 0x49, 0x1F, 0, 0]),
+            Type::Fixed(of) => out.push(match of {
+                Type::Bit => 0x32,
+                Type::TinyInt => 0x30,
+                Type::SmallInt => 0x34,
+                Type::Int => 0x38,
+                Type::BigInt => 0x7F,
+                Type::Real => 0x3B,
+                Type::Float => 0x3E,
+                other => panic!("{other:?}"),
+            }),
         }
     }
 
     fn write(self, cell: &Cell, out: &mut Vec<u8>) {
-        let long = matches!(self, Type::Text | Type::Bytes);
+        let (long, max) = match self {
+            Type::Text | Type::Bytes => (true, false),
+            Type::Chars { bytes, .. } | Type::Binary(bytes) => (true, bytes == 0xFFFF),
+            Type::LongText | Type::LongBytes | Type::Xml => (true, true),
+            _ => (false, false),
+        };
         let bytes = match (self, cell) {
+            (_, Cell::Null) if max => return out.extend([0xFF; 8]),
             (_, Cell::Null) if long => return out.extend([0xFF, 0xFF]),
+            (Type::Variant, Cell::Null) => return out.extend([0; 4]),
             (_, Cell::Null) => return out.push(0),
+            (Type::Bit | Type::TinyInt, Cell::Int(v)) => vec![*v as u8],
+            (Type::SmallInt, Cell::Int(v)) => (*v as i16).to_le_bytes().to_vec(),
             (Type::BigInt, Cell::Int(v)) => v.to_le_bytes().to_vec(),
             (Type::Int, Cell::Int(v)) => (*v as i32).to_le_bytes().to_vec(),
+            (Type::Real, Cell::Float(v)) => (*v as f32).to_le_bytes().to_vec(),
             (Type::Float, Cell::Float(v)) => v.to_le_bytes().to_vec(),
-            (Type::Text, Cell::Text(v)) => utf16(v),
-            (Type::Bytes, Cell::Bytes(v)) => v.clone(),
+            (Type::Decimal, Cell::Int(v)) => {
+                [&[u8::from(*v >= 0)][..], &u128::from(v.unsigned_abs()).to_le_bytes()].concat()
+            }
+            // The high half comes first.
+            (Type::Money, Cell::Int(v)) => {
+                [((v >> 32) as i32).to_le_bytes(), (*v as i32).to_le_bytes()].concat()
+            }
+            (Type::Text | Type::LongText | Type::Xml | Type::Chars { wide: true, .. }, Cell::Text(v)) => {
+                utf16(v)
+            }
+            (_, Cell::Bytes(v)) => v.clone(),
             other => panic!("{other:?}"),
         };
+        if max {
+            out.extend((bytes.len() as u64).to_le_bytes());
+            if !bytes.is_empty() {
+                out.extend((bytes.len() as u32).to_le_bytes());
+                out.extend(bytes);
+            }
+            return out.extend([0; 4]);
+        }
         if long {
             out.extend((bytes.len() as u16).to_le_bytes());
         } else {
@@ -170,6 +296,7 @@ impl Server {
 }
 
 fn serve(stream: &mut Stream, log: &Mutex<Vec<String>>, behaviour: &mut Behaviour) -> std::io::Result<()> {
+    let mut declared = Vec::new();
     loop {
         let Some((kind, body)) = message(stream, behaviour)? else { return Ok(()) };
         let (text, answer) = match kind {
@@ -185,15 +312,33 @@ fn serve(stream: &mut Stream, log: &Mutex<Vec<String>>, behaviour: &mut Behaviou
                 let units: Vec<u16> =
                     body[headers..].chunks_exact(2).map(|c| u16::from_le_bytes([c[0], c[1]])).collect();
                 let text = String::from_utf16(&units).unwrap();
+                if text.starts_with("INSERT BULK ") {
+                    declared = wire::declared(&text);
+                }
                 let answer = behaviour(&text);
                 (text, answer)
             }
-            // A bulk load, as hexadecimal digits.
-            0x07 => {
-                let text = format!("bulk {}", body.iter().map(|b| format!("{b:02X}")).collect::<String>());
-                let answer = behaviour(&text);
-                (text, answer)
-            }
+            // A bulk load comes as "bulk" and its rows, one a line; what a server refuses is refused.
+            0x07 => match wire::bulk_rows(&declared, &body) {
+                Ok(rows) => {
+                    let line =
+                        |row: &Vec<Cell>| row.iter().map(Cell::to_string).collect::<Vec<_>>().join("|");
+                    let text = format!("bulk\n{}", rows.iter().map(line).collect::<Vec<_>>().join("\n"));
+                    let answer = behaviour(&text);
+                    (text, answer)
+                }
+                Err(why) => (format!("refused {why}"), Answer::Error(4816, why)),
+            },
+            // A call comes as "call", the statement, and its parameters, one a line.
+            0x03 => match wire::call(&body) {
+                Ok((statement, values)) => {
+                    let values: Vec<String> = values.iter().map(Cell::to_string).collect();
+                    let text = format!("call\n{statement}\n--\n{}", values.join("\n"));
+                    let answer = behaviour(&text);
+                    (text, answer)
+                }
+                Err(why) => (format!("refused {why}"), Answer::Error(8016, why)),
+            },
             other => panic!("a message of type {other:#x}"),
         };
         log.lock().unwrap().push(text);
@@ -207,6 +352,7 @@ fn serve(stream: &mut Stream, log: &Mutex<Vec<String>>, behaviour: &mut Behaviou
                 done(&mut out, 0, 0);
             }
             Answer::Done => done(&mut out, 0, 0),
+            Answer::Count(rows) => done(&mut out, 0x10, rows),
             Answer::Rows(rows) => {
                 let columns = vec![("c", Type::Text); rows.first().map_or(1, Vec::len)];
                 let rows: Vec<Vec<Cell>> =
@@ -214,6 +360,22 @@ fn serve(stream: &mut Stream, log: &Mutex<Vec<String>>, behaviour: &mut Behaviou
                 table(&mut out, &columns, &rows);
             }
             Answer::Table(columns, rows) => table(&mut out, &columns, &rows),
+            Answer::Repeat(columns, row, count) => {
+                describe(&mut out, &columns);
+                let mut one = Vec::new();
+                write_row(&mut one, &columns, &row);
+                let mut packets = 0u8;
+                for _ in 0..count {
+                    out.extend_from_slice(&one);
+                    let whole = out.len() / PACKET * PACKET;
+                    for piece in out[..whole].chunks(PACKET) {
+                        packet(stream, piece, packets, false)?;
+                        packets = packets.wrapping_add(1);
+                    }
+                    out.drain(..whole);
+                }
+                done(&mut out, 0x10, count as u64);
+            }
             Answer::Error(number, message) => {
                 let mut body = number.to_le_bytes().to_vec();
                 body.extend([1, 16]);
@@ -244,8 +406,8 @@ fn serve(stream: &mut Stream, log: &Mutex<Vec<String>>, behaviour: &mut Behaviou
     }
 }
 
-/// One message: its type and the bodies of its packets. A bulk load may be dropped at its first packet of several: the behaviour
-/// is asked with the text "bulk begins".
+/// One message: its type and the bodies of its packets. A bulk load may be dropped, or no longer read, at its first packet of
+/// several: the behaviour is asked with the text "bulk begins".
 fn message(stream: &mut Stream, behaviour: &mut Behaviour) -> std::io::Result<Option<(u8, Vec<u8>)>> {
     let mut out = Vec::new();
     loop {
@@ -258,27 +420,31 @@ fn message(stream: &mut Stream, behaviour: &mut Behaviour) -> std::io::Result<Op
         if header[1] & 1 == 1 {
             return Ok(Some((header[0], out)));
         }
-        if header[0] == 0x07 && start == 0 && behaviour("bulk begins") == Answer::Drop {
-            return Ok(None);
+        if header[0] == 0x07 && start == 0 {
+            match behaviour("bulk begins") {
+                Answer::Drop => return Ok(None),
+                Answer::Stall => loop {
+                    std::thread::park();
+                },
+                _ => {}
+            }
         }
     }
 }
 
+/// Bytes of a packet behind its header.
+const PACKET: usize = 4000;
+
+fn packet(stream: &mut Stream, body: &[u8], number: u8, last: bool) -> std::io::Result<()> {
+    let length = (body.len() as u16 + 8).to_be_bytes();
+    stream.write_all(&[4, u8::from(last), length[0], length[1], 0, 0, number.wrapping_add(1), 0])?;
+    stream.write_all(body)
+}
+
 fn send(stream: &mut Stream, body: &[u8]) -> std::io::Result<()> {
-    let pieces = body.len().div_ceil(4000);
-    for (n, piece) in body.chunks(4000).enumerate() {
-        let length = (piece.len() as u16 + 8).to_be_bytes();
-        stream.write_all(&[
-            4,
-            u8::from(n + 1 == pieces),
-            length[0],
-            length[1],
-            0,
-            0,
-            (n as u8).wrapping_add(1),
-            0,
-        ])?;
-        stream.write_all(piece)?;
+    let pieces = body.len().div_ceil(PACKET);
+    for (n, piece) in body.chunks(PACKET).enumerate() {
+        packet(stream, piece, n as u8, n + 1 == pieces)?;
     }
     stream.flush()
 }
@@ -293,20 +459,26 @@ fn token(out: &mut Vec<u8>, kind: u8, body: &[u8]) {
     out.extend(body);
 }
 
-fn table(out: &mut Vec<u8>, columns: &[(&str, Type)], rows: &[Vec<Cell>]) {
+fn describe(out: &mut Vec<u8>, columns: &[(&str, Type)]) {
     out.push(0x81);
     out.extend((columns.len() as u16).to_le_bytes());
     for (name, column) in columns {
-        // Nullable and writable.
-        out.extend([0, 0, 0, 0, 9, 0]);
+        // Nullable or not, and writable.
+        out.extend([0, 0, 0, 0, if matches!(column, Type::Fixed(_)) { 8 } else { 9 }, 0]);
         column.describe(out);
         out.push(name.encode_utf16().count() as u8);
         out.extend(utf16(name));
     }
-    for row in rows {
-        out.push(0xD1);
-        row.iter().zip(columns).for_each(|(cell, (_, column))| column.write(cell, out));
-    }
+}
+
+fn write_row(out: &mut Vec<u8>, columns: &[(&str, Type)], row: &[Cell]) {
+    out.push(0xD1);
+    row.iter().zip(columns).for_each(|(cell, (_, column))| column.write(cell, out));
+}
+
+fn table(out: &mut Vec<u8>, columns: &[(&str, Type)], rows: &[Vec<Cell>]) {
+    describe(out, columns);
+    rows.iter().for_each(|row| write_row(out, columns, row));
     done(out, 0x10, rows.len() as u64);
 }
 

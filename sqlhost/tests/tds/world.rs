@@ -39,6 +39,8 @@ pub struct Database {
     pub queue: Option<&'static str>,
     /// The error of CREATE EXTERNAL LANGUAGE in a transaction.
     pub alone: Option<u32>,
+    /// PARAMETERS of the language.
+    pub parameters: &'static str,
     /// The batch with this text gets this answer instead.
     pub fault: Option<(&'static str, Answer)>,
 }
@@ -88,6 +90,20 @@ impl Database {
             } else {
                 "yes"
             });
+        }
+        if sql.starts_with("EXEC sp_execute_external_script") {
+            return Answer::Rows(vec![
+                vec!["version".into(), "0.1.0".into()],
+                vec!["level".into(), "avx2".into()],
+            ]);
+        }
+        if sql.contains("sys.dm_os_sys_info") {
+            return Answer::Rows(vec![vec!["20".into(), "16384".into()]]);
+        }
+        if sql.contains("CONVERT(nvarchar(19), l.create_date") && self.committed.contains("language") {
+            let made = "2026-01-01T00:00:00";
+            let row = ["LINUX", "libhart_sqlhost.so", "AB", "9", self.parameters, made, ""];
+            return Answer::Rows(vec![row.map(String::from).to_vec()]);
         }
         let state = self.pending.as_ref().unwrap_or(&self.committed);
         if sql.starts_with("SELECT SUBSTRING(name") {

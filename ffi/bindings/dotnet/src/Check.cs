@@ -78,7 +78,7 @@ namespace Hart.Native
         }
 
         /// <summary>Room for the hits of a search.</summary>
-        internal static Hit[] Hits(int queries, int k, int rows)
+        internal static Hit[] Hits(int queries, int k, long rows)
         {
             if (k < 1)
                 throw new ArgumentOutOfRangeException(nameof(k), k, "expected an integer ≥ 1");

@@ -62,7 +62,7 @@ namespace Hart.Native
         /// <param name="input">Points to a struct ArrowArray of type struct; zero for a kernel without columns.</param>
         /// <param name="outputSchema">Points to room for a struct ArrowSchema.</param>
         /// <param name="output">Points to room for a struct ArrowArray.</param>
-        /// <param name="memoryLimit">Most bytes that the result may take; 0 is no limit.</param>
+        /// <param name="memoryLimit">Most bytes that the call may take beside its input; 0 is half of the memory that the process can have.</param>
         public static void Invoke(
             string kernel, IReadOnlyDictionary<string, object> parameters, IntPtr inputSchema, IntPtr input,
             IntPtr outputSchema, IntPtr output, ulong memoryLimit = 0)
@@ -130,7 +130,7 @@ namespace Hart.Native
             }
             else
             {
-                throw new ArgumentException($"@{name} is a {value.GetType()}, which is no value of a parameter", name);
+                throw new ArgumentException($"{name} is a {value.GetType()}, which is no value of a parameter", name);
             }
             return made;
         }

@@ -1,4 +1,5 @@
 using System;
+using System.Buffers;
 using System.Runtime.InteropServices;
 
 namespace Hart.Native
@@ -60,9 +61,15 @@ namespace Hart.Native
         }
     }
 
-    /// <summary>A copy of rows for repeated exact searches, from any number of threads. Dispose it to give the memory back.</summary>
+    /// <summary>
+    /// Rows for repeated exact searches, from any number of threads: a copy of them, or with <see cref="Borrow(ReadOnlyMemory{float}, int, ReadOnlySpan{long})"/>
+    /// the caller's own. Dispose it to give the memory back.
+    /// </summary>
     public sealed unsafe class VectorIndex : SafeHandle
     {
+        /// <summary>Holds borrowed memory in its place.</summary>
+        MemoryHandle pinned;
+
         /// <param name="rows">Row-major matrix of <paramref name="dimensions"/> columns.</param>
         /// <param name="dimensions">Columns.</param>
         /// <param name="ids">One for each row; empty for the positions.</param>
@@ -72,21 +79,81 @@ namespace Hart.Native
             Check.Dimensions(dimensions);
             UIntPtr count = Check.Rows(nameof(rows), rows.Length, dimensions);
             Check.Ids(ids.Length, (int)count);
-            HartIndex* index;
             fixed (float* rowsPointer = &MemoryMarshal.GetReference(rows))
             fixed (long* idsPointer = &MemoryMarshal.GetReference(ids))
-                Check.Status(NativeMethods.hart_index_create_f32(
-                    rowsPointer, count, (UIntPtr)dimensions, ids.IsEmpty ? null : idsPointer, null, &index));
+                Create(rowsPointer, (long)count, dimensions, ids.IsEmpty ? null : idsPointer, 0);
+        }
+
+        VectorIndex() : base(IntPtr.Zero, true)
+        {
+        }
+
+        /// <summary>
+        /// An index that reads the rows where they lie. They are held in their place and must not be written to until it is disposed.
+        /// </summary>
+        /// <param name="rows">Row-major matrix of <paramref name="dimensions"/> columns.</param>
+        /// <param name="dimensions">Columns.</param>
+        /// <param name="ids">One for each row, which are copied; empty for the positions.</param>
+        public static VectorIndex Borrow(ReadOnlyMemory<float> rows, int dimensions, ReadOnlySpan<long> ids = default)
+        {
+            Check.Dimensions(dimensions);
+            UIntPtr count = Check.Rows(nameof(rows), rows.Length, dimensions);
+            Check.Ids(ids.Length, (int)count);
+            VectorIndex index = new VectorIndex();
+            MemoryHandle pinned = rows.Pin();
+            try
+            {
+                fixed (long* idsPointer = &MemoryMarshal.GetReference(ids))
+                    index.Create(
+                        (float*)pinned.Pointer, (long)count, dimensions, ids.IsEmpty ? null : idsPointer, NativeMethods.HART_INDEX_BORROW_ROWS);
+            }
+            catch
+            {
+                pinned.Dispose();
+                throw;
+            }
+            index.pinned = pinned;
+            return index;
+        }
+
+        /// <summary>
+        /// An index that reads rows in memory that does not move, such as a mapped file, of any size: also beyond the 2³¹ elements of a span. It must stay
+        /// there, unchanged, until the index is disposed.
+        /// </summary>
+        /// <param name="rows">Row-major matrix of <paramref name="dimensions"/> columns.</param>
+        /// <param name="rowCount">Its rows.</param>
+        /// <param name="dimensions">Its columns.</param>
+        /// <param name="ids">One for each row, which are copied; null for the positions.</param>
+        public static VectorIndex Borrow(float* rows, long rowCount, int dimensions, long* ids = null)
+        {
+            Check.Dimensions(dimensions);
+            if (rowCount < 0)
+                throw new ArgumentOutOfRangeException(nameof(rowCount), rowCount, "expected an integer ≥ 0");
+            VectorIndex index = new VectorIndex();
+            index.Create(rows, rowCount, dimensions, ids, NativeMethods.HART_INDEX_BORROW_ROWS);
+            return index;
+        }
+
+        void Create(float* rows, long rowCount, int dimensions, long* ids, uint flags)
+        {
+            HartIndex* index;
+            HartIndexOptions options = new HartIndexOptions { size = (uint)sizeof(HartIndexOptions), flags = flags };
+            Check.Status(NativeMethods.hart_index_create_f32(
+                rows, (UIntPtr)(ulong)rowCount, (UIntPtr)dimensions, ids, &options, &index));
             SetHandle((IntPtr)index);
-            Count = (int)count;
+            LongCount = rowCount;
             Dimensions = dimensions;
         }
 
         /// <summary>Number of rows.</summary>
-        public int Count { get; }
+        /// <exception cref="OverflowException">There are more than an int holds; <see cref="LongCount"/> has them.</exception>
+        public int Count => checked((int)LongCount);
+
+        /// <summary>Number of rows.</summary>
+        public long LongCount { get; private set; }
 
         /// <summary>Columns of every row.</summary>
-        public int Dimensions { get; }
+        public int Dimensions { get; private set; }
 
         /// <inheritdoc/>
         public override bool IsInvalid => handle == IntPtr.Zero;
@@ -101,7 +168,7 @@ namespace Hart.Native
         public Hit[] TopK(ReadOnlySpan<float> queries, int k, Metric metric)
         {
             UIntPtr count = Check.Rows(nameof(queries), queries.Length, Dimensions);
-            Hit[] hits = Check.Hits((int)count, k, Count);
+            Hit[] hits = Check.Hits((int)count, k, LongCount);
             UIntPtr written;
             bool held = false;
             try
@@ -126,7 +193,9 @@ namespace Hart.Native
         protected override bool ReleaseHandle()
         {
             HartIndex* index = (HartIndex*)handle;
-            return NativeMethods.hart_index_release(&index) == NativeMethods.HART_OK;
+            bool released = NativeMethods.hart_index_release(&index) == NativeMethods.HART_OK;
+            pinned.Dispose();
+            return released;
         }
     }
 }

@@ -40,7 +40,10 @@ static class Program
         Throws<ArgumentException>(() => Vectors.DotProduct(a, new float[2]), "b has 2 elements, but a has 3");
         Throws<ArgumentException>(() => Vectors.NormBatch(a, 2, new double[2]), "no multiple of 2");
         Throws<ArgumentOutOfRangeException>(() => Vectors.NormBatch(a, 0, new double[2]), "dimensions");
-        Throws<HartException>(() => Vectors.Normalize(a, a), "overlap");
+        Throws<HartException>(() => Vectors.Normalize(a.AsSpan(0, 2), a.AsSpan(1, 2)), "overlap");
+        float[] replaced = { 3, 4 };
+        Vectors.Normalize(replaced, replaced);
+        Expect(replaced[0] == 0.6f && replaced[1] == 0.8f, "a result that replaces its argument");
         Throws<HartException>(() => Vectors.Scale(a, double.NaN, three), "factor");
         Throws<HartException>(() => Vectors.Distance(a, b, (Metric)7), "metric");
         Throws<HartException>(() => Tensors.PayloadElements("q9_9", new byte[1]), "q9_9");
@@ -65,10 +68,14 @@ static class Program
         index.Dispose();
         Throws<ObjectDisposedException>(() => index.TopK(rows, 1, Metric.Dot), "");
 
+        Borrowed(rows);
+
         double[] values = new double[2];
         float[] u = new float[4], v = new float[4];
         Expect(Tensors.Svd(new float[] { 0, 3, 4, 0 }, 2, 2, values, u, v) == 2, "two components");
         Expect(Math.Abs(values[0] - 4) < 1e-12 && Math.Abs(values[1] - 3) < 1e-12, "singular values");
+        Expect(Tensors.SvdRandomized(new float[] { 0, 3, 4, 0 }, 2, 2, ulong.MaxValue, values, u, v) == 2, "two sampled components");
+        Expect(Math.Abs(values[0] - 4) < 1e-12 && Math.Abs(values[1] - 3) < 1e-12, "sampled singular values");
 
         Expect(Kernels.Names.Count > 50, "a list of kernels");
         foreach (string name in Kernels.Names)
@@ -80,7 +87,7 @@ static class Program
         Throws<ArgumentOutOfRangeException>(
             () => Space.Hilbert(new double[1], new double[1], new double[1], new double[3], new double[3], -3, false, new long[1]), "-3");
         Throws<ArgumentNullException>(() => Kernels.Describe(null), "");
-        Throws<NotSupportedException>(() => Check.Version(NativeMethods.HART_ABI_VERSION - 1), "interface version 0");
+        Throws<NotSupportedException>(() => Check.Version(NativeMethods.HART_ABI_VERSION - 1), "interface version " + (NativeMethods.HART_ABI_VERSION - 1));
         Check.Version(NativeMethods.HART_ABI_VERSION + 1);
         // Threads end and come back.
         float[] large = new float[1 << 20];
@@ -92,6 +99,28 @@ static class Program
         }
         Columns();
         Expect(Kernels.Version.Length > 0 && Kernels.Level.Length > 0, "a version and a level");
+    }
+
+    /// <summary>An index over rows that stay the caller's.</summary>
+    static unsafe void Borrowed(float[] rows)
+    {
+        float[] own = (float[])rows.Clone();
+        using (VectorIndex index = VectorIndex.Borrow(own, 2, new long[] { 10, 11, 12 }))
+        {
+            Expect(index.Count == 3 && index.LongCount == 3 && index.Dimensions == 2, "the shape of a borrowing index");
+            Expect(index.TopK(new float[] { 0, 1 }, 1, Metric.Cosine)[0].Id == 11, "a search in borrowed rows");
+            GC.Collect();
+            // Not what is promised, but what shows that nothing was copied.
+            own[0] = 0;
+            own[1] = 1;
+            Expect(index.TopK(new float[] { 0, 1 }, 1, Metric.Cosine)[0].Id == 10, "rows where they lie");
+        }
+        fixed (float* pointer = rows)
+        using (VectorIndex index = VectorIndex.Borrow(pointer, 3, 2))
+            Expect(index.TopK(new float[] { 0, 1 }, 5, Metric.Cosine).Length == 3, "a search behind a pointer");
+        Throws<ArgumentOutOfRangeException>(() => VectorIndex.Borrow(null, -1, 2), "rowCount");
+        Throws<HartException>(() => VectorIndex.Borrow(null, 1, 2), "rows is NULL");
+        Throws<ArgumentException>(() => VectorIndex.Borrow(own, 4), "no multiple of 4");
     }
 
     /// <summary>A batch comes without one, is released, and may be released again.</summary>

@@ -1,14 +1,18 @@
 """What a notebook does with the package, and what it says when something is wrong: python -m unittest."""
 
 import ctypes
+import multiprocessing
+import os
+import pickle
 import unittest
+import warnings
 import weakref
 from unittest import mock
 
 import numpy as np
 
 import hart_native as hart
-from hart_native import _native
+from hart_native import _native, vectors
 from hart_native._library import library
 
 RNG = np.random.default_rng(1)
@@ -23,6 +27,7 @@ def spy(function):
         calls.append(arguments)
         return real(*arguments)
 
+    vectors._functions.cache_clear()
     return mock.patch.object(library, function, call), calls
 
 
@@ -58,6 +63,7 @@ class Vectors(unittest.TestCase):
         patch, calls = spy("hart_vector_add_f32_batch")
         with patch:
             self.assertIs(hart.add(ROWS, ROWS[5], out=out), out)
+        vectors._functions.cache_clear()
         a, a_rows, b, b_rows, n, target, rows = calls[0]
         a, b, target = map(ctypes.addressof, (a, b, target))
         self.assertEqual((a, b, target), (ROWS.ctypes.data, ROWS[5].ctypes.data, whole.ctypes.data + 4 * 64))
@@ -66,9 +72,45 @@ class Vectors(unittest.TestCase):
         self.assertTrue((whole[[0, -1]] == 7).all())
 
     def test_overlapping_memory_is_refused(self):
-        with self.assertRaisesRegex(hart.HartError, "overlap") as caught:
-            hart.normalize(ROWS, out=ROWS)
+        rows = ROWS.copy()
+        with self.assertRaisesRegex(hart.HartError, "out overlaps v") as caught:
+            hart.normalize(rows[1:], out=rows[:-1])
         self.assertEqual(caught.exception.status, _native.HART_STATUS_OVERLAP)
+        np.testing.assert_array_equal(rows, ROWS)
+
+    def test_a_result_may_replace_its_argument(self):
+        for call in (hart.normalize, hart.softmax, lambda v, out=None: hart.scale(v, 3, out=out)):
+            rows = ROWS.copy()
+            self.assertIs(call(rows, out=rows), rows)
+            np.testing.assert_array_equal(rows, call(ROWS))
+        for a, b in ((0, 1), (1, 0), (0, 0)):
+            pair = [ROWS.copy(), ROWS[::-1].copy()]
+            expected = hart.lerp(pair[a], pair[b], 0.25)
+            np.testing.assert_array_equal(hart.lerp(pair[a], pair[b], 0.25, out=pair[0]), expected)
+        rows = ROWS.copy()
+        np.testing.assert_array_equal(hart.subtract(rows, ROWS[0], out=rows), ROWS - ROWS[0])
+        # More than one block of a copy.
+        large = np.arange(40000 * 64, dtype=np.float32).reshape(40000, 64)
+        expected = hart.add(large, large)
+        np.testing.assert_array_equal(hart.add(large, large, out=large), expected)
+
+    def test_numbers_that_singles_do_not_hold_are_refused(self):
+        masked = np.ma.masked_greater(ROWS[:3].copy(), 1)
+        with self.assertRaisesRegex(ValueError, f"v: expected no masked elements, found {masked.mask.sum()}"):
+            hart.norm(masked)
+        np.testing.assert_array_equal(hart.norm(np.ma.array(ROWS[:3])), hart.norm(ROWS[:3]))
+        for wrong, part in (
+            ([1e-40, 1.0], "expected numbers that float32 holds .* found .*1e-40"),
+            ([1e300, 1.0], ".*found .*1e.300"),
+            ([3, 2**24 + 1], "expected integers from -16777216 to 16777216, .* found 16777217"),
+            (np.array([-(2**62)]), ".*found -4611686018427387904"),
+        ):
+            with self.assertRaisesRegex(ValueError, "v: " + part):
+                hart.norm(wrong)
+        with self.assertRaisesRegex(ValueError, "x: expected integers from -9007199254740992"):
+            hart.encode_points([2**60], [2])
+        self.assertEqual(float(hart.norm([2**24, 0])), 2**24)
+        self.assertEqual(float(hart.norm([0.0, 3.0, np.inf])), np.inf)
 
     def test_what_is_wrong_is_named(self):
         with self.assertRaisesRegex(ValueError, "b: expected 64 dimensions as a has, found 63"):
@@ -87,6 +129,16 @@ class Vectors(unittest.TestCase):
 
 
 class Search(unittest.TestCase):
+    def test_halves_are_searched_where_they_lie(self):
+        halves = ROWS.astype(np.float16)
+        patch, calls = spy("hart_vector_top_k_f16")
+        with patch:
+            found = hart.top_k(halves, ROWS[:5], 4, ids=np.arange(300)[::-1])
+        self.assertEqual(ctypes.addressof(calls[0][0]), halves.ctypes.data)
+        np.testing.assert_array_equal(found, hart.top_k(halves.astype(np.float32), ROWS[:5], 4, ids=np.arange(300)[::-1]))
+        with self.assertRaisesRegex(ValueError, "queries: expected 64 dimensions"):
+            hart.top_k(halves, ROWS[0, :63], 4)
+
     def test_it_finds_what_numpy_finds(self):
         hits = hart.top_k(ROWS, ROWS[:5], 4, "euclidean")
         exact = np.linalg.norm(ROWS[None].astype(np.float64) - ROWS[:5, None].astype(np.float64), axis=2)
@@ -155,6 +207,16 @@ class Tensors(unittest.TestCase):
         back = (found.u * found.singular_values) @ found.v
         self.assertLess(np.linalg.norm(back - matrix) / np.linalg.norm(matrix), 1e-6)
         np.testing.assert_allclose(found.singular_values, np.linalg.svd(matrix, compute_uv=False), rtol=1e-5)
+        # A low rank is exact too, but where the randomized method is asked for.
+        wide = np.random.default_rng(1).standard_normal((300, 200)).astype(np.float32)
+        truth = np.linalg.svd(wide.astype(np.float64), compute_uv=False)[:10]
+        np.testing.assert_allclose(hart.svd(wide, 10).singular_values, truth, rtol=1e-13)
+        sampled = hart.svd(wide, 10, method="randomized", seed=7)
+        self.assertTrue(truth[9] * 0.85 < sampled.singular_values[9] < truth[9] * (1 - 1e-9))
+        again = hart.svd(wide, 10, method="randomized", seed=7)
+        np.testing.assert_array_equal(sampled.singular_values, again.singular_values)
+        with self.assertRaisesRegex(ValueError, "method: expected exact or randomized, found 'auto'"):
+            hart.svd(wide, 10, method="auto")
         with self.assertRaisesRegex(hart.HartError, "rank.*65|65.*rank"):
             hart.svd(matrix, 65)
         with self.assertRaisesRegex(ValueError, "rank: expected an integer from 0 to .*, found -1"):
@@ -244,7 +306,7 @@ class Kernels(unittest.TestCase):
 
     def test_kernels_without_columns_need_no_batch(self):
         self.assertGreater(hart.invoke("system_info").num_rows, 0)
-        with self.assertRaisesRegex(TypeError, "batch: expected a batch with __arrow_c_array__.*found dict"):
+        with self.assertRaisesRegex(TypeError, "batch: expected columns by the Arrow PyCapsule protocol.*found dict"):
             hart.invoke("vector_norm", {"id": [1]})
 
     def test_any_batch_of_the_protocol_serves(self):
@@ -258,6 +320,157 @@ class Kernels(unittest.TestCase):
 
         for _ in range(3):
             self.assertEqual(hart.invoke("vector_norm", Other()).to_pydict(), {"id": [1], "norm": [5.0]})
+
+
+    def test_all_chunks_of_a_stream_are_taken(self):
+        import pyarrow as pa
+
+        column = pa.chunked_array([[[3.0, 4.0]], [], [[0.0, 1.0], [5.0, 12.0]]], pa.list_(pa.float32()))
+        table = pa.table({"id": pa.chunked_array([[1, 2], [3]]), "v": column})
+        expected = {"id": [1, 2, 3], "norm": [5.0, 1.0, 13.0]}
+        reader = pa.RecordBatchReader.from_batches(table.schema, table.to_batches())
+        for given in (table, reader):
+            self.assertEqual(hart.invoke("vector_norm", given).to_pydict(), expected, type(given))
+        self.assertEqual(hart.invoke("vector_norm", table.slice(0, 0)).num_rows, 0)
+        nearest = hart.invoke("vector_top_k", table, query=[5, 12], k=1)
+        self.assertEqual(nearest["id"].to_pylist(), [3])
+
+    def test_data_frames_are_columns(self):
+        rows = {"id": [1, 2], "v": [[3.0, 4.0], [5.0, 12.0]], "word": ["a", None]}
+        tried = []
+        for module in ("polars", "pandas", "duckdb"):
+            try:
+                library_of = __import__(module)
+            except ImportError:
+                continue
+            tried.append(module)
+            if module == "duckdb":
+                given = library_of.sql("SELECT * FROM (VALUES (1, [3.0::FLOAT, 4.0], 'a'), (2, [5.0, 12.0], NULL)) AS t(id, v, word)")
+            else:
+                given = library_of.DataFrame(rows)
+            if not hasattr(given, "__arrow_c_stream__"):
+                continue
+            found = hart.invoke("vector_norm", given).to_pydict()
+            self.assertEqual(list(found.values())[:3], [[1, 2], [5.0, 13.0], ["a", None]], module)
+
+    def test_columns_of_any_type_are_carried(self):
+        import pyarrow as pa
+
+        n = 6
+        views = pa.array(["short", "more than twelve bytes", None, "", "another long text here", "x"])
+        odd = {
+            "dictionary": pa.array(["a", "b", None, "a", "c", "b"]).dictionary_encode(),
+            "structs": pa.array([{"x": i, "y": [str(i)] * i} if i != 2 else None for i in range(n)]),
+            "maps": pa.array([[("k", i)] * i for i in range(n)], pa.map_(pa.string(), pa.int32())),
+            "lists": pa.array([[None] * i for i in range(n)], pa.list_(pa.string())),
+            "nested": pa.array([[[i], None, []] for i in range(n)], pa.large_list(pa.list_(pa.int16()))),
+            "fixed": pa.array([["a", None]] * n, pa.list_(pa.string(), 2)),
+            "nothing": pa.nulls(n),
+            "intervals": pa.array([(1, 2, 3)] * n, pa.month_day_nano_interval()),
+            "moments": pa.array([-(10**10)] * n, pa.timestamp("s", "UTC")),
+            "bool_lists": pa.array([[True, None]] * n, pa.list_(pa.bool_())),
+            "runs": pa.RunEndEncodedArray.from_arrays([2, 5, 6], ["a", None, "b"]),
+            "dense": pa.UnionArray.from_dense(pa.array([0, 1, 0, 1, 1, 0], pa.int8()), pa.array([0, 0, 1, 1, 2, 2], pa.int32()),
+                                              [pa.array([1, 2, 3]), pa.array(["x", "y", None])]),
+            "sparse": pa.UnionArray.from_sparse(pa.array([0, 1, 0, 1, 1, 0], pa.int8()), [pa.array(range(n)), pa.array(["x"] * n)]),
+        }
+        if hasattr(pa, "string_view"):
+            odd["views"] = views.cast(pa.string_view())
+        if hasattr(pa, "ListViewArray"):
+            odd["list_views"] = pa.ListViewArray.from_arrays([4, 0, 2, 0, 1, 3], [1, 2, 0, 3, 1, 2], pa.array(range(6)))
+        vectors = pa.array([[float(i), 0.0] for i in range(n)], pa.list_(pa.float32()))
+        batch = pa.record_batch({"id": pa.array(range(n)), "v": vectors, **odd})
+        for part in (batch, batch.slice(1, 4)):
+            found = hart.invoke("vector_norm", part)
+            found.validate(full=True)
+            nearest = hart.invoke("vector_top_k", part, query=[9, 0], k=3, metric="euclidean")
+            nearest.validate(full=True)
+            picks = [part["id"].to_pylist().index(i) for i in nearest["id"].to_pylist()]
+            for name in odd:
+                self.assertEqual(found.schema.field(name), part.schema.field(name), name)
+                self.assertEqual(found[name].to_pylist(), part[name].to_pylist(), name)
+                self.assertEqual(nearest[name].to_pylist(), [part[name].to_pylist()[i] for i in picks], name)
+
+    def test_integers_are_vectors_where_that_is_exact(self):
+        import pyarrow as pa
+
+        expected = [5.0, None, 13.0]
+        for item in (pa.int8(), pa.uint8(), pa.int16(), pa.uint16(), pa.int32(), pa.uint32(), pa.int64(), pa.uint64()):
+            for of in (pa.list_(item), pa.large_list(item)):
+                vectors = pa.array([[3, 4], None, [5, 12]], of)
+                batch = pa.record_batch({"id": pa.array([1, 2, 3]), "v": vectors, "w": vectors})
+                out = hart.invoke("vector_norm", batch)
+                self.assertEqual((out["norm"].to_pylist(), out["w"]), (expected, vectors), of)
+        batch = lambda values: pa.record_batch({"id": pa.array([1]), "v": pa.array([values], pa.list_(pa.int64()))})
+        large = 2**53 - 1
+        self.assertEqual(hart.invoke("vector_norm", batch([large, 0]))["norm"].to_pylist(), [float(large)])
+        with self.assertRaisesRegex(hart.HartError, r"column v, row 1: 9007199254740993; expected integers from"):
+            hart.invoke("vector_norm", batch([2**53 + 1]))
+        with self.assertRaisesRegex(hart.HartError, "NULL among the elements"):
+            hart.invoke("vector_norm", batch([1, None]))
+
+    def test_results_as_capsules_and_as_numpy(self):
+        import pyarrow as pa
+
+        vectors = pa.array([[3.0, 4.0], None, [0.0, 1.0]], pa.list_(pa.float32()))
+        batch = pa.record_batch({"id": pa.array([1, 2, 3]), "v": vectors, "word": pa.array(["a", "b", None])})
+        expected = hart.invoke("vector_norm", batch)
+        for name in ("pyarrow", "capsule"):
+            found = hart.invoke("vector_norm", batch, result=name)
+            self.assertEqual(pa.record_batch(found), expected)
+        with self.assertRaisesRegex(ValueError, "taken over already"):
+            found.__arrow_c_array__()
+        arrays = hart.invoke("vector_norm", batch, result="numpy")
+        self.assertEqual(arrays["norm"].tolist(), [5.0, None, 1.0])
+        self.assertEqual((arrays["id"].tolist(), arrays["word"].tolist()), ([1, 2, 3], ["a", "b", None]))
+        unit = hart.invoke("vector_normalize", batch.slice(2, 1), result="numpy")
+        self.assertEqual([column.tolist() for column in unit.values()][1], [[0.0, 1.0]])
+        with self.assertRaisesRegex(ValueError, "result: expected None, .*found 'pandas'"):
+            hart.invoke("vector_norm", batch, result="pandas")
+
+    def test_without_pyarrow(self):
+        import pyarrow as pa
+
+        batch = pa.record_batch({"id": pa.array([1]), "v": pa.array([[3.0, 4.0]], pa.list_(pa.float32()))})
+        one, two = pa.Table.from_batches([batch]), pa.Table.from_batches([batch, batch])
+        with mock.patch.dict("sys.modules", {"pyarrow": None}):
+            for given in (batch, one):
+                found = hart.invoke("vector_norm", given)
+                self.assertTrue(hasattr(found, "__arrow_c_array__"))
+                self.assertEqual(hart.invoke("vector_norm", given, result="numpy")["norm"].tolist(), [5.0])
+            with self.assertRaisesRegex(ValueError, "batch: the stream has several chunks, which needs pyarrow"):
+                hart.invoke("vector_norm", two)
+        self.assertEqual(pa.record_batch(found).to_pydict(), {"id": [1], "norm": [5.0]})
+
+
+def large_call(rows):
+    """In a worker of a pool: what the library's own threads compute."""
+    return float(hart.norm(rows).sum())
+
+
+def failing_call(status):
+    raise hart.HartError(status, "a text")
+
+
+@unittest.skipUnless(hasattr(os, "fork"), "this system does not fork")
+class Processes(unittest.TestCase):
+    def test_a_pool_of_forked_workers_computes(self):
+        rows = np.ones((20000, 64), np.float32)
+        expected = large_call(rows)
+        with warnings.catch_warnings():
+            # Python warns of threads, which a child does not have; the library starts its own there.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            with multiprocessing.get_context("fork").Pool(2) as pool:
+                self.assertEqual(pool.map_async(large_call, [rows] * 4).get(60), [expected] * 4)
+                with self.assertRaisesRegex(hart.HartError, "^a text$") as caught:
+                    pool.apply_async(failing_call, (7,)).get(60)
+        self.assertEqual(caught.exception.status, 7)
+
+    def test_errors_are_pickled(self):
+        with self.assertRaises(hart.HartError) as caught:
+            hart.describe("vector_nrom")
+        again = pickle.loads(pickle.dumps(caught.exception))
+        self.assertEqual((type(again), again.status, str(again)), (hart.HartError, caught.exception.status, str(caught.exception)))
 
 
 class Parameters(unittest.TestCase):
@@ -282,6 +495,17 @@ class Parameters(unittest.TestCase):
             hart.invoke("vector_top_k", batch, query=[1, 0], k=2**64 + 2)
         with self.assertRaisesRegex(ValueError, "found 9223372036854775808"):
             hart.invoke("vector_top_k", batch, query=[1, 0], k=np.uint64(2**63))
+
+    def test_result_vectors_are_written_as_asked(self):
+        import pyarrow as pa
+
+        batch = self.batch(pa.float32())
+        text = hart.invoke("vector_scale", batch, factor=2, result_vectors="json").column(1)
+        self.assertEqual(text.to_pylist(), ["[2,0]", "[0,2]", "[1.2,1.6]"])
+        packed = hart.invoke("vector_scale", batch, factor=2, result_vectors="packed").column(1)
+        self.assertEqual(np.frombuffer(packed[2].as_py(), np.float32).tolist(), np.float32([1.2, 1.6]).tolist())
+        with self.assertRaisesRegex(hart.HartError, "@result_vectors is 'xml'; expected one of packed, json"):
+            hart.invoke("vector_scale", batch, factor=2, result_vectors="xml")
 
     def test_arrays_of_any_type_are_the_same_vector(self):
         import pyarrow as pa

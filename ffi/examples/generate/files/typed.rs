@@ -77,6 +77,9 @@ fn paragraph(out: &mut String, text: &str) {
     let _ = writeln!(out, "{line}");
 }
 
+/// What operations do whose result has its argument's shape.
+const IN_PLACE: &str = " It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is refused.";
+
 fn function(out: &mut String, kernel: &Kernel, shape: &Shape, batch: bool) {
     let Shape { operation, vectors, metric, numbers, gives } = shape;
     let element = match gives {
@@ -92,13 +95,14 @@ fn function(out: &mut String, kernel: &Kernel, shape: &Shape, batch: bool) {
     let list = |names: &[&str]| names.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(" and ");
     let shapes = match (batch, scalar) {
         (false, true) => format!("{}: n singles. `result`: the number.", list(vectors)),
-        (false, false) => format!("{}: n singles. `out`: room for n singles.", list(vectors)),
+        (false, false) => format!("{}: n singles. `out`: room for n singles.{IN_PLACE}", list(vectors)),
         (true, _) => {
             let rows: Vec<String> = vectors.iter().map(|v| format!("{v}_rows")).collect();
             let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
             let size = if scalar { "rows numbers" } else { "rows · n singles" };
+            let in_place = if scalar { "" } else { IN_PLACE };
             format!(
-                "{}: {} rows of n singles, row-major, either as many as there are results or one for all. `out`: room for {size}. \
+                "{}: {} rows of n singles, row-major, either as many as there are results or one for all. `out`: room for {size}.{in_place} \
                  Large matrices are shared among the library's threads.",
                 list(vectors),
                 list(&rows),
@@ -160,7 +164,11 @@ fn function(out: &mut String, kernel: &Kernel, shape: &Shape, batch: bool) {
         (true, false) => writeln!(out, "let out = raw::matrix_out(\"out\", out, rows, n)?;"),
     };
     let spans = vectors.iter().map(|v| format!("{v}.span()")).collect::<Vec<_>>().join(", ");
-    let _ = writeln!(out, "raw::apart(&[{target}.span()], &[{spans}])?;");
+    if scalar {
+        let _ = writeln!(out, "raw::apart(&[{target}.span()], &[{spans}])?;");
+    } else {
+        let _ = writeln!(out, "let same = raw::apart_or_same({target}.span(), [{spans}])?;");
+    }
     if *metric {
         out.push_str("let metric = params::metric(metric)?;\n");
     }
@@ -180,13 +188,34 @@ fn function(out: &mut String, kernel: &Kernel, shape: &Shape, batch: bool) {
         .map(|v| format!("{v}.slice()"))
         .collect::<Vec<_>>()
         .join(", ");
-    out.push_str("// SAFETY: this function's premise; the slices have been checked not to overlap.\n");
-    let _ = writeln!(out, "let ({names}) = unsafe {{ ({slices}) }};");
+    if scalar {
+        out.push_str("// SAFETY: this function's premise; the slices have been checked not to overlap.\n");
+        let _ = writeln!(out, "let ({names}) = unsafe {{ ({slices}) }};");
+    } else {
+        let inputs = vectors
+            .iter()
+            .enumerate()
+            .map(|(i, v)| format!("{v}.slice_unless(same[{i}])"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        out.push_str(
+            "// SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.\n",
+        );
+        let _ = writeln!(out, "let (inputs, out) = unsafe {{ ([{inputs}], out.slice()) }};");
+    }
     let before = if *metric { "metric, " } else { "" };
     let vector_arguments = vectors.join(", ");
     let after: String = numbers.iter().map(|(name, ..)| format!(", {name}")).collect();
     let arguments = format!("{before}{vector_arguments}{after}");
-    if batch {
+    if !scalar {
+        let work = format!(
+            "in_place::run(same, inputs, n, out, |[{vector_arguments}], out| batch::{operation}({arguments}, n, out))"
+        );
+        let _ = match batch {
+            true => writeln!(out, "state::run(|| {work})"),
+            false => writeln!(out, "{work}"),
+        };
+    } else if batch {
         let _ = writeln!(out, "state::run(|| batch::{operation}({arguments}, n, out))?;\nOk(())");
     } else {
         let _ = match gives {
@@ -194,7 +223,7 @@ fn function(out: &mut String, kernel: &Kernel, shape: &Shape, batch: bool) {
                 writeln!(out, "result[0] = canonical_number(vector::{operation}({arguments})?);\nOk(())")
             }
             Gives::Index => writeln!(out, "batch::{operation}({arguments}, n, result)?;\nOk(())"),
-            Gives::Vector => writeln!(out, "batch::{operation}({arguments}, n, out)?;\nOk(())"),
+            Gives::Vector => unreachable!("written above"),
         };
     }
     out.push_str("})\n}\n\n");
@@ -215,7 +244,7 @@ pub fn text() -> String {
          #![allow(unsafe_code)]\n\n\
          use hart_kernels::vector::batch::canonical_number;\nuse hart_kernels::vector::{self, batch};\n\n\
          use crate::failure::guard;\n\
-         use crate::{params, raw, state};\n\n",
+         use crate::{in_place, params, raw, state};\n\n",
     );
     for kernel in KERNELS {
         if let Some(shape) = shape(kernel) {

@@ -145,9 +145,12 @@ impl Basis {
     ///
     /// # Accuracy
     ///
-    /// Subspace iteration on the covariance matrix of the centred sample, in double precision, until ‖C·a − λ·a‖ ≤ 1e-6·λ₁ for
-    /// every axis: axes whose variances are closer than that may be mixed with each other. Where they do not settle the
-    /// subspace is widened, at last to all dimensions. Same bits on every machine.
+    /// Subspace iteration on the covariance matrix of the centred sample or, of fewer rows than dimensions, on the products of the
+    /// rows, in double precision over a power of two, until ‖C·a − λ·a‖ ≤ 1e-6·λ₁ for every axis before it is rounded to singles:
+    /// axes whose variances are closer than that may be mixed with each other. Where they do not settle the subspace is widened,
+    /// at last to all of the smaller side. Every axis is then within 1e-6·λ₁ of a principal one of that variance; that no larger
+    /// one has been missed is made likely by random directions beyond the wanted ones, but no residual proves it. Same bits on
+    /// every machine.
     pub fn pca(compute: Compute, sample: &Vectors<'_>, axes: usize, limit: usize) -> Result<Basis, Error> {
         Basis::pca_within(compute, sample, axes, limit, &|_| Ok(()))
     }
@@ -167,10 +170,10 @@ impl Basis {
     ///
     /// # Errors
     ///
-    /// [`Error::ParameterValue`] where `axes` is 0 or exceeds `dimension`, or either exceeds what a basis may have.
+    /// [`Error::ParameterValue`] where `axes` is 0 or exceeds `dimension`, or either exceeds what a basis may have; [`Error::Memory`].
     pub fn random(dimension: usize, axes: usize, seed: u64) -> Result<Basis, Error> {
         check_shape("dimension", dimension, axes)?;
-        Basis::of_axes(BasisKind::Random, dimension, &random::axes(dimension, axes, seed))
+        Basis::of_axes(BasisKind::Random, dimension, &random::axes(dimension, axes, seed)?)
     }
 
     /// Coordinates that are Euclidean distances to anchors, divided by the largest distance between two anchors or by 1,

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::mode::Double;
 use crate::parallel;
 use crate::random::SplitMix;
+use crate::range;
 use crate::tiles::{PANEL, Tiles};
 use crate::vectors::{Vectors, decode};
 
@@ -18,6 +19,8 @@ const STEPS: usize = 5;
 const ROUNDS: usize = 12;
 /// ‖C·a − λ·a‖ as a part of the largest variance.
 const SETTLED: f64 = 1e-6;
+/// Of variances below this part of the largest no more is asked than of this one.
+const SMALLEST: f64 = 1e-12;
 
 /// Asked before so many bytes are taken.
 pub(crate) type Take<'a> = &'a dyn Fn(u64) -> Result<(), Error>;
@@ -45,22 +48,30 @@ pub(super) fn basis(
     }
     check_dimension(sample.name(), dimension)?;
     check_shape("dimension", dimension, axes)?;
-    // The sample's columns and, with one of them in parts, two square matrices.
-    take((8 * dimension as u64).saturating_mul(taken as u64 + 2 * dimension as u64))?;
-    let covariance = covariance(compute, sample, &picked, dimension)?;
-    let axes = principal_axes(compute, sample.name(), &covariance, dimension, axes, take)?;
+    // The sample, and the products of its smaller side in parts and in the whole.
+    let side = dimension.min(taken) as u64;
+    take((8 * dimension as u64).saturating_mul(taken as u64).saturating_add(side * side * 16))?;
+    let by_row = taken < dimension;
+    let numbers = centred(sample, &picked, dimension, by_row)?;
+    let problem = Problem { compute, name: sample.name(), take };
+    let axes = if by_row {
+        by_rows(&problem, &numbers, dimension, axes)?
+    } else {
+        by_columns(&problem, numbers, dimension, axes)?
+    };
     Ok(Basis { sample: taken as u64, ..Basis::of_axes(BasisKind::Pca, dimension, &axes)? })
 }
 
-/// The covariance matrix of the picked rows, row-major; sums of double precision.
-fn covariance(
-    compute: Compute,
+/// The picked rows less their mean, row after row or column after column, over a power of two that brings the largest number to
+/// between 1 and 2: so no square leaves the range of doubles, and no axis depends on the unit of the vectors.
+fn centred(
     sample: &Vectors<'_>,
     picked: &[usize],
     dimension: usize,
+    by_row: bool,
 ) -> Result<Vec<f64>, Error> {
     let count = picked.len();
-    let mut columns = vec![0.0; dimension * count];
+    let mut out = vec![0.0; dimension * count];
     for (i, row) in picked.iter().enumerate() {
         if sample.dimensions(*row) != Some(dimension) {
             return Err(sample.mismatch(*row, format!("row {}", picked[0] + 1), dimension));
@@ -75,26 +86,70 @@ fn covariance(
             });
         }
         for (j, v) in values.into_iter().enumerate() {
-            columns[j * count + i] = v;
+            out[if by_row { i * dimension + j } else { j * count + i }] = v;
         }
     }
-    // Centred before they are multiplied: of vectors far from the origin the difference of products would be rounding alone.
-    for column in columns.chunks_mut(count) {
-        let mean = column.iter().sum::<f64>() / count as f64;
-        column.iter_mut().for_each(|v| *v -= mean);
+    let unit = range::unit(out.iter().copied());
+    out.iter_mut().for_each(|v| *v /= unit);
+    // Before they are multiplied: of vectors far from the origin the difference of products would be rounding alone.
+    if by_row {
+        let mut mean = vec![0.0; dimension];
+        for row in out.chunks(dimension) {
+            mean.iter_mut().zip(row).for_each(|(sum, v)| *sum += v);
+        }
+        mean.iter_mut().for_each(|sum| *sum /= count as f64);
+        for row in out.chunks_mut(dimension) {
+            row.iter_mut().zip(&mean).for_each(|(v, mean)| *v -= mean);
+        }
+    } else {
+        for column in out.chunks_mut(count) {
+            let mean = column.iter().sum::<f64>() / count as f64;
+            column.iter_mut().for_each(|v| *v -= mean);
+        }
     }
-    let bytes = bytemuck::cast_slice(&columns);
-    let mut products = products(compute, bytes, bytes, count)?;
-    products.iter_mut().for_each(|product| *product /= count as f64);
-    if !products.iter().all(|v| v.is_finite()) {
-        return Err(Error::Value {
-            column: sample.name().into(),
-            row: 0,
-            found: "vectors whose squares exceed what a double can hold".into(),
-            expected: "vectors with a finite variance".into(),
-        });
-    }
-    Ok(products)
+    Ok(out)
+}
+
+/// The axes of no fewer rows than dimensions, by the covariance matrix.
+fn by_columns(
+    problem: &Problem<'_>,
+    columns: Vec<f64>,
+    dimension: usize,
+    wanted: usize,
+) -> Result<Vec<Vec<f64>>, Error> {
+    let count = columns.len() / dimension;
+    let covariance = problem.squares(&columns, count, count)?;
+    drop(columns);
+    let start = Start { axes: Vec::new(), most: dimension, strict: false };
+    let found = problem.principal_axes(dimension, wanted, start, |axes| {
+        problem.products(&axes.concat(), &covariance, dimension)
+    })?;
+    problem.settled(found, wanted)
+}
+
+/// The axes of fewer rows than dimensions: those of the rows' products with each other are the weights with which the rows add up
+/// to axes of the covariance matrix XᵀX, which is never made. Whether these have settled is measured by that matrix all the same.
+fn by_rows(
+    problem: &Problem<'_>,
+    rows: &[f64],
+    dimension: usize,
+    wanted: usize,
+) -> Result<Vec<Vec<f64>>, Error> {
+    let count = rows.len() / dimension;
+    let gram = problem.squares(rows, dimension, count)?;
+    let start = Start { axes: Vec::new(), most: count, strict: true };
+    let mut weights = problem
+        .principal_axes(count, wanted, start, |axes| problem.products(&axes.concat(), &gram, count))?
+        .axes;
+    drop(gram);
+    weights.truncate(wanted + SPARE);
+    let start = Start { axes: combine(&weights, rows, dimension), most: count, strict: false };
+    let found = problem.principal_axes(dimension, wanted, start, |axes| {
+        let mut weights = problem.products(&axes.concat(), rows, dimension)?;
+        weights.iter_mut().flatten().for_each(|weight| *weight /= count as f64);
+        Ok(combine(&weights, rows, dimension))
+    })?;
+    problem.settled(found, wanted)
 }
 
 /// All dot products of the rows of two row-major matrices of packed doubles with `n` columns; row-major, `a`'s rows first.
@@ -142,66 +197,118 @@ impl Task for Products<'_> {
     }
 }
 
-/// The first eigenvectors of a symmetric matrix by falling eigenvalue: subspace iteration with Rayleigh–Ritz steps (Golub and
-/// Van Loan 2013, "Matrix Computations", section 8.2.4), from fixed random directions.
-fn principal_axes(
+/// What the steps of one search for axes share.
+struct Problem<'a> {
     compute: Compute,
-    name: &str,
-    matrix: &[f64],
-    n: usize,
-    wanted: usize,
-    take: Take<'_>,
-) -> Result<Vec<Vec<f64>>, Error> {
-    let mut block = (wanted + SPARE).min(n);
-    let bytes: &[u8] = bytemuck::cast_slice(matrix);
-    let times = |rows: &[Vec<f64>]| -> Result<Vec<Vec<f64>>, Error> {
-        let flat = rows.concat();
-        let out = products(compute, bytemuck::cast_slice(&flat), bytes, n)?;
-        Ok(out.chunks(n).map(<[f64]>::to_vec).collect())
-    };
-    let mut random = SplitMix(0x5eed);
-    let mut axes = Vec::new();
-    loop {
-        // The matrix, eight blocks of rows (axes and images, before and after a turn, and copies to be multiplied), and two
-        // small matrices.
-        let (rows, width) = (block as u64, n as u64);
-        take(8 * (width * width + rows * (8 * width + 2 * rows)))?;
-        axes.extend((axes.len()..block).map(|_| random.row(n)));
-        axes = orthonormalized(axes, &mut random);
-        let mut off = f64::INFINITY;
-        for _ in 0..ROUNDS {
-            for _ in 0..STEPS {
-                axes = orthonormalized(times(&axes)?, &mut random);
+    /// Of the column.
+    name: &'a str,
+    take: Take<'a>,
+}
+
+/// Where subspace iteration begins.
+struct Start {
+    /// Directions to begin with; more are random.
+    axes: Vec<Vec<f64>>,
+    /// Most directions.
+    most: usize,
+    /// Whether small variances have to settle by their own size.
+    strict: bool,
+}
+
+/// Where it ended.
+struct Found {
+    /// All directions, by falling variance.
+    axes: Vec<Vec<f64>>,
+    /// How far the wanted ones are from having settled, as a part of the largest variance.
+    off: f64,
+}
+
+impl Problem<'_> {
+    /// All dot products of rows of `n` numbers, over `count`.
+    fn squares(&self, rows: &[f64], n: usize, count: usize) -> Result<Vec<f64>, Error> {
+        let bytes = bytemuck::cast_slice(rows);
+        let mut out = products(self.compute, bytes, bytes, n)?;
+        out.iter_mut().for_each(|product| *product /= count as f64);
+        Ok(out)
+    }
+
+    /// For each row of `n` numbers of `a` its dot products with all rows of `b`.
+    fn products(&self, a: &[f64], b: &[f64], n: usize) -> Result<Vec<Vec<f64>>, Error> {
+        let out = products(self.compute, bytemuck::cast_slice(a), bytemuck::cast_slice(b), n)?;
+        Ok(out.chunks(b.len() / n).map(<[f64]>::to_vec).collect())
+    }
+
+    /// The first eigenvectors of a symmetric matrix of `n` rows, which is known by what it makes of rows, by falling eigenvalue:
+    /// subspace iteration with Rayleigh–Ritz steps (Golub and Van Loan 2013, "Matrix Computations", section 8.2.4), from fixed
+    /// random directions where none are given.
+    fn principal_axes(
+        &self,
+        n: usize,
+        wanted: usize,
+        start: Start,
+        times: impl Fn(&[Vec<f64>]) -> Result<Vec<Vec<f64>>, Error>,
+    ) -> Result<Found, Error> {
+        let Start { mut axes, most, strict } = start;
+        let mut block = (wanted + SPARE).min(most).max(axes.len());
+        // Given axes may be good already.
+        let mut steps = if axes.is_empty() { STEPS } else { 0 };
+        let mut random = SplitMix(0x5eed);
+        loop {
+            // A matrix, eight blocks of rows (axes and images, before and after a turn, and copies to be multiplied), and two
+            // small matrices.
+            let (rows, width) = (block as u64, n as u64);
+            (self.take)(8 * (width * most as u64 + rows * (8 * width + 2 * rows)))?;
+            axes.extend((axes.len()..block).map(|_| random.row(n)));
+            axes = orthonormalized(axes, &mut random);
+            let mut off = f64::INFINITY;
+            for _ in 0..ROUNDS {
+                for _ in 0..std::mem::replace(&mut steps, STEPS) {
+                    axes = orthonormalized(times(&axes)?, &mut random);
+                }
+                (axes, off) = turned(&axes, &times(&axes)?, wanted, strict);
+                if off <= SETTLED {
+                    return Ok(Found { axes, off });
+                }
             }
-            (axes, off) = turned(&axes, &times(&axes)?, wanted);
-            if off <= SETTLED {
-                axes.truncate(wanted);
-                axes.iter_mut().for_each(|axis| point_forwards(axis));
-                return Ok(axes);
+            if block == most {
+                return Ok(Found { axes, off });
             }
+            block = (wanted + 2 * (block - wanted)).min(most);
         }
-        if block == n {
+    }
+
+    /// The wanted axes, where they have settled.
+    fn settled(&self, found: Found, wanted: usize) -> Result<Vec<Vec<f64>>, Error> {
+        let Found { mut axes, off } = found;
+        if off > SETTLED {
             return Err(Error::Value {
-                column: name.into(),
+                column: self.name.into(),
                 row: 0,
                 found: format!("principal axes that are still {off:.1e} of the largest variance off"),
                 expected: format!("at most {SETTLED:.0e}"),
             });
         }
-        block = (wanted + 2 * (block - wanted)).min(n);
+        axes.truncate(wanted);
+        axes.iter_mut().for_each(|axis| point_forwards(axis));
+        Ok(axes)
     }
 }
 
 /// The axes, turned within their span to where a matrix that has these images of them is diagonal, by falling eigenvalue; and
-/// the largest ‖C·a − λ·a‖ of the first `wanted` as a part of the largest eigenvalue, 0 for a matrix of zeros.
-fn turned(axes: &[Vec<f64>], images: &[Vec<f64>], wanted: usize) -> (Vec<Vec<f64>>, f64) {
+/// the largest ‖C·a − λ·a‖ of the first `wanted` as a part of the largest eigenvalue, 0 for a matrix of zeros. `strict`: as a part
+/// of the geometric mean of that and the axis's own.
+fn turned(axes: &[Vec<f64>], images: &[Vec<f64>], wanted: usize, strict: bool) -> (Vec<Vec<f64>>, f64) {
+    let n = axes[0].len();
     let mut small: Vec<Vec<f64>> =
         axes.iter().map(|a| images.iter().map(|i| orthonormal::dot(a, i)).collect()).collect();
     let (values, vectors) = jacobi(&mut small);
-    let (axes, images) = (combine(&vectors, axes), combine(&vectors, images));
+    let (axes, images) = (combine(&vectors, &axes.concat(), n), combine(&vectors, &images.concat(), n));
     let off = |k: usize| -> f64 {
         let rest: Vec<f64> = images[k].iter().zip(&axes[k]).map(|(i, a)| i - values[k] * a).collect();
-        orthonormal::dot(&rest, &rest).sqrt()
+        let length = orthonormal::dot(&rest, &rest).sqrt();
+        // An axis that is made of such weights is off by so much more.
+        let share = if strict { (values[k] / values[0]).max(SMALLEST).sqrt() } else { 1.0 };
+        length / share
     };
     let largest = (0..wanted).map(off).fold(0.0, f64::max);
     (axes, if largest == 0.0 { 0.0 } else { largest / values[0].abs() })
@@ -228,11 +335,11 @@ fn point_forwards(axis: &mut [f64]) {
     }
 }
 
-/// Sums of the rows with the weights of each row of `weights`.
-fn combine(weights: &[Vec<f64>], rows: &[Vec<f64>]) -> Vec<Vec<f64>> {
+/// Sums of rows of `n` numbers with the weights of each row of `weights`.
+fn combine(weights: &[Vec<f64>], rows: &[f64], n: usize) -> Vec<Vec<f64>> {
     let one = |weights: &Vec<f64>| {
-        let mut sum = vec![0.0; rows[0].len()];
-        for (weight, row) in weights.iter().zip(rows) {
+        let mut sum = vec![0.0; n];
+        for (weight, row) in weights.iter().zip(rows.chunks(n)) {
             sum.iter_mut().zip(row).for_each(|(s, v)| *s += weight * v);
         }
         sum
@@ -301,12 +408,19 @@ mod tests {
         assert!(vectors[0].iter().all(|v| (v.abs() - third).abs() < 1e-14), "{vectors:?}");
     }
 
+    fn axes_of(matrix: &[f64], n: usize, wanted: usize) -> Vec<Vec<f64>> {
+        let problem = Problem { compute: Compute::new().unwrap(), name: "v", take: &|_| Ok(()) };
+        let start = Start { axes: Vec::new(), most: n, strict: false };
+        let times = |axes: &[Vec<f64>]| problem.products(&axes.concat(), matrix, n);
+        problem.settled(problem.principal_axes(n, wanted, start, times).unwrap(), wanted).unwrap()
+    }
+
     #[test]
     fn a_matrix_of_small_rank_has_axes_all_the_same() {
         let n = 40;
         let mut matrix = vec![0.0; n * n];
         (matrix[0], matrix[n + 1]) = (4.0, 9.0);
-        let axes = principal_axes(Compute::new().unwrap(), "v", &matrix, n, 4, &|_| Ok(())).unwrap();
+        let axes = axes_of(&matrix, n, 4);
         assert!((axes[0][1] - 1.0).abs() < 1e-12 && (axes[1][0] - 1.0).abs() < 1e-12, "{axes:?}");
         assert!(axes.iter().all(|a| (orthonormal::dot(a, a) - 1.0).abs() < 1e-12));
     }
@@ -323,14 +437,13 @@ mod tests {
                 *out += (1.0 - 1e-4 * k as f64) * axis[place / n] * axis[place % n];
             }
         }
-        let axes = principal_axes(Compute::new().unwrap(), "v", &matrix, n, 3, &|_| Ok(())).unwrap();
+        let axes = axes_of(&matrix, n, 3);
         for (axis, wanted) in axes.iter().zip(&frame) {
             let along = orthonormal::dot(axis, wanted).abs();
             assert!(along > 1.0 - 1e-3, "{along}");
         }
         // A matrix of zeros has no directions, and any will do.
-        let none =
-            principal_axes(Compute::new().unwrap(), "v", &vec![0.0; n * n], n, 3, &|_| Ok(())).unwrap();
+        let none = axes_of(&vec![0.0; n * n], n, 3);
         assert_eq!(none.len(), 3);
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::wire::{self, Wire};
-use super::{Geometry, MAX_DEPTH, Position, Shape, SpatialType, problem, too_deep};
+use super::{Curve, Geometry, MAX_DEPTH, Piece, Position, Shape, SpatialType, problem, room, too_deep, wkb};
 use crate::error::Error;
 
 impl Geometry {
@@ -11,9 +11,9 @@ impl Geometry {
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] for the thing `geometry`: another version, curves (which are named), counts beyond the bytes, offsets that
-    /// do not ascend, shapes whose parent is not an earlier one, coordinates that are not finite, lines and rings that
-    /// are none. Nothing is allocated before the counts have been compared with the bytes there.
+    /// [`Error::Value`] for the thing `geometry`: another version, counts beyond the bytes, offsets that
+    /// do not ascend, shapes whose parent is not an earlier one, segments that are not those of the compound curves, coordinates
+    /// that are not finite, lines, arcs and rings that are none; [`Error::Memory`] where there is none for the tree. Nothing is allocated before the counts have been compared with the bytes there.
     ///
     /// # Accuracy
     ///
@@ -30,7 +30,12 @@ impl Geometry {
     /// # Ok::<(), hart_kernels::Error>(())
     /// ```
     pub fn decode(bytes: &[u8], kind: SpatialType) -> Result<Option<Geometry>, Error> {
-        let Some(wire) = Wire::read(bytes, kind)? else { return Ok(None) };
+        let wire = Wire::read(bytes, kind).map_err(|error| match wkb::is_one(bytes) {
+            // The two are easily taken for one another.
+            true => problem("WKB", "a serialized geometry, which spatial_from_wkb makes of it"),
+            false => error,
+        })?;
+        let Some(wire) = wire else { return Ok(None) };
         let shape = tree(&wire)?;
         shape.check(kind)?;
         let large = wire.properties & wire::LARGER_THAN_HEMISPHERE != 0 || shape == Shape::FullGlobe;
@@ -48,30 +53,80 @@ impl Geometry {
 /// earlier, and nothing recurses.
 fn tree(wire: &Wire<'_>) -> Result<Shape, Error> {
     let figures = wire.figures_of_shapes()?;
-    let mut depths = vec![0u8; wire.shapes()];
+    let segments = wire.segments_of_figures()?;
+    let mut depths = room(wire.shapes())?;
+    depths.push(0u8);
     for i in 1..wire.shapes() {
         let depth = depths[wire.shape(i).parent as usize] + 1;
         if usize::from(depth) > MAX_DEPTH + 1 {
             return Err(too_deep());
         }
-        depths[i] = depth;
+        depths.push(depth);
     }
-    let mut children: Vec<Vec<Shape>> = vec![Vec::new(); wire.shapes()];
+    let mut children: Vec<Vec<Shape>> = room(wire.shapes())?;
+    children.resize(wire.shapes(), Vec::new());
     for i in (1..wire.shapes()).rev() {
         let own = std::mem::take(&mut children[i]);
-        let shape = shape(wire, i, figures[i].clone(), own)?;
-        children[wire.shape(i).parent as usize].push(shape);
+        let shape = shape(wire, &segments, i, figures[i].clone(), own)?;
+        let siblings = &mut children[wire.shape(i).parent as usize];
+        super::grow(siblings, 1)?;
+        siblings.push(shape);
     }
-    shape(wire, 0, figures[0].clone(), std::mem::take(&mut children[0]))
+    shape(wire, &segments, 0, figures[0].clone(), std::mem::take(&mut children[0]))
+}
+
+fn positions(wire: &Wire<'_>, mut range: Range<usize>) -> Result<Vec<Position>, Error> {
+    let mut out = room(range.len())?;
+    range.try_for_each(|p| wire.position(p).map(|p| out.push(p)))?;
+    Ok(out)
+}
+
+/// The figure as the straight or circular segments that it says it is.
+fn curve(wire: &Wire<'_>, segments: &[&[[u8; 1]]], figure: usize) -> Result<Curve, Error> {
+    let range = wire.positions_of(figure);
+    if !wire.is_compound(figure) {
+        let positions = positions(wire, range)?;
+        return Ok(Curve::Simple(if wire.is_arcs(figure) {
+            Piece::Arcs(positions)
+        } else {
+            Piece::Line(positions)
+        }));
+    }
+    let segments = segments.get(figure).copied().unwrap_or_default();
+    let mut pieces = Vec::new();
+    let mut at = range.start;
+    // A piece ends where the next one says that it is the first, or is of another kind.
+    for piece in segments.chunk_by(|s, t| wire::is_arc(*s) == wire::is_arc(*t) && t[0] < wire::FIRST) {
+        let circular = wire::is_arc(piece[0]);
+        let end = at + piece.len() * if circular { 2 } else { 1 };
+        let positions = positions(wire, at..end + 1)?;
+        super::grow(&mut pieces, 1)?;
+        pieces.push(if circular { Piece::Arcs(positions) } else { Piece::Line(positions) });
+        at = end;
+    }
+    Ok(Curve::Compound(pieces))
 }
 
 /// Shape `i` with its figures, and its children in reverse.
-fn shape(wire: &Wire<'_>, i: usize, figures: Range<usize>, mut children: Vec<Shape>) -> Result<Shape, Error> {
+fn shape(
+    wire: &Wire<'_>,
+    segments: &[&[[u8; 1]]],
+    i: usize,
+    figures: Range<usize>,
+    mut children: Vec<Shape>,
+) -> Result<Shape, Error> {
     children.reverse();
     let shape_type = wire.shape(i).shape_type;
     let wrong = |found: String, expected: &str| Err(problem(format!("shape {i}: {found}"), expected));
-    let line = |figure: usize| {
-        wire.positions_of(figure).map(|p| wire.position(p)).collect::<Result<Vec<Position>, Error>>()
+    let curves = || -> Result<Vec<Curve>, Error> {
+        let mut out = room(figures.len())?;
+        figures.clone().try_for_each(|figure| curve(wire, segments, figure).map(|c| out.push(c)))?;
+        Ok(out)
+    };
+    let lines = || -> Result<Vec<Vec<Position>>, Error> {
+        let mut out = room(figures.len())?;
+        figures.clone().try_for_each(|f| positions(wire, wire.positions_of(f)).map(|line| out.push(line)))?;
+        Ok(out)
     };
     let container = (wire::MULTI_POINT..=wire::COLLECTION).contains(&shape_type);
     if !container && let Some(child) = children.first() {
@@ -79,6 +134,10 @@ fn shape(wire: &Wire<'_>, i: usize, figures: Range<usize>, mut children: Vec<Sha
             format!("a {} in a shape that holds no shapes", child.name()),
             "shapes in collections only",
         );
+    }
+    let straight = (wire::POINT..=wire::COLLECTION).contains(&shape_type);
+    if let Some(figure) = figures.clone().find(|f| straight && (wire.is_arcs(*f) || wire.is_compound(*f))) {
+        return wrong(format!("figure {figure} of arcs"), "arcs in curves only");
     }
     let one = figures.len() <= 1;
     Ok(match shape_type {
@@ -90,17 +149,31 @@ fn shape(wire: &Wire<'_>, i: usize, figures: Range<usize>, mut children: Vec<Sha
             }
             Shape::Point(Some(wire.position(positions.start)?))
         }
-        wire::LINE_STRING if one => {
-            Shape::LineString(figures.map(line).next().transpose()?.unwrap_or_default())
+        wire::LINE_STRING if one => Shape::LineString(lines()?.pop().unwrap_or_default()),
+        wire::CIRCULAR_STRING if one => match curves()?.pop() {
+            None => Shape::CircularString(Vec::new()),
+            Some(Curve::Simple(Piece::Arcs(arcs))) => Shape::CircularString(arcs),
+            Some(_) => {
+                return wrong("a CIRCULARSTRING whose figure is not of arcs".into(), "figure attribute 2");
+            }
+        },
+        wire::COMPOUND_CURVE if one => match curves()?.pop() {
+            None => Shape::CompoundCurve(Vec::new()),
+            Some(Curve::Compound(pieces)) => Shape::CompoundCurve(pieces),
+            Some(_) => {
+                return wrong("a COMPOUNDCURVE whose figure is not compound".into(), "figure attribute 3");
+            }
+        },
+        wire::LINE_STRING | wire::CIRCULAR_STRING | wire::COMPOUND_CURVE => {
+            return wrong(format!("a line or curve of {} figures", figures.len()), "1 figure");
         }
-        wire::LINE_STRING => return wrong(format!("a LINESTRING of {} figures", figures.len()), "1 figure"),
+        wire::CURVE_POLYGON => Shape::CurvePolygon(curves()?),
         wire::POLYGON => {
-            let outer: Vec<usize> = figures.clone().filter(|f| wire.is_outer_ring(*f)).collect();
-            let first = figures.start;
-            let mut rings = figures.map(line).collect::<Result<Vec<_>, _>>()?;
+            let outer: Vec<usize> = figures.clone().filter(|f| wire.is_outer_ring(*f)).take(2).collect();
+            let mut rings = lines()?;
             // A writer may put a hole first and say so; where none or several are called the outer ring, the first is.
             if let [outer] = outer[..] {
-                rings[..=outer - first].rotate_right(1);
+                rings[..=outer - figures.start].rotate_right(1);
             }
             Shape::Polygon(rings)
         }
@@ -124,10 +197,11 @@ fn shape(wire: &Wire<'_>, i: usize, figures: Range<usize>, mut children: Vec<Sha
 }
 
 fn members<T>(children: Vec<Shape>, i: usize, take: fn(Shape) -> Result<T, Shape>) -> Result<Vec<T>, Error> {
-    let member = |child| {
-        take(child).map_err(|other| {
+    let mut out = room(children.len())?;
+    for child in children {
+        out.push(take(child).map_err(|other| {
             problem(format!("shape {i}: a {} among its members", other.name()), "members of its own type")
-        })
-    };
-    children.into_iter().map(member).collect()
+        })?);
+    }
+    Ok(out)
 }

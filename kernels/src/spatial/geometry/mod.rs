@@ -3,10 +3,11 @@
 //! A value is a [`Geometry`]: a tree of [`Shape`]s over [`Position`]s that keep Z and M, with the SRID and the flags that the
 //! server stores. [`Geometry::decode`] reads the bytes that `CAST(g AS VARBINARY(MAX))` gives, [`Geometry::encode`] writes bytes
 //! that `CAST(b AS GEOMETRY)` takes; [`points::encode`] writes whole columns of points. WKT in SQL Server's spelling and in
-//! the tagged one is in [`wkt`]; ISO WKB and the types of the crate `geo-types` are in [`interchange`].
+//! that of others is in [`wkt`], WKB in [`wkb`]; the types of the crate `geo-types` are in [`interchange`].
 //!
 //! Source: \[MS-SSCLRT\], "Microsoft SQL Server CLR Types Serialization Formats", sections 1.6 and 2.1.
 
+mod curves;
 mod decode;
 mod encode;
 pub mod interchange;
@@ -14,8 +15,10 @@ pub mod points;
 pub mod series;
 mod validity;
 mod wire;
+pub mod wkb;
 pub mod wkt;
 
+pub use curves::{Curve, Piece};
 pub(crate) use wire::Wire;
 
 use crate::error::Error;
@@ -81,7 +84,7 @@ impl Position {
     }
 }
 
-/// A shape of one of the types that SQL Server stores without curves.
+/// A shape of one of the types that SQL Server stores.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
     /// A point, `None` where it is empty.
@@ -98,6 +101,12 @@ pub enum Shape {
     MultiPolygon(Vec<Vec<Vec<Position>>>),
     /// Shapes of any types.
     Collection(Vec<Shape>),
+    /// Arcs of circles, each through three positions, the last of one being the first of the next: an odd number of positions, or none.
+    CircularString(Vec<Position>),
+    /// Lines and arcs, each beginning where the one before it ends, or none.
+    CompoundCurve(Vec<Piece>),
+    /// Closed curves of four or more positions: first the outer one, then the holes. Empty without rings.
+    CurvePolygon(Vec<Curve>),
     /// The whole globe, of geography only.
     FullGlobe,
 }
@@ -113,16 +122,23 @@ impl Shape {
             Shape::MultiLineString(_) => "MULTILINESTRING",
             Shape::MultiPolygon(_) => "MULTIPOLYGON",
             Shape::Collection(_) => "GEOMETRYCOLLECTION",
+            Shape::CircularString(_) => "CIRCULARSTRING",
+            Shape::CompoundCurve(_) => "COMPOUNDCURVE",
+            Shape::CurvePolygon(_) => "CURVEPOLYGON",
             Shape::FullGlobe => "FULLGLOBE",
         }
     }
 
-    /// Calls `visit` with every position, in stored order.
+    /// Calls `visit` with every position, in stored order. Where two parts of a compound curve meet they have one.
     pub fn for_each(&self, visit: &mut impl FnMut(&Position)) {
         match self {
             Shape::Point(p) => p.iter().for_each(visit),
             Shape::MultiPoint(points) => points.iter().flatten().for_each(visit),
-            Shape::LineString(line) => line.iter().for_each(visit),
+            Shape::LineString(line) | Shape::CircularString(line) => line.iter().for_each(visit),
+            Shape::CompoundCurve(pieces) => curves::stored(pieces).for_each(visit),
+            Shape::CurvePolygon(rings) => {
+                rings.iter().flat_map(|ring| curves::stored(ring.pieces())).for_each(visit);
+            }
             Shape::Polygon(lines) | Shape::MultiLineString(lines) => lines.iter().flatten().for_each(visit),
             Shape::MultiPolygon(polygons) => polygons.iter().flatten().flatten().for_each(visit),
             Shape::Collection(members) => members.iter().for_each(|member| member.for_each(visit)),
@@ -149,7 +165,12 @@ impl Shape {
         match &mut self {
             Shape::Point(p) => flatten(p.as_mut_slice()),
             Shape::MultiPoint(points) => points.iter_mut().for_each(|p| flatten(p.as_mut_slice())),
-            Shape::LineString(line) => flatten(line),
+            Shape::LineString(line) | Shape::CircularString(line) => flatten(line),
+            Shape::CompoundCurve(pieces) => pieces.iter_mut().for_each(|p| flatten(p.positions_mut())),
+            Shape::CurvePolygon(rings) => {
+                let pieces = rings.iter_mut().flat_map(Curve::pieces_mut);
+                pieces.for_each(|p| flatten(p.positions_mut()));
+            }
             Shape::Polygon(lines) | Shape::MultiLineString(lines) => {
                 lines.iter_mut().for_each(|l| flatten(l))
             }
@@ -164,8 +185,22 @@ impl Shape {
         self
     }
 
-    /// Checks what every stored shape must be: x and y finite, lines of two or more positions, closed rings of four or
-    /// more, nesting within [`MAX_DEPTH`]; and for geography latitude and longitude in range.
+    /// Whether it or a member of it is a curve, of which version 1 of the bytes has none.
+    pub fn has_curves(&self) -> bool {
+        match self {
+            Shape::CircularString(_) | Shape::CompoundCurve(_) | Shape::CurvePolygon(_) => true,
+            Shape::Collection(members) => members.iter().any(Shape::has_curves),
+            _ => false,
+        }
+    }
+
+    /// The type whose values have such a shape: FULLGLOBE is of geography only.
+    fn own_type(&self) -> SpatialType {
+        if *self == Shape::FullGlobe { SpatialType::Geography } else { SpatialType::Geometry }
+    }
+
+    /// Checks what every stored shape must be: x and y finite, lines of two or more positions, arcs of three, closed rings
+    /// of four or more, curves without gaps, nesting within [`MAX_DEPTH`]; and for geography latitude and longitude in range.
     ///
     /// # Errors
     ///
@@ -189,6 +224,15 @@ impl Shape {
             Shape::MultiPolygon(polygons) => {
                 polygons.iter().flatten().try_for_each(|ring| check_ring(ring).and_then(|()| all(ring)))
             }
+            Shape::CircularString(arcs) => curves::check_arcs(arcs).and_then(|()| all(arcs)),
+            Shape::CompoundCurve(pieces) => {
+                curves::check_pieces(pieces)?;
+                pieces.iter().try_for_each(|piece| all(piece.positions()))
+            }
+            Shape::CurvePolygon(rings) => rings.iter().try_for_each(|ring| {
+                curves::check_ring(ring)?;
+                ring.pieces().iter().try_for_each(|piece| all(piece.positions()))
+            }),
             Shape::Collection(_) if depth >= MAX_DEPTH => Err(too_deep()),
             Shape::Collection(members) => {
                 members.iter().try_for_each(|member| member.check_at(kind, depth + 1))
@@ -230,9 +274,14 @@ impl Geometry {
     /// looked into here: such a polygon is called doubtful, and so is a shape with coordinates beyond 1e100 or, other than
     /// zero, below 1e-100. Doubtful values are stored without the flag, and `MakeValid()` on the server clears the doubt.
     ///
-    /// The orientation tests are exact (Shewchuk 1997, "Adaptive precision floating-point arithmetic and fast robust geometric
-    /// predicates"). Of lines only segments are compared that may lie on one straight line, of polygons those that overlap in
-    /// x: about n·log n for the usual kinds. After some hundred million comparisons, a second's work, a shape is called doubtful.
+    /// Curves follow the rules of lines: arcs of one circle may not lie on one another for a length. An arc that ends where it
+    /// begins is not valid. A CURVEPOLYGON of straight rings follows the rules of polygons, and one circle, in any number of
+    /// arcs, is valid; others with arcs are doubtful, and so are arcs with coordinates beyond 1e50 or below 1e-50.
+    ///
+    /// The tests are exact (Shewchuk 1997, "Adaptive precision floating-point arithmetic and fast robust geometric
+    /// predicates"). Polygons take about n·log n steps, however their rings lie. Of lines, those segments are compared that may lie on
+    /// one straight line, and of arcs those that are near one another: after some ten million comparisons in all the members
+    /// of a value, a second's work, it is called doubtful.
     pub fn is_surely_valid(shape: &Shape) -> bool {
         validity::is_surely_valid(shape)
     }
@@ -303,14 +352,16 @@ fn check_line(line: &[Position]) -> Result<(), Error> {
 }
 
 fn check_ring(ring: &[Position]) -> Result<(), Error> {
-    let (Some(first), Some(last)) = (ring.first(), ring.last()) else {
+    check_closed(ring.len(), ring.first().zip(ring.last()))
+}
+
+/// Checks a ring of that many positions between those ends.
+fn check_closed(count: usize, ends: Option<(&Position, &Position)>) -> Result<(), Error> {
+    let Some((first, last)) = ends else {
         return Err(problem("a ring without positions", "closed rings of 4 or more positions"));
     };
-    if ring.len() < 4 {
-        return Err(problem(
-            format!("a ring of {} positions", ring.len()),
-            "closed rings of 4 or more positions",
-        ));
+    if count < 4 {
+        return Err(problem(format!("a ring of {count} positions"), "closed rings of 4 or more positions"));
     }
     if (first.x, first.y) != (last.x, last.y) {
         return Err(problem(
@@ -319,4 +370,32 @@ fn check_ring(ring: &[Position]) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+/// The SRID of a value that may name its own, as `SRID=4326;` before a text does: that one, if none is given beside it, or the same.
+pub(crate) fn srid_of(given: i32, own: Option<i32>) -> Result<i32, Error> {
+    match own {
+        Some(own) if given != 0 && given != own => Err(problem(
+            format!("SRID {own}"),
+            format!("SRID {given}, as @srid says; without @srid each value has its own"),
+        )),
+        own => Ok(own.unwrap_or(given)),
+    }
+}
+
+/// An empty vector with room for that many items.
+fn room<T>(count: usize) -> Result<Vec<T>, Error> {
+    let mut out = Vec::new();
+    grow(&mut out, count)?;
+    Ok(out)
+}
+
+/// Makes room for more items, or says that there is none.
+fn grow<T>(out: &mut Vec<T>, more: usize) -> Result<(), Error> {
+    let bytes = (out.len() as u64).saturating_add(more as u64).saturating_mul(size_of::<T>() as u64);
+    out.try_reserve(more).map_err(|_| Error::Memory {
+        what: "a geometry".into(),
+        bytes,
+        limit: Error::REFUSED,
+    })
 }

@@ -215,7 +215,7 @@ pub(crate) fn encode_columns(
     // The usual column has all or nothing.
     if let (true, true, Some(z), Some(m)) = (all(x), all(y), optional(z), optional(m)) {
         let stride = stride(z.is_some(), m.is_some());
-        let mut bytes = zeros(x.len() * stride);
+        let mut bytes = zeros("the points", x.len() * stride)?;
         whole(x, y, z, m, srid, kind, &mut bytes)?;
         return Ok((bytes, vec![stride as i32; x.len()]));
     }

@@ -88,8 +88,11 @@ pub fn encode(values: &[f64], most: usize, srid: i32) -> Result<Vec<u8>, Error> 
 ///
 /// # Errors
 ///
-/// [`Error::Value`] for bytes that are no geometry, as [`super::Geometry::decode`].
+/// [`Error::Value`] for bytes that are no geometry, as [`super::Geometry::decode`], and for curves.
 pub fn decode(bytes: &[u8]) -> Result<Option<Vec<f64>>, Error> {
     let Some(wire) = Wire::read(bytes, SpatialType::Geometry)? else { return Ok(None) };
+    if wire.has_curves() {
+        return Err(problem("a curve", "the LINESTRING or MULTILINESTRING that numbers are stored as"));
+    }
     (0..wire.len()).map(|i| wire.position(i).map(|p| p.y)).collect::<Result<_, _>>().map(Some)
 }

@@ -24,27 +24,23 @@ pub(super) const MULTI_POINT: u8 = 4;
 pub(super) const MULTI_LINE_STRING: u8 = 5;
 pub(super) const MULTI_POLYGON: u8 = 6;
 pub(super) const COLLECTION: u8 = 7;
+pub(super) const CIRCULAR_STRING: u8 = 8;
+pub(super) const COMPOUND_CURVE: u8 = 9;
+pub(super) const CURVE_POLYGON: u8 = 10;
 pub(super) const FULL_GLOBE: u8 = 11;
 
-/// Figure attributes.
+/// Figure attributes of version 1. Version 2 has [`LINE`] for all that is straight, points and rings too.
 pub(super) const INNER_RING: u8 = 0;
 pub(super) const LINE: u8 = 1;
 pub(super) const OUTER_RING: u8 = 2;
+/// Those of version 2 only.
+pub(super) const ARCS: u8 = 2;
+pub(super) const COMPOUND: u8 = 3;
 
-/// Names of the shape types from 1 on.
-const NAMES: [&str; 11] = [
-    "POINT",
-    "LINESTRING",
-    "POLYGON",
-    "MULTIPOINT",
-    "MULTILINESTRING",
-    "MULTIPOLYGON",
-    "GEOMETRYCOLLECTION",
-    "CIRCULARSTRING",
-    "COMPOUNDCURVE",
-    "CURVEPOLYGON",
-    "FULLGLOBE",
-];
+/// Segments of compound curves: a straight one goes on for one position, an arc for two. The first of a piece says so.
+pub(super) const SEGMENT_LINE: u8 = 0;
+pub(super) const SEGMENT_ARC: u8 = 1;
+pub(super) const FIRST: u8 = 2;
 
 /// What the compact forms leave out: one figure that starts at position 0, of one shape without parent.
 const FIGURE: &[[u8; 5]] = &[[1, 0, 0, 0, 0]];
@@ -55,6 +51,7 @@ const LINE_SHAPE: &[[u8; 9]] = &[[0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, LINE_STRIN
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wire<'a> {
     pub(crate) srid: i32,
+    version: u8,
     pub(super) properties: u8,
     kind: SpatialType,
     xy: &'a [[u8; 16]],
@@ -62,6 +59,7 @@ pub(crate) struct Wire<'a> {
     m: Option<&'a [[u8; 8]]>,
     figures: &'a [[u8; 5]],
     shapes: &'a [[u8; 9]],
+    segments: &'a [[u8; 1]],
 }
 
 /// A row of the table of shapes.
@@ -76,6 +74,11 @@ impl ShapeRow {
     fn is_container(self) -> bool {
         (MULTI_POINT..=COLLECTION).contains(&self.shape_type)
     }
+}
+
+/// Whether a segment is an arc.
+pub(super) fn is_arc([segment]: [u8; 1]) -> bool {
+    segment & SEGMENT_ARC != 0
 }
 
 /// What is left of the bytes.
@@ -164,11 +167,12 @@ impl<'a> Wire<'a> {
                 (figures, rest.take(count, "shapes")?)
             }
         };
-        let wire = Wire { srid, properties, kind, xy, z, m, figures, shapes };
-        wire.check_shapes(version)?;
-        // Only curves have segments, and those have been refused; some writers end version 2 with a count of none.
-        if version == 2 && !rest.bytes.is_empty() && rest.count("number of segments")? != 0 {
-            return Err(problem("segments", "segments in compound curves only"));
+        let mut wire = Wire { srid, version, properties, kind, xy, z, m, figures, shapes, segments: &[] };
+        wire.check_shapes()?;
+        // Some writers end version 2 with a count of none.
+        if version == 2 && !rest.bytes.is_empty() {
+            let count = rest.count("number of segments")?;
+            wire.segments = rest.take(count, "segments")?;
         }
         if !rest.bytes.is_empty() {
             return Err(problem(
@@ -176,11 +180,13 @@ impl<'a> Wire<'a> {
                 "nothing after the tables",
             ));
         }
-        wire.check_figures(version)?;
+        wire.check_figures()?;
+        wire.check_segments()?;
         Ok(Some(wire))
     }
 
-    fn check_shapes(&self, version: u8) -> Result<(), Error> {
+    fn check_shapes(&self) -> Result<(), Error> {
+        let version = self.version;
         let known = if version == 1 { 1..=COLLECTION } else { 1..=FULL_GLOBE };
         if self.shapes.is_empty() {
             return Err(problem("no shapes", "1 or more"));
@@ -191,10 +197,6 @@ impl<'a> Wire<'a> {
             if !known.contains(&row.shape_type) {
                 let expected = format!("types {} to {} in version {version}", known.start(), known.end());
                 return wrong(format!("type {}", row.shape_type), &expected);
-            }
-            if !matches!(row.shape_type, 1..=COLLECTION | FULL_GLOBE) {
-                let name = NAMES[usize::from(row.shape_type) - 1];
-                return wrong(name.into(), "shapes without curves; STCurveToLine() on the server makes them");
             }
             // A parent that comes earlier can be no descendant: there are no cycles.
             let earlier = if i == 0 { row.parent == -1 } else { (0..i as i64).contains(&row.parent.into()) };
@@ -215,17 +217,16 @@ impl<'a> Wire<'a> {
         Ok(())
     }
 
-    fn check_figures(&self, version: u8) -> Result<(), Error> {
+    fn check_figures(&self) -> Result<(), Error> {
+        let highest = if self.version == 2 { COMPOUND } else { OUTER_RING };
         let mut next = 0;
         for (i, [attribute, offset @ ..]) in self.figures.iter().enumerate() {
             let start = i64::from(integer(offset));
             let wrong =
                 |found: String, expected: String| Err(problem(format!("figure {i}: {found}"), expected));
-            if *attribute > OUTER_RING || (version == 2 && *attribute == OUTER_RING) {
-                return wrong(
-                    format!("attribute {attribute}"),
-                    format!("that of a line or ring in version {version}"),
-                );
+            if *attribute > highest {
+                let expected = format!("0 to {highest} in version {}", self.version);
+                return wrong(format!("attribute {attribute}"), expected);
             }
             let ascending = if i == 0 { start == 0 } else { start >= next };
             if !ascending || start >= self.xy.len() as i64 {
@@ -243,6 +244,57 @@ impl<'a> Wire<'a> {
         Ok(())
     }
 
+    /// Checks that the segments are those of the compound curves, which share them out in the order of the figures.
+    fn check_segments(&self) -> Result<(), Error> {
+        if let Some(i) = self.segments.iter().position(|[segment]| *segment > FIRST + SEGMENT_ARC) {
+            return Err(problem(format!("segment {i}: type {}", self.segments[i][0]), "types 0 to 3"));
+        }
+        let mut next = 0;
+        for figure in (0..self.figures.len()).filter(|figure| self.is_compound(*figure)) {
+            next = self.end_of_segments(figure, next).ok_or_else(|| {
+                let count = self.positions_of(figure).len();
+                problem(
+                    format!(
+                        "figure {figure}: {count} positions that the segments from {next} on do not end at"
+                    ),
+                    "a segment for each position after the first, or an arc for two",
+                )
+            })?;
+        }
+        if next != self.segments.len() {
+            let found = format!("{} segments of no compound curve", self.segments.len() - next);
+            return Err(problem(found, "segments in compound curves only"));
+        }
+        Ok(())
+    }
+
+    /// Where the segments of a compound curve end that start at `from`.
+    fn end_of_segments(&self, figure: usize, from: usize) -> Option<usize> {
+        let count = self.positions_of(figure).len();
+        let (mut at, mut next) = (1, from);
+        while at < count {
+            at += if is_arc(*self.segments.get(next)?) { 2 } else { 1 };
+            next += 1;
+        }
+        (at == count && next > from).then_some(next)
+    }
+
+    /// Segments of every figure, in the order of the figures; none at all where there is no compound curve.
+    pub(super) fn segments_of_figures(&self) -> Result<Vec<&'a [[u8; 1]]>, Error> {
+        if self.segments.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut out = super::room(self.figures.len())?;
+        let mut next = 0;
+        for figure in 0..self.figures.len() {
+            let end = if self.is_compound(figure) { self.end_of_segments(figure, next) } else { None };
+            let end = end.unwrap_or(next);
+            out.push(&self.segments[next..end]);
+            next = end;
+        }
+        Ok(out)
+    }
+
     pub(super) fn shapes(&self) -> usize {
         self.shapes.len()
     }
@@ -254,7 +306,8 @@ impl<'a> Wire<'a> {
 
     /// Figures of every shape that has its own, in the order of the shapes: none overlaps or is left out.
     pub(super) fn figures_of_shapes(&self) -> Result<Vec<Range<usize>>, Error> {
-        let mut out = vec![0..0; self.shapes.len()];
+        let mut out = super::room(self.shapes.len())?;
+        out.resize(self.shapes.len(), 0..0);
         let mut end = self.figures.len();
         for i in (0..self.shapes.len()).rev() {
             let row = self.shape(i);
@@ -279,7 +332,22 @@ impl<'a> Wire<'a> {
 
     /// Whether the figure says of itself that it is an outer ring, as version 1 can.
     pub(super) fn is_outer_ring(&self, figure: usize) -> bool {
-        self.figures[figure][0] == OUTER_RING
+        self.version == 1 && self.figures[figure][0] == OUTER_RING
+    }
+
+    /// Whether the figure is of arcs alone.
+    pub(super) fn is_arcs(&self, figure: usize) -> bool {
+        self.version == 2 && self.figures[figure][0] == ARCS
+    }
+
+    /// Whether the figure is of lines and arcs.
+    pub(super) fn is_compound(&self, figure: usize) -> bool {
+        self.version == 2 && self.figures[figure][0] == COMPOUND
+    }
+
+    /// Whether any shape is a curve.
+    pub(super) fn has_curves(&self) -> bool {
+        (0..self.shapes.len()).any(|i| (CIRCULAR_STRING..=CURVE_POLYGON).contains(&self.shape(i).shape_type))
     }
 
     /// Positions of a figure.

@@ -1,7 +1,7 @@
 //! WKT as SQL Server spells it, three or four numbers without a tag and `NULL` for a Z or M that is missing, and as ISO and other
 //! systems do, with the tags `Z`, `M` and `ZM`.
 
-use super::{Geometry, MAX_DEPTH, Position, Shape, SpatialType, present, problem};
+use super::{Curve, Geometry, MAX_DEPTH, Piece, Position, Shape, grow, present, problem, srid_of};
 use crate::error::Error;
 
 /// Writes a shape as `ToString()` and `AsTextZM()` do: `POINT (1 2 3)`, `LINESTRING (0 0 NULL 4, 1 1)`.
@@ -31,7 +31,7 @@ pub fn write(shape: &Shape) -> Result<String, Error> {
     Ok(out)
 }
 
-/// Writes a shape with tags: `POINT Z (1 2 3)`.
+/// Writes a shape with tags: `POINT Z (1 2 3)`. A line within a curve has neither name nor tag.
 ///
 /// # Errors
 ///
@@ -50,7 +50,7 @@ pub fn write_iso(shape: &Shape) -> Result<String, Error> {
         ));
     }
     if *shape == Shape::FullGlobe {
-        return Err(problem("FULLGLOBE", "a shape of the plane"));
+        return Err(problem("FULLGLOBE", "a shape that ISO's WKT has a word for; SQL Server's has this one"));
     }
     let tag = match (z, m) {
         (false, false) => "",
@@ -80,8 +80,29 @@ fn shape_text(shape: &Shape, out: &mut String, tag: &str, position: Writer) {
     out.push(' ');
     let line = |line: &Vec<Position>, out: &mut String| parenthesized(line, out, position);
     let point = |point: &Option<Position>, out: &mut String| parenthesized(point.as_slice(), out, position);
+    let named = |name: &str, out: &mut String| {
+        out.push_str(name);
+        out.push_str(tag);
+        out.push(' ');
+    };
+    let piece = |piece: &Piece, out: &mut String| match piece {
+        Piece::Line(positions) => line(positions, out),
+        Piece::Arcs(positions) => {
+            named("CIRCULARSTRING", out);
+            line(positions, out);
+        }
+    };
     match shape {
         Shape::FullGlobe => {}
+        Shape::CircularString(positions) => line(positions, out),
+        Shape::CompoundCurve(pieces) => parenthesized(pieces, out, piece),
+        Shape::CurvePolygon(rings) => parenthesized(rings, out, |ring, out| match ring {
+            Curve::Simple(own) => piece(own, out),
+            Curve::Compound(pieces) => {
+                named("COMPOUNDCURVE", out);
+                parenthesized(pieces, out, piece);
+            }
+        }),
         Shape::Point(p) => point(p, out),
         Shape::MultiPoint(points) => parenthesized(points, out, point),
         Shape::LineString(positions) => line(positions, out),
@@ -171,57 +192,122 @@ fn number(value: f64, out: &mut String) {
     }
 }
 
+/// Whose WKT it is, where that makes a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQL Server's: a position without a tag has up to four numbers.
+    SqlServer,
+    /// ISO's: a position without a tag has two.
+    Iso,
+}
+
+impl Dialect {
+    /// The dialect of that lower-case name.
+    pub fn parse(name: &str) -> Option<Dialect> {
+        match name {
+            "sql_server" => Some(Dialect::SqlServer),
+            "iso" => Some(Dialect::Iso),
+            _ => None,
+        }
+    }
+}
+
 /// Reads a shape as `STGeomFromText` does: words in any case, up to four numbers a position without a tag,
-/// `NULL` for Z or M, both forms of MULTIPOINT.
+/// `NULL` for Z or M, both forms of MULTIPOINT, curves, FULLGLOBE.
+///
+/// Read as well is what the server refuses and other systems write: the tags `Z`, `M` and `ZM`, apart from the name or joined to
+/// it (`POINT Z (1 2 3)`, `PointZ (1 2 3)`), and `NaN` for a Z or M that is missing. Members of a collection without a tag of
+/// their own have that of the collection.
 ///
 /// # Errors
 ///
-/// [`Error::Value`] for the thing `geometry`, with the byte and what was expected there: the tags `Z`, `M` and `ZM`
-/// (which the server does not take either), curves, numbers that are not finite, and all that
-/// [`Shape::check`] refuses.
+/// [`Error::Value`] for the thing `geometry`, with the byte and what was expected there: a SRID (see
+/// [`read_extended`]), types that SQL Server does not have, numbers that are not finite, and all that
+/// [`Shape::check`] refuses; [`Error::Memory`] where there is none for the shape.
 ///
 /// # Accuracy
 ///
 /// Every number is rounded once to the nearest double.
 pub fn read(text: &str) -> Result<Shape, Error> {
-    read_as(text, None)
+    without_srid(text, Dialect::SqlServer)
 }
 
-/// Reads a shape whose Z and M are announced by the tags `Z`, `M` and `ZM`; without a tag, positions have two numbers.
+/// Reads a shape as [`read`], but positions without a tag have two numbers.
 ///
 /// # Errors
 ///
-/// As [`read`], but for the tags.
+/// As [`read`].
 pub fn read_iso(text: &str) -> Result<Shape, Error> {
-    read_as(text, Some((false, false)))
+    without_srid(text, Dialect::Iso)
 }
 
-fn read_as(text: &str, tag: Option<(bool, bool)>) -> Result<Shape, Error> {
+fn without_srid(text: &str, dialect: Dialect) -> Result<Shape, Error> {
+    match read_extended(text, dialect)? {
+        (None, shape) => Ok(shape),
+        (Some(srid), _) => Err(problem(format!("SRID={srid};"), "text without SRID")),
+    }
+}
+
+/// Reads a shape and the SRID that may stand before it, as PostGIS writes it: `SRID=4326;POINT (1 2)`.
+///
+/// # Errors
+///
+/// As [`read`], but for the SRID.
+///
+/// # Examples
+///
+/// ```
+/// use hart_kernels::spatial::geometry::wkt::{self, Dialect};
+/// let (srid, shape) = wkt::read_extended("SRID=4326;PointZ (1 2 3)", Dialect::SqlServer)?;
+/// assert_eq!((srid, shape), (Some(4326), wkt::read("POINT (1 2 3)")?));
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+pub fn read_extended(text: &str, dialect: Dialect) -> Result<(Option<i32>, Shape), Error> {
+    let tag = if dialect == Dialect::Iso { Some((false, false)) } else { None };
     let mut reader = Reader { text, at: 0, tag };
+    let srid = reader.srid()?;
     let shape = reader.shape(0)?;
     if reader.peek().is_some() {
         return Err(reader.wrong("the end"));
     }
-    let kind = if shape == Shape::FullGlobe { SpatialType::Geography } else { SpatialType::Geometry };
-    shape.check(kind)?;
-    Ok(shape)
+    shape.check(shape.own_type())?;
+    Ok((srid, shape))
 }
 
 impl Geometry {
-    /// [`read`] as a value of the plane, with the flag V as [`Geometry::is_surely_valid`] says.
+    /// A value of the plane from a text as [`read_extended`] takes it, with the flag V as [`Geometry::is_surely_valid`] says.
     ///
     /// # Errors
     ///
-    /// As [`read`].
+    /// As [`read`], and where the text names another SRID than `srid`, unless that is 0.
     pub fn from_wkt(text: &str, srid: i32) -> Result<Geometry, Error> {
-        Ok(Geometry::new(srid, read(text)?))
+        let (own, shape) = read_extended(text, Dialect::SqlServer)?;
+        Ok(Geometry::new(srid_of(srid, own)?, shape))
     }
 }
+
+/// What `Z`, `M` and `ZM` say of positions.
+const TAGS: [(&str, (bool, bool)); 3] = [("ZM", (true, true)), ("Z", (true, false)), ("M", (false, true))];
+/// The names of the types. A ring by itself is what some call a closed line.
+const NAMES: [&str; 12] = [
+    "POINT",
+    "LINESTRING",
+    "POLYGON",
+    "MULTIPOINT",
+    "MULTILINESTRING",
+    "MULTIPOLYGON",
+    "GEOMETRYCOLLECTION",
+    "CIRCULARSTRING",
+    "COMPOUNDCURVE",
+    "CURVEPOLYGON",
+    "FULLGLOBE",
+    "LINEARRING",
+];
 
 struct Reader<'a> {
     text: &'a str,
     at: usize,
-    /// Whether positions have Z and M, as the last tag has said; `None` where there are no tags.
+    /// Whether positions have Z and M, as the last tag has said; `None` where as many as there are.
     tag: Option<(bool, bool)>,
 }
 
@@ -261,59 +347,121 @@ impl Reader<'_> {
         there
     }
 
-    fn shape(&mut self, depth: usize) -> Result<Shape, Error> {
-        const CURVES: [&str; 3] = ["CIRCULARSTRING", "COMPOUNDCURVE", "CURVEPOLYGON"];
-        let name = self.token().to_ascii_uppercase();
-        if CURVES.contains(&name.as_str()) {
-            return Err(self.wrong("a shape without curves"));
+    /// `SRID=` with a number and a semicolon.
+    fn srid(&mut self) -> Result<Option<i32>, Error> {
+        self.peek();
+        let rest = &self.text[self.at..];
+        let Some(number) =
+            rest.get(..5).filter(|word| word.eq_ignore_ascii_case("SRID=")).map(|_| &rest[5..])
+        else {
+            return Ok(None);
+        };
+        let (number, _) = number.split_once(';').unwrap_or((number, ""));
+        let Ok(srid) = number.trim().parse::<i32>() else {
+            return Err(self.wrong("a number and `;` after SRID="));
+        };
+        self.at += 5 + number.len();
+        if !self.take(b';') {
+            return Err(self.wrong("`;` after the SRID"));
         }
+        Ok(Some(srid))
+    }
+
+    /// The name of one of these types, in capitals, and its tag, which holds from here on.
+    fn name(&mut self, names: &[&'static str]) -> Option<&'static str> {
+        let token = self.token().to_ascii_uppercase();
+        let known = |word: &str| names.iter().find(|name| **name == word);
+        let joined = || {
+            TAGS.iter().find_map(|(word, tag)| Some((token.strip_suffix(word).and_then(known)?, Some(*tag))))
+        };
+        let (name, tag) = known(&token).map(|name| (name, None)).or_else(joined)?;
+        self.at += token.len();
+        let apart = || TAGS.iter().find_map(|(word, tag)| self.word(word).then_some(*tag));
+        if let Some(tag) = tag.or_else(apart) {
+            self.tag = Some(tag);
+        }
+        Some(name)
+    }
+
+    fn shape(&mut self, depth: usize) -> Result<Shape, Error> {
         if depth > MAX_DEPTH {
             return Err(self.wrong(&format!("collections nested at most {MAX_DEPTH} deep")));
         }
-        let name_at = self.at;
-        self.at += name.len();
-        if self.tag.is_some() {
-            let tags = [("Z", (true, false)), ("M", (false, true)), ("ZM", (true, true))];
-            let found = tags.into_iter().find(|(tag, _)| self.word(tag));
-            self.tag = Some(found.map_or((false, false), |(_, tag)| tag));
-        }
-        Ok(match name.as_str() {
+        let around = self.tag;
+        let Some(name) = self.name(&NAMES) else {
+            let parts = ["MULTICURVE", "MULTISURFACE", "POLYHEDRALSURFACE", "TIN"];
+            return Err(if self.name(&parts).is_some() {
+                self.wrong("a type that SQL Server has: a GEOMETRYCOLLECTION of the members")
+            } else {
+                self.wrong(
+                    "POINT, LINESTRING, POLYGON, a MULTI of them, a curve, GEOMETRYCOLLECTION or FULLGLOBE",
+                )
+            });
+        };
+        let shape = match name {
             "POINT" => Shape::Point(self.point()?),
-            "LINESTRING" => Shape::LineString(self.list(Reader::position)?),
+            "LINESTRING" | "LINEARRING" => Shape::LineString(self.line()?),
             "POLYGON" => Shape::Polygon(self.list(Reader::line)?),
             "MULTIPOINT" => Shape::MultiPoint(self.list(Reader::member_point)?),
             "MULTILINESTRING" => Shape::MultiLineString(self.list(Reader::line)?),
             "MULTIPOLYGON" => Shape::MultiPolygon(self.list(|r| r.list(Reader::line))?),
-            "GEOMETRYCOLLECTION" => Shape::Collection(self.list(|r| r.shape(depth + 1))?),
+            "CIRCULARSTRING" => Shape::CircularString(self.line()?),
+            "COMPOUNDCURVE" => Shape::CompoundCurve(self.list(Reader::piece)?),
+            "CURVEPOLYGON" => Shape::CurvePolygon(self.list(Reader::curve)?),
             "FULLGLOBE" => Shape::FullGlobe,
-            _ => {
-                self.at = name_at;
-                return Err(self.wrong("POINT, LINESTRING, POLYGON, a MULTI of them, or GEOMETRYCOLLECTION"));
-            }
-        })
+            _ => Shape::Collection(self.list(|r| r.shape(depth + 1))?),
+        };
+        self.tag = around;
+        Ok(shape)
     }
 
-    fn open(&mut self) -> Result<(), Error> {
-        if self.take(b'(') {
-            return Ok(());
-        }
-        let tagged =
-            self.tag.is_none() && ["Z", "M", "ZM"].iter().any(|tag| self.token().eq_ignore_ascii_case(tag));
-        Err(self.wrong(if tagged { "`(`: SQL Server's WKT has no tag before it" } else { "`(` or EMPTY" }))
+    /// A part of a compound curve, of which a line needs no name.
+    fn piece(&mut self) -> Result<Piece, Error> {
+        let around = self.tag;
+        let piece = match self.name(&["LINESTRING", "CIRCULARSTRING"]) {
+            Some("CIRCULARSTRING") => Piece::Arcs(self.line()?),
+            _ => Piece::Line(self.line()?),
+        };
+        self.tag = around;
+        Ok(piece)
+    }
+
+    fn curve(&mut self) -> Result<Curve, Error> {
+        let around = self.tag;
+        let curve = match self.name(&["COMPOUNDCURVE"]) {
+            Some(_) => Curve::Compound(self.list(Reader::piece)?),
+            None => Curve::Simple(self.piece()?),
+        };
+        self.tag = around;
+        Ok(curve)
     }
 
     fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T, Error>) -> Result<Vec<T>, Error> {
         if self.word("EMPTY") {
             return Ok(Vec::new());
         }
-        self.open()?;
-        let mut out = vec![item(self)?];
-        while self.take(b',') {
-            out.push(item(self)?);
+        if !self.take(b'(') {
+            return Err(self.wrong("`(` or EMPTY"));
+        }
+        let mut out = Vec::new();
+        loop {
+            let next = item(self)?;
+            grow(&mut out, 1)?;
+            out.push(next);
+            if !self.take(b',') {
+                break;
+            }
         }
         if !self.take(b')') {
-            return Err(self.wrong("`,` or `)`"));
+            let more = self.tag == Some((false, false)) && self.token().parse::<f64>().is_ok();
+            return Err(self.wrong(if more {
+                "`,` or `)`: in ISO's WKT a tag Z, M or ZM stands before positions of more than two numbers"
+            } else {
+                "`,` or `)`"
+            }));
         }
+        // Room for what did not come would stay as long as the shape.
+        out.shrink_to_fit();
         Ok(out)
     }
 
@@ -341,8 +489,8 @@ impl Reader<'_> {
     fn position(&mut self) -> Result<Position, Error> {
         let mut p = Position::new(self.number("a number")?, self.number("a number")?);
         if let Some((z, m)) = self.tag {
-            p.z = z.then(|| self.number("a number")).transpose()?;
-            p.m = m.then(|| self.number("a number")).transpose()?;
+            p.z = if z { self.optional()? } else { None };
+            p.m = if m { self.optional()? } else { None };
             return Ok(p);
         }
         let mut more = [None, None];
@@ -350,10 +498,18 @@ impl Reader<'_> {
             if matches!(self.peek(), None | Some(b',' | b')')) {
                 break;
             }
-            *ordinate = if self.word("NULL") { None } else { Some(self.number("a number or NULL")?) };
+            *ordinate = self.optional()?;
         }
         [p.z, p.m] = more;
         Ok(p)
+    }
+
+    /// A Z or M, which may be missing.
+    fn optional(&mut self) -> Result<Option<f64>, Error> {
+        if self.word("NULL") || self.word("NaN") {
+            return Ok(None);
+        }
+        self.number("a number or NULL").map(Some)
     }
 
     fn number(&mut self, expected: &str) -> Result<f64, Error> {

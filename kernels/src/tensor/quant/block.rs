@@ -17,6 +17,12 @@ pub(super) trait Block<const ELEMENTS: usize>: AnyBitPattern {
 pub(super) struct Half([u8; 2]);
 
 impl Half {
+    /// The half with these bits.
+    #[inline(always)]
+    pub(super) fn of(bits: u16) -> Half {
+        Half(bits.to_le_bytes())
+    }
+
     /// The same number in single precision: exact, subnormals included. A NaN keeps its sign and the bits behind it.
     ///
     /// Selections between integers, so that a loop of it becomes vector code; no subnormal single takes part, so that a

@@ -122,3 +122,71 @@ impl Block<256> for Q6K {
         out
     }
 }
+
+/// 84 bytes for 256 elements: v = (d·scale)·q − dmin·minimum, a scale and a minimum for every 16 elements.
+///
+/// Byte k of `scales` holds scale k below minimum k, four bits each. Each half of 128 elements is four runs of 32; bits 2·r and
+/// 2·r + 1 of its 32 bytes of `quants` are the quants of run r.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Q2K {
+    scales: [[u8; 8]; 2],
+    quants: [[u8; 32]; 2],
+    d: Half,
+    dmin: Half,
+}
+
+impl Block<256> for Q2K {
+    #[inline(always)]
+    fn decode(&self) -> [f32; 256] {
+        let mut out = [0.0; 256];
+        let (d, dmin) = (self.d.single(), self.dmin.single());
+        for (h, out) in out.as_chunks_mut::<128>().0.iter_mut().enumerate() {
+            for (part, out) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+                let (run, start) = (part / 2, part % 2 * 16);
+                let packed = self.scales[h][part];
+                let (scale, minimum) = (d * f32::from(packed & 15), dmin * f32::from(packed >> 4));
+                for (value, quants) in out.iter_mut().zip(&self.quants[h][start..][..16]) {
+                    *value = scale * f32::from(quants >> (2 * run) & 3) - minimum;
+                }
+            }
+        }
+        out
+    }
+}
+
+/// 110 bytes for 256 elements: v = (d·(scale − 32))·(q − 4), a scale of six bits for every 16 elements.
+///
+/// The lower two bits of quants lie as those of [`Q2K`]; bit r + 4·h of byte j of `high` is the third bit of element j of run r
+/// of half h. Bytes 0–7 of `scales` hold the lower four bits of scales 0–7, and above them those of 8–15; bits 2·(k / 4) and
+/// the next of byte 8 + k % 4 are the upper two of scale k.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Q3K {
+    high: [u8; 32],
+    quants: [[u8; 32]; 2],
+    scales: [u8; 12],
+    d: Half,
+}
+
+impl Block<256> for Q3K {
+    #[inline(always)]
+    fn decode(&self) -> [f32; 256] {
+        let mut out = [0.0; 256];
+        let d = self.d.single();
+        for (h, out) in out.as_chunks_mut::<128>().0.iter_mut().enumerate() {
+            for (part, out) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+                let (run, start, k) = (part / 2, part % 2 * 16, 8 * h + part);
+                let low = self.scales[k % 8] >> (k / 8 * 4) & 15;
+                let upper = self.scales[8 + k % 4] >> (k / 4 * 2) & 3;
+                let scale = d * (i32::from(low | upper << 4) - 32) as f32;
+                let pairs = self.quants[h][start..][..16].iter().zip(&self.high[start..][..16]);
+                for (value, (quants, high)) in out.iter_mut().zip(pairs) {
+                    let quant = quants >> (2 * run) & 3 | (high >> (run + 4 * h) & 1) << 2;
+                    *value = scale * (i32::from(quant) - 4) as f32;
+                }
+            }
+        }
+        out
+    }
+}

@@ -8,7 +8,7 @@
 //! Every number of the formulas is a single. A product of a half, a scale and a quant has at most 22 significant bits, so it
 //! is exact, and the one addition or subtraction rounds to nearest even: elements have the same bits on every
 //! [`Level`](crate::Level), and those of the reference implementation (package `gguf`, `gguf.quants.dequantize`).
-//! The one rounded product is that of `legacy_q8_0`, whose scale is a single.
+//! The one rounded product is that of `legacy_q8_0`, whose scale is a single; `f64` is rounded to the nearest single.
 //!
 //! # Special values
 //!
@@ -28,6 +28,7 @@ mod payload_type;
 mod q4;
 mod q5;
 mod q8;
+mod table;
 
 pub use payload_type::PayloadType;
 
@@ -71,7 +72,7 @@ use crate::vector::batch::canonical;
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn decode(payload_type: PayloadType, bytes: &[u8]) -> Result<Vec<f32>, Error> {
-    let mut out = zeros(payload_type.elements(bytes.len())?);
+    let mut out = zeros("the elements", payload_type.elements(bytes.len())?)?;
     decode_into(payload_type, bytes, &mut out)?;
     Ok(out)
 }

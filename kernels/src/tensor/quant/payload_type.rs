@@ -1,7 +1,7 @@
 //! The payload types by name and by number.
 
 use super::block::Layout;
-use super::{float, k, legacy, q4, q5, q8};
+use super::{float, k, legacy, q4, q5, q8, table};
 use crate::error::Error;
 
 /// How the elements of a tensor are stored.
@@ -10,7 +10,7 @@ use crate::error::Error;
 /// IEEE 754 binary16. Within a block, fields lie in the order given. `q` is a quant, an unsigned integer unless stated
 /// otherwise, and `v` the element.
 ///
-/// The types up to [`PayloadType::Q6K`] are those of GGUF files, with the numbers of `enum ggml_type`; their layouts are the
+/// The types that are not `legacy_…` are those of GGUF files, but for the two of eight bits,, with the numbers of `enum ggml_type`; their layouts are the
 /// `block_…` structures of ggml (`ggml-common.h`). The `legacy_…` types are those of the replaced SQLCLR assembly, which
 /// called them by the names of GGUF although they differ: nothing but their name here chooses them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +53,35 @@ pub enum PayloadType {
     /// their lower halves, and those of runs 2 and 3 in their upper halves; bits 2·r and 2·r + 1 of its 32 bytes of upper
     /// bits are the upper two bits of run r.
     Q6K,
+    /// `f64`, 8 bytes for 1 element: IEEE 754 binary64, rounded to the nearest single.
+    F64,
+    /// `f8_e4m3`, 1 byte for 1 element: sign, four bits of exponent with bias 7, three of fraction; no infinities, and NaN where
+    /// all bits but the sign are set. Of safetensors files.
+    F8E4m3,
+    /// `f8_e5m2`, 1 byte for 1 element: the upper byte of a half. Of safetensors files.
+    F8E5m2,
+    /// `q2_k`, 84 bytes for 256 elements in sixteen sub-blocks of 16: 16 bytes, each with a scale in its lower four bits and a
+    /// minimum in its upper four; 64 bytes of quants; half d; half dmin. v = (d·scale)·q − dmin·minimum.
+    ///
+    /// Each half of 128 elements is four runs of 32; bits 2·r and 2·r + 1 of its 32 bytes are the quants of run r.
+    Q2K,
+    /// `q3_k`, 110 bytes for 256 elements in sixteen sub-blocks of 16: 32 bytes of third bits; 64 bytes of lower bits as in
+    /// [`PayloadType::Q2K`]; 12 bytes of scales; half d. v = (d·(scale − 32))·(q − 4).
+    ///
+    /// Bit r + 4·h of byte j of the third bits belongs to element j of run r of half h. Bytes 0–7 of the scales hold the lower
+    /// four bits of scales 0–7, and above them those of 8–15; bits 2·(k / 4) and the next of byte 8 + k % 4 are the upper two
+    /// of scale k.
+    Q3K,
+    /// `iq4_nl`, 18 bytes for 32 elements: half d; 16 bytes as in [`PayloadType::Q4_0`]. v = d·t(q), where t is the table −127,
+    /// −104, −83, −65, −49, −35, −22, −10, 1, 13, 25, 38, 53, 69, 89, 113.
+    Iq4Nl,
+    /// `iq4_xs`, 136 bytes for 256 elements in eight sub-blocks of 32: half d; 16 bits, of which 2·s and 2·s + 1 are the upper two
+    /// of scale s; 4 bytes with the lower four of two scales each; for each sub-block 16 bytes as in [`PayloadType::Q4_0`].
+    /// v = (d·(scale − 32))·t(q) with the table of [`PayloadType::Iq4Nl`].
+    Iq4Xs,
+    /// `mxfp4`, 17 bytes for 32 elements: a byte e; 16 bytes as in [`PayloadType::Q4_0`]. v = 2^(e − 128)·t(q), where t is the
+    /// table 0, 1, 2, 3, 4, 6, 8, 12 and the same with a minus.
+    Mxfp4,
     /// `legacy_q8_0`, 36 bytes for 32 elements: binary32 d; 32 signed bytes q. v = d·q.
     LegacyQ8_0,
     /// `legacy_q4_0`, 18 bytes for 32 elements: half d; 16 bytes, of which byte j holds quant 2·j in its lower four bits and
@@ -116,7 +145,7 @@ const GGML: [(u32, &str); 34] = [
 
 impl PayloadType {
     /// Every payload type.
-    pub const ALL: [PayloadType; 19] = [
+    pub const ALL: [PayloadType; 27] = [
         PayloadType::F32,
         PayloadType::F16,
         PayloadType::Bf16,
@@ -128,6 +157,14 @@ impl PayloadType {
         PayloadType::Q4K,
         PayloadType::Q5K,
         PayloadType::Q6K,
+        PayloadType::F64,
+        PayloadType::F8E4m3,
+        PayloadType::F8E5m2,
+        PayloadType::Q2K,
+        PayloadType::Q3K,
+        PayloadType::Iq4Nl,
+        PayloadType::Iq4Xs,
+        PayloadType::Mxfp4,
         PayloadType::LegacyQ8_0,
         PayloadType::LegacyQ4_0,
         PayloadType::LegacyQ4_1,
@@ -152,6 +189,14 @@ impl PayloadType {
             PayloadType::Q4K => "q4_k",
             PayloadType::Q5K => "q5_k",
             PayloadType::Q6K => "q6_k",
+            PayloadType::F64 => "f64",
+            PayloadType::F8E4m3 => "f8_e4m3",
+            PayloadType::F8E5m2 => "f8_e5m2",
+            PayloadType::Q2K => "q2_k",
+            PayloadType::Q3K => "q3_k",
+            PayloadType::Iq4Nl => "iq4_nl",
+            PayloadType::Iq4Xs => "iq4_xs",
+            PayloadType::Mxfp4 => "mxfp4",
             PayloadType::LegacyQ8_0 => "legacy_q8_0",
             PayloadType::LegacyQ4_0 => "legacy_q4_0",
             PayloadType::LegacyQ4_1 => "legacy_q4_1",
@@ -190,7 +235,7 @@ impl PayloadType {
         Err(Error::UnknownPayloadType { payload_type })
     }
 
-    /// The type's number in GGUF files (`enum ggml_type`), `None` for the legacy types.
+    /// The type's number in GGUF files (`enum ggml_type`), `None` for the legacy types and those of safetensors files alone.
     pub fn ggml(self) -> Option<u32> {
         GGML.iter().find(|(_, name)| *name == self.name()).map(|(number, _)| *number)
     }
@@ -240,6 +285,14 @@ impl PayloadType {
             PayloadType::Q4K => Layout::of::<k::Q4K, 256>(),
             PayloadType::Q5K => Layout::of::<k::Q5K, 256>(),
             PayloadType::Q6K => Layout::of::<k::Q6K, 256>(),
+            PayloadType::F64 => Layout::of::<float::F64, 1>(),
+            PayloadType::F8E4m3 => Layout::of::<float::F8E4m3, 1>(),
+            PayloadType::F8E5m2 => Layout::of::<float::F8E5m2, 1>(),
+            PayloadType::Q2K => Layout::of::<k::Q2K, 256>(),
+            PayloadType::Q3K => Layout::of::<k::Q3K, 256>(),
+            PayloadType::Iq4Nl => Layout::of::<table::Iq4Nl, 32>(),
+            PayloadType::Iq4Xs => Layout::of::<table::Iq4Xs, 256>(),
+            PayloadType::Mxfp4 => Layout::of::<table::Mxfp4, 32>(),
             PayloadType::LegacyQ8_0 => Layout::of::<legacy::Q8_0, 32>(),
             PayloadType::LegacyQ4_0 => Layout::of::<legacy::Q4_0, 32>(),
             PayloadType::LegacyQ4_1 => Layout::of::<legacy::Q4_1, 32>(),

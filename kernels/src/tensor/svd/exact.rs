@@ -16,7 +16,7 @@ use crate::pool;
 use crate::tensor::product::zeros;
 
 /// The tasks into which `faer` may split work on a matrix: by its shape alone. More than one only in [`pool::enter`].
-pub(super) fn tasks(rows: usize, columns: usize) -> Par {
+pub(in crate::tensor) fn tasks(rows: usize, columns: usize) -> Par {
     match rows.saturating_mul(columns) {
         ..SHARED => Par::Seq,
         // A task that nobody else takes costs time too.
@@ -89,7 +89,7 @@ fn thin(matrix: MatRef<'_, f64>) -> Result<Factors, Error> {
 }
 
 /// Bytes that [`factors`] takes beside its input.
-pub(super) fn memory(rows: usize, columns: usize) -> u64 {
+pub(in crate::tensor) fn memory(rows: usize, columns: usize) -> u64 {
     let (rows, columns) = (rows as u64, columns as u64);
     let full = rows.min(columns);
     // The matrix, its bidiagonal form and what is worked on; the vectors as they are computed and as they are returned.
@@ -102,7 +102,7 @@ pub(super) fn memory(rows: usize, columns: usize) -> u64 {
 }
 
 /// Memory for intermediate results.
-pub(super) fn room(scratch: StackReq) -> Result<MemBuffer, Error> {
+pub(in crate::tensor) fn room(scratch: StackReq) -> Result<MemBuffer, Error> {
     let memory = MemBuffer::try_new(scratch).map_err(|_| Error::Memory {
         what: "the decomposition".into(),
         bytes: scratch.size_bytes() as u64,

@@ -4,11 +4,9 @@
 //!
 //! The bits depend on the seed, not on the number of threads.
 
-use faer::dyn_stack::{MemStack, StackReq};
-use faer::linalg::householder;
+use faer::dyn_stack::MemStack;
 use faer::linalg::lu::partial_pivoting::factor as lu;
-use faer::linalg::qr::no_pivoting::factor as qr;
-use faer::{Conj, Mat, MatRef};
+use faer::{Mat, MatRef};
 
 use super::exact;
 use super::{Factors, SvdOptions};
@@ -16,6 +14,7 @@ use crate::error::Error;
 use crate::pool;
 use crate::random::SplitMix;
 use crate::tensor::product::{gram, product, zeros};
+use crate::tensor::qr::orthonormal;
 
 /// As many components as the sample has directions, at most min(rows, columns), of which the leading `rank` are good.
 pub(super) fn factors(
@@ -91,31 +90,4 @@ fn triangular(matrix: &Mat<f64>) -> Result<Option<Mat<f64>>, Error> {
         }
     }
     Ok(Some(out).filter(|out| out.is_all_finite()))
-}
-
-/// Orthonormal columns with the span of those of a tall matrix, and as many.
-fn orthonormal(mut matrix: Mat<f64>) -> Result<Mat<f64>, Error> {
-    let (rows, columns) = matrix.shape();
-    let tasks = exact::tasks(rows, columns);
-    let block = qr::recommended_block_size::<f64>(rows, columns);
-    let scratch = StackReq::any_of(&[
-        qr::qr_in_place_scratch::<f64>(rows, columns, block, tasks, Default::default()),
-        householder::apply_block_householder_sequence_on_the_left_in_place_scratch::<f64>(
-            rows, block, columns,
-        ),
-    ]);
-    let mut memory = exact::room(scratch)?;
-    let mut coefficients = Mat::zeros(block, columns);
-    let stack = MemStack::new(&mut memory);
-    qr::qr_in_place(matrix.as_mut(), coefficients.as_mut(), tasks, stack, Default::default());
-    let mut q = Mat::identity(rows, columns);
-    householder::apply_block_householder_sequence_on_the_left_in_place_with_conj(
-        matrix.as_ref(),
-        coefficients.as_ref(),
-        Conj::No,
-        q.as_mut(),
-        tasks,
-        MemStack::new(&mut memory),
-    );
-    Ok(q)
 }

@@ -1,38 +1,45 @@
 //! Arrow columns as a host of SQL Server's kind holds them, and results back as Arrow columns.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
 use arrow_array::*;
 use arrow_buffer::{NullBuffer, OffsetBuffer};
-use arrow_cast::cast;
 use arrow_schema::{DataType, Field, TimeUnit};
 use hart_kernels::{Element, decode};
 use hart_sqlhost::columns::{CType, Field as HostField, LARGE_OBJECT, ResultColumn, ResultField};
 use hart_sqlhost::local::HostColumn;
 use hart_sqlhost::sys::SQL_NULL_DATA;
 
-/// Element type of a column of vectors, where it is one.
+use crate::data::{cell, types};
+use crate::memory;
+
+/// Element type of a column of vectors, where it is one. Whole numbers travel as the smallest floats that hold them exactly.
 pub fn vector_element(data_type: &DataType) -> Option<Element> {
-    let (DataType::FixedSizeList(item, _) | DataType::List(item) | DataType::LargeList(item)) = data_type
-    else {
-        return None;
-    };
-    match item.data_type() {
-        DataType::Float32 => Some(Element::F32),
-        DataType::Float64 => Some(Element::F64),
+    match types::item_type(types::plain_type(data_type))? {
+        DataType::Float32 | DataType::Int16 | DataType::UInt8 | DataType::UInt16 => Some(Element::F32),
+        DataType::Float64 | DataType::Int32 | DataType::UInt32 | DataType::Int64 | DataType::UInt64 => {
+            Some(Element::F64)
+        }
         DataType::Float16 => Some(Element::F16),
         DataType::Int8 => Some(Element::I8),
         _ => None,
     }
 }
 
+/// Whether the items of the lists are what vectors are made of, rather than whole numbers that may be anything.
+pub fn is_of_floats(data_type: &DataType) -> bool {
+    use DataType::{Float16, Float32, Float64, Int8};
+    matches!(types::item_type(types::plain_type(data_type)), Some(Float16 | Float32 | Float64 | Int8))
+}
+
 /// How a column of that type is declared to the kernel.
 pub fn host_field(name: &str, data_type: &DataType, partition: bool) -> Result<HostField> {
     let fixed = |ctype: CType| (ctype, ctype.fixed_size().unwrap_or(1) as u64, 0);
-    let (ctype, size, digits) = match data_type {
+    let (ctype, size, digits) = match types::plain_type(data_type) {
         DataType::Boolean => fixed(CType::Bit),
         DataType::UInt8 => fixed(CType::TinyInt),
         DataType::Int8 | DataType::Int16 => fixed(CType::SmallInt),
@@ -41,12 +48,11 @@ pub fn host_field(name: &str, data_type: &DataType, partition: bool) -> Result<H
         DataType::Float16 | DataType::Float32 => fixed(CType::Real),
         DataType::Float64 => fixed(CType::Double),
         DataType::Decimal128(precision, scale) => (CType::Numeric, u64::from(*precision), i16::from(*scale)),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => (CType::Char, LARGE_OBJECT, 0),
-        DataType::Dictionary(_, value) if matches!(**value, DataType::Utf8) => (CType::Char, LARGE_OBJECT, 0),
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => (CType::Binary, LARGE_OBJECT, 0),
-        DataType::FixedSizeBinary(n) => (CType::Binary, *n as u64, 0),
+        DataType::FixedSizeBinary(n @ 1..) => (CType::Binary, *n as u64, 0),
         DataType::Date32 => fixed(CType::Date),
         DataType::Timestamp(_, None) => (CType::Timestamp, 16, 6),
+        text if types::is_text(text) => (CType::Char, LARGE_OBJECT, 0),
+        binary if types::is_binary(binary) => (CType::Binary, LARGE_OBJECT, 0),
         other => match (other, vector_element(other)) {
             (DataType::FixedSizeList(_, n), Some(element)) => {
                 (CType::Binary, (*n as u64 * element.size() as u64).max(1), 0)
@@ -58,50 +64,67 @@ pub fn host_field(name: &str, data_type: &DataType, partition: bool) -> Result<H
     Ok(HostField { name: name.into(), ctype, size, digits, partition })
 }
 
-/// A column's values in the host's layout. `before` rows came before these, for messages.
-pub fn host_column(name: &str, array: &ArrayRef, before: usize) -> Result<HostColumn> {
-    let ctype = host_field(name, array.data_type(), false)?.ctype;
-    // Types that SQL Server has no word for travel in the next larger one.
-    let wider = match array.data_type() {
-        DataType::Int8 => Some(DataType::Int16),
-        DataType::UInt16 => Some(DataType::Int32),
-        DataType::UInt32 => Some(DataType::Int64),
-        DataType::Float16 => Some(DataType::Float32),
-        DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => Some(DataType::Utf8),
-        DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => Some(DataType::Binary),
-        DataType::Timestamp(..) => Some(DataType::Timestamp(TimeUnit::Nanosecond, None)),
-        _ => None,
-    };
-    let array = match wider {
-        Some(wider) => &cast(array, &wider).with_context(|| format!("column {name}"))?,
-        None => array,
-    };
-    let mut out = HostColumn { ctype, bytes: Vec::new(), indicators: Vec::with_capacity(array.len()) };
+/// An empty column of that type in the host's layout.
+pub fn empty_column(ctype: CType) -> HostColumn {
+    HostColumn { ctype, bytes: Vec::new(), indicators: Vec::new() }
+}
+
+/// Appends a column's values; `vectors` says that texts are vectors, which other programs write in other ways than JSON.
+pub fn append(
+    name: &str,
+    array: &ArrayRef,
+    vectors: bool,
+    before: usize,
+    out: &mut HostColumn,
+) -> Result<()> {
+    let array = types::plain(array).with_context(|| format!("column {name}"))?;
+    let slot = out.ctype.fixed_size();
+    let expected = array.len() * slot.unwrap_or_else(|| width(array.data_type()));
+    memory::grow(&mut out.bytes, expected, name)?;
+    memory::grow(&mut out.indicators, array.len(), name)?;
     for i in 0..array.len() {
         let start = out.bytes.len();
-        if array.is_null(i) {
+        if cell::is_null(&array, i) {
             // A fixed-width slot of a NULL row holds anything: something that would be noticed if it were read.
-            out.bytes.resize(start + ctype.fixed_size().unwrap_or(0), 0xA5);
+            out.bytes.resize(start + slot.unwrap_or(0), 0xA5);
             out.indicators.push(SQL_NULL_DATA);
             continue;
         }
-        append(array, i, &mut out.bytes).with_context(|| format!("column {name}, row {}", before + i + 1))?;
-        out.indicators.push(i32::try_from(out.bytes.len() - start).context("a value of more than 2 GB")?);
+        let place = || format!("column {name}, row {}", before + i + 1);
+        append_value(&array, i, vectors, &mut out.bytes).with_context(place)?;
+        let length = i32::try_from(out.bytes.len() - start).context("a value of more than 2 GB");
+        out.indicators.push(length.with_context(place)?);
     }
-    Ok(out)
+    Ok(())
 }
 
-fn append(array: &ArrayRef, i: usize, out: &mut Vec<u8>) -> Result<()> {
+/// Bytes of a vector of that type; nothing where they differ.
+fn width(data_type: &DataType) -> usize {
+    match (data_type, vector_element(data_type)) {
+        (DataType::FixedSizeList(_, n), Some(element)) => *n as usize * element.size(),
+        _ => 0,
+    }
+}
+
+fn append_value(array: &ArrayRef, i: usize, vectors: bool, out: &mut Vec<u8>) -> Result<()> {
+    macro_rules! number {
+        ($of:ty, $wide:ty) => {
+            out.extend(<$wide>::from(array.as_primitive::<$of>().value(i)).to_le_bytes())
+        };
+    }
     match array.data_type() {
         DataType::Boolean => out.push(u8::from(array.as_boolean().value(i))),
-        DataType::UInt8 => out.push(array.as_primitive::<UInt8Type>().value(i)),
-        DataType::Int16 => out.extend(array.as_primitive::<Int16Type>().value(i).to_le_bytes()),
-        DataType::Int32 => out.extend(array.as_primitive::<Int32Type>().value(i).to_le_bytes()),
-        DataType::Int64 => out.extend(array.as_primitive::<Int64Type>().value(i).to_le_bytes()),
-        DataType::Float32 => out.extend(array.as_primitive::<Float32Type>().value(i).to_le_bytes()),
-        DataType::Float64 => out.extend(array.as_primitive::<Float64Type>().value(i).to_le_bytes()),
-        DataType::Utf8 => out.extend(array.as_string::<i32>().value(i).as_bytes()),
-        DataType::Binary => out.extend(array.as_binary::<i32>().value(i)),
+        DataType::UInt8 => number!(UInt8Type, u8),
+        // Types that SQL Server has no word for travel in the next larger one.
+        DataType::Int8 => number!(Int8Type, i16),
+        DataType::Int16 => number!(Int16Type, i16),
+        DataType::UInt16 => number!(UInt16Type, i32),
+        DataType::Int32 => number!(Int32Type, i32),
+        DataType::UInt32 => number!(UInt32Type, i64),
+        DataType::Int64 => number!(Int64Type, i64),
+        DataType::Float16 => number!(Float16Type, f32),
+        DataType::Float32 => number!(Float32Type, f32),
+        DataType::Float64 => number!(Float64Type, f64),
         DataType::Decimal128(precision, scale) => {
             let value = array.as_primitive::<Decimal128Type>().value(i);
             out.extend([*precision, *scale as u8, u8::from(value >= 0)]);
@@ -111,23 +134,60 @@ fn append(array: &ArrayRef, i: usize, out: &mut Vec<u8>) -> Result<()> {
             let date = array.as_primitive::<Date32Type>().value_as_date(i).context("a date out of range")?;
             append_date(date, out)?;
         }
-        DataType::Timestamp(..) => {
-            use chrono::{Datelike, Timelike};
-            let time = array.as_primitive::<TimestampNanosecondType>().value_as_datetime(i);
-            let time = time.context("a time out of range")?;
-            append_date(time.date(), out)?;
-            debug_assert!(time.year() != 0);
+        DataType::Timestamp(unit, _) => {
+            use chrono::Timelike;
+            let time = time(array, *unit, i).context("a time out of range")?;
+            append_date(time.date_naive(), out)?;
             for part in [time.hour(), time.minute(), time.second()] {
                 out.extend((part as u16).to_le_bytes());
             }
             out.extend(time.nanosecond().to_le_bytes());
         }
-        DataType::FixedSizeList(..) => append_elements(&array.as_fixed_size_list().value(i), out)?,
-        DataType::List(_) => append_elements(&array.as_list::<i32>().value(i), out)?,
-        DataType::LargeList(_) => append_elements(&array.as_list::<i64>().value(i), out)?,
-        other => bail!("type {other}"),
+        text if types::is_text(text) => {
+            let text = cell::text(array, i)?;
+            out.extend(if vectors { json_of(&text) } else { Cow::Borrowed(&text[..]) }.as_bytes());
+        }
+        _ => match (cell::bytes(array, i), cell::list(array, i)) {
+            (Some(bytes), _) => out.extend_from_slice(bytes),
+            (_, Some(items)) => append_elements(&items, out)?,
+            _ => bail!("type {}", array.data_type()),
+        },
     }
     Ok(())
+}
+
+/// The time of a row in UTC.
+fn time(array: &ArrayRef, unit: TimeUnit, i: usize) -> Option<chrono::DateTime<chrono::Utc>> {
+    type Time = chrono::DateTime<chrono::Utc>;
+    match unit {
+        TimeUnit::Second => Time::from_timestamp(array.as_primitive::<TimestampSecondType>().value(i), 0),
+        TimeUnit::Millisecond => {
+            Time::from_timestamp_millis(array.as_primitive::<TimestampMillisecondType>().value(i))
+        }
+        TimeUnit::Microsecond => {
+            Time::from_timestamp_micros(array.as_primitive::<TimestampMicrosecondType>().value(i))
+        }
+        TimeUnit::Nanosecond => {
+            Some(Time::from_timestamp_nanos(array.as_primitive::<TimestampNanosecondType>().value(i)))
+        }
+    }
+}
+
+/// A vector's text as JSON: NumPy leaves out commas and zeros behind points, PostgreSQL writes braces. What is neither is left as
+/// it is, for the kernel to say what is wrong with it.
+pub fn json_of(text: &str) -> Cow<'_, str> {
+    let trimmed = text.trim();
+    let inside = |open, close| trimmed.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+    let numpy = |inside: &&str| {
+        !inside.contains(',') && (inside.contains(char::is_whitespace) || inside.ends_with('.'))
+    };
+    if let Some(inside) = inside('{', '}').filter(|inside| !inside.contains([':', '"'])) {
+        return Cow::Owned(format!("[{inside}]"));
+    }
+    let Some(inside) = inside('[', ']').filter(numpy) else { return Cow::Borrowed(text) };
+    let number = |number: &str| if number.ends_with('.') { format!("{number}0") } else { number.to_owned() };
+    let numbers: Vec<String> = inside.split_whitespace().map(number).collect();
+    Cow::Owned(format!("[{}]", numbers.join(",")))
 }
 
 fn append_date(date: chrono::NaiveDate, out: &mut Vec<u8>) -> Result<()> {
@@ -142,29 +202,63 @@ fn append_elements(values: &ArrayRef, out: &mut Vec<u8>) -> Result<()> {
     if values.null_count() > 0 {
         bail!("the vector has a NULL component");
     }
+    macro_rules! plain {
+        ($of:ty) => {
+            out.extend_from_slice(bytemuck::cast_slice(values.as_primitive::<$of>().values()))
+        };
+    }
+    macro_rules! wide {
+        ($of:ty, $float:ty) => {
+            out.extend(
+                values.as_primitive::<$of>().values().iter().flat_map(|v| <$float>::from(*v).to_le_bytes()),
+            )
+        };
+    }
+    macro_rules! checked {
+        ($of:ty) => {
+            for value in values.as_primitive::<$of>().values() {
+                let float = *value as f64;
+                ensure!(
+                    float as i128 == i128::from(*value),
+                    "the component {value} is no double-precision number"
+                );
+                out.extend(float.to_le_bytes());
+            }
+        };
+    }
     match values.data_type() {
-        DataType::Float32 => {
-            out.extend_from_slice(bytemuck::cast_slice(values.as_primitive::<Float32Type>().values()))
-        }
-        DataType::Float64 => {
-            out.extend_from_slice(bytemuck::cast_slice(values.as_primitive::<Float64Type>().values()))
-        }
-        DataType::Int8 => {
-            out.extend_from_slice(bytemuck::cast_slice(values.as_primitive::<Int8Type>().values()))
-        }
+        DataType::Float32 => plain!(Float32Type),
+        DataType::Float64 => plain!(Float64Type),
+        DataType::Int8 => plain!(Int8Type),
         DataType::Float16 => {
             out.extend(values.as_primitive::<Float16Type>().values().iter().flat_map(|v| v.to_le_bytes()));
         }
+        DataType::UInt8 => wide!(UInt8Type, f32),
+        DataType::Int16 => wide!(Int16Type, f32),
+        DataType::UInt16 => wide!(UInt16Type, f32),
+        DataType::Int32 => wide!(Int32Type, f64),
+        DataType::UInt32 => wide!(UInt32Type, f64),
+        DataType::Int64 => checked!(Int64Type),
+        DataType::UInt64 => checked!(UInt64Type),
         other => bail!("components of type {other}"),
     }
     Ok(())
+}
+
+/// What the vectors of a result are.
+#[derive(Clone, Copy)]
+pub struct VectorShape {
+    /// Their elements.
+    pub element: Element,
+    /// Their dimensions, where the input's type says that all have as many.
+    pub dimensions: Option<i32>,
 }
 
 /// A result column as an Arrow column; a binary one that holds vectors becomes a list of their elements.
 pub fn arrow_column(
     field: &ResultField,
     column: &ResultColumn,
-    vectors: Option<Element>,
+    vectors: Option<VectorShape>,
 ) -> Result<ArrayRef> {
     let bytes = column.data.bytes();
     let present: Vec<bool> = column.indicators.iter().map(|l| *l != SQL_NULL_DATA).collect();
@@ -210,20 +304,51 @@ pub fn arrow_column(
             let read = |b: &[u8]| {
                 let nanoseconds = u32::from_le_bytes([b[12], b[13], b[14], b[15]]);
                 let (hour, minute, second) = (part(b, 6).into(), part(b, 8).into(), part(b, 10).into());
-                let time = date(b)?.and_hms_nano_opt(hour, minute, second, nanoseconds)?;
-                time.and_utc().timestamp_nanos_opt()
+                Some(date(b)?.and_hms_nano_opt(hour, minute, second, nanoseconds)?.and_utc())
             };
-            let values: Vec<i64> = slots(16).map(|b| read(b).unwrap_or(0)).collect();
-            Arc::new(TimestampNanosecondArray::new(values.into(), nulls))
+            let times: Vec<Option<chrono::DateTime<chrono::Utc>>> = slots(16)
+                .zip(&column.indicators)
+                .map(
+                    |(b, length)| {
+                        if *length == SQL_NULL_DATA { Some(chrono::DateTime::default()) } else { read(b) }
+                    },
+                )
+                .collect();
+            let row = times.iter().position(Option::is_none);
+            ensure!(row.is_none(), "column {}, row {}: no time", field.name, row.unwrap_or(0) + 1);
+            // Nanoseconds reach from 1677 to 2262; microseconds hold all that SQL Server's datetime2 does, but for a digit.
+            let nanoseconds: Option<Vec<i64>> =
+                times.iter().flatten().map(|t| t.timestamp_nanos_opt()).collect();
+            match nanoseconds {
+                Some(values) => Arc::new(TimestampNanosecondArray::new(values.into(), nulls)) as ArrayRef,
+                None => {
+                    let fine = times.iter().flatten().position(|t| t.timestamp_subsec_nanos() % 1000 != 0);
+                    ensure!(
+                        fine.is_none(),
+                        "column {}, row {}: its fraction of a second has more than six digits, which no type holds beside the                          other rows' times",
+                        field.name,
+                        fine.unwrap_or(0) + 1
+                    );
+                    let values: Vec<i64> = times.iter().flatten().map(|t| t.timestamp_micros()).collect();
+                    Arc::new(TimestampMicrosecondArray::new(values.into(), nulls))
+                }
+            }
         }
         CType::Char | CType::WChar | CType::Guid => {
             let values = packed(column)?;
             let text = values.into_iter().map(|v| v.map(|v| text_of(field.ctype, v)).transpose());
-            Arc::new(text.collect::<Result<StringArray>>()?)
+            if i32::try_from(bytes.len()).is_ok() {
+                Arc::new(text.collect::<Result<StringArray>>()?)
+            } else {
+                Arc::new(text.collect::<Result<LargeStringArray>>()?)
+            }
         }
         CType::Binary => match vectors {
-            None => Arc::new(BinaryArray::from_opt_vec(packed(column)?)),
-            Some(element) => vector_column(column, element, nulls)?,
+            None if i32::try_from(bytes.len()).is_ok() => {
+                Arc::new(BinaryArray::from_opt_vec(packed(column)?))
+            }
+            None => Arc::new(LargeBinaryArray::from_opt_vec(packed(column)?)),
+            Some(shape) => vector_column(column, shape, nulls)?,
         },
     })
 }
@@ -246,25 +371,53 @@ fn text_of(ctype: CType, bytes: &[u8]) -> Result<String> {
     }
 }
 
-/// Vectors as a list column: of fixed size where all have the same dimension.
-fn vector_column(column: &ResultColumn, element: Element, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
-    let doubles = decode(element, column.data.bytes());
+/// Vectors as a list column.
+fn vector_column(column: &ResultColumn, shape: VectorShape, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
+    let VectorShape { element, dimensions } = shape;
+    let size = element.size();
+    let bytes = column.data.bytes();
+    let padded;
+    let bytes = match dimensions {
+        // A list of fixed size has a place for NULL too.
+        Some(n) if nulls.is_some() => {
+            padded = pad(column, n as usize * size)?;
+            &padded
+        }
+        _ => bytes,
+    };
+    let singles = || match element {
+        Element::F32 => bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect::<Vec<f32>>(),
+        _ => decode(element, bytes).into_iter().map(|v| v as f32).collect(),
+    };
     let (item_type, values): (DataType, ArrayRef) = match element {
-        Element::F64 => (DataType::Float64, Arc::new(Float64Array::from(doubles))),
-        Element::F16 => (
-            DataType::Float16,
-            Arc::new(Float16Array::from_iter_values(doubles.into_iter().map(half::f16::from_f64))),
-        ),
-        Element::F32 | Element::Bf16 | Element::I8 => (
-            DataType::Float32,
-            Arc::new(Float32Array::from_iter_values(doubles.into_iter().map(|v| v as f32))),
-        ),
+        Element::F64 => (DataType::Float64, Arc::new(Float64Array::from(decode(element, bytes)))),
+        Element::F16 => {
+            let halves = bytes.as_chunks::<2>().0.iter().map(|b| half::f16::from_le_bytes(*b));
+            (DataType::Float16, Arc::new(Float16Array::from_iter_values(halves)))
+        }
+        Element::F32 | Element::Bf16 | Element::I8 => {
+            (DataType::Float32, Arc::new(Float32Array::from(singles())))
+        }
     };
     let item = Arc::new(Field::new("item", item_type, true));
-    let lengths: Vec<usize> =
-        column.indicators.iter().map(|l| (*l).max(0) as usize / element.size()).collect();
-    if let Some(first) = lengths.first().filter(|first| **first > 0 && lengths.iter().all(|l| l == *first)) {
-        return Ok(Arc::new(FixedSizeListArray::try_new(item, i32::try_from(*first)?, values, nulls)?));
+    if let Some(n) = dimensions {
+        return Ok(Arc::new(FixedSizeListArray::try_new(item, n, values, nulls)?));
     }
-    Ok(Arc::new(ListArray::try_new(item, OffsetBuffer::from_lengths(lengths), values, nulls)?))
+    let lengths = column.indicators.iter().map(|l| (*l).max(0) as usize / size);
+    if i32::try_from(values.len()).is_ok() {
+        return Ok(Arc::new(ListArray::try_new(item, OffsetBuffer::from_lengths(lengths), values, nulls)?));
+    }
+    Ok(Arc::new(LargeListArray::try_new(item, OffsetBuffer::from_lengths(lengths), values, nulls)?))
+}
+
+/// The values with zeros in place of NULLs.
+fn pad(column: &ResultColumn, size: usize) -> Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(column.indicators.len() * size);
+    for value in packed(column)? {
+        match value {
+            Some(value) => out.extend_from_slice(value),
+            None => out.resize(out.len() + size, 0),
+        }
+    }
+    Ok(out)
 }

@@ -1,31 +1,33 @@
 //! Where `hart run` and `hart search` get their rows: a file, or a query on a server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use clap::Args;
 
-use crate::data;
+use crate::data::{self, ReadOptions, Wanted};
 use crate::server::{ConnectionOptions, Connector, QueryRows};
 
 /// A file or a query.
 #[derive(Args)]
 pub struct InputOptions {
-    /// Rows: .parquet, .arrow, .csv or .npy
+    /// Rows: .parquet, .arrow, .csv, .npy or .npz, a folder of such files, or - for standard input
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
     /// Rows of this query on --server instead; the kernel runs here, so the server needs nothing of it
     #[arg(long, value_name = "SELECT", conflicts_with = "input")]
     query: Option<String>,
     #[command(flatten)]
+    read: ReadOptions,
+    #[command(flatten)]
     pub connection: ConnectionOptions,
 }
 
 /// Rows that can be read several times.
 pub enum Input {
-    File(PathBuf),
+    File { path: PathBuf, options: ReadOptions },
     Query { connector: Box<Connector>, sql: String },
 }
 
@@ -33,19 +35,24 @@ impl InputOptions {
     /// What was asked for, if anything.
     pub fn input(&self) -> Result<Option<Input>> {
         Ok(match (&self.input, &self.query) {
-            (Some(path), _) => Some(Input::File(path.clone())),
+            (Some(path), _) => Some(Input::File { path: path.clone(), options: self.read.clone() }),
             (None, Some(sql)) => {
                 Some(Input::Query { connector: Box::new(self.connection.connector()?), sql: sql.clone() })
             }
             (None, None) => None,
         })
     }
+
+    /// The file that rows come from.
+    pub fn path(&self) -> Option<&Path> {
+        self.input.as_deref()
+    }
 }
 
 impl std::fmt::Display for Input {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Input::File(path) => path.display().fmt(f),
+            Input::File { path, .. } => path.display().fmt(f),
             Input::Query { .. } => f.write_str("--query"),
         }
     }
@@ -55,7 +62,7 @@ impl Input {
     /// Begins to read.
     pub fn open(&self) -> Result<Reader> {
         Ok(match self {
-            Input::File(path) => Reader::File(data::open(path)?),
+            Input::File { path, options } => Reader::File(Box::new(data::open(path, options)?)),
             Input::Query { connector, sql } => {
                 let rows = connector.query(sql.clone()).context("--query")?;
                 let all = (0..rows.schema().fields().len()).collect();
@@ -67,7 +74,7 @@ impl Input {
 
 /// Rows in batches.
 pub enum Reader {
-    File(data::Reader),
+    File(Box<data::Reader>),
     Query { rows: QueryRows, schema: SchemaRef, columns: Vec<usize> },
 }
 
@@ -89,18 +96,11 @@ impl Reader {
     }
 
     /// The same rows with these columns only.
-    pub fn only(self, names: &[String]) -> Result<Reader> {
+    pub fn only(self, wanted: &[Wanted]) -> Result<Reader> {
         match self {
-            Reader::File(reader) => Ok(Reader::File(reader.only(names)?)),
+            Reader::File(reader) => Ok(Reader::File(Box::new(reader.only(wanted)?))),
             Reader::Query { rows, .. } => {
-                let mut columns = Vec::new();
-                for name in names {
-                    match data::find(rows.schema(), name) {
-                        Ok(column) if columns.contains(&column) => {}
-                        Ok(column) => columns.push(column),
-                        Err(problem) => bail!("--query: {problem}"),
-                    }
-                }
+                let columns: Vec<usize> = wanted.iter().map(|wanted| wanted.column()).collect();
                 let schema = rows.schema().project(&columns)?.into();
                 Ok(Reader::Query { rows, schema, columns })
             }

@@ -1,6 +1,7 @@
 //! What the command tells of its work: nothing, unless the environment asks for lines on standard error or for traces.
 
 use std::io::{IsTerminal, stderr};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use async_trait::async_trait;
@@ -23,6 +24,8 @@ const FORMAT: &str = "HART_LOG_FORMAT";
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 /// Under which name.
 const SERVICE: &str = "OTEL_SERVICE_NAME";
+/// How long the end of the command waits for a collector that does not answer.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// The largest answer of a collector that is read.
 const LARGEST_ANSWER: u64 = 1 << 20;
 
@@ -74,7 +77,7 @@ impl Log {
 
     /// Sends what has not been sent yet.
     pub fn finish(self) {
-        if let Some(Err(error)) = self.traces.map(|provider| provider.shutdown()) {
+        if let Some(Err(error)) = self.traces.map(|provider| provider.shutdown_with_timeout(LONGEST_WAIT)) {
             eprintln!("hart: traces were not sent: {error}");
         }
     }

@@ -1,11 +1,16 @@
 //! `hart`: the kernels without SQL Server, behind the same library that SQL Server loads, and its installation there.
 
+mod best;
+mod call;
 mod catalogue;
 mod data;
 mod engine;
+mod fault;
 mod feed;
+mod id;
 mod input;
 mod log;
+mod memory;
 mod partition;
 mod plot;
 mod run;
@@ -25,7 +30,7 @@ use hart_sqlhost::local::LocalError;
 /// Kernels run in the library that SQL Server loads as an external language, through the same calls, so what works
 /// here works there. Only deploy, upgrade, undeploy, status, verify and the option --query talk to a server.
 #[derive(Parser)]
-#[command(version, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "hart", version, max_term_width = 100, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -85,6 +90,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    fault::quiet();
     let matches = Arguments::command().get_matches();
     let name = matches.subcommand_name().unwrap_or_default();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
@@ -97,8 +103,10 @@ fn main() -> ExitCode {
     };
     let result = {
         let _span = tracing::info_span!("hart", command = name).entered();
-        carry_out(arguments.command).inspect_err(|error| tracing::error!("{error:#}"))
+        let done = fault::caught(|| carry_out(arguments.command)).and_then(|result| result);
+        done.inspect_err(|error| tracing::error!("{error:#}"))
     };
+    data::forget_input();
     log.finish();
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -16,7 +16,11 @@ METRICS = {
 
 
 def array(name, value, dtype):
-    """A contiguous array; only what is none, or has another type, is copied. Complex numbers and texts are refused."""
+    """A contiguous array; only what is none, or has another type, is copied. Complex numbers and texts are refused, and numbers that the
+    type does not hold: masked ones, integers that a float would round, doubles beyond the range of singles."""
+    if np.ma.is_masked(value):
+        count = np.ma.count_masked(value)
+        raise ValueError(f"{name}: expected no masked elements, found {count}; fill them, or leave out their rows")
     found = np.asarray(value)
     if found.dtype != dtype and not np.can_cast(found.dtype, dtype, "same_kind"):
         # Whole numbers become floats too, which NumPy calls safe or same_kind; floats never become whole numbers.
@@ -24,7 +28,30 @@ def array(name, value, dtype):
     if dtype == np.int64 and found.dtype == np.uint64 and found.size and found.max() > np.iinfo(np.int64).max:
         # NumPy calls this same_kind too, and wraps.
         raise ValueError(f"{name}: expected integers up to {np.iinfo(np.int64).max}, found {found.max()}")
+    if found.dtype != dtype and np.dtype(dtype).kind == "f" and found.size:
+        _held(name, found, np.dtype(dtype))
     return np.ascontiguousarray(found, dtype=dtype) if found.ndim else found.astype(dtype).reshape(1)
+
+
+def _held(name, found, dtype):
+    """Raises where a float type does not hold the numbers: all integers, and of other floats all that it rounds to a normal number."""
+    limits = np.finfo(dtype)
+    if found.dtype.kind in "iu":
+        most = 1 << limits.nmant + 1
+        if found.max() > most or found.min() < -most:
+            beyond = found.max() if found.max() > most else found.min()
+            raise ValueError(
+                f"{name}: expected integers from {-most} to {most}, which {dtype} holds exactly, found {beyond}; "
+                f"convert them with .astype({dtype}) to round them"
+            )
+    elif found.dtype.kind == "f" and found.dtype.itemsize > dtype.itemsize:
+        size = np.abs(found)
+        lost = ((size < limits.tiny) & (size > 0)) | ((size > limits.max) & np.isfinite(size))
+        if lost.any():
+            raise ValueError(
+                f"{name}: expected numbers that {dtype} holds ({limits.tiny:.3g} to {limits.max:.3g}), found {found[lost].flat[0]!r}; "
+                f"scale them, or convert them with .astype({dtype})"
+            )
 
 
 _SINGLES = np.dtype(np.float32)
@@ -32,6 +59,7 @@ _SINGLES = np.dtype(np.float32)
 
 def rows(name, value):
     """One vector of singles, or a matrix of them."""
+    # Arrays of a class of their own, as masked ones, take the longer way.
     if type(value) is np.ndarray and value.dtype is _SINGLES and 0 < value.ndim < 3 and value.flags.c_contiguous:
         # What mostly comes, without the time that the questions below take.
         return value

@@ -17,6 +17,10 @@ class HartError(ValueError):
         super().__init__(text)
         self.status = status
 
+    def __reduce__(self):
+        # An exception is made anew from its arguments, also in the process that a pool's worker answers to.
+        return type(self), (self.status, str(self))
+
 
 def _load():
     named = os.environ.get("HART_NATIVE_LIBRARY")

@@ -2,7 +2,7 @@
 
 import ctypes
 
-HART_ABI_VERSION = 1
+HART_ABI_VERSION = 2
 HART_OK = 0
 HART_STATUS_NULL_POINTER = 1001
 HART_STATUS_ALIGNMENT = 1002
@@ -441,6 +441,22 @@ PROTOTYPES = {
             ctypes.c_void_p,  # written
         ],
     ),
+    "hart_vector_top_k_f16": (
+        ctypes.c_int32,
+        [
+            ctypes.c_void_p,  # rows
+            ctypes.c_size_t,  # row_count
+            ctypes.c_size_t,  # dimensions
+            ctypes.c_void_p,  # ids
+            ctypes.c_void_p,  # queries
+            ctypes.c_size_t,  # query_count
+            ctypes.c_size_t,  # k
+            ctypes.c_int32,  # metric
+            ctypes.c_void_p,  # hits
+            ctypes.c_size_t,  # capacity
+            ctypes.c_void_p,  # written
+        ],
+    ),
     "hart_index_create_f32": (
         ctypes.c_int32,
         [
@@ -539,6 +555,20 @@ PROTOTYPES = {
             ctypes.c_size_t,  # rows
             ctypes.c_size_t,  # columns
             ctypes.c_size_t,  # rank
+            ctypes.c_void_p,  # singular_values
+            ctypes.c_void_p,  # u
+            ctypes.c_void_p,  # v
+            ctypes.c_void_p,  # components
+        ],
+    ),
+    "hart_tensor_svd_randomized_f32": (
+        ctypes.c_int32,
+        [
+            ctypes.c_void_p,  # matrix
+            ctypes.c_size_t,  # rows
+            ctypes.c_size_t,  # columns
+            ctypes.c_size_t,  # rank
+            ctypes.c_uint64,  # seed
             ctypes.c_void_p,  # singular_values
             ctypes.c_void_p,  # u
             ctypes.c_void_p,  # v

@@ -36,7 +36,7 @@ def set_threads(threads):
 
 
 def shutdown():
-    """Ends the library's threads and waits for them; a later large call starts them anew. Do so before `os.fork`, which takes no threads along."""
+    """Ends the library's threads and waits for them; a later large call starts them anew, and so does one in a child of `os.fork`."""
     check(library.hart_shutdown())
 
 
@@ -92,14 +92,20 @@ def _param(name, value):
     return param
 
 
-def invoke(kernel, batch=None, /, *, memory_limit=0, **params):
-    """Runs a kernel on the columns of `batch` and returns a `pyarrow.RecordBatch`.
+def invoke(kernel, batch=None, /, *, memory_limit=0, result=None, **params):
+    """Runs a kernel on the columns of `batch`.
 
-    `batch` is anything that is a batch by the Arrow PyCapsule protocol (`__arrow_c_array__`), such as a
-    `pyarrow.RecordBatch`; kernels without columns need none. Columns bind by name, without regard to case; other columns
-    are carried. Parameters are numbers, texts, vectors (lists or arrays of numbers, of any type), or bytes; None takes the
-    default. An array of `uint8` is bytes. `memory_limit`: most bytes that the result may take; 0 is no limit.
+    `batch` is anything that speaks the Arrow PyCapsule protocol: a batch or table of pyarrow, a reader, a data frame of polars or pandas,
+    a relation of DuckDB; all of it is taken. Kernels without columns need none. Columns bind by name, without regard to case;
+    other columns, of any type, are carried. Parameters are numbers, texts, vectors (lists or arrays of numbers, of any type), or
+    bytes; None takes the default. An array of `uint8` is bytes. `memory_limit`: most bytes that the call may take beside its input; 0 is
+    half of the memory that the process can have.
+
+    `result`: `"pyarrow"` for a `pyarrow.RecordBatch`, `"capsule"` for a batch of the same protocol, `"numpy"` for a dictionary of arrays;
+    None is pyarrow where it is installed, else a capsule.
     """
+    if result not in (None, "pyarrow", "capsule", "numpy"):
+        raise ValueError(f"result: expected None, 'pyarrow', 'capsule' or 'numpy', found {result!r}")
     given = [_param(name, value) for name, value in params.items()]
     array = (_native.HartParam * len(given))(*given)
     memory_limit = _arrays.integer("memory_limit", memory_limit, ctypes.c_uint64)
@@ -113,4 +119,4 @@ def invoke(kernel, batch=None, /, *, memory_limit=0, **params):
                 _capsules.address(columns, _capsules.ARRAY), array, len(given), ctypes.byref(options), *room.targets(),
             )
         )  # fmt: skip
-        return room.batch()
+        return room.result(result)

@@ -30,8 +30,13 @@ def _search(call, rows, queries, k):
 
 
 def top_k(rows, queries, k, metric="cosine", ids=None):
-    """The `k` rows nearest to each query, nearest first: an array of `HIT`, min(k, rows) for one query, queries × that for many."""
-    rows, _ = _arrays.matrix("rows", rows)
+    """The `k` rows nearest to each query, nearest first: an array of `HIT`, min(k, rows) for one query, queries × that for many.
+
+    Rows of float16 are searched where they lie, with the hits that they have as float32."""
+    if isinstance(rows, np.ndarray) and rows.dtype == np.float16 and rows.ndim == 2 and not np.ma.isMaskedArray(rows):
+        rows, search = np.ascontiguousarray(rows), library.hart_vector_top_k_f16
+    else:
+        rows, search = _arrays.matrix("rows", rows)[0], library.hart_vector_top_k_f32
     ids = _ids(ids, rows.shape[0])
     metric = _arrays.metric(metric)
     k = _arrays.integer("k", k, ctypes.c_size_t, least=1)
@@ -39,7 +44,7 @@ def top_k(rows, queries, k, metric="cosine", ids=None):
     def call(queries, hits, written):
         if queries.shape[1] != rows.shape[1]:
             raise ValueError(f"queries: expected {rows.shape[1]} dimensions as rows have, found {queries.shape[1]}")
-        return library.hart_vector_top_k_f32(
+        return search(
             _arrays.address(rows), rows.shape[0], rows.shape[1], None if ids is None else _arrays.address(ids),
             _arrays.address(queries), queries.shape[0], k, metric, _arrays.address(hits), hits.size, written,
         )  # fmt: skip

@@ -17,8 +17,17 @@ class Svd(NamedTuple):
     v: np.ndarray
 
 
-def svd(matrix, rank):
-    """The `rank` largest singular values of a matrix m × n, and their vectors: u is m × rank, v is rank × n."""
+def svd(matrix, rank, method="exact", seed=0):
+    """The `rank` largest singular values of a matrix m × n, and their vectors: u is m × rank, v is rank × n.
+
+    `method`: exact, where values are off by at most (m + n)·2⁻⁵² of the largest one; or randomized, several times faster for a low rank and
+    approximate, from a `seed` of 0 to 2⁶⁴ − 1. Its values are too small by what a random sample misses, which nothing bounds for a single
+    matrix: on weights and noise the first by up to 1 %, the last by up to 5 %, with an error up to 1 % above the least possible; on the
+    hardest spectra found 11 %, 21 % and 2 %.
+    """
+    if method not in ("exact", "randomized"):
+        raise ValueError(f"method: expected exact or randomized, found {method!r}")
+    seed = _arrays.integer("seed", seed, ctypes.c_uint64)
     matrix = _arrays.array("matrix", matrix, np.float32)
     if matrix.ndim != 2:
         raise ValueError(f"matrix: expected two dimensions, found {matrix.ndim}")
@@ -27,11 +36,11 @@ def svd(matrix, rank):
     # Room for what can be; the library says what is wrong with a rank beyond that.
     room = min(rank, m, n)
     values, u, v = np.empty(room), np.empty((room, m), np.float32), np.empty((room, n), np.float32)
-    check(
-        library.hart_tensor_svd_f32(
-            matrix.ctypes.data, m, n, rank, values.ctypes.data, u.ctypes.data, v.ctypes.data, ctypes.byref(count)
-        )
-    )
+    results = values.ctypes.data, u.ctypes.data, v.ctypes.data, ctypes.byref(count)
+    if method == "exact":
+        check(library.hart_tensor_svd_f32(matrix.ctypes.data, m, n, rank, *results))
+    else:
+        check(library.hart_tensor_svd_randomized_f32(matrix.ctypes.data, m, n, rank, seed, *results))
     return Svd(u[: count.value].T, values[: count.value], v[: count.value])
 
 

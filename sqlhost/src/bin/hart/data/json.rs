@@ -6,7 +6,7 @@ use anyhow::Result;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-use super::cell;
+use super::{cell, in_cell, types};
 
 /// Writes the rows, each on a line; returns their number.
 pub(super) fn encode(
@@ -24,14 +24,15 @@ pub(super) fn encode(
     let mut line = String::new();
     for batch in batches {
         let batch = batch?;
+        let columns = batch.columns().iter().map(types::plain).collect::<Result<Vec<_>, _>>()?;
         for row in 0..batch.num_rows() {
             line.clear();
             line.push_str(if rows == 0 { "[\n{" } else { ",\n{" });
-            for (number, (key, column)) in keys.iter().zip(batch.columns()).enumerate() {
+            for (number, (key, column)) in keys.iter().zip(&columns).enumerate() {
                 line.push_str(if number == 0 { "" } else { "," });
                 line.push_str(key);
                 line.push(':');
-                cell::json(&mut line, column, row)?;
+                cell::json(&mut line, column, row).map_err(|e| in_cell(schema, number, rows, &e))?;
             }
             line.push('}');
             out.write_all(line.as_bytes())?;

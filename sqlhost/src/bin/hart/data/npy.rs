@@ -16,12 +16,9 @@ use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use half::f16;
 
-use super::read::{BATCH_ROWS, Source};
+use super::read::{BATCH_BYTES, BATCH_ROWS, Source};
 
 pub(super) const MAGIC: &[u8] = b"\x93NUMPY";
-
-/// A batch holds no more than this, or one row.
-const BATCH_BYTES: usize = 16 << 20;
 
 /// Reads a file of a 1-D array as the column `value`, of a 2-D array as `id` (the row, from 0) and the vector `v`.
 /// Types that SQL does not have are widened: float16 to float32, unsigned integers to the next larger signed ones.
@@ -92,7 +89,7 @@ pub(super) fn start(file: File, length: u64, wanted: Option<Vec<usize>>) -> Resu
             RecordBatch::try_new(full.clone(), columns)?.project(&names)
         }))
     });
-    Ok(Source { schema, rows: Some(rows), batches: Box::new(batches) })
+    Ok(Source { typed: schema.clone(), schema, rows: Some(rows), batches: Box::new(batches) })
 }
 
 fn schema(element: &Element, size: Option<u64>) -> SchemaRef {
@@ -144,7 +141,9 @@ fn shape(header: &str) -> Result<Vec<u64>> {
     let inside = rest.strip_prefix('(').and_then(|rest| rest.split_once(')')).map(|(inside, _)| inside);
     let inside = inside.context("the header has no shape in parentheses")?;
     let sizes = inside.split(',').map(str::trim).filter(|size| !size.is_empty());
-    sizes.map(|size| size.parse().with_context(|| format!("the shape has a size of `{size}`"))).collect()
+    // Python 2 writes whole numbers with an L.
+    let number = |size: &str| size.strip_suffix('L').unwrap_or(size).parse();
+    sizes.map(|size| number(size).with_context(|| format!("the shape has a size of `{size}`"))).collect()
 }
 
 /// The type of the numbers.

@@ -16,8 +16,8 @@ pub(crate) enum Style {
     Csv,
 }
 
-/// Writes the rows to standard output and returns their number. A table needs all rows in memory to align them. That the
-/// reader of a pipe has seen enough and closed it is no error.
+/// Writes the rows to standard output as they come and returns their number. That the reader of a pipe has seen enough and
+/// closed it is no error.
 pub(crate) fn print(
     style: Style,
     schema: &SchemaRef,
@@ -40,11 +40,9 @@ pub(crate) fn print(
     });
     let mut out = BufWriter::new(stdout.lock());
     let shown = match style {
-        Style::Table => {
-            batches.collect::<Result<Vec<_>>>().and_then(|all| table::draw(&mut out, schema, &all, look))
-        }
+        Style::Table => table::draw(&mut out, schema, &mut batches, look),
         Style::Json => json::encode(&mut out, schema, &mut batches).map(drop),
-        Style::Csv => csv::encode(&mut out, schema, &mut batches).map(drop),
+        Style::Csv => csv::encode(&mut out, schema, &mut batches, ',').map(drop),
     };
     match shown.and_then(|()| Ok(out.flush()?)) {
         Err(error) if !is_closed_pipe(&error) => Err(error),

@@ -1,77 +1,249 @@
 //! Opening a file and reading its rows in batches.
 
+use std::cell::Cell;
+use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io::{Read, Seek, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once, OnceLock};
 
-use anyhow::{Context, Result, anyhow, bail};
-use arrow_array::RecordBatch;
-use arrow_cast::cast;
-use arrow_ipc::reader::{FileReader, StreamReader};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::ArrowError;
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use clap::Args;
 use hart_kernels::registry::nearest;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::ParquetMetaData;
+use parquet::schema::types::SchemaDescriptor;
 
-use super::{Format, csv, npy};
+use super::draft::Kept;
+use super::wide::Wide;
+use super::{Format, csv, ipc, npy, npz, types};
 
-/// Rows in a batch where the file itself does not say.
+/// Rows in a batch where the file itself does not say, and about as many bytes as there may be in one of several rows.
 pub(crate) const BATCH_ROWS: usize = 8192;
+pub(super) const BATCH_BYTES: usize = 16 << 20;
 
 /// The batches of one format, as its own reader gives them.
 pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
 
 /// What the reader of one format finds at the start of a file.
 pub(super) struct Source {
-    /// All columns of the file, whether wanted or not.
+    /// All columns of the file, whether wanted or not, as the batches have them.
     pub(super) schema: SchemaRef,
+    /// The same in the types to compute with, where the file itself has texts only.
+    pub(super) typed: SchemaRef,
     pub(super) rows: Option<u64>,
     /// The wanted columns, in the order of the file.
     pub(super) batches: Batches,
 }
 
-/// A file of rows. It is read batch by batch while it is iterated; the first error ends the iteration.
-pub(crate) struct Reader {
-    path: PathBuf,
+/// How files are read.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct ReadOptions {
+    /// Separator of the fields of CSV files: one character, or tab [default: a comma, in .tsv a tab]
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    delimiter: Option<u8>,
+    /// Take the columns PREFIX0, PREFIX1 and so on as one column of vectors, named PREFIX
+    #[arg(long, value_name = "PREFIX")]
+    wide: Option<String>,
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"tab" | b"\\t" => Ok(b'\t'),
+        [one] if one.is_ascii() && !one.is_ascii_alphanumeric() && *one != b'"' => Ok(*one),
+        _ => Err("expected one ASCII character that is no letter, digit or quote, or tab".into()),
+    }
+}
+
+/// A column that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Wanted {
+    /// To compute with. The texts of a CSV file become the numbers or bytes that they spell.
+    Typed(usize),
+    /// As it stands in the file.
+    AsIs(usize),
+}
+
+impl Wanted {
+    /// Its place among all columns of the file.
+    pub(crate) fn column(self) -> usize {
+        let (Wanted::Typed(column) | Wanted::AsIs(column)) = self;
+        column
+    }
+}
+
+/// What does not change while a file is read.
+struct Parts {
+    shown: String,
     format: Format,
-    /// All columns of the file.
+    options: ReadOptions,
+    wide: Option<Wide>,
+    /// The columns that others see, by those of the file; the one behind them is that of `wide`.
+    visible: Vec<usize>,
+    /// All files.
+    parts: Vec<PathBuf>,
+}
+
+impl Parts {
+    /// The columns of the file that make these ones, in the order of the file.
+    fn columns(&self, wanted: &[Wanted], width: usize) -> Vec<usize> {
+        let mut columns: Vec<usize> = Vec::new();
+        for wanted in wanted {
+            match &self.wide {
+                Some(wide) if wanted.column() == width => columns.extend(&wide.columns),
+                _ => columns.push(wanted.column()),
+            }
+        }
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+
+    fn start(&self, part: &Path, wanted: &[Wanted], width: usize) -> Result<Source> {
+        let shown = if self.parts.len() > 1 { part.display().to_string() } else { self.shown.clone() };
+        start(part, &shown, self.format, &self.options, Some(self.columns(wanted, width)))
+    }
+}
+
+/// A file of rows, or a folder with parts of it. It is read batch by batch while it is iterated; the first error ends the
+/// iteration.
+pub(crate) struct Reader {
+    file: Parts,
+    /// The files that are still to be read.
+    left: VecDeque<PathBuf>,
+    /// All columns of the file, as it has them, and as they are computed with.
     all: SchemaRef,
+    typed: SchemaRef,
     /// The columns that are returned.
     schema: SchemaRef,
-    /// Where those columns stand in a batch of the source.
-    order: Vec<usize>,
+    wanted: Vec<Wanted>,
     rows: Option<u64>,
+    /// Rows that have been returned.
+    done: u64,
     batches: Option<Batches>,
 }
 
-/// Opens a file of rows. That it is what its extension promises is checked here; damage further in shows while reading.
-pub(crate) fn open(path: &Path) -> Result<Reader> {
-    let format = Format::of(path)?;
-    let source = start(path, format, None)?;
-    let all: Vec<usize> = (0..source.schema.fields().len()).collect();
-    Ok(Reader::new(path, format, source, &all))
+/// Opens a file of rows, standard input where the path is `-`, or a folder of parts. That it is what its extension promises is
+/// checked here; damage further in shows while reading.
+pub(crate) fn open(path: &Path, options: &ReadOptions) -> Result<Reader> {
+    let shown = if path == Path::new("-") { "standard input".into() } else { path.display().to_string() };
+    let (parts, format) = if path == Path::new("-") {
+        let (spooled, format) = standard_input()?;
+        (vec![spooled], format)
+    } else if path.is_dir() {
+        let parts = parts(path)?;
+        let format = Format::of(&parts[0])?;
+        (parts, format)
+    } else {
+        (vec![path.to_owned()], Format::of(path)?)
+    };
+    let source = start(&parts[0], &shown, format, options, None)?;
+    let width = source.schema.fields().len();
+    let mut visible: Vec<usize> = (0..width).collect();
+    let wide = options.wide.as_ref().map(|prefix| Wide::of(&source.typed, prefix)).transpose();
+    let wide = wide.map_err(|error| anyhow!("{shown}: {error}"))?;
+    if let Some(wide) = &wide {
+        // The vectors stand in place of the columns that they are made of.
+        visible.retain(|column| !wide.columns.contains(column));
+        visible.push(width);
+    }
+    let file = Parts { shown, format, options: options.clone(), wide, visible, parts };
+    let wanted = file.visible.iter().map(|column| Wanted::Typed(*column)).collect();
+    Ok(Reader::new(file, source, wanted))
+}
+
+/// What standard input is kept in.
+static SPOOLED: OnceLock<(Kept, Format)> = OnceLock::new();
+
+/// Standard input in a file of its own, because all formats are read from several places or several times, and its format.
+fn standard_input() -> Result<(PathBuf, Format)> {
+    if SPOOLED.get().is_none() {
+        let spool = || -> std::io::Result<(Kept, Vec<u8>)> {
+            let (kept, mut file) = Kept::file(&std::env::temp_dir().join("hart-stdin"), true)?;
+            std::io::copy(&mut std::io::stdin().lock(), &mut file)?;
+            file.rewind()?;
+            Ok((kept, ends(&mut file)?.0))
+        };
+        let (kept, head) = spool().context("standard input")?;
+        let found = kind(&head);
+        let format = match found {
+            "a Parquet file" => Format::Parquet,
+            "an Arrow IPC file" | "an Arrow IPC stream" => Format::Arrow,
+            "a NumPy .npy file" => Format::Npy,
+            "a zip archive" => Format::Npz,
+            TEXT | "a gzip file" => Format::Csv,
+            _ => bail!("standard input: expected Parquet, Arrow IPC, CSV, NPY or NPZ, found {found}"),
+        };
+        let _ = SPOOLED.set((kept, format));
+    }
+    let (kept, format) = SPOOLED.get().context("standard input was not read")?;
+    Ok((kept.path.clone(), *format))
+}
+
+/// Removes what standard input was kept in: a static is never dropped.
+pub(crate) fn forget_input() {
+    if let Some((kept, _)) = SPOOLED.get() {
+        let _ = std::fs::remove_file(&kept.path);
+    }
+}
+
+/// The files of a folder in the order of their names. Files whose names begin with a dot or an underscore are no parts, as
+/// elsewhere.
+fn parts(folder: &Path) -> Result<Vec<PathBuf>> {
+    let shown = folder.display();
+    let mut parts = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(|| format!("cannot open {shown}"))? {
+        let path = entry.with_context(|| format!("cannot open {shown}"))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(['.', '_']) {
+            continue;
+        }
+        ensure!(
+            !path.is_dir(),
+            "{shown}: expected files, found the folder {name}; name the one with the files (columns in folder names are not read)"
+        );
+        parts.push(path);
+    }
+    parts.sort();
+    ensure!(!parts.is_empty(), "{shown}: the folder has no files");
+    let format = Format::of(&parts[0])?;
+    for part in &parts {
+        ensure!(
+            Format::of(part)? == format,
+            "{shown}: expected files of one format, found {} and {}",
+            parts[0].display(),
+            part.display()
+        );
+    }
+    Ok(parts)
 }
 
 impl Reader {
-    fn new(path: &Path, format: Format, source: Source, wanted: &[usize]) -> Reader {
-        let mut in_file_order = wanted.to_vec();
-        in_file_order.sort_unstable();
-        let fields: Vec<Field> =
-            wanted.iter().map(|&column| plain_field(source.schema.field(column))).collect();
+    fn new(file: Parts, source: Source, wanted: Vec<Wanted>) -> Reader {
+        let field = |wanted: &Wanted| -> FieldRef {
+            match (wanted, &file.wide) {
+                (wanted, Some(wide)) if wanted.column() == source.schema.fields().len() => {
+                    Arc::new(wide.field())
+                }
+                (Wanted::Typed(column), _) => source.typed.fields()[*column].clone(),
+                (Wanted::AsIs(column), _) => source.schema.fields()[*column].clone(),
+            }
+        };
         Reader {
-            path: path.to_owned(),
-            format,
+            left: file.parts.iter().skip(1).cloned().collect(),
+            rows: source.rows.filter(|_| file.parts.len() == 1),
+            schema: Arc::new(Schema::new(wanted.iter().map(field).collect::<Vec<_>>())),
             all: source.schema,
-            schema: Arc::new(Schema::new(fields)),
-            order: wanted
-                .iter()
-                .map(|column| in_file_order.partition_point(|other| other < column))
-                .collect(),
-            rows: source.rows,
+            typed: source.typed,
+            wanted,
+            done: 0,
             batches: Some(source.batches),
+            file,
         }
     }
 
@@ -85,31 +257,68 @@ impl Reader {
         self.rows
     }
 
-    /// The same file from its first row, with these columns only and in this order. Other columns are not decoded where
-    /// the format allows it. A name that comes twice counts once.
-    pub(crate) fn only(self, names: &[String]) -> Result<Reader> {
-        let mut wanted = Vec::with_capacity(names.len());
-        for name in names {
-            let column =
-                find(&self.all, name).map_err(|problem| anyhow!("{}: {problem}", self.path.display()))?;
-            if !wanted.contains(&column) {
-                wanted.push(column);
-            }
-        }
-        let source = start(&self.path, self.format, Some(&wanted))?;
-        Ok(Reader::new(&self.path, self.format, source, &wanted))
+    /// The same file from its first row, with these of the columns that it has when it is opened, and in this order. Others are
+    /// not decoded where the format allows it.
+    pub(crate) fn only(self, wanted: &[Wanted]) -> Result<Reader> {
+        let in_file = |wanted: &Wanted| match *wanted {
+            Wanted::Typed(column) => Wanted::Typed(self.file.visible[column]),
+            Wanted::AsIs(column) => Wanted::AsIs(self.file.visible[column]),
+        };
+        let wanted: Vec<Wanted> = wanted.iter().map(in_file).collect();
+        let source = self.file.start(&self.file.parts[0], &wanted, self.all.fields().len())?;
+        Ok(Reader::new(self.file, source, wanted))
     }
 
-    /// A batch of the source with the columns that were asked for, in their plain types.
+    /// A batch of the source with the columns that were asked for.
     fn arrange(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-        let columns = self
-            .order
-            .iter()
-            .zip(self.schema.fields())
-            .map(|(&column, field)| cast(batch.column(column), field.data_type()))
-            .collect::<Result<Vec<_>, _>>()?;
-        let rows = arrow_array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let width = self.all.fields().len();
+        let there = self.file.columns(&self.wanted, width);
+        let column = |wanted: Wanted| {
+            let column = batch.column(there.partition_point(|other| *other < wanted.column()));
+            match wanted {
+                Wanted::Typed(number) if self.file.format == Format::Csv => {
+                    csv::typed(column, self.typed.field(number), self.done)
+                }
+                _ => Ok(column.clone()),
+            }
+        };
+        let mut columns = Vec::with_capacity(self.wanted.len());
+        for wanted in &self.wanted {
+            columns.push(match &self.file.wide {
+                Some(wide) if wanted.column() == width => {
+                    let parts = wide.columns.iter().map(|number| column(Wanted::Typed(*number)));
+                    wide.gather(&parts.collect::<Result<Vec<_>, _>>()?, self.done)?
+                }
+                _ => column(*wanted)?,
+            });
+        }
+        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         RecordBatch::try_new_with_options(self.schema.clone(), columns, &rows)
+    }
+
+    /// The rows of the next part, which has the same columns as the first one.
+    fn next_part(&mut self) -> Result<Option<Batches>> {
+        let Some(part) = self.left.pop_front() else { return Ok(None) };
+        let width = self.all.fields().len();
+        // Its columns are looked at before any is asked for.
+        let source = start(&part, &part.display().to_string(), self.file.format, &self.file.options, None)?;
+        for column in self.file.columns(&self.wanted, width) {
+            let first = self.all.field(column);
+            let found = source.schema.fields().get(column);
+            let name = |field: &Field| format!("{} {}", field.name(), type_name(field.data_type()));
+            ensure!(
+                found.is_some_and(
+                    |found| found.name() == first.name() && found.data_type() == first.data_type()
+                ),
+                "{}: column {} is {}, but {} in {}",
+                part.display(),
+                column + 1,
+                found.map_or("not there".into(), |found| name(found)),
+                name(first),
+                self.file.parts[0].display()
+            );
+        }
+        Ok(Some(self.file.start(&part, &self.wanted, width)?.batches))
     }
 }
 
@@ -117,19 +326,30 @@ impl Iterator for Reader {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        // After a failure there is no source to go on with.
-        let mut source = self.batches.take()?;
-        let read = guarded(|| match source.next() {
-            Some(batch) => self.arrange(&batch?).map(Some),
-            None => Ok(None),
-        });
-        match read {
-            Ok(batch) => {
-                self.batches = Some(source);
-                batch.map(Ok)
-            }
-            Err(error) => {
-                Some(Err(anyhow!("{}: cannot read the rows: {}", self.path.display(), reason(&error))))
+        loop {
+            // After a failure there is no source to go on with.
+            let mut source = self.batches.take()?;
+            let read = guarded(|| match source.next() {
+                Some(batch) => self.arrange(&batch?).map(Some),
+                None => Ok(None),
+            });
+            match read {
+                Ok(Some(batch)) => {
+                    self.batches = Some(source);
+                    self.done += batch.num_rows() as u64;
+                    return Some(Ok(batch));
+                }
+                Ok(None) => match self.next_part() {
+                    Ok(next) => self.batches = Some(next?),
+                    Err(error) => return Some(Err(error)),
+                },
+                Err(error) => {
+                    return Some(Err(anyhow!(
+                        "{}: cannot read the rows: {}",
+                        self.file.shown,
+                        reason(&error)
+                    )));
+                }
             }
         }
     }
@@ -170,32 +390,25 @@ pub(crate) fn find(schema: &Schema, name: &str) -> Result<usize, String> {
 
 /// The name of a type in messages.
 fn type_name(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
+    let plain = types::plain_type(data_type);
+    match plain {
+        _ if types::is_text(plain) => "text".to_owned(),
         DataType::FixedSizeList(item, size) => format!("{}[{size}]", type_name(item.data_type())),
-        DataType::List(item) | DataType::LargeList(item) => format!("{}[]", type_name(item.data_type())),
-        DataType::Dictionary(_, value) => type_name(value),
-        other => other.to_string().to_lowercase(),
+        _ => match types::item_type(plain) {
+            Some(item) => format!("{}[]", type_name(item)),
+            None => plain.to_string().to_lowercase(),
+        },
     }
 }
 
-/// Dictionaries and views are ways to store text and bytes, which are of no concern after reading.
-fn plain_field(field: &Field) -> Field {
-    let plain = match field.data_type() {
-        DataType::Dictionary(_, value) => value.as_ref().clone(),
-        other => other.clone(),
-    };
-    let plain = match plain {
-        DataType::Utf8View => DataType::Utf8,
-        DataType::BinaryView => DataType::Binary,
-        other => other,
-    };
-    Field::new(field.name(), plain, field.is_nullable())
-}
-
 /// Opens the file with the reader of its format, for the columns of these numbers or for all.
-fn start(path: &Path, format: Format, wanted: Option<&[usize]>) -> Result<Source> {
-    let shown = path.display();
+fn start(
+    path: &Path,
+    shown: &str,
+    format: Format,
+    options: &ReadOptions,
+    wanted: Option<Vec<usize>>,
+) -> Result<Source> {
     let about = std::fs::metadata(path).with_context(|| format!("cannot open {shown}"))?;
     if about.is_dir() {
         bail!("{shown}: expected a file, found a folder");
@@ -203,10 +416,6 @@ fn start(path: &Path, format: Format, wanted: Option<&[usize]>) -> Result<Source
     let mut file = File::open(path).with_context(|| format!("cannot open {shown}"))?;
     let (head, tail) = ends(&mut file).with_context(|| format!("cannot read {shown}"))?;
     let found = kind(&head);
-    let mut wanted = wanted.map(<[usize]>::to_vec);
-    if let Some(wanted) = &mut wanted {
-        wanted.sort_unstable();
-    }
     match format {
         Format::Parquet => {
             if !head.starts_with(b"PAR1") {
@@ -229,14 +438,16 @@ fn start(path: &Path, format: Format, wanted: Option<&[usize]>) -> Result<Source
                     "{shown}: expected an Arrow IPC file that ends with ARROW1, found the beginning of one: it is cut off"
                 );
             }
-            guarded(|| ipc(file, &head, wanted))
+            guarded(|| ipc::start(&file, head.starts_with(b"ARROW1"), wanted))
                 .map_err(|error| anyhow!("{shown}: cannot read it as Arrow IPC: {}", reason(&error)))
         }
         Format::Csv => {
-            if found != TEXT {
+            if found != TEXT && found != "a gzip file" {
                 bail!("{shown}: expected a CSV file (UTF-8 text with a header line), found {found}");
             }
-            csv::start(file, &head, wanted)
+            let name = path.to_string_lossy().to_ascii_lowercase();
+            let tabs = name.ends_with(".tsv") || name.ends_with(".tsv.gz");
+            csv::start(&file, options.delimiter.or(tabs.then_some(b'\t')), wanted)
                 .map_err(|error| anyhow!("{shown}: cannot read it as CSV: {}", reason(&error)))
         }
         Format::Npy => {
@@ -244,6 +455,12 @@ fn start(path: &Path, format: Format, wanted: Option<&[usize]>) -> Result<Source
                 bail!("{shown}: expected a NumPy .npy file (it begins with \\x93NUMPY), found {found}");
             }
             npy::start(file, about.len(), wanted).map_err(|error| anyhow!("{shown}: {error:#}"))
+        }
+        Format::Npz => {
+            if found != "a zip archive" {
+                bail!("{shown}: expected a NumPy .npz file (a zip archive), found {found}");
+            }
+            npz::start(&file, wanted).map_err(|error| anyhow!("{shown}: {error:#}"))
         }
         Format::Json => {
             bail!("{shown}: JSON files can be written but not read; use Parquet, Arrow IPC, CSV or NPY")
@@ -267,7 +484,7 @@ const TEXT: &str = "text";
 
 /// What a file seems to be, by its first bytes.
 fn kind(head: &[u8]) -> &'static str {
-    const MAGIC: [(&[u8], &str); 12] = [
+    const MAGIC: [(&[u8], &str); 13] = [
         (b"PAR1", "a Parquet file"),
         (b"PARE", "an encrypted Parquet file"),
         (b"ARROW1", "an Arrow IPC file"),
@@ -280,6 +497,7 @@ fn kind(head: &[u8]) -> &'static str {
         (b"\x89HDF", "an HDF5 file"),
         (b"\xff\xfe", "UTF-16 text"),
         (b"\xfe\xff", "UTF-16 text"),
+        (b"version https://git-lfs", "a Git LFS pointer, which stands for a file that has not been fetched"),
     ];
     if head.is_empty() {
         return "an empty file";
@@ -289,37 +507,53 @@ fn kind(head: &[u8]) -> &'static str {
 }
 
 fn parquet(file: File, wanted: Option<Vec<usize>>) -> parquet::errors::Result<Source> {
-    let mut builder = ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(BATCH_ROWS);
+    let mut builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
     let schema = builder.schema().clone();
     let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).ok();
+    let step = batch_rows(builder.metadata(), builder.parquet_schema(), wanted.as_deref());
+    builder = builder.with_batch_size(step);
     if let Some(wanted) = wanted {
         let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
         builder = builder.with_projection(mask);
     }
-    Ok(Source { schema, rows, batches: Box::new(builder.build()?) })
+    Ok(Source { typed: schema.clone(), schema, rows, batches: Box::new(builder.build()?) })
 }
 
-fn ipc(mut file: File, head: &[u8], wanted: Option<Vec<usize>>) -> Result<Source, ArrowError> {
-    // A reader with a projection knows the wanted columns only, so another one is asked for the schema.
-    let in_blocks = head.starts_with(b"ARROW1");
-    let schema = match in_blocks {
-        true => FileReader::try_new(BufReader::new(&file), None)?.schema(),
-        false => StreamReader::try_new(BufReader::new(&file), None)?.schema(),
-    };
-    file.rewind()?;
-    let file = BufReader::new(file);
-    let batches: Batches = match in_blocks {
-        true => Box::new(FileReader::try_new(file, wanted)?),
-        false => Box::new(StreamReader::try_new(file, wanted)?),
-    };
-    Ok(Source { schema, rows: None, batches })
+/// As many rows as make about [`BATCH_BYTES`]: a row of long vectors takes as much as thousands of others.
+fn batch_rows(about: &ParquetMetaData, schema: &SchemaDescriptor, wanted: Option<&[usize]>) -> usize {
+    let (mut bytes, mut rows) = (0i64, 0i64);
+    for group in about.row_groups() {
+        rows = rows.saturating_add(group.num_rows());
+        for (leaf, column) in group.columns().iter().enumerate() {
+            if wanted.is_none_or(|wanted| wanted.contains(&schema.get_column_root_idx(leaf))) {
+                // Values of a dictionary take more in memory than in the file.
+                let values = column.num_values().saturating_mul(4);
+                bytes = bytes.saturating_add(column.uncompressed_size().max(values));
+            }
+        }
+    }
+    let row_bytes = usize::try_from(bytes / rows.max(1)).unwrap_or(0);
+    (BATCH_BYTES / row_bytes.max(1)).clamp(1, BATCH_ROWS)
 }
 
 /// Runs a reader on a file that may be damaged. The crates for Parquet and Arrow check most of what they read, and panic
 /// on the rest.
 pub(crate) fn guarded<T>(read: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
+    thread_local!(static GUARDED: Cell<bool> = const { Cell::new(false) });
+    static HOOK: Once = Once::new();
+    // The error that the panic becomes says what there is to say.
+    HOOK.call_once(|| {
+        let usual = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !GUARDED.get() {
+                usual(panic);
+            }
+        }));
+    });
+    let before = GUARDED.replace(true);
     // What the reader leaves behind after a panic is dropped by the caller and never looked at.
     let outcome = catch_unwind(AssertUnwindSafe(read));
+    GUARDED.set(before);
     outcome.unwrap_or_else(|_| Err(ArrowError::ParseError("the file is damaged".to_owned())))
 }
 

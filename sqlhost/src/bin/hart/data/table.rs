@@ -10,7 +10,7 @@ use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Schema};
 use unicode_width::UnicodeWidthStr;
 
-use super::cell;
+use super::{cell, in_cell, types};
 
 /// No text column is cut below this to fit the terminal.
 const LEAST_WIDTH: usize = 8;
@@ -18,6 +18,9 @@ const LEAST_WIDTH: usize = 8;
 /// This many items of a list, or bytes of binary data, are shown.
 const SHOWN_ITEMS: usize = 4;
 const SHOWN_BYTES: usize = 8;
+
+/// So many rows decide the widths.
+const DECIDING_ROWS: usize = 10_000;
 
 const GAP: &str = "  ";
 
@@ -30,16 +33,26 @@ pub(super) struct Look {
     pub(super) bold: bool,
 }
 
-/// Writes a header, a rule and the rows.
-pub(super) fn draw(out: &mut dyn Write, schema: &Schema, batches: &[RecordBatch], look: Look) -> Result<()> {
+/// Writes a header, a rule and the rows. The first rows decide the widths of the columns; only they are held.
+pub(super) fn draw(
+    out: &mut dyn Write,
+    schema: &Schema,
+    batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
+    look: Look,
+) -> Result<()> {
     let names: Vec<String> = schema.fields().iter().map(|field| visible(field.name())).collect();
     let numeric: Vec<bool> = schema.fields().iter().map(|field| field.data_type().is_numeric()).collect();
     let mut widths: Vec<usize> = names.iter().map(|name| name.width()).collect();
-    for batch in batches {
-        for (column, width) in batch.columns().iter().zip(&mut widths) {
-            for row in 0..column.len() {
-                *width = (*width).max(shown(column, row)?.width());
-            }
+    let mut first: Vec<Vec<String>> = Vec::new();
+    let mut done = 0;
+    while first.len() < DECIDING_ROWS
+        && let Some(batch) = batches.next()
+    {
+        first.extend(cells(schema, &batch?, &mut done)?);
+    }
+    for row in &first {
+        for (cell, width) in row.iter().zip(&mut widths) {
+            *width = (*width).max(cell.width());
         }
     }
     if let Some(limit) = look.width {
@@ -54,14 +67,33 @@ pub(super) fn draw(out: &mut dyn Write, schema: &Schema, batches: &[RecordBatch]
     }
     let rules: Vec<String> = widths.iter().map(|width| "─".repeat(*width)).collect();
     writeln!(out, "{}", rules.join(GAP))?;
+    for row in first {
+        writeln!(out, "{}", line(&row, &widths, &numeric))?;
+    }
     for batch in batches {
-        for row in 0..batch.num_rows() {
-            let cells =
-                batch.columns().iter().map(|column| shown(column, row)).collect::<Result<Vec<_>, _>>()?;
-            writeln!(out, "{}", line(&cells, &widths, &numeric))?;
+        for row in cells(schema, &batch?, &mut done)? {
+            // Where nothing limits the line, nothing is cut.
+            if look.width.is_none() {
+                widths.iter_mut().zip(&row).for_each(|(width, cell)| *width = (*width).max(cell.width()));
+            }
+            writeln!(out, "{}", line(&row, &widths, &numeric))?;
         }
     }
     Ok(())
+}
+
+/// The cells of a batch, row by row; `done` rows came before it.
+fn cells(schema: &Schema, batch: &RecordBatch, done: &mut u64) -> Result<Vec<Vec<String>>> {
+    let columns = batch.columns().iter().map(types::plain).collect::<Result<Vec<_>, _>>()?;
+    let mut rows = Vec::with_capacity(batch.num_rows());
+    for row in 0..batch.num_rows() {
+        let cell = |(number, column): (usize, &ArrayRef)| {
+            shown(column, row).map_err(|e| in_cell(schema, number, *done, &e))
+        };
+        rows.push(columns.iter().enumerate().map(cell).collect::<Result<Vec<_>>>()?);
+        *done += 1;
+    }
+    Ok(rows)
 }
 
 /// Narrows the widest columns, but not those of numbers, until a line is no longer than `limit`.

@@ -1,90 +1,103 @@
-//! Writing a file, as a whole or not at all.
+//! Rows in files.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
-use arrow_array::RecordBatch;
+use anyhow::{Context, Result, anyhow, bail};
+use arrow_array::{RecordBatch, new_null_array};
 use arrow_ipc::writer::FileWriter;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
+use flate2::Compression as Level;
+use flate2::write::GzEncoder;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use super::{Format, csv, json};
+use super::{Format, csv, draft, guarded, json, reason};
 
-/// Writes the batches, which have the columns of `schema`, to a file of the format that its extension names, and returns
-/// the number of rows. The file appears, or replaces an older one, only when all is written; after an error everything
+/// Bytes of a row group that are held until it is written.
+const GROUP_BYTES: usize = 64 << 20;
+
+/// Writes the batches as they come, which have the columns of `schema`, to a file of the format that its extension names, and
+/// returns the number of rows. The file appears, or replaces an older one, only when all is written; after an error everything
 /// is as it was before.
 pub(crate) fn write(
     path: &Path,
     schema: &SchemaRef,
     batches: impl IntoIterator<Item = Result<RecordBatch>>,
 ) -> Result<u64> {
-    let format = Format::of(path)?;
-    if format == Format::Npy {
-        bail!(
-            "{}: .npy files can be read but not written; use Parquet, Arrow IPC, CSV or JSON",
-            path.display()
-        );
-    }
-    whole(path, |file| {
-        encode(format, file, schema, &mut batches.into_iter())
-            .with_context(|| format!("cannot write {}", path.display()))
+    writable(path, schema)?;
+    draft::whole(path, |file| {
+        let mut earlier = None;
+        let mut batches = batches.into_iter();
+        // What fails before the writing is no fault of it.
+        let mut batches = std::iter::from_fn(|| match batches.next()? {
+            Ok(batch) => Some(Ok(batch)),
+            Err(error) => {
+                earlier = Some(error);
+                None
+            }
+        });
+        let written = encode(path, file, schema, &mut batches);
+        match earlier.take() {
+            Some(error) => Err(error),
+            None => written.with_context(|| format!("cannot write {}", path.display())),
+        }
     })
 }
 
-/// That a file can be written there: found out before the work is done, not after. `option` is what the path was given with.
-pub(crate) fn check(path: &Path, option: &str) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        bail!("{option} {}: there is no folder {}", path.display(), folder.display());
+/// That the format that the extension names is written, and has these types.
+pub(crate) fn writable(path: &Path, schema: &Schema) -> Result<()> {
+    let shown = path.display();
+    match Format::of(path)? {
+        Format::Npy | Format::Npz => {
+            bail!("{shown}: NumPy's files can be read but not written; use Parquet, Arrow IPC, CSV or JSON")
+        }
+        Format::Parquet => {
+            for field in schema.fields() {
+                // Some types are refused with the first value only.
+                let one = Arc::new(Schema::new(vec![field.as_ref().clone().with_nullable(true)]));
+                let convert = || {
+                    let null = RecordBatch::try_new(one.clone(), vec![new_null_array(field.data_type(), 1)])?;
+                    let mut writer = ArrowWriter::try_new(Vec::new(), one.clone(), None)?;
+                    writer.write(&null)?;
+                    Ok(writer.close().map(drop)?)
+                };
+                guarded(convert).map_err(|error| {
+                    anyhow!(
+                        "{shown}: Parquet has no type for column {} of type {} ({}); use .arrow or .json, or leave it out",
+                        field.name(),
+                        field.data_type(),
+                        reason(&error)
+                    )
+                })?;
+            }
+            Ok(())
+        }
+        Format::Arrow | Format::Csv | Format::Json => Ok(()),
     }
-    if path.is_dir() {
-        bail!("{option} {}: it is a folder", path.display());
-    }
-    Ok(())
-}
-
-/// Gives `fill` a file to write to. It appears under this name, or replaces an older file, only when all is written; after
-/// an error everything is as it was before.
-pub(crate) fn whole<T>(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> Result<T>) -> Result<T> {
-    if path.is_dir() {
-        bail!("cannot write {}: it is a folder", path.display());
-    }
-    // A link stays a link: the file behind it is replaced.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let (draft, file) = Draft::create(&target).with_context(|| format!("cannot write {}", path.display()))?;
-    let mut file = BufWriter::with_capacity(1 << 20, file);
-    let filled = fill(&mut file)?;
-    let finish = || -> std::io::Result<()> {
-        let file = file.into_inner().map_err(|error| error.into_error())?;
-        file.sync_all()?;
-        drop(file);
-        draft.rename_to(&target)
-    };
-    finish().with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(filled)
 }
 
 fn encode(
-    format: Format,
+    path: &Path,
     out: &mut (dyn Write + Send),
     schema: &SchemaRef,
     batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
 ) -> Result<u64> {
     let mut rows = 0;
-    match format {
+    match Format::of(path)? {
         Format::Parquet => {
             let compression = Compression::ZSTD(ZstdLevel::default());
             let properties = WriterProperties::builder().set_compression(compression).build();
             let mut writer = ArrowWriter::try_new(out, schema.clone(), Some(properties))?;
             for batch in batches {
                 let batch = batch?;
-                writer.write(&batch)?;
+                guarded(|| Ok(writer.write(&batch)?))?;
                 rows += batch.num_rows() as u64;
+                if writer.memory_size() >= GROUP_BYTES {
+                    writer.flush()?;
+                }
             }
             writer.close()?;
         }
@@ -92,43 +105,24 @@ fn encode(
             let mut writer = FileWriter::try_new(out, schema)?;
             for batch in batches {
                 let batch = batch?;
-                writer.write(&batch)?;
+                guarded(|| writer.write(&batch))?;
                 rows += batch.num_rows() as u64;
             }
             writer.finish()?;
         }
-        Format::Csv => rows = csv::encode(out, schema, batches)?,
+        Format::Csv => {
+            let name = path.to_string_lossy().to_ascii_lowercase();
+            let separator = if name.contains(".tsv") { '\t' } else { ',' };
+            if name.ends_with(".gz") {
+                let mut packed = GzEncoder::new(out, Level::default());
+                rows = csv::encode(&mut packed, schema, batches, separator)?;
+                packed.finish()?;
+            } else {
+                rows = csv::encode(out, schema, batches, separator)?;
+            }
+        }
         Format::Json => rows = json::encode(out, schema, batches)?,
-        Format::Npy => bail!(".npy files are not written"),
+        Format::Npy | Format::Npz => bail!("NumPy's files are not written"),
     }
     Ok(rows)
-}
-
-/// A temporary file beside the target. It is gone when this is dropped, unless it was renamed.
-struct Draft(PathBuf);
-
-impl Draft {
-    fn create(target: &Path) -> std::io::Result<(Draft, File)> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = target.file_name().unwrap_or_default().to_string_lossy();
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = target.with_file_name(format!(".{name}.{}-{number}.tmp", std::process::id()));
-        let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-        Ok((Draft(path), file))
-    }
-
-    fn rename_to(&self, target: &Path) -> std::io::Result<()> {
-        // An older file hands its permissions on.
-        if let Ok(older) = fs::metadata(target) {
-            fs::set_permissions(&self.0, older.permissions())?;
-        }
-        fs::rename(&self.0, target)
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // After the renaming there is nothing of this name any more. A failure here must not hide the error before it.
-        let _ = fs::remove_file(&self.0);
-    }
 }

@@ -8,7 +8,7 @@ use super::connection::Server;
 use super::objects::{Kind, Object, objects};
 use super::plan::{Foreign, Marked, Step, drop_mark, is_unmarked, state};
 use super::survey::{self, Facts};
-use super::text::{batches, literal};
+use super::text::{batches, fill, literal};
 
 macro_rules! scripts {
     ($($path:literal),* $(,)?) => {
@@ -190,6 +190,11 @@ impl AdditionOptions {
         }
     }
 
+    /// Schema of the functions.
+    pub fn schema(&self) -> &str {
+        &self.functions_schema
+    }
+
     /// Those that are named, in their order.
     pub fn sorted(&self) -> Vec<Addition> {
         let mut additions = self.with.clone();
@@ -219,7 +224,7 @@ impl AdditionOptions {
     fn statements(&self, addition: Addition) -> Vec<String> {
         let schema = self.functions_schema.replace(']', "]]");
         let dimensions = self.dimensions.unwrap_or_default().to_string();
-        let text = |script: &str| script.replace("$(Schema)", &schema).replace("$(Dimensions)", &dimensions);
+        let text = |script: &str| fill(script, &[("$(Schema)", &schema), ("$(Dimensions)", &dimensions)]);
         addition.scripts().iter().flat_map(|(_, script)| plain_batches(&text(script))).collect()
     }
 

@@ -8,12 +8,14 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
 use futures_util::TryStreamExt;
 use tiberius::error::{Error, IoErrorKind};
-use tiberius::{AuthMethod, Client, Config, EncryptionLevel, QueryItem, Row, TokenRow};
+use tiberius::{
+    AuthMethod, Client, ColumnData, Config, EncryptionLevel, Query, QueryItem, Row, SqlBulkCopyOptions,
+    TokenRow,
+};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
-use super::transaction::Failure;
 use super::{identity, secret};
 use crate::log;
 
@@ -68,6 +70,9 @@ pub struct ConnectionOptions {
     /// File with the access token; else HART_TOKEN
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// Take a password or token from a file that other users of this machine can read
+    #[arg(long)]
+    insecure_file: bool,
     /// Which of several identities of an Azure VM
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
@@ -86,7 +91,7 @@ pub struct ConnectionOptions {
     /// Longest wait for a connection
     #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     connect_timeout: u64,
-    /// Longest wait for the answer to a statement
+    /// Longest wait for the answer to a statement, and for the server to take the next of what is sent to it
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
 }
@@ -138,7 +143,7 @@ impl ConnectionOptions {
         Ok(match self.auth {
             Auth::Sql => {
                 let user = self.user.as_deref().context("which login? Say --user NAME, or set HART_USER")?;
-                let password = secret::password(user, self.password_file.as_deref())?;
+                let password = secret::password(user, self.password_file.as_deref(), self.insecure_file)?;
                 AuthMethod::sql_server(user, password)
             }
             #[cfg(any(windows, feature = "kerberos"))]
@@ -148,7 +153,9 @@ impl ConnectionOptions {
                 "--auth integrated needs Kerberos, which this program was built without (cargo build --features kerberos; \
                  it needs libkrb5 of the machine); use sql or token here"
             ),
-            Auth::Token => AuthMethod::aad_token(secret::token(self.token_file.as_deref())?),
+            Auth::Token => {
+                AuthMethod::aad_token(secret::token(self.token_file.as_deref(), self.insecure_file)?)
+            }
             Auth::ManagedIdentity => AuthMethod::aad_token(identity::token(self.client_id.as_deref())?),
         })
     }
@@ -169,6 +176,7 @@ impl ConnectionOptions {
         } else if let Some(path) = &self.ca_certificate {
             let bytes = std::fs::read(path)
                 .with_context(|| format!("--ca-certificate: cannot read {}", path.display()))?;
+            ensure!(!bytes.is_empty(), "--ca-certificate {}: the file is empty", path.display());
             config.trust_cert_ca_bundle(bytes);
         }
         if let Some(host) = &self.certificate_host {
@@ -188,6 +196,12 @@ impl ConnectionOptions {
     pub fn connector(&self) -> Result<Connector> {
         self.address()?;
         self.database()?;
+        if self.trust_certificate {
+            eprintln!(
+                "hart: --trust-certificate: the server's certificate is not checked, so whoever is between here and it can read \
+                 and change everything, the password too"
+            );
+        }
         Ok(Connector { auth: self.auth()?, options: self.clone() })
     }
 
@@ -208,7 +222,7 @@ impl ConnectionOptions {
             let config = self.config(&target, database, auth.clone())?;
             match runtime.block_on(self.open(&target, config)) {
                 Ok(client) => {
-                    let (address, timeout) = (address.clone(), self.timeout);
+                    let (address, timeout) = (address.clone(), Duration::from_secs(self.timeout));
                     return Ok(Server { client, runtime, address, timeout, usable: true });
                 }
                 // A gateway, as that of Azure SQL Database, sends on to another server: once.
@@ -259,11 +273,25 @@ impl ConnectionOptions {
                 "nothing listens on {address}: check that SQL Server runs, that TCP/IP is enabled for it, and the \
                  port (a named instance has its own)"
             ),
+            Error::Io { kind: IoErrorKind::InvalidData, message }
+                if message.contains("CA source") || message.contains("CA bundle") =>
+            {
+                let file = self.ca_certificate.as_deref().unwrap_or(std::path::Path::new("")).display();
+                anyhow!("--ca-certificate {file} holds no certificate in PEM or DER form ({message})")
+            }
+            Error::Tls(message) if self.encrypt == Encrypt::Strict && !is_about_certificate(message) => {
+                not_strict(address, message)
+            }
             Error::Io { kind, message } => match kind {
                 IoErrorKind::UnexpectedEof | IoErrorKind::ConnectionReset | IoErrorKind::BrokenPipe => {
                     anyhow!(
                         "{address} closed the connection before the login was done ({message}): check that SQL Server \
-                     listens on this port, and its error log; a server that demands --encrypt strict does this too"
+                     listens on this port, and its error log; a server does this too if {}",
+                        match self.encrypt {
+                            Encrypt::Required => "it demands --encrypt strict",
+                            Encrypt::Strict =>
+                                "it is older than --encrypt strict, which came with SQL Server 2022",
+                        }
                     )
                 }
                 _ => anyhow!("{address} cannot be reached ({message}): check the name and the network"),
@@ -314,17 +342,29 @@ impl ConnectionOptions {
     }
 }
 
-fn explain_tls(address: &Address, message: &str) -> anyhow::Error {
+fn not_strict(address: &Address, message: &str) -> anyhow::Error {
+    anyhow!(
+        "{address} does not begin with encryption, as --encrypt strict demands ({message}): SQL Server 2022 and later do, where \
+         they have a certificate; --encrypt required negotiates it"
+    )
+}
+
+fn is_for_another_name(message: &str) -> bool {
     let lower = message.to_lowercase();
-    if lower.contains("hostname mismatch")
-        || lower.contains("ip address mismatch")
-        || lower.contains("cn_no_match")
-    {
+    ["hostname mismatch", "ip address mismatch", "cn_no_match"].iter().any(|part| lower.contains(part))
+}
+
+fn is_about_certificate(message: &str) -> bool {
+    is_for_another_name(message) || message.to_lowercase().contains("certificate")
+}
+
+fn explain_tls(address: &Address, message: &str) -> anyhow::Error {
+    if is_for_another_name(message) {
         anyhow!(
             "the certificate of {address} is for another name ({message}): connect by the name in the certificate, \
              or say it with --certificate-host"
         )
-    } else if lower.contains("certificate") {
+    } else if is_about_certificate(message) {
         anyhow!(
             "the certificate of {address} is not trusted ({message}): name its authority with --ca-certificate FILE or \
              add it to this machine's, or, on a network of which you are sure, go without the check with \
@@ -354,7 +394,7 @@ pub struct Server {
     client: Client<Compat<TcpStream>>,
     runtime: Runtime,
     address: Address,
-    timeout: u64,
+    timeout: Duration,
     usable: bool,
 }
 
@@ -371,11 +411,29 @@ impl Server {
 
     /// Runs a batch and returns the rows of its first result.
     pub fn rows<'b>(&mut self, sql: impl Into<Cow<'b, str>>) -> Result<Vec<Row>> {
-        let client = &mut self.client;
         let sql = sql.into();
         let _span = tracing::debug_span!("batch", sql = log::beginning(&sql), bytes = sql.len()).entered();
-        let results = self.runtime.block_on(async { client.simple_query(sql).await?.into_results().await });
+        let (client, wait) = (&mut self.client, self.timeout);
+        let results = self.runtime.block_on(async {
+            let stream = bounded(wait, client.simple_query(sql)).await?;
+            stream.into_results().await
+        });
         Ok(self.note(results)?.into_iter().next().unwrap_or_default())
+    }
+
+    /// Runs a statement with parameters, @P1 and so on, and returns the rows of its last result.
+    pub fn rows_with(&mut self, sql: &str, parameters: Vec<ColumnData<'_>>) -> Result<Vec<Row>> {
+        let _span =
+            tracing::debug_span!("statement", sql = log::beginning(sql), parameters = parameters.len())
+                .entered();
+        let mut query = Query::new(sql);
+        parameters.into_iter().for_each(|parameter| query.bind(parameter));
+        let (client, wait) = (&mut self.client, self.timeout);
+        let results = self.runtime.block_on(async {
+            let stream = bounded(wait, query.query(client)).await?;
+            stream.into_results().await
+        });
+        Ok(self.note(results)?.into_iter().next_back().unwrap_or_default())
     }
 
     /// Runs a batch to its end.
@@ -385,10 +443,12 @@ impl Server {
 
     /// Runs a batch and hands over what comes, until the end or until `take` wants no more.
     pub fn stream(&mut self, sql: &str, mut take: impl FnMut(QueryItem) -> Result<bool>) -> Result<()> {
-        let client = &mut self.client;
-        let _span = tracing::info_span!("stream", sql = log::beginning(sql)).entered();
+        let (client, wait) = (&mut self.client, self.timeout);
+        let _span = tracing::info_span!("stream", bytes = sql.len()).entered();
+        let beginning = log::beginning(sql);
+        tracing::debug!(sql = beginning, "query");
         let result = self.runtime.block_on(async {
-            let mut stream = client.simple_query(sql).await?;
+            let mut stream = bounded(wait, client.simple_query(sql)).await?;
             while let Some(item) = stream.try_next().await? {
                 match take(item) {
                     Ok(true) => {}
@@ -401,28 +461,39 @@ impl Server {
         self.note(result)?
     }
 
-    /// Appends rows to a table, whose name and columns are quoted.
+    /// Appends rows to a table, whose name and columns are quoted, and returns how many of them the server took.
     pub fn bulk<'r>(
         &mut self,
         table: &str,
         columns: &[&str],
-        rows: impl Iterator<Item = TokenRow<'r>>,
-    ) -> Result<u64, Failure> {
-        let client = &mut self.client;
+        options: SqlBulkCopyOptions,
+        rows: impl Iterator<Item = Result<TokenRow<'r>>>,
+    ) -> Result<u64> {
         let _span = tracing::info_span!("bulk load", table).entered();
-        let mut whole = false;
+        let (client, wait) = (&mut self.client, self.timeout);
         let result = self.runtime.block_on(async {
-            let mut load = client.bulk_insert_columns(table, columns).await?;
-            for row in rows {
-                load.send(row).await?;
+            let start = client.bulk_insert_with_options(table, columns, options, &[]);
+            let mut load = bounded(wait, start).await?;
+            for (n, row) in rows.enumerate() {
+                let row = match row {
+                    Ok(row) => row,
+                    Err(error) => return Ok(Err(error)),
+                };
+                match bounded(wait, load.send(row)).await {
+                    Err(error @ (Error::BulkInput(_) | Error::Encoding(_) | Error::Conversion(_))) => {
+                        return Ok(Err(anyhow!("row {} of the bulk load: {error}", n + 1)));
+                    }
+                    sent => sent?,
+                }
             }
-            // From here on the server may have everything, and keep it.
-            whole = true;
-            Ok(load.finalize().await?.total())
+            let counts = bounded(wait, load.finalize()).await?;
+            // Before it come those of triggers.
+            Ok(Ok(counts.rows_affected().last().copied().unwrap_or(0)))
         });
-        self.note(result).map_err(|error| {
-            if whole && !self.usable { Failure::Unknown(error) } else { Failure::NotDone(error) }
-        })
+        let loaded = self.note(result)?;
+        // A load that is given up leaves the server in the middle of a message.
+        self.usable &= loaded.is_ok();
+        loaded
     }
 
     fn note<T>(&mut self, result: Result<T, Error>) -> Result<T> {
@@ -435,10 +506,10 @@ impl Server {
     fn explain(&self, error: Error) -> anyhow::Error {
         let address = &self.address;
         match &error {
+            // What that leaves behind is said by those who know.
             Error::Io { kind: IoErrorKind::TimedOut, .. } => anyhow!(
-                "{address} did not finish a statement within {} s; the connection is closed and what was not \
-                 committed is undone. --timeout waits longer",
-                self.timeout
+                "{address} did not finish a statement within {} s, and the connection is closed; --timeout waits longer",
+                self.timeout.as_secs()
             ),
             Error::Io { message, .. } => anyhow!("the connection to {address} broke ({message})"),
             Error::Server(e) => {
@@ -453,6 +524,12 @@ impl Server {
             _ => anyhow!("{address}: {error}"),
         }
     }
+}
+
+/// What the client's own limit does not reach: sending, and the start of a bulk load.
+async fn bounded<T>(wait: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let timed_out = |_| Error::Io { kind: IoErrorKind::TimedOut, message: String::new() };
+    tokio::time::timeout(wait, work).await.map_err(timed_out)?
 }
 
 /// An error that the server answered a statement with.

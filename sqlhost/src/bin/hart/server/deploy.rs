@@ -9,6 +9,7 @@ use super::additions::AdditionOptions;
 use super::archive::ArchiveOptions;
 use super::connection::{ConnectionOptions, Server, text};
 use super::plan::{self, Plan, Step, VERSION, state};
+use super::requirements;
 use super::survey::{self, Facts};
 use super::transaction::carry_out;
 
@@ -83,7 +84,8 @@ fn install(options: DeployOptions, only_upgrade: bool) -> Result<()> {
     };
     let mut server = options.connection.connect()?;
     let facts = Facts::read(&mut server)?;
-    let lacks = facts.lacks(plan.enable);
+    let mut lacks = facts.lacks(plan.enable);
+    lacks.extend(requirements::build(&facts));
     if !lacks.is_empty() {
         let lines: Vec<String> = lacks.iter().map(|l| format!("{}: {}", l.what, l.mend)).collect();
         bail!(
@@ -96,6 +98,10 @@ fn install(options: DeployOptions, only_upgrade: bool) -> Result<()> {
     options.additions.check_server(&mut server, &facts)?;
     let steps = plan.into_steps();
     let mut out = std::io::stdout().lock();
+    for warning in requirements::warnings(&facts) {
+        let note = if options.dry_run { "-- " } else { "" };
+        writeln!(out, "{note}warning: {}; {}", warning.what, warning.mend)?;
+    }
     if options.dry_run {
         writeln!(out, "-- hart deploy would run this on {}, database {}.", server.name(), facts.database)?;
     } else {

@@ -2,7 +2,7 @@
 
 use super::archive::Platform;
 use super::plan::{LANGUAGE, Plan, Step};
-use super::text::literal;
+use super::text::{fill, literal};
 
 /// What a text is compared in: settings that differ in the case of a letter are different settings.
 const BINARY: &str = "COLLATE Latin1_General_100_BIN2";
@@ -58,12 +58,16 @@ pub fn step(plan: &Plan) -> Step {
     let files = plan.archives.iter().map(|a| {
         format!("({}, {}, 0x{})", literal(a.platform.word()), literal(a.platform.file_name()), a.hash)
     });
-    let statement = STATEMENT
-        .replace("{state}", &state)
-        .replace("{rights}", RIGHTS)
-        .replace("{given}", &files.collect::<Vec<_>>().join(", "))
-        .replace("{parameters}", &text(&plan.parameters))
-        .replace("{environment}", &text(&plan.environment));
+    let statement = fill(
+        STATEMENT,
+        &[
+            ("{state}", &state),
+            ("{rights}", RIGHTS),
+            ("{given}", &files.collect::<Vec<_>>().join(", ")),
+            ("{parameters}", &text(&plan.parameters)),
+            ("{environment}", &text(&plan.environment)),
+        ],
+    );
     Step {
         name: "language",
         check: format!("SELECT {state} AS [state];\n"),

@@ -3,12 +3,13 @@
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::archive::Platform;
+use super::elf::{self, Glibc};
 use super::text::sha256;
 
 /// Options of `hart package`.
@@ -26,6 +27,9 @@ pub struct PackageOptions {
     /// C library for Linux, libhart_native.so; becomes hart-native-linux.zip, with hart.h
     #[arg(long, value_name = "SO")]
     native_linux: Option<PathBuf>,
+    /// Oldest glibc on which the libraries for Linux are to load: RHEL 8 has 2.28, Ubuntu 20.04 2.31
+    #[arg(long, value_name = "VERSION", default_value = "2.28")]
+    glibc: Glibc,
     /// Folder for the archives and SHA256SUMS
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     output: PathBuf,
@@ -47,7 +51,7 @@ pub fn package(options: PackageOptions) -> Result<()> {
         let Some(path) = path else { continue };
         // A server takes the library and nothing else.
         let library = if more.is_empty() { platform.file_name() } else { platform.native_file_name() };
-        let bytes = pack(path, platform, library, more)?;
+        let bytes = pack(path, platform, library, more, options.glibc)?;
         let name = format!("{stem}-{}.zip", platform.word().to_lowercase());
         let target = options.output.join(&name);
         std::fs::write(&target, &bytes).with_context(|| format!("cannot write {}", target.display()))?;
@@ -64,11 +68,34 @@ pub fn package(options: PackageOptions) -> Result<()> {
     Ok(())
 }
 
+/// Fails where the library would not load beside that glibc.
+fn check_glibc(library: &[u8], oldest: Glibc) -> Result<()> {
+    let needs = elf::needs(library)?;
+    if let Some((glibc, version)) = needs.glibc()?.filter(|(glibc, _)| *glibc > oldest) {
+        bail!(
+            "it needs glibc {glibc} ({} of {}), and servers with {oldest} are to load it. `.ci/glibc` builds one that needs no more than \
+             2.28; --glibc {glibc} packs this one, where all its servers have that",
+            version.name,
+            version.library
+        );
+    }
+    Ok(())
+}
+
 /// A flat archive; the same library gives the same bytes, so that a hash tells whether it is installed.
-fn pack(path: &Path, platform: Platform, name: &str, more: &[(&str, &str)]) -> Result<Vec<u8>> {
+fn pack(
+    path: &Path,
+    platform: Platform,
+    name: &str,
+    more: &[(&str, &str)],
+    oldest: Glibc,
+) -> Result<Vec<u8>> {
     let library = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let start = library.get(..4).unwrap_or(&library);
     platform.check_library(&path.display().to_string(), start)?;
+    if platform == Platform::Linux {
+        check_glibc(&library, oldest).with_context(|| format!("{} is not packed", path.display()))?;
+    }
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .last_modified_time(DateTime::default());

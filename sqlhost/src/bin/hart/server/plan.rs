@@ -30,10 +30,8 @@ EXEC @result = sp_getapplock @Resource = N'hart installation', @LockMode = N'Exc
 IF @result < 0
     THROW 59918, N'another installation of hart is at work in this database; wait for its end', 1;
 ";
-/// Begins the transaction of a step. Procedures keep the first two settings, which sqlcmd has off if it is not told
-/// otherwise, and with which methods of spatial types and indexed views would fail.
-pub const BEGIN: &str =
-    "SET QUOTED_IDENTIFIER ON;\nSET ANSI_NULLS ON;\nSET XACT_ABORT ON;\nBEGIN TRANSACTION;\n";
+/// Begins the transaction of a step. Procedures keep the first two settings.
+pub const BEGIN: &str = "SET QUOTED_IDENTIFIER, ANSI_NULLS, XACT_ABORT ON;\nBEGIN TRANSACTION;\n";
 /// Ends it.
 pub const COMMIT: &str = "COMMIT TRANSACTION;\n";
 /// Undoes it, where there is still something to undo.
@@ -470,6 +468,15 @@ mod tests {
         assert!(steps[1].statements[0].contains("= N'a''; DROP TABLE t; --';"));
         assert!(steps[1].check.contains("= N'a''; DROP TABLE t; --' COLLATE Latin1_General_100_BIN2"));
         assert!(steps[1].statements[0].contains("@environment nvarchar(4000) = N'{\"A\": \"it''s\"}';"));
+        let plan = Plan {
+            archives: vec![archive(Platform::Linux, vec![1])],
+            parameters: Some("a {environment} {state}".into()),
+            environment: Some("{}".into()),
+            enable: false,
+            additions: Vec::new(),
+        };
+        let language = plan.into_steps().remove(0);
+        assert!(language.statements[0].contains("@parameters nvarchar(4000) = N'a {environment} {state}';"));
         assert!(steps[1].check.contains("= N'{\"A\": \"it''s\"}' COLLATE Latin1_General_100_BIN2"));
     }
 
@@ -482,10 +489,7 @@ mod tests {
             assert!(batch.contains(piece), "{name}");
         }
         let columns = other_columns();
-        assert!(
-            columns.contains("c.list <> N'id bigint, a varbinary(8000), b varbinary(8000)'"),
-            "{columns}"
-        );
+        assert!(columns.contains("c.list <> N'id bigint, a varbinary(max), b varbinary(max)'"), "{columns}");
     }
 
     /// A batch that creates a procedure holds nothing before it but comments; a GO within would cut a procedure in two.

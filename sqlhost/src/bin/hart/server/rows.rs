@@ -1,27 +1,44 @@
-//! Rows of a server as Arrow batches, and back.
+//! Rows of a query as Arrow batches.
 
+use std::any::Any;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use arrow_array::builder::{
     BinaryBuilder, BooleanBuilder, Float32Builder, Float64Builder, Int16Builder, Int32Builder, Int64Builder,
     StringBuilder,
 };
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_cast::cast;
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use tiberius::{ColumnData, ColumnType, Row, TokenRow};
+use tiberius::numeric::Numeric;
+use tiberius::{ColumnData, ColumnType, Row};
 
+use super::calendar;
 use super::connection::{Connector, Server};
 use crate::data::BATCH_ROWS;
 
-/// Rows of a query, read by a thread of its own while they are used here; at most two batches wait.
+/// Bytes of text and binary values after which a batch is sent on, though it has fewer rows.
+const BATCH_BYTES: usize = 64 << 20;
+
+/// Before the name of a column that the schema leaves out, with the reason, in the schema's metadata.
+pub const LEFT_OUT: &str = "left out: ";
+
+/// What the reader sends. That the channel closes is no end: only `End` is one.
+enum Message {
+    Columns(SchemaRef),
+    Batch(RecordBatch),
+    End,
+}
+
+/// Rows of a query, read by a thread of its own while they are used here; one batch waits.
 pub struct QueryRows {
     schema: SchemaRef,
-    batches: Receiver<Result<RecordBatch>>,
+    messages: Receiver<Message>,
+    /// Until it has ended.
+    reader: Option<JoinHandle<Result<()>>>,
 }
 
 impl QueryRows {
@@ -29,13 +46,65 @@ impl QueryRows {
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
+
+    /// Begins to read with a thread that tells what it reads.
+    fn start(
+        batch_bytes: usize,
+        read: impl FnOnce(&mut Reading) -> Result<()> + Send + 'static,
+    ) -> Result<QueryRows> {
+        let (to, messages) = sync_channel(1);
+        let reader = std::thread::Builder::new().name("hart-reader".into()).spawn(move || {
+            let mut reading = Reading { to, columns: Vec::new(), batch_bytes, rows: 0, waiting: 0, bytes: 0 };
+            read(&mut reading)
+        });
+        let mut rows = QueryRows {
+            schema: Schema::empty().into(),
+            messages,
+            reader: Some(reader.context("cannot start the thread that reads the query")?),
+        };
+        match rows.messages.recv() {
+            Ok(Message::Columns(schema)) => rows.schema = schema,
+            _ => return Err(rows.why_it_ended()),
+        }
+        Ok(rows)
+    }
+
+    /// Why the reader sends nothing more, although it has not said that this is the end.
+    fn why_it_ended(&mut self) -> anyhow::Error {
+        match self.reader.take().map(JoinHandle::join) {
+            Some(Ok(Err(error))) => error,
+            Some(Err(panic)) => anyhow!(
+                "the reader of the query failed after some of its rows; this is a fault of this program: {}",
+                said(panic.as_ref())
+            ),
+            _ => anyhow!(
+                "the reader of the query ended before the end of its rows; this is a fault of this program"
+            ),
+        }
+    }
+}
+
+/// What a panic said.
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason was given")
 }
 
 impl Iterator for QueryRows {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.batches.recv().ok()
+        // It has ended, well or not.
+        self.reader.as_ref()?;
+        match self.messages.recv() {
+            Ok(Message::Batch(batch)) => Some(Ok(batch)),
+            Ok(Message::End) => match self.reader.take().map(JoinHandle::join) {
+                Some(Ok(Ok(()))) => None,
+                Some(Ok(Err(error))) => Some(Err(error)),
+                _ => Some(Err(anyhow!("the reader of the query failed at its end"))),
+            },
+            Ok(Message::Columns(_)) | Err(_) => Some(Err(self.why_it_ended())),
+        }
     }
 }
 
@@ -43,95 +112,105 @@ impl Connector {
     /// Begins to read the rows of a query: its first result set.
     pub fn query(&self, sql: String) -> Result<QueryRows> {
         let mut server = self.connect()?;
-        let (to_schema, from_schema) = sync_channel(1);
-        let (to_batches, batches) = sync_channel(2);
-        std::thread::spawn(move || {
-            let mut reading = Reading {
-                to_schema: Some(to_schema),
-                to_batches,
-                names: Vec::new(),
-                builders: Vec::new(),
-                rows: 0,
-            };
-            let result = server.each(&sql, &mut reading).and_then(|()| reading.end());
-            if let Err(error) = result {
-                // Whoever still listens is told; nobody is left after `head`.
-                match reading.to_schema.take() {
-                    Some(to_schema) => drop(to_schema.send(Err(error))),
-                    None => drop(reading.to_batches.send(Err(error))),
-                }
+        QueryRows::start(BATCH_BYTES, move |reading| {
+            if server.each(&sql, reading)? {
+                reading.end()?;
             }
-        });
-        let schema = from_schema.recv().context("the reader of the query ended without a word")??;
-        Ok(QueryRows { schema, batches })
+            Ok(())
+        })
     }
 }
 
 /// What becomes of rows as they come.
-pub(super) struct Reading {
-    to_schema: Option<SyncSender<Result<SchemaRef>>>,
-    to_batches: SyncSender<Result<RecordBatch>>,
-    names: Vec<(String, ColumnType)>,
-    builders: Vec<Builder>,
+struct Reading {
+    to: SyncSender<Message>,
+    /// Columns of the result; those of a type that nothing here takes have no builder.
+    columns: Vec<(String, Option<Builder>)>,
+    batch_bytes: usize,
     rows: usize,
+    /// Rows of the batch that is being made, and bytes of its values.
+    waiting: usize,
+    bytes: usize,
 }
 
 impl Reading {
     /// The columns of the result.
-    pub(super) fn columns(&mut self, columns: &[tiberius::Column]) -> Result<()> {
-        self.names = columns.iter().map(|c| (c.name().to_string(), c.column_type())).collect();
-        ensure!(!self.names.is_empty(), "the query returns no columns");
-        Ok(())
+    fn columns(&mut self, columns: &[tiberius::Column]) -> Result<bool> {
+        ensure!(!columns.is_empty(), "the query returns no columns");
+        self.columns = columns.iter().map(|c| (c.name().to_string(), Builder::of(c.column_type()))).collect();
+        let left_out: HashMap<String, String> = columns
+            .iter()
+            .zip(&self.columns)
+            .filter(|(_, (_, builder))| builder.is_none())
+            .map(|(c, (name, _))| {
+                let why = format!(
+                    "column {name} has a type that no kernel takes ({:?}); CAST it in the query to an integer type, \
+                     float, varchar or varbinary",
+                    c.column_type()
+                );
+                (format!("{LEFT_OUT}{name}"), why)
+            })
+            .collect();
+        if let (Some(why), true) = (left_out.values().next(), left_out.len() == columns.len()) {
+            bail!("{why}");
+        }
+        let schema = self.schema().with_metadata(left_out);
+        Ok(self.to.send(Message::Columns(schema.into())).is_ok())
+    }
+
+    fn schema(&self) -> Schema {
+        let fields = self.columns.iter().filter_map(|(name, builder)| {
+            builder.as_ref().map(|builder| Field::new(name, builder.data_type(), true))
+        });
+        Schema::new(fields.collect::<Vec<_>>())
     }
 
     /// The next row; false where nobody wants more.
-    pub(super) fn row(&mut self, row: Row) -> Result<bool> {
-        if self.to_schema.is_some() {
-            // The width of an integer column is known from its values, NULL or not.
-            let builders = row.cells().map(|(c, data)| Builder::of(c.name(), c.column_type(), Some(data)));
-            self.builders = builders.collect::<Result<_>>()?;
-            self.tell_schema()?;
+    fn row(&mut self, row: &Row) -> Result<bool> {
+        let cells = || row.cells().map(|(_, data)| data);
+        let bytes: usize = cells().map(length).sum();
+        // A value as long as the server has any still fits beside what waits.
+        if self.waiting > 0 && self.bytes + bytes > self.batch_bytes && !self.send()? {
+            return Ok(false);
         }
-        for ((column, data), builder) in row.cells().zip(&mut self.builders) {
-            builder
-                .append(data)
-                .with_context(|| format!("column {}, row {}", column.name(), self.rows + 1))?;
+        for ((name, builder), data) in self.columns.iter_mut().zip(cells()) {
+            if let Some(builder) = builder {
+                builder.append(data).with_context(|| format!("column {name}, row {}", self.rows + 1))?;
+            }
         }
         self.rows += 1;
-        if self.rows.is_multiple_of(BATCH_ROWS) { self.send() } else { Ok(true) }
-    }
-
-    fn tell_schema(&mut self) -> Result<()> {
-        let fields = self.names.iter().zip(&self.builders);
-        let fields = fields.map(|((name, _), b)| Field::new(name, b.data_type(), true)).collect::<Vec<_>>();
-        if let Some(to_schema) = self.to_schema.take() {
-            // Nobody listens: the first batch will tell.
-            let _ = to_schema.send(Ok(Arc::new(Schema::new(fields))));
-        }
-        Ok(())
+        self.waiting += 1;
+        self.bytes += bytes;
+        if self.waiting == BATCH_ROWS { self.send() } else { Ok(true) }
     }
 
     fn send(&mut self) -> Result<bool> {
-        let fields = self.names.iter().zip(&self.builders);
-        let schema = Schema::new(
-            fields.map(|((name, _), b)| Field::new(name, b.data_type(), true)).collect::<Vec<_>>(),
-        );
-        let columns = self.builders.iter_mut().map(Builder::finish).collect();
-        let batch = RecordBatch::try_new(schema.into(), columns)?;
-        Ok(self.to_batches.send(Ok(batch)).is_ok())
+        let schema = self.schema();
+        let columns = self.columns.iter_mut().filter_map(|(_, b)| b.as_mut().map(Builder::finish)).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(self.waiting));
+        let batch = RecordBatch::try_new_with_options(schema.into(), columns, &options)?;
+        (self.waiting, self.bytes) = (0, 0);
+        Ok(self.to.send(Message::Batch(batch)).is_ok())
     }
 
+    /// The end of the result.
     fn end(&mut self) -> Result<()> {
-        ensure!(!self.names.is_empty(), "the query returns no rows and no columns; expected a SELECT");
-        if self.to_schema.is_some() {
-            let builders = self.names.iter().map(|(name, column_type)| Builder::of(name, *column_type, None));
-            self.builders = builders.collect::<Result<_>>()?;
-            self.tell_schema()?;
-        }
-        if !self.rows.is_multiple_of(BATCH_ROWS) {
-            self.send()?;
+        ensure!(!self.columns.is_empty(), "the query returns no rows and no columns; expected a SELECT");
+        if self.waiting == 0 || self.send()? {
+            // Nobody is left to be told after `head`.
+            let _ = self.to.send(Message::End);
         }
         Ok(())
+    }
+}
+
+/// Bytes of a value whose type has no fixed width.
+fn length(data: &ColumnData<'_>) -> usize {
+    match data {
+        ColumnData::String(Some(text)) => text.len(),
+        ColumnData::Binary(Some(bytes)) => bytes.len(),
+        ColumnData::Xml(Some(xml)) => xml.as_ref().as_ref().len(),
+        _ => 0,
     }
 }
 
@@ -143,29 +222,26 @@ enum Builder {
     Float32(Float32Builder),
     Float64(Float64Builder),
     Text(StringBuilder),
+    /// What no kernel computes with, but can be carried.
+    AsText(StringBuilder),
     Binary(BinaryBuilder),
 }
 
 impl Builder {
-    fn of(name: &str, column_type: ColumnType, data: Option<&ColumnData<'_>>) -> Result<Builder> {
+    fn of(column_type: ColumnType) -> Option<Builder> {
         use ColumnType::*;
-        Ok(match (column_type, data) {
-            (Bit | Bitn, _) => Builder::Boolean(BooleanBuilder::new()),
-            (_, Some(ColumnData::U8(_) | ColumnData::I16(_))) | (Int1 | Int2, _) => {
-                Builder::Int16(Int16Builder::new())
-            }
-            (_, Some(ColumnData::I32(_))) | (Int4, _) => Builder::Int32(Int32Builder::new()),
-            (Int8 | Intn, _) => Builder::Int64(Int64Builder::new()),
-            (_, Some(ColumnData::F32(_))) | (Float4, _) => Builder::Float32(Float32Builder::new()),
-            (Float8 | Floatn, _) => Builder::Float64(Float64Builder::new()),
-            (BigVarChar | BigChar | NVarchar | NChar | Text | NText, _) => {
-                Builder::Text(StringBuilder::new())
-            }
-            (BigVarBin | BigBinary | Image, _) => Builder::Binary(BinaryBuilder::new()),
-            _ => bail!(
-                "column {name} has a type that no kernel takes ({column_type:?}); CAST it in the query to an integer \
-                 type, float, varchar or varbinary"
-            ),
+        Some(match column_type {
+            Bit | Bitn => Builder::Boolean(BooleanBuilder::new()),
+            Int1 | Int2 => Builder::Int16(Int16Builder::new()),
+            Int4 => Builder::Int32(Int32Builder::new()),
+            Int8 | Intn => Builder::Int64(Int64Builder::new()),
+            Float4 => Builder::Float32(Float32Builder::new()),
+            Float8 | Floatn => Builder::Float64(Float64Builder::new()),
+            BigVarChar | BigChar | NVarchar | NChar | Text | NText => Builder::Text(StringBuilder::new()),
+            BigVarBin | BigBinary | Image => Builder::Binary(BinaryBuilder::new()),
+            Decimaln | Numericn | Money | Money4 | Guid | Xml | Daten | Timen | Datetime2
+            | DatetimeOffsetn | Datetimen | Datetime | Datetime4 => Builder::AsText(StringBuilder::new()),
+            _ => return None,
         })
     }
 
@@ -177,12 +253,12 @@ impl Builder {
             Builder::Int64(_) => DataType::Int64,
             Builder::Float32(_) => DataType::Float32,
             Builder::Float64(_) => DataType::Float64,
-            Builder::Text(_) => DataType::Utf8,
+            Builder::Text(_) | Builder::AsText(_) => DataType::Utf8,
             Builder::Binary(_) => DataType::Binary,
         }
     }
 
-    fn append(&mut self, data: &ColumnData<'_>) -> Result<()> {
+    fn append(&mut self, data: &ColumnData<'static>) -> Result<()> {
         match (self, data) {
             (Builder::Boolean(b), ColumnData::Bit(v)) => b.append_option(*v),
             (Builder::Int16(b), ColumnData::U8(v)) => b.append_option(v.map(i16::from)),
@@ -192,8 +268,11 @@ impl Builder {
             (Builder::Float32(b), ColumnData::F32(v)) => b.append_option(*v),
             (Builder::Float64(b), ColumnData::F64(v)) => b.append_option(*v),
             (Builder::Text(b), ColumnData::String(v)) => b.append_option(v.as_deref()),
+            (Builder::AsText(b), data) => b.append_option(as_text(data)?),
             (Builder::Binary(b), ColumnData::Binary(v)) => b.append_option(v.as_deref()),
-            (builder, data) => bail!("the server sent {data:?} in a column of {}", builder.data_type()),
+            (builder, _) => {
+                bail!("the server sent another type than {}, which it had announced", builder.data_type())
+            }
         }
         Ok(())
     }
@@ -206,175 +285,57 @@ impl Builder {
             Builder::Int64(b) => Arc::new(b.finish()),
             Builder::Float32(b) => Arc::new(b.finish()),
             Builder::Float64(b) => Arc::new(b.finish()),
-            Builder::Text(b) => Arc::new(b.finish()),
+            Builder::Text(b) | Builder::AsText(b) => Arc::new(b.finish()),
             Builder::Binary(b) => Arc::new(b.finish()),
         }
     }
 }
 
-/// A table of a server that takes rows.
-pub struct Target {
-    connector: Connector,
-    /// Its name in brackets.
-    table: String,
+/// A value in the form in which the server writes it as text.
+fn as_text(data: &ColumnData<'static>) -> Result<Option<String>> {
+    Ok(match data {
+        ColumnData::Numeric(v) => v.map(decimal),
+        ColumnData::F64(v) => v.map(money).transpose()?,
+        ColumnData::F32(v) => v.map(|v| money(v.into())).transpose()?,
+        ColumnData::Guid(v) => v.map(|v| v.to_string().to_uppercase()),
+        ColumnData::Xml(v) => v.as_ref().map(|v| v.as_ref().as_ref().to_string()),
+        ColumnData::String(v) => v.as_ref().map(ToString::to_string),
+        data => calendar::of_server(data)?,
+    })
 }
 
-impl Target {
-    /// Fails where the table's name is none, or the server does not show the table: before anything is computed for it.
-    pub fn open(connector: Connector, table: &str) -> Result<Target> {
-        let table = quoted_name(table)?;
-        connector
-            .connect()?
-            .run(format!("SELECT TOP (0) * FROM {table}"))
-            .with_context(|| format!("--into {table}: nothing was computed or loaded"))?;
-        Ok(Target { connector, table })
-    }
-
-    /// Appends the rows by bulk load: all or none. Vectors become packed elements.
-    pub fn load(&self, batches: &[RecordBatch]) -> Result<u64> {
-        let Some(first) = batches.first() else { return Ok(0) };
-        let names: Vec<String> =
-            first.schema().fields().iter().map(|f| format!("[{}]", f.name().replace(']', "]]"))).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let plain = batches.iter().map(plain).collect::<Result<Vec<_>>>()?;
-        let rows = plain.iter().flat_map(|batch| {
-            (0..batch.num_rows()).map(move |i| {
-                let mut row = TokenRow::with_capacity(batch.num_columns());
-                batch.columns().iter().for_each(|column| row.push(value(column, i)));
-                row
-            })
-        });
-        let table = &self.table;
-        let mut server =
-            self.connector.connect().with_context(|| format!("--into {table}: nothing was loaded"))?;
-        server
-            .bulk(table, &names, rows)
-            .map_err(|failure| failure.explain(&format!("--into {table}: the load"), "the table"))
-    }
+fn decimal(number: Numeric) -> String {
+    let (scale, digits) = (usize::from(number.scale()), number.value().unsigned_abs().to_string());
+    let digits = format!("{digits:0>width$}", width = scale + 1);
+    let (whole, part) = digits.split_at(digits.len() - scale);
+    let sign = if number.value() < 0 { "-" } else { "" };
+    if part.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") }
 }
 
-/// A table's name of one to three parts, each in brackets.
-fn quoted_name(name: &str) -> Result<String> {
-    let mut parts: Vec<String> = Vec::new();
-    let mut rest = name;
-    loop {
-        let part = match rest.strip_prefix('[') {
-            Some(inside) => {
-                // ]] within brackets is one bracket.
-                let mut end = 0;
-                loop {
-                    let at = inside[end..]
-                        .find(']')
-                        .with_context(|| format!("the name {name} has an open bracket"))?;
-                    end += at;
-                    if !inside[end + 1..].starts_with(']') {
-                        break;
-                    }
-                    end += 2;
-                }
-                rest = &inside[end + 1..];
-                inside[..end].replace("]]", "]")
-            }
-            None => {
-                let end = rest.find('.').unwrap_or(rest.len());
-                let part = rest[..end].to_string();
-                rest = &rest[end..];
-                part
-            }
-        };
-        ensure!(
-            !part.is_empty() && !part.contains(char::is_control),
-            "{name} is no name of a table; expected SCHEMA.TABLE"
-        );
-        parts.push(format!("[{}]", part.replace(']', "]]")));
-        match rest.strip_prefix('.') {
-            Some(more) => rest = more,
-            None if rest.is_empty() => break,
-            None => bail!("{name} is no name of a table; expected SCHEMA.TABLE"),
-        }
-    }
-    ensure!(parts.len() <= 3, "{name} has {} parts; expected SCHEMA.TABLE", parts.len());
-    Ok(parts.join("."))
-}
-
-/// The batch in the types that a bulk load takes.
-fn plain(batch: &RecordBatch) -> Result<RecordBatch> {
-    let mut fields = Vec::new();
-    let mut columns = Vec::new();
-    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-        let column: ArrayRef = match column.data_type() {
-            DataType::FixedSizeList(..) | DataType::List(_) => Arc::new(packed(column)?),
-            DataType::Boolean | DataType::Int8 | DataType::Int16 => cast(column, &DataType::Int32)?,
-            DataType::LargeUtf8 | DataType::Utf8View => cast(column, &DataType::Utf8)?,
-            DataType::LargeBinary | DataType::BinaryView => cast(column, &DataType::Binary)?,
-            DataType::Int32
-            | DataType::Int64
-            | DataType::Float32
-            | DataType::Float64
-            | DataType::Utf8
-            | DataType::Binary => column.clone(),
-            other => bail!("column {} has type {other}, which cannot be loaded", field.name()),
-        };
-        fields.push(Field::new(field.name(), column.data_type().clone(), true));
-        columns.push(column);
-    }
-    Ok(RecordBatch::try_new(Schema::new(fields).into(), columns)?)
-}
-
-fn packed(column: &ArrayRef) -> Result<arrow_array::BinaryArray> {
-    let mut out = BinaryBuilder::new();
-    for i in 0..column.len() {
-        if column.is_null(i) {
-            out.append_null();
-            continue;
-        }
-        let items = match column.data_type() {
-            DataType::FixedSizeList(..) => column.as_fixed_size_list().value(i),
-            _ => column.as_list::<i32>().value(i),
-        };
-        let bytes: Vec<u8> = match items.data_type() {
-            DataType::Float32 => {
-                items.as_primitive::<Float32Type>().values().iter().flat_map(|v| v.to_le_bytes()).collect()
-            }
-            DataType::Float64 => {
-                items.as_primitive::<Float64Type>().values().iter().flat_map(|v| v.to_le_bytes()).collect()
-            }
-            other => bail!("vectors of {other} cannot be loaded"),
-        };
-        out.append_value(bytes);
-    }
-    Ok(out.finish())
-}
-
-fn value(column: &ArrayRef, i: usize) -> ColumnData<'static> {
-    let there = column.is_valid(i);
-    match column.data_type() {
-        DataType::Int32 => ColumnData::I32(there.then(|| column.as_primitive::<Int32Type>().value(i))),
-        DataType::Int64 => ColumnData::I64(there.then(|| column.as_primitive::<Int64Type>().value(i))),
-        // REAL and FLOAT hold neither NaN nor infinity.
-        DataType::Float32 => ColumnData::F32(
-            there.then(|| column.as_primitive::<Float32Type>().value(i)).filter(|v| v.is_finite()),
-        ),
-        DataType::Float64 => ColumnData::F64(
-            there.then(|| column.as_primitive::<Float64Type>().value(i)).filter(|v| v.is_finite()),
-        ),
-        DataType::Utf8 => {
-            ColumnData::String(there.then(|| column.as_string::<i32>().value(i).to_string().into()))
-        }
-        _ => ColumnData::Binary(there.then(|| column.as_binary::<i32>().value(i).to_vec().into())),
-    }
+/// Money arrives as a double.
+fn money(v: f64) -> Result<String> {
+    /// Beyond, neighbouring doubles are further apart than a ten-thousandth is.
+    const LARGEST: f64 = 900_719_925_474.0;
+    ensure!(
+        v.abs() <= LARGEST,
+        "{v} is too large to be carried exactly as money; CAST it to decimal(19,4) in the query"
+    );
+    Ok(format!("{v:.4}"))
 }
 
 impl Server {
-    /// Runs a query and hands over its columns and rows.
-    fn each(&mut self, sql: &str, reading: &mut Reading) -> Result<()> {
-        self.stream(sql, |item| match item {
-            tiberius::QueryItem::Metadata(m) if m.result_index() == 0 => {
-                reading.columns(m.columns()).map(|()| true)
-            }
-            tiberius::QueryItem::Row(row) if row.result_index() == 0 => reading.row(row),
-            _ => Err(anyhow!("the query returns more than one result; expected one SELECT")),
-        })
+    /// Runs a query and hands over its columns and rows; false where nobody wanted all of them.
+    fn each(&mut self, sql: &str, reading: &mut Reading) -> Result<bool> {
+        let mut wanted = true;
+        self.stream(sql, |item| {
+            wanted = match item {
+                tiberius::QueryItem::Metadata(m) if m.result_index() == 0 => reading.columns(m.columns())?,
+                tiberius::QueryItem::Row(row) if row.result_index() == 0 => reading.row(&row)?,
+                _ => bail!("the query returns more than one result; expected one SELECT"),
+            };
+            Ok(wanted)
+        })?;
+        Ok(wanted)
     }
 }
 
@@ -382,26 +343,72 @@ impl Server {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_no_number_of_the_server_holds_is_null() {
-        let singles: ArrayRef = Arc::new(arrow_array::Float32Array::from(vec![f32::NAN, 2.0, f32::INFINITY]));
-        let doubles: ArrayRef = Arc::new(arrow_array::Float64Array::from(vec![f64::NAN, 2.0, f64::INFINITY]));
-        for i in [0, 2] {
-            assert_eq!(value(&singles, i), ColumnData::F32(None));
-            assert_eq!(value(&doubles, i), ColumnData::F64(None));
-        }
-        assert_eq!(value(&singles, 1), ColumnData::F32(Some(2.0)));
+    /// A reader of rows with a text of so many bytes, which then ends as `end` says.
+    fn rows(
+        lengths: &'static [usize],
+        batch_bytes: usize,
+        end: impl FnOnce(&mut Reading) -> Result<()> + Send + 'static,
+    ) -> QueryRows {
+        let start = QueryRows::start(batch_bytes, move |reading| {
+            reading.columns(&[tiberius::Column::new("t".into(), ColumnType::NVarchar)])?;
+            for length in lengths {
+                let text = Some("x".repeat(*length).into());
+                let row = Row::builder().column("t", ColumnType::NVarchar, ColumnData::String(text)).build();
+                reading.row(&row)?;
+            }
+            end(reading)
+        });
+        start.unwrap()
     }
 
     #[test]
-    fn names_of_tables() {
-        let good = |name: &str| quoted_name(name).unwrap();
-        assert_eq!(good("t"), "[t]");
-        assert_eq!(good("dbo.t"), "[dbo].[t]");
-        assert_eq!(good("[a.b].[c]]d]"), "[a.b].[c]]d]");
-        assert_eq!(good("x] DROP TABLE y --"), "[x]] DROP TABLE y --]");
-        for name in ["", ".", "a.", "[a", "[a]b", "a.b.c.d", "a\nb"] {
-            assert!(quoted_name(name).is_err(), "{name}");
+    fn batches_are_cut_by_bytes() {
+        let counts =
+            |lengths| rows(lengths, 10, Reading::end).map(|b| b.unwrap().num_rows()).collect::<Vec<_>>();
+        assert_eq!(counts(&[4, 6, 1]), [2, 1]);
+        assert_eq!(counts(&[4, 7, 3, 1]), [1, 2, 1]);
+        // A value that is longer than a batch is one of its own.
+        assert_eq!(counts(&[1, 30, 1]), [1, 1, 1]);
+        assert_eq!(counts(&[0, 0, 0]), [3]);
+        assert_eq!(counts(&[]), [0usize; 0]);
+    }
+
+    /// Whatever ends a reader but its own word is an error, after the rows that it had sent.
+    #[test]
+    fn a_reader_that_fails_is_no_end() {
+        type End = fn(&mut Reading) -> Result<()>;
+        let ends: [(End, &str); 4] = [
+            (|_| panic!("an array is full"), "an array is full"),
+            (|_| panic!("row {}", 3), "row 3"),
+            (|_| Err(anyhow!("the connection broke")), "the connection broke"),
+            (|_| Ok(()), "before the end"),
+        ];
+        for (end, word) in ends {
+            let mut rows = rows(&[8, 8], 10, end);
+            assert_eq!(rows.next().unwrap().unwrap().num_rows(), 1);
+            let error = rows.next().unwrap().unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+            assert!(rows.next().is_none());
         }
+        let panics = QueryRows::start(10, |_| panic!("at the start"));
+        assert!(panics.err().unwrap().to_string().contains("at the start"));
+        // A panic after the end was said.
+        let after: End = |reading| {
+            reading.end()?;
+            panic!("late")
+        };
+        let all: Vec<_> = rows(&[1], 10, after).collect();
+        assert!(all.len() == 2 && all[0].is_ok() && all[1].is_err());
+    }
+
+    #[test]
+    fn numbers_as_the_server_writes_them() {
+        let number = |value, scale| decimal(Numeric::new_with_scale(value, scale));
+        assert_eq!(number(-1205, 2), "-12.05");
+        assert_eq!(number(5, 3), "0.005");
+        assert_eq!(number(-5, 0), "-5");
+        assert_eq!(money(-0.5).unwrap(), "-0.5000");
+        assert_eq!(money(900_719_925_473.125).unwrap(), "900719925473.1250");
+        assert!(money(922_337_203_685_477.0).is_err());
     }
 }

@@ -10,8 +10,9 @@ use clap::Args;
 use super::additions::AdditionOptions;
 use super::archive::ArchiveOptions;
 use super::deploy::check_settings;
-use super::plan::{self, Plan};
+use super::plan::{self, Plan, Step};
 use super::text::{batches, literal};
+use super::transaction::NOT_IN_A_TRANSACTION;
 
 /// Options of `hart script`.
 #[derive(Args)]
@@ -38,12 +39,24 @@ pub struct ScriptOptions {
 const READY: &str = "IF CAST(PARSENAME(CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)), 4) AS int) < 15
    OR CAST(SERVERPROPERTY('EngineEdition') AS int) IN (5, 6, 8, 9, 11, 12)
     THROW 59913, N'SQL Server 2019 or later is needed, not an Azure SQL service: only it has external languages', 1;
+IF CAST(PARSENAME(CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)), 4) AS int) = 15
+   AND CAST(PARSENAME(CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)), 2) AS int) < 4023
+    THROW 59913, N'SQL Server 2019 needs its cumulative update 3 (15.0.4023) or later', 1;
 IF COALESCE(CAST(SERVERPROPERTY('IsAdvancedAnalyticsInstalled') AS int), 0) <> 1
-    THROW 59911, N'this instance lacks the feature Machine Learning Services and Language Extensions (Linux: the package mssql-server-extensibility)', 1;
+    PRINT N'hart: the server says that the feature Machine Learning Services and Language Extensions (Linux: the package mssql-server-extensibility) is not installed; the call at the end tells';
 ";
 const ENABLED: &str = "IF NOT EXISTS (SELECT * FROM sys.configurations WHERE name = N'external scripts enabled' AND CAST(value_in_use AS int) = 1)
     THROW 59910, N'external scripts are not in use: EXEC sp_configure N''external scripts enabled'', 1; RECONFIGURE WITH OVERRIDE; then restart the Launchpad service', 1;
 ";
+
+/// Each sqlcmd takes a file for another encoding where it is not told.
+fn ascii(option: &str, value: &str) -> Result<()> {
+    ensure!(
+        value.is_ascii(),
+        "{option} is {value:?}; expected ASCII in a file for sqlcmd, and hart deploy takes any text"
+    );
+    Ok(())
+}
 
 /// Writes the script.
 pub fn script(options: ScriptOptions) -> Result<()> {
@@ -53,7 +66,9 @@ pub fn script(options: ScriptOptions) -> Result<()> {
     let lines = |text: &str| text.lines().count() > 1;
     for (option, value) in [("--parameters", &options.parameters), ("--environment", &options.environment)] {
         ensure!(!value.as_deref().is_some_and(lines), "{option} has more than one line; expected one");
+        ascii(option, value.as_deref().unwrap_or_default())?;
     }
+    ascii("--functions-schema", options.additions.schema())?;
     let plan = Plan {
         archives: options.archives.read()?,
         parameters: options.parameters,
@@ -71,18 +86,32 @@ pub fn script(options: ScriptOptions) -> Result<()> {
     }
 }
 
+/// A batch that goes without its transaction where the server refuses it there, as `hart deploy` does.
+fn with_a_way_out(step: &Step, statement: &str) -> String {
+    let codes = NOT_IN_A_TRANSACTION.map(|code| code.to_string()).join(", ");
+    format!(
+        "DECLARE @step nvarchar(max) = {};\n\
+         BEGIN TRY\n    EXEC sys.sp_executesql @step;\nEND TRY\nBEGIN CATCH\n    IF ERROR_NUMBER() NOT IN ({codes})\n        THROW;\n    \
+         ROLLBACK TRANSACTION;\n    \
+         PRINT N'hart: the server refuses the step {} in a transaction; going without. If it fails now, the language is gone until this file is run again';\n    \
+         EXEC sys.sp_executesql @step;\n    BEGIN TRANSACTION;\nEND CATCH;\n",
+        literal(statement),
+        step.name
+    )
+}
+
 fn write(plan: Plan, out: &mut impl Write) -> Result<()> {
     writeln!(
         out,
         "-- Installs hart {} in the current database, or upgrades it; it may be run again at any time.\n--\n\
-         --   sqlcmd -b -x -f 65001 -d <database> -i <this file>\n--\n\
+         --   sqlcmd -b -x -d <database> -i <this file>\n--\n\
          -- Each step is one transaction; the first error ends the script, and the step it is in is undone.",
         env!("CARGO_PKG_VERSION")
     )?;
     for archive in &plan.archives {
         writeln!(out, "-- Library for {}: SHA-256 {}", archive.platform.word(), archive.hash.to_lowercase())?;
     }
-    writeln!(out, ":on error exit\nSET NOCOUNT ON;\nGO")?;
+    writeln!(out, ":on error exit\n{}\nSET NOCOUNT ON;\nGO", hart_sqlhost::tsql::SETTINGS)?;
     let mut batch = |text: &str| writeln!(out, "{}\nGO", text.trim_end());
     batch(READY)?;
     // The first step may be the one that enables them.
@@ -99,7 +128,11 @@ fn write(plan: Plan, out: &mut impl Write) -> Result<()> {
             batch(plan::BEGIN)?;
         }
         for text in &step.statements {
-            batch(text)?;
+            if step.name == "language" {
+                batch(&with_a_way_out(&step, text))?;
+            } else {
+                batch(text)?;
+            }
         }
         if step.transaction {
             batch(plan::COMMIT)?;

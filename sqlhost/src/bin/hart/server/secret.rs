@@ -7,9 +7,14 @@ use anyhow::{Context, Result, ensure};
 /// Longest secret file; a token of Microsoft Entra has some thousand bytes.
 const LONGEST: u64 = 64 * 1024;
 
-fn from_file(path: &Path) -> Result<String> {
+fn from_file(path: &Path, insecure: bool) -> Result<String> {
     let name = path.display();
-    let size = std::fs::metadata(path).with_context(|| format!("cannot read {name}"))?.len();
+    let about = std::fs::metadata(path).with_context(|| format!("cannot read {name}"))?;
+    let size = about.len();
+    ensure!(
+        insecure || is_private(&about),
+        "{name} can be read or changed by other users of this machine: chmod 600 {name}, or say --insecure-file"
+    );
     ensure!(size <= LONGEST, "{name} has {size} bytes, which is no secret; expected at most {LONGEST}");
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
     // Windows editors put a byte-order mark in front.
@@ -17,6 +22,19 @@ fn from_file(path: &Path) -> Result<String> {
     let line = text.lines().next().unwrap_or("");
     ensure!(!line.is_empty(), "the first line of {name} is empty; expected the secret");
     Ok(line.to_string())
+}
+
+/// Whether only its owner has rights on a file, as ssh demands of keys.
+#[cfg(unix)]
+fn is_private(about: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    about.permissions().mode() & 0o077 == 0
+}
+
+/// Rights are lists here, which nothing in the standard library reads.
+#[cfg(not(unix))]
+fn is_private(_: &std::fs::Metadata) -> bool {
+    true
 }
 
 fn from_environment(name: &str) -> Result<Option<String>> {
@@ -30,9 +48,9 @@ fn from_environment(name: &str) -> Result<Option<String>> {
 }
 
 /// The password of a login.
-pub fn password(user: &str, file: Option<&Path>) -> Result<String> {
+pub fn password(user: &str, file: Option<&Path>, insecure: bool) -> Result<String> {
     if let Some(path) = file {
-        return from_file(path);
+        return from_file(path, insecure);
     }
     if let Some(value) = from_environment("HART_PASSWORD")? {
         return Ok(value);
@@ -43,9 +61,9 @@ pub fn password(user: &str, file: Option<&Path>) -> Result<String> {
 }
 
 /// An access token.
-pub fn token(file: Option<&Path>) -> Result<String> {
+pub fn token(file: Option<&Path>, insecure: bool) -> Result<String> {
     if let Some(path) = file {
-        return Ok(from_file(path)?.trim().to_string());
+        return Ok(from_file(path, insecure)?.trim().to_string());
     }
     from_environment("HART_TOKEN")?
         .map(|value| value.trim().to_string())

@@ -11,6 +11,8 @@ use super::additions::AdditionOptions;
 use super::archive::{ArchiveOptions, Platform};
 use super::connection::{ConnectionOptions, Server};
 use super::plan::{LANGUAGE, Plan, ROLE, VERSION, state};
+use super::probe;
+use super::requirements::{self, Memory};
 use super::survey::{self, Facts, Lack, Library};
 
 /// Options of `hart status`.
@@ -45,6 +47,11 @@ struct Status {
     steps: Vec<StepStatus>,
     additions: Vec<StepStatus>,
     callers: Vec<String>,
+    /// Memory of external processes, where this login may know it.
+    memory: Option<Memory>,
+    /// What the library says of itself, called through the server: property and value.
+    library: Vec<(String, String)>,
+    warnings: Vec<Lack>,
     missing: Vec<Lack>,
 }
 
@@ -62,7 +69,10 @@ pub fn status(options: StatusOptions) -> Result<()> {
     let facts = Facts::read(&mut server)?;
     let mut status = Status {
         server: server.name(),
-        missing: facts.lacks(false),
+        missing: facts.lacks(false).into_iter().chain(requirements::build(&facts)).collect(),
+        warnings: requirements::warnings(&facts),
+        memory: None,
+        library: Vec::new(),
         facts,
         program: VERSION,
         installed: None,
@@ -113,6 +123,15 @@ fn installation(server: &mut Server, plan: Plan, compare: bool, status: &mut Sta
             status.missing.push(Lack { what: format!("{}: {found}", step.name), mend });
         }
         status.steps.push(StepStatus { name: step.name.into(), state: found });
+    }
+    status.memory = Memory::read(server)?;
+    let too_much = status.memory.and_then(|memory| memory.warning(&status.libraries, &status.facts));
+    status.warnings.extend(too_much);
+    if !status.libraries.is_empty() {
+        match probe::ask(server, &status.facts)? {
+            Ok(said) => status.library = said,
+            Err(lack) => status.missing.push(lack),
+        }
     }
     let marks = survey::marks(server)?;
     for (key, value) in marks {
@@ -178,6 +197,11 @@ fn table(out: &mut impl Write, status: &Status) -> Result<()> {
     line("external scripts enabled", yes(facts.external_scripts_enabled))?;
     line("VECTOR", yes(facts.major() >= 17))?;
     line("parallel and streaming", yes(facts.is_enterprise()))?;
+    if let Some(memory) = status.memory {
+        let (percent, machine) = (memory.percent, memory.machine_mb);
+        let most = memory.mb();
+        line("external scripts' memory", &format!("{most} MB: {percent} % of {machine} MB (pool default)"))?;
+    }
     line("this program", &format!("hart {}, {} kernels", status.program, status.kernels))?;
     for library in &status.libraries {
         let parameters = if library.parameters.is_empty() { "none" } else { &library.parameters };
@@ -209,6 +233,12 @@ fn table(out: &mut impl Write, status: &Status) -> Result<()> {
     if !status.steps.is_empty() {
         let none = format!("none (ALTER ROLE [{ROLE}] ADD MEMBER [user];)");
         line("callers", &if status.callers.is_empty() { none } else { status.callers.join(", ") })?;
+    }
+    for (property, value) in &status.library {
+        line(&format!("library says {property}"), value)?;
+    }
+    for warning in &status.warnings {
+        writeln!(out, "warning: {}\n    {}", warning.what, warning.mend)?;
     }
     for lack in &status.missing {
         writeln!(out, "missing: {}\n    {}", lack.what, lack.mend)?;

@@ -15,7 +15,7 @@ FROM (VALUES
     (N'version', CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(4000))),
     (N'edition', CAST(SERVERPROPERTY('Edition') AS nvarchar(4000))),
     (N'engine', CAST(SERVERPROPERTY('EngineEdition') AS nvarchar(4000))),
-    (N'platform', CASE WHEN @@VERSION LIKE N'%on Linux%' THEN N'Linux' ELSE N'Windows' END),
+    (N'platform', CASE WHEN CHARINDEX(N'on Linux', @@VERSION) > 0 THEN N'Linux' ELSE N'Windows' END),
     (N'database', DB_NAME()),
     (N'compatibility', (SELECT CAST(compatibility_level AS nvarchar(10)) FROM sys.databases WHERE database_id = DB_ID())),
     (N'broker', (SELECT CAST(CAST(is_broker_enabled AS int) AS nvarchar(10)) FROM sys.databases WHERE database_id = DB_ID())),
@@ -150,15 +150,6 @@ impl Facts {
             )];
         }
         let mut out = Vec::new();
-        if !self.feature_installed {
-            let mend = match self.platform.as_str() {
-                "Linux" => {
-                    "install the package mssql-server-extensibility, then restart mssql-server and mssql-launchpadd"
-                }
-                _ => "run Setup and add Machine Learning Services and Language Extensions",
-            };
-            out.push(lack("the feature for external scripts is not installed".into(), mend.into()));
-        }
         if !self.external_scripts_enabled && !enable {
             let mend = format!(
                 "{} -- by a sysadmin; then restart the Launchpad service",
@@ -253,8 +244,9 @@ pub fn members(server: &mut Server) -> Result<Vec<String>> {
 pub fn marks(server: &mut Server) -> Result<Vec<(String, String)>> {
     let sql = format!(
         "SELECT SUBSTRING(name, {}, 128), CAST(value AS nvarchar(64)) FROM sys.extended_properties\n\
-         WHERE class_desc = N'SCHEMA' AND major_id = SCHEMA_ID(N'{SCHEMA}') AND name LIKE N'{SCHEMA}.%'\nORDER BY name;\n",
-        SCHEMA.len() + 2
+         WHERE class_desc = N'SCHEMA' AND major_id = SCHEMA_ID(N'{SCHEMA}') AND LEFT(name, {}) = N'{SCHEMA}.'\nORDER BY name;\n",
+        SCHEMA.len() + 2,
+        SCHEMA.len() + 1
     );
     server.rows(sql)?.iter().map(|row| Ok((text(row, 0)?.into(), text(row, 1)?.into()))).collect()
 }

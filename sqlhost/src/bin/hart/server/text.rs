@@ -1,5 +1,6 @@
 //! Pieces of T-SQL.
 
+use hart_sqlhost::tsql::SETTINGS;
 use sha2::{Digest, Sha256};
 
 /// A text as a literal.
@@ -21,7 +22,24 @@ pub fn sha256(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes)).split_off(2)
 }
 
-/// The batches of a script: what stands between lines with GO alone. Directives of sqlcmd have no place in it.
+/// The text with each of these words replaced by its value, all in one pass: what stands in a value is never replaced.
+pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    let mut out = String::with_capacity(template.len());
+    let mut rest = template;
+    let next = |rest: &str| {
+        let found = values.iter().filter_map(|(word, value)| Some((rest.find(word)?, word.len(), *value)));
+        found.min_by_key(|(at, ..)| *at)
+    };
+    while let Some((at, length, value)) = next(rest) {
+        out.push_str(&rest[..at]);
+        out.push_str(value);
+        rest = &rest[at + length..];
+    }
+    out + rest
+}
+
+/// The batches of a script: what stands between lines with GO alone, but for the settings that our connections have anyway. Directives of
+/// sqlcmd have no place in it.
 pub fn batches(script: &str) -> Vec<String> {
     let mut out = Vec::new();
     let mut batch = String::new();
@@ -34,7 +52,8 @@ pub fn batches(script: &str) -> Vec<String> {
         }
     }
     out.push(batch);
-    out.retain(|batch| !batch.trim().is_empty());
+    let code = |line: &&str| !line.is_empty() && !line.starts_with("--");
+    out.retain(|batch| !batch.trim().is_empty() && !batch.lines().filter(code).eq([SETTINGS]));
     out
 }
 
@@ -49,5 +68,12 @@ mod tests {
         assert_eq!(hexadecimal(&[]), "0x");
         assert!(sha256(b"abc").starts_with("BA7816BF8F01CFEA"));
         assert_eq!(batches("A\nGO\n\n go \nB GO\nGO\nC"), ["A\n", "B GO\n", "C\n"]);
+        assert_eq!(batches(&format!("-- head\n{SETTINGS}\nGO\nA")), ["A\n"]);
+    }
+
+    #[test]
+    fn values_are_not_filled_in_again() {
+        let values = [("{a}", "1 {b} {a}"), ("{b}", "2")];
+        assert_eq!(fill("{a}|{b}|{c}|{a}", &values), "1 {b} {a}|2|{c}|1 {b} {a}");
     }
 }

@@ -34,7 +34,7 @@ impl Failure {
 }
 
 /// Errors of a statement that the server refuses within a transaction.
-const NOT_IN_A_TRANSACTION: [u32; 2] = [226, 574];
+pub const NOT_IN_A_TRANSACTION: [u32; 2] = [226, 574];
 
 /// Carries out a step: in its transaction, which is committed only if the step's own check then says that it is done.
 pub fn carry_out(server: &mut Server, step: &Step) -> Result<(), Failure> {
@@ -45,7 +45,13 @@ pub fn carry_out(server: &mut Server, step: &Step) -> Result<(), Failure> {
     if !step.transaction {
         return alone(server, step);
     }
-    match transacted(server, step) {
+    let work = |server: &mut Server| -> Result<()> {
+        for batch in &step.statements {
+            server.run(batch)?;
+        }
+        confirm(server, step)
+    };
+    match within(server, work) {
         Err(Failure::NotDone(error)) if is_refused_in_a_transaction(&error) => {
             tracing::warn!(step = step.name, "the server refuses the step in a transaction; going without");
             alone(server, step)
@@ -58,25 +64,23 @@ fn is_refused_in_a_transaction(error: &Error) -> bool {
     error.downcast_ref::<StatementError>().is_some_and(|e| NOT_IN_A_TRANSACTION.contains(&e.code))
 }
 
-fn transacted(server: &mut Server, step: &Step) -> Result<(), Failure> {
-    let work = |server: &mut Server| -> Result<()> {
-        server.run(plan::BEGIN)?;
-        for batch in &step.statements {
-            server.run(batch)?;
-        }
-        confirm(server, step)
-    };
-    if let Err(error) = work(server) {
-        let undone = server.run(plan::ROLLBACK);
-        return Err(Failure::NotDone(match undone {
-            Ok(()) => error,
-            Err(_) => error.context("the connection is gone, so the server undoes the step by itself"),
+/// Does the work in a transaction, and commits it if that ends well.
+pub fn within(server: &mut Server, work: impl FnOnce(&mut Server) -> Result<()>) -> Result<(), Failure> {
+    if let Err(error) = server.run(plan::BEGIN).and_then(|()| work(server)) {
+        return Err(Failure::NotDone(match roll_back(server) {
+            true => error,
+            false => error.context("the connection is gone, so the server undoes the transaction by itself"),
         }));
     }
-    server.run(plan::COMMIT).map_err(|error| match server.run(plan::ROLLBACK) {
-        Ok(()) => Failure::NotDone(error),
-        Err(_) => Failure::Unknown(error),
+    server.run(plan::COMMIT).map_err(|error| match roll_back(server) {
+        true => Failure::NotDone(error),
+        false => Failure::Unknown(error),
     })
+}
+
+/// Whether the server has said that nothing of the transaction is left.
+fn roll_back(server: &mut Server) -> bool {
+    server.is_usable() && server.run(plan::ROLLBACK).is_ok()
 }
 
 fn alone(server: &mut Server, step: &Step) -> Result<(), Failure> {

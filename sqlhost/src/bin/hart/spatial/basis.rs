@@ -171,8 +171,6 @@ impl FitOptions {
         ];
         params.extend(self.seed.map(|seed| whole("seed", seed)));
         params.extend(self.sample.map(|sample| whole("sample", sample)));
-        // Of chosen rows an error is to name the row of the file.
-        let engine = if chosen { &engine.here() } else { engine };
         let found = sample.call(engine, "spatial_fit", params)?;
         let axes = numbers::<Int32Type>(&found, "axes")?;
         let variance = numbers::<Float64Type>(&found, "variance")?;

@@ -6,9 +6,9 @@ use anyhow::{Context, Result};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::{Array, ArrayRef};
-use arrow_cast::cast;
 use arrow_schema::DataType;
 
+use crate::data::{cell, types};
 use crate::plot::{COLOURS, Colour, GREY};
 
 /// More different numbers than this are a scale.
@@ -25,10 +25,14 @@ pub struct Coloured {
 /// A colour for each row and what the colours mean. Numbers of many values are a scale; else the most frequent values have
 /// colours, and all others are grey.
 pub fn of(name: &str, column: &ArrayRef) -> Result<Coloured> {
-    let texts = cast(column, &DataType::Utf8).with_context(|| {
-        format!("column {name} of type {} cannot be shown in colours", column.data_type())
-    })?;
-    let texts = texts.as_string::<i32>();
+    let column = &types::plain(column)?;
+    let text = |row: usize| -> Result<Option<String>> {
+        let text = (!cell::is_null(column, row)).then(|| cell::text(column, row)).transpose();
+        text.with_context(|| {
+            format!("column {name} of type {} cannot be shown in colours", column.data_type())
+        })
+    };
+    let texts = (0..column.len()).map(text).collect::<Result<Vec<_>>>()?;
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for text in texts.iter().flatten() {
         *counts.entry(text).or_default() += 1;
@@ -40,21 +44,23 @@ pub fn of(name: &str, column: &ArrayRef) -> Result<Coloured> {
     order.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let others = order.split_off(order.len().min(FEW));
     let colour_of: BTreeMap<&str, Colour> = order.iter().map(|o| o.0).zip(COLOURS).collect();
-    let colour = |text: Option<&str>| text.and_then(|text| colour_of.get(text)).copied().unwrap_or(GREY);
+    let colour =
+        |text: &Option<String>| text.as_deref().and_then(|text| colour_of.get(text)).copied().unwrap_or(GREY);
     let mut legend: Vec<(Colour, String)> =
         order.iter().zip(COLOURS).map(|((text, count), c)| (c, format!("{text} ({count})"))).collect();
     if !others.is_empty() {
         let count: usize = others.iter().map(|o| o.1).sum();
         legend.push((GREY, format!("{} others ({count})", others.len())));
     }
-    if texts.null_count() > 0 {
-        legend.push((GREY, format!("NULL ({})", texts.null_count())));
+    let missing = texts.iter().filter(|text| text.is_none()).count();
+    if missing > 0 {
+        legend.push((GREY, format!("NULL ({missing})")));
     }
     Ok(Coloured { rows: texts.iter().map(colour).collect(), legend })
 }
 
 fn scale(name: &str, column: &ArrayRef) -> Result<Coloured> {
-    let numbers = cast(column, &DataType::Float64)?;
+    let numbers = types::exact(column, &DataType::Float64)?;
     let numbers = numbers.as_primitive::<Float64Type>();
     let finite = || numbers.iter().flatten().filter(|v| v.is_finite());
     let (least, most) = finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));

@@ -6,72 +6,109 @@ pub mod project;
 pub mod recall;
 
 use std::path::Path;
-use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use arrow_array::cast::AsArray;
 use arrow_array::types::ArrowPrimitiveType;
-use arrow_array::{
-    Array, ArrayRef, BinaryArray, Int64Array, PrimitiveArray, RecordBatch, StringArray, UInt32Array,
-};
-use arrow_cast::cast;
-use arrow_schema::DataType;
-use arrow_select::concat::concat_batches;
-use arrow_select::take::take;
+use arrow_array::{Array, ArrayRef, PrimitiveArray, RecordBatch};
+use arrow_schema::{DataType, SchemaRef};
+use arrow_select::concat::concat;
 use hart_kernels::{Element, registry, text};
-use hart_sqlhost::columns::CType;
+use hart_sqlhost::columns::{CType, Field as HostField};
 use hart_sqlhost::convert::ParamField;
 use hart_sqlhost::local::HostColumn;
+use hart_sqlhost::sys::SQL_NULL_DATA;
 
-use crate::data;
+use crate::call::too_large;
+use crate::data::{self, ReadOptions, Wanted, cell, guarded, types};
 use crate::engine::{EngineOptions, Request};
-use crate::feed::{host_column, host_field};
+use crate::feed::{append, empty_column, host_field, json_of};
+use crate::memory;
 use crate::run::{batch_of, param};
-use crate::search::{is_text, vectors_of};
+use crate::search::{json_column, vectors_of};
 
 /// A column of vectors, ready for kernels that take ids and vectors: the ids are places, from 0.
 pub struct Vectors {
-    name: String,
-    array: ArrayRef,
     element: Element,
+    field: HostField,
     host: [HostColumn; 2],
     /// Places of the rows in the file, where they are not all of it.
     places: Option<Vec<u32>>,
 }
 
-impl Vectors {
-    fn new(name: &str, array: ArrayRef, element: Element) -> Result<Vectors> {
-        let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..i64::try_from(array.len())?));
-        let host = [host_column("id", &ids, 0)?, host_column(name, &array, 0)?];
-        Ok(Vectors { name: name.into(), array, element, host, places: None })
-    }
+/// The other columns of a file, as it has them.
+pub struct Others {
+    pub schema: SchemaRef,
+    pub batches: Vec<RecordBatch>,
+}
 
-    /// Reads the vectors of a file, from the named or only column of them, and other columns: the named ones, or all.
+impl Others {
+    /// A column in one piece.
+    pub fn whole(&self, column: usize) -> Result<ArrayRef> {
+        let parts: Vec<&dyn Array> = self.batches.iter().map(|batch| batch.column(column).as_ref()).collect();
+        if parts.is_empty() {
+            return Ok(arrow_array::new_empty_array(self.schema.field(column).data_type()));
+        }
+        guarded(|| concat(&parts)).map_err(|error| too_large(self.schema.field(column).name(), &error))
+    }
+}
+
+impl Vectors {
+    /// Reads the vectors of a file, from the named or only column of them, and other columns, which `others` picks by the columns
+    /// of the file and the place of the vectors among them.
     pub fn read(
         path: &Path,
+        options: &ReadOptions,
         vectors: Option<&str>,
-        others: Option<&[String]>,
-    ) -> Result<(Vectors, RecordBatch)> {
-        let reader = data::open(path)?;
+        others: impl FnOnce(&SchemaRef, usize) -> Result<Vec<Wanted>>,
+    ) -> Result<(Vectors, Others)> {
+        let shown = path.display();
+        let mut reader = data::open(path, options)?;
         let schema = reader.schema().clone();
-        let (column, element) = vectors_of(&schema, vectors).with_context(|| path.display().to_string())?;
-        let name = schema.field(column).name().clone();
-        let mut names = vec![name.clone()];
-        match others {
-            Some(others) => names.extend(others.iter().cloned()),
-            None => names.extend(schema.fields().iter().map(|f| f.name().clone()).filter(|n| *n != name)),
+        let find = |name: &str| data::find(&schema, name).map_err(|problem| anyhow!("{shown}: {problem}"));
+        let named = match vectors {
+            Some(name) => Some(find(name)?),
+            None => reader.next().transpose()?.and_then(|rows| json_column(&rows)),
+        };
+        let (column, element) = vectors_of(&schema, named).with_context(|| shown.to_string())?;
+        let mut wanted = vec![Wanted::Typed(column)];
+        wanted.extend(others(&schema, column)?);
+        let reader = reader.only(&wanted)?;
+        let rest: Vec<usize> = (1..wanted.len()).collect();
+        let name = schema.field(column).name();
+        let is_text = types::is_text(schema.field(column).data_type());
+        let field = match is_text {
+            true => host_field("v", &DataType::Binary, false)?,
+            false => host_field("v", schema.field(column).data_type(), false)?,
+        };
+        let mut host = [empty_column(CType::BigInt), empty_column(field.ctype)];
+        // Where the file states its rows, the memory is taken once.
+        if let Some(rows) = reader.rows().and_then(|rows| usize::try_from(rows).ok()) {
+            let each = if matches!(schema.field(column).data_type(), DataType::FixedSizeList(..)) {
+                field.size
+            } else {
+                0
+            };
+            memory::grow(&mut host[1].bytes, rows.saturating_mul(each as usize), name)?;
         }
-        let reader = reader.only(&names)?;
-        let schema = reader.schema().clone();
-        let whole = concat_batches(&schema, &reader.collect::<Result<Vec<_>>>()?)?;
-        let array = packed(&name, whole.column(0)).with_context(|| path.display().to_string())?;
-        let rest: Vec<usize> = (1..whole.num_columns()).collect();
-        Ok((Vectors::new(&name, array, element)?, whole.project(&rest)?))
+        let mut out = Others { schema: reader.schema().project(&rest)?.into(), batches: Vec::new() };
+        for batch in reader {
+            let batch = batch?;
+            let before = host[1].indicators.len();
+            let appended = match is_text {
+                true => append_texts(name, batch.column(0), before, &mut host[1]),
+                false => append(name, batch.column(0), true, before, &mut host[1]),
+            };
+            appended.with_context(|| shown.to_string())?;
+            out.batches.push(batch.project(&rest)?);
+        }
+        number(&mut host)?;
+        Ok((Vectors { element, field, host, places: None }, out))
     }
 
     /// Rows, those without a vector included.
     pub fn len(&self) -> usize {
-        self.array.len()
+        self.host[1].indicators.len()
     }
 
     /// Dimensions of the first vector, 0 where there is none.
@@ -80,17 +117,62 @@ impl Vectors {
         bytes.unwrap_or(0) / self.element.size()
     }
 
-    /// Places of the rows that have a vector.
-    pub fn present(&self) -> Vec<u32> {
-        (0..self.len() as u32).filter(|row| self.array.is_valid(*row as usize)).collect()
+    /// Rows that have a vector.
+    pub fn present(&self) -> usize {
+        self.host[1].indicators.iter().filter(|length| **length != SQL_NULL_DATA).count()
     }
 
     /// The rows at these places.
     pub fn take(&self, rows: &[u32]) -> Result<Vectors> {
-        let array = take(&self.array, &UInt32Array::from(rows.to_vec()), None)?;
+        let mut starts = Vec::with_capacity(self.len());
+        let mut end = 0;
+        for length in &self.host[1].indicators {
+            starts.push(end);
+            end += (*length).max(0) as usize;
+        }
+        let mut host = [empty_column(CType::BigInt), empty_column(self.field.ctype)];
+        for row in rows {
+            let (start, length) = (starts[*row as usize], self.host[1].indicators[*row as usize]);
+            host[1].bytes.extend_from_slice(&self.host[1].bytes[start..][..length.max(0) as usize]);
+            host[1].indicators.push(length);
+        }
+        number(&mut host)?;
         let place = |row: &u32| self.places.as_ref().map_or(*row, |places| places[*row as usize]);
         let places = Some(rows.iter().map(place).collect());
-        Ok(Vectors { places, ..Vectors::new(&self.name, array, self.element)? })
+        Ok(Vectors { element: self.element, field: self.field.clone(), host, places })
+    }
+
+    /// The rows that have a vector, apart from those that are chosen by their number among them. Nothing is held twice.
+    pub fn split(mut self, chosen: impl Fn(usize) -> bool) -> Result<(Vectors, Vectors)> {
+        let vectors = &mut self.host[1];
+        let mut other = empty_column(self.field.ctype);
+        let (mut places, mut other_places) = (Vec::new(), Vec::new());
+        let (mut from, mut to, mut number_there) = (0, 0, 0);
+        let lengths = std::mem::take(&mut vectors.indicators);
+        for (row, length) in lengths.into_iter().enumerate() {
+            let Ok(bytes) = usize::try_from(length) else { continue };
+            let row = u32::try_from(row)?;
+            if chosen(number_there) {
+                other.bytes.extend_from_slice(&vectors.bytes[from..from + bytes]);
+                other.indicators.push(length);
+                other_places.push(row);
+            } else {
+                vectors.bytes.copy_within(from..from + bytes, to);
+                to += bytes;
+                vectors.indicators.push(length);
+                places.push(row);
+            }
+            from += bytes;
+            number_there += 1;
+        }
+        vectors.bytes.truncate(to);
+        number(&mut self.host)?;
+        self.places = Some(places);
+        let mut host = [empty_column(CType::BigInt), other];
+        number(&mut host)?;
+        let other =
+            Vectors { element: self.element, field: self.field.clone(), host, places: Some(other_places) };
+        Ok((self, other))
     }
 
     /// The vectors one after the other; `None` where they are not all there or not all of one dimension.
@@ -101,7 +183,8 @@ impl Vectors {
         same.then_some(&self.host[1].bytes)
     }
 
-    /// Runs a kernel on all rows.
+    /// Runs a kernel on all rows. Of some rows of a file an error is to name those of the file, so they are computed with in this
+    /// process: the library counts the rows that it gets.
     pub fn call(
         &self,
         engine: &EngineOptions,
@@ -109,18 +192,17 @@ impl Vectors {
         mut params: Vec<ParamField>,
     ) -> Result<RecordBatch> {
         let kernel = registry::find(kernel)?;
-        let fields =
-            vec![host_field("id", &DataType::Int64, false)?, host_field("v", self.array.data_type(), false)?];
+        let fields = vec![host_field("id", &DataType::Int64, false)?, self.field.clone()];
         params.push(word("element", self.element.name()));
         let request = Request { script: kernel.name.into(), fields, params };
-        let result = engine.run(request, |execute| {
-            batch_of(kernel, &execute(self.len(), &self.host)?, Some(self.element), &[])
-        });
+        let here = engine.here();
+        let engine = if self.places.is_some() { &here } else { engine };
+        let result = engine
+            .run(request, |execute| batch_of(kernel, &execute(self.len(), &self.host)?, Some(self.element)));
         result.map_err(|error| self.of_file(error))
     }
 
-    /// The error with the row of the file that it is about, where these rows are some of it. What the external-language library
-    /// has written to stderr itself counts the rows that it was given.
+    /// The error with the row of the file that it is about, where these rows are some of it.
     fn of_file(&self, error: anyhow::Error) -> anyhow::Error {
         let Some(places) = &self.places else { return error };
         let text = format!("{error:#}");
@@ -133,22 +215,36 @@ impl Vectors {
     }
 }
 
-/// Vectors as bytes: those in JSON are parsed, so that a query can be made of any of them.
-fn packed(name: &str, array: &ArrayRef) -> Result<ArrayRef> {
-    if !is_text(array.data_type()) {
-        return Ok(array.clone());
+/// Gives the vectors the ids 0, 1, 2 and so on.
+fn number(host: &mut [HostColumn; 2]) -> Result<()> {
+    let rows = host[1].indicators.len();
+    let [ids, _] = host;
+    *ids = empty_column(CType::BigInt);
+    memory::grow(&mut ids.bytes, rows * size_of::<i64>(), "id")?;
+    ids.bytes.extend((0..rows as i64).flat_map(i64::to_le_bytes));
+    ids.indicators.resize(rows, size_of::<i64>() as i32);
+    Ok(())
+}
+
+/// Appends vectors that are texts as bytes, so that a query can be made of any of them.
+fn append_texts(name: &str, array: &ArrayRef, before: usize, out: &mut HostColumn) -> Result<()> {
+    let array = types::plain(array)?;
+    for row in 0..array.len() {
+        if cell::is_null(&array, row) {
+            out.indicators.push(SQL_NULL_DATA);
+            continue;
+        }
+        let numbers =
+            text::parse_singles(json_of(&cell::text(&array, row)?).as_bytes()).map_err(|error| {
+                let (column, row) = (name.to_owned(), (before + row) as u64 + 1);
+                hart_kernels::Error::Json { column, row, offset: error.offset, problem: error.problem }
+            })?;
+        let packed = text::pack(Element::F32, &numbers);
+        memory::grow(&mut out.bytes, packed.len(), name)?;
+        out.bytes.extend_from_slice(&packed);
+        out.indicators.push(i32::try_from(packed.len()).context("a vector of more than 2 GB")?);
     }
-    let texts = cast(array, &DataType::Utf8)?;
-    let texts: &StringArray = texts.as_string();
-    let rows = texts.iter().enumerate().map(|(row, value)| {
-        let Some(value) = value else { return Ok(None) };
-        let numbers = text::parse_singles(value.as_bytes()).map_err(|error| {
-            let (column, row) = (name.to_owned(), row as u64 + 1);
-            hart_kernels::Error::Json { column, row, offset: error.offset, problem: error.problem }
-        })?;
-        Ok(Some(text::pack(Element::F32, &numbers)))
-    });
-    Ok(Arc::new(rows.collect::<Result<BinaryArray>>()?))
+    Ok(())
 }
 
 /// A parameter that is a word.

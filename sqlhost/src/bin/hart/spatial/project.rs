@@ -4,17 +4,18 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow};
 use arrow_array::types::Float64Type;
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{Field, Schema};
+use arrow_schema::{Field, Schema, SchemaRef};
 use clap::Args;
 use hart_sqlhost::columns::CType;
 
 use super::basis::{Choice, FitOptions, choice};
 use super::colours::Coloured;
-use super::{Vectors, colours, numbers, word};
-use crate::data::{self, Format};
+use super::{Others, Vectors, colours, numbers, word};
+use crate::call::free_name;
+use crate::data::{self, Format, ReadOptions, Wanted};
 use crate::engine::EngineOptions;
 use crate::plot::{self, ASPECT, COLOURS, Marks, Plot};
 use crate::run::param;
@@ -25,7 +26,7 @@ const AXES: u64 = 3;
 /// Options of `hart project`.
 #[derive(Args)]
 pub struct ProjectOptions {
-    /// Rows with vectors: .parquet, .arrow, .csv or .npy
+    /// Rows with vectors: .parquet, .arrow, .csv, .npy or .npz, a folder of such files, or - for standard input
     file: PathBuf,
     /// pca, random, landmarks or trilateration, fitted to the vectors; clr-v1; or a file that --save-basis wrote
     #[arg(long, value_name = "BASIS", value_parser = choice)]
@@ -55,6 +56,8 @@ pub struct ProjectOptions {
     #[arg(long, value_name = "COLUMN")]
     vectors: Option<String>,
     #[command(flatten)]
+    read: ReadOptions,
+    #[command(flatten)]
     fit: FitOptions,
     #[command(flatten)]
     engine: EngineOptions,
@@ -62,28 +65,62 @@ pub struct ProjectOptions {
 
 /// Fits or reads the basis, projects all rows, and writes what is asked for.
 pub fn project(options: &ProjectOptions) -> Result<()> {
+    let inputs = || {
+        let basis = match &options.basis {
+            Choice::File(path) => Some(path.as_path()),
+            Choice::Kind(_) => None,
+        };
+        [options.file.as_path()].into_iter().chain(basis)
+    };
     if let Some(path) = &options.svg {
         plot::check(path)?;
+        data::apart(path, "--svg", inputs())?;
     }
     if let Some(path) = &options.output {
         data::check(path, "--output")?;
+        data::apart(path, "--output", inputs().chain(options.svg.as_deref()))?;
         Format::of(path)?;
     }
     if let Some(path) = &options.save_basis {
         data::check(path, "--save-basis")?;
+        data::apart(
+            path,
+            "--save-basis",
+            inputs().chain(options.svg.as_deref()).chain(options.output.as_deref()),
+        )?;
     }
     options.fit.check(std::slice::from_ref(&options.basis), options.axes.is_some())?;
-    let mut others = options.carry.clone();
-    others.extend(options.colour.iter().filter(|name| !options.carry.contains(name)).cloned());
-    let others = Some(&others[..]).filter(|_| !options.carry.is_empty());
-    let (vectors, rest) = Vectors::read(&options.file, options.vectors.as_deref(), others)?;
-    let colour = match &options.colour {
-        Some(name) => {
-            let column = data::find(&rest.schema(), name).map_err(anyhow::Error::msg)?;
-            Some(colours::of(rest.schema().field(column).name(), rest.column(column))?)
+    // The column of colours is read as what it means beside the columns to keep, which are read as they stand.
+    let others = |schema: &SchemaRef, vectors: usize| {
+        let find = |name: &String| {
+            data::find(schema, name).map_err(|problem| anyhow!("{}: {problem}", options.file.display()))
+        };
+        let mut kept = options.carry.iter().map(find).collect::<Result<Vec<_>>>()?;
+        if kept.is_empty() {
+            kept = (0..schema.fields().len()).filter(|column| *column != vectors).collect();
         }
+        let mut seen = Vec::new();
+        kept.retain(|column| {
+            !seen.contains(column) && {
+                seen.push(*column);
+                true
+            }
+        });
+        if options.output.is_none() {
+            kept.clear();
+        }
+        let colour = options.colour.as_ref().map(find).transpose()?;
+        Ok(colour.map(Wanted::Typed).into_iter().chain(kept.into_iter().map(Wanted::AsIs)).collect())
+    };
+    let (vectors, rest) = Vectors::read(&options.file, &options.read, options.vectors.as_deref(), others)?;
+    let colour = match &options.colour {
+        Some(_) => Some(colours::of(rest.schema.field(0).name(), &rest.whole(0)?)?),
         None => None,
     };
+    let kept: Vec<usize> = (usize::from(colour.is_some())..rest.schema.fields().len()).collect();
+    if let Some(path) = &options.output {
+        data::writable(path, &rest.schema.project(&kept)?)?;
+    }
     let basis = options.fit.basis(&options.engine, &vectors, &options.basis, options.axes.unwrap_or(AXES))?;
     if let Some(variance) = basis.variance {
         let (name, share) = (options.basis.name(), variance * 100.0);
@@ -97,8 +134,8 @@ pub fn project(options: &ProjectOptions) -> Result<()> {
         })?;
     }
     if let Some(path) = &options.output {
-        let table = table(&rest, &points, options)?;
-        data::write(path, &table.schema(), [Ok(table.clone())])?;
+        let schema = schema(&rest.schema.project(&kept)?, &points);
+        data::write(path, &schema, table(&rest, &kept, &points, &schema))?;
     }
     if let Some(path) = &options.svg {
         picture(path, &points, colour, options.points as usize, basis.axes < 3)?;
@@ -106,29 +143,37 @@ pub fn project(options: &ProjectOptions) -> Result<()> {
     Ok(())
 }
 
-/// The file's other columns, then the points' without the ids, which are places.
-fn table(rest: &RecordBatch, points: &RecordBatch, options: &ProjectOptions) -> Result<RecordBatch> {
+/// The file's other columns, then the points' without the ids, which are places. A column that has the name of one of theirs
+/// gets another one.
+fn schema(kept: &Schema, points: &RecordBatch) -> SchemaRef {
+    let results = points.schema();
+    let results = &results.fields()[1..];
+    let mut taken: Vec<String> = results.iter().map(|field| field.name().clone()).collect();
     let mut fields: Vec<Arc<Field>> = Vec::new();
-    let mut columns: Vec<ArrayRef> = Vec::new();
-    for (field, column) in rest.schema().fields().iter().zip(rest.columns()) {
-        let named = |name: &String| name.eq_ignore_ascii_case(field.name());
-        // A column that is read for its colours alone is not asked for.
-        if options.carry.is_empty() || options.carry.iter().any(named) {
-            fields.push(field.clone());
-            columns.push(column.clone());
-        }
+    for field in kept.fields() {
+        let name = free_name(field.name(), &taken);
+        taken.push(name.clone());
+        fields.push(Arc::new(field.as_ref().clone().with_name(name)));
     }
-    for (field, column) in points.schema().fields().iter().zip(points.columns()).skip(1) {
-        ensure!(
-            fields.iter().all(|other| !other.name().eq_ignore_ascii_case(field.name())),
-            "{}: column {} has the name of a result; say with --carry which other columns to keep",
-            options.file.display(),
-            field.name()
-        );
-        fields.push(field.clone());
-        columns.push(column.clone());
-    }
-    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+    fields.extend(results.iter().cloned());
+    Arc::new(Schema::new(fields))
+}
+
+/// The rows of that table, as the file has them in batches.
+fn table<'a>(
+    rest: &'a Others,
+    kept: &'a [usize],
+    points: &'a RecordBatch,
+    schema: &'a SchemaRef,
+) -> impl Iterator<Item = Result<RecordBatch>> + 'a {
+    let mut done = 0;
+    rest.batches.iter().map(move |batch| {
+        let rows = points.slice(done, batch.num_rows());
+        done += batch.num_rows();
+        let columns: Vec<ArrayRef> =
+            kept.iter().map(|column| batch.column(*column)).chain(&rows.columns()[1..]).cloned().collect();
+        Ok(RecordBatch::try_new(schema.clone(), columns)?)
+    })
 }
 
 /// x and y, and beside them x and z.

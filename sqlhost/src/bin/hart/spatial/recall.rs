@@ -15,7 +15,7 @@ use hart_sqlhost::columns::CType;
 
 use super::basis::{Choice, FitOptions, Kind, choice};
 use super::{Vectors, numbers, whole, word};
-use crate::data::{self, Format};
+use crate::data::{self, Format, ReadOptions};
 use crate::engine::EngineOptions;
 use crate::plot::{self, COLOURS, Colour, GREY, Marks, Plot};
 use crate::run::param;
@@ -40,7 +40,7 @@ order of picking them which share of the true neighbours is among the first N (r
 proven the number that the search without any loss examines, starting with as many candidates as neighbours, both on average. The order cells is that of a search in stages: the \
 nearest by the cells of x, y and z, and of those the nearest on all axes.")]
 pub struct RecallOptions {
-    /// Rows with vectors: .parquet, .arrow, .csv or .npy
+    /// Rows with vectors: .parquet, .arrow, .csv, .npy or .npz, a folder of such files, or - for standard input
     file: PathBuf,
     /// Vectors to search for: those of another file
     #[arg(long, value_name = "FILE", conflicts_with = "held_out")]
@@ -80,6 +80,8 @@ pub struct RecallOptions {
     #[arg(long, value_enum, default_value = "table")]
     format: data::Style,
     #[command(flatten)]
+    read: ReadOptions,
+    #[command(flatten)]
     fit: FitOptions,
     #[command(flatten)]
     engine: EngineOptions,
@@ -96,11 +98,14 @@ struct Measured {
 
 /// Measures every basis and shows the result.
 pub fn recall(options: &RecallOptions) -> Result<()> {
+    let inputs = || options.queries.iter().chain([&options.file]).map(|path| path.as_path());
     if let Some(path) = &options.svg {
         plot::check(path)?;
+        data::apart(path, "--svg", inputs())?;
     }
     if let Some(path) = &options.output {
         data::check(path, "--output")?;
+        data::apart(path, "--output", inputs().chain(options.svg.as_deref()))?;
         Format::of(path)?;
     }
     if !options.basis.is_empty() {
@@ -145,27 +150,26 @@ pub fn recall(options: &RecallOptions) -> Result<()> {
 
 /// The rows that are searched, and what is searched for.
 fn vectors(options: &RecallOptions) -> Result<(Vectors, Vectors)> {
-    let (rows, _) = Vectors::read(&options.file, options.vectors.as_deref(), Some(&[]))?;
+    let read = |path| {
+        let read = Vectors::read(path, &options.read, options.vectors.as_deref(), |_, _| Ok(Vec::new()));
+        read.map(|(vectors, _)| vectors)
+    };
+    let rows = read(&options.file)?;
     if let Some(path) = &options.queries {
-        return Ok((rows, Vectors::read(path, options.vectors.as_deref(), Some(&[]))?.0));
+        return Ok((rows, read(path)?));
     }
     let (present, count) = (rows.present(), options.held_out as usize);
     ensure!(
-        present.len() > count,
-        "{}: {} rows have a vector, so that --held-out {count} leaves none to search",
+        present > count,
+        "{}: {present} rows have a vector, so that --held-out {count} leaves none to search",
         options.file.display(),
-        present.len()
     );
-    let is_query = |n: usize| (n + 1) * count / present.len() > n * count / present.len();
-    let (queries, others): (Vec<_>, Vec<_>) =
-        present.iter().copied().enumerate().partition(|(n, _)| is_query(*n));
-    let places = |list: Vec<(usize, u32)>| list.into_iter().map(|(_, row)| row).collect::<Vec<_>>();
-    Ok((rows.take(&places(others))?, rows.take(&places(queries))?))
+    rows.split(|n| (n + 1) * count / present > n * count / present)
 }
 
 /// Each basis with each number of axes.
 fn jobs(options: &RecallOptions, rows: &Vectors) -> Result<Vec<(Choice, u64)>> {
-    let (dimension, there) = (rows.dimension(), rows.present().len());
+    let (dimension, there) = (rows.dimension(), rows.present());
     ensure!(there > 0, "{}: no row has a vector", options.file.display());
     let mut choices = options.basis.clone();
     if choices.is_empty() {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use arrow_array::{Float64Array, StringArray, UInt64Array};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use hart_kernels::tensor::quant::PayloadType;
-use hart_kernels::tensor::{Svd, SvdOptions, error, reconstruct, svd};
+use hart_kernels::tensor::{Svd, SvdMethod, SvdOptions, error, reconstruct, svd};
 use hart_sqlhost::model::{ElementType, Model, Shown, Tensor};
 
 use super::Threads;
@@ -25,9 +25,13 @@ pub struct AtomizeOptions {
     /// Model file, safetensors or GGUF, told apart by its contents
     #[arg(value_name = "MODEL")]
     model: PathBuf,
-    /// Only this tensor; may be repeated [default: all but those of integers]
+    /// Only this tensor, or those of a pattern with * for any characters and ? for one; may be repeated [default: all but those
+    /// of integers]
     #[arg(long, value_name = "NAME")]
     tensor: Vec<String>,
+    /// Leave out tensors whose type is not decoded, and say which
+    #[arg(long)]
+    skip_unsupported: bool,
     #[command(flatten)]
     target: Target,
     /// New folder for the Parquet files, one for each table
@@ -36,6 +40,10 @@ pub struct AtomizeOptions {
     /// Draw the singular values, and the error against the rank
     #[arg(long, value_name = "FILE.svg")]
     svg: Option<PathBuf>,
+    /// How matrices are factored. randomized is faster for a low --rank, in less memory, and approximate: docs/TENSOR-MODELS.md says
+    /// how far
+    #[arg(long, value_enum, default_value = "exact")]
+    method: Method,
     /// Seed of the randomized factorization
     #[arg(long, value_name = "N", default_value_t = SvdOptions::default().seed)]
     seed: u64,
@@ -46,6 +54,12 @@ pub struct AtomizeOptions {
     format: Style,
     #[command(flatten)]
     threads: Threads,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Method {
+    Exact,
+    Randomized,
 }
 
 /// How much of a matrix is kept.
@@ -91,6 +105,9 @@ struct Line<'a> {
 
 /// Factors the chosen tensors one after the other.
 pub fn run(options: &AtomizeOptions) -> Result<()> {
+    if options.method == Method::Randomized && options.target.rank.is_none_or(|rank| rank == ALL) {
+        bail!("--method randomized: expected --rank R with it, a whole number");
+    }
     let model = super::open(&options.model)?;
     if let Some(path) = &options.svg {
         // Found out before the work is done, not after.
@@ -103,7 +120,7 @@ pub fn run(options: &AtomizeOptions) -> Result<()> {
         }
     }
     let shown = || options.model.display().to_string();
-    let chosen = chosen(&model, &options.tensor).with_context(shown)?;
+    let chosen = chosen(&model, &options.tensor, options.skip_unsupported).with_context(shown)?;
     if let Some(rank) = options.target.rank {
         let sides = chosen.iter().filter_map(|t| factored(t).map(|(rows, columns)| (t, rows.min(columns))));
         let largest = sides.max_by_key(|(_, side)| *side);
@@ -120,7 +137,7 @@ pub fn run(options: &AtomizeOptions) -> Result<()> {
 }
 
 /// The tensors to be written.
-fn chosen<'a>(model: &'a Model, names: &[String]) -> Result<Vec<&'a Tensor>> {
+fn chosen<'a>(model: &'a Model, names: &[String], skip: bool) -> Result<Vec<&'a Tensor>> {
     let tensors = model.tensors();
     let mut out = Vec::new();
     if names.is_empty() {
@@ -136,10 +153,29 @@ fn chosen<'a>(model: &'a Model, names: &[String]) -> Result<Vec<&'a Tensor>> {
         out = weights;
     }
     for name in names {
-        let tensor = &tensors[super::position("tensor", name, tensors.iter().map(|t| t.name.as_str()))?];
-        if !out.contains(&tensor) {
-            out.push(tensor);
+        let exact = tensors.iter().any(|tensor| tensor.name == *name);
+        let fitting: Vec<&Tensor> = if !exact && name.contains(['*', '?']) {
+            let fitting: Vec<_> = tensors.iter().filter(|tensor| fits(name, &tensor.name)).collect();
+            ensure!(!fitting.is_empty(), "no tensor has a name like `{}`", Shown(name));
+            fitting
+        } else {
+            vec![&tensors[super::position("tensor", name, tensors.iter().map(|t| t.name.as_str()))?]]
+        };
+        for tensor in fitting {
+            if !out.contains(&tensor) {
+                out.push(tensor);
+            }
         }
+    }
+    if skip {
+        out.retain(|tensor| {
+            let decoded = matches!(tensor.element_type, ElementType::Payload(_));
+            if !decoded {
+                let found = tensor.element_type.name();
+                eprintln!("hart: tensor {} is left out: {found} is not decoded", Shown(&tensor.name));
+            }
+            decoded
+        });
     }
     ensure!(!out.is_empty(), "the file has no tensor of weights");
     for tensor in &out {
@@ -149,8 +185,8 @@ fn chosen<'a>(model: &'a Model, names: &[String]) -> Result<Vec<&'a Tensor>> {
             ElementType::Payload(_) => {}
             ElementType::Integer(found) => bail!("tensor {name} holds {found}, which are no weights"),
             ElementType::Other(found) => {
-                let more = if names.is_empty() { "; choose others with --tensor" } else { "" };
-                let known = PayloadType::ALL.into_iter().filter(|t| t.ggml().is_some());
+                let more = "; choose others with --tensor, or say --skip-unsupported";
+                let known = PayloadType::ALL.into_iter().filter(|t| !t.name().starts_with("legacy_"));
                 let known: Vec<_> = known.map(PayloadType::name).collect();
                 bail!("tensor {name} is of type {found}; expected one of {}{more}", known.join(", "))
             }
@@ -164,6 +200,27 @@ fn chosen<'a>(model: &'a Model, names: &[String]) -> Result<Vec<&'a Tensor>> {
         }
     }
     Ok(out)
+}
+
+/// Whether a name fits a pattern: `*` stands for any characters, `?` for one.
+fn fits(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut p, mut n, mut star) = (0, 0, None);
+    while n < name.len() {
+        if p < pattern.len() && pattern[p] == '*' {
+            star = Some((p, n));
+            p += 1;
+        } else if p < pattern.len() && (pattern[p] == '?' || pattern[p] == name[n]) {
+            (p, n) = (p + 1, n + 1);
+        } else if let Some((at, from)) = star {
+            // The last star takes one more.
+            star = Some((at, from + 1));
+            (p, n) = (at + 1, from + 1);
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
 }
 
 /// The rows and columns of a tensor that is factored, not stored whole.
@@ -242,6 +299,10 @@ impl AtomizeOptions {
             .rank(rank.unwrap_or(ALL).min(full))
             .error(error.unwrap_or(0.0))
             .energy(energy.unwrap_or(1.0))
+            .method(match self.method {
+                Method::Exact => SvdMethod::Exact,
+                Method::Randomized => SvdMethod::Randomized,
+            })
             .seed(self.seed)
     }
 }

@@ -9,8 +9,6 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_cast::{CastOptions, cast_with_options};
-use arrow_schema::ArrowError;
 use arrow_schema::DataType;
 use arrow_select::concat::concat_batches;
 use hart_kernels::tensor::{Svd, reconstruct, synthesize};
@@ -21,7 +19,7 @@ use serde::Deserialize;
 
 use super::available;
 use super::tables::{ATOMS, COEFFICIENTS, LAYERS, PAYLOADS, Role};
-use crate::data;
+use crate::data::{self, ReadOptions, Wanted, types};
 
 /// Payload bytes that are read at a time, as far as rows are not larger.
 const READ_BYTES: usize = 8 << 20;
@@ -192,8 +190,8 @@ impl Folder {
         let mut taken = wanted.iter();
         for batch in self.payload_rows(&wanted, (READ_BYTES / 4 / largest.max(1)).max(1))? {
             let batch = batch?;
-            let ids = strict(batch.column(0), &DataType::Int64)?;
-            let payloads = strict(batch.column(1), &DataType::LargeBinary)?;
+            let ids = types::exact(batch.column(0), &DataType::Int64)?;
+            let payloads = types::exact(batch.column(1), &DataType::LargeBinary)?;
             let (ids, payloads) = (ids.as_primitive::<Int64Type>(), payloads.as_binary::<i64>());
             for row in 0..batch.num_rows() {
                 let (_, n) = *taken.next().context("more payloads than were asked for")?;
@@ -401,11 +399,6 @@ fn layers(path: &Path, mut coefficients: HashMap<i64, Coefficients>) -> Result<V
     Ok(layers)
 }
 
-/// A column in another type; what that type cannot hold is an error, not NULL.
-fn strict(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, ArrowError> {
-    cast_with_options(column, wanted, &CastOptions { safe: false, ..CastOptions::default() })
-}
-
 /// Adds the id in the table's first column, which must not be there yet.
 fn insert_new(map: &mut HashMap<i64, usize>, table: &Columns, row: usize, value: usize) -> Result<()> {
     match map.entry(table.integer(0, row)?) {
@@ -430,8 +423,11 @@ impl Columns {
     fn read(folder: &Path, file: &str, names: &'static [&'static str]) -> Result<Columns> {
         let path = folder.join(file);
         let shown = path.display().to_string();
-        let owned: Vec<String> = names.iter().map(ToString::to_string).collect();
-        let reader = data::open(&path)?.only(&owned)?;
+        let reader = data::open(&path, &ReadOptions::default())?;
+        let find =
+            |name: &&str| data::find(reader.schema(), name).map_err(|problem| anyhow!("{shown}: {problem}"));
+        let wanted = names.iter().map(|name| find(name).map(Wanted::Typed)).collect::<Result<Vec<_>>>()?;
+        let reader = reader.only(&wanted)?;
         let schema = reader.schema().clone();
         let batches = reader.collect::<Result<Vec<_>>>()?;
         let batch = concat_batches(&schema, &batches)?;
@@ -441,7 +437,7 @@ impl Columns {
                 "LayerName" | "TensorShape" | "Parameters" | "TensorRole" | "Metadata" => DataType::Utf8,
                 _ => DataType::Int64,
             };
-            strict(column, &wanted)
+            types::exact(column, &wanted)
                 .map_err(|error| anyhow!("{shown}: column {name}: {}", data::reason(&error)))
         });
         let columns = columns.collect::<Result<_>>()?;

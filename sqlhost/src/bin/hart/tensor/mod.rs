@@ -54,9 +54,9 @@ impl Threads {
         Ok(Settings::read(&parameters, |name| std::env::var(name).ok())?)
     }
 
-    /// Bytes of memory that a tensor may take, if there is a limit.
+    /// Bytes of memory that a tensor may take.
     fn limit(&self) -> Result<Option<u64>> {
-        Ok(self.settings()?.max_memory_mb.map(|mb| mb << 20))
+        Ok(Some(self.settings()?.memory_limit()))
     }
 
     /// Runs `work` where the kernels find that many threads.

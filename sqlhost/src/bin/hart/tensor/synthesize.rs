@@ -37,6 +37,7 @@ pub fn run(options: &SynthesizeOptions) -> Result<()> {
         "--output {}: expected a name that ends with .safetensors",
         options.output.display()
     );
+    data::check(&options.output, "--output")?;
     let folder = Folder::open(&options.folder, options.threads.limit()?)?;
     let mut chosen: Vec<&Layer> = folder.layers().iter().collect();
     if !options.layer.is_empty() {

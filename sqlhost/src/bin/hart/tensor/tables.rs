@@ -10,7 +10,6 @@
 //! from 1.
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::iter::repeat_n;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +24,8 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use uuid::Uuid;
+
+use crate::data::Kept;
 
 pub const LAYERS: &str = "ModelLayers.parquet";
 pub const ATOMS: &str = "TensorAtoms.parquet";
@@ -109,7 +110,7 @@ pub struct Numbering {
 pub struct Tables {
     numbering: Numbering,
     target: PathBuf,
-    draft: Draft,
+    draft: Kept,
     layers: Table,
     atoms: Table,
     coefficients: Table,
@@ -133,7 +134,8 @@ impl Tables {
         }
         let create = || -> Result<Tables> {
             use DataType::{Binary, Float32, Int32, Int64, Utf8};
-            let draft = Draft::create(target)?;
+            let name = target.file_name().context("the path has no last part to name a folder")?;
+            let draft = Kept::folder(&target.with_file_name(format!(".{}", name.to_string_lossy())))?;
             let layers = [
                 ("LayerId", Int64),
                 ("ModelId", Int32),
@@ -171,10 +173,10 @@ impl Tables {
             Ok(Tables {
                 numbering,
                 target: target.to_owned(),
-                layers: Table::create(&draft.0.join(LAYERS), &layers)?,
-                atoms: Table::create(&draft.0.join(ATOMS), &atoms)?,
-                coefficients: Table::create(&draft.0.join(COEFFICIENTS), &coefficients)?,
-                payloads: Table::create(&draft.0.join(PAYLOADS), &payloads)?,
+                layers: Table::create(&draft.path.join(LAYERS), &layers)?,
+                atoms: Table::create(&draft.path.join(ATOMS), &atoms)?,
+                coefficients: Table::create(&draft.path.join(COEFFICIENTS), &coefficients)?,
+                payloads: Table::create(&draft.path.join(PAYLOADS), &payloads)?,
                 draft,
             })
         };
@@ -201,6 +203,7 @@ impl Tables {
             ElementType::Payload(PayloadType::F32) => ("float32", None),
             ElementType::Payload(PayloadType::F16) => ("float16", None),
             ElementType::Payload(PayloadType::Bf16) => ("bfloat16", None),
+            ElementType::Payload(PayloadType::F64) => ("float64", None),
             blocks => ("float32", Some(blocks.name())),
         };
         let layer_type = match tensor.shape.len() {
@@ -299,7 +302,7 @@ impl Tables {
             if target.exists() {
                 fs::remove_dir(&target)?;
             }
-            Ok(fs::rename(&draft.0, &target)?)
+            Ok(fs::rename(&draft.path, &target)?)
         };
         finish().with_context(|| format!("cannot write {}", target.display()))
     }
@@ -358,32 +361,5 @@ impl Table {
         self.writer.write(&batch)?;
         self.rows += batch.num_rows() as i64;
         Ok(())
-    }
-}
-
-/// A folder beside the target. It is gone with its files when this is dropped, unless it was renamed.
-struct Draft(PathBuf);
-
-impl Draft {
-    fn create(target: &Path) -> Result<Draft> {
-        let name = target.file_name().context("the path has no last part to name a folder")?;
-        let (name, process) = (name.to_string_lossy(), std::process::id());
-        // What a process of the same number has left behind, as in another container, is not ours.
-        for number in 0u32.. {
-            let path = target.with_file_name(format!(".{name}.{process}-{number}.tmp"));
-            match fs::create_dir(&path) {
-                Ok(()) => return Ok(Draft(path)),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        bail!("every draft's name beside it is taken")
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // After the renaming there is nothing of this name any more. A failure here must not hide the error before it.
-        let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -1,0 +1,68 @@
+//! How a host writes result vectors: the parameter that every host takes for every kernel.
+
+use super::params::Value;
+use crate::error::Error;
+
+/// How result vectors are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResultVectors {
+    /// As the first vector column of the input.
+    #[default]
+    AsInput,
+    /// Packed elements.
+    Packed,
+    /// JSON arrays.
+    Json,
+}
+
+impl ResultVectors {
+    /// Name of the parameter.
+    pub const PARAMETER: &str = "result_vectors";
+    /// Names as [`ResultVectors::parse`] takes them.
+    pub const NAMES: [&str; 2] = ["packed", "json"];
+
+    /// What a caller asks for by name; case and padding do not count.
+    pub fn parse(name: &str) -> Option<ResultVectors> {
+        let position = ResultVectors::NAMES.iter().position(|n| n.eq_ignore_ascii_case(name.trim()))?;
+        Some([ResultVectors::Packed, ResultVectors::Json][position])
+    }
+
+    /// Takes the parameter out of those that are given, the others being the kernel's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ParameterValue`] where it is no such name, or given twice.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hart_kernels::registry::{ResultVectors, Value};
+    /// let mut given = vec![("factor".into(), Value::Int(2)), ("Result_Vectors".into(), Value::Text("JSON".into()))];
+    /// assert_eq!(ResultVectors::take(&mut given)?, ResultVectors::Json);
+    /// assert_eq!(given.len(), 1);
+    /// # Ok::<(), hart_kernels::Error>(())
+    /// ```
+    pub fn take(given: &mut Vec<(String, Value)>) -> Result<ResultVectors, Error> {
+        let own = given.extract_if(.., |(name, _)| name.eq_ignore_ascii_case(Self::PARAMETER));
+        let mut values: Vec<Value> = own.map(|(_, value)| value).collect();
+        let wrong = |value: &Value, expected: String| Error::ParameterValue {
+            name: Self::PARAMETER.into(),
+            value: value.describe(),
+            expected,
+        };
+        match (values.pop(), values.is_empty()) {
+            (Some(value), false) => Err(wrong(&value, "to be given once".into())),
+            (None | Some(Value::Null), _) => Ok(ResultVectors::default()),
+            (Some(value), true) => {
+                let Value::Text(name) = &value else {
+                    return Err(wrong(&value, Self::expected()));
+                };
+                Self::parse(name).ok_or_else(|| wrong(&value, Self::expected()))
+            }
+        }
+    }
+
+    fn expected() -> String {
+        format!("one of {}", Self::NAMES.join(", "))
+    }
+}

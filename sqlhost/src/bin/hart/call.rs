@@ -1,0 +1,363 @@
+//! What a kernel gets of the input's rows, and its results beside the columns that are carried along.
+//!
+//! Carried columns never leave this process: they are taken from the input by the rows that results belong to, so that they
+//! keep their types and all their bits. The same holds for ids that SQL Server has no type for.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, UInt64Array};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use arrow_select::concat::concat;
+use arrow_select::interleave::interleave;
+use arrow_select::take::take;
+use hart_kernels::Element;
+use hart_kernels::registry::{Kernel, Kind, RowShape};
+use hart_sqlhost::columns::{CType, Field as HostField};
+use hart_sqlhost::local::{Chunk, HostColumn};
+
+use crate::data::{guarded, types};
+use crate::feed::{VectorShape, append, arrow_column, empty_column, host_field};
+
+/// Where a column that a kernel gets comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// From that place in the batches.
+    Column(usize),
+    /// It is the number of the row, from 1.
+    RowNumber,
+}
+
+/// A column that the kernel gets.
+struct Sent {
+    label: String,
+    origin: Origin,
+    ctype: CType,
+    vectors: bool,
+}
+
+/// A kernel with its columns.
+pub struct Call {
+    pub kernel: &'static Kernel,
+    pub fields: Vec<HostField>,
+    sent: Vec<Sent>,
+    /// Where ids come from.
+    id: Option<Origin>,
+    /// Whether a column with the number of the partition is sent too.
+    partitioned: bool,
+    carried: Vec<(usize, String)>,
+    vectors: VectorShape,
+}
+
+/// What a call is made of, by places in the batches.
+pub struct Plan<'a> {
+    /// The kernel's columns in its order; of a kernel without, all that it is to hand back.
+    pub declared: &'a [(String, Origin)],
+    /// The column with a value for each partition.
+    pub partition: Option<usize>,
+    /// The columns that come with the results, and those of the results that nobody sees.
+    pub carried: &'a [usize],
+    pub hidden: &'a [&'a str],
+    pub vectors: VectorShape,
+}
+
+impl Call {
+    pub fn new(kernel: &'static Kernel, schema: &Schema, plan: &Plan<'_>) -> Result<Call> {
+        let shape = kernel.rows;
+        let (mut sent, mut fields, mut id) = (Vec::new(), Vec::new(), None);
+        let mut partitioned = false;
+        for (n, (label, origin)) in plan.declared.iter().enumerate() {
+            let kind = kernel.inputs.get(n).map(|column| column.kind);
+            let mut from = *origin;
+            if kind == Some(Kind::Id) {
+                id = Some(*origin);
+                // Of ids a kernel knows the order only, and that only where it picks rows.
+                let ordered = |place: usize| types::is_integer(schema.field(place).data_type());
+                let kept = match (shape, from) {
+                    (RowShape::Made, _) => true,
+                    (RowShape::Picked, Origin::Column(place)) => ordered(place),
+                    _ => false,
+                };
+                if !kept {
+                    from = Origin::RowNumber;
+                }
+            }
+            let field = match from {
+                Origin::Column(place) => {
+                    let partition = plan.partition == Some(place);
+                    partitioned |= partition;
+                    host_field(label, schema.field(place).data_type(), partition)?
+                }
+                Origin::RowNumber => host_field(label, &DataType::Int64, false)?,
+            };
+            let vectors = kind == Some(Kind::Vector);
+            sent.push(Sent { label: label.clone(), origin: from, ctype: field.ctype, vectors });
+            fields.push(field);
+        }
+        // Further columns go without a name, lest one be taken for a declared column.
+        let partitioned = plan.partition.is_some() && !partitioned;
+        if partitioned {
+            fields.push(host_field("", &DataType::Int64, true)?);
+        }
+        if shape == RowShape::Picked {
+            fields.push(host_field("", &DataType::Int64, false)?);
+        }
+        let mut call =
+            Call { kernel, fields, sent, id, partitioned, carried: Vec::new(), vectors: plan.vectors };
+        let mut taken: Vec<String> = match kernel.inputs.is_empty() && shape == RowShape::Same {
+            true => plan.declared.iter().map(|(label, _)| label.clone()).collect(),
+            false => kernel.outputs.iter().map(|column| call.name(column.name, column.kind)).collect(),
+        };
+        taken.retain(|name| !plan.hidden.contains(&name.as_str()));
+        for &place in plan.carried {
+            let name = free_name(schema.field(place).name(), &taken);
+            taken.push(name.clone());
+            call.carried.push((place, name));
+        }
+        Ok(call)
+    }
+
+    /// The name of a result column.
+    fn name(&self, declared: &str, kind: Kind) -> String {
+        let rows = kind == Kind::Id && self.id == Some(Origin::RowNumber);
+        if rows { "row".into() } else { declared.into() }
+    }
+
+    /// The names and types of the result's columns, as far as they are known before there is one.
+    pub fn columns(&self, schema: &Schema) -> Vec<(String, DataType)> {
+        let of = |place: usize| types::plain_type(schema.field(place).data_type()).clone();
+        let mut out = declared_columns(self.kernel, self.vectors.element);
+        for ((name, data_type), column) in out.iter_mut().zip(self.kernel.outputs) {
+            if let (Kind::Id, Some(Origin::Column(place))) = (column.kind, self.id) {
+                *data_type = of(place);
+            }
+            *name = self.name(column.name, column.kind);
+        }
+        if self.kernel.inputs.is_empty() {
+            let own = self.sent.iter().filter_map(|sent| match sent.origin {
+                Origin::Column(place) => Some((sent.label.clone(), of(place))),
+                Origin::RowNumber => None,
+            });
+            out.extend(own);
+        }
+        out.extend(self.carried.iter().map(|(place, name)| (name.clone(), of(*place))));
+        out
+    }
+
+    /// The places of the batches' columns that results are made of.
+    pub fn held(&self) -> Vec<usize> {
+        let id = self.id.and_then(|origin| match origin {
+            Origin::Column(place) => Some(place),
+            Origin::RowNumber => None,
+        });
+        self.carried.iter().map(|(place, _)| *place).chain(id).collect()
+    }
+
+    /// The columns as the kernel gets them, without rows yet.
+    pub fn start(&self) -> Vec<HostColumn> {
+        self.fields.iter().map(|field| empty_column(field.ctype)).collect()
+    }
+
+    /// Appends the rows of a batch; `before` rows came before them in the file and `group` partitions before theirs.
+    pub fn feed(
+        &self,
+        batch: &RecordBatch,
+        before: usize,
+        group: usize,
+        out: &mut [HostColumn],
+    ) -> Result<()> {
+        let rows = batch.num_rows();
+        let place = out.first().map_or(0, |column| column.indicators.len());
+        let integers = |from: usize, step: usize| -> ArrayRef {
+            Arc::new(Int64Array::from_iter_values((0..rows).map(|row| (from + row * step) as i64)))
+        };
+        let numbers = integers(before + 1, 1);
+        for (sent, out) in self.sent.iter().zip(out.iter_mut()) {
+            debug_assert_eq!(sent.ctype, out.ctype);
+            let column = match sent.origin {
+                Origin::Column(place) => batch.column(place),
+                Origin::RowNumber => &numbers,
+            };
+            append(&sent.label, column, sent.vectors, before, out)?;
+        }
+        let mut more = out.iter_mut().skip(self.sent.len());
+        if self.partitioned
+            && let Some(out) = more.next()
+        {
+            append("", &integers(group, 0), false, before, out)?;
+        }
+        if let Some(out) = more.next() {
+            append("", &integers(place, 1), false, before, out)?;
+        }
+        Ok(())
+    }
+
+    /// The result of a chunk, whose rows were `rows`, of which the first had that number: the kernel's columns, then the carried
+    /// ones.
+    pub fn result(&self, chunk: &Chunk, rows: &Rows, before: usize) -> Result<RecordBatch> {
+        let picked = match self.kernel.rows {
+            RowShape::Same => None,
+            RowShape::Picked => {
+                let n = chunk.columns.len().checked_sub(1).context("the extension returned no column")?;
+                let numbers = arrow_column(&chunk.fields[n], &chunk.columns[n], None)?;
+                let numbers = numbers
+                    .as_primitive_opt::<Int64Type>()
+                    .context("the extension returned no row numbers")?;
+                Some(numbers.values().iter().map(|row| *row as usize).collect())
+            }
+            // Every row of a partition has its columns' values.
+            RowShape::Made => Some(vec![0; chunk.rows]),
+        };
+        let (mut fields, mut columns): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
+        let mut push = |name: &str, column: ArrayRef| {
+            fields.push(Field::new(name, column.data_type().clone(), true));
+            columns.push(column);
+        };
+        for (n, (field, column)) in chunk.fields.iter().zip(&chunk.columns).enumerate() {
+            let Some(declared) = self.kernel.outputs.get(n) else {
+                if self.kernel.inputs.is_empty()
+                    && let Some(sent) = self.sent.get(n - self.kernel.outputs.len())
+                {
+                    push(&sent.label, arrow_column(field, column, None)?);
+                }
+                continue;
+            };
+            let name = self.name(declared.name, declared.kind);
+            let column = match (declared.kind, self.kernel.rows, self.id) {
+                (Kind::Id, RowShape::Same | RowShape::Picked, Some(Origin::Column(place))) => {
+                    rows.column(place, picked.as_deref(), &name)?
+                }
+                (Kind::Id, RowShape::Same | RowShape::Picked, Some(Origin::RowNumber)) => {
+                    let number = |row: usize| (before + row + 1) as i64;
+                    Arc::new(match &picked {
+                        None => Int64Array::from_iter_values((0..chunk.rows).map(number)),
+                        Some(picked) => Int64Array::from_iter_values(picked.iter().map(|row| number(*row))),
+                    })
+                }
+                (Kind::Vector, ..) => arrow_column(field, column, Some(self.vectors))?,
+                _ => arrow_column(field, column, None)?,
+            };
+            push(&name, column);
+        }
+        for (place, name) in &self.carried {
+            push(name, rows.column(*place, picked.as_deref(), name)?);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(chunk.rows));
+        let batch = RecordBatch::try_new_with_options(Schema::new(fields).into(), columns, &options);
+        batch.map_err(|e| anyhow!("the result's columns do not fit together: {e}"))
+    }
+
+    /// The ids that the kernel ordered rows by, of a chunk's result.
+    pub fn keys(&self, chunk: &Chunk) -> Result<ArrayRef> {
+        let n = self.kernel.outputs.iter().position(|column| column.kind == Kind::Id);
+        let n = n.context("the kernel returns no id")?;
+        Ok(types::exact(&arrow_column(&chunk.fields[n], &chunk.columns[n], None)?, &DataType::Int64)?)
+    }
+}
+
+/// The columns that a kernel declares, with vectors of that element type.
+pub fn declared_columns(kernel: &Kernel, element: Element) -> Vec<(String, DataType)> {
+    let item = match element.of_result() {
+        Element::F64 => DataType::Float64,
+        Element::F16 => DataType::Float16,
+        _ => DataType::Float32,
+    };
+    let declared = kernel.outputs.iter().map(|column| {
+        let data_type = match column.kind {
+            Kind::Id | Kind::BigInt => DataType::Int64,
+            Kind::Int => DataType::Int32,
+            Kind::Float => DataType::Float64,
+            Kind::Text | Kind::LongText => DataType::Utf8,
+            Kind::Binary | Kind::Point => DataType::Binary,
+            Kind::Vector => DataType::new_list(item.clone(), true),
+        };
+        (column.name.to_string(), data_type)
+    });
+    declared.collect()
+}
+
+/// The name under which a column comes with results: its own, or with `input_` before it where that is taken.
+pub fn free_name(name: &str, taken: &[String]) -> String {
+    let mut name = name.to_owned();
+    while taken.iter().any(|other| other.to_lowercase() == name.to_lowercase()) {
+        name.insert_str(0, "input_");
+    }
+    name
+}
+
+/// The rows that a chunk was made of, as far as results need them.
+#[derive(Default)]
+pub struct Rows {
+    parts: Vec<RecordBatch>,
+}
+
+impl Rows {
+    /// All rows of a batch.
+    pub fn of(batch: RecordBatch) -> Rows {
+        Rows { parts: vec![batch] }
+    }
+
+    /// Adds the rows of a batch with the columns at these places only.
+    pub fn push(&mut self, batch: &RecordBatch, held: &[usize]) -> Result<()> {
+        let (mut fields, mut columns): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
+        for (n, column) in batch.columns().iter().enumerate() {
+            let column = match held.contains(&n) {
+                true => column.clone(),
+                false => arrow_array::new_null_array(&DataType::Null, batch.num_rows()),
+            };
+            fields.push(Field::new(n.to_string(), column.data_type().clone(), true));
+            columns.push(column);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        self.parts.push(RecordBatch::try_new_with_options(Schema::new(fields).into(), columns, &options)?);
+        Ok(())
+    }
+
+    /// The column at that place, of the picked rows or of all.
+    fn column(&self, place: usize, picked: Option<&[usize]>, name: &str) -> Result<ArrayRef> {
+        let parts: Vec<&dyn Array> = self.parts.iter().map(|part| part.column(place).as_ref()).collect();
+        let taken = guarded(|| match (&parts[..], picked) {
+            ([only], None) => Ok(only.slice(0, only.len())),
+            (_, None) => concat(&parts),
+            ([only], Some(picked)) => take(
+                only.slice(0, only.len()).as_ref(),
+                &UInt64Array::from_iter_values(picked.iter().map(|row| *row as u64)),
+                None,
+            ),
+            (_, Some(picked)) => {
+                let mut starts = vec![0];
+                for part in &parts {
+                    starts.push(starts[starts.len() - 1] + part.len());
+                }
+                let place = |row: &usize| {
+                    let part = starts.partition_point(|start| start <= row) - 1;
+                    (part, row - starts[part])
+                };
+                interleave(&parts, &picked.iter().map(place).collect::<Vec<_>>())
+            }
+        });
+        taken.map_err(|error| too_large(name, &error))
+    }
+}
+
+/// Arrow counts some columns' items with 31 bits, and rows in one piece may have more.
+pub fn too_large(name: &str, error: &ArrowError) -> anyhow::Error {
+    anyhow!("column {name}: its rows do not fit in one piece: {error}")
+}
+
+/// A batch without rows.
+pub fn nothing(schema: &SchemaRef) -> RecordBatch {
+    RecordBatch::new_empty(schema.clone())
+}
+
+/// That results can be carried along.
+pub fn check_carried(kernel: &Kernel, carried: bool) -> Result<()> {
+    ensure!(
+        !carried || kernel.rows != RowShape::Made,
+        "--carry: the rows that {} returns belong to no row of the input",
+        kernel.name
+    );
+    Ok(())
+}

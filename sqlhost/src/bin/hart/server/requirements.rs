@@ -1,0 +1,98 @@
+//! What a server needs beside what [`Facts::lacks`] asks for: a build that knows the interface, and memory for external processes.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::connection::{Server, StatementError, text};
+use super::survey::{Facts, Lack, Library};
+
+/// First build of SQL Server 2019 with the interface's version 2: its cumulative update 3.
+const FIRST_BUILD: u32 = 4023;
+
+/// What is missing where the build is too old.
+pub fn build(facts: &Facts) -> Option<Lack> {
+    let build: u32 = facts.version.split('.').nth(2)?.parse().ok()?;
+    (facts.takes_languages() && facts.major() == 15 && build < FIRST_BUILD).then(|| Lack {
+        what: format!("SQL Server 2019 of build {} has another interface for external languages", facts.version),
+        mend: format!("install its cumulative update 3 (15.0.{FIRST_BUILD}) or later; security updates for RTM (GDR) do not have it"),
+    })
+}
+
+/// What may be wrong, but a call decides.
+pub fn warnings(facts: &Facts) -> Vec<Lack> {
+    let mut out = Vec::new();
+    // What the property is with the package of extensibility alone is documented nowhere.
+    if facts.takes_languages() && !facts.feature_installed {
+        let mend = match facts.platform.as_str() {
+            "Linux" => {
+                "where calls fail: install the package mssql-server-extensibility, then restart mssql-server and mssql-launchpadd"
+            }
+            _ => "where calls fail: run Setup and add Machine Learning Services and Language Extensions",
+        };
+        out.push(Lack {
+            what: "the server says that the feature for external scripts is not installed".into(),
+            mend: mend.into(),
+        });
+    }
+    out
+}
+
+/// What the default external resource pool gives to external processes.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Memory {
+    /// Share of the machine's memory, in percent.
+    pub percent: u64,
+    /// Memory of the machine, in MiB.
+    pub machine_mb: u64,
+}
+
+impl Memory {
+    /// In MiB.
+    pub fn mb(self) -> u64 {
+        self.machine_mb * self.percent / 100
+    }
+
+    /// Asks the server; `None` where this login may not know.
+    pub fn read(server: &mut Server) -> Result<Option<Memory>> {
+        const SQL: &str = "SELECT CAST(p.max_memory_percent AS nvarchar(20)), CAST(m.physical_memory_kb / 1024 AS nvarchar(20))\n\
+             FROM sys.resource_governor_external_resource_pools AS p CROSS JOIN sys.dm_os_sys_info AS m\n\
+             WHERE p.name = N'default';\n";
+        let rows = match server.rows(SQL) {
+            // VIEW SERVER STATE, or VIEW SERVER PERFORMANCE STATE, is not everybody's.
+            Err(error)
+                if error
+                    .downcast_ref::<StatementError>()
+                    .is_some_and(|e| [229, 297, 300, 371].contains(&e.code)) =>
+            {
+                return Ok(None);
+            }
+            other => other?,
+        };
+        let Some(row) = rows.first().filter(|row| row.len() == 2) else { return Ok(None) };
+        Ok(text(row, 0)?
+            .parse()
+            .ok()
+            .zip(text(row, 1)?.parse().ok())
+            .map(|(percent, machine_mb)| Memory { percent, machine_mb }))
+    }
+
+    /// What is said where a library may take more than the pool has.
+    pub fn warning(self, libraries: &[Library], facts: &Facts) -> Option<Lack> {
+        let library = libraries.iter().find(|l| l.platform.eq_ignore_ascii_case(&facts.platform))?;
+        let pairs = library
+            .parameters
+            .split([';', ',', ' ', '\t', '\r', '\n'])
+            .filter_map(|pair| pair.split_once('='));
+        let limit = pairs.rev().find(|(name, _)| *name == "max_memory_mb")?.1.trim().parse::<u64>().ok()?;
+        let (percent, mb) = (self.percent, self.mb());
+        (limit > mb).then(|| Lack {
+            what: format!(
+                "max_memory_mb={limit} is more than external processes may take: {percent} % of {} MB are {mb} MB",
+                self.machine_mb
+            ),
+            mend: "ALTER EXTERNAL RESOURCE POOL [default] WITH (MAX_MEMORY_PERCENT = ...); ALTER RESOURCE GOVERNOR RECONFIGURE; -- or a \
+                   smaller max_memory_mb"
+                .into(),
+        })
+    }
+}
