@@ -31,50 +31,44 @@
 //! holds, what a value is, the element types, what became of a coefficient) is not: there a new case is meant to stop their compiler.
 //! [`tensor::Svd`], which callers make too, is not either: write it with `..Svd::default()`, and match it with `..`.
 
-mod alone;
 mod arch;
-mod compute;
+mod column;
+mod contract;
 mod error;
-mod json;
 mod memory;
-mod mode;
+mod number;
+mod pairwise;
 mod parallel;
-mod pool;
-mod process;
-mod random;
-mod range;
-mod reduce;
-pub mod registry;
-mod scaled;
 pub mod spatial;
-mod spread;
 mod system;
 pub mod tensor;
-mod tiles;
 pub mod vector;
-mod vectors;
-mod views;
 
 pub use arch::{LANES, Level, MAX_LEVEL_VARIABLE, MIN_LEVEL_VARIABLE};
-pub use compute::Compute;
+pub use pairwise::compute::Compute;
 pub use error::Error;
 pub use memory::default_memory_limit;
-pub use mode::Accumulate;
-pub use pool::Pool;
-pub use process::PerProcess;
+pub use pairwise::precision::Accumulate;
+pub use parallel::pool::Pool;
+pub use parallel::process::PerProcess;
 pub use vector::{Hit, Metric, TopK};
-pub use vectors::{Element, PackedVectors, Vectors, Width, decode};
+pub use column::vectors::{Element, PackedVectors, Vectors, Width, decode};
 
 /// The code of the README is compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+/// The one list of kernels that a host can call by name, and what a host needs to know of each.
+pub mod registry {
+    pub use crate::contract::*;
+}
+
 /// Text forms of vectors.
 pub mod text {
-    use crate::vectors::{Element, Width, narrow};
+    use crate::column::vectors::{Element, Width, narrow};
 
-    pub use crate::json::JsonError;
+    pub use crate::number::json::JsonError;
 
     /// Parses a JSON array of numbers, each rounded once to single precision.
     ///
@@ -83,7 +77,7 @@ pub mod text {
     /// [`JsonError`] with the byte offset of what is no array of numbers in range.
     pub fn parse_singles(text: &[u8]) -> Result<Vec<f32>, JsonError> {
         let mut out = Vec::new();
-        crate::json::parse_array(text, &mut out).map(|()| out)
+        crate::number::json::parse_array(text, &mut out).map(|()| out)
     }
 
     /// As [`parse_singles`], to double precision.
@@ -93,7 +87,7 @@ pub mod text {
     /// As [`parse_singles`].
     pub fn parse_doubles(text: &[u8]) -> Result<Vec<f64>, JsonError> {
         let mut out = Vec::new();
-        crate::json::parse_array(text, &mut out).map(|()| out)
+        crate::number::json::parse_array(text, &mut out).map(|()| out)
     }
 
     /// Appends packed elements as a JSON array with the fewest digits that give the same numbers back.
@@ -101,12 +95,12 @@ pub mod text {
     /// Returns `false`, with nothing appended, where a component is NaN or infinite, which JSON cannot say.
     pub fn write_packed(element: Element, bytes: &[u8], out: &mut String) -> bool {
         match element {
-            Element::F32 => crate::json::write_array(bytes, Width::F32, out),
-            Element::F64 => crate::json::write_array(bytes, Width::F64, out),
+            Element::F32 => crate::number::json::write_array(bytes, Width::F32, out),
+            Element::F64 => crate::number::json::write_array(bytes, Width::F64, out),
             narrow => {
-                let doubles = crate::vectors::decode(narrow, bytes);
+                let doubles = crate::column::vectors::decode(narrow, bytes);
                 let singles: Vec<f32> = doubles.into_iter().map(|v| v as f32).collect();
-                crate::json::write_array(bytemuck::cast_slice(&singles), Width::F32, out)
+                crate::number::json::write_array(bytemuck::cast_slice(&singles), Width::F32, out)
             }
         }
     }

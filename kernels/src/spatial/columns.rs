@@ -1,59 +1,59 @@
 //! What the spatial kernels share: their columns and parameters, and the loops over rows.
 
-use super::geometry::{self, Geometry, Shape, SpatialType};
+use crate::spatial::geometry::{self, Geometry, Shape, SpatialType};
 use crate::error::Error;
 use crate::parallel;
-use crate::registry::{Call, Column, Kind, PackedBytes, Param, ParamKind};
+use crate::contract::{Call, Column, Kind, PackedBytes, Param, ParamKind};
 
-pub(super) const GEOMETRY: Column = Column {
+pub(crate) const GEOMETRY: Column = Column {
     name: "geometry",
     kind: Kind::Binary,
     unit: "serialized",
     summary: "The value as CAST(g AS VARBINARY(MAX)) gives it.",
 };
-pub(super) const RESULT_GEOMETRY: Column = Column {
+pub(crate) const RESULT_GEOMETRY: Column = Column {
     name: "geometry",
     kind: Kind::Binary,
     unit: "serialized",
     summary: "The value; CAST(… AS GEOMETRY) takes it.",
 };
 
-pub(super) const SRID: Param = Param {
+pub(crate) const SRID: Param = Param {
     name: "srid",
     kind: ParamKind::Int { min: 0, max: 999_999 },
     default: Some("0"),
     summary: "Identifier of the reference system. Values of different ones cannot be compared on the server; geography needs one of the server's, such as 4326.",
 };
 /// As [`SRID`], for values that may name their own.
-pub(super) const SRID_READ: Param = Param {
+pub(crate) const SRID_READ: Param = Param {
     summary: "Identifier of the reference system. A value that names its own (SRID=4326; before a text, EWKB) keeps that; where both are given and differ, it is an error. \
               Values of different ones cannot be compared on the server; geography needs one of the server's, such as 4326.",
     ..SRID
 };
-pub(super) const TYPE: Param = Param {
+pub(crate) const TYPE: Param = Param {
     name: "type",
     kind: ParamKind::Choice(&["geometry", "geography"]),
     default: Some("geometry"),
     summary: "Which type the bytes are of: they do not say so, and geography stores latitude before longitude.",
 };
-pub(super) const ORDINATES: Param = Param {
+pub(crate) const ORDINATES: Param = Param {
     name: "ordinates",
     kind: ParamKind::Choice(&["all", "xy"]),
     default: Some("all"),
     summary: "Whether Z and M are written (as AsTextZM and AsBinaryZM do) or dropped (as STAsText and STAsBinary do).",
 };
-pub(super) const DIALECT: Param = Param {
+pub(crate) const DIALECT: Param = Param {
     name: "dialect",
     kind: ParamKind::Choice(&["sql_server", "iso"]),
     default: Some("sql_server"),
     summary: "Spelling of Z and M: sql_server has no tag and writes NULL, as in POINT (1 2 NULL 4); iso has one, as in POINT M (1 2 4).",
 };
 /// As [`DIALECT`], for texts that are read.
-pub(super) const DIALECT_READ: Param = Param {
+pub(crate) const DIALECT_READ: Param = Param {
     summary: "What a position without a tag Z, M or ZM may have: sql_server up to four numbers, the third being Z and the fourth M; iso two. With a tag, both read what the tag says.",
     ..DIALECT
 };
-pub(super) const VALIDITY: Param = Param {
+pub(crate) const VALIDITY: Param = Param {
     name: "validity",
     kind: ParamKind::Choice(&["computed", "valid", "invalid"]),
     default: Some("computed"),
@@ -61,28 +61,28 @@ pub(super) const VALIDITY: Param = Param {
               where the shape is valid beyond doubt; valid and invalid set it as the caller knows.",
 };
 
-pub(super) const NULLS: &str = "NULL gives NULL.";
-pub(super) const NULL_INSTANCES: &str =
+pub(crate) const NULLS: &str = "NULL gives NULL.";
+pub(crate) const NULL_INSTANCES: &str =
     "NULL gives NULL, and so does the null instance (the 4 bytes 0xFFFFFFFF).";
-pub(super) const EMPTY: &str = "Empty shapes are kept as such. No rows give no rows.";
-pub(super) const NAN: &str =
+pub(crate) const EMPTY: &str = "Empty shapes are kept as such. No rows give no rows.";
+pub(crate) const NAN: &str =
     "x and y that are not finite are errors, for the server takes none; NaN in Z or M counts as missing.";
-pub(super) const EXACT: &str = "Exact, but for −0, which is written as 0.";
-pub(super) const FORMAT: &str = "[MS-SSCLRT] sections 1.6 and 2.1; bytes read from SQL Server 2022 and 2025.";
+pub(crate) const EXACT: &str = "Exact, but for −0, which is written as 0.";
+pub(crate) const FORMAT: &str = "[MS-SSCLRT] sections 1.6 and 2.1; bytes read from SQL Server 2022 and 2025.";
 
 /// The type that a call's bytes are of.
-pub(super) fn type_of(call: &Call<'_>) -> Result<SpatialType, Error> {
+pub(crate) fn type_of(call: &Call<'_>) -> Result<SpatialType, Error> {
     call.chosen(&TYPE, SpatialType::parse)
 }
 
 /// A call's SRID, which its range keeps within 32 bits.
-pub(super) fn srid_of(call: &Call<'_>) -> i32 {
+pub(crate) fn srid_of(call: &Call<'_>) -> i32 {
     call.params.int(SRID.name) as i32
 }
 
 /// The bytes of the shape as the type and with the flag that the call asks for. Of a shape on the globe nothing is computed, so
 /// that only points are valid beyond doubt there.
-pub(super) fn serialize(
+pub(crate) fn serialize(
     call: &Call<'_>,
     kind: SpatialType,
     srid: i32,
@@ -100,13 +100,13 @@ pub(super) fn serialize(
 }
 
 /// The shape as a call's `ordinates` ask for it.
-pub(super) fn with_ordinates(call: &Call<'_>, shape: Shape) -> Shape {
+pub(crate) fn with_ordinates(call: &Call<'_>, shape: Shape) -> Shape {
     if call.params.word(ORDINATES.name) == "xy" { shape.flat() } else { shape }
 }
 
 /// What a row's value is read from, and what it may take.
 #[derive(Clone, Copy)]
-pub(super) struct Size {
+pub(crate) struct Size {
     bytes: usize,
     /// Bytes of the tree, of what its validity is told by, and of the tables before they are written.
     memory: u64,
@@ -117,19 +117,19 @@ const RESULT: u64 = 8;
 
 impl Size {
     /// Of a serialized value or WKB: most where empty members, of 9 bytes each, become parts of a tree.
-    pub(super) fn binary(value: &[u8]) -> Size {
+    pub(crate) fn binary(value: &[u8]) -> Size {
         Size { bytes: value.len(), memory: (value.len() as u64).saturating_mul(20) }
     }
 
     /// Of WKT: a comma stands before every position and every part but the first.
-    pub(super) fn text(text: &str) -> Size {
+    pub(crate) fn text(text: &str) -> Size {
         let parts = text.bytes().filter(|byte| *byte == b',').count() as u64 + 1;
         Size { bytes: text.len(), memory: parts.saturating_mul(200).saturating_add(text.len() as u64) }
     }
 }
 
 /// `work` for every row that is not NULL, in parallel, with its errors placed in the row of `column`.
-pub(super) fn map<T: Send>(
+pub(crate) fn map<T: Send>(
     call: &Call<'_>,
     column: &str,
     size_of: impl Fn(usize) -> Option<Size> + Sync + Send,
@@ -158,7 +158,7 @@ pub(super) fn map<T: Send>(
 }
 
 /// As [`map`] over the serialized values of a column of that name.
-pub(super) fn map_shapes<T: Send>(
+pub(crate) fn map_shapes<T: Send>(
     call: &Call<'_>,
     kind: SpatialType,
     work: impl Fn(usize, Shape) -> Result<Option<T>, Error> + Sync + Send,
@@ -180,7 +180,7 @@ pub(super) fn map_shapes<T: Send>(
 /// # Errors
 ///
 /// [`Error::Value`] that names the column and the row, which is counted from 0 here.
-pub(super) fn check_finite(column: &str, row: usize, v: f64) -> Result<(), Error> {
+pub(crate) fn check_finite(column: &str, row: usize, v: f64) -> Result<(), Error> {
     if v.is_finite() {
         return Ok(());
     }
@@ -193,7 +193,7 @@ pub(super) fn check_finite(column: &str, row: usize, v: f64) -> Result<(), Error
 }
 
 /// Byte strings back to back.
-pub(super) fn pack(rows: Vec<Option<Vec<u8>>>) -> PackedBytes {
+pub(crate) fn pack(rows: Vec<Option<Vec<u8>>>) -> PackedBytes {
     let mut out = PackedBytes {
         bytes: Vec::with_capacity(rows.iter().flatten().map(Vec::len).sum()),
         lengths: Vec::with_capacity(rows.len()),

@@ -6,40 +6,20 @@
 //! from being looked at, with a proof that none of them belongs into the result.
 
 pub mod basis;
-pub(crate) mod binary;
-pub mod buckets;
-pub(crate) mod candidates;
-pub(crate) mod centroid;
 mod columns;
-pub mod convex_hull;
-pub(crate) mod coordinates;
 pub mod curve;
-pub(crate) mod density;
-pub(crate) mod describe;
-pub(crate) mod fit;
 pub mod geometry;
-pub mod hilbert;
-pub(crate) mod hybrid_search;
-pub(crate) mod landmarks;
-pub(crate) mod length;
-mod measure;
-pub mod morton;
-pub(crate) mod multi_resolution_search;
-pub(crate) mod nearest;
-pub(crate) mod order;
+pub(crate) mod measure;
 pub(crate) mod params;
-pub(crate) mod path;
-pub(crate) mod point;
-pub(crate) mod project;
-pub mod ranges;
-pub(crate) mod recall;
-pub mod sieve;
-pub(crate) mod text;
-pub(crate) mod weights;
+pub(crate) mod search;
+
+pub use curve::{buckets, hilbert, hilbert_ranges as ranges, morton};
+pub use measure::convex_hull;
+pub use search::sieve;
 
 pub use basis::{Basis, BasisKind};
-pub use landmarks::landmarks;
-pub use order::Order;
-pub use project::{Projection, project, project_into, project_into_with, project_with};
-pub use recall::{Recall, recall};
-pub use sieve::{Sieve, Sifted};
+pub use basis::landmarks::landmarks;
+pub use search::order::Order;
+pub use basis::project::{Projection, project, project_into, project_into_with, project_with};
+pub use search::recall::{Recall, recall};
+pub use search::sieve::{Sieve, Sifted};

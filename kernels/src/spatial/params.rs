@@ -1,7 +1,7 @@
 //! What the spatial kernels share: parameters, columns and texts.
 
 use crate::error::Error;
-use crate::registry::{Call, Column, Kind, Param, ParamKind};
+use crate::contract::{Call, Column, Kind, Param, ParamKind};
 use crate::spatial::basis::Basis;
 
 pub(crate) const BASIS: Param = Param {

@@ -1,6 +1,6 @@
 //! Returns its input: shows what a host sends and takes back.
 
-use crate::registry::{ANY_NAME, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming};
+use crate::contract::{ANY_NAME, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming};
 
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "system_echo",

@@ -1,7 +1,7 @@
 //! Says what is running.
 
 use crate::error::Error;
-use crate::registry::{Call, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
+use crate::contract::{Call, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let available = crate::Level::available().iter().map(|l| l.name()).collect::<Vec<_>>().join(" ");
@@ -11,7 +11,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         ("level", call.compute.level.name().to_string()),
         ("levels", available),
         ("lanes", crate::LANES.to_string()),
-        ("threads", crate::pool::threads().to_string()),
+        ("threads", crate::parallel::pool::threads().to_string()),
     ];
     let (names, values) = rows.into_iter().map(|(n, v)| (Some(n.to_string()), Some(v))).unzip();
     Ok(Output { columns: vec![Values::Text(names), Values::Text(values)], picked: None })

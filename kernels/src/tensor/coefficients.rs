@@ -2,11 +2,11 @@
 
 use faer::{Mat, MatRef};
 
-use crate::compute::Compute;
+use crate::pairwise::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
-use crate::pool;
-use crate::registry::{
+use crate::parallel::pool;
+use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values,
 };
 use crate::tensor::atoms::{self, ATOM_ID};

@@ -1,9 +1,9 @@
 //! The coefficients of two models side by side.
 
 use crate::error::Error;
-use crate::range;
-use crate::reduce::cosine_of_sums;
-use crate::registry::{
+use crate::number::range;
+use crate::pairwise::reduce::cosine_of_sums;
+use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values,
 };
 use crate::tensor::numbers::{self, Sum, wrong};

@@ -1,7 +1,7 @@
 //! How coefficients changed between two points in time.
 
 use crate::error::Error;
-use crate::registry::{
+use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::tensor::numbers;

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::parallel;
-use crate::registry::{
+use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, RowShape, Streaming, Values,
 };
 use crate::tensor::numbers::wrong;

@@ -1,8 +1,8 @@
 //! How much an atom matters to its layer.
 
 use crate::error::Error;
-use crate::range;
-use crate::registry::{
+use crate::number::range;
+use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::tensor::atoms::{self, ATOM_ID};

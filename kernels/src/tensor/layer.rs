@@ -3,7 +3,7 @@
 use crate::arch::zeros;
 use crate::error::Error;
 use crate::parallel;
-use crate::registry::{Column, Kind, Output, PackedBytes, Values};
+use crate::contract::{Column, Kind, Output, PackedBytes, Values};
 
 pub(crate) const CHUNK: Column = Column {
     name: "chunk",

@@ -1,8 +1,8 @@
 //! The most important atoms of a layer, as many as a target asks for.
 
 use crate::error::Error;
-use crate::range::unit;
-use crate::registry::{
+use crate::number::range::unit;
+use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::tensor::numbers::{self, wrong};

@@ -1,7 +1,7 @@
 //! The order of importance, which two kernels share.
 
 use crate::error::Error;
-use crate::registry::Call;
+use crate::contract::Call;
 use crate::vector::rows::ID;
 
 /// Rows from the most important to the least; equal ones by the smaller id, a NULL id last, and then by position.

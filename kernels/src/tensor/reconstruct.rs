@@ -1,11 +1,11 @@
 //! Matrices from their components.
 
 use crate::arch::{self, F32_BLOCK, LANES, Simd, Task};
-use crate::compute::Compute;
+use crate::pairwise::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
-use crate::range;
-use crate::registry::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming};
+use crate::number::range;
+use crate::contract::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming};
 use crate::tensor::layer;
 use crate::tensor::numbers::{self, wrong};
 use crate::tensor::payload::{self, CHUNK, Payload};

@@ -3,9 +3,9 @@
 use crate::arch::{LANES, Level, Simd, Task};
 use crate::error::Error;
 use crate::parallel;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
+use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 use crate::vector::rows::{self, ELEMENT, ID, V, doubles};
-use crate::vectors::Width;
+use crate::column::vectors::Width;
 
 /// Index, from 0, of the greatest component; the first of equal ones. NaN is never the greatest.
 ///

@@ -18,11 +18,11 @@
 use std::ops::Range;
 
 use crate::arch::{Simd, Task};
-use crate::compute::Compute;
+use crate::pairwise::compute::Compute;
 use crate::error::Error;
-use crate::mode::Single;
+use crate::pairwise::precision::Single;
 use crate::parallel;
-use crate::reduce::{Cosine, Dot, Euclidean, Form, Norm};
+use crate::pairwise::reduce::{Cosine, Dot, Euclidean, Form, Norm};
 use crate::vector::add::Add;
 use crate::vector::arg_max::ArgMax;
 use crate::vector::distance::{Metric, from_dot, from_similarity};
@@ -32,7 +32,7 @@ use crate::vector::rows::RowOp;
 use crate::vector::scale::Scale;
 use crate::vector::softmax::Softmax;
 use crate::vector::subtract::Subtract;
-use crate::vectors::Width;
+use crate::column::vectors::Width;
 
 /// Inner products, as [`crate::vector::dot_product`].
 ///

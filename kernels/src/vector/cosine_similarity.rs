@@ -1,9 +1,9 @@
 //! Cosine of the angle between two vectors.
 
-use crate::compute::Compute;
+use crate::pairwise::compute::Compute;
 use crate::error::Error;
-use crate::reduce::Cosine;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, RowShape, Streaming};
+use crate::pairwise::reduce::Cosine;
+use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, RowShape, Streaming};
 use crate::vector::rows::{self, A, ACCUMULATE, B, ELEMENT, ID};
 
 /// Cosine of the angle between two vectors, Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), in [−1, 1].

@@ -1,9 +1,9 @@
 //! Distances under the names and signs of SQL Server's VECTOR_DISTANCE.
 
-use crate::compute::Compute;
+use crate::pairwise::compute::Compute;
 use crate::error::Error;
-use crate::reduce::{Cosine, Dot, Euclidean};
-use crate::registry::{
+use crate::pairwise::reduce::{Cosine, Dot, Euclidean};
+use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::vector::rows::{self, A, ACCUMULATE, B, ELEMENT, ID};

@@ -1,9 +1,9 @@
 //! Inner product.
 
-use crate::compute::Compute;
+use crate::pairwise::compute::Compute;
 use crate::error::Error;
-use crate::reduce::Dot;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, RowShape, Streaming};
+use crate::pairwise::reduce::Dot;
+use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, RowShape, Streaming};
 use crate::vector::rows::{self, A, ACCUMULATE, B, ELEMENT, ID};
 
 /// Inner product of two vectors, Σ aᵢ·bᵢ.

@@ -1,9 +1,9 @@
 //! Straight-line distance.
 
-use crate::compute::Compute;
+use crate::pairwise::compute::Compute;
 use crate::error::Error;
-use crate::reduce::Euclidean;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, RowShape, Streaming};
+use crate::pairwise::reduce::Euclidean;
+use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, RowShape, Streaming};
 use crate::vector::rows::{self, A, ACCUMULATE, B, ELEMENT, ID};
 
 /// Euclidean distance of two vectors, √(Σ (aᵢ − bᵢ)²), not squared.

@@ -1,9 +1,9 @@
 //! Length of a vector.
 
-use crate::compute::Compute;
+use crate::pairwise::compute::Compute;
 use crate::error::Error;
-use crate::reduce::Norm;
-use crate::registry::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
+use crate::pairwise::reduce::Norm;
+use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
 
 /// Euclidean norm of a vector, √(Σ vᵢ²).

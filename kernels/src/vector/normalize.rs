@@ -2,12 +2,12 @@
 
 use crate::arch::Simd;
 use crate::error::Error;
-use crate::mode::Single;
-use crate::reduce;
-use crate::registry::{Cell, Example, Family, Kernel, RowShape, Streaming};
-use crate::scaled::{self, Scaled};
+use crate::pairwise::precision::Single;
+use crate::pairwise::reduce;
+use crate::contract::{Cell, Example, Family, Kernel, RowShape, Streaming};
+use crate::pairwise::scaled::{self, Scaled};
 use crate::vector::rows::{self, ELEMENT, ID, RESULT_VECTOR, RowOp, V};
-use crate::vectors::Width;
+use crate::column::vectors::Width;
 
 /// The vector divided by its Euclidean norm. A zero vector is returned unchanged.
 ///

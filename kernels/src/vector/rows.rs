@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use crate::arch::{Simd, Task, zeros};
-use crate::compute::Compute;
+use crate::pairwise::compute::Compute;
 use crate::error::Error;
-use crate::mode::{Accumulate, with_mode};
+use crate::pairwise::precision::{Accumulate, with_mode};
 use crate::parallel;
-use crate::reduce::{Form, Pair};
-use crate::registry::{Call, Column, Kind, Output, Param, ParamKind, Values};
-use crate::vectors::{PackedVectors, Vectors, Width, narrow};
+use crate::pairwise::reduce::{Form, Pair};
+use crate::contract::{Call, Column, Kind, Output, Param, ParamKind, Values};
+use crate::column::vectors::{PackedVectors, Vectors, Width, narrow};
 
 pub(crate) const ID: Column =
     Column { name: "id", kind: Kind::Id, unit: "1", summary: "The caller's key; returned unchanged." };

@@ -2,9 +2,9 @@
 
 use crate::arch::Simd;
 use crate::error::Error;
-use crate::registry::{Cell, Example, Family, Kernel, Param, ParamKind, RowShape, Streaming};
+use crate::contract::{Cell, Example, Family, Kernel, Param, ParamKind, RowShape, Streaming};
 use crate::vector::rows::{self, ELEMENT, ID, RESULT_VECTOR, RowOp, V};
-use crate::vectors::Width;
+use crate::column::vectors::Width;
 
 /// The vector times a number, vᵢ·f.
 ///

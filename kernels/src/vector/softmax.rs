@@ -2,9 +2,9 @@
 
 use crate::arch::{LANES, Simd, tree_sum};
 use crate::error::Error;
-use crate::registry::{Cell, Example, Family, Kernel, RowShape, Streaming};
+use crate::contract::{Cell, Example, Family, Kernel, RowShape, Streaming};
 use crate::vector::rows::{self, ELEMENT, ID, RESULT_VECTOR, RowOp, V, doubles};
-use crate::vectors::Width;
+use crate::column::vectors::Width;
 
 /// Softmax, exp(vᵢ − max v) / Σ exp(vⱼ − max v): positive numbers whose sum is 1.
 ///

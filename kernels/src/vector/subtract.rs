@@ -2,9 +2,9 @@
 
 use crate::arch::Simd;
 use crate::error::Error;
-use crate::registry::{Cell, Example, Family, Kernel, RowShape, Streaming};
+use crate::contract::{Cell, Example, Family, Kernel, RowShape, Streaming};
 use crate::vector::rows::{self, A, B, ELEMENT, ID, RESULT_VECTOR, RowOp};
-use crate::vectors::Width;
+use crate::column::vectors::Width;
 
 /// Component-wise difference, aᵢ − bᵢ.
 ///

@@ -5,20 +5,20 @@ use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use crate::arch::{Simd, Task};
-use crate::compute::Compute;
+use crate::pairwise::compute::Compute;
 use crate::error::Error;
 use crate::memory::{check_memory, default_memory_limit};
-use crate::mode::{Accumulate, Mode, with_mode};
+use crate::pairwise::precision::{Accumulate, Mode, with_mode};
 use crate::parallel;
-use crate::reduce::{self, Dot, Pair};
-use crate::registry::{
+use crate::pairwise::reduce::{self, Dot, Pair};
+use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
-use crate::spread::Packed;
-use crate::tiles::{PANEL, Tiles};
+use crate::pairwise::lane_major::Packed;
+use crate::pairwise::tiles::{PANEL, Tiles};
 use crate::vector::distance::{METRIC, Metric, from_dot, from_similarity, metric_of};
 use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
-use crate::vectors::Vectors;
+use crate::column::vectors::Vectors;
 
 /// A row that was found.
 #[derive(Clone, Copy, Debug, PartialEq)]

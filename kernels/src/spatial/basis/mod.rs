@@ -1,16 +1,21 @@
 //! Bases: what coordinates mean.
 
+pub(crate) mod describe;
+pub(crate) mod fit;
+pub(crate) mod landmarks;
+pub(crate) mod project;
+
 mod bytes;
 mod clr_v1;
 mod orthonormal;
 mod pca;
 mod random;
 
-use crate::compute::Compute;
+use crate::pairwise::compute::Compute;
 use crate::error::Error;
-use crate::mode::Accumulate;
-use crate::spatial::project::{self, Projection};
-use crate::vectors::{Vectors, Width, decode};
+use crate::pairwise::precision::Accumulate;
+use self::project::Projection;
+use crate::column::vectors::{Vectors, Width, decode};
 
 pub(crate) use bytes::MAX_AXES;
 

@@ -2,14 +2,14 @@
 
 use super::{Basis, BasisKind, check_dimension, check_shape, orthonormal};
 use crate::arch::{Simd, Task};
-use crate::compute::Compute;
+use crate::pairwise::compute::Compute;
 use crate::error::Error;
-use crate::mode::Double;
+use crate::pairwise::precision::Double;
 use crate::parallel;
-use crate::random::SplitMix;
-use crate::range;
-use crate::tiles::{PANEL, Tiles};
-use crate::vectors::{Vectors, decode};
+use crate::number::random::SplitMix;
+use crate::number::range;
+use crate::pairwise::tiles::{PANEL, Tiles};
+use crate::column::vectors::{Vectors, decode};
 
 /// Directions beyond the wanted ones: they take up what varies almost as much, so that the wanted ones settle sooner.
 const SPARE: usize = 16;

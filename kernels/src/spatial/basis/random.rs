@@ -3,7 +3,7 @@
 use super::orthonormal;
 use crate::error::Error;
 use crate::memory::room;
-use crate::random::SplitMix;
+use crate::number::random::SplitMix;
 
 /// At most `dimension` orthonormal axes.
 pub(super) fn axes(dimension: usize, axes: usize, seed: u64) -> Result<Vec<Vec<f64>>, Error> {

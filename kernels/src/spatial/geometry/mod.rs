@@ -7,6 +7,12 @@
 //!
 //! Source: \[MS-SSCLRT\], "Microsoft SQL Server CLR Types Serialization Formats", sections 1.6 and 2.1.
 
+pub(crate) mod binary;
+pub(crate) mod coordinates;
+pub(crate) mod point;
+pub(crate) mod text;
+pub(crate) mod weights;
+
 mod curves;
 mod decode;
 mod encode;

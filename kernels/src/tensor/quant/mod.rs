@@ -33,7 +33,7 @@ mod table;
 pub use payload_type::PayloadType;
 
 use crate::arch::zeros;
-use crate::compute::Compute;
+use crate::pairwise::compute::Compute;
 use crate::error::Error;
 use crate::parallel;
 use crate::vector::batch::canonical;

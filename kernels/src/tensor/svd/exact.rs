@@ -12,7 +12,7 @@ use faer::{Auto, MatRef, Par, Spec};
 use super::Factors;
 use crate::arch;
 use crate::error::Error;
-use crate::pool;
+use crate::parallel::pool;
 use crate::tensor::product::zeros;
 
 /// The tasks into which `faer` may split work on a matrix: by its shape alone. More than one only in [`pool::enter`].
@@ -31,13 +31,13 @@ const SHARED: usize = 1 << 16;
 const LARGE: usize = 1 << 21;
 
 /// All min(rows, columns) ≥ 1 components of finite numbers.
-pub(super) fn factors(matrix: &[f32], rows: usize, columns: usize) -> Result<Factors, Error> {
+pub(crate) fn factors(matrix: &[f32], rows: usize, columns: usize) -> Result<Factors, Error> {
     let doubles = doubles(matrix, memory(rows, columns))?;
     decompose(MatRef::from_row_major_slice(&doubles, rows, columns))
 }
 
 /// The numbers in double precision; `bytes` is what is said where there is no memory.
-pub(super) fn doubles(singles: &[f32], bytes: u64) -> Result<Vec<f64>, Error> {
+pub(crate) fn doubles(singles: &[f32], bytes: u64) -> Result<Vec<f64>, Error> {
     let mut out = Vec::new();
     out.try_reserve_exact(singles.len()).map_err(|_| Error::Memory {
         what: "the decomposition".into(),

@@ -2,7 +2,7 @@
 
 use super::{MAX_POWER_ITERATIONS, SvdMethod, SvdOptions, svd};
 use crate::error::Error;
-use crate::registry::{
+use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::tensor::layer;

@@ -1,0 +1,4 @@
+//! Columns as kernels take and give them.
+
+pub(crate) mod vectors;
+mod views;

@@ -1,0 +1,246 @@
+//! A call by name: bound columns and parameters in, columns out.
+
+use super::{Column, Kernel, Kind, Param, Params};
+use crate::pairwise::compute::Compute;
+use crate::error::Error;
+use crate::memory::{check_memory, default_memory_limit};
+use crate::column::vectors::{PackedVectors, Vectors};
+
+/// A declared input column, bound.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// The caller's keys. The values are there only where the key is an integer; others can be carried, not compared.
+    Id(Option<Vec<Option<i64>>>),
+    /// Vectors.
+    Vectors(Vectors<'a>),
+    /// Integers, of a column of kind [`Kind::Int`] or [`Kind::BigInt`].
+    Integers(Vec<Option<i64>>),
+    /// Numbers.
+    Floats(Vec<Option<f64>>),
+    /// Texts.
+    Texts(Vec<Option<String>>),
+    /// Bytes, borrowed from the host.
+    Binary(Vec<Option<&'a [u8]>>),
+}
+
+impl Input<'_> {
+    /// Whether it can stand for a declared column of that kind, with that many rows.
+    fn fits(&self, kind: Kind, rows: usize) -> bool {
+        match self {
+            Input::Id(keys) => kind == Kind::Id && keys.as_ref().is_none_or(|k| k.len() == rows),
+            Input::Vectors(v) => kind == Kind::Vector && v.len() == rows,
+            Input::Integers(v) => matches!(kind, Kind::Int | Kind::BigInt) && v.len() == rows,
+            Input::Floats(v) => kind == Kind::Float && v.len() == rows,
+            Input::Texts(v) => matches!(kind, Kind::Text | Kind::LongText) && v.len() == rows,
+            Input::Binary(v) => matches!(kind, Kind::Binary | Kind::Point) && v.len() == rows,
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Input::Id(Some(keys)) => format!("{} ids", keys.len()),
+            Input::Id(None) => "ids".into(),
+            Input::Vectors(v) => format!("{} vectors {}", v.len(), v.name()),
+            Input::Integers(v) => format!("{} integers", v.len()),
+            Input::Floats(v) => format!("{} numbers", v.len()),
+            Input::Texts(v) => format!("{} texts", v.len()),
+            Input::Binary(v) => format!("{} byte strings", v.len()),
+        }
+    }
+}
+
+/// What a kernel gets: inputs that fit its declaration and each other.
+#[derive(Clone, Debug)]
+pub struct Call<'a> {
+    kernel: &'static Kernel,
+    pub(crate) rows: usize,
+    pub(crate) inputs: Vec<Input<'a>>,
+    pub(crate) params: Params,
+    pub(crate) compute: Compute,
+    limit: u64,
+}
+
+impl<'a> Call<'a> {
+    /// What the word that is given for a parameter stands for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ParameterValue`] for a word of the parameter's list that `parse` does not know: it never has another word's meaning.
+    pub(crate) fn chosen<T>(&self, param: &Param, parse: impl Fn(&str) -> Option<T>) -> Result<T, Error> {
+        let word = self.params.word(param.name);
+        parse(word).ok_or_else(|| Error::ParameterValue {
+            name: param.name.into(),
+            value: format!("'{word}'"),
+            expected: param.kind.describe(),
+        })
+    }
+
+    /// A call with `rows` input rows, the declared input columns in order, and bound parameters.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Columns`] where the columns are not the declared ones or do not all have `rows` rows;
+    /// [`Error::ColumnType`] where vectors of different precision meet.
+    pub fn new(
+        kernel: &'static Kernel,
+        rows: usize,
+        inputs: Vec<Input<'a>>,
+        params: Params,
+        compute: Compute,
+    ) -> Result<Call<'a>, Error> {
+        let fits = |(column, input): (&Column, &Input<'_>)| input.fits(column.kind, rows);
+        if inputs.len() != kernel.inputs.len() || !kernel.inputs.iter().zip(&inputs).all(fits) {
+            let found = inputs.iter().map(Input::describe);
+            return Err(Error::Columns {
+                expected: format!("{} with {rows} rows each", Kernel::signature(kernel.inputs)),
+                found: found.collect::<Vec<_>>().join(", "),
+            });
+        }
+        let call = Call { kernel, rows, inputs, params, compute, limit: default_memory_limit() };
+        let mut vectors = call.all_vectors();
+        if let Some(first) = vectors.next()
+            && let Some(other) = vectors.find(|v| v.width() != first.width())
+        {
+            return Err(Error::ColumnType {
+                column: other.name().into(),
+                found: format!("vectors of {}", other.element().name()),
+                expected: format!("{}, as column {}", first.element().name(), first.name()),
+            });
+        }
+        drop(vectors);
+        Ok(call)
+    }
+
+    /// The same with a limit, in bytes, on what the kernel may take for its results; without one it is [`default_memory_limit`].
+    #[must_use]
+    pub fn memory_limit(self, limit: u64) -> Call<'a> {
+        Call { limit, ..self }
+    }
+
+    /// Refuses before it is taken what would exceed the limit.
+    pub(crate) fn check_memory(&self, what: &str, bytes: u64) -> Result<(), Error> {
+        check_memory(what, bytes, self.limit)
+    }
+
+    fn all_vectors(&self) -> impl Iterator<Item = &Vectors<'a>> {
+        self.inputs.iter().filter_map(|i| if let Input::Vectors(v) = i { Some(v) } else { None })
+    }
+
+    /// The `n`-th vector column.
+    pub(crate) fn vectors(&self, n: usize) -> &Vectors<'a> {
+        self.all_vectors().nth(n).expect("the registry row declares this vector column")
+    }
+
+    fn input(&self, name: &str) -> Option<&Input<'a>> {
+        let n = self.kernel.inputs.iter().position(|c| c.name == name)?;
+        self.inputs.get(n)
+    }
+
+    /// The keys of the column `id`, `None` where they are no integers.
+    pub fn keys(&self) -> Option<&[Option<i64>]> {
+        match self.input("id") {
+            Some(Input::Id(keys)) => keys.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// A declared column of integers. Panics, as the others here, where the kernel's row declares none of that name.
+    pub fn integers(&self, name: &str) -> &[Option<i64>] {
+        let Some(Input::Integers(v)) = self.input(name) else { panic!("{name} is not declared as integers") };
+        v
+    }
+
+    /// A declared column of numbers.
+    pub fn floats(&self, name: &str) -> &[Option<f64>] {
+        let Some(Input::Floats(v)) = self.input(name) else { panic!("{name} is not declared as numbers") };
+        v
+    }
+
+    /// A declared column of texts.
+    pub fn texts(&self, name: &str) -> &[Option<String>] {
+        let Some(Input::Texts(v)) = self.input(name) else { panic!("{name} is not declared as texts") };
+        v
+    }
+
+    /// A declared column of bytes.
+    pub fn binary(&self, name: &str) -> &[Option<&'a [u8]>] {
+        let Some(Input::Binary(v)) = self.input(name) else { panic!("{name} is not declared as bytes") };
+        v
+    }
+}
+
+/// A result column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// Doubles. NaN and infinities are values here; a host that cannot hold them says what it does.
+    Float(Vec<Option<f64>>),
+    /// 32-bit integers.
+    Int(Vec<Option<i32>>),
+    /// 64-bit integers.
+    BigInt(Vec<Option<i64>>),
+    /// Texts.
+    Text(Vec<Option<String>>),
+    /// Vectors.
+    Vectors(PackedVectors),
+    /// Bytes.
+    Binary(Vec<Option<Vec<u8>>>),
+    /// Bytes back to back: what [`Values::Binary`] says, without an allocation for every row.
+    Packed(PackedBytes),
+}
+
+/// Byte strings, back to back.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PackedBytes {
+    /// The rows' bytes.
+    pub bytes: Vec<u8>,
+    /// Length of every row, −1 for NULL.
+    pub lengths: Vec<i32>,
+}
+
+impl PackedBytes {
+    /// The bytes of all rows, `None` where they are NULL or not there.
+    pub fn rows(&self) -> impl Iterator<Item = Option<&[u8]>> {
+        let mut rest = self.bytes.as_slice();
+        self.lengths.iter().map(move |length| {
+            let (row, others) = rest.split_at_checked(usize::try_from(*length).ok()?)?;
+            rest = others;
+            Some(row)
+        })
+    }
+}
+
+impl Values {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Values::Float(v) => v.len(),
+            Values::Int(v) => v.len(),
+            Values::BigInt(v) => v.len(),
+            Values::Binary(v) => v.len(),
+            Values::Packed(v) => v.lengths.len(),
+            Values::Text(v) => v.len(),
+            Values::Vectors(v) => v.lengths.len(),
+        }
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What a kernel gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// The declared result columns except the id, in order.
+    pub columns: Vec<Values>,
+    /// Input row of every result row, where the kernel picks rows (see [`super::RowShape`]).
+    pub picked: Option<Vec<usize>>,
+}
+
+impl Output {
+    /// One column with a value for every input row.
+    pub(crate) fn same(values: Values) -> Output {
+        Output { columns: vec![values], picked: None }
+    }
+}

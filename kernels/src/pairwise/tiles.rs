@@ -1,0 +1,490 @@
+//! Dot products and distances of all pairs of two sets of vectors, many pairs at once.
+//!
+//! A register of lanes is never added to another one before the end, so the lanes of a block may be taken one register after
+//! the other: each pair of a tile then needs a single register for its sum, a tile has as many pairs as there are registers, and
+//! every number that is loaded serves that many more products. The vectors are copied into the order in which a tile reads them,
+//! at whole cache lines (Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication"). The bits are those of
+//! [`reduce::dot`] and [`reduce::euclidean`].
+
+use std::marker::PhantomData;
+
+use crate::pairwise::one_to_many::{Alone, Wanted};
+use crate::arch::{Part, Simd};
+use crate::pairwise::precision::Mode;
+use crate::pairwise::reduce::{self, Dot, Euclidean};
+use crate::pairwise::lane_major::{Packed, Spread};
+
+/// Rows that are taken at once: copied, they stay in the second-level cache. Divisible by the rows of every tile.
+pub(crate) const PANEL: usize = 24;
+/// Blocks of a tile that are taken at once: one register of each block of the queries and of the rows then fit the first-level
+/// cache together, where the queries stay while the rows pass.
+const DEPTH: usize = 32;
+/// Bytes of a cache line.
+const LINE: usize = 64;
+/// Cache lines of a row that lies anywhere that are asked for ahead; the processor sees by itself what follows.
+const LINES_AHEAD: usize = 4;
+/// Fewer queries than this go alone: a single stream is what the memory delivers fastest.
+const FEWEST: usize = 3;
+
+/// Registers of products for a block of a row from which on the next rows are asked for in the first-level cache.
+const MUCH: usize = 32;
+
+/// What is summed over pairs, and what the sum gives.
+pub(crate) trait Sum {
+    fn add_register<M: Mode, S: Simd>(
+        simd: S,
+        a: M::Register<S>,
+        b: M::Register<S>,
+        acc: M::Register<S>,
+    ) -> M::Register<S>;
+    fn checked<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64;
+    /// What it is of one query; `squares`: with those of the rows.
+    fn wanted(squares: bool) -> Wanted;
+    /// Whether [`Spread`] has it.
+    const SPREADS: bool;
+}
+
+impl Sum for Dot {
+    #[inline(always)]
+    fn add_register<M: Mode, S: Simd>(
+        simd: S,
+        a: M::Register<S>,
+        b: M::Register<S>,
+        acc: M::Register<S>,
+    ) -> M::Register<S> {
+        M::dot_register(simd, a, b, acc)
+    }
+    #[inline(always)]
+    fn checked<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
+        reduce::checked_dot::<M, S>(simd, sum, a, b)
+    }
+    fn wanted(squares: bool) -> Wanted {
+        if squares { Wanted::DotAndSquare } else { Wanted::Dot }
+    }
+    const SPREADS: bool = true;
+}
+
+impl Sum for Euclidean {
+    #[inline(always)]
+    fn add_register<M: Mode, S: Simd>(
+        simd: S,
+        a: M::Register<S>,
+        b: M::Register<S>,
+        acc: M::Register<S>,
+    ) -> M::Register<S> {
+        M::square_of_difference_register(simd, a, b, acc)
+    }
+    #[inline(always)]
+    fn checked<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
+        reduce::distance_of_sum::<M, S>(simd, sum, a, b)
+    }
+    fn wanted(_: bool) -> Wanted {
+        Wanted::EuclideanDistance
+    }
+    const SPREADS: bool = false;
+}
+
+/// Queries, ready for panels of rows. All vectors are equally long.
+pub(crate) struct Tiles<'a, M: Mode, S: Simd> {
+    queries: &'a [&'a [u8]],
+    /// Whether the rows come one behind the other from memory, and not from anywhere.
+    streams: bool,
+    /// Instead of tiles, where the queries fill registers and dot products are wanted.
+    spread: Option<Spread<'a, M, S>>,
+    /// One tile of them after the other.
+    packed: Vec<Vec<M::Register<S>>>,
+    rows: Vec<M::Register<S>>,
+    /// Of a tile of queries with the panel.
+    sums: Vec<M::Vec<S>>,
+    squares: [f64; PANEL],
+}
+
+impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
+    /// `packed` is for those who want many [`Tiles::dots`], shared among the threads of a call, always for the same queries.
+    #[inline(always)]
+    pub(crate) fn new(simd: S, queries: &'a [&'a [u8]], packed: Option<&'a Packed>) -> Self {
+        simd.run(New::<M> { queries, packed, mode: PhantomData })
+    }
+
+    /// For rows that lie anywhere: what lies behind one is of no use, but the next ones are.
+    pub(crate) fn scattered(self) -> Self {
+        Tiles { streams: false, ..self }
+    }
+
+    fn are_tiled(queries: &[&[u8]]) -> bool {
+        queries.len() >= FEWEST && !queries[0].is_empty()
+    }
+
+    /// Whether the arithmetic takes so long beside the memory that the places to wait in of the first-level cache suffice.
+    #[inline(always)]
+    fn asks_near(simd: S, queries: &[&[u8]]) -> bool {
+        queries.len() * M::registers::<S>(&M::zero(simd)).len() >= MUCH
+    }
+
+    /// Queries of a tile.
+    const fn width() -> usize {
+        if S::WIDE_TILE { 6 } else { 4 }
+    }
+
+    /// The dot product of each row of the last panel of [`Tiles::dots`] with itself, where they were wanted.
+    pub(crate) fn squares(&self) -> &[f64; PANEL] {
+        &self.squares
+    }
+
+    /// Dot products of a panel's rows with all queries, [`PANEL`] places for each query. `squares`: whether those of the rows with
+    /// themselves are wanted too.
+    #[inline(always)]
+    pub(crate) fn dots(&mut self, simd: S, panel: &[(usize, &[u8])], squares: bool, out: &mut [f64]) {
+        simd.run(Panel { tiles: self, panel, squares, out, sum: PhantomData::<Dot> });
+    }
+
+    /// Euclidean distances of a panel's rows from all queries, [`PANEL`] places for each query.
+    #[inline(always)]
+    pub(crate) fn distances(&mut self, simd: S, panel: &[(usize, &[u8])], out: &mut [f64]) {
+        simd.run(Panel { tiles: self, panel, squares: false, out, sum: PhantomData::<Euclidean> });
+    }
+
+    /// The queries one after the other.
+    #[inline(always)]
+    fn alone<F: Sum>(&mut self, simd: S, panel: &[(usize, &[u8])], squares: bool, out: &mut [f64]) {
+        if !self.streams {
+            for (_, row) in panel {
+                for line in 0..LINES_AHEAD {
+                    simd.prefetch(row, LINE * line);
+                }
+            }
+        }
+        for (n, (query, out)) in self.queries.iter().zip(out.chunks_exact_mut(PANEL)).enumerate() {
+            // The rows come from memory once, and for the other queries from a cache.
+            let (streams, wanted) = (self.streams && n == 0, F::wanted(squares && n == 0));
+            simd.run(Alone::<M>::new((query, panel), streams, wanted, out, &mut self.squares));
+        }
+    }
+
+    /// Tiles with `R` rows.
+    #[inline(always)]
+    fn tiles<F: Sum, const R: usize>(
+        &mut self,
+        simd: S,
+        panel: &[(usize, &[u8])],
+        wants_squares: bool,
+        out: &mut [f64],
+    ) {
+        for ((n, rows), squares) in panel.chunks(R).enumerate().zip(self.squares.chunks_exact_mut(R)) {
+            let mut tile: [&[u8]; R] = [&[]; R];
+            for (place, (_, row)) in tile.iter_mut().zip(rows) {
+                *place = row;
+            }
+            let (vectors, squares) = (&tile[..rows.len()], wants_squares.then_some(squares));
+            simd.run(Pack::<M, S, R> { vectors, packed: &mut self.rows, n, tiles: PANEL / R, squares });
+        }
+        let width = Self::width();
+        let depths = self.queries[0].len().div_ceil(M::BLOCK).div_ceil(DEPTH);
+        let registers = M::registers::<S>(&M::zero(simd)).len();
+        let calls = panel.len().div_ceil(R) * self.packed.len() * registers * depths;
+        let mut ahead = Ahead::new(panel, calls, Self::asks_near(simd, self.queries));
+        macro_rules! column {
+            ($q:literal, $queries:ident, $packed:ident, $out:ident) => {
+                simd.run(Column::<F, M, S, $q, R> {
+                    queries: $queries,
+                    packed: $packed,
+                    panel,
+                    rows: &self.rows,
+                    sums: &mut self.sums,
+                    ahead: &mut ahead,
+                    out: $out,
+                    sum: PhantomData,
+                })
+            };
+        }
+        let tiles = self.packed.iter().zip(self.queries.chunks(width)).zip(out.chunks_mut(width * PANEL));
+        for ((packed, queries), out) in tiles {
+            match queries.len() {
+                0..=2 => column!(2, queries, packed, out),
+                5.. if S::WIDE_TILE => column!(6, queries, packed, out),
+                _ => column!(4, queries, packed, out),
+            }
+        }
+    }
+}
+
+/// [`Tiles`] of queries.
+struct New<'a, M> {
+    queries: &'a [&'a [u8]],
+    packed: Option<&'a Packed>,
+    mode: PhantomData<M>,
+}
+
+impl<'a, M: Mode, S: Simd> Part<S> for New<'a, M> {
+    type Output = Tiles<'a, M, S>;
+    #[inline(always)]
+    fn run(self, simd: S) -> Tiles<'a, M, S> {
+        let queries = self.queries;
+        let spread = self.packed.and_then(|packed| Spread::new(queries, packed));
+        let mut packed = Vec::new();
+        if Tiles::<M, S>::are_tiled(queries) && spread.is_none() {
+            for tile in queries.chunks(Tiles::<M, S>::width()) {
+                let mut registers = Vec::new();
+                let to = &mut registers;
+                match tile.len() {
+                    0..=2 => simd.run(Pack::<M, S, 2>::alone(tile, to)),
+                    // Compiled only for levels that have tiles of this width.
+                    5.. if S::WIDE_TILE => simd.run(Pack::<M, S, 6>::alone(tile, to)),
+                    _ => simd.run(Pack::<M, S, 4>::alone(tile, to)),
+                }
+                packed.push(registers);
+            }
+        }
+        Tiles {
+            queries,
+            streams: true,
+            spread,
+            packed,
+            rows: Vec::new(),
+            sums: vec![M::zero(simd); 6 * PANEL],
+            squares: [0.0; PANEL],
+        }
+    }
+}
+
+/// A panel of rows with all queries.
+struct Panel<'t, 'a, F, M: Mode, S: Simd> {
+    tiles: &'t mut Tiles<'a, M, S>,
+    panel: &'t [(usize, &'t [u8])],
+    squares: bool,
+    out: &'t mut [f64],
+    sum: PhantomData<F>,
+}
+
+impl<F: Sum, M: Mode, S: Simd> Part<S> for Panel<'_, '_, F, M, S> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, simd: S) {
+        let Panel { tiles, panel, squares, out, .. } = self;
+        let queries = tiles.queries;
+        // The constants keep it from being compiled for levels, modes and sums that never have it.
+        if F::SPREADS
+            && Spread::<M, S>::SUITS
+            && let Some(spread) = &mut tiles.spread
+        {
+            let calls = spread.calls(queries, panel.len());
+            let near = Tiles::<M, S>::asks_near(simd, queries);
+            spread.dots(simd, queries, panel, &mut Ahead::new(panel, calls, near), out);
+            if squares {
+                for (square, (_, row)) in tiles.squares.iter_mut().zip(panel) {
+                    *square = reduce::dot::<M, S>(simd, row, row);
+                }
+            }
+        } else if !Tiles::<M, S>::are_tiled(queries) {
+            tiles.alone::<F>(simd, panel, squares, out);
+        } else if S::WIDE_TILE {
+            tiles.tiles::<F, 4>(simd, panel, squares, out);
+        } else {
+            tiles.tiles::<F, 3>(simd, panel, squares, out);
+        }
+    }
+}
+
+/// A tile of up to `Q` queries with all rows of the panel.
+struct Column<'c, 'a, F, M: Mode, S: Simd, const Q: usize, const R: usize> {
+    queries: &'c [&'c [u8]],
+    packed: &'c [M::Register<S>],
+    panel: &'c [(usize, &'c [u8])],
+    rows: &'c [M::Register<S>],
+    sums: &'c mut [M::Vec<S>],
+    ahead: &'c mut Ahead<'a>,
+    out: &'c mut [f64],
+    sum: PhantomData<F>,
+}
+
+impl<F: Sum, M: Mode, S: Simd, const Q: usize, const R: usize> Part<S> for Column<'_, '_, F, M, S, Q, R> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, simd: S) {
+        let Column { queries, packed, panel, rows, sums, ahead, out, .. } = self;
+        let zero = M::zero(simd);
+        let registers = M::registers::<S>(&zero).len();
+        let blocks = packed.len() / (Q * registers);
+        let depth = blocks.div_ceil(blocks.div_ceil(DEPTH));
+        let parts = packed.chunks_exact(blocks * Q).zip(rows.chunks_exact(blocks * PANEL));
+        for (part, (packed, rows)) in parts.enumerate() {
+            let (queries, rows) = (packed.as_chunks::<Q>().0, rows.as_chunks::<R>().0);
+            for start in (0..blocks).step_by(depth) {
+                let taken = start..blocks.min(start + depth);
+                let rows = rows.chunks_exact(blocks).take(panel.len().div_ceil(R));
+                for (rows, sums) in rows.zip(sums.chunks_exact_mut(Q * R)) {
+                    let (queries, rows) = (&queries[taken.clone()], &rows[taken.clone()]);
+                    tile::<F, M, S, Q, R>(
+                        simd,
+                        queries,
+                        rows,
+                        part,
+                        start == 0,
+                        sums,
+                        ahead.next(taken.len()),
+                    );
+                }
+            }
+        }
+        for (((_, row), sums), n) in panel.iter().zip(sums.chunks_exact(Q)).zip(0..) {
+            for ((query, sum), out) in queries.iter().zip(sums).zip(out[n..].iter_mut().step_by(PANEL)) {
+                *out = F::checked::<M, S>(simd, M::sum(simd, *sum), query, row);
+            }
+        }
+    }
+}
+
+/// Asks for the panel that follows in memory, a part of it in each tile, so that it comes while the tiles are computed.
+pub(crate) struct Ahead<'a> {
+    first: &'a [u8],
+    /// Where the next tile begins to ask, behind the first row.
+    next: usize,
+    end: usize,
+    /// Bytes for each tile.
+    step: usize,
+    near: bool,
+}
+
+impl<'a> Ahead<'a> {
+    /// `near`: whether the first-level cache is asked for, and not the second.
+    fn new(panel: &[(usize, &'a [u8])], tiles: usize, near: bool) -> Self {
+        let [(_, first), .., (_, last)] = panel else {
+            return Ahead { first: &[], next: 0, end: 0, step: 0, near };
+        };
+        let size = panel.len() * first.len();
+        // Rows that lie anywhere say nothing of the next ones.
+        let consecutive =
+            (last.as_ptr() as usize).wrapping_sub(first.as_ptr() as usize) == size - first.len();
+        let end = if consecutive { 2 * size } else { size };
+        Ahead { first, next: size, end, step: size.div_ceil(tiles).next_multiple_of(LINE), near }
+    }
+
+    /// What a tile of so many blocks asks for. It asks all the time and never for much at once, which would leave no places to
+    /// wait in for what is at work.
+    #[inline(always)]
+    pub(crate) fn next(&mut self, blocks: usize) -> Asks<'a> {
+        let next = self.next;
+        self.next = self.end.min(next + self.step);
+        Asks {
+            first: self.first,
+            next,
+            due: next,
+            advance: (self.next - next).div_ceil(blocks),
+            near: self.near,
+        }
+    }
+}
+
+/// A tile's part of what is asked for.
+pub(crate) struct Asks<'a> {
+    first: &'a [u8],
+    next: usize,
+    due: usize,
+    /// Bytes for each block.
+    advance: usize,
+    near: bool,
+}
+
+impl Asks<'_> {
+    /// Asks for a block's part.
+    #[inline(always)]
+    pub(crate) fn ask<S: Simd>(&mut self, simd: S) {
+        self.due += self.advance;
+        while self.next < self.due {
+            if self.near {
+                simd.prefetch_near(self.first, self.next);
+            } else {
+                simd.prefetch(self.first, self.next);
+            }
+            self.next += LINE;
+        }
+    }
+}
+
+/// Writes up to `W` equally long vectors as tile number `n`: the first registers of all their blocks, then the second ones, and
+/// so on; within a block one vector after the other. Vectors that are missing are zero.
+struct Pack<'p, M: Mode, S: Simd, const W: usize> {
+    vectors: &'p [&'p [u8]],
+    packed: &'p mut Vec<M::Register<S>>,
+    n: usize,
+    tiles: usize,
+    /// Of each with itself, where they are wanted.
+    squares: Option<&'p mut [f64]>,
+}
+
+impl<'p, M: Mode, S: Simd, const W: usize> Pack<'p, M, S, W> {
+    /// The only tile.
+    fn alone(vectors: &'p [&'p [u8]], packed: &'p mut Vec<M::Register<S>>) -> Self {
+        Pack { vectors, packed, n: 0, tiles: 1, squares: None }
+    }
+}
+
+impl<M: Mode, S: Simd, const W: usize> Part<S> for Pack<'_, M, S, W> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self, simd: S) {
+        let Pack { vectors, packed, n, tiles, mut squares } = self;
+        let zero = M::zero(simd);
+        let registers = M::registers::<S>(&zero).len();
+        let blocks = vectors[0].len().div_ceil(M::BLOCK);
+        let size = tiles * blocks * W;
+        if packed.len() != registers * size {
+            packed.resize(registers * size, M::registers::<S>(&zero)[0]);
+        }
+        for w in 0..W {
+            let vector = vectors.get(w).copied().unwrap_or_default();
+            let mut square = zero;
+            for b in 0..blocks {
+                let bytes = vector.get(b * M::BLOCK..).unwrap_or_default();
+                let block = match bytes.get(..M::BLOCK) {
+                    Some(block) => M::load(simd, block),
+                    None => M::load_tail(simd, bytes),
+                };
+                if squares.is_some() {
+                    square = M::dot(simd, block, block, square);
+                }
+                for (part, register) in M::registers::<S>(&block).iter().enumerate() {
+                    packed[part * size + (n * blocks + b) * W + w] = *register;
+                }
+            }
+            if let Some(squares) = &mut squares {
+                squares[w] = reduce::checked_dot::<M, S>(simd, M::sum(simd, square), vector, vector);
+            }
+        }
+    }
+}
+
+/// Adds some blocks to register `part` of the sums of `Q` × `R` pairs, or starts them. The loops have constant lengths, so
+/// that the sums stay in registers.
+#[inline(always)]
+fn tile<F: Sum, M: Mode, S: Simd, const Q: usize, const R: usize>(
+    simd: S,
+    queries: &[[M::Register<S>; Q]],
+    rows: &[[M::Register<S>; R]],
+    part: usize,
+    start: bool,
+    out: &mut [M::Vec<S>],
+    mut asks: Asks<'_>,
+) {
+    let mut sums = [[M::registers::<S>(&M::zero(simd))[0]; R]; Q];
+    if !start {
+        for r in 0..R {
+            for q in 0..Q {
+                sums[q][r] = M::registers::<S>(&out[r * Q + q])[part];
+            }
+        }
+    }
+    for (queries, rows) in queries.iter().zip(rows) {
+        asks.ask(simd);
+        for q in 0..Q {
+            for r in 0..R {
+                sums[q][r] = F::add_register::<M, S>(simd, queries[q], rows[r], sums[q][r]);
+            }
+        }
+    }
+    for r in 0..R {
+        for q in 0..Q {
+            M::registers_mut::<S>(&mut out[r * Q + q])[part] = sums[q][r];
+        }
+    }
+}

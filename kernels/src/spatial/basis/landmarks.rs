@@ -1,0 +1,230 @@
+//! Landmarks: rows that are far from each other.
+
+use std::ops::Range;
+
+use crate::arch::{Simd, Task};
+use crate::pairwise::compute::Compute;
+use crate::error::Error;
+use crate::pairwise::precision::{Accumulate, with_mode};
+use crate::parallel;
+use crate::pairwise::reduce;
+use crate::contract::{
+    Call, Cell, Column, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming, Values,
+};
+use crate::vector::rows::{ELEMENT, ID, V};
+use crate::vector::top_k::{self, DISTANCE, Hit, Key, RANK};
+use crate::column::vectors::{Vectors, Width, decode};
+
+/// Rows that are far from each other: the one farthest from the mean of all, then each time the one whose nearest landmark is
+/// farthest. The result is at most twice as coarse as the best choice of as many (Gonzalez 1985, "Clustering to minimize the
+/// maximum intercluster distance").
+///
+/// # Shapes
+///
+/// m vectors of n dimensions and m ids; at most min(`count`, m) landmarks in the order of their choice, each with its Euclidean
+/// distance from the nearest one before it, the first with that from the mean. It ends where all rows are landmarks or equal to
+/// one. NULL rows are left out. Equal distances are decided by the smaller id, then by position.
+///
+/// # Errors
+///
+/// [`Error::Dimensions`] where a row differs from the first; [`Error::Value`] where a row is not finite;
+/// [`Error::ParameterValue`] where `ids` has not one number for each row; [`Error::Setting`] as [`Compute::new`].
+///
+/// # Accuracy
+///
+/// Distances are accumulated in double precision. Same bits on every machine.
+///
+/// # Examples
+///
+/// ```
+/// use hart_kernels::{Vectors, spatial::landmarks};
+/// let rows = Vectors::matrix(&[0.0, 0.0, 1.0, 0.0, 9.0, 0.0, 2.0, 3.0], 2)?;
+/// let chosen = landmarks(&rows, &[1, 2, 3, 4], 2)?;
+/// assert_eq!((chosen[0].id, chosen[1].id, chosen[1].distance), (3, 1, 9.0));
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+pub fn landmarks(rows: &Vectors<'_>, ids: &[i64], count: usize) -> Result<Vec<Hit>, Error> {
+    top_k::check_ids(ids, rows)?;
+    let chosen = choose(Compute::new()?, rows, &|row| Some(ids[row]), count)?;
+    Ok(chosen.into_iter().map(|(row, distance)| Hit { id: ids[row], distance, row }).collect())
+}
+
+fn choose(
+    compute: Compute,
+    rows: &Vectors<'_>,
+    key: Key<'_>,
+    count: usize,
+) -> Result<Vec<(usize, f64)>, Error> {
+    let mean = mean(rows)?;
+    let from = match rows.width() {
+        Width::F32 => mean.iter().flat_map(|v| (*v as f32).to_le_bytes()).collect::<Vec<u8>>(),
+        Width::F64 => mean.iter().flat_map(|v| v.to_le_bytes()).collect(),
+    };
+    let mut farthest = distances(compute, rows, &from)?;
+    let mut chosen: Vec<(usize, f64)> = Vec::new();
+    while chosen.len() < count.min(rows.len()) {
+        // Of a tie the smaller id wins; NULL ids lose.
+        let rank = |row: usize| {
+            let id = key(row);
+            (id.is_none(), id.unwrap_or(0), row)
+        };
+        let better = |a: usize, b: usize| match farthest[a].partial_cmp(&farthest[b]) {
+            Some(std::cmp::Ordering::Equal) => rank(a) < rank(b),
+            order => order == Some(std::cmp::Ordering::Greater),
+        };
+        let next = (0..rows.len())
+            .filter(|row| farthest[*row] >= 0.0)
+            .reduce(|best, row| if better(row, best) { row } else { best });
+        let Some(next) = next.filter(|row| farthest[*row] > 0.0 || chosen.is_empty()) else { break };
+        chosen.push((next, farthest[next]));
+        let from = distances(compute, rows, rows.row(next).unwrap_or_default())?;
+        let first = chosen.len() == 1;
+        for (farthest, distance) in farthest.iter_mut().zip(from) {
+            *farthest = if first { distance } else { farthest.min(distance) };
+        }
+    }
+    Ok(chosen)
+}
+
+/// The mean of the rows. Checks dimensions and that numbers are finite.
+fn mean(rows: &Vectors<'_>) -> Result<Vec<f64>, Error> {
+    let plain = scaled_mean(rows, 1.0)?;
+    if plain.iter().all(|v| v.is_finite()) {
+        return Ok(plain);
+    }
+    // The sum has left the range of doubles, the mean has not.
+    let mean = scaled_mean(rows, 1.0 / LARGE)?;
+    Ok(mean.into_iter().map(|v| (v * LARGE).clamp(f64::MIN, f64::MAX)).collect())
+}
+
+/// A power of two above any number of rows.
+const LARGE: f64 = (1u128 << 64) as f64;
+
+/// The mean of the rows times a power of two, each added in its turn.
+fn scaled_mean(rows: &Vectors<'_>, scale: f64) -> Result<Vec<f64>, Error> {
+    let dimension = (0..rows.len()).find_map(|i| rows.dimensions(i)).unwrap_or(0);
+    let blocks = parallel::blocks(rows.len(), rows.bytes().len(), |range| {
+        let (mut sum, mut count) = (vec![0.0; dimension], 0u64);
+        for i in range {
+            let Some(row) = rows.row(i) else { continue };
+            if rows.dimensions(i) != Some(dimension) {
+                return Err(rows.mismatch(i, "the first row".into(), dimension));
+            }
+            for (sum, v) in sum.iter_mut().zip(decode(rows.wide_element(), row)) {
+                if !v.is_finite() {
+                    return Err(Error::Value {
+                        column: rows.name().into(),
+                        row: i as u64 + 1,
+                        found: v.to_string(),
+                        expected: "a vector of finite numbers".into(),
+                    });
+                }
+                *sum += v * scale;
+            }
+            count += 1;
+        }
+        Ok((sum, count))
+    })?;
+    let (mut total, mut count) = (vec![0.0; dimension], 0u64);
+    for (sum, n) in blocks {
+        total.iter_mut().zip(sum).for_each(|(total, v)| *total += v);
+        count += n;
+    }
+    total.iter_mut().for_each(|v| *v /= count.max(1) as f64);
+    Ok(total)
+}
+
+/// Euclidean distances of all rows from one; −1 for NULL rows.
+fn distances(compute: Compute, rows: &Vectors<'_>, from: &[u8]) -> Result<Vec<f64>, Error> {
+    let blocks = parallel::blocks(rows.len(), rows.bytes().len(), |range| {
+        Ok(compute.level.run(From { rows, from, range }))
+    })?;
+    Ok(blocks.concat())
+}
+
+struct From<'a> {
+    rows: &'a Vectors<'a>,
+    from: &'a [u8],
+    range: Range<usize>,
+}
+
+impl Task for From<'_> {
+    type Output = Vec<f64>;
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> Vec<f64> {
+        let mut out = Vec::with_capacity(self.range.len());
+        with_mode!(self.rows.width(), Accumulate::F64, M => {
+            for i in self.range {
+                out.push(match self.rows.row(i) {
+                    Some(row) => reduce::euclidean::<M, S, true>(simd, self.from, row),
+                    None => -1.0,
+                });
+            }
+        });
+        out
+    }
+}
+
+fn run(call: &Call<'_>) -> Result<Output, Error> {
+    let ids = top_k::integer_keys(call)?;
+    let count = usize::try_from(call.params.int(COUNT.name)).unwrap_or(usize::MAX);
+    call.check_memory("the distances from the landmarks", 16 * call.rows as u64)?;
+    let chosen = choose(call.compute, call.vectors(0), &|row| ids[row], count)?;
+    Ok(Output {
+        columns: vec![
+            Values::Int((1..=chosen.len()).map(|rank| Some(rank as i32)).collect()),
+            Values::Float(chosen.iter().map(|(_, distance)| Some(*distance)).collect()),
+        ],
+        picked: Some(chosen.into_iter().map(|(row, _)| row).collect()),
+    })
+}
+
+const COUNT: Param = Param {
+    name: "count",
+    kind: ParamKind::Int { min: 1, max: 1024 },
+    default: Some("3"),
+    summary: "Landmarks wanted.",
+};
+
+pub(crate) static KERNEL: Kernel = Kernel {
+    name: "spatial_landmarks",
+    family: Family::Spatial,
+    summary: "Rows that are far from each other, as landmarks or anchors of a basis.",
+    details: "Farthest-point selection: first the row farthest from the mean of all, then each time the row whose nearest \
+              landmark is farthest. Euclidean distances. Equal distances are decided by the smaller id, then by input order, so \
+              the choice is the same every time. It ends early where all other rows equal a landmark.",
+    inputs: &[ID, V],
+    params: &[COUNT, ELEMENT],
+    outputs: &[
+        Column { summary: "1 is the landmark chosen first, the farthest from the mean.", ..RANK },
+        ID,
+        Column {
+            unit: "that of the vectors",
+            summary: "Euclidean distance from the nearest landmark chosen before; of the first from the mean.",
+            ..DISTANCE
+        },
+    ],
+    rows: RowShape::Picked,
+    nulls: "A row whose vector is NULL is left out. A NULL id loses every tie.",
+    empty: "No rows give no landmarks.",
+    nan: "A vector that is not finite is an error that names its row.",
+    accuracy: "Distances as vector_euclidean_distance with @accumulate = f64, to the nearest landmark chosen before; of the \
+               first from the mean, rounded to the precision of the vectors. Same bits on every instruction set and for any number of threads.",
+    streaming: Streaming::Whole("all rows"),
+    source: "Gonzalez 1985, Clustering to minimize the maximum intercluster distance.",
+    example: Example {
+        inputs: &[
+            &[Cell::Int(1), Cell::Vector(&[0.0, 0.0])],
+            &[Cell::Int(2), Cell::Vector(&[1.0, 0.0])],
+            &[Cell::Int(3), Cell::Vector(&[9.0, 0.0])],
+            &[Cell::Int(4), Cell::Vector(&[2.0, 4.0])],
+        ],
+        params: &[("count", Cell::Int(3))],
+        outputs: &[
+            &[Cell::Int(1), Cell::Int(3), Cell::Float(6.082762530298219)],
+            &[Cell::Int(2), Cell::Int(1), Cell::Float(9.0)],
+            &[Cell::Int(3), Cell::Int(4), Cell::Float(4.47213595499958)],
+        ],
+    },
+    run,
+};

@@ -1,0 +1,91 @@
+//! Serialized values from and to WKT.
+
+use crate::spatial::columns::{
+    self, DIALECT, DIALECT_READ, GEOMETRY, ORDINATES, RESULT_GEOMETRY, SRID_READ, Size, TYPE, VALIDITY,
+};
+use crate::spatial::geometry::{srid_of, wkt};
+use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
+use crate::vector::rows::ID;
+
+const WKT: Column =
+    Column { name: "wkt", kind: Kind::LongText, unit: "text", summary: "The shape as well-known text." };
+const POINT: &[u8] = &[
+    0, 0, 0, 0, 1, 0x0E, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0x10,
+    0x40,
+];
+const SOURCE: &str = "Microsoft's documentation of STGeomFromText, STAsText and AsTextZM; OGC 06-103r4 and ISO 13249-3 for iso.";
+
+pub(crate) static READ: Kernel = Kernel {
+    name: "spatial_from_wkt",
+    family: Family::Spatial,
+    summary: "Serialized geometry or geography from WKT, with Z and M.",
+    details: "Reads what STGeomFromText reads: POINT (1 2 3 4), NULL for a missing Z or M, both forms of MULTIPOINT, curves (CIRCULARSTRING, COMPOUNDCURVE, CURVEPOLYGON), \
+              FULLGLOBE. Reads also what other systems write and the server refuses: the tags of ISO, apart or joined (POINT Z (1 2 3), PointZM (1 2 3 4)), NaN for a missing Z or M, \
+              and a SRID before the shape (SRID=4326;POINT (1 2)). Collections may be nested 100 deep. Lines of one position, \
+              rings that are not closed and curves with gaps are errors. With @type = geography x is the longitude, the rings are kept as they run, and \
+              the SRID must be one of the server's, such as 4326; only points, FULLGLOBE and what @validity calls valid are flagged so.",
+    inputs: &[ID, WKT],
+    params: &[SRID_READ, TYPE, DIALECT_READ, VALIDITY],
+    outputs: &[ID, RESULT_GEOMETRY],
+    rows: RowShape::Same,
+    nulls: columns::NULLS,
+    empty: "EMPTY shapes are kept as such; the empty text is an error.",
+    nan: "NaN in Z or M counts as missing. Other texts of NaN and infinities are errors.",
+    accuracy: "Every number is rounded once to the nearest double.",
+    streaming: Streaming::Rows,
+    source: SOURCE,
+    example: Example {
+        inputs: &[&[Cell::Int(1), Cell::Text("POINT (1 2 NULL 4)")], &[Cell::Int(2), Cell::Null]],
+        params: &[],
+        outputs: &[&[Cell::Int(1), Cell::Binary(POINT)], &[Cell::Int(2), Cell::Null]],
+    },
+    run: |call| {
+        let texts = call.texts(WKT.name);
+        let kind = columns::type_of(call)?;
+        let dialect = call.chosen(&DIALECT_READ, wkt::Dialect::parse)?;
+        let rows = columns::map(
+            call,
+            WKT.name,
+            |row| texts[row].as_deref().map(Size::text),
+            |row| {
+                let text = texts[row].as_deref().unwrap_or_default();
+                let (own, shape) = wkt::read_extended(text, dialect)?;
+                let srid = srid_of(columns::srid_of(call), own)?;
+                columns::serialize(call, kind, srid, shape).map(Some)
+            },
+        )?;
+        Ok(Output::same(Values::Packed(columns::pack(rows))))
+    },
+};
+
+pub(crate) static WRITE: Kernel = Kernel {
+    name: "spatial_to_wkt",
+    family: Family::Spatial,
+    summary: "WKT of serialized geometry or geography, with Z and M.",
+    details: "Writes what ToString() and AsTextZM() write on the server or, with @dialect = iso, tagged WKT (POINT Z (1 2 3)), where a Z or M that \
+              only some positions have is an error. For geography x is the longitude, as in all WKT. Curves are written as such; FULLGLOBE is an error with @dialect = iso, which has no word for it.",
+    inputs: &[ID, GEOMETRY],
+    params: &[TYPE, DIALECT, ORDINATES],
+    outputs: &[ID, WKT],
+    rows: RowShape::Same,
+    nulls: columns::NULL_INSTANCES,
+    empty: columns::EMPTY,
+    nan: "NaN in Z or M counts as missing; an infinite one, for which text has no word, is an error.",
+    accuracy: "The text gives the same doubles back: 15 digits where those do, else 17.",
+    streaming: Streaming::Rows,
+    source: SOURCE,
+    example: Example {
+        inputs: &[&[Cell::Int(1), Cell::Binary(POINT)], &[Cell::Int(2), Cell::Null]],
+        params: &[],
+        outputs: &[&[Cell::Int(1), Cell::Text("POINT (1 2 NULL 4)")], &[Cell::Int(2), Cell::Null]],
+    },
+    run: |call| {
+        let iso = call.params.word(DIALECT.name) == "iso";
+        let rows = columns::map_shapes(call, columns::type_of(call)?, |_, shape| {
+            let shape = columns::with_ordinates(call, shape);
+            let text = if iso { wkt::write_iso(&shape) } else { wkt::write(&shape) };
+            text.map(Some)
+        })?;
+        Ok(Output::same(Values::Text(rows)))
+    },
+};
