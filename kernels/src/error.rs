@@ -2,8 +2,6 @@
 
 use std::fmt::{self, Write};
 
-use crate::tensor::quant::PayloadType;
-
 /// Why a kernel did not run.
 ///
 /// Every variant has a stable number ([`Error::code`]) and one line of text that names the parameter, column and row, the
@@ -136,6 +134,8 @@ pub enum Error {
     UnknownPayloadType {
         /// Name or number of the type.
         payload_type: String,
+        /// The types that can be decoded.
+        expected: String,
     },
     /// A value that the kernel cannot work with.
     Value {
@@ -200,11 +200,12 @@ impl fmt::Display for InSql<'_> {
             Error::Memory { what, bytes, limit } => {
                 write!(f, "{what} needs {bytes} bytes; {}", Limit(*limit))
             }
-            Error::UnknownPayloadType { payload_type } => write!(
-                f,
-                "tensor payloads of type `{payload_type}` cannot be decoded; expected one of {}",
-                payload_types()
-            ),
+            Error::UnknownPayloadType { payload_type, expected } => {
+                write!(
+                    f,
+                    "tensor payloads of type `{payload_type}` cannot be decoded; expected one of {expected}"
+                )
+            }
             Error::Value { column, row, found, expected } => {
                 write!(f, "{}: {found}; expected {expected}", Place(column, row))
             }
@@ -297,6 +298,12 @@ impl Error {
     }
 }
 
+/// The system has no memory for so many.
+pub(crate) fn refused<T>(what: &str, length: usize) -> Error {
+    let bytes = (length as u64).saturating_mul(size_of::<T>() as u64);
+    Error::Memory { what: what.into(), bytes, limit: Error::REFUSED }
+}
+
 /// A column with its row (0 is none), or the parameter that a name with `@` stands for, which has no rows.
 struct Place<'a>(&'a str, &'a u64);
 
@@ -319,10 +326,6 @@ impl fmt::Display for Limit {
             limit => write!(f, "the limit is {limit} bytes"),
         }
     }
-}
-
-fn payload_types() -> String {
-    PayloadType::ALL.map(PayloadType::name).join(", ")
 }
 
 struct Suggestion<'a>(&'a [&'static str]);

@@ -32,6 +32,7 @@
 //! [`tensor::Svd`], which callers make too, is not either: write it with `..Svd::default()`, and match it with `..`.
 
 mod arch;
+mod catalog;
 mod column;
 mod contract;
 mod error;
@@ -45,14 +46,15 @@ pub mod tensor;
 pub mod vector;
 
 pub use arch::{LANES, Level, MAX_LEVEL_VARIABLE, MIN_LEVEL_VARIABLE};
-pub use pairwise::compute::Compute;
+pub use column::vectors::{PackedVectors, Vectors, decode};
 pub use error::Error;
 pub use memory::default_memory_limit;
+pub use number::element::{Element, Width};
+pub use pairwise::compute::Compute;
 pub use pairwise::precision::Accumulate;
 pub use parallel::pool::Pool;
 pub use parallel::process::PerProcess;
 pub use vector::{Hit, Metric, TopK};
-pub use column::vectors::{Element, PackedVectors, Vectors, Width, decode};
 
 /// The code of the README is compiled and run.
 #[cfg(doctest)]
@@ -61,12 +63,14 @@ struct Readme;
 
 /// The one list of kernels that a host can call by name, and what a host needs to know of each.
 pub mod registry {
+    pub use crate::catalog::{KERNELS, find, nearest};
     pub use crate::contract::*;
 }
 
 /// Text forms of vectors.
 pub mod text {
-    use crate::column::vectors::{Element, Width, narrow};
+    use crate::column::vectors::narrow;
+    use crate::number::element::{Element, Width};
 
     pub use crate::number::json::JsonError;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::error::Error;
+use crate::error::{self, Error};
 
 /// Where the system does not say how much memory there is: 1 TiB.
 const UNKNOWN: u64 = 1 << 40;
@@ -36,14 +36,8 @@ pub(crate) fn check_memory(what: &str, bytes: u64, limit: u64) -> Result<(), Err
 /// [`Error::Memory`].
 pub(crate) fn room<T>(what: &str, length: usize) -> Result<Vec<T>, Error> {
     let mut list = Vec::new();
-    list.try_reserve_exact(length).map_err(|_| refused::<T>(what, length))?;
+    list.try_reserve_exact(length).map_err(|_| error::refused::<T>(what, length))?;
     Ok(list)
-}
-
-/// The system has no memory for so many.
-pub(crate) fn refused<T>(what: &str, length: usize) -> Error {
-    let bytes = (length as u64).saturating_mul(size_of::<T>() as u64);
-    Error::Memory { what: what.into(), bytes, limit: Error::REFUSED }
 }
 
 #[cfg(windows)]

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{F32_BLOCK, F64_BLOCK, Part, Simd, padded};
+use super::simd::{F32_BLOCK, F64_BLOCK, Part, Simd, padded};
 
 /// Proof that the processor and the operating system have AVX2, FMA and F16C.
 #[derive(Clone, Copy, PartialEq, Eq)]

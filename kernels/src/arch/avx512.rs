@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{F32_BLOCK, F64_BLOCK, Part, Simd};
+use super::simd::{F32_BLOCK, F64_BLOCK, Part, Simd};
 
 /// Proof that the processor and the operating system have AVX-512 F, BW, DQ and VL.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -167,7 +167,7 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn load_f64_tail(self, tail: &[u8]) -> Self::F64 {
-        self.load_f64(&super::padded(tail))
+        self.load_f64(&super::simd::padded(tail))
     }
 
     #[inline(always)]

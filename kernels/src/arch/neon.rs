@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::{F32_BLOCK, F64_BLOCK, Part, Simd, padded};
+use super::simd::{F32_BLOCK, F64_BLOCK, Part, Simd, padded};
 
 /// Proof that the processor has NEON.
 #[derive(Clone, Copy, PartialEq, Eq)]

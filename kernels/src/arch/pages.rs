@@ -1,11 +1,12 @@
 //! Memory for large results.
 
 use std::mem::MaybeUninit;
+use std::slice::ChunksMut;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytemuck::Zeroable;
 
-use crate::error::Error;
-use crate::{memory, parallel};
+use crate::error::{self, Error};
 
 /// As many zeros, or an error that says what they are for where there is no memory for them. Where the allocator takes a block of its own from the system, as those of C do for large ones, its pages come as
 /// they are first written, by whichever thread does so, and are large where the system has such: of small ones, the first write
@@ -16,37 +17,70 @@ use crate::{memory, parallel};
 /// [`Error::Memory`].
 pub(crate) fn zeros<T: Zeroable>(what: &str, length: usize) -> Result<Vec<T>, Error> {
     let memory =
-        bytemuck::allocation::try_zeroed_vec(length).map_err(|()| memory::refused::<T>(what, length))?;
+        bytemuck::allocation::try_zeroed_vec(length).map_err(|()| error::refused::<T>(what, length))?;
     prefer_large(memory.as_ptr(), length);
     Ok(memory)
 }
 
-/// Memory with any content, set to zero.
-fn cleared<T: Zeroable>(memory: &mut [MaybeUninit<T>]) -> &mut [T] {
-    memory.fill_with(MaybeUninit::zeroed);
-    // SAFETY: all bytes have just been set to zero, and zeros are a value of a type that is `Zeroable`.
-    unsafe { &mut *(std::ptr::from_mut(memory) as *mut [T]) }
+/// A piece of a [`filled`] result, without content yet.
+pub(crate) struct Blank<'a, T> {
+    memory: &'a mut [MaybeUninit<T>],
+    cleared: &'a AtomicUsize,
 }
 
-/// A result of so many elements, which `work` computes in pieces of `size`, the last one shorter, for an input of so many bytes. Each
-/// piece is set to zero by the thread that computes it, which then has it in its cache; [`zeros`] in memory that an
-/// earlier result has left come from one thread, while the others wait. The error is that of the first failing piece, or none
-/// where there is no memory for the result.
-pub(crate) fn pieces<T: Zeroable + Send>(
+impl<'a, T: Zeroable> Blank<'a, T> {
+    /// The piece, set to zero.
+    pub(crate) fn clear(self) -> &'a mut [T] {
+        self.memory.fill_with(MaybeUninit::zeroed);
+        self.cleared.fetch_add(self.memory.len(), Ordering::Relaxed);
+        // SAFETY: all bytes have just been set to zero, and zeros are a value of a type that is `Zeroable`.
+        unsafe { &mut *(std::ptr::from_mut(self.memory) as *mut [T]) }
+    }
+}
+
+/// A result of `length` elements that `fill` writes in pieces of `size`, the last one shorter. `fill` must [clear](Blank::clear) every
+/// piece unless it fails. The error is its own, or `None` where there is no memory for the result.
+///
+/// # Panics
+///
+/// Where `fill` succeeds and has left a piece out.
+pub(crate) fn filled<T: Zeroable, E>(
     length: usize,
     size: usize,
-    bytes: usize,
-    work: impl Fn(usize, &mut [T]) -> Result<(), Error> + Sync,
-) -> Result<Vec<T>, Option<Error>> {
+    fill: impl FnOnce(Blanks<'_, T>) -> Result<(), E>,
+) -> Result<Vec<T>, Option<E>> {
     let mut out = Vec::new();
     out.try_reserve_exact(length).map_err(|_| None)?;
     prefer_large(out.as_ptr(), length);
-    let blank = &mut out.spare_capacity_mut()[..length];
-    parallel::each(blank.chunks_mut(size).enumerate(), bytes, |(i, blank)| work(i, cleared(blank)))?;
-    // SAFETY: the capacity holds so many, and `each` has given every piece to the closure, which clears it first.
+    let cleared = AtomicUsize::new(0);
+    let pieces = out.spare_capacity_mut()[..length].chunks_mut(size);
+    fill(Blanks { pieces, cleared: &cleared })?;
+    assert_eq!(cleared.into_inner(), length, "every piece of a result is filled");
+    // SAFETY: the capacity holds `length` elements. Each piece adds its length to `cleared` once, when it has become zeros, so
+    // all elements have a value: the assertion has just seen it.
     unsafe { out.set_len(length) };
     Ok(out)
 }
+
+/// The pieces of a [`filled`] result, in order.
+pub(crate) struct Blanks<'a, T> {
+    pieces: ChunksMut<'a, MaybeUninit<T>>,
+    cleared: &'a AtomicUsize,
+}
+
+impl<'a, T> Iterator for Blanks<'a, T> {
+    type Item = Blank<'a, T>;
+
+    fn next(&mut self) -> Option<Blank<'a, T>> {
+        self.pieces.next().map(|memory| Blank { memory, cleared: self.cleared })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.pieces.size_hint()
+    }
+}
+
+impl<T> ExactSizeIterator for Blanks<'_, T> {}
 
 /// Asks for large pages for the memory of so many elements that begins there. Linux gives them to memory that wants them, or to
 /// all.
@@ -85,23 +119,5 @@ mod tests {
         let error = zeros::<f64>("a result", usize::MAX / 16).unwrap_err();
         assert!(error.to_string().starts_with("a result needs"), "{error}");
         assert_eq!(zeros::<()>("a result", 7).map(|out| out.len()), Ok(7));
-    }
-
-    #[test]
-    fn pieces_of_any_size() {
-        for (length, size) in [(0, 3), (7, 3), (9, 3), (2, 100), (1 << 20, 1000)] {
-            for bytes in [0, usize::MAX] {
-                let out = pieces(length, size, bytes, |i, piece| {
-                    assert!(piece.len() <= size && piece.iter().all(|x| *x == 0));
-                    piece.iter_mut().enumerate().for_each(|(j, x)| *x = i * size + j);
-                    Ok(())
-                });
-                assert!(out.unwrap().into_iter().eq(0..length));
-            }
-        }
-        let error = |i: usize| Error::Setting { setting: i.to_string(), problem: String::new() };
-        let failing = |i: usize, _: &mut [u8]| if i < 3 { Ok(()) } else { Err(error(i)) };
-        assert_eq!(pieces(10, 2, usize::MAX, failing), Err(Some(error(3))));
-        assert_eq!(pieces(usize::MAX, 2, 0, |_, _: &mut [u64]| Ok(())), Err(None));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::slice;
 
-use super::{F32_BLOCK, F64_BLOCK, LANES, Part, Simd, padded, tree_sum};
+use super::simd::{F32_BLOCK, F64_BLOCK, LANES, Part, Simd, padded, tree_sum};
 
 /// Needs no proof: every machine can run it.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use ndarray::{ArrayView, ArrayView1, ArrayView2, Dimension};
 
-use crate::error::Error;
 use crate::column::vectors::Vectors;
+use crate::error::Error;
 
 /// An array's numbers, which must lie in standard layout.
 fn numbers<'a, D: Dimension>(array: &ArrayView<'a, f32, D>, expected: &str) -> Result<&'a [f32], Error> {

@@ -1,10 +1,10 @@
 //! A call by name: bound columns and parameters in, columns out.
 
 use super::{Column, Kernel, Kind, Param, Params};
-use crate::pairwise::compute::Compute;
+use crate::column::vectors::{PackedVectors, Vectors};
 use crate::error::Error;
 use crate::memory::{check_memory, default_memory_limit};
-use crate::column::vectors::{PackedVectors, Vectors};
+use crate::pairwise::compute::Compute;
 
 /// A declared input column, bound.
 #[derive(Clone, Debug)]

@@ -2,7 +2,6 @@
 
 use super::{Call, Output};
 use crate::error::Error;
-use crate::spatial::geometry::points;
 
 /// A kernel that can be called by name.
 #[derive(Debug)]
@@ -103,7 +102,7 @@ pub struct Column {
 }
 
 /// Most bytes of a point as SQL Server stores it: with Z and M.
-pub const POINT_BYTES: usize = points::stride(true, true);
+pub const POINT_BYTES: usize = 38;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! Parameters as given, checked against the declared ones.
 
 use super::kernel::{ANY_NAME, Kernel, ParamKind};
+use crate::column::vectors::Vectors;
 use crate::error::Error;
-use crate::column::vectors::{Element, Vectors};
+use crate::number::element::Element;
 
 /// A parameter's value as a host gives it.
 #[derive(Clone, Debug, PartialEq)]

@@ -191,7 +191,7 @@ fn parse_number<T: Number>(text: &[u8], start: usize) -> Result<(T, usize), Json
 /// Appends packed singles or doubles as a JSON array with the fewest digits that give the same numbers back.
 ///
 /// Returns `false`, with nothing appended, where a component is NaN or infinite, which JSON cannot say.
-pub(crate) fn write_array(bytes: &[u8], width: crate::column::vectors::Width, out: &mut String) -> bool {
+pub(crate) fn write_array(bytes: &[u8], width: crate::number::element::Width, out: &mut String) -> bool {
     let before = out.len();
     out.push('[');
     let mut finite = true;
@@ -201,13 +201,13 @@ pub(crate) fn write_array(bytes: &[u8], width: crate::column::vectors::Width, ou
         let _ = write!(out, "{v},");
     };
     match width {
-        crate::column::vectors::Width::F32 => {
+        crate::number::element::Width::F32 => {
             for b in bytes.as_chunks::<4>().0 {
                 let v = f32::from_le_bytes(*b);
                 write(&Shortest(v), v.is_finite());
             }
         }
-        crate::column::vectors::Width::F64 => {
+        crate::number::element::Width::F64 => {
             for b in bytes.as_chunks::<8>().0 {
                 let v = f64::from_le_bytes(*b);
                 write(&Shortest(v), v.is_finite());
@@ -289,7 +289,7 @@ mod tests {
         fn every_single_survives_a_round_trip(bits in any::<[u32; 8]>()) {
             let values: Vec<f32> = bits.iter().map(|b| f32::from_bits(*b)).filter(|v| v.is_finite()).collect();
             let mut text = String::new();
-            prop_assert!(write_array(bytemuck::cast_slice(&values), crate::column::vectors::Width::F32, &mut text));
+            prop_assert!(write_array(bytemuck::cast_slice(&values), crate::number::element::Width::F32, &mut text));
             let back = parse(&text).unwrap();
             prop_assert_eq!(bytemuck::cast_slice::<f32, u32>(&back), bytemuck::cast_slice::<f32, u32>(&values));
             let server = format!("[{}]", values.iter().map(|v| format!("{v:.7e}")).collect::<Vec<_>>().join(","));

@@ -11,9 +11,10 @@ use std::sync::OnceLock;
 use bytemuck::{Pod, Zeroable};
 
 use crate::arch::{LANES, Part, Simd};
-use crate::pairwise::precision::Mode;
+use crate::pairwise::precision::Precision;
+use crate::pairwise::prefetch::{Ahead, Asks};
 use crate::pairwise::reduce;
-use crate::pairwise::tiles::{Ahead, Asks, PANEL};
+use crate::parallel::PANEL;
 
 /// Rows that are taken at once.
 const ROWS: usize = 6;
@@ -40,7 +41,7 @@ fn lines<L: Pod>(lanes: usize) -> Vec<Line> {
 }
 
 /// Queries, ready for panels of rows. All vectors are equally long.
-pub(crate) struct Spread<'a, M: Mode, S: Simd> {
+pub(crate) struct LaneMajor<'a, M: Precision, S: Simd> {
     /// Numbers of a vector.
     length: usize,
     packed: &'a [M::Lane],
@@ -53,7 +54,7 @@ pub(crate) struct Spread<'a, M: Mode, S: Simd> {
     level: PhantomData<S>,
 }
 
-impl<'a, M: Mode, S: Simd> Spread<'a, M, S> {
+impl<'a, M: Precision, S: Simd> LaneMajor<'a, M, S> {
     /// Places of a register.
     const WIDTH: usize = size_of::<M::Register<S>>() / size_of::<M::Lane>();
     /// Whether the registers are wide and many, and a step of a sum is one instruction: of two, tiles are faster.
@@ -74,7 +75,7 @@ impl<'a, M: Mode, S: Simd> Spread<'a, M, S> {
         let most = (ROWS * GROUPS * Self::WIDTH).next_multiple_of(LANES);
         let (sums, totals) = (lines::<M::Lane>(LANES * most), vec![0.0; most]);
         let room = vec![M::Number::default(); ROWS * length];
-        Some(Spread { length, packed, room, sums, totals, level: PhantomData })
+        Some(LaneMajor { length, packed, room, sums, totals, level: PhantomData })
     }
 
     fn pack(queries: &[&[u8]], length: usize) -> Vec<Line> {
@@ -115,7 +116,7 @@ impl<'a, M: Mode, S: Simd> Spread<'a, M, S> {
         })
     }
 
-    /// How often [`Spread::dots`] asks for what lies ahead.
+    /// How often [`LaneMajor::dots`] asks for what lies ahead.
     pub(crate) fn calls(&self, queries: &[&[u8]], rows: usize) -> usize {
         parts(self.length).count() * LANES * Self::sets(queries).count() * rows.div_ceil(ROWS)
     }
@@ -176,7 +177,7 @@ fn parts(length: usize) -> impl Iterator<Item = (usize, usize)> {
 }
 
 /// All lanes of the sums of up to [`ROWS`] rows with `G` registers of queries.
-struct Lanes<'l, 'a, M: Mode, const G: usize> {
+struct Lanes<'l, 'a, M: Precision, const G: usize> {
     packed: &'l [M::Lane],
     rows: &'l [(usize, &'l [u8])],
     room: &'l mut [M::Number],
@@ -184,11 +185,11 @@ struct Lanes<'l, 'a, M: Mode, const G: usize> {
     sums: &'l mut [M::Lane],
 }
 
-impl<M: Mode, S: Simd, const G: usize> Part<S> for Lanes<'_, '_, M, G> {
+impl<M: Precision, S: Simd, const G: usize> Part<S> for Lanes<'_, '_, M, G> {
     type Output = ();
     #[inline(always)]
     fn run(self, simd: S) {
-        let width = G * Spread::<'_, M, S>::WIDTH;
+        let width = G * LaneMajor::<'_, M, S>::WIDTH;
         let length = self.room.len() / ROWS;
         let mut all: [&[M::Number]; ROWS] = [&[]; ROWS];
         for ((r, row), room) in all.iter_mut().enumerate().zip(self.room.chunks_exact_mut(length)) {
@@ -216,7 +217,7 @@ impl<M: Mode, S: Simd, const G: usize> Part<S> for Lanes<'_, '_, M, G> {
 /// Adds some blocks to one lane of the sums of [`ROWS`] rows with `G` registers of queries, or starts them. `rows` begin with the lane's
 /// first number. The loops over rows and registers have constant lengths, so that the sums stay in registers.
 #[inline(always)]
-fn add<M: Mode, S: Simd, const G: usize>(
+fn add<M: Precision, S: Simd, const G: usize>(
     simd: S,
     queries: &[M::Lane],
     mut rows: [&[M::Number]; ROWS],
@@ -224,7 +225,7 @@ fn add<M: Mode, S: Simd, const G: usize>(
     out: &mut [M::Lane],
     mut asks: Asks<'_>,
 ) {
-    let width = Spread::<'_, M, S>::WIDTH;
+    let width = LaneMajor::<'_, M, S>::WIDTH;
     let load = |lanes: &[M::Lane]| bytemuck::pod_read_unaligned(bytemuck::cast_slice(lanes));
     let mut sums = [[M::splat(simd, M::Number::default()); G]; ROWS];
     if !start {
@@ -261,7 +262,7 @@ fn add<M: Mode, S: Simd, const G: usize>(
 
 /// The sums of [`LANES`] pairs over all lanes, as the definition's tree adds them. `lanes` lie `step` apart.
 #[inline(always)]
-fn tree<M: Mode, S: Simd>(simd: S, lanes: &[M::Lane], step: usize, first: usize) -> S::F64 {
+fn tree<M: Precision, S: Simd>(simd: S, lanes: &[M::Lane], step: usize, first: usize) -> S::F64 {
     // The strides of the tree, its last one first.
     macro_rules! added {
         ($lane:expr) => {
@@ -277,7 +278,7 @@ fn tree<M: Mode, S: Simd>(simd: S, lanes: &[M::Lane], step: usize, first: usize)
 /// Writes the sums of a row, every one [`PANEL`] places behind the last. One that may have left the range of its lanes is computed
 /// again; whether there is one is asked of all at once.
 #[inline(always)]
-fn checked<M: Mode, S: Simd>(simd: S, queries: &[&[u8]], row: &[u8], sums: &[f64], out: &mut [f64]) {
+fn checked<M: Precision, S: Simd>(simd: S, queries: &[&[u8]], row: &[u8], sums: &[f64], out: &mut [f64]) {
     let mut suspect = false;
     for sum in &sums[..queries.len()] {
         suspect |= M::suspect(*sum);

@@ -4,6 +4,7 @@ pub(crate) mod compute;
 pub(crate) mod lane_major;
 pub(crate) mod one_to_many;
 pub(crate) mod precision;
+pub(crate) mod prefetch;
 pub(crate) mod reduce;
 pub(crate) mod scaled;
 pub(crate) mod tiles;

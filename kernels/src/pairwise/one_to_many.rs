@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::arch::{Part, Simd};
-use crate::pairwise::precision::Mode;
+use crate::pairwise::precision::Precision;
 use crate::pairwise::reduce;
 
 /// What is wanted of a vector and a row.
@@ -16,7 +16,7 @@ pub(crate) enum Wanted {
 }
 
 /// One vector and the rows of a panel, all equally long.
-pub(crate) struct Alone<'a, M> {
+pub(crate) struct OneToMany<'a, M> {
     query: &'a [u8],
     panel: &'a [(usize, &'a [u8])],
     /// Whether the rows come from memory, one behind the other: then what lies behind a row is asked for in time.
@@ -29,7 +29,7 @@ pub(crate) struct Alone<'a, M> {
     squares: &'a mut [f64],
 }
 
-impl<'a, M: Mode> Alone<'a, M> {
+impl<'a, M: Precision> OneToMany<'a, M> {
     pub(crate) fn new(
         (query, panel): (&'a [u8], &'a [(usize, &'a [u8])]),
         streams: bool,
@@ -37,11 +37,11 @@ impl<'a, M: Mode> Alone<'a, M> {
         out: &'a mut [f64],
         squares: &'a mut [f64],
     ) -> Self {
-        Alone { query, panel, streams, wanted, mode: PhantomData, out, squares }
+        OneToMany { query, panel, streams, wanted, mode: PhantomData, out, squares }
     }
 }
 
-impl<M: Mode, S: Simd> Part<S> for Alone<'_, M> {
+impl<M: Precision, S: Simd> Part<S> for OneToMany<'_, M> {
     type Output = ();
     #[inline(always)]
     fn run(self, simd: S) {

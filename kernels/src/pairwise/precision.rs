@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytemuck::Pod;
 
 use crate::arch::{F32_BLOCK, F64_BLOCK, LANES, Simd};
-use crate::column::vectors::Width;
+use crate::number::element::Width;
 
 /// Precision in which a kernel adds up single-precision vectors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Accumulate {
 }
 
 /// How packed bytes become lanes.
-pub(crate) trait Mode: Copy {
+pub(crate) trait Precision: Copy {
     /// A block of lanes.
     type Vec<S: Simd>: Copy;
     /// The part of a block that is one register.
@@ -65,14 +65,14 @@ pub(crate) trait Mode: Copy {
     /// The registers of a block, in the order of their lanes.
     fn registers<S: Simd>(block: &Self::Vec<S>) -> &[Self::Register<S>];
     fn registers_mut<S: Simd>(block: &mut Self::Vec<S>) -> &mut [Self::Register<S>];
-    /// One register of [`Mode::dot`].
+    /// One register of [`Precision::dot`].
     fn dot_register<S: Simd>(
         simd: S,
         a: Self::Register<S>,
         b: Self::Register<S>,
         acc: Self::Register<S>,
     ) -> Self::Register<S>;
-    /// One register of [`Mode::square_of_difference`].
+    /// One register of [`Precision::square_of_difference`].
     fn square_of_difference_register<S: Simd>(
         simd: S,
         a: Self::Register<S>,
@@ -106,7 +106,7 @@ fn block<const N: usize>(bytes: &[u8]) -> &[u8; N] {
     bytes.try_into().expect("a block of lanes")
 }
 
-impl Mode for Single {
+impl Precision for Single {
     type Vec<S: Simd> = S::F32;
     type Register<S: Simd> = S::R32;
     type Number = f32;
@@ -172,7 +172,7 @@ impl Mode for Single {
     }
 }
 
-impl Mode for Widened {
+impl Precision for Widened {
     type Vec<S: Simd> = S::F64;
     type Register<S: Simd> = S::R64;
     type Number = f32;
@@ -234,7 +234,7 @@ impl Mode for Widened {
     }
 }
 
-impl Mode for Double {
+impl Precision for Double {
     type Vec<S: Simd> = S::F64;
     type Register<S: Simd> = S::R64;
     type Number = f64;
@@ -308,22 +308,22 @@ impl Mode for Double {
 }
 
 /// Runs `$body` with the type `$mode` that the vectors' width and the wanted precision name.
-macro_rules! with_mode {
+macro_rules! with_precision {
     ($width:expr, $accumulate:expr, $mode:ident => $body:expr) => {
         match ($width, $accumulate) {
-            (crate::column::vectors::Width::F32, crate::pairwise::precision::Accumulate::F32) => {
+            (crate::number::element::Width::F32, crate::pairwise::precision::Accumulate::F32) => {
                 type $mode = crate::pairwise::precision::Single;
                 $body
             }
-            (crate::column::vectors::Width::F32, crate::pairwise::precision::Accumulate::F64) => {
+            (crate::number::element::Width::F32, crate::pairwise::precision::Accumulate::F64) => {
                 type $mode = crate::pairwise::precision::Widened;
                 $body
             }
-            (crate::column::vectors::Width::F64, _) => {
+            (crate::number::element::Width::F64, _) => {
                 type $mode = crate::pairwise::precision::Double;
                 $body
             }
         }
     };
 }
-pub(crate) use with_mode;
+pub(crate) use with_precision;

@@ -1,16 +1,16 @@
 //! Sums over pairs of vectors: the shared body of dot products, norms, distances and similarities.
 //!
-//! A [mode](crate::pairwise::precision) says which numbers are loaded and in which precision they are accumulated; a *form* says what is summed.
+//! A [precision](crate::pairwise::precision) says which numbers are loaded and in which precision they are accumulated; a *form* says what is summed.
 //! Both are resolved at compile time, inside the function that enables a level's instructions.
 
 use crate::arch::Simd;
-use crate::pairwise::precision::{Accumulate, Double, Mode, with_mode};
+use crate::number::element::Width;
+use crate::pairwise::precision::{Accumulate, Double, Precision, with_precision};
 use crate::pairwise::scaled;
-use crate::column::vectors::Width;
 
 /// What is computed from one pair of equally long vectors.
 pub(crate) trait Form: AtScale {
-    fn pair<M: Mode, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64;
+    fn pair<M: Precision, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64;
 }
 
 /// The same of doubles, with sums that have a scale.
@@ -66,14 +66,14 @@ macro_rules! over_blocks {
 }
 
 #[inline(always)]
-fn plain_dot<M: Mode, S: Simd, const STREAM: bool>(simd: S, a: &[u8], b: &[u8]) -> f64 {
+fn plain_dot<M: Precision, S: Simd, const STREAM: bool>(simd: S, a: &[u8], b: &[u8]) -> f64 {
     let mut acc = M::zero(simd);
     over_blocks!(M, STREAM, simd, a, b, |x, y| acc = M::dot(simd, x, y, acc));
     M::sum(simd, acc)
 }
 
 #[inline(always)]
-fn plain_squared_distance<M: Mode, S: Simd, const STREAM: bool>(simd: S, a: &[u8], b: &[u8]) -> f64 {
+fn plain_squared_distance<M: Precision, S: Simd, const STREAM: bool>(simd: S, a: &[u8], b: &[u8]) -> f64 {
     let mut acc = M::zero(simd);
     over_blocks!(M, STREAM, simd, a, b, |x, y| acc = M::square_of_difference(simd, x, y, acc));
     M::sum(simd, acc)
@@ -81,7 +81,7 @@ fn plain_squared_distance<M: Mode, S: Simd, const STREAM: bool>(simd: S, a: &[u8
 
 /// What is wanted of vectors whose sum may have left the range of its lanes: singles' in doubles' lanes, doubles' with a scale.
 #[inline(always)]
-fn again<M: Mode, S: Simd>(simd: S, form: impl Form, a: &[u8], b: &[u8]) -> f64 {
+fn again<M: Precision, S: Simd>(simd: S, form: impl Form, a: &[u8], b: &[u8]) -> f64 {
     match M::WIDTH {
         Width::F32 => simd.run(Pair { form, width: Width::F32, accumulate: Accumulate::F64, a, b }),
         Width::F64 => simd.run(Scaled { form, a, b }),
@@ -90,24 +90,24 @@ fn again<M: Mode, S: Simd>(simd: S, form: impl Form, a: &[u8], b: &[u8]) -> f64 
 
 /// The sum or, where it may have left the range of its lanes, the dot product computed again.
 #[inline(always)]
-pub(crate) fn checked_dot<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
+pub(crate) fn checked_dot<M: Precision, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
     if M::suspect(sum) { again::<M, S>(simd, Dot, a, b) } else { sum }
 }
 
 #[inline(always)]
-pub(crate) fn dot<M: Mode, S: Simd>(simd: S, a: &[u8], b: &[u8]) -> f64 {
+pub(crate) fn dot<M: Precision, S: Simd>(simd: S, a: &[u8], b: &[u8]) -> f64 {
     checked_dot::<M, S>(simd, plain_dot::<M, S, false>(simd, a, b), a, b)
 }
 
 /// As [`dot`], for a row that streams from memory.
 #[inline(always)]
-pub(crate) fn stream_dot<M: Mode, S: Simd>(simd: S, query: &[u8], row: &[u8]) -> f64 {
+pub(crate) fn stream_dot<M: Precision, S: Simd>(simd: S, query: &[u8], row: &[u8]) -> f64 {
     checked_dot::<M, S>(simd, plain_dot::<M, S, true>(simd, query, row), query, row)
 }
 
 /// `query`·`row` and `row`·`row` in one pass; `STREAM` where the row streams from memory.
 #[inline(always)]
-pub(crate) fn dot_and_square<M: Mode, S: Simd, const STREAM: bool>(
+pub(crate) fn dot_and_square<M: Precision, S: Simd, const STREAM: bool>(
     simd: S,
     query: &[u8],
     row: &[u8],
@@ -140,7 +140,7 @@ const DEPTH: usize = 32;
 #[allow(clippy::needless_range_loop, reason = "the same index runs over several arrays")]
 #[inline(always)]
 pub(crate) fn stream_dots_and_squares<
-    M: Mode,
+    M: Precision,
     S: Simd,
     const Q: usize,
     const R: usize,
@@ -188,7 +188,7 @@ impl<V: Copy, const Q: usize, const R: usize> Sums<V, Q, R> {
     /// used, so the compiler leaves them out. The loops have constant lengths, so that the sums stay in registers.
     #[allow(clippy::needless_range_loop, reason = "the same index runs over several arrays")]
     #[inline(always)]
-    fn add_registers<M: Mode<Vec<S> = V>, S: Simd, const FIRST: usize, const SQUARES: bool>(
+    fn add_registers<M: Precision<Vec<S> = V>, S: Simd, const FIRST: usize, const SQUARES: bool>(
         &mut self,
         simd: S,
         queries: [&[u8]; Q],
@@ -250,13 +250,13 @@ impl<V: Copy, const Q: usize, const R: usize> Sums<V, Q, R> {
 
 /// Euclidean distance; `STREAM` where `b` streams from memory.
 #[inline(always)]
-pub(crate) fn euclidean<M: Mode, S: Simd, const STREAM: bool>(simd: S, a: &[u8], b: &[u8]) -> f64 {
+pub(crate) fn euclidean<M: Precision, S: Simd, const STREAM: bool>(simd: S, a: &[u8], b: &[u8]) -> f64 {
     distance_of_sum::<M, S>(simd, plain_squared_distance::<M, S, STREAM>(simd, a, b), a, b)
 }
 
 /// The root of the sum or, where that may have left the range of its lanes, of the sum computed again.
 #[inline(always)]
-pub(crate) fn distance_of_sum<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
+pub(crate) fn distance_of_sum<M: Precision, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
     if !M::suspect(sum) {
         sum.sqrt()
     } else if M::WIDTH == Width::F64 && !sum.is_finite() {
@@ -267,7 +267,7 @@ pub(crate) fn distance_of_sum<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: 
 }
 
 #[inline(always)]
-fn load_part<M: Mode, S: Simd>(simd: S, part: &[u8]) -> M::Vec<S> {
+fn load_part<M: Precision, S: Simd>(simd: S, part: &[u8]) -> M::Vec<S> {
     if part.len() == M::BLOCK { M::load(simd, part) } else { M::load_tail(simd, part) }
 }
 
@@ -282,7 +282,7 @@ pub(crate) fn cosine_of_sums(ab: f64, aa: f64, bb: f64) -> f64 {
 
 /// Cosine similarity from the three sums, or from sums with a scale where the squares' product would leave the range of doubles.
 #[inline(always)]
-pub(crate) fn checked_cosine<M: Mode, S: Simd>(simd: S, sums: [f64; 3], a: &[u8], b: &[u8]) -> f64 {
+pub(crate) fn checked_cosine<M: Precision, S: Simd>(simd: S, sums: [f64; 3], a: &[u8], b: &[u8]) -> f64 {
     let [ab, aa, bb] = sums;
     if M::strays(aa) || M::strays(bb) {
         again::<M, S>(simd, Cosine, a, b)
@@ -293,7 +293,7 @@ pub(crate) fn checked_cosine<M: Mode, S: Simd>(simd: S, sums: [f64; 3], a: &[u8]
 
 impl Form for Dot {
     #[inline(always)]
-    fn pair<M: Mode, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64 {
+    fn pair<M: Precision, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64 {
         dot::<M, S>(simd, a, b)
     }
 }
@@ -307,7 +307,7 @@ impl AtScale for Dot {
 
 impl Form for Norm {
     #[inline(always)]
-    fn pair<M: Mode, S: Simd>(self, simd: S, a: &[u8], _: &[u8]) -> f64 {
+    fn pair<M: Precision, S: Simd>(self, simd: S, a: &[u8], _: &[u8]) -> f64 {
         let sum = plain_dot::<M, S, false>(simd, a, a);
         if M::suspect(sum) { again::<M, S>(simd, Norm, a, a) } else { sum.sqrt() }
     }
@@ -322,7 +322,7 @@ impl AtScale for Norm {
 
 impl Form for Euclidean {
     #[inline(always)]
-    fn pair<M: Mode, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64 {
+    fn pair<M: Precision, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64 {
         euclidean::<M, S, false>(simd, a, b)
     }
 }
@@ -344,7 +344,7 @@ impl AtScale for EuclideanOfHalves {
 
 impl Form for Cosine {
     #[inline(always)]
-    fn pair<M: Mode, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64 {
+    fn pair<M: Precision, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64 {
         let (mut ab, mut aa, mut bb) = (M::zero(simd), M::zero(simd), M::zero(simd));
         over_blocks!(M, false, simd, a, b, |x, y| {
             ab = M::dot(simd, x, y, ab);
@@ -401,6 +401,6 @@ impl<F: Form> crate::arch::Task for Pair<'_, F> {
     type Output = f64;
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> f64 {
-        with_mode!(self.width, self.accumulate, M => self.form.pair::<M, S>(simd, self.a, self.b))
+        with_precision!(self.width, self.accumulate, M => self.form.pair::<M, S>(simd, self.a, self.b))
     }
 }

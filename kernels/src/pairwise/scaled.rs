@@ -4,8 +4,8 @@
 //! Every term carries its own exponent, so neither a product nor a difference leaves the range, whatever is in the vectors.
 
 use crate::arch::{LANES, tree_sum};
-use crate::vector::rows::doubles;
-use crate::column::vectors::Width;
+use crate::number::element::Width;
+use crate::number::element::doubles;
 
 /// Terms of a smaller share of the greatest one, as a power of two, are left out.
 const LEAST: i32 = -1000;

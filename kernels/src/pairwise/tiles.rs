@@ -8,19 +8,17 @@
 
 use std::marker::PhantomData;
 
-use crate::pairwise::one_to_many::{Alone, Wanted};
 use crate::arch::{Part, Simd};
-use crate::pairwise::precision::Mode;
+use crate::pairwise::lane_major::{LaneMajor, Packed};
+use crate::pairwise::one_to_many::{OneToMany, Wanted};
+use crate::pairwise::precision::Precision;
+use crate::pairwise::prefetch::{Ahead, Asks, LINE};
 use crate::pairwise::reduce::{self, Dot, Euclidean};
-use crate::pairwise::lane_major::{Packed, Spread};
+use crate::parallel::PANEL;
 
-/// Rows that are taken at once: copied, they stay in the second-level cache. Divisible by the rows of every tile.
-pub(crate) const PANEL: usize = 24;
 /// Blocks of a tile that are taken at once: one register of each block of the queries and of the rows then fit the first-level
 /// cache together, where the queries stay while the rows pass.
 const DEPTH: usize = 32;
-/// Bytes of a cache line.
-const LINE: usize = 64;
 /// Cache lines of a row that lies anywhere that are asked for ahead; the processor sees by itself what follows.
 const LINES_AHEAD: usize = 4;
 /// Fewer queries than this go alone: a single stream is what the memory delivers fastest.
@@ -31,22 +29,22 @@ const MUCH: usize = 32;
 
 /// What is summed over pairs, and what the sum gives.
 pub(crate) trait Sum {
-    fn add_register<M: Mode, S: Simd>(
+    fn add_register<M: Precision, S: Simd>(
         simd: S,
         a: M::Register<S>,
         b: M::Register<S>,
         acc: M::Register<S>,
     ) -> M::Register<S>;
-    fn checked<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64;
+    fn checked<M: Precision, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64;
     /// What it is of one query; `squares`: with those of the rows.
     fn wanted(squares: bool) -> Wanted;
-    /// Whether [`Spread`] has it.
-    const SPREADS: bool;
+    /// Whether [`LaneMajor`] has it.
+    const IS_LANE_MAJOR: bool;
 }
 
 impl Sum for Dot {
     #[inline(always)]
-    fn add_register<M: Mode, S: Simd>(
+    fn add_register<M: Precision, S: Simd>(
         simd: S,
         a: M::Register<S>,
         b: M::Register<S>,
@@ -55,18 +53,18 @@ impl Sum for Dot {
         M::dot_register(simd, a, b, acc)
     }
     #[inline(always)]
-    fn checked<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
+    fn checked<M: Precision, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
         reduce::checked_dot::<M, S>(simd, sum, a, b)
     }
     fn wanted(squares: bool) -> Wanted {
         if squares { Wanted::DotAndSquare } else { Wanted::Dot }
     }
-    const SPREADS: bool = true;
+    const IS_LANE_MAJOR: bool = true;
 }
 
 impl Sum for Euclidean {
     #[inline(always)]
-    fn add_register<M: Mode, S: Simd>(
+    fn add_register<M: Precision, S: Simd>(
         simd: S,
         a: M::Register<S>,
         b: M::Register<S>,
@@ -75,22 +73,22 @@ impl Sum for Euclidean {
         M::square_of_difference_register(simd, a, b, acc)
     }
     #[inline(always)]
-    fn checked<M: Mode, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
+    fn checked<M: Precision, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
         reduce::distance_of_sum::<M, S>(simd, sum, a, b)
     }
     fn wanted(_: bool) -> Wanted {
         Wanted::EuclideanDistance
     }
-    const SPREADS: bool = false;
+    const IS_LANE_MAJOR: bool = false;
 }
 
 /// Queries, ready for panels of rows. All vectors are equally long.
-pub(crate) struct Tiles<'a, M: Mode, S: Simd> {
+pub(crate) struct Tiles<'a, M: Precision, S: Simd> {
     queries: &'a [&'a [u8]],
     /// Whether the rows come one behind the other from memory, and not from anywhere.
     streams: bool,
     /// Instead of tiles, where the queries fill registers and dot products are wanted.
-    spread: Option<Spread<'a, M, S>>,
+    spread: Option<LaneMajor<'a, M, S>>,
     /// One tile of them after the other.
     packed: Vec<Vec<M::Register<S>>>,
     rows: Vec<M::Register<S>>,
@@ -99,7 +97,7 @@ pub(crate) struct Tiles<'a, M: Mode, S: Simd> {
     squares: [f64; PANEL],
 }
 
-impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
+impl<'a, M: Precision, S: Simd> Tiles<'a, M, S> {
     /// `packed` is for those who want many [`Tiles::dots`], shared among the threads of a call, always for the same queries.
     #[inline(always)]
     pub(crate) fn new(simd: S, queries: &'a [&'a [u8]], packed: Option<&'a Packed>) -> Self {
@@ -157,7 +155,7 @@ impl<'a, M: Mode, S: Simd> Tiles<'a, M, S> {
         for (n, (query, out)) in self.queries.iter().zip(out.chunks_exact_mut(PANEL)).enumerate() {
             // The rows come from memory once, and for the other queries from a cache.
             let (streams, wanted) = (self.streams && n == 0, F::wanted(squares && n == 0));
-            simd.run(Alone::<M>::new((query, panel), streams, wanted, out, &mut self.squares));
+            simd.run(OneToMany::<M>::new((query, panel), streams, wanted, out, &mut self.squares));
         }
     }
 
@@ -215,12 +213,12 @@ struct New<'a, M> {
     mode: PhantomData<M>,
 }
 
-impl<'a, M: Mode, S: Simd> Part<S> for New<'a, M> {
+impl<'a, M: Precision, S: Simd> Part<S> for New<'a, M> {
     type Output = Tiles<'a, M, S>;
     #[inline(always)]
     fn run(self, simd: S) -> Tiles<'a, M, S> {
         let queries = self.queries;
-        let spread = self.packed.and_then(|packed| Spread::new(queries, packed));
+        let spread = self.packed.and_then(|packed| LaneMajor::new(queries, packed));
         let mut packed = Vec::new();
         if Tiles::<M, S>::are_tiled(queries) && spread.is_none() {
             for tile in queries.chunks(Tiles::<M, S>::width()) {
@@ -248,7 +246,7 @@ impl<'a, M: Mode, S: Simd> Part<S> for New<'a, M> {
 }
 
 /// A panel of rows with all queries.
-struct Panel<'t, 'a, F, M: Mode, S: Simd> {
+struct Panel<'t, 'a, F, M: Precision, S: Simd> {
     tiles: &'t mut Tiles<'a, M, S>,
     panel: &'t [(usize, &'t [u8])],
     squares: bool,
@@ -256,15 +254,15 @@ struct Panel<'t, 'a, F, M: Mode, S: Simd> {
     sum: PhantomData<F>,
 }
 
-impl<F: Sum, M: Mode, S: Simd> Part<S> for Panel<'_, '_, F, M, S> {
+impl<F: Sum, M: Precision, S: Simd> Part<S> for Panel<'_, '_, F, M, S> {
     type Output = ();
     #[inline(always)]
     fn run(self, simd: S) {
         let Panel { tiles, panel, squares, out, .. } = self;
         let queries = tiles.queries;
         // The constants keep it from being compiled for levels, modes and sums that never have it.
-        if F::SPREADS
-            && Spread::<M, S>::SUITS
+        if F::IS_LANE_MAJOR
+            && LaneMajor::<M, S>::SUITS
             && let Some(spread) = &mut tiles.spread
         {
             let calls = spread.calls(queries, panel.len());
@@ -286,7 +284,7 @@ impl<F: Sum, M: Mode, S: Simd> Part<S> for Panel<'_, '_, F, M, S> {
 }
 
 /// A tile of up to `Q` queries with all rows of the panel.
-struct Column<'c, 'a, F, M: Mode, S: Simd, const Q: usize, const R: usize> {
+struct Column<'c, 'a, F, M: Precision, S: Simd, const Q: usize, const R: usize> {
     queries: &'c [&'c [u8]],
     packed: &'c [M::Register<S>],
     panel: &'c [(usize, &'c [u8])],
@@ -297,7 +295,9 @@ struct Column<'c, 'a, F, M: Mode, S: Simd, const Q: usize, const R: usize> {
     sum: PhantomData<F>,
 }
 
-impl<F: Sum, M: Mode, S: Simd, const Q: usize, const R: usize> Part<S> for Column<'_, '_, F, M, S, Q, R> {
+impl<F: Sum, M: Precision, S: Simd, const Q: usize, const R: usize> Part<S>
+    for Column<'_, '_, F, M, S, Q, R>
+{
     type Output = ();
     #[inline(always)]
     fn run(self, simd: S) {
@@ -334,76 +334,9 @@ impl<F: Sum, M: Mode, S: Simd, const Q: usize, const R: usize> Part<S> for Colum
     }
 }
 
-/// Asks for the panel that follows in memory, a part of it in each tile, so that it comes while the tiles are computed.
-pub(crate) struct Ahead<'a> {
-    first: &'a [u8],
-    /// Where the next tile begins to ask, behind the first row.
-    next: usize,
-    end: usize,
-    /// Bytes for each tile.
-    step: usize,
-    near: bool,
-}
-
-impl<'a> Ahead<'a> {
-    /// `near`: whether the first-level cache is asked for, and not the second.
-    fn new(panel: &[(usize, &'a [u8])], tiles: usize, near: bool) -> Self {
-        let [(_, first), .., (_, last)] = panel else {
-            return Ahead { first: &[], next: 0, end: 0, step: 0, near };
-        };
-        let size = panel.len() * first.len();
-        // Rows that lie anywhere say nothing of the next ones.
-        let consecutive =
-            (last.as_ptr() as usize).wrapping_sub(first.as_ptr() as usize) == size - first.len();
-        let end = if consecutive { 2 * size } else { size };
-        Ahead { first, next: size, end, step: size.div_ceil(tiles).next_multiple_of(LINE), near }
-    }
-
-    /// What a tile of so many blocks asks for. It asks all the time and never for much at once, which would leave no places to
-    /// wait in for what is at work.
-    #[inline(always)]
-    pub(crate) fn next(&mut self, blocks: usize) -> Asks<'a> {
-        let next = self.next;
-        self.next = self.end.min(next + self.step);
-        Asks {
-            first: self.first,
-            next,
-            due: next,
-            advance: (self.next - next).div_ceil(blocks),
-            near: self.near,
-        }
-    }
-}
-
-/// A tile's part of what is asked for.
-pub(crate) struct Asks<'a> {
-    first: &'a [u8],
-    next: usize,
-    due: usize,
-    /// Bytes for each block.
-    advance: usize,
-    near: bool,
-}
-
-impl Asks<'_> {
-    /// Asks for a block's part.
-    #[inline(always)]
-    pub(crate) fn ask<S: Simd>(&mut self, simd: S) {
-        self.due += self.advance;
-        while self.next < self.due {
-            if self.near {
-                simd.prefetch_near(self.first, self.next);
-            } else {
-                simd.prefetch(self.first, self.next);
-            }
-            self.next += LINE;
-        }
-    }
-}
-
 /// Writes up to `W` equally long vectors as tile number `n`: the first registers of all their blocks, then the second ones, and
 /// so on; within a block one vector after the other. Vectors that are missing are zero.
-struct Pack<'p, M: Mode, S: Simd, const W: usize> {
+struct Pack<'p, M: Precision, S: Simd, const W: usize> {
     vectors: &'p [&'p [u8]],
     packed: &'p mut Vec<M::Register<S>>,
     n: usize,
@@ -412,14 +345,14 @@ struct Pack<'p, M: Mode, S: Simd, const W: usize> {
     squares: Option<&'p mut [f64]>,
 }
 
-impl<'p, M: Mode, S: Simd, const W: usize> Pack<'p, M, S, W> {
+impl<'p, M: Precision, S: Simd, const W: usize> Pack<'p, M, S, W> {
     /// The only tile.
     fn alone(vectors: &'p [&'p [u8]], packed: &'p mut Vec<M::Register<S>>) -> Self {
         Pack { vectors, packed, n: 0, tiles: 1, squares: None }
     }
 }
 
-impl<M: Mode, S: Simd, const W: usize> Part<S> for Pack<'_, M, S, W> {
+impl<M: Precision, S: Simd, const W: usize> Part<S> for Pack<'_, M, S, W> {
     type Output = ();
     #[inline(always)]
     fn run(self, simd: S) {
@@ -457,7 +390,7 @@ impl<M: Mode, S: Simd, const W: usize> Part<S> for Pack<'_, M, S, W> {
 /// Adds some blocks to register `part` of the sums of `Q` × `R` pairs, or starts them. The loops have constant lengths, so
 /// that the sums stay in registers.
 #[inline(always)]
-fn tile<F: Sum, M: Mode, S: Simd, const Q: usize, const R: usize>(
+fn tile<F: Sum, M: Precision, S: Simd, const Q: usize, const R: usize>(
     simd: S,
     queries: &[[M::Register<S>; Q]],
     rows: &[[M::Register<S>; R]],

@@ -4,12 +4,15 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use bytemuck::Zeroable;
 use rayon::prelude::*;
 
+use crate::arch;
 use crate::error::Error;
 use crate::parallel::pool;
-use crate::pairwise::tiles::PANEL;
 
+/// Rows that are taken at once: copied, they stay in the second-level cache. Divisible by the rows of every tile.
+pub(crate) const PANEL: usize = 24;
 /// Below this many bytes of input one thread is faster than waking others.
 const SEQUENTIAL: usize = 1 << 20;
 /// Input bytes of one block: enough to make the hand-over free, few enough to balance two or two hundred threads.
@@ -151,6 +154,18 @@ pub(crate) fn each<P: Send>(
     results(pieces, work).map(|_: Vec<()>| ())
 }
 
+/// A result of so many elements, which `work` computes in pieces of `size`, the last one shorter, for an input of so many bytes. Each
+/// piece is set to zero by the thread that computes it, which then has it in its cache. The error is that of the first failing piece, or
+/// `None` where there is no memory for the result.
+pub(crate) fn pieces<T: Zeroable + Send>(
+    length: usize,
+    size: usize,
+    bytes: usize,
+    work: impl Fn(usize, &mut [T]) -> Result<(), Error> + Sync,
+) -> Result<Vec<T>, Option<Error>> {
+    arch::filled(length, size, |blanks| each(blanks.enumerate(), bytes, |(i, blank)| work(i, blank.clear())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,5 +207,23 @@ mod tests {
                 |_: &mut usize, r: Range<usize>| if r.start >= 300 { Err(error(r.start)) } else { Ok(()) };
             assert_eq!(fold(1000, 64 << 20, || 0, fail, |a, b| a + b), Err(error(first)));
         }
+    }
+
+    #[test]
+    fn pieces_of_any_size() {
+        for (length, size) in [(0, 3), (7, 3), (9, 3), (2, 100), (1 << 20, 1000)] {
+            for bytes in [0, usize::MAX] {
+                let out = pieces(length, size, bytes, |i, piece| {
+                    assert!(piece.len() <= size && piece.iter().all(|x| *x == 0));
+                    piece.iter_mut().enumerate().for_each(|(j, x)| *x = i * size + j);
+                    Ok(())
+                });
+                assert!(out.unwrap().into_iter().eq(0..length));
+            }
+        }
+        let error = |i: usize| Error::Setting { setting: i.to_string(), problem: String::new() };
+        let failing = |i: usize, _: &mut [u8]| if i < 3 { Ok(()) } else { Err(error(i)) };
+        assert_eq!(pieces(10, 2, usize::MAX, failing), Err(Some(error(3))));
+        assert_eq!(pieces(usize::MAX, 2, 0, |_, _: &mut [u64]| Ok(())), Err(None));
     }
 }

@@ -1,9 +1,9 @@
 //! What the spatial kernels share: their columns and parameters, and the loops over rows.
 
-use crate::spatial::geometry::{self, Geometry, Shape, SpatialType};
+use crate::contract::{Call, Column, Kind, PackedBytes, Param, ParamKind};
 use crate::error::Error;
 use crate::parallel;
-use crate::contract::{Call, Column, Kind, PackedBytes, Param, ParamKind};
+use crate::spatial::geometry::{self, Geometry, Shape, SpatialType};
 
 pub(crate) const GEOMETRY: Column = Column {
     name: "geometry",

@@ -17,9 +17,9 @@ pub use curve::{buckets, hilbert, hilbert_ranges as ranges, morton};
 pub use measure::convex_hull;
 pub use search::sieve;
 
-pub use basis::{Basis, BasisKind};
 pub use basis::landmarks::landmarks;
-pub use search::order::Order;
 pub use basis::project::{Projection, project, project_into, project_into_with, project_with};
+pub use basis::{Basis, BasisKind};
+pub use search::order::Order;
 pub use search::recall::{Recall, recall};
 pub use search::sieve::{Sieve, Sifted};

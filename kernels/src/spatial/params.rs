@@ -1,7 +1,7 @@
 //! What the spatial kernels share: parameters, columns and texts.
 
-use crate::error::Error;
 use crate::contract::{Call, Column, Kind, Param, ParamKind};
+use crate::error::Error;
 use crate::spatial::basis::Basis;
 
 pub(crate) const BASIS: Param = Param {
@@ -74,3 +74,6 @@ pub(crate) fn count(n: usize) -> Option<i32> {
 pub(crate) fn coordinate(point: &[f64], axis: usize) -> f64 {
     point.get(axis).copied().unwrap_or(0.0)
 }
+
+/// The basis of the examples: the first two of three dimensions.
+pub(crate) const XY: &[u8] = b"HBAS\x01\x00\x01\x00\x03\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xf0?\x00\x00\x80?\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80?\x00\x00\x00\x00l\x0f\xe0=";

@@ -1,7 +1,7 @@
 //! Says what is running.
 
-use crate::error::Error;
 use crate::contract::{Call, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
+use crate::error::Error;
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let available = crate::Level::available().iter().map(|l| l.name()).collect::<Vec<_>>().join(" ");

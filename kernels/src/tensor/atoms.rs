@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::pairwise::compute::Compute;
-use crate::error::Error;
 use crate::contract::{Call, Column, Kind};
+use crate::error::Error;
+use crate::pairwise::compute::Compute;
 use crate::tensor::numbers::{self, wrong};
 use crate::tensor::payload::{CHUNK, PAYLOAD, Payload};
 use crate::tensor::quant::{self, PayloadType};

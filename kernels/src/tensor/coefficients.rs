@@ -2,13 +2,13 @@
 
 use faer::{Mat, MatRef};
 
-use crate::pairwise::compute::Compute;
-use crate::error::Error;
-use crate::parallel;
-use crate::parallel::pool;
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values,
 };
+use crate::error::Error;
+use crate::pairwise::compute::Compute;
+use crate::parallel;
+use crate::parallel::pool;
 use crate::tensor::atoms::{self, ATOM_ID};
 use crate::tensor::numbers::{self, wrong};
 use crate::tensor::payload::{CHUNK, PAYLOAD, Payload, TYPE};

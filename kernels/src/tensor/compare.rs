@@ -1,11 +1,11 @@
 //! The coefficients of two models side by side.
 
-use crate::error::Error;
-use crate::number::range;
-use crate::pairwise::reduce::cosine_of_sums;
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values,
 };
+use crate::error::Error;
+use crate::number::range;
+use crate::pairwise::reduce::cosine_of_sums;
 use crate::tensor::numbers::{self, Sum, wrong};
 
 /// The coefficients of one model in a layer, in numbers.

@@ -1,7 +1,7 @@
 //! Payloads of any type as singles.
 
-use crate::error::Error;
 use crate::contract::{Call, Cell, Example, Family, Kernel, Output, RowShape, Streaming};
+use crate::error::Error;
 use crate::tensor::layer;
 use crate::tensor::payload::{CHUNK, PAYLOAD, Payload, TYPE};
 use crate::tensor::quant::PayloadType;

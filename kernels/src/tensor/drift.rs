@@ -1,11 +1,11 @@
 //! How coefficients changed between two points in time.
 
-use crate::error::Error;
+use crate::contract::shared::ID;
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
+use crate::error::Error;
 use crate::tensor::numbers;
-use crate::vector::rows::ID;
 
 /// What became of a coefficient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! How far one layer is from another.
 
-use crate::error::Error;
-use crate::parallel;
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, RowShape, Streaming, Values,
 };
+use crate::error::Error;
+use crate::parallel;
 use crate::tensor::numbers::wrong;
 use crate::tensor::payload::{CHUNK, PAYLOAD, Payload, TYPE};
 use crate::tensor::quant::PayloadType;

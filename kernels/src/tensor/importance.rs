@@ -1,10 +1,10 @@
 //! How much an atom matters to its layer.
 
-use crate::error::Error;
-use crate::number::range;
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
+use crate::error::Error;
+use crate::number::range;
 use crate::tensor::atoms::{self, ATOM_ID};
 use crate::tensor::numbers::{self, wrong};
 use crate::tensor::payload::{self, CHUNK, PAYLOAD, TYPE};

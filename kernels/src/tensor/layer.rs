@@ -1,9 +1,9 @@
 //! Layers as results of kernels: packed singles in one row.
 
 use crate::arch::zeros;
+use crate::contract::{Column, Kind, Output, PackedBytes, Values};
 use crate::error::Error;
 use crate::parallel;
-use crate::contract::{Column, Kind, Output, PackedBytes, Values};
 
 pub(crate) const CHUNK: Column = Column {
     name: "chunk",

@@ -1,7 +1,7 @@
 //! Matrices as input of kernels.
 
-use crate::error::Error;
 use crate::contract::{Call, Param, ParamKind};
+use crate::error::Error;
 use crate::tensor::payload::{CHUNK, PAYLOAD, Payload, TYPE};
 use crate::tensor::quant::PayloadType;
 

@@ -1,7 +1,7 @@
 //! Checks of the numbers that tensor kernels take.
 
-use crate::error::Error;
 use crate::contract::{Call, Column};
+use crate::error::Error;
 
 /// That a column's numbers, where there are any, are numbers: the first NaN or infinity is an error.
 pub(crate) fn finite(column: &str, values: &[Option<f64>]) -> Result<(), Error> {

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use crate::arch::zeros;
-use crate::pairwise::compute::Compute;
-use crate::error::Error;
 use crate::contract::{Column, Kind, Param, ParamKind};
+use crate::error::Error;
+use crate::pairwise::compute::Compute;
 use crate::tensor::numbers::wrong;
 use crate::tensor::quant::{self, PayloadType};
 

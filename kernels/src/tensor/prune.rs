@@ -1,13 +1,13 @@
 //! The most important atoms of a layer, as many as a target asks for.
 
-use crate::error::Error;
-use crate::number::range::unit;
+use crate::contract::shared::ID;
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
+use crate::error::Error;
+use crate::number::range::unit;
 use crate::tensor::numbers::{self, wrong};
 use crate::tensor::ranking;
-use crate::vector::rows::ID;
 
 /// How many atoms are kept.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,8 +1,8 @@
 //! The order of importance, which two kernels share.
 
-use crate::error::Error;
 use crate::contract::Call;
-use crate::vector::rows::ID;
+use crate::contract::shared::ID;
+use crate::error::Error;
 
 /// Rows from the most important to the least; equal ones by the smaller id, a NULL id last, and then by position.
 pub(crate) fn most_important_first(importance: &[f64], ids: &[Option<i64>]) -> Vec<usize> {

@@ -1,11 +1,11 @@
 //! Matrices from their components.
 
 use crate::arch::{self, F32_BLOCK, LANES, Simd, Task};
-use crate::pairwise::compute::Compute;
-use crate::error::Error;
-use crate::parallel;
-use crate::number::range;
 use crate::contract::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming};
+use crate::error::Error;
+use crate::number::range;
+use crate::pairwise::compute::Compute;
+use crate::parallel;
 use crate::tensor::layer;
 use crate::tensor::numbers::{self, wrong};
 use crate::tensor::payload::{self, CHUNK, Payload};
@@ -80,7 +80,7 @@ pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, 
     let bytes = if shared { usize::MAX } else { 0 };
     // A few tasks for each thread, so that one that is held up does not hold up all.
     let size = rows.div_ceil(3 * parallel::workers(bytes)).next_multiple_of(12).clamp(MIN_ROWS, MAX_ROWS);
-    let matrix = arch::pieces(elements, size * columns, bytes, |i, out| {
+    let matrix = parallel::pieces(elements, size * columns, bytes, |i, out| {
         compute.level.run(Block { components, shifts: &shifts, first: i * size, out });
         Ok(())
     });

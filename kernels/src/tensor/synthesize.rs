@@ -3,10 +3,10 @@
 use std::iter;
 
 use crate::arch::{Simd, Task, zeros};
-use crate::pairwise::compute::Compute;
-use crate::error::Error;
-use crate::parallel;
 use crate::contract::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming};
+use crate::error::Error;
+use crate::pairwise::compute::Compute;
+use crate::parallel;
 use crate::tensor::atoms::{self, ATOM_ID, Atom};
 use crate::tensor::layer;
 use crate::tensor::numbers::{self, wrong};

@@ -1,11 +1,12 @@
 //! Position of the greatest component.
 
 use crate::arch::{LANES, Level, Simd, Task};
-use crate::error::Error;
-use crate::parallel;
+use crate::contract::shared::{self, ELEMENT, ID, V};
 use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
-use crate::vector::rows::{self, ELEMENT, ID, V, doubles};
-use crate::column::vectors::Width;
+use crate::error::Error;
+use crate::number::element::Width;
+use crate::number::element::doubles;
+use crate::parallel;
 
 /// Index, from 0, of the greatest component; the first of equal ones. NaN is never the greatest.
 ///
@@ -71,7 +72,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     params: &[ELEMENT],
     outputs: &[ID, Column { name: "arg_max", kind: Kind::Int, unit: "index from 0", summary: "0 … n − 1." }],
     rows: RowShape::Same,
-    nulls: rows::NULLS,
+    nulls: shared::NULLS,
     empty: "The empty vector gives NULL.",
     nan: "NaN is never the greatest; a vector of nothing but NaN gives NULL.",
     accuracy: "Exact. −0 and 0 are equal.",

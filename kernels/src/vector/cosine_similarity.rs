@@ -1,10 +1,11 @@
 //! Cosine of the angle between two vectors.
 
-use crate::pairwise::compute::Compute;
-use crate::error::Error;
-use crate::pairwise::reduce::Cosine;
+use crate::contract::shared::{self, A, ACCUMULATE, B, ELEMENT, ID};
 use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, RowShape, Streaming};
-use crate::vector::rows::{self, A, ACCUMULATE, B, ELEMENT, ID};
+use crate::error::Error;
+use crate::pairwise::compute::Compute;
+use crate::pairwise::reduce::Cosine;
+use crate::vector::rows;
 
 /// Cosine of the angle between two vectors, Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), in [−1, 1].
 ///
@@ -56,9 +57,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
         Column { name: "cosine_similarity", kind: Kind::Float, unit: "1", summary: "In [−1, 1]." },
     ],
     rows: RowShape::Same,
-    nulls: rows::NULLS,
+    nulls: shared::NULLS,
     empty: "Two empty vectors give 0.",
-    nan: rows::NAN_SUM,
+    nan: shared::NAN_SUM,
     accuracy: "|error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64), however small or great the components are. \
                Same bits on every instruction set, thread count and batch shape.",
     streaming: Streaming::Rows,

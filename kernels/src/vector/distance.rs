@@ -1,12 +1,13 @@
 //! Distances under the names and signs of SQL Server's VECTOR_DISTANCE.
 
-use crate::pairwise::compute::Compute;
-use crate::error::Error;
-use crate::pairwise::reduce::{Cosine, Dot, Euclidean};
+use crate::contract::shared::{self, A, ACCUMULATE, B, ELEMENT, ID};
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
-use crate::vector::rows::{self, A, ACCUMULATE, B, ELEMENT, ID};
+use crate::error::Error;
+use crate::pairwise::compute::Compute;
+use crate::pairwise::reduce::{Cosine, Dot, Euclidean};
+use crate::vector::rows;
 
 /// A distance: the smaller, the more alike. Names and signs are those of SQL Server's VECTOR_DISTANCE.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,9 +114,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
         Column { name: "distance", kind: Kind::Float, unit: "that of the metric", summary: "The distance." },
     ],
     rows: RowShape::Same,
-    nulls: rows::NULLS,
+    nulls: shared::NULLS,
     empty: "Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0.",
-    nan: rows::NAN_SUM,
+    nan: shared::NAN_SUM,
     accuracy: "As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product. \
                Same bits on every instruction set, thread count and batch shape.",
     streaming: Streaming::Rows,

@@ -1,10 +1,11 @@
 //! Inner product.
 
-use crate::pairwise::compute::Compute;
-use crate::error::Error;
-use crate::pairwise::reduce::Dot;
+use crate::contract::shared::{self, A, ACCUMULATE, B, ELEMENT, ID};
 use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, RowShape, Streaming};
-use crate::vector::rows::{self, A, ACCUMULATE, B, ELEMENT, ID};
+use crate::error::Error;
+use crate::pairwise::compute::Compute;
+use crate::pairwise::reduce::Dot;
+use crate::vector::rows;
 
 /// Inner product of two vectors, Σ aᵢ·bᵢ.
 ///
@@ -50,9 +51,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
     params: &[ELEMENT, ACCUMULATE],
     outputs: &[ID, Column { name: "dot_product", kind: Kind::Float, unit: "1", summary: "Σ aᵢ·bᵢ" }],
     rows: RowShape::Same,
-    nulls: rows::NULLS,
+    nulls: shared::NULLS,
     empty: "Two empty vectors give 0.",
-    nan: rows::NAN_SUM,
+    nan: shared::NAN_SUM,
     accuracy: "|error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by up to \
                2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. \
                Same bits on every instruction set, thread count and batch shape.",

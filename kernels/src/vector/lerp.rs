@@ -1,10 +1,11 @@
 //! Linear interpolation.
 
 use crate::arch::Simd;
-use crate::error::Error;
+use crate::contract::shared::{self, A, B, ELEMENT, ID, RESULT_VECTOR};
 use crate::contract::{Cell, Example, Family, Kernel, Param, ParamKind, RowShape, Streaming};
-use crate::vector::rows::{self, A, B, ELEMENT, ID, RESULT_VECTOR, RowOp};
-use crate::column::vectors::Width;
+use crate::error::Error;
+use crate::number::element::Width;
+use crate::vector::rows::{self, RowOp};
 
 /// Linear interpolation, aᵢ·(1 − t) + bᵢ·t; extrapolation where t is outside [0, 1].
 ///
@@ -65,9 +66,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
     ],
     outputs: &[ID, RESULT_VECTOR],
     rows: RowShape::Same,
-    nulls: rows::NULLS,
+    nulls: shared::NULLS,
     empty: "Two empty vectors give an empty vector.",
-    nan: rows::NAN_ELEMENT,
+    nan: shared::NAN_ELEMENT,
     accuracy: "1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. \
                |error| ≤ 4u·(|aᵢ|·(1 + |t|) + |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is; for f64 \
                elements u = 2⁻⁵³ and 2⁻¹⁰⁷⁴, where no product overflows. For f16 and bf16 the f32 result is rounded once more.",

@@ -1,10 +1,11 @@
 //! Length of a vector.
 
-use crate::pairwise::compute::Compute;
-use crate::error::Error;
-use crate::pairwise::reduce::Norm;
+use crate::contract::shared::{self, ACCUMULATE, ELEMENT, ID, V};
 use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
-use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
+use crate::error::Error;
+use crate::pairwise::compute::Compute;
+use crate::pairwise::reduce::Norm;
+use crate::vector::rows;
 
 /// Euclidean norm of a vector, √(Σ vᵢ²).
 ///
@@ -54,9 +55,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
         Column { name: "norm", kind: Kind::Float, unit: "the vector's unit", summary: "At least 0." },
     ],
     rows: RowShape::Same,
-    nulls: rows::NULLS,
+    nulls: shared::NULLS,
     empty: "The empty vector gives 0.",
-    nan: rows::NAN_SUM,
+    nan: shared::NAN_SUM,
     accuracy: "Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). A subnormal result is off by up to \
                2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch shape.",
     streaming: Streaming::Rows,

@@ -1,13 +1,14 @@
 //! Scaling to unit length.
 
 use crate::arch::Simd;
+use crate::contract::shared::{self, ELEMENT, ID, RESULT_VECTOR, V};
+use crate::contract::{Cell, Example, Family, Kernel, RowShape, Streaming};
 use crate::error::Error;
+use crate::number::element::Width;
 use crate::pairwise::precision::Single;
 use crate::pairwise::reduce;
-use crate::contract::{Cell, Example, Family, Kernel, RowShape, Streaming};
 use crate::pairwise::scaled::{self, Scaled};
-use crate::vector::rows::{self, ELEMENT, ID, RESULT_VECTOR, RowOp, V};
-use crate::column::vectors::Width;
+use crate::vector::rows::{self, RowOp};
 
 /// The vector divided by its Euclidean norm. A zero vector is returned unchanged.
 ///
@@ -74,7 +75,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     params: &[ELEMENT],
     outputs: &[ID, RESULT_VECTOR],
     rows: RowShape::Same,
-    nulls: rows::NULLS,
+    nulls: shared::NULLS,
     empty: "The empty vector gives an empty vector.",
     nan: "A NaN makes all components NaN. An infinite component becomes NaN and the finite ones 0. Packed results carry \
           NaN; JSON cannot, so such a row's JSON result is NULL.",

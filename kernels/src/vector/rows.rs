@@ -1,51 +1,18 @@
-//! What the vector kernels share: their columns and parameters, and the loops over rows.
+//! Loops over rows that the vector kernels share.
 
 use std::ops::Range;
 
 use crate::arch::{Simd, Task, zeros};
-use crate::pairwise::compute::Compute;
+use crate::column::vectors::{PackedVectors, Vectors, narrow};
+use crate::contract::shared::ACCUMULATE;
+use crate::contract::{Call, Output, Values};
 use crate::error::Error;
-use crate::pairwise::precision::{Accumulate, with_mode};
-use crate::parallel;
+use crate::number::element::Width;
+use crate::pairwise::compute::Compute;
+use crate::pairwise::precision::{Accumulate, with_precision};
 use crate::pairwise::reduce::{Form, Pair};
-use crate::contract::{Call, Column, Kind, Output, Param, ParamKind, Values};
-use crate::column::vectors::{PackedVectors, Vectors, Width, narrow};
+use crate::parallel;
 
-pub(crate) const ID: Column =
-    Column { name: "id", kind: Kind::Id, unit: "1", summary: "The caller's key; returned unchanged." };
-pub(crate) const A: Column = Column { name: "a", kind: Kind::Vector, unit: "1", summary: "First vector." };
-pub(crate) const B: Column = Column {
-    name: "b",
-    kind: Kind::Vector,
-    unit: "1",
-    summary: "Second vector, of the same dimension as a.",
-};
-pub(crate) const V: Column = Column { name: "v", kind: Kind::Vector, unit: "1", summary: "The vector." };
-pub(crate) const RESULT_VECTOR: Column = Column {
-    name: "result",
-    kind: Kind::Vector,
-    unit: "1",
-    summary: "The resulting vector: packed if the first vector was packed, JSON if it was JSON; f32 where the elements are i8.",
-};
-
-pub(crate) const ELEMENT: Param = Param {
-    name: "element",
-    kind: ParamKind::Choice(&["f32", "f64", "f16", "bf16", "i8"]),
-    default: Some("f32"),
-    summary: "Element type of packed vectors, and with f64 also the precision of JSON ones. \
-              f16, bf16 and i8 are converted exactly to f32.",
-};
-pub(crate) const ACCUMULATE: Param = Param {
-    name: "accumulate",
-    kind: ParamKind::Choice(&["f32", "f64"]),
-    default: Some("f32"),
-    summary: "Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.",
-};
-
-pub(crate) const NULLS: &str = "NULL in any vector of a row gives NULL.";
-pub(crate) const NAN_SUM: &str = "NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it arrives as NULL.";
-pub(crate) const NAN_ELEMENT: &str = "NaN and infinities follow IEEE 754, component by component; which of the NaN bit patterns is not specified. \
-     Packed results carry them; JSON cannot, so such a row's JSON result is NULL.";
 /// The precision that a call's parameters ask for.
 pub(crate) fn compute_of(call: &Call<'_>) -> Result<Compute, Error> {
     Ok(call.compute.accumulate(call.chosen(&ACCUMULATE, Accumulate::parse)?))
@@ -79,7 +46,7 @@ impl<F: Form> Task for PairRows<'_, F> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Self::Output {
         let mut out = Vec::with_capacity(self.rows.len());
-        with_mode!(self.a.width(), self.accumulate, M => {
+        with_precision!(self.a.width(), self.accumulate, M => {
             for i in self.rows {
                 out.push(match (self.a.row(i), self.b.row(i)) {
                     (Some(a), Some(b)) if a.len() == b.len() => Some(self.form.pair::<M, S>(simd, a, b)),
@@ -280,30 +247,4 @@ pub(crate) fn with_number<const N: usize>(
         };
         elementwise(width, inputs, out, either, |v| double(v, number));
     }
-}
-
-/// The elements of a packed vector as doubles, 32 at a time, the last block filled up with `fill`.
-#[inline(always)]
-pub(crate) fn doubles(
-    width: Width,
-    bytes: &[u8],
-    fill: f64,
-) -> impl Iterator<Item = ([f64; 32], usize)> + '_ {
-    let step = 32 * width.bytes();
-    bytes.chunks(step).map(move |chunk| {
-        let mut block = [fill; 32];
-        match width {
-            Width::F32 => {
-                for (value, b) in block.iter_mut().zip(chunk.as_chunks::<4>().0) {
-                    *value = f64::from(f32::from_le_bytes(*b));
-                }
-            }
-            Width::F64 => {
-                for (value, b) in block.iter_mut().zip(chunk.as_chunks::<8>().0) {
-                    *value = f64::from_le_bytes(*b);
-                }
-            }
-        }
-        (block, chunk.len() / width.bytes())
-    })
 }

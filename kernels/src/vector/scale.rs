@@ -1,10 +1,11 @@
 //! Multiplication by a number.
 
 use crate::arch::Simd;
-use crate::error::Error;
+use crate::contract::shared::{self, ELEMENT, ID, RESULT_VECTOR, V};
 use crate::contract::{Cell, Example, Family, Kernel, Param, ParamKind, RowShape, Streaming};
-use crate::vector::rows::{self, ELEMENT, ID, RESULT_VECTOR, RowOp, V};
-use crate::column::vectors::Width;
+use crate::error::Error;
+use crate::number::element::Width;
+use crate::vector::rows::{self, RowOp};
 
 /// The vector times a number, vᵢ·f.
 ///
@@ -63,9 +64,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
     ],
     outputs: &[ID, RESULT_VECTOR],
     rows: RowShape::Same,
-    nulls: rows::NULLS,
+    nulls: shared::NULLS,
     empty: "The empty vector gives an empty vector.",
-    nan: rows::NAN_ELEMENT,
+    nan: shared::NAN_ELEMENT,
     accuracy: "Correctly rounded product of the vector's component and the rounded factor; where it is computed in f64, of the \
                factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is. For f16 and bf16 the f32 result is rounded once more.",
     streaming: Streaming::Rows,

@@ -1,10 +1,11 @@
 //! Component-wise difference.
 
 use crate::arch::Simd;
-use crate::error::Error;
+use crate::contract::shared::{self, A, B, ELEMENT, ID, RESULT_VECTOR};
 use crate::contract::{Cell, Example, Family, Kernel, RowShape, Streaming};
-use crate::vector::rows::{self, A, B, ELEMENT, ID, RESULT_VECTOR, RowOp};
-use crate::column::vectors::Width;
+use crate::error::Error;
+use crate::number::element::Width;
+use crate::vector::rows::{self, RowOp};
 
 /// Component-wise difference, aᵢ − bᵢ.
 ///
@@ -49,9 +50,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
     params: &[ELEMENT],
     outputs: &[ID, RESULT_VECTOR],
     rows: RowShape::Same,
-    nulls: rows::NULLS,
+    nulls: shared::NULLS,
     empty: "Two empty vectors give an empty vector.",
-    nan: rows::NAN_ELEMENT,
+    nan: shared::NAN_ELEMENT,
     accuracy: "Correctly rounded. For f16 and bf16 the f32 result is rounded once more.",
     streaming: Streaming::Rows,
     source: "IEEE 754.",

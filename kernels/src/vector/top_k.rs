@@ -5,20 +5,22 @@ use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use crate::arch::{Simd, Task};
-use crate::pairwise::compute::Compute;
-use crate::error::Error;
-use crate::memory::{check_memory, default_memory_limit};
-use crate::pairwise::precision::{Accumulate, Mode, with_mode};
-use crate::parallel;
-use crate::pairwise::reduce::{self, Dot, Pair};
+use crate::column::vectors::Vectors;
+use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, V};
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
+use crate::error::Error;
+use crate::memory::{check_memory, default_memory_limit};
+use crate::pairwise::compute::Compute;
 use crate::pairwise::lane_major::Packed;
-use crate::pairwise::tiles::{PANEL, Tiles};
+use crate::pairwise::precision::{Accumulate, Precision, with_precision};
+use crate::pairwise::reduce::{self, Dot, Pair};
+use crate::pairwise::tiles::Tiles;
+use crate::parallel;
+use crate::parallel::PANEL;
 use crate::vector::distance::{METRIC, Metric, from_dot, from_similarity, metric_of};
-use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
-use crate::column::vectors::Vectors;
+use crate::vector::rows;
 
 /// A row that was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -357,7 +359,7 @@ impl Task for Scan<'_> {
     fn run<S: Simd>(self, simd: S) -> Self::Output {
         let mut distances = vec![0.0; self.queries.len() * PANEL];
         let mut panel: Vec<(usize, &[u8])> = Vec::with_capacity(PANEL);
-        with_mode!(self.rows.width(), self.accumulate, M => {
+        with_precision!(self.rows.width(), self.accumulate, M => {
             let mut squares = vec![0.0; self.queries.len()];
             if self.metric == Metric::Cosine {
                 for (square, query) in squares.iter_mut().zip(self.queries) {
@@ -403,7 +405,7 @@ impl Task for Scan<'_> {
 
 /// Distances of a panel's rows from all queries, of which the squares are given too, `PANEL` places for each query.
 #[inline(always)]
-fn panel_distances<M: Mode, S: Simd>(
+fn panel_distances<M: Precision, S: Simd>(
     simd: S,
     metric: Metric,
     tiles: &mut Tiles<'_, M, S>,

@@ -1,15 +1,16 @@
 //! Exact search over rows of narrow elements, which are converted a few at a time: never all of them stand beside the caller's.
 
-use crate::pairwise::compute::Compute;
+use crate::column::vectors::{Vectors, convert};
 use crate::error::Error;
 use crate::memory::{check_memory, default_memory_limit};
-use crate::parallel;
+use crate::number::element::Element;
+use crate::pairwise::compute::Compute;
 use crate::pairwise::lane_major::Packed;
+use crate::parallel;
 use crate::vector::distance::Metric;
 use crate::vector::top_k::{
     Best, CANDIDATES, Hit, Scan, TopK, candidates_bytes, check_count, check_k, merged, packed,
 };
-use crate::column::vectors::{Element, Vectors, convert};
 
 /// Bytes of converted rows that a worker holds: what a core's own cache takes.
 const CONVERTED: usize = 1 << 18;

@@ -351,7 +351,7 @@ fn payload_type(tensor: &Tensor) -> Result<PayloadType, ModelError> {
     match tensor.element_type {
         ElementType::Payload(payload_type) => Ok(payload_type),
         ElementType::Integer(name) | ElementType::Other(name) => {
-            Err(of(tensor, hart_kernels::Error::UnknownPayloadType { payload_type: name.into() }))
+            Err(of(tensor, PayloadType::unknown(name)))
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What a basis says of itself.
 
-use crate::error::Error;
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values,
 };
+use crate::error::Error;
 use crate::spatial::basis::Basis;
 use crate::spatial::params::{self, BASIS};
 

@@ -1,21 +1,22 @@
 //! A basis from vectors.
 
-use crate::error::Error;
-use crate::pairwise::precision::Accumulate;
-use crate::parallel;
-use crate::number::range;
+use crate::column::vectors::{Vectors, decode};
+use crate::contract::shared::{ELEMENT, ID, V};
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
-use crate::spatial::basis::{Basis, BasisKind, MAX_AXES};
+use crate::error::Error;
+use crate::number::element::Width;
+use crate::number::range;
+use crate::pairwise::precision::Accumulate;
+use crate::parallel;
 use crate::spatial::basis::describe::{
     AXES_OF, CHECKSUM, DIMENSION_OF, KIND_OF, LANDMARKS, SAMPLE_ROWS, X_MAX, X_MIN, Y_MAX, Y_MIN, Z_MAX,
     Z_MIN, described,
 };
-use crate::spatial::params::{self, PAD};
 use crate::spatial::basis::project::Projection;
-use crate::vector::rows::{ELEMENT, ID, V};
-use crate::column::vectors::{Vectors, Width, decode};
+use crate::spatial::basis::{Basis, BasisKind, MAX_AXES};
+use crate::spatial::params::{self, PAD};
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let vectors = call.vectors(0);

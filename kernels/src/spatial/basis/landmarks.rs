@@ -3,17 +3,18 @@
 use std::ops::Range;
 
 use crate::arch::{Simd, Task};
-use crate::pairwise::compute::Compute;
-use crate::error::Error;
-use crate::pairwise::precision::{Accumulate, with_mode};
-use crate::parallel;
-use crate::pairwise::reduce;
+use crate::column::vectors::{Vectors, decode};
+use crate::contract::shared::{ELEMENT, ID, V};
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
-use crate::vector::rows::{ELEMENT, ID, V};
+use crate::error::Error;
+use crate::number::element::Width;
+use crate::pairwise::compute::Compute;
+use crate::pairwise::precision::{Accumulate, with_precision};
+use crate::pairwise::reduce;
+use crate::parallel;
 use crate::vector::top_k::{self, DISTANCE, Hit, Key, RANK};
-use crate::column::vectors::{Vectors, Width, decode};
 
 /// Rows that are far from each other: the one farthest from the mean of all, then each time the one whose nearest landmark is
 /// farthest. The result is at most twice as coarse as the best choice of as many (Gonzalez 1985, "Clustering to minimize the
@@ -153,7 +154,7 @@ impl Task for From<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Vec<f64> {
         let mut out = Vec::with_capacity(self.range.len());
-        with_mode!(self.rows.width(), Accumulate::F64, M => {
+        with_precision!(self.rows.width(), Accumulate::F64, M => {
             for i in self.range {
                 out.push(match self.rows.row(i) {
                     Some(row) => reduce::euclidean::<M, S, true>(simd, self.from, row),

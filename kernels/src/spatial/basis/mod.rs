@@ -11,11 +11,11 @@ mod orthonormal;
 mod pca;
 mod random;
 
-use crate::pairwise::compute::Compute;
+use crate::column::vectors::{Vectors, decode};
 use crate::error::Error;
+use crate::number::element::Width;
+use crate::pairwise::compute::Compute;
 use crate::pairwise::precision::Accumulate;
-use self::project::Projection;
-use crate::column::vectors::{Vectors, Width, decode};
 
 pub(crate) use bytes::MAX_AXES;
 
@@ -234,40 +234,6 @@ impl Basis {
             bounds: Vec::new(),
             defect: f64::INFINITY,
         })
-    }
-
-    /// The same with the bounds of the coordinates of a sample, of which NULL rows are left out.
-    ///
-    /// # Errors
-    ///
-    /// As [`project_with`](crate::spatial::project_with).
-    pub fn measured(self, compute: Compute, sample: &Vectors<'_>, pad: bool) -> Result<Basis, Error> {
-        Ok(self.measured_with_points(compute, sample, pad)?.0)
-    }
-
-    /// [`Basis::measured`], and the coordinates that it was measured with.
-    pub(crate) fn measured_with_points(
-        mut self,
-        compute: Compute,
-        sample: &Vectors<'_>,
-        pad: bool,
-    ) -> Result<(Basis, Projection), Error> {
-        let compute = compute.accumulate(Accumulate::F64);
-        let projection = project::project_with(compute, &self, sample, pad)?;
-        let mut bounds = vec![[f64::INFINITY, f64::NEG_INFINITY]; self.axes()];
-        let mut rows = 0;
-        for row in 0..sample.len() {
-            let Some(point) = projection.point(row) else { continue };
-            project::check_finite(sample.name(), row, point)?;
-            rows += 1;
-            for (bound, value) in bounds.iter_mut().zip(point) {
-                *bound = [bound[0].min(*value), bound[1].max(*value)];
-            }
-        }
-        if rows > 0 {
-            (self.sample, self.bounds) = (rows, bounds);
-        }
-        Ok((self, projection))
     }
 
     /// Rounds orthonormal axes to single precision.

@@ -2,14 +2,15 @@
 
 use super::{Basis, BasisKind, check_dimension, check_shape, orthonormal};
 use crate::arch::{Simd, Task};
-use crate::pairwise::compute::Compute;
+use crate::column::vectors::{Vectors, decode};
 use crate::error::Error;
-use crate::pairwise::precision::Double;
-use crate::parallel;
 use crate::number::random::SplitMix;
 use crate::number::range;
-use crate::pairwise::tiles::{PANEL, Tiles};
-use crate::column::vectors::{Vectors, decode};
+use crate::pairwise::compute::Compute;
+use crate::pairwise::precision::Double;
+use crate::pairwise::tiles::Tiles;
+use crate::parallel;
+use crate::parallel::PANEL;
 
 /// Directions beyond the wanted ones: they take up what varies almost as much, so that the wanted ones settle sooner.
 const SPARE: usize = 16;

@@ -4,28 +4,31 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use crate::pairwise::one_to_many::{Alone, Wanted};
 use crate::arch::{Part, Simd, Task, zeros};
-use crate::pairwise::compute::Compute;
-use crate::error::Error;
-use crate::pairwise::precision::{Accumulate, Mode, with_mode};
-use crate::parallel;
-use crate::number::range;
-use crate::pairwise::reduce::{self, Dot, Pair};
+use crate::column::vectors::{Vectors, decode};
+use crate::contract::shared::{ELEMENT, ID, V};
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, PackedBytes, RowShape, Streaming, Values,
 };
+use crate::error::Error;
+use crate::number::canonical::canonical_number;
+use crate::number::element::Width;
+use crate::number::range;
+use crate::pairwise::compute::Compute;
+use crate::pairwise::lane_major::Packed;
+use crate::pairwise::one_to_many::{OneToMany, Wanted};
+use crate::pairwise::precision::{Accumulate, Precision, with_precision};
+use crate::pairwise::reduce::{self, Dot, Pair};
+use crate::pairwise::tiles::Tiles;
+use crate::parallel;
+use crate::parallel::PANEL;
 use crate::spatial::basis::{Basis, BasisKind};
 use crate::spatial::columns::{self, SRID};
 use crate::spatial::geometry::SpatialType;
 use crate::spatial::geometry::points;
-use crate::spatial::search::hybrid_search::XY;
+use crate::spatial::params::XY;
 use crate::spatial::params::{self, ACCUMULATE_POINTS, BASIS, PAD, X, Y, Z};
-use crate::pairwise::lane_major::Packed;
-use crate::pairwise::tiles::{PANEL, Tiles};
-use crate::vector::batch::canonical_number;
-use crate::vector::rows::{self, ELEMENT, ID, V};
-use crate::column::vectors::{Vectors, Width, decode};
+use crate::vector::rows;
 
 /// Coordinates of many vectors.
 #[derive(Clone, Debug, PartialEq)]
@@ -290,7 +293,7 @@ impl<'a> Block<'a> {
 
     /// Dot products of one row with all axes.
     #[inline(always)]
-    fn single<M: Mode, S: Simd>(&mut self, simd: S, place: usize, row: &[u8]) {
+    fn single<M: Precision, S: Simd>(&mut self, simd: S, place: usize, row: &[u8]) {
         let (axes, count) = (self.axes, self.axes.len());
         let point = &mut self.coordinates[place * count..][..count];
         let square = self.squares.as_mut().map(|squares| &mut squares[place]);
@@ -299,7 +302,7 @@ impl<'a> Block<'a> {
 
     /// Dot products of equally long rows with [`STREAMED`] axes.
     #[inline(always)]
-    fn streamed<M: Mode, S: Simd, const R: usize>(&mut self, simd: S, place: usize, rows: [&[u8]; R]) {
+    fn streamed<M: Precision, S: Simd, const R: usize>(&mut self, simd: S, place: usize, rows: [&[u8]; R]) {
         let axes: [&[u8]; STREAMED] = self.axes.try_into().expect("so many axes");
         let axes = axes.map(|axis| &axis[..rows[0].len()]);
         let found = if self.squares.is_some() {
@@ -317,7 +320,7 @@ impl<'a> Block<'a> {
 
     /// Points of rows on up to [`STREAMED`] axes: of two at once where the registers hold the sums of both.
     #[inline(always)]
-    fn few<M: Mode, S: Simd>(&mut self, simd: S) -> Result<(), Error> {
+    fn few<M: Precision, S: Simd>(&mut self, simd: S) -> Result<(), Error> {
         let mut next = self.rows.clone();
         while let Some(i) = next.next() {
             let place = i - self.rows.start;
@@ -344,7 +347,7 @@ impl<'a> Block<'a> {
 
     /// Points of rows on more axes.
     #[inline(always)]
-    fn many<M: Mode, S: Simd>(&mut self, simd: S) -> Result<(), Error> {
+    fn many<M: Precision, S: Simd>(&mut self, simd: S) -> Result<(), Error> {
         let axes = self.axes;
         let mut tiles = Tiles::<M, S>::new(simd, axes, Some(self.copied));
         let mut dots = vec![0.0; axes.len() * PANEL];
@@ -374,7 +377,7 @@ impl<'a> Block<'a> {
 
     /// Distances of rows from anchors.
     #[inline(always)]
-    fn distances<M: Mode, S: Simd>(&mut self, simd: S) -> Result<(), Error> {
+    fn distances<M: Precision, S: Simd>(&mut self, simd: S) -> Result<(), Error> {
         let scale = self.basis.scale();
         let anchors: Vec<(usize, &[u8])> = self.axes.iter().copied().enumerate().collect();
         for (place, i) in self.rows.clone().enumerate() {
@@ -389,7 +392,7 @@ impl<'a> Block<'a> {
             }
             let pairs = (&padded[..], &anchors[..]);
             let point = self.point(place);
-            simd.run(Alone::<M>::new(pairs, false, Wanted::EuclideanDistance, point, &mut []));
+            simd.run(OneToMany::<M>::new(pairs, false, Wanted::EuclideanDistance, point, &mut []));
             point.iter_mut().for_each(|c| *c = canonical_number(*c / scale));
             if self.squares.is_some() {
                 let (width, accumulate) = (self.vectors.width(), self.accumulate);
@@ -410,7 +413,7 @@ struct OneByOne<'a, M> {
     mode: PhantomData<M>,
 }
 
-impl<M: Mode, S: Simd> Part<S> for OneByOne<'_, M> {
+impl<M: Precision, S: Simd> Part<S> for OneByOne<'_, M> {
     type Output = ();
     #[inline(always)]
     fn run(mut self, simd: S) {
@@ -439,7 +442,7 @@ struct Streamed<'a, M, const R: usize, const SQUARES: bool> {
     mode: PhantomData<M>,
 }
 
-impl<M: Mode, S: Simd, const R: usize, const SQUARES: bool> Part<S> for Streamed<'_, M, R, SQUARES> {
+impl<M: Precision, S: Simd, const R: usize, const SQUARES: bool> Part<S> for Streamed<'_, M, R, SQUARES> {
     type Output = [([f64; STREAMED], f64); R];
     #[inline(always)]
     fn run(self, simd: S) -> Self::Output {
@@ -451,7 +454,7 @@ impl Task for Block<'_> {
     type Output = Result<(), Error>;
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) -> Self::Output {
-        with_mode!(self.vectors.width(), self.accumulate, M => {
+        with_precision!(self.vectors.width(), self.accumulate, M => {
             if self.basis.kind() == BasisKind::Trilateration {
                 self.distances::<M, S>(simd)
             } else if self.axes.len() <= STREAMED {
@@ -495,6 +498,43 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         ],
         picked: None,
     })
+}
+
+/// Bounds of a sample's coordinates.
+impl Basis {
+    /// The same with the bounds of the coordinates of a sample, of which NULL rows are left out.
+    ///
+    /// # Errors
+    ///
+    /// As [`project_with`].
+    pub fn measured(self, compute: Compute, sample: &Vectors<'_>, pad: bool) -> Result<Basis, Error> {
+        Ok(self.measured_with_points(compute, sample, pad)?.0)
+    }
+
+    /// [`Basis::measured`], and the coordinates that it was measured with.
+    pub(crate) fn measured_with_points(
+        mut self,
+        compute: Compute,
+        sample: &Vectors<'_>,
+        pad: bool,
+    ) -> Result<(Basis, Projection), Error> {
+        let compute = compute.accumulate(Accumulate::F64);
+        let projection = project_with(compute, &self, sample, pad)?;
+        let mut bounds = vec![[f64::INFINITY, f64::NEG_INFINITY]; self.axes()];
+        let mut rows = 0;
+        for row in 0..sample.len() {
+            let Some(point) = projection.point(row) else { continue };
+            check_finite(sample.name(), row, point)?;
+            rows += 1;
+            for (bound, value) in bounds.iter_mut().zip(point) {
+                *bound = [bound[0].min(*value), bound[1].max(*value)];
+            }
+        }
+        if rows > 0 {
+            (self.sample, self.bounds) = (rows, bounds);
+        }
+        Ok((self, projection))
+    }
 }
 
 pub(crate) static KERNEL: Kernel = Kernel {

@@ -1,11 +1,11 @@
 //! Cells of a stated size.
 
-use crate::spatial::curve::{self, AXES};
-use crate::error::Error;
+use crate::contract::shared::ID;
 use crate::contract::{
     Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
-use crate::vector::rows::ID;
+use crate::error::Error;
+use crate::spatial::curve::{self, AXES};
 
 /// The cell ⌊v / size⌋ of a coordinate, `None` where it is not finite or 2⁵³ cells or more from 0, where doubles no longer tell
 /// neighbouring cells apart.

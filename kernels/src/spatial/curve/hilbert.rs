@@ -1,10 +1,10 @@
 //! Keys along the Hilbert curve in three dimensions.
 
-use crate::spatial::curve::{self, Cells, Curve, Grid, Keys, LANES, MAX_BITS};
-use crate::spatial::curve::morton::{deinterleave, interleave};
-use crate::pairwise::compute::Compute;
-use crate::error::Error;
 use crate::contract::{Cell, Example, Family, Kernel, RowShape, Streaming};
+use crate::error::Error;
+use crate::pairwise::compute::Compute;
+use crate::spatial::curve::morton::{deinterleave, interleave};
+use crate::spatial::curve::{self, Cells, Curve, Grid, Keys, LANES, MAX_BITS};
 
 /// The Hilbert keys of positions, by Skilling's definition: neighbours on the curve are neighbours in space.
 ///

@@ -1,13 +1,13 @@
 //! Boxes as ranges of Hilbert keys.
 
-use crate::spatial::curve::{self, Cells, Curve, Grid, Keys, LANES, OUTSIDE};
-use crate::spatial::curve::hilbert::Hilbert;
-use crate::error::Error;
-use crate::parallel;
+use crate::contract::shared::ID;
 use crate::contract::{
     Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
-use crate::vector::rows::ID;
+use crate::error::Error;
+use crate::parallel;
+use crate::spatial::curve::hilbert::Hilbert;
+use crate::spatial::curve::{self, Cells, Curve, Grid, Keys, LANES, OUTSIDE};
 
 /// The ranges of Hilbert keys, both ends included, of the cells that a box touches.
 ///

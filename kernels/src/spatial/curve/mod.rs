@@ -6,10 +6,10 @@ pub mod hilbert_ranges;
 pub mod morton;
 
 use crate::arch::{Level, Simd, Task};
+use crate::contract::shared::ID;
+use crate::contract::{Call, Column, Kind, Output, Param, ParamKind, Values};
 use crate::error::Error;
 use crate::parallel;
-use crate::contract::{Call, Column, Kind, Output, Param, ParamKind, Values};
-use crate::vector::rows::ID;
 
 /// Bits of each axis at most: three of them fill a non-negative BIGINT.
 pub const MAX_BITS: u32 = 21;

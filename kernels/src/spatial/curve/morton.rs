@@ -1,9 +1,9 @@
 //! Morton keys: the bits of the cells interleaved.
 
-use crate::spatial::curve::{self, Cells, Curve, Grid, Keys, LANES};
-use crate::pairwise::compute::Compute;
-use crate::error::Error;
 use crate::contract::{Cell, Example, Family, Kernel, Param, ParamKind, RowShape, Streaming};
+use crate::error::Error;
+use crate::pairwise::compute::Compute;
+use crate::spatial::curve::{self, Cells, Curve, Grid, Keys, LANES};
 
 /// Which axis has the lowest bit of every three.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! Serialized values from and to ISO WKB.
 
+use crate::contract::shared::ID;
+use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 use crate::spatial::columns::{self, GEOMETRY, ORDINATES, RESULT_GEOMETRY, SRID_READ, Size, TYPE, VALIDITY};
 use crate::spatial::geometry::{srid_of, wkb};
-use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
-use crate::vector::rows::ID;
 
 const WKB: Column =
     Column { name: "wkb", kind: Kind::Binary, unit: "WKB", summary: "The shape as well-known binary." };

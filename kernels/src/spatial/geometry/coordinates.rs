@@ -1,11 +1,11 @@
 //! The positions of serialized values as rows.
 
+use crate::contract::shared::ID;
+use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
+use crate::parallel;
 use crate::spatial::columns::{self, GEOMETRY, TYPE};
 use crate::spatial::curve::{X, Y, Z};
 use crate::spatial::geometry::{self, Position, Wire};
-use crate::parallel;
-use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
-use crate::vector::rows::ID;
 
 const POINT: Column = Column {
     name: "point",

@@ -1,12 +1,12 @@
 //! Points from coordinates.
 
-use crate::spatial::columns::{self, RESULT_GEOMETRY, SRID, TYPE};
-use crate::spatial::curve::{X, Y, Z};
-use crate::spatial::geometry::points;
+use crate::contract::shared::ID;
 use crate::contract::{
     Cell, Column, Example, Family, Kernel, Kind, Output, PackedBytes, RowShape, Streaming, Values,
 };
-use crate::vector::rows::ID;
+use crate::spatial::columns::{self, RESULT_GEOMETRY, SRID, TYPE};
+use crate::spatial::curve::{X, Y, Z};
+use crate::spatial::geometry::points;
 
 const M: Column = Column { name: "m", kind: Kind::Float, unit: "1", summary: "M, a measure; NULL for none." };
 

@@ -28,6 +28,8 @@ impl Points<'_> {
     }
 }
 
+const _: () = assert!(stride(true, true) == crate::contract::POINT_BYTES);
+
 /// Bytes of the compact form.
 pub(crate) const fn stride(z: bool, m: bool) -> usize {
     HEADER + 16 + 8 * z as usize + 8 * m as usize

@@ -1,11 +1,11 @@
 //! Serialized values from and to WKT.
 
+use crate::contract::shared::ID;
+use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 use crate::spatial::columns::{
     self, DIALECT, DIALECT_READ, GEOMETRY, ORDINATES, RESULT_GEOMETRY, SRID_READ, Size, TYPE, VALIDITY,
 };
 use crate::spatial::geometry::{srid_of, wkt};
-use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
-use crate::vector::rows::ID;
 
 const WKT: Column =
     Column { name: "wkt", kind: Kind::LongText, unit: "text", summary: "The shape as well-known text." };

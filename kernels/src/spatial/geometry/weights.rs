@@ -1,13 +1,14 @@
 //! Vectors as lines, and back.
 
-use crate::spatial::columns::{self, GEOMETRY, RESULT_GEOMETRY, SRID, Size};
-use crate::spatial::geometry::series;
-use crate::error::Error;
+use crate::column::vectors::decode;
+use crate::contract::shared::{ELEMENT, ID, V};
 use crate::contract::{
     Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
-use crate::vector::rows::{ELEMENT, ID, V};
-use crate::column::vectors::{Element, Width, decode};
+use crate::error::Error;
+use crate::number::element::{Element, Width};
+use crate::spatial::columns::{self, GEOMETRY, RESULT_GEOMETRY, SRID, Size};
+use crate::spatial::geometry::series;
 
 const POINTS_PER_LINE: Param = Param {
     name: "points_per_line",

@@ -1,11 +1,11 @@
 //! Mean position.
 
+use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
+use crate::error::Error;
+use crate::parallel;
 use crate::spatial::columns;
 use crate::spatial::curve::{AXES, X, Y, Z};
 use crate::spatial::measure::Sum;
-use crate::error::Error;
-use crate::parallel;
-use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 
 /// A power of two above any number of rows.
 const LARGE: f64 = (1u128 << 64) as f64;

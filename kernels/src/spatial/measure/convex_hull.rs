@@ -2,13 +2,13 @@
 
 use robust::{Coord, orient2d};
 
+use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
+use crate::error::Error;
+use crate::number::range;
 use crate::spatial::columns::{self, RESULT_GEOMETRY, SRID};
 use crate::spatial::curve::{X, Y};
 use crate::spatial::geometry::{Geometry, Position, Shape, SpatialType};
 use crate::spatial::measure::Sum;
-use crate::error::Error;
-use crate::number::range;
-use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 
 /// Coordinates beyond this are refused.
 const LARGEST: f64 = 1e100;

@@ -2,11 +2,11 @@
 
 use rayon::prelude::*;
 
-use crate::spatial::curve::buckets::{CELL_SIZE, cell_at};
-use crate::spatial::curve::{X, Y};
+use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 use crate::parallel;
 use crate::parallel::pool;
-use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
+use crate::spatial::curve::buckets::{CELL_SIZE, cell_at};
+use crate::spatial::curve::{X, Y};
 
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "spatial_density",

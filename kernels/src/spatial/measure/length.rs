@@ -1,14 +1,14 @@
 //! Lengths of lines, and distances along them.
 
+use crate::contract::shared::ID;
+use crate::contract::{
+    Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
+};
+use crate::number::range;
 use crate::spatial::columns::{self, GEOMETRY};
 use crate::spatial::curve::{AXES, X, Y, Z};
 use crate::spatial::geometry::{Position, Shape, SpatialType, problem};
 use crate::spatial::measure::{self, Sum};
-use crate::number::range;
-use crate::contract::{
-    Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
-};
-use crate::vector::rows::ID;
 
 const DIMENSIONS: Param = Param {
     name: "dimensions",

@@ -6,9 +6,9 @@ pub(crate) mod density;
 pub(crate) mod length;
 pub(crate) mod path;
 
-use crate::spatial::geometry::{Curve, Piece, Position, Shape, present, problem};
 use crate::error::Error;
 use crate::number::range;
+use crate::spatial::geometry::{Curve, Piece, Position, Shape, present, problem};
 
 /// A sum whose error does not grow with the terms (Neumaier 1974, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen").
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,10 +1,10 @@
 //! Paths from positions with times.
 
+use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 use crate::spatial::columns::{self, RESULT_GEOMETRY, SRID, VALIDITY};
 use crate::spatial::curve::{X, Y, Z};
 use crate::spatial::geometry::{Position, Shape, SpatialType};
 use crate::spatial::measure;
-use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 
 const TIME: Column = Column {
     name: "time",

@@ -1,13 +1,13 @@
 //! The nearest of stored points.
 
-use crate::error::Error;
-use crate::number::range;
+use crate::contract::shared::ID;
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
+use crate::error::Error;
+use crate::number::range;
 use crate::spatial::columns;
 use crate::spatial::params::{X, Y, Z};
-use crate::vector::rows::ID;
 use crate::vector::top_k::{self, Best, Candidate, RANK};
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {

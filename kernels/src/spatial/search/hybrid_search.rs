@@ -1,17 +1,19 @@
 //! Search that looks at space first and at vectors second.
 
-use crate::error::Error;
-use crate::parallel;
+use crate::column::vectors::Vectors;
+use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, V};
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
-use crate::spatial::search::order::{Order, Space};
+use crate::error::Error;
+use crate::parallel;
+use crate::spatial::params::XY;
 use crate::spatial::params::{self, BASIS, CANDIDATES, EXAMINED, NAN_SEARCH, PAD, SEARCH_NULLS};
+use crate::spatial::search::order::{Order, Space};
 use crate::spatial::search::sieve::Sieve;
 use crate::vector::distance::{METRIC, metric_of};
-use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
+use crate::vector::rows;
 use crate::vector::top_k::{self, Best, Candidate, DISTANCE, K, QUERY, QUERY_COUNT, QUERY_NUMBER, RANK};
-use crate::column::vectors::Vectors;
 
 /// Result rows of one query: each with what it was ranked by in space, and how many rows were examined.
 type Found = (Vec<(Candidate, f64)>, usize);
@@ -159,6 +161,3 @@ pub(crate) static KERNEL: Kernel = Kernel {
     },
     run,
 };
-
-/// The basis of the examples: the first two of three dimensions.
-pub(crate) const XY: &[u8] = b"HBAS\x01\x00\x01\x00\x03\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xf0?\x00\x00\x80?\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80?\x00\x00\x00\x00l\x0f\xe0=";

@@ -1,21 +1,23 @@
 //! Search in stages: coarse cells, all axes, exact distances.
 
-use crate::pairwise::compute::Compute;
-use crate::error::Error;
-use crate::parallel;
+use crate::column::vectors::Vectors;
+use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, V};
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
+use crate::error::Error;
+use crate::pairwise::compute::Compute;
+use crate::parallel;
 use crate::spatial::basis::Basis;
-use crate::spatial::curve::buckets::cell;
-use crate::spatial::search::hybrid_search::{XY, check_memory};
-use crate::spatial::search::order::{Points, Space};
-use crate::spatial::params::{self, BASIS, NAN_SEARCH, PAD, SEARCH_NULLS};
 use crate::spatial::basis::project::Projection;
+use crate::spatial::curve::buckets::cell;
+use crate::spatial::params::XY;
+use crate::spatial::params::{self, BASIS, NAN_SEARCH, PAD, SEARCH_NULLS};
+use crate::spatial::search::hybrid_search::check_memory;
+use crate::spatial::search::order::{Points, Space};
 use crate::vector::distance::{METRIC, metric_of};
-use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
+use crate::vector::rows;
 use crate::vector::top_k::{self, Best, Candidate, DISTANCE, K, Key, QUERY, QUERY_COUNT, QUERY_NUMBER, RANK};
-use crate::column::vectors::Vectors;
 
 /// Points of rows that are first ranked by the cells of x, y and z that they lie in.
 pub(crate) struct Stages<'a> {

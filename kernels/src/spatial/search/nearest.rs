@@ -2,14 +2,14 @@
 
 use rstar::{AABB, Envelope, PointDistance, RTree, RTreeObject};
 
-use crate::spatial::curve::{self, AXES};
-use crate::error::Error;
-use crate::parallel;
-use crate::number::range;
+use crate::contract::shared::ID;
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
-use crate::vector::rows::ID;
+use crate::error::Error;
+use crate::number::range;
+use crate::parallel;
+use crate::spatial::curve::{self, AXES};
 
 const K: Param = Param {
     name: "k",

@@ -1,16 +1,16 @@
 //! Ways to rank rows by where they are in space.
 
-use crate::pairwise::compute::Compute;
+use crate::column::vectors::Vectors;
 use crate::error::Error;
+use crate::number::range;
+use crate::pairwise::compute::Compute;
 use crate::pairwise::precision::Accumulate;
 use crate::parallel;
-use crate::number::range;
 use crate::spatial::basis::Basis;
 use crate::spatial::basis::project::{self, Projection};
 use crate::spatial::search::sieve::Sieve;
 use crate::vector::distance::Metric;
 use crate::vector::top_k::{Best, Candidate, Key};
-use crate::column::vectors::Vectors;
 
 /// What rows are ranked by before their exact distance is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,21 +1,23 @@
 //! How many true neighbours a sieve keeps.
 
-use crate::pairwise::compute::Compute;
-use crate::error::Error;
-use crate::parallel;
+use crate::column::vectors::Vectors;
+use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, V};
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
+use crate::error::Error;
+use crate::pairwise::compute::Compute;
+use crate::parallel;
 use crate::spatial::basis::{Basis, BasisKind};
-use crate::spatial::search::hybrid_search::{XY, check_memory};
+use crate::spatial::params::XY;
+use crate::spatial::params::{self, BASIS, PAD, SEARCH_NULLS};
+use crate::spatial::search::hybrid_search::check_memory;
 use crate::spatial::search::multi_resolution_search::{CELL, COARSE, Stages};
 use crate::spatial::search::order::{Order, Space};
-use crate::spatial::params::{self, BASIS, PAD, SEARCH_NULLS};
 use crate::spatial::search::sieve::Sieve;
 use crate::vector::distance::{METRIC, Metric, metric_of};
-use crate::vector::rows::{self, ACCUMULATE, ELEMENT, ID, V};
+use crate::vector::rows;
 use crate::vector::top_k::{self, Candidate, K, Key, QUERY, QUERY_COUNT};
-use crate::column::vectors::Vectors;
 
 /// Where a sieve's order has the true neighbours of many queries.
 #[derive(Clone, Debug, PartialEq)]

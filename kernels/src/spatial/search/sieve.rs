@@ -34,16 +34,17 @@
 use std::ops::Range;
 
 use crate::arch::{LANES, Simd, Task};
-use crate::pairwise::compute::Compute;
+use crate::column::vectors::Vectors;
 use crate::error::Error;
+use crate::number::element::Width;
+use crate::pairwise::compute::Compute;
 use crate::pairwise::precision::Accumulate;
 use crate::parallel;
-use crate::spatial::basis::{Basis, BasisKind};
+use crate::parallel::PANEL;
 use crate::spatial::basis::project::{self, Projection};
-use crate::pairwise::tiles::PANEL;
+use crate::spatial::basis::{Basis, BasisKind};
 use crate::vector::distance::Metric;
 use crate::vector::top_k::{self, Best, Candidate, Hit, Key};
-use crate::column::vectors::{Vectors, Width};
 
 /// What a sifted search found for one query.
 #[derive(Clone, Debug, PartialEq)]

@@ -33,10 +33,10 @@ mod table;
 pub use payload_type::PayloadType;
 
 use crate::arch::zeros;
-use crate::pairwise::compute::Compute;
 use crate::error::Error;
+use crate::number::canonical::canonical;
+use crate::pairwise::compute::Compute;
 use crate::parallel;
-use crate::vector::batch::canonical;
 
 /// The elements of a payload.
 ///

@@ -208,6 +208,14 @@ impl PayloadType {
         }
     }
 
+    /// The error for a type that is not known or cannot be decoded; `name` is its name or number.
+    pub fn unknown(name: &str) -> Error {
+        Error::UnknownPayloadType {
+            payload_type: name.into(),
+            expected: PayloadType::ALL.map(PayloadType::name).join(", "),
+        }
+    }
+
     /// The payload type of that name, in upper or lower case.
     ///
     /// # Errors
@@ -215,7 +223,7 @@ impl PayloadType {
     /// [`Error::UnknownPayloadType`] where no type that can be decoded has this name.
     pub fn parse(name: &str) -> Result<PayloadType, Error> {
         let found = PayloadType::ALL.into_iter().find(|t| t.name().eq_ignore_ascii_case(name));
-        found.ok_or_else(|| Error::UnknownPayloadType { payload_type: name.into() })
+        found.ok_or_else(|| PayloadType::unknown(name))
     }
 
     /// The payload type with this number in a GGUF file (`enum ggml_type`).
@@ -232,7 +240,7 @@ impl PayloadType {
             Some((_, name)) => format!("{name} (GGML type {number})"),
             None => format!("GGML type {number}"),
         };
-        Err(Error::UnknownPayloadType { payload_type })
+        Err(PayloadType::unknown(&payload_type))
     }
 
     /// The type's number in GGUF files (`enum ggml_type`), `None` for the legacy types and those of safetensors files alone.

@@ -1,10 +1,10 @@
 //! The decomposition as a kernel.
 
 use super::{MAX_POWER_ITERATIONS, SvdMethod, SvdOptions, svd};
-use crate::error::Error;
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
+use crate::error::Error;
 use crate::tensor::layer;
 use crate::tensor::matrix::{COLUMNS, Matrix, ROWS};
 use crate::tensor::payload::{CHUNK, PAYLOAD, TYPE};

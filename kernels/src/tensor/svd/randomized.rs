@@ -11,8 +11,8 @@ use faer::{Mat, MatRef};
 use super::exact;
 use super::{Factors, SvdOptions};
 use crate::error::Error;
-use crate::parallel::pool;
 use crate::number::random::SplitMix;
+use crate::parallel::pool;
 use crate::tensor::product::{gram, product, zeros};
 use crate::tensor::qr::orthonormal;
 

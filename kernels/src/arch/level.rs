@@ -1,0 +1,160 @@
+//! Which levels a machine has, and which one is used.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+#[cfg(target_arch = "aarch64")]
+use super::neon;
+use super::scalar;
+use super::simd::{Simd, Task};
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
+use crate::error::Error;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Token {
+    Scalar(scalar::Scalar),
+    #[cfg(target_arch = "aarch64")]
+    Neon(neon::Neon),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(avx2::Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(avx512::Avx512),
+}
+
+/// An instruction-set level that this machine has.
+///
+/// All levels give the same bits; they differ in speed only.
+///
+/// # Examples
+///
+/// ```
+/// use hart_kernels::Level;
+/// assert!(Level::available().contains(&Level::current()?));
+/// assert_eq!(Level::scalar().name(), "scalar");
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Level(Token);
+
+/// All level names, slowest first.
+const NAMES: [&str; 4] = ["scalar", "neon", "avx2", "avx512"];
+/// Caps the level: a name of the list, `scalar` reproduces a report on the plainest code.
+pub const MAX_LEVEL_VARIABLE: &str = "HART_MAX_LEVEL";
+/// Demands a level: every call fails where this machine has less, so that a test run cannot skip unnoticed.
+pub const MIN_LEVEL_VARIABLE: &str = "HART_MIN_LEVEL";
+
+impl Level {
+    /// The portable level, which every machine has.
+    pub const fn scalar() -> Level {
+        Level(Token::Scalar(scalar::Scalar))
+    }
+
+    /// Every level that this machine has, slowest first, whatever the environment asks for.
+    pub fn available() -> Vec<Level> {
+        let mut levels = vec![Level::scalar()];
+        #[cfg(target_arch = "aarch64")]
+        levels.extend(neon::Neon::detect().map(|t| Level(Token::Neon(t))));
+        #[cfg(target_arch = "x86_64")]
+        {
+            levels.extend(avx2::Avx2::detect().map(|t| Level(Token::Avx2(t))));
+            levels.extend(avx512::Avx512::detect().map(|t| Level(Token::Avx512(t))));
+        }
+        levels
+    }
+
+    /// The fastest level of this machine, detected once, within [`MAX_LEVEL_VARIABLE`] and [`MIN_LEVEL_VARIABLE`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] where a variable holds no level's name, or demands one that is not here.
+    pub fn current() -> Result<Level, Error> {
+        static CURRENT: OnceLock<Result<Level, Error>> = OnceLock::new();
+        CURRENT
+            .get_or_init(|| {
+                let read = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+                choose(&Level::available(), read(MAX_LEVEL_VARIABLE), read(MIN_LEVEL_VARIABLE))
+            })
+            .clone()
+    }
+
+    /// `scalar`, `neon`, `avx2` or `avx512`.
+    pub fn name(self) -> &'static str {
+        NAMES[self.rank()]
+    }
+
+    fn rank(self) -> usize {
+        match self.0 {
+            Token::Scalar(_) => 0,
+            #[cfg(target_arch = "aarch64")]
+            Token::Neon(_) => 1,
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx2(_) => 2,
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx512(_) => 3,
+        }
+    }
+
+    /// Runs the task's body as compiled for this level.
+    pub(crate) fn run<T: Task>(self, task: T) -> T::Output {
+        match self.0 {
+            Token::Scalar(token) => token.run(task),
+            #[cfg(target_arch = "aarch64")]
+            Token::Neon(token) => token.run(task),
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx2(token) => token.run(task),
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx512(token) => token.run(task),
+        }
+    }
+}
+
+impl fmt::Debug for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The fastest of `levels` within the two bounds.
+fn choose(levels: &[Level], max: Option<String>, min: Option<String>) -> Result<Level, Error> {
+    let rank = |variable: &str, value: Option<String>| match value {
+        None => Ok(None),
+        Some(value) => match NAMES.iter().position(|name| name.eq_ignore_ascii_case(&value)) {
+            Some(rank) => Ok(Some(rank)),
+            None => Err(Error::Setting {
+                setting: variable.into(),
+                problem: format!("`{value}` is not a level; expected one of {}", NAMES.join(", ")),
+            }),
+        },
+    };
+    let max = rank(MAX_LEVEL_VARIABLE, max)?.unwrap_or(usize::MAX);
+    let min = rank(MIN_LEVEL_VARIABLE, min)?.unwrap_or(0);
+    let best = levels.iter().copied().filter(|l| l.rank() <= max).max_by_key(|l| l.rank());
+    let best = best.unwrap_or(Level::scalar());
+    if best.rank() < min {
+        return Err(Error::Setting {
+            setting: MIN_LEVEL_VARIABLE.into(),
+            problem: format!("demands `{}`, but the fastest level here is `{}`", NAMES[min], best.name()),
+        });
+    }
+    Ok(best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn environment_caps_and_demands() {
+        let levels = Level::available();
+        let best = *levels.last().unwrap();
+        let some = |s: &str| Some(s.to_string());
+        assert_eq!(choose(&levels, None, None).unwrap(), best);
+        assert_eq!(choose(&levels, some("SCALAR"), None).unwrap(), Level::scalar());
+        assert_eq!(choose(&levels, some("avx512"), some("scalar")).unwrap(), best);
+        let unmet = choose(&levels[..1], None, some("avx512")).unwrap_err().to_string();
+        assert!(unmet.contains("HART_MIN_LEVEL") && unmet.contains("`scalar`"), "{unmet}");
+        let unknown = choose(&levels, some("sse9"), None).unwrap_err().to_string();
+        assert!(unknown.contains("HART_MAX_LEVEL") && unknown.contains("sse9"), "{unknown}");
+    }
+}

@@ -1,0 +1,121 @@
+//! The one list of kernels. To add a kernel, write its file with its row and name the row in `KERNELS`.
+
+use crate::contract::Kernel;
+use crate::error::Error;
+use crate::spatial;
+use crate::system;
+use crate::tensor;
+use crate::vector;
+
+/// All kernels, by family and then by name.
+pub static KERNELS: &[&Kernel] = &[
+    &vector::add::KERNEL,
+    &vector::arg_max::KERNEL,
+    &vector::cosine_similarity::KERNEL,
+    &vector::distance::KERNEL,
+    &vector::dot_product::KERNEL,
+    &vector::euclidean_distance::KERNEL,
+    &vector::lerp::KERNEL,
+    &vector::norm::KERNEL,
+    &vector::normalize::KERNEL,
+    &vector::scale::KERNEL,
+    &vector::softmax::KERNEL,
+    &vector::subtract::KERNEL,
+    &vector::top_k::KERNEL,
+    &tensor::coefficients::KERNEL,
+    &tensor::compare::KERNEL,
+    &tensor::dequantize::KERNEL,
+    &tensor::drift::KERNEL,
+    &tensor::error::KERNEL,
+    &tensor::importance::KERNEL,
+    &tensor::prune::KERNEL,
+    &tensor::reconstruct::KERNEL,
+    &tensor::svd::KERNEL,
+    &tensor::synthesize::KERNEL,
+    &spatial::basis::describe::KERNEL,
+    &spatial::curve::buckets::KERNEL,
+    &spatial::search::candidates::KERNEL,
+    &spatial::measure::centroid::KERNEL,
+    &spatial::measure::convex_hull::KERNEL,
+    &spatial::geometry::coordinates::KERNEL,
+    &spatial::measure::density::KERNEL,
+    &spatial::measure::length::DISTANCE_ALONG,
+    &spatial::basis::fit::KERNEL,
+    &spatial::geometry::binary::READ,
+    &spatial::geometry::text::READ,
+    &spatial::curve::hilbert::KERNEL,
+    &spatial::curve::hilbert::INVERSE,
+    &spatial::curve::hilbert_ranges::KERNEL,
+    &spatial::search::hybrid_search::KERNEL,
+    &spatial::basis::landmarks::KERNEL,
+    &spatial::measure::length::LENGTH,
+    &spatial::curve::morton::KERNEL,
+    &spatial::curve::morton::INVERSE,
+    &spatial::search::multi_resolution_search::KERNEL,
+    &spatial::search::nearest::KERNEL,
+    &spatial::measure::path::KERNEL,
+    &spatial::geometry::point::KERNEL,
+    &spatial::basis::project::KERNEL,
+    &spatial::search::recall::KERNEL,
+    &spatial::geometry::binary::WRITE,
+    &spatial::geometry::text::WRITE,
+    &spatial::geometry::weights::KERNEL,
+    &spatial::geometry::weights::INVERSE,
+    &system::echo::KERNEL,
+    &system::info::KERNEL,
+];
+
+/// The kernel of that name. Case and surrounding blanks do not count, because the name comes as a script text.
+///
+/// # Errors
+///
+/// [`Error::UnknownKernel`] with the names that are spelled alike.
+///
+/// # Examples
+///
+/// ```
+/// use hart_kernels::registry;
+/// assert_eq!(registry::find(" Vector_Dot_Product\n")?.name, "vector_dot_product");
+/// let error = registry::find("vector_dotproduct").unwrap_err();
+/// assert_eq!(error.to_string(), "unknown kernel `vector_dotproduct`; did you mean vector_dot_product?");
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+pub fn find(name: &str) -> Result<&'static Kernel, Error> {
+    let name = name.trim();
+    KERNELS.iter().copied().find(|k| k.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
+        // What was sent may be a whole program in another language: only its beginning is worth repeating.
+        let shown: String = name.chars().take(60).flat_map(char::escape_default).collect();
+        Error::UnknownKernel { name: shown, nearest: nearest(name, KERNELS.iter().map(|k| k.name)) }
+    })
+}
+
+/// Up to three of `names` that are spelled like `name`, nearest first.
+pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let name: String = name.chars().take(60).collect::<String>().to_ascii_lowercase();
+    let mut scored: Vec<(usize, &'a str)> = names
+        .filter_map(|candidate| {
+            let lower = candidate.to_ascii_lowercase();
+            let distance = edit_distance(&name, &lower);
+            let contains = name.len() >= 3 && lower.contains(&name);
+            (contains || distance <= candidate.len() / 3).then_some((distance, candidate))
+        })
+        .collect();
+    scored.sort_unstable();
+    scored.truncate(3);
+    scored.into_iter().map(|(_, name)| name).collect()
+}
+
+/// Levenshtein distance.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut previous: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut current = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let replace = previous[j] + usize::from(x != *y);
+            current.push(replace.min(previous[j + 1] + 1).min(current[j] + 1));
+        }
+        previous = current;
+    }
+    previous[b.len()]
+}

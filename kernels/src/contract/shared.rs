@@ -1,0 +1,46 @@
+//! Columns, parameters and sentences that several kernels have in common.
+
+use super::{Column, Kind, Param, ParamKind};
+
+pub(crate) const ID: Column =
+    Column { name: "id", kind: Kind::Id, unit: "1", summary: "The caller's key; returned unchanged." };
+
+pub(crate) const A: Column = Column { name: "a", kind: Kind::Vector, unit: "1", summary: "First vector." };
+
+pub(crate) const B: Column = Column {
+    name: "b",
+    kind: Kind::Vector,
+    unit: "1",
+    summary: "Second vector, of the same dimension as a.",
+};
+
+pub(crate) const V: Column = Column { name: "v", kind: Kind::Vector, unit: "1", summary: "The vector." };
+
+pub(crate) const RESULT_VECTOR: Column = Column {
+    name: "result",
+    kind: Kind::Vector,
+    unit: "1",
+    summary: "The resulting vector: packed if the first vector was packed, JSON if it was JSON; f32 where the elements are i8.",
+};
+
+pub(crate) const ELEMENT: Param = Param {
+    name: "element",
+    kind: ParamKind::Choice(&["f32", "f64", "f16", "bf16", "i8"]),
+    default: Some("f32"),
+    summary: "Element type of packed vectors, and with f64 also the precision of JSON ones. \
+              f16, bf16 and i8 are converted exactly to f32.",
+};
+
+pub(crate) const ACCUMULATE: Param = Param {
+    name: "accumulate",
+    kind: ParamKind::Choice(&["f32", "f64"]),
+    default: Some("f32"),
+    summary: "Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.",
+};
+
+pub(crate) const NULLS: &str = "NULL in any vector of a row gives NULL.";
+
+pub(crate) const NAN_SUM: &str = "NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it arrives as NULL.";
+
+pub(crate) const NAN_ELEMENT: &str = "NaN and infinities follow IEEE 754, component by component; which of the NaN bit patterns is not specified. \
+     Packed results carry them; JSON cannot, so such a row's JSON result is NULL.";
