@@ -82,20 +82,19 @@ impl<'a, T> Iterator for Blanks<'a, T> {
 
 impl<T> ExactSizeIterator for Blanks<'_, T> {}
 
-/// Asks for large pages for the memory of so many elements that begins there. Linux gives them to memory that wants them, or to
-/// all.
+/// Asks Linux for huge pages for `length` elements from `start` on.
 #[cfg(target_os = "linux")]
 pub(crate) fn prefer_large<T>(start: *const T, length: usize) {
-    /// Below this no large page, of 2 MB on most processors, may fit.
+    /// A smaller block may hold no whole huge page (2 MB on most processors).
     const LARGE: usize = 4 << 20;
     let (block, size) = (start as usize, length.saturating_mul(size_of::<T>()));
     if size >= LARGE {
         // SAFETY: asks for a constant of the system.
         let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
-        // All pages that hold a part of the block: of a mapping of which only a part is asked for, the system makes several.
+        // Whole pages only: advice for a part of a mapping would split it.
         let start = block / page * page;
         let size = (block + size).next_multiple_of(page) - start;
-        // A system without large pages refuses, and nothing is lost.
+        // A system without huge pages refuses, which changes nothing.
         // SAFETY: a hint, which changes no content; of pages that are not mapped the system says so.
         unsafe { libc::madvise(start as *mut libc::c_void, size, libc::MADV_HUGEPAGE) };
     }

@@ -17,21 +17,21 @@ pub(crate) trait Simd: Copy {
     type F32: Copy;
     /// A block of double-precision lanes.
     type F64: Copy;
-    /// A part of a block of single-precision lanes that is one register.
+    /// One register of a block of single-precision lanes.
     type R32: Pod;
-    /// A part of a block of double-precision lanes that is one register.
+    /// One register of a block of double-precision lanes.
     type R64: Pod;
-    /// Whether the sums of 24 pairs, a register each, or of 12 rows of a matrix, a block each, fit the registers beside what
-    /// is loaded, as they do in 32 of 512 bits.
+    /// Whether the sums of 24 pairs (a register each) or of 12 matrix rows (a block each) fit the registers beside the
+    /// operands, as in 32 registers of 512 bits.
     const WIDE_TILE: bool;
 
     /// Runs the part in a function of its own that enables the level's instructions.
     fn run<P: Part<Self>>(self, part: P) -> P::Output;
 
-    /// Asks for the cache line at that distance behind the block, which may lie outside of any object, in the second-level
-    /// cache: there are many more places to wait in for it than for the first level, which what is at work fills as well.
+    /// Prefetches the cache line at that distance behind the block into L2. It may lie outside of any object. L2 allows
+    /// many more outstanding misses than L1, whose buffers the running loads need.
     fn prefetch(self, block: &[u8], distance: usize);
-    /// As [`Simd::prefetch`], in the first-level cache.
+    /// As [`Simd::prefetch`], into L1.
     fn prefetch_near(self, block: &[u8], distance: usize);
 
     fn zero_f32(self) -> Self::F32;
@@ -80,14 +80,14 @@ pub(crate) trait Simd: Copy {
     fn exact_mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64;
 }
 
-/// Work that is compiled once for every level. `run` must be `#[inline(always)]`, and so must all that it
-/// calls with the token, so that it ends up inside the function that enables the instructions.
+/// Work that is compiled once per level. `run` and everything it calls with the token must be `#[inline(always)]`, so
+/// that all of it is compiled inside the function that enables the instructions.
 pub(crate) trait Task {
     type Output;
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
-/// Work of tasks that is compiled once for a level, and not within each task that does it.
+/// A part of several tasks that is compiled once per level instead of within each task.
 pub(crate) trait Part<S: Simd> {
     type Output;
     /// As [`Task::run`].
@@ -102,7 +102,7 @@ impl<S: Simd, T: Task> Part<S> for T {
     }
 }
 
-/// Sum of 32 widened lanes as the definition's tree. What a level does with wider registers must equal this.
+/// Sum of 32 widened lanes by the definition's tree. Levels with wider registers must give the same bits.
 #[inline(always)]
 pub(crate) fn tree_sum(mut lanes: [f64; LANES]) -> f64 {
     let mut half = LANES / 2;
@@ -115,7 +115,7 @@ pub(crate) fn tree_sum(mut lanes: [f64; LANES]) -> f64 {
     lanes[0]
 }
 
-/// Copies an incomplete block into one that is filled up with zero bytes.
+/// Pads an incomplete block with zero bytes.
 #[inline(always)]
 pub(super) fn padded<const N: usize>(tail: &[u8]) -> [u8; N] {
     let mut block = [0; N];

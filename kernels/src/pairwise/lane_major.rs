@@ -16,52 +16,52 @@ use crate::pairwise::prefetch::{Ahead, Asks};
 use crate::pairwise::reduce;
 use crate::parallel::PANEL;
 
-/// Rows that are taken at once.
+/// Rows per tile.
 const ROWS: usize = 6;
-/// Registers of queries that are taken at once: the sums of all rows with them, and they themselves, stay in registers.
+/// Registers of queries per tile. They and the sums of all rows with them stay in registers.
 const GROUPS: usize = 4;
-/// Blocks that are taken at once: a lane's numbers of the queries and the rows then stay in the first-level cache.
+/// Blocks that are taken at once. A lane's numbers of queries and rows then stay in the L1 cache.
 const DEPTH: usize = 32;
-/// Vectors of fewer blocks take longer so than in tiles: a lane's sums start and are added too often.
+/// Below this many blocks tiles are faster: a lane's sums would start and end too often.
 const FEWEST_BLOCKS: usize = 6;
 
-/// Queries in the order in which they are read, for all threads of a call: one set of them after the other, within that one part of the
-/// blocks, one lane, one block.
+/// Queries in the order in which they are read, shared by all threads of a call: by set, then by part of the blocks, by
+/// lane, by block.
 #[derive(Default)]
 pub(crate) struct Packed(OnceLock<Vec<Line>>);
 
-/// A cache line of lanes of either precision: what begins with one needs no load that takes parts of two.
+/// A cache line of lanes. Memory that begins with one needs no load across two lines.
 #[derive(Clone, Copy, Zeroable, Pod)]
 #[repr(C, align(64))]
 struct Line([u64; 8]);
 
-/// Lines for so many lanes.
+/// Lines that hold so many lanes.
 fn lines<L: Pod>(lanes: usize) -> Vec<Line> {
     vec![Line::zeroed(); (lanes * size_of::<L>()).div_ceil(size_of::<Line>())]
 }
 
-/// Queries, ready for panels of rows. All vectors are equally long.
+/// Queries packed for panels of rows. All vectors have the same length.
 pub(crate) struct LaneMajor<'a, M: Precision, S: Simd> {
     /// Numbers of a vector.
     length: usize,
     packed: &'a [M::Lane],
-    /// For rows whose numbers cannot be read where they are.
+    /// Copies of rows that are not aligned as numbers.
     room: Vec<M::Number>,
-    /// Of each lane, the sums of [`ROWS`] rows with a set.
+    /// The sums of [`ROWS`] rows with a set, lane by lane.
     sums: Vec<Line>,
-    /// Of all lanes together.
+    /// The same after all lanes are added.
     totals: Vec<f64>,
     level: PhantomData<S>,
 }
 
 impl<'a, M: Precision, S: Simd> LaneMajor<'a, M, S> {
-    /// Places of a register.
+    /// Lanes of a register.
     const WIDTH: usize = size_of::<M::Register<S>>() / size_of::<M::Lane>();
-    /// Whether the registers are wide and many, and a step of a sum is one instruction: of two, tiles are faster.
+    /// Whether registers are wide and many, and a step of a sum is one instruction; with two, tiles are faster.
     pub(crate) const SUITS: bool = S::WIDE_TILE && M::FUSED;
 
-    /// The queries, where they are worth taking so: where they are not short, and the places of the last register that stay empty are
-    /// few beside the others.
+    /// The queries, if lane-major is faster for them: they are long enough, and few lanes of the last register stay
+    /// empty.
     #[inline(always)]
     pub(crate) fn new(queries: &[&[u8]], packed: &'a Packed) -> Option<Self> {
         let empty = queries.len().next_multiple_of(Self::WIDTH) - queries.len();
@@ -104,7 +104,7 @@ impl<'a, M: Precision, S: Simd> LaneMajor<'a, M, S> {
         lines
     }
 
-    /// The queries in sets of up to [`GROUPS`] registers, as even as can be.
+    /// The queries in sets of up to [`GROUPS`] registers, of nearly equal size.
     fn sets<'q>(mut queries: &'q [&'q [u8]]) -> impl Iterator<Item = &'q [&'q [u8]]> {
         let groups = queries.len().div_ceil(Self::WIDTH);
         let sets = groups.div_ceil(GROUPS);
@@ -116,12 +116,12 @@ impl<'a, M: Precision, S: Simd> LaneMajor<'a, M, S> {
         })
     }
 
-    /// How often [`LaneMajor::dots`] asks for what lies ahead.
+    /// How often [`LaneMajor::dots`] prefetches.
     pub(crate) fn calls(&self, queries: &[&[u8]], rows: usize) -> usize {
         parts(self.length).count() * LANES * Self::sets(queries).count() * rows.div_ceil(ROWS)
     }
 
-    /// Dot products of a panel's rows with the `queries` that this was made of, [`PANEL`] places for each query.
+    /// Dot products of a panel's rows with the `queries` that were packed, [`PANEL`] places per query.
     #[inline(always)]
     pub(crate) fn dots(
         &mut self,
@@ -137,7 +137,7 @@ impl<'a, M: Precision, S: Simd> LaneMajor<'a, M, S> {
             let width = set.len().next_multiple_of(Self::WIDTH);
             let size = self.length.next_multiple_of(LANES) * width;
             let own = packed.split_off(..size).expect("as many as were packed");
-            // All sums of a lane, and some more that fill up a block.
+            // All sums of a lane, padded to a block.
             let step = (ROWS * width).next_multiple_of(LANES);
             for (rows, first) in panel.chunks(ROWS).zip((0..).step_by(ROWS)) {
                 let sums = &mut bytemuck::cast_slice_mut(&mut self.sums)[..LANES * step];
@@ -160,7 +160,7 @@ impl<'a, M: Precision, S: Simd> LaneMajor<'a, M, S> {
     }
 }
 
-/// The numbers of packed bytes: where they are or, where they do not lie as numbers do, in `room`, which has as many places.
+/// The numbers of packed bytes: in place if they are aligned, else copied into `room`, which has as many places.
 #[inline(always)]
 fn numbers<'a, N: Pod>(bytes: &'a [u8], room: &'a mut [N]) -> &'a [N] {
     bytemuck::try_cast_slice(bytes).unwrap_or_else(|_| {
@@ -193,7 +193,7 @@ impl<M: Precision, S: Simd, const G: usize> Part<S> for Lanes<'_, '_, M, G> {
         let length = self.room.len() / ROWS;
         let mut all: [&[M::Number]; ROWS] = [&[]; ROWS];
         for ((r, row), room) in all.iter_mut().enumerate().zip(self.room.chunks_exact_mut(length)) {
-            // In the place of one that is missing comes the last one.
+            // The last row stands in for missing ones.
             *row = numbers(self.rows[r.min(self.rows.len() - 1)].1, room);
         }
         let step = self.sums.len() / LANES;
@@ -214,8 +214,9 @@ impl<M: Precision, S: Simd, const G: usize> Part<S> for Lanes<'_, '_, M, G> {
     }
 }
 
-/// Adds some blocks to one lane of the sums of [`ROWS`] rows with `G` registers of queries, or starts them. `rows` begin with the lane's
-/// first number. The loops over rows and registers have constant lengths, so that the sums stay in registers.
+/// Adds some blocks to one lane of the sums of [`ROWS`] rows with `G` registers of queries, or starts these sums.
+/// `rows` begin with the lane's first number. Loops over rows and registers have constant lengths, so the sums stay in
+/// registers.
 #[inline(always)]
 fn add<M: Precision, S: Simd, const G: usize>(
     simd: S,
@@ -235,7 +236,7 @@ fn add<M: Precision, S: Simd, const G: usize>(
             }
         }
     }
-    // So that one check of a place serves all rows.
+    // One bounds check then serves all rows.
     let length = rows[0].len();
     for row in &mut rows {
         *row = &row[..length];
@@ -260,10 +261,10 @@ fn add<M: Precision, S: Simd, const G: usize>(
     }
 }
 
-/// The sums of [`LANES`] pairs over all lanes, as the definition's tree adds them. `lanes` lie `step` apart.
+/// Adds the lanes of [`LANES`] pairs as the definition's tree does. Lanes are `step` apart.
 #[inline(always)]
 fn tree<M: Precision, S: Simd>(simd: S, lanes: &[M::Lane], step: usize, first: usize) -> S::F64 {
-    // The strides of the tree, its last one first.
+    // The tree's strides, last one first.
     macro_rules! added {
         ($lane:expr) => {
             M::widen(simd, lanes[first + $lane * step..].first_chunk().expect("sums that fill blocks"))
@@ -275,8 +276,8 @@ fn tree<M: Precision, S: Simd>(simd: S, lanes: &[M::Lane], step: usize, first: u
     added!(0, 1, 2, 4, 8, 16)
 }
 
-/// Writes the sums of a row, every one [`PANEL`] places behind the last. One that may have left the range of its lanes is computed
-/// again; whether there is one is asked of all at once.
+/// Writes the sums of a row, [`PANEL`] places apart. A sum that may have left the range of its lanes is computed again;
+/// one test covers all sums of the row.
 #[inline(always)]
 fn checked<M: Precision, S: Simd>(simd: S, queries: &[&[u8]], row: &[u8], sums: &[f64], out: &mut [f64]) {
     let mut suspect = false;

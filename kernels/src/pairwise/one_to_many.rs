@@ -6,26 +6,26 @@ use crate::arch::{Part, Simd};
 use crate::pairwise::precision::Precision;
 use crate::pairwise::reduce;
 
-/// What is wanted of a vector and a row.
+/// What to compute of a vector and a row.
 #[derive(Clone, Copy)]
 pub(crate) enum Wanted {
     Dot,
-    /// Also that of the row with itself.
+    /// Also the row's dot product with itself.
     DotAndSquare,
     EuclideanDistance,
 }
 
-/// One vector and the rows of a panel, all equally long.
+/// One vector and the rows of a panel, all of the same length.
 pub(crate) struct OneToMany<'a, M> {
     query: &'a [u8],
     panel: &'a [(usize, &'a [u8])],
-    /// Whether the rows come from memory, one behind the other: then what lies behind a row is asked for in time.
+    /// Whether the rows are consecutive and come from memory, so that prefetching behind a row pays.
     streams: bool,
     wanted: Wanted,
     mode: PhantomData<M>,
-    /// One place for each row.
+    /// One place per row.
     out: &'a mut [f64],
-    /// As many where squares are wanted.
+    /// As many for [`Wanted::DotAndSquare`].
     squares: &'a mut [f64],
 }
 

@@ -1,37 +1,37 @@
-//! Asking for rows before they are needed.
+//! Prefetching of the rows that come next.
 
 use crate::arch::Simd;
 
 /// Bytes of a cache line.
 pub(crate) const LINE: usize = 64;
 
-/// Asks for the panel that follows in memory, a part of it in each tile, so that it comes while the tiles are computed.
+/// Prefetches the next panel while the tiles of this one are computed, a part of it per tile.
 pub(crate) struct Ahead<'a> {
     first: &'a [u8],
-    /// Where the next tile begins to ask, behind the first row.
+    /// Offset from the first row at which the next tile begins.
     next: usize,
     end: usize,
-    /// Bytes for each tile.
+    /// Bytes per tile.
     step: usize,
     near: bool,
 }
 
 impl<'a> Ahead<'a> {
-    /// `near`: whether the first-level cache is asked for, and not the second.
+    /// `near`: into L1 instead of L2.
     pub(crate) fn new(panel: &[(usize, &'a [u8])], tiles: usize, near: bool) -> Self {
         let [(_, first), .., (_, last)] = panel else {
             return Ahead { first: &[], next: 0, end: 0, step: 0, near };
         };
         let size = panel.len() * first.len();
-        // Rows that lie anywhere say nothing of the next ones.
+        // Scattered rows do not tell where the next ones are.
         let consecutive =
             (last.as_ptr() as usize).wrapping_sub(first.as_ptr() as usize) == size - first.len();
         let end = if consecutive { 2 * size } else { size };
         Ahead { first, next: size, end, step: size.div_ceil(tiles).next_multiple_of(LINE), near }
     }
 
-    /// What a tile of so many blocks asks for. It asks all the time and never for much at once, which would leave no places to
-    /// wait in for what is at work.
+    /// The part of a tile of so many blocks, spread over them: a burst would take all line-fill buffers from the
+    /// running loads.
     #[inline(always)]
     pub(crate) fn next(&mut self, blocks: usize) -> Asks<'a> {
         let next = self.next;
@@ -46,18 +46,18 @@ impl<'a> Ahead<'a> {
     }
 }
 
-/// A tile's part of what is asked for.
+/// One tile's part of a panel's prefetches.
 pub(crate) struct Asks<'a> {
     first: &'a [u8],
     next: usize,
     due: usize,
-    /// Bytes for each block.
+    /// Bytes per block.
     advance: usize,
     near: bool,
 }
 
 impl Asks<'_> {
-    /// Asks for a block's part.
+    /// Prefetches one block's part.
     #[inline(always)]
     pub(crate) fn ask<S: Simd>(&mut self, simd: S) {
         self.due += self.advance;

@@ -1,9 +1,9 @@
-//! Dot products and distances of all pairs of two sets of vectors, many pairs at once.
+//! Dot products and distances of every query with every row, a tile of pairs at a time.
 //!
-//! A register of lanes is never added to another one before the end, so the lanes of a block may be taken one register after
-//! the other: each pair of a tile then needs a single register for its sum, a tile has as many pairs as there are registers, and
-//! every number that is loaded serves that many more products. The vectors are copied into the order in which a tile reads them,
-//! at whole cache lines (Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication"). The bits are those of
+//! Registers of lanes are added to each other only at the end, so a tile takes the lanes of a block one register at a
+//! time. Each pair then needs one register for its sum, a tile holds as many pairs as there are registers, and every
+//! loaded number serves many products. Vectors are packed in the order in which a tile reads them, aligned to cache
+//! lines (Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication"). The bits are those of
 //! [`reduce::dot`] and [`reduce::euclidean`].
 
 use std::marker::PhantomData;
@@ -16,18 +16,18 @@ use crate::pairwise::prefetch::{Ahead, Asks, LINE};
 use crate::pairwise::reduce::{self, Dot, Euclidean};
 use crate::parallel::PANEL;
 
-/// Blocks of a tile that are taken at once: one register of each block of the queries and of the rows then fit the first-level
-/// cache together, where the queries stay while the rows pass.
+/// Blocks that a tile takes at once. One register of each block of queries and rows then fits the L1 cache, where the
+/// queries stay while the rows pass.
 const DEPTH: usize = 32;
-/// Cache lines of a row that lies anywhere that are asked for ahead; the processor sees by itself what follows.
+/// Cache lines to prefetch of a scattered row; the hardware prefetcher gets the rest.
 const LINES_AHEAD: usize = 4;
-/// Fewer queries than this go alone: a single stream is what the memory delivers fastest.
+/// Fewer queries than this go one by one: memory delivers a single stream fastest.
 const FEWEST: usize = 3;
 
-/// Registers of products for a block of a row from which on the next rows are asked for in the first-level cache.
+/// Register products per row block from which we prefetch into L1 rather than L2.
 const MUCH: usize = 32;
 
-/// What is summed over pairs, and what the sum gives.
+/// A sum over pairs and its final value.
 pub(crate) trait Sum {
     fn add_register<M: Precision, S: Simd>(
         simd: S,
@@ -36,9 +36,9 @@ pub(crate) trait Sum {
         acc: M::Register<S>,
     ) -> M::Register<S>;
     fn checked<M: Precision, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64;
-    /// What it is of one query; `squares`: with those of the rows.
+    /// The same sum for a single query; `squares`: also each row's dot product with itself.
     fn wanted(squares: bool) -> Wanted;
-    /// Whether [`LaneMajor`] has it.
+    /// Whether [`LaneMajor`] computes this sum.
     const IS_LANE_MAJOR: bool;
 }
 
@@ -82,29 +82,29 @@ impl Sum for Euclidean {
     const IS_LANE_MAJOR: bool = false;
 }
 
-/// Queries, ready for panels of rows. All vectors are equally long.
+/// Queries packed for panels of rows. All vectors have the same length.
 pub(crate) struct Tiles<'a, M: Precision, S: Simd> {
     queries: &'a [&'a [u8]],
-    /// Whether the rows come one behind the other from memory, and not from anywhere.
+    /// Whether the rows are consecutive in memory, not scattered.
     streams: bool,
-    /// Instead of tiles, where the queries fill registers and dot products are wanted.
+    /// Replaces tiles for dot products where the queries fill registers.
     spread: Option<LaneMajor<'a, M, S>>,
-    /// One tile of them after the other.
+    /// The packed queries, tile by tile.
     packed: Vec<Vec<M::Register<S>>>,
     rows: Vec<M::Register<S>>,
-    /// Of a tile of queries with the panel.
+    /// Sums of one tile of queries with the panel.
     sums: Vec<M::Vec<S>>,
     squares: [f64; PANEL],
 }
 
 impl<'a, M: Precision, S: Simd> Tiles<'a, M, S> {
-    /// `packed` is for those who want many [`Tiles::dots`], shared among the threads of a call, always for the same queries.
+    /// `packed` serves repeated [`Tiles::dots`] for the same queries; all threads of a call share it.
     #[inline(always)]
     pub(crate) fn new(simd: S, queries: &'a [&'a [u8]], packed: Option<&'a Packed>) -> Self {
         simd.run(New::<M> { queries, packed, mode: PhantomData })
     }
 
-    /// For rows that lie anywhere: what lies behind one is of no use, but the next ones are.
+    /// For scattered rows: prefetch the next rows of the panel, not the memory behind a row.
     pub(crate) fn scattered(self) -> Self {
         Tiles { streams: false, ..self }
     }
@@ -113,36 +113,36 @@ impl<'a, M: Precision, S: Simd> Tiles<'a, M, S> {
         queries.len() >= FEWEST && !queries[0].is_empty()
     }
 
-    /// Whether the arithmetic takes so long beside the memory that the places to wait in of the first-level cache suffice.
+    /// Whether arithmetic dominates memory, so that L1's few outstanding misses suffice.
     #[inline(always)]
     fn asks_near(simd: S, queries: &[&[u8]]) -> bool {
         queries.len() * M::registers::<S>(&M::zero(simd)).len() >= MUCH
     }
 
-    /// Queries of a tile.
+    /// Queries per tile.
     const fn width() -> usize {
         if S::WIDE_TILE { 6 } else { 4 }
     }
 
-    /// The dot product of each row of the last panel of [`Tiles::dots`] with itself, where they were wanted.
+    /// Each row's dot product with itself, from the last call of [`Tiles::dots`] with `squares`.
     pub(crate) fn squares(&self) -> &[f64; PANEL] {
         &self.squares
     }
 
-    /// Dot products of a panel's rows with all queries, [`PANEL`] places for each query. `squares`: whether those of the rows with
-    /// themselves are wanted too.
+    /// Dot products of a panel's rows with all queries, [`PANEL`] places per query. `squares`: also each row's with
+    /// itself.
     #[inline(always)]
     pub(crate) fn dots(&mut self, simd: S, panel: &[(usize, &[u8])], squares: bool, out: &mut [f64]) {
         simd.run(Panel { tiles: self, panel, squares, out, sum: PhantomData::<Dot> });
     }
 
-    /// Euclidean distances of a panel's rows from all queries, [`PANEL`] places for each query.
+    /// Euclidean distances of a panel's rows from all queries, [`PANEL`] places per query.
     #[inline(always)]
     pub(crate) fn distances(&mut self, simd: S, panel: &[(usize, &[u8])], out: &mut [f64]) {
         simd.run(Panel { tiles: self, panel, squares: false, out, sum: PhantomData::<Euclidean> });
     }
 
-    /// The queries one after the other.
+    /// Takes the queries one by one.
     #[inline(always)]
     fn alone<F: Sum>(&mut self, simd: S, panel: &[(usize, &[u8])], squares: bool, out: &mut [f64]) {
         if !self.streams {
@@ -153,7 +153,7 @@ impl<'a, M: Precision, S: Simd> Tiles<'a, M, S> {
             }
         }
         for (n, (query, out)) in self.queries.iter().zip(out.chunks_exact_mut(PANEL)).enumerate() {
-            // The rows come from memory once, and for the other queries from a cache.
+            // Only the first query reads the rows from memory; the others find them in a cache.
             let (streams, wanted) = (self.streams && n == 0, F::wanted(squares && n == 0));
             simd.run(OneToMany::<M>::new((query, panel), streams, wanted, out, &mut self.squares));
         }
@@ -260,7 +260,7 @@ impl<F: Sum, M: Precision, S: Simd> Part<S> for Panel<'_, '_, F, M, S> {
     fn run(self, simd: S) {
         let Panel { tiles, panel, squares, out, .. } = self;
         let queries = tiles.queries;
-        // The constants keep it from being compiled for levels, modes and sums that never have it.
+        // The constants keep this from being compiled where it never applies.
         if F::IS_LANE_MAJOR
             && LaneMajor::<M, S>::SUITS
             && let Some(spread) = &mut tiles.spread
@@ -334,14 +334,14 @@ impl<F: Sum, M: Precision, S: Simd, const Q: usize, const R: usize> Part<S>
     }
 }
 
-/// Writes up to `W` equally long vectors as tile number `n`: the first registers of all their blocks, then the second ones, and
-/// so on; within a block one vector after the other. Vectors that are missing are zero.
+/// Packs up to `W` vectors of the same length as tile `n`: the first registers of all their blocks, then the second
+/// ones, and so on; within a block vector by vector. Missing vectors are zero.
 struct Pack<'p, M: Precision, S: Simd, const W: usize> {
     vectors: &'p [&'p [u8]],
     packed: &'p mut Vec<M::Register<S>>,
     n: usize,
     tiles: usize,
-    /// Of each with itself, where they are wanted.
+    /// Takes each vector's dot product with itself, if present.
     squares: Option<&'p mut [f64]>,
 }
 

@@ -11,16 +11,16 @@ use crate::arch;
 use crate::error::Error;
 use crate::parallel::pool;
 
-/// Rows that are taken at once: copied, they stay in the second-level cache. Divisible by the rows of every tile.
+/// Rows that are taken at once; packed, they stay in L2. Divisible by the rows of every tile.
 pub(crate) const PANEL: usize = 24;
 /// Below this many bytes of input one thread is faster than waking others.
 const SEQUENTIAL: usize = 1 << 20;
 /// Input bytes of one block: enough to make the hand-over free, few enough to balance two or two hundred threads.
 const BLOCK: usize = 1 << 22;
 
-/// How many workers an input of that size gets.
+/// Workers for an input of that size.
 pub(crate) fn workers(bytes: usize) -> usize {
-    // Without a pool of the call, asking starts rayon's own, which small inputs never need.
+    // Small inputs must not start a pool by asking for its size.
     if bytes < SEQUENTIAL { 1 } else { pool::threads() }
 }
 
@@ -154,9 +154,9 @@ pub(crate) fn each<P: Send>(
     results(pieces, work).map(|_: Vec<()>| ())
 }
 
-/// A result of so many elements, which `work` computes in pieces of `size`, the last one shorter, for an input of so many bytes. Each
-/// piece is set to zero by the thread that computes it, which then has it in its cache. The error is that of the first failing piece, or
-/// `None` where there is no memory for the result.
+/// A result of `length` elements that `work` computes in pieces of `size` (the last one may be shorter) from an input
+/// of `bytes`. The thread that computes a piece also zeroes it, so that it is in that thread's cache. The error is that
+/// of the first failing piece, or `None` if there is no memory for the result.
 pub(crate) fn pieces<T: Zeroable + Send>(
     length: usize,
     size: usize,
