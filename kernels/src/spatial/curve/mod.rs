@@ -2,8 +2,10 @@
 
 pub mod buckets;
 pub mod hilbert;
+pub(crate) mod hilbert_inverse;
 pub mod hilbert_ranges;
 pub mod morton;
+pub(crate) mod morton_inverse;
 
 use crate::arch::{Level, Simd, Task};
 use crate::contract::shared::ID;

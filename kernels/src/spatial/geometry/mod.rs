@@ -7,11 +7,14 @@
 //!
 //! Source: \[MS-SSCLRT\], "Microsoft SQL Server CLR Types Serialization Formats", sections 1.6 and 2.1.
 
-pub(crate) mod binary;
 pub(crate) mod coordinates;
+pub(crate) mod from_wkb;
+pub(crate) mod from_wkt;
 pub(crate) mod point;
-pub(crate) mod text;
+pub(crate) mod to_wkb;
+pub(crate) mod to_wkt;
 pub(crate) mod weights;
+pub(crate) mod weights_inverse;
 
 mod curves;
 mod decode;

@@ -3,6 +3,7 @@
 pub(crate) mod centroid;
 pub mod convex_hull;
 pub(crate) mod density;
+pub(crate) mod distance_along;
 pub(crate) mod length;
 pub(crate) mod path;
 

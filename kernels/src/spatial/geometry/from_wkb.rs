@@ -1,20 +1,20 @@
-//! Serialized values from and to ISO WKB.
+//! Serialized values from ISO WKB.
 
 use crate::contract::shared::ID;
 use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
-use crate::spatial::columns::{self, GEOMETRY, ORDINATES, RESULT_GEOMETRY, SRID_READ, Size, TYPE, VALIDITY};
+use crate::spatial::columns::{self, RESULT_GEOMETRY, SRID_READ, Size, TYPE, VALIDITY};
 use crate::spatial::geometry::{srid_of, wkb};
 
-const WKB: Column =
+pub(super) const WKB: Column =
     Column { name: "wkb", kind: Kind::Binary, unit: "WKB", summary: "The shape as well-known binary." };
-const POINT: &[u8] = &[
+pub(super) const POINT: &[u8] = &[
     0, 0, 0, 0, 1, 0x0D, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 8, 0x40,
 ];
-const POINT_WKB: &[u8] =
+pub(super) const POINT_WKB: &[u8] =
     &[1, 0xE9, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 8, 0x40];
-const SOURCE: &str = "OGC 06-103r4 and ISO 13249-3; PostGIS's documentation of EWKB; Microsoft's documentation of STGeomFromWKB, STAsBinary and AsBinaryZM, [MS-SSCLRT] for FULLGLOBE.";
+pub(super) const SOURCE: &str = "OGC 06-103r4 and ISO 13249-3; PostGIS's documentation of EWKB; Microsoft's documentation of STGeomFromWKB, STAsBinary and AsBinaryZM, [MS-SSCLRT] for FULLGLOBE.";
 
-pub(crate) static READ: Kernel = Kernel {
+pub(crate) static KERNEL: Kernel = Kernel {
     name: "spatial_from_wkb",
     family: Family::Spatial,
     summary: "Serialized geometry or geography from WKB, with Z and M.",
@@ -50,36 +50,6 @@ pub(crate) static READ: Kernel = Kernel {
                 columns::serialize(call, kind, srid, shape).map(Some)
             },
         )?;
-        Ok(Output::same(Values::Packed(columns::pack(rows))))
-    },
-};
-
-pub(crate) static WRITE: Kernel = Kernel {
-    name: "spatial_to_wkb",
-    family: Family::Spatial,
-    summary: "ISO WKB of serialized geometry or geography, with Z and M.",
-    details: "Little-endian, as AsBinaryZM() on the server, or with @ordinates = xy as STAsBinary(). An empty point is written as an empty \
-              MULTIPOINT, as the server does; a Z or M that only some positions have is NaN in the others. For geography x is the longitude, as \
-              in all WKB. Curves have the codes 8 to 10, FULLGLOBE 126.",
-    inputs: &[ID, GEOMETRY],
-    params: &[TYPE, ORDINATES],
-    outputs: &[ID, WKB],
-    rows: RowShape::Same,
-    nulls: columns::NULL_INSTANCES,
-    empty: "Empty shapes are kept as such, but for an empty point, which becomes an empty MULTIPOINT.",
-    nan: columns::NAN,
-    accuracy: columns::EXACT,
-    streaming: Streaming::Rows,
-    source: SOURCE,
-    example: Example {
-        inputs: &[&[Cell::Int(1), Cell::Binary(POINT)], &[Cell::Int(2), Cell::Null]],
-        params: &[],
-        outputs: &[&[Cell::Int(1), Cell::Binary(POINT_WKB)], &[Cell::Int(2), Cell::Null]],
-    },
-    run: |call| {
-        let rows = columns::map_shapes(call, columns::type_of(call)?, |_, shape| {
-            wkb::write(&columns::with_ordinates(call, shape)).map(Some)
-        })?;
         Ok(Output::same(Values::Packed(columns::pack(rows))))
     },
 };

@@ -1,21 +1,19 @@
-//! Serialized values from and to WKT.
+//! Serialized values from WKT.
 
 use crate::contract::shared::ID;
 use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
-use crate::spatial::columns::{
-    self, DIALECT, DIALECT_READ, GEOMETRY, ORDINATES, RESULT_GEOMETRY, SRID_READ, Size, TYPE, VALIDITY,
-};
+use crate::spatial::columns::{self, DIALECT_READ, RESULT_GEOMETRY, SRID_READ, Size, TYPE, VALIDITY};
 use crate::spatial::geometry::{srid_of, wkt};
 
-const WKT: Column =
+pub(super) const WKT: Column =
     Column { name: "wkt", kind: Kind::LongText, unit: "text", summary: "The shape as well-known text." };
-const POINT: &[u8] = &[
+pub(super) const POINT: &[u8] = &[
     0, 0, 0, 0, 1, 0x0E, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0x10,
     0x40,
 ];
-const SOURCE: &str = "Microsoft's documentation of STGeomFromText, STAsText and AsTextZM; OGC 06-103r4 and ISO 13249-3 for iso.";
+pub(super) const SOURCE: &str = "Microsoft's documentation of STGeomFromText, STAsText and AsTextZM; OGC 06-103r4 and ISO 13249-3 for iso.";
 
-pub(crate) static READ: Kernel = Kernel {
+pub(crate) static KERNEL: Kernel = Kernel {
     name: "spatial_from_wkt",
     family: Family::Spatial,
     summary: "Serialized geometry or geography from WKT, with Z and M.",
@@ -55,37 +53,5 @@ pub(crate) static READ: Kernel = Kernel {
             },
         )?;
         Ok(Output::same(Values::Packed(columns::pack(rows))))
-    },
-};
-
-pub(crate) static WRITE: Kernel = Kernel {
-    name: "spatial_to_wkt",
-    family: Family::Spatial,
-    summary: "WKT of serialized geometry or geography, with Z and M.",
-    details: "Writes what ToString() and AsTextZM() write on the server or, with @dialect = iso, tagged WKT (POINT Z (1 2 3)), where a Z or M that \
-              only some positions have is an error. For geography x is the longitude, as in all WKT. Curves are written as such; FULLGLOBE is an error with @dialect = iso, which has no word for it.",
-    inputs: &[ID, GEOMETRY],
-    params: &[TYPE, DIALECT, ORDINATES],
-    outputs: &[ID, WKT],
-    rows: RowShape::Same,
-    nulls: columns::NULL_INSTANCES,
-    empty: columns::EMPTY,
-    nan: "NaN in Z or M counts as missing; an infinite one, for which text has no word, is an error.",
-    accuracy: "The text gives the same doubles back: 15 digits where those do, else 17.",
-    streaming: Streaming::Rows,
-    source: SOURCE,
-    example: Example {
-        inputs: &[&[Cell::Int(1), Cell::Binary(POINT)], &[Cell::Int(2), Cell::Null]],
-        params: &[],
-        outputs: &[&[Cell::Int(1), Cell::Text("POINT (1 2 NULL 4)")], &[Cell::Int(2), Cell::Null]],
-    },
-    run: |call| {
-        let iso = call.params.word(DIALECT.name) == "iso";
-        let rows = columns::map_shapes(call, columns::type_of(call)?, |_, shape| {
-            let shape = columns::with_ordinates(call, shape);
-            let text = if iso { wkt::write_iso(&shape) } else { wkt::write(&shape) };
-            text.map(Some)
-        })?;
-        Ok(Output::same(Values::Text(rows)))
     },
 };
