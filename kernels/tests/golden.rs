@@ -1,15 +1,10 @@
 //! The eleven vector functions and the payload decoders against inputs and outputs recorded from the SQLCLR assembly that
 //! they replace.
-//!
-//! The recording is not part of this repository. Without it the tests print a notice and pass, except in continuous
-//! integration, where it must be there.
 
 mod common;
 
-use std::path::Path;
-use std::sync::OnceLock;
-
 use common::columns::Column;
+use common::recorded::golden;
 use common::{call, compute, uniform};
 use hart_kernels::registry::{Value, Values};
 use hart_kernels::tensor::quant::{self, PayloadType};
@@ -82,20 +77,6 @@ const HUGE: &str = "E6B1617FE6B1617F";
 const HUGE_FIRST: &str = "E6B1617F0000803F";
 const TINY: &str = "6042A20D6042A20D";
 
-/// The recording, `None` where it is not there and need not be.
-fn golden() -> Option<&'static Json> {
-    static GOLDEN: OnceLock<Option<Json>> = OnceLock::new();
-    let read = || {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/spec/golden/clr-golden.json");
-        if !common::is_there(&path, "the comparison with the original") {
-            return None;
-        }
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        Some(serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
-    };
-    GOLDEN.get_or_init(read).as_ref()
-}
-
 fn list(json: &Json) -> &Vec<Json> {
     json.as_array().unwrap_or_else(|| panic!("expected a list, found {json}"))
 }
@@ -137,7 +118,7 @@ fn near(a: &[f32], b: &[f32], relative: f64) -> bool {
 
 #[test]
 fn the_generator_is_that_of_the_recording() {
-    let Some(golden) = golden() else { return };
+    let golden = golden();
     let check = &golden["meta"]["generator_check"];
     let seed = check["seed"].as_u64().unwrap() as u32;
     let bits: Vec<u64> = (0..4).map(|i| u64::from(common::hash(seed, i))).collect();
@@ -147,7 +128,7 @@ fn the_generator_is_that_of_the_recording() {
 
 #[test]
 fn ordinary_vectors_give_the_exact_results_within_the_suggested_tolerances() {
-    let Some(golden) = golden() else { return };
+    let golden = golden();
     let cases = list(&golden["vector_ops"]);
     assert!(!cases.is_empty());
     for case in cases {
@@ -319,7 +300,7 @@ fn explained(reason: Reason, function: &str, arguments: &[Json], ours: &Outcome,
 
 #[test]
 fn edge_cases_agree_except_for_the_listed_differences() {
-    let Some(golden) = golden() else { return };
+    let golden = golden();
     let mut met = vec![false; DIFFERENCES.len()];
     let mut functions = vec![false; FUNCTIONS.len()];
     for case in list(&golden["vector_edge"]) {
@@ -354,7 +335,7 @@ fn edge_cases_agree_except_for_the_listed_differences() {
 
 #[test]
 fn legacy_payloads_give_the_recorded_elements() {
-    let Some(golden) = golden() else { return };
+    let golden = golden();
     let mut tested = Vec::new();
     for case in list(&golden["dequantizers"]["cases"]) {
         let name = case["type"].as_str().unwrap().to_lowercase();

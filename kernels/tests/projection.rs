@@ -2,10 +2,8 @@
 
 mod common;
 
-use std::path::Path;
-use std::sync::OnceLock;
-
 use common::columns::{Column, pack};
+use common::recorded::golden;
 use common::{assert_same, bind, compute, hash, text, uniform, with_specials};
 use hart_kernels::registry::{self, Call, Input, Kind, Output, Value, Values};
 use hart_kernels::spatial::{self, Basis, BasisKind};
@@ -14,19 +12,6 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 const CLR: usize = 1998;
-
-fn golden() -> Option<&'static Json> {
-    static GOLDEN: OnceLock<Option<Json>> = OnceLock::new();
-    let read = || {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/spec/golden/clr-golden.json");
-        if !common::is_there(&path, "the comparison with the original") {
-            return None;
-        }
-        let mut all: Json = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
-        Some(all["landmark"].take())
-    };
-    GOLDEN.get_or_init(read).as_ref()
-}
 
 fn numbers(json: &Json) -> Vec<f64> {
     json.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
@@ -144,7 +129,7 @@ impl Random {
 
 #[test]
 fn the_axes_of_the_original_are_reproduced_in_both_of_its_orders() {
-    let Some(golden) = golden() else { return };
+    let golden = &golden()["landmark"];
     for (order, lanes) in [("clr", 4), ("clr_avx2", 8)] {
         let axes = original_axes(lanes);
         let wanted = golden["basis"].as_array().unwrap().iter().filter(|b| b["order"] == order);
@@ -158,7 +143,7 @@ fn the_axes_of_the_original_are_reproduced_in_both_of_its_orders() {
 
 #[test]
 fn our_axes_are_those_of_double_precision_rounded() {
-    let Some(golden) = golden() else { return };
+    let golden = &golden()["landmark"];
     let basis = Basis::clr_v1();
     assert_eq!((basis.kind(), basis.axes()), (BasisKind::ClrV1, 3));
     for (i, wanted) in golden["basis_f64"].as_array().unwrap().iter().enumerate() {
@@ -179,7 +164,7 @@ fn our_axes_are_those_of_double_precision_rounded() {
 
 #[test]
 fn projections_of_the_original_are_within_its_tolerance() {
-    let Some(golden) = golden() else { return };
+    let golden = &golden()["landmark"];
     let cases = golden["projections"].as_array().unwrap();
     assert!(cases.len() >= 20);
     for case in cases {
@@ -210,7 +195,7 @@ fn projections_of_the_original_are_within_its_tolerance() {
 
 #[test]
 fn short_vectors_are_padded_only_where_that_is_asked_for() {
-    let Some(golden) = golden() else { return };
+    let golden = &golden()["landmark"];
     let cases = golden["project_to_point_json"].as_array().unwrap();
     for case in cases {
         let n = case["len"].as_u64().unwrap() as usize;

@@ -110,7 +110,7 @@ fn bounds_are_those_of_the_landmarks_and_anchors_too() {
 
 #[test]
 fn principal_axes_of_real_vectors_keep_more_than_others() {
-    let Some(data) = common::real::embeddings("packages") else { return };
+    let data = common::real::packages();
     let part = &data.values[..1500 * data.dimension];
     let column = Column::from_bytes(
         Element::F32,

@@ -1,13 +1,8 @@
 //! The spatial kernels against what was recorded from the functions that they replace, and what was wrong with those.
-//!
-//! The recording is not part of this repository. Without it the tests print a notice and pass, except where `CI` or
-//! `HART_NEED_TOOLS` is set: there it must be.
 
 mod common;
 
-use std::path::Path;
-use std::sync::OnceLock;
-
+use common::recorded::golden;
 use common::{call_columns, compute};
 use hart_kernels::registry::{Input, Output, Value, Values};
 use hart_kernels::spatial::convex_hull::convex_hull;
@@ -34,19 +29,6 @@ fn whole(bits: u32) -> Grid {
     Grid::new([0.0; 3], [(1u32 << bits) as f64; 3], bits, Outside::Error).unwrap()
 }
 
-/// The recording, `None` where it is not there and need not be.
-fn golden() -> Option<&'static Json> {
-    static GOLDEN: OnceLock<Option<Json>> = OnceLock::new();
-    let read = || {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/spec/golden/clr-golden.json");
-        if !common::is_there(&path, "the comparison with the original") {
-            return None;
-        }
-        Some(serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap())
-    };
-    GOLDEN.get_or_init(read).as_ref()
-}
-
 fn list(json: &Json) -> &Vec<Json> {
     json.as_array().unwrap()
 }
@@ -61,7 +43,7 @@ fn key(json: &Json) -> i64 {
 
 #[test]
 fn curves() {
-    let Some(golden) = golden() else { return };
+    let golden = golden();
     let curves = &golden["space_filling_curves"];
     for (name, bits) in [("bits21", 21), ("bits10", 10)] {
         let (mut same, mut swapped) = (0, 0);
@@ -97,7 +79,7 @@ fn curves() {
 
 #[test]
 fn points_weights_and_helpers() {
-    let Some(golden) = golden() else { return };
+    let golden = golden();
     // The serialized points.
     for row in list(&golden["landmark"]["projections"]) {
         let hex = row["geometry_udt_hex"].as_str().unwrap();
@@ -183,7 +165,7 @@ fn points_weights_and_helpers() {
 /// The aggregates: the hull is the same to their six decimals where they gave one; the grid had no cells, and no valid JSON.
 #[test]
 fn aggregates() {
-    let Some(golden) = golden() else { return };
+    let golden = golden();
     let (mut hulls, mut grids) = (0, 0);
     for row in list(&golden["aggregates"]) {
         let texts = || list(&row["rows"]).iter().map(|r| wkt::read(r[0].as_str().unwrap()).unwrap());

@@ -7,7 +7,8 @@ use hart_kernels::{Compute, Error, PackedVectors, Pool, text};
 
 use crate::bind::Binding;
 use crate::columns::{
-    Buffer, CType, ColumnData, Field, LARGE_OBJECT, LONGEST_IN_ROW, ResultColumn, ResultField, is_true, take, taken,
+    Buffer, CType, ColumnData, Field, LARGE_OBJECT, LONGEST_IN_ROW, ResultColumn, ResultField, is_true, take,
+    taken,
 };
 use crate::convert::{self, ParamField};
 use crate::rows_json;

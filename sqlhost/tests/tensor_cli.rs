@@ -14,7 +14,7 @@ use arrow_array::{Float32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use arrow_select::concat::concat_batches;
 use command::{Folder, distance, fails, hart, json, layers, layers_of, stdout, table, write};
-use models::{Gguf, TYPES, layer0, safetensors_of, singles, weights};
+use models::{Gguf, LAYER0, TYPES, safetensors_of, singles, weights};
 use serde_json::Value;
 
 const KEY: &str = "encoder.layer.0.attention.self.key.weight";
@@ -35,7 +35,7 @@ fn optimum(spectrum: &[f64], rank: usize) -> f64 {
 
 #[test]
 fn real_weights_come_back() {
-    let Some(layer0) = layer0() else { return };
+    let layer0 = LAYER0;
     let folder = Folder::new();
     let (atoms, back) = (folder.text("atoms"), folder.text("back.safetensors"));
     let summary = json(&["atomize", layer0, "--rank", "all", "--output", &atoms]);
@@ -71,7 +71,7 @@ fn real_weights_come_back() {
 
 #[test]
 fn error_and_rank_are_kept() {
-    let Some(layer0) = layer0() else { return };
+    let layer0 = LAYER0;
     let folder = Folder::new();
     let (_, values) = &layers(layer0)[KEY];
     let run = |name: &str, target: &[&str]| {
@@ -112,7 +112,7 @@ fn error_and_rank_are_kept() {
 
 #[test]
 fn files_do_not_depend_on_the_threads() {
-    let Some(layer0) = layer0() else { return };
+    let layer0 = LAYER0;
     let folder = Folder::new();
     let read = |threads: &str| {
         let (atoms, back) = (folder.text(threads), folder.text(&format!("{threads}.safetensors")));

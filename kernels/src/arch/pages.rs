@@ -8,9 +8,8 @@ use bytemuck::Zeroable;
 
 use crate::error::{self, Error};
 
-/// As many zeros, or an error that says what they are for where there is no memory for them. Where the allocator takes a block of its own from the system, as those of C do for large ones, its pages come as
-/// they are first written, by whichever thread does so, and are large where the system has such: of small ones, the first write
-/// costs more than the numbers that they hold.
+/// A zeroed `Vec`, or an error that says what it is for. Pages of large blocks are faulted in by the first thread to write
+/// them, as huge pages where available.
 ///
 /// # Errors
 ///

@@ -6,22 +6,11 @@ pub(crate) mod column;
 pub(crate) mod columns;
 pub(crate) mod example;
 pub(crate) mod real;
+pub(crate) mod recorded;
 pub(crate) mod wide;
 
 use hart_kernels::registry::{self, Call, Input, Kernel, Kind, Output, ParamKind, Params, Value, Values};
 use hart_kernels::{Compute, Element, Error, Level, Vectors};
-
-/// Whether a file outside of this repository is there. Where the environment promises all of them, a missing one is a failure; else
-/// the test says what it leaves out.
-pub(crate) fn is_there(path: &std::path::Path, what: &str) -> bool {
-    if path.exists() {
-        return true;
-    }
-    let promised = ["CI", "HART_NEED_TOOLS"].iter().any(|name| std::env::var_os(name).is_some());
-    assert!(!promised, "{} is missing", path.display());
-    println!("NOTICE: {} is missing; {what} is left out", path.display());
-    false
-}
 
 /// The layer in the one row of a kernel's result.
 pub(crate) fn layer(output: &Output) -> Vec<f32> {

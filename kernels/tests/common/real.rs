@@ -1,4 +1,4 @@
-//! Real vectors: sentences embedded by a model.
+//! Real data (`tests/data/README.md`): sentences embedded by a model, and weights of that model.
 
 use std::path::Path;
 
@@ -8,14 +8,19 @@ pub(crate) struct Embeddings {
     pub(crate) dimension: usize,
 }
 
-/// `packages` (10,000 vectors) or `queries` (200 others); `None`, with a notice, where the file is not there and need not be.
-pub(crate) fn embeddings(which: &str) -> Option<Embeddings> {
-    let name = format!("../../shared/data/debian-{which}-minilm384.parquet");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    if !super::is_there(&path, "the test on real data") {
-        return None;
-    }
-    Some(Embeddings { values: super::column::singles(&path, "embedding").unwrap().0, dimension: 384 })
+fn embeddings(path: &str) -> Embeddings {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    Embeddings { values: super::column::singles(&path, "embedding").unwrap().0, dimension: 384 }
+}
+
+/// 2,000 vectors.
+pub(crate) fn packages() -> Embeddings {
+    embeddings("../sqlhost/examples/data/packages.parquet")
+}
+
+/// 200 vectors, none of which is in [`packages`].
+pub(crate) fn queries() -> Embeddings {
+    embeddings("tests/data/queries.parquet")
 }
 
 /// A tensor of a model.
@@ -25,19 +30,15 @@ pub(crate) struct Layer {
     pub(crate) values: Vec<f32>,
 }
 
-/// The weights of a transformer layer in single precision; `None`, with a notice, where the file is not there and need not be.
-pub(crate) fn weights() -> Option<Vec<Layer>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/minilm-layer0.safetensors");
-    if !super::is_there(&path, "the test on real weights") {
-        return None;
-    }
-    let bytes = std::fs::read(path).unwrap();
-    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+/// The weights of a transformer layer in single precision.
+pub(crate) fn weights() -> Vec<Layer> {
+    let bytes = include_bytes!("../data/minilm-layer0.safetensors");
+    let file = safetensors::SafeTensors::deserialize(bytes).unwrap();
     let layer = |(name, tensor): (String, safetensors::tensor::TensorView<'_>)| {
         assert_eq!(tensor.dtype(), safetensors::Dtype::F32, "{name}");
         let (singles, _) = tensor.data().as_chunks::<4>();
         let values = singles.iter().map(|s| f32::from_le_bytes(*s)).collect();
         Layer { name, shape: tensor.shape().to_vec(), values }
     };
-    Some(file.tensors().into_iter().map(layer).collect())
+    file.tensors().into_iter().map(layer).collect()
 }

@@ -350,9 +350,7 @@ impl Model {
 fn payload_type(tensor: &Tensor) -> Result<PayloadType, ModelError> {
     match tensor.element_type {
         ElementType::Payload(payload_type) => Ok(payload_type),
-        ElementType::Integer(name) | ElementType::Other(name) => {
-            Err(of(tensor, PayloadType::unknown(name)))
-        }
+        ElementType::Integer(name) | ElementType::Other(name) => Err(of(tensor, PayloadType::unknown(name))),
     }
 }
 

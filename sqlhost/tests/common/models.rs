@@ -2,17 +2,9 @@
 //! precision that shares nothing with the product's.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-/// The file of the real weights; `None`, with a notice, where it is not there and need not be.
-pub fn layer0() -> Option<&'static str> {
-    const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/minilm-layer0.safetensors");
-    if std::path::Path::new(PATH).exists() {
-        return Some(PATH);
-    }
-    let needed = ["CI", "HART_NEED_TOOLS"].iter().any(|variable| std::env::var_os(variable).is_some());
-    assert!(!needed, "{PATH} is missing");
-    println!("NOTICE: {PATH} is missing; the test on real weights is left out");
-    None
-}
+/// The file of the real weights.
+pub const LAYER0: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../kernels/tests/data/minilm-layer0.safetensors");
 
 /// A safetensors file with that header, whatever it says.
 pub fn safetensors(header: &str, data: &[u8]) -> Vec<u8> {

@@ -26,7 +26,9 @@ pub fn choose(input: &Input, schema: &Schema, taken: &[usize]) -> Result<Origin>
     });
     let whole: Vec<usize> = whole.collect();
     match whole[..] {
-        [only] if !matches!(input, Input::Query { .. }) && is_unique(input, only)? => Ok(Origin::Column(only)),
+        [only] if !matches!(input, Input::Query { .. }) && is_unique(input, only)? => {
+            Ok(Origin::Column(only))
+        }
         _ => Ok(Origin::RowNumber),
     }
 }

@@ -142,7 +142,8 @@ impl Column {
         let bytes = matches!(data_type, Binary | LargeBinary | BinaryView | FixedSizeBinary(_));
         let time = matches!(data_type, Date32 | Timestamp(_, None));
         let decimal = matches!(data_type, Decimal128(..));
-        let vector = matches!(data_type, FixedSizeList(..) | List(_) | LargeList(_)) && vector_element(data_type).is_some();
+        let vector = matches!(data_type, FixedSizeList(..) | List(_) | LargeList(_))
+            && vector_element(data_type).is_some();
         let fits = match self.family() {
             None => {
                 return refused(
