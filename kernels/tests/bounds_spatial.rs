@@ -331,8 +331,8 @@ fn densities_and_middles() {
             let density = Wide::from(1.0) / (scaled(side, power) * scaled(side, power));
             let got = column(&found, 5)[0];
             let mut worst = ratio(got, scaled(scaled(density, power), power), 0, |d| 2.0 * U * d);
-            for axis in 0..2 {
-                let cell = Wide::from((v[axis] / size).floor());
+            for (axis, v) in v[..2].iter().enumerate() {
+                let cell = Wide::from((v / size).floor());
                 let middle = (cell + Wide::from(0.5)) * scaled(side, power);
                 worst = worst.max(ratio(column(&found, 2 + axis)[0], middle, power, |m| 2.0 * U * m));
             }

@@ -396,8 +396,8 @@ fn cholesky(a: &[Vec<Wide>]) -> Vec<Vec<Wide>> {
     for i in 0..n {
         for j in i..n {
             let mut rest = a[i][j];
-            for k in 0..i {
-                rest = rest - r[k][i] * r[k][j];
+            for row in r.iter().take(i) {
+                rest = rest - row[i] * row[j];
             }
             r[i][j] = if i == j { rest.sqrt() } else { rest / r[i][i] };
         }
@@ -495,6 +495,7 @@ fn coefficients_by_condition() {
 }
 
 /// Singular values of a small matrix by one-sided rotations (Hestenes 1958).
+#[allow(clippy::needless_range_loop, reason = "two columns are turned at the same place")]
 fn spectrum(matrix: &[f32], rows: usize, columns: usize) -> Vec<f64> {
     let mut of: Vec<Vec<Wide>> =
         (0..columns).map(|j| (0..rows).map(|i| wide(matrix[i * columns + j])).collect()).collect();

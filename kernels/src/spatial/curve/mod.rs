@@ -111,7 +111,7 @@ impl Grid {
     ///
     /// [`Error::Value`] that names the axis and the least distance of its bounds.
     fn check_middles(&self) -> Result<(), Error> {
-        for axis in 0..3 {
+        for (axis, name) in AXES.into_iter().enumerate() {
             let farthest = self.min[axis].abs().max(self.max[axis].abs());
             // The widest step between doubles of the box.
             let step = farthest - farthest.next_down();
@@ -123,7 +123,7 @@ impl Grid {
                     row: 0,
                     found: format!(
                         "{:?} for {}, {:?} from @min, with 2^{bits} cells narrower than two steps between doubles",
-                        self.max[axis], AXES[axis], self.width[axis]
+                        self.max[axis], name, self.width[axis]
                     ),
                     expected: format!("bounds at least {least:?} apart, or fewer bits"),
                 });
