@@ -325,12 +325,10 @@ fn a_package_of_gguf_to_atoms_and_back() {
     let lines = json(&["inspect", &model]);
     assert_eq!(lines.len(), 2 * TYPES.len() + 3);
     let (atoms, back) = (folder.text("atoms"), folder.text("back.safetensors"));
-    let failed = hart(&["atomize", &model, "--rank", "all", "--output", &atoms]);
-    let stderr = String::from_utf8_lossy(&failed.stderr).into_owned();
+    let all = hart(&["atomize", &model, "--rank", "all", "--output", &folder.text("all")]);
+    let stderr = String::from_utf8_lossy(&all.stderr).into_owned();
+    assert!(all.status.success(), "{stderr}");
     assert!(stderr.contains("ids is left out: i32"), "{stderr}");
-    // The types that can be decoded are listed once, and what to do about it comes last.
-    assert_eq!(stderr.matches("expected one of").count(), 1, "{stderr}");
-    assert!(stderr.ends_with("; choose others with --tensor\n"), "{stderr}");
     let names: Vec<&str> = TYPES.iter().map(|of| of.name).chain(["cube"]).collect();
     let chosen: Vec<&str> = names.iter().flat_map(|name| ["--tensor", *name]).collect();
     stdout(&[&["atomize", &model, "--rank", "all", "--output", &atoms][..], &chosen].concat());
