@@ -17,7 +17,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("contract", &["error", "number", "memory", "column", "pairwise"]),
     ("vector", &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract"]),
     ("tensor", &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract"]),
-    ("spatial", &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector"]),
+    (
+        "spatial",
+        &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector"],
+    ),
     ("system", &["error", "arch", "parallel", "contract"]),
     ("catalog", &["error", "contract", "vector", "tensor", "spatial", "system"]),
 ];
