@@ -1,12 +1,11 @@
 //! Opening a file and reading its rows in batches.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Once, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use arrow_array::{RecordBatch, RecordBatchOptions};
@@ -539,21 +538,9 @@ fn batch_rows(about: &ParquetMetaData, schema: &SchemaDescriptor, wanted: Option
 /// Runs a reader on a file that may be damaged. The crates for Parquet and Arrow check most of what they read, and panic
 /// on the rest.
 pub(crate) fn guarded<T>(read: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
-    thread_local!(static GUARDED: Cell<bool> = const { Cell::new(false) });
-    static HOOK: Once = Once::new();
-    // The error that the panic becomes says what there is to say.
-    HOOK.call_once(|| {
-        let usual = take_hook();
-        set_hook(Box::new(move |panic| {
-            if !GUARDED.get() {
-                usual(panic);
-            }
-        }));
-    });
-    let before = GUARDED.replace(true);
-    // What the reader leaves behind after a panic is dropped by the caller and never looked at.
+    // What the reader leaves behind after a panic is dropped by the caller and never looked at. The command's own hook keeps the
+    // panic from writing anything: the error says what there is to say.
     let outcome = catch_unwind(AssertUnwindSafe(read));
-    GUARDED.set(before);
     outcome.unwrap_or_else(|_| Err(ArrowError::ParseError("the file is damaged".to_owned())))
 }
 
