@@ -460,8 +460,10 @@ int32_t hart_set_threads(uint32_t threads);
 
 /**
  * Ends the library's threads and waits for them, so that it can be unloaded; waits for the calls that use them. A later large
- * call starts them anew. Indexes stay. On Linux, a library that is closed leaves the memory only after the thread has ended whose call
- * had started its threads.
+ * call starts them anew. Indexes stay.
+ *
+ * On Linux, `dlclose` takes the library out of memory only where the thread has ended before whose call had started the library's threads:
+ * Rust's standard library holds on to it so long. Otherwise it stays, until it has been opened and closed once more.
  */
 int32_t hart_shutdown(void);
 

@@ -1,3 +1,5 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialCandidates: The nearest of stored points.
 -- Euclidean distance in three dimensions or, with @measure = xy, in two, as SQL Server's geometry.STDistance has it.
@@ -19,6 +21,9 @@
 --   @count (an integer from 1 to 2147483647) Rows wanted.
 --   @measure (one of xyz, xy) xyz: true distance in space; xy: SQL Server's STDistance, which ignores Z.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   rank int [number from 1]: 1 is the nearest.
@@ -29,12 +34,12 @@
 -- Empty: No rows give no result rows.
 -- NaN and infinity: NaN and infinities are errors that name the row. A distance that leaves the range of doubles is
 --                   infinite, comes last and arrives as NULL.
--- Accuracy: Relative error at most 4·2⁻⁵³, for coordinates of any size; below the range of normal doubles half a unit
+-- Accuracy: Relative error at most 4*2^-53, for coordinates of any size; below the range of normal doubles half a unit
 --           in the last place comes on top. Same bits on every machine.
 -- Chunks: Each chunk or partition gives its own nearest; the caller merges, by distance and then id.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SpatialCandidates]
@@ -55,7 +60,8 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialCandidates]
     @count int = 100,
     @measure varchar(64) = 'xyz',
     @by_part bit = 0,
-    @parallel bit = 0
+    @parallel bit = 0,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
@@ -73,10 +79,24 @@ BEGIN
     END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,x,y,z', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     IF @parallel = 1 AND @by_part = 0
         THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_candidates',
+                @input_data_1 = @input,
+                @params = N'@query_x float, @query_y float, @query_z float, @count int, @measure varchar(64), @rows_json varchar(max) OUTPUT',
+                @query_x = @query_x,
+                @query_y = @query_y,
+                @query_z = @query_z,
+                @count = @count,
+                @measure = @measure,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_candidates',

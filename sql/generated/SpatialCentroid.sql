@@ -26,8 +26,8 @@ GO
 -- NULL: Rows with NULL in a coordinate are left out.
 -- Empty: No positions give NULL, NULL, NULL and 0.
 -- NaN and infinity: NaN and infinities are errors that name the row.
--- Accuracy: The sum is compensated: of n positions a mean is off by at most 2⁻⁵² of its size and n²·2⁻¹⁰⁶ of the mean
---           magnitude, also where the sum leaves the range of doubles. The same bits for any number of threads, on
+-- Accuracy: The sum is compensated: of n positions a mean is off by at most 2^-52 of its size and n^2*2^-106 of the
+--           mean magnitude, also where the sum leaves the range of doubles. The same bits for any number of threads, on
 --           every machine; another order of the rows may change the last bit.
 -- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
 --         call of its own.

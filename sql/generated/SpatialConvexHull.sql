@@ -29,8 +29,8 @@ GO
 -- Empty: No positions give one row of NULL, 0 and NULL.
 -- NaN and infinity: NaN, infinities and coordinates beyond 1e100 are errors.
 -- Accuracy: The corners are exact for coordinates that are 0 or at least 1e-250 of the largest, and do not depend on
---           the order of the rows. The area of n corners is off by at most 2⁻⁵³ of its size and 32·n²·2⁻¹⁰⁶·d², where d
---           is the largest distance between two corners. Same bits on every machine.
+--           the order of the rows. The area of n corners is off by at most 2^-53 of its size and 32*n^2*2^-106*d^2,
+--           where d is the largest distance between two corners. Same bits on every machine.
 -- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
 --         call of its own.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

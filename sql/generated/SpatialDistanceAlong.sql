@@ -32,7 +32,7 @@ GO
 -- Empty: An empty line gives NULL.
 -- NaN and infinity: x and y that are not finite are errors. A result that leaves the range of doubles arrives as NULL.
 -- Accuracy: With d the largest distance between the position and a corner of the line: distance_along is off by at most
---           2⁻⁴⁸·(d + distance_along), distance by 2⁻⁴⁸·d, for coordinates of any size; below the range of normal
+--           2^-48*(d + distance_along), distance by 2^-48*d, for coordinates of any size; below the range of normal
 --           doubles four units in the last place come on top. Of places whose distances from the position differ by no
 --           more than that, any may be taken. Same bits on every machine.
 -- Chunks: Row by row: chunks and partitions do not change results.

@@ -1,3 +1,5 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialFit: Makes a basis, the map from vectors to points, and returns it as bytes.
 -- One result row. The axes are orthonormal and stored as singles; trilateration has no axes: its coordinates are the
@@ -19,13 +21,16 @@
 --   @axes (an integer from 1 to 1024) Axes of pca and random. Landmarks and trilateration have one for each row, clr_v1
 --         has three.
 --   @dimension (an integer from 0 to 1048576) Dimension of a random basis; 0: that of the rows.
---   @seed (an integer ≥ 0) Seed of a random basis.
+--   @seed (an integer >= 0) Seed of a random basis.
 --   @sample (an integer from 2 to 16777216) Rows that pca looks at, at most: of more, evenly spaced ones.
 --   @pad (one of no, yes) yes: vectors shorter than the dimension of the basis are filled up with zeros; no: they are
 --        an error.
 --   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
 --            ones. f16, bf16 and i8 are converted exactly to f32.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   kind varchar(8000): clr_v1, landmarks, pca, random or trilateration.
@@ -47,18 +52,18 @@
 -- Empty: clr_v1 and, with @dimension, random need no rows, and then have no bounds; the others say what they miss.
 -- NaN and infinity: A vector that is not finite is an error that names its row, and so is an anchor that f32 cannot
 --                   hold.
--- Accuracy: Axes are computed in double precision and rounded to singles. pca: ‖C·a − λ·a‖ ≤ 1e-6·λ₁ for every axis
---           before it is rounded, by subspace iteration on the centred rows, with a wider subspace where axes do not
---           settle; the largest component of each axis is positive. That axes of larger variance have not been missed
---           is made likely by random directions beyond the wanted ones, and is proven by no residual. variance, of n
---           rows of dimension d, where r is the root mean square of their lengths over the root of their total
---           variance, is off by at most (n + d + 16)·2⁻⁵² + (d/16 + 16)·√axes·2⁻⁵³·r + (n·2⁻⁵²·r)². Same bits on every
---           instruction set and for any number of threads.
+-- Accuracy: Axes are computed in double precision and rounded to singles. pca: ||C*a - lambda*a|| <= 1e-6*lambda_1 for
+--           every axis before it is rounded, by subspace iteration on the centred rows, with a wider subspace where
+--           axes do not settle; the largest component of each axis is positive. That axes of larger variance have not
+--           been missed is made likely by random directions beyond the wanted ones, and is proven by no residual.
+--           variance, of n rows of dimension d, where r is the root mean square of their lengths over the root of their
+--           total variance, is off by at most (n + d + 16)*2^-52 + (d/16 + 16)*sqrt axes*2^-53*r + (n*2^-52*r)^2. Same
+--           bits on every instruction set and for any number of threads.
 -- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
 --         call of its own.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SpatialFit]
@@ -77,7 +82,8 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialFit]
     @pad varchar(64) = 'no',
     @element varchar(64) = 'f32',
     @by_part bit = 0,
-    @parallel bit = 0
+    @parallel bit = 0,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
@@ -91,14 +97,34 @@ BEGIN
         IF @by_part = 1
             THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
         SELECT [id], [v] INTO [#hart_rows] FROM @source_rows;
-        SET @source = N'SELECT [id], [v] FROM [#hart_rows]';
+        SET @source =
+            CASE WHEN EXISTS (SELECT * FROM [#hart_rows] WHERE DATALENGTH([v]) > 8000)
+                THEN N'SELECT [id], [v] FROM [#hart_rows]'
+                ELSE N'SELECT [id], CAST([v] AS varbinary(8000)) AS [v] FROM [#hart_rows]'
+            END;
     END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,v', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     IF @parallel = 1 AND @by_part = 0
         THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_fit',
+                @input_data_1 = @input,
+                @params = N'@kind varchar(64), @axes int, @dimension int, @seed bigint, @sample int, @pad varchar(64), @element varchar(64), @rows_json varchar(max) OUTPUT',
+                @kind = @kind,
+                @axes = @axes,
+                @dimension = @dimension,
+                @seed = @seed,
+                @sample = @sample,
+                @pad = @pad,
+                @element = @element,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_fit',

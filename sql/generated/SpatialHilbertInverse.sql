@@ -1,6 +1,8 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialHilbertInverse: The positions of Hilbert keys: the middles of their cells.
--- The inverse of spatial_hilbert with the same bounds and bits: min + (cell + ½) / 2^bits · (max − min) on each axis,
+-- The inverse of spatial_hilbert with the same bounds and bits: min + (cell + 1/2) / 2^bits * (max - min) on each axis,
 -- of which spatial_hilbert makes the key again. Bounds so near to each other that a cell is narrower than two steps
 -- between doubles are errors that give the least distance.
 --
@@ -16,6 +18,9 @@
 --   @max (text) Upper bounds: one number for all axes, or three.
 --   @bits (an integer from 1 to 21) Bits of each axis. A key of fewer bits is not the beginning of one of more.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
@@ -25,13 +30,13 @@
 --
 -- NULL: A NULL key gives NULL coordinates.
 -- Empty: No rows give no rows.
--- NaN and infinity: Keys are whole numbers; one that is negative or has more than 3·bits bits is an error.
--- Accuracy: Cells are exact. A middle is off by at most half a unit in the last place of the larger bound and 2⁻⁵¹ of
+-- NaN and infinity: Keys are whole numbers; one that is negative or has more than 3*bits bits is an error.
+-- Accuracy: Cells are exact. A middle is off by at most half a unit in the last place of the larger bound and 2^-51 of
 --           the distance of the bounds, and its key is the one given. Same bits on every machine.
 -- Chunks: Row by row: chunks and partitions do not change results.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SpatialHilbertInverse]
@@ -50,7 +55,8 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialHilbertInverse]
     @bits int = 21,
     @by_part bit = 0,
     @parallel bit = 0,
-    @rows_per_read int = 10000
+    @rows_per_read int = 10000,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
@@ -68,8 +74,21 @@ BEGIN
     END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,key', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_hilbert_inverse',
+                @input_data_1 = @input,
+                @params = N'@min nvarchar(max), @max nvarchar(max), @bits int, @r_rowsPerRead int, @rows_json varchar(max) OUTPUT',
+                @min = @min,
+                @max = @max,
+                @bits = @bits,
+                @r_rowsPerRead = @rows_per_read,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_hilbert_inverse',

@@ -53,8 +53,8 @@ GO
 --                   have no place in space; the proven sieve always looks at them, the others look at them last.
 -- Accuracy: Distances have the bits of vector_distance. With @sieve = proven the result is that of vector_top_k for
 --           every input; the derivation is in the module spatial::sieve. A distance of points has a relative error of
---           at most (axes + 4)·2⁻⁵³ as that of the computed coordinates. Same bits on every instruction set and for any
---           number of threads.
+--           at most (axes + 4)*2^-53 as that of the computed coordinates. Same bits on every instruction set and for
+--           any number of threads.
 -- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
 --         call of its own.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

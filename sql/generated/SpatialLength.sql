@@ -26,8 +26,9 @@ GO
 -- NULL: NULL gives NULL, and so does the null instance (the 4 bytes 0xFFFFFFFF).
 -- Empty: Empty shapes have length 0. No rows give no rows.
 -- NaN and infinity: x and y that are not finite are errors. A result that leaves the range of doubles arrives as NULL.
--- Accuracy: Of s segments a relative error of at most 5·2⁻⁵³ + s²·2⁻¹⁰⁶, for coordinates of any size; below the range
---           of normal doubles each segment may be off by half a unit in the last place. Same bits on every machine.
+-- Accuracy: Of s segments a relative error of at most 5*2^-53 + s^2*2^-106, for coordinates of any size; below the
+--           range of normal doubles each segment may be off by half a unit in the last place. Same bits on every
+--           machine.
 -- Chunks: Row by row: chunks and partitions do not change results.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages

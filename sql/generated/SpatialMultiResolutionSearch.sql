@@ -54,8 +54,8 @@ GO
 -- NaN and infinity: As vector_top_k: a row whose distance is NaN comes after all others. Vectors that are not finite
 --                   have no place in space; the proven sieve always looks at them, the others look at them last.
 -- Accuracy: Distances have the bits of vector_distance. Of coarse_distance and fine_distance the relative error is at
---           most (axes + 4)·2⁻⁵³ as distances of the computed cells and coordinates. Same bits on every instruction set
---           and for any number of threads.
+--           most (axes + 4)*2^-53 as distances of the computed cells and coordinates. Same bits on every instruction
+--           set and for any number of threads.
 -- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
 --         call of its own.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

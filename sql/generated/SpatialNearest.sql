@@ -30,7 +30,7 @@ GO
 -- NULL: Rows with NULL in a coordinate have no neighbours and are none. NULL ids come after all others.
 -- Empty: No rows give no rows, and a single one has no neighbours.
 -- NaN and infinity: NaN, infinities and coordinates beyond 1e307 are errors.
--- Accuracy: The search is exact in the computed distances, whose relative error is at most 4·2⁻⁵³ for coordinates of
+-- Accuracy: The search is exact in the computed distances, whose relative error is at most 4*2^-53 for coordinates of
 --           any size; below the range of normal doubles half a unit in the last place comes on top. The same result for
 --           any number of threads, on every machine.
 -- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a

@@ -34,7 +34,7 @@ GO
 -- NULL: Rows with NULL in time, x or y are left out.
 -- Empty: No positions give one row of NULL, 0 and NULL.
 -- NaN and infinity: Times, x and y that are not finite are errors.
--- Accuracy: The positions are exact. The length of s segments has a relative error of at most 5·2⁻⁵³ + s²·2⁻¹⁰⁶, for
+-- Accuracy: The positions are exact. The length of s segments has a relative error of at most 5*2^-53 + s^2*2^-106, for
 --           coordinates of any size; one that leaves the range of doubles is infinite and arrives as NULL. Same bits on
 --           every machine.
 -- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a

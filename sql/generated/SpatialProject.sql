@@ -1,9 +1,11 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialProject: Vectors to points in space, as numbers and as GEOMETRY bytes.
 -- A coordinate is the dot product with an axis of the basis or, with a basis of trilateration, the distance from an
 -- anchor over the basis's scale. x, y and z are the first three; those that the basis does not have are 0. The bytes
 -- are a POINT with Z, for CAST(geometry AS GEOMETRY). The residual is the vector's distance from the span of the axes,
--- √(norm² − Σ cᵢ²) over all axes: what the point does not show of it.
+-- sqrt(norm^2 - sum c_i^2) over all axes: what the point does not show of it.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -12,8 +14,8 @@
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @basis (binary, or its hexadecimal text (0x…)) The basis, as spatial_fit returns it. Empty: clr_v1, the three axes
---          for 1998 dimensions of the replaced assembly.
+--   @basis (binary, or its hexadecimal text (0x...)) The basis, as spatial_fit returns it. Empty: clr_v1, the three
+--          axes for 1998 dimensions of the replaced assembly.
 --   @pad (one of no, yes) yes: vectors shorter than the dimension of the basis are filled up with zeros; no: they are
 --        an error.
 --   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
@@ -22,6 +24,9 @@
 --            ones. f16, bf16 and i8 are converted exactly to f32.
 --   @accumulate (one of f64, f32) Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
@@ -36,15 +41,15 @@
 -- Empty: An empty vector is of the wrong dimension, or, with @pad = yes, the origin.
 -- NaN and infinity: A coordinate that is not finite is an error that names the row: GEOMETRY has none.
 -- Accuracy: The bits of vector_dot_product of vector and axis with the same @accumulate, so the error is that of the
---           dot product. A residual r is off by about d·norm² / (2r), and one that should be 0 may be √d·norm, where d,
---           at most 1.2e-7·axes, is how far the axes, rounded to singles, are from orthonormal. norm has a relative
---           error of at most (dimension/64 + 8)·2⁻⁵³ with @accumulate = f64 and of any size. clr_v1 agrees with the
---           original within 3e-6 × the range of the components; the original itself differs between processors by a
---           third of that. Same bits on every instruction set and for any number of threads.
+--           dot product. A residual r is off by about d*norm^2 / (2r), and one that should be 0 may be sqrt d*norm,
+--           where d, at most 1.2e-7*axes, is how far the axes, rounded to singles, are from orthonormal. norm has a
+--           relative error of at most (dimension/64 + 8)*2^-53 with @accumulate = f64 and of any size. clr_v1 agrees
+--           with the original within 3e-6 x the range of the components; the original itself differs between processors
+--           by a third of that. Same bits on every instruction set and for any number of threads.
 -- Chunks: Row by row: chunks and partitions do not change results.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[SpatialProject]
@@ -63,7 +68,8 @@ CREATE OR ALTER PROCEDURE [hart].[SpatialProject]
     @accumulate varchar(64) = 'f64',
     @by_part bit = 0,
     @parallel bit = 0,
-    @rows_per_read int = 10000
+    @rows_per_read int = 10000,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
@@ -77,12 +83,31 @@ BEGIN
         IF @by_part = 1
             THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
         SELECT [id], [v] INTO [#hart_rows] FROM @source_rows;
-        SET @source = N'SELECT [id], [v] FROM [#hart_rows]';
+        SET @source =
+            CASE WHEN EXISTS (SELECT * FROM [#hart_rows] WHERE DATALENGTH([v]) > 8000)
+                THEN N'SELECT [id], [v] FROM [#hart_rows]'
+                ELSE N'SELECT [id], CAST([v] AS varbinary(8000)) AS [v] FROM [#hart_rows]'
+            END;
     END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,v', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'spatial_project',
+                @input_data_1 = @input,
+                @params = N'@basis varbinary(max), @pad varchar(64), @srid int, @element varchar(64), @accumulate varchar(64), @r_rowsPerRead int, @rows_json varchar(max) OUTPUT',
+                @basis = @basis,
+                @pad = @pad,
+                @srid = @srid,
+                @element = @element,
+                @accumulate = @accumulate,
+                @r_rowsPerRead = @rows_per_read,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'spatial_project',

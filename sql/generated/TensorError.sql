@@ -1,3 +1,5 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.TensorError: How far a layer is from its approximation: relative Frobenius error, largest difference, cosine.
 -- The layers may be stored in different types and in different numbers of chunks: each is put together from the rows in
@@ -20,10 +22,14 @@
 --                       legacy_q5_1, legacy_q4_k, legacy_q5_k, legacy_q6_k) How the elements of the other layer are
 --                       stored.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   elements bigint: Elements of each layer.
---   relative_error float: ‖a − b‖ / ‖a‖ in the Frobenius norm; 0 where both are zero, NULL where only the original is.
+--   relative_error float: ||a - b|| / ||a|| in the Frobenius norm; 0 where both are zero, NULL where only the original
+--                  is.
 --   largest_error float [that of the layer]: Largest magnitude of a difference.
 --   largest_at bigint [number from 0]: The first element with that difference; NULL where there are no elements.
 --   cosine float: Cosine of the angle between the layers; NULL where one of them is zero.
@@ -31,14 +37,14 @@
 -- NULL: NULL in both payloads of a row is an error; a NULL chunk is allowed where a layer has only one.
 -- Empty: No rows give no result row.
 -- NaN and infinity: NaN or an infinity is an error that names the layer and the element.
--- Accuracy: Sums in double precision in an order that depends on the length alone: of n elements, up to 2²⁶,
---           relative_error is off by at most (n + 4)·2⁻⁵³ of its size, however small it is, largest_error by 2⁻⁵³ of
---           its, cosine by (2·n + 4)·2⁻⁵³. The same bits for any chunks and any number of threads, on every machine.
+-- Accuracy: Sums in double precision in an order that depends on the length alone: of n elements, up to 2^26,
+--           relative_error is off by at most (n + 4)*2^-53 of its size, however small it is, largest_error by 2^-53 of
+--           its, cosine by (2*n + 4)*2^-53. The same bits for any chunks and any number of threads, on every machine.
 -- Chunks: Needs all chunks of both layers in one call: without @r_rowsPerRead, where a second chunk is an error. Each
 --         partition is a call of its own.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[TensorError]
@@ -50,17 +56,29 @@ CREATE OR ALTER PROCEDURE [hart].[TensorError]
     @type varchar(64) = 'f32',
     @approximation_type varchar(64) = 'f32',
     @by_part bit = 0,
-    @parallel bit = 0
+    @parallel bit = 0,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
     SET NOCOUNT ON;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'chunk,payload,approximation', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     IF @parallel = 1 AND @by_part = 0
         THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'tensor_error',
+                @input_data_1 = @input,
+                @params = N'@type varchar(64), @approximation_type varchar(64), @rows_json varchar(max) OUTPUT',
+                @type = @type,
+                @approximation_type = @approximation_type,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'tensor_error',

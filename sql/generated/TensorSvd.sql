@@ -1,9 +1,11 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.TensorSvd: Singular value decomposition of a matrix, truncated by rank, error or energy.
--- A ≈ Σ σ·u·vᵀ. One row for each component, the greatest singular value first; the largest entry of each u by magnitude
--- (the first of equals) is positive. Where singular values are equal or nearly so, their vectors are one of many
--- equally good choices. Of several limits the components meet all targets, but are never more than @rank. The variances
--- are shares of the energy, the sum of the squares of all singular values, also of those left out; 1 −
+-- A about sum sigma*u*v^T. One row for each component, the greatest singular value first; the largest entry of each u
+-- by magnitude (the first of equals) is positive. Where singular values are equal or nearly so, their vectors are one
+-- of many equally good choices. Of several limits the components meet all targets, but are never more than @rank. The
+-- variances are shares of the energy, the sum of the squares of all singular values, also of those left out; 1 -
 -- cumulative_variance is the squared relative Frobenius error of what has been taken so far. A matrix with an element
 -- has one component at least, also where it is zero. One matrix in a call: partition by the matrix for several.
 --
@@ -26,19 +28,22 @@
 --   @energy (a number from 0 to 1) No more components than explain this share of the energy, above 0; 1 is no target.
 --   @method (one of exact, randomized) exact: for every size whose decomposition fits the memory allowed, else an
 --           error. randomized: several times faster for a low @rank, which it needs, in less memory, and approximate.
---   @seed (an integer ≥ -9223372036854775808) Seed of the randomized method: the same seed gives the same bits.
+--   @seed (an integer >= -9223372036854775808) Seed of the randomized method: the same seed gives the same bits.
 --   @oversampling (an integer from 0 to 10000) Random directions of the randomized method beyond @rank; 0 is a quarter
 --                 of @rank, but at least 16.
 --   @power_iterations (an integer from 0 to 100) Power iterations of the randomized method: more come nearer to the
 --                     optimum.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
 --
 -- Result:
 --   component int [number from 1]: The component.
---   singular_value float [that of the matrix]: Singular value σ ≥ 0.
+--   singular_value float [that of the matrix]: Singular value sigma >= 0.
 --   u varbinary(max): Left vector: a packed single (f32, little-endian) for each row of the matrix.
 --   v varbinary(max): Right vector: a packed single for each column of the matrix.
---   explained_variance float: σ² as a share of the energy; 0 for a zero matrix.
+--   explained_variance float: sigma^2 as a share of the energy; 0 for a zero matrix.
 --   cumulative_variance float: Share of the energy in this component and those before; 1 for a zero matrix.
 --   chunk bigint: Always 0: the vectors come in one piece. It makes the result an input of tensor_reconstruct.
 --
@@ -47,17 +52,17 @@
 -- NaN and infinity: NaN or an infinity in the matrix is an error that names its row and column.
 -- Accuracy: Computed in double precision, vectors rounded to single precision. At full rank the components give the
 --           matrix back with a relative Frobenius error below 1e-7 where they are multiplied in double precision;
---           tensor_reconstruct, whose sums are singles, adds what its accuracy says, on weights about 2e-8 · √rank. By
---           the exact method singular values are off by at most (rows + columns)·2⁻⁵² of the largest one. By the
+--           tensor_reconstruct, whose sums are singles, adds what its accuracy says, on weights about 2e-8 * sqrt rank.
+--           By the exact method singular values are off by at most (rows + columns)*2^-52 of the largest one. By the
 --           randomized method they are too small by what its sample misses, which nothing bounds for a single matrix:
 --           on weights and noise the first by up to 1 %, the last by up to 5 %, with an error up to 1 % above the
 --           optimum (Eckart and Young); on the hardest spectra found, of up to 2,000 values, 11 %, 21 % and 2 %. The
 --           same bits for any chunks and any number of threads; between processors the last digits may differ.
 -- Chunks: Needs the whole matrix in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition
 --         is a call of its own.
--- Errors: 59900 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
---         and the server passes on its line, else SQL Server's 39004 with that line, which begins with "hart:", among
---         the messages.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
 --
 -- Example:
 --   EXEC [hart].[TensorSvd]
@@ -80,7 +85,8 @@ CREATE OR ALTER PROCEDURE [hart].[TensorSvd]
     @oversampling int = 0,
     @power_iterations int = 4,
     @by_part bit = 0,
-    @parallel bit = 0
+    @parallel bit = 0,
+    @rows_json varchar(max) = NULL OUTPUT
 )
 AS
 BEGIN
@@ -98,10 +104,29 @@ BEGIN
     END;
     DECLARE @input nvarchar(max);
     EXEC [hart].[PrepareSource] @source = @source, @columns = N'chunk,payload', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     IF @parallel = 1 AND @by_part = 0
         THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
     BEGIN TRY
-        IF @by_part = 1
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'tensor_svd',
+                @input_data_1 = @input,
+                @params = N'@type varchar(64), @columns int, @rows int, @rank int, @error float, @energy float, @method varchar(64), @seed bigint, @oversampling int, @power_iterations int, @rows_json varchar(max) OUTPUT',
+                @type = @type,
+                @columns = @columns,
+                @rows = @rows,
+                @rank = @rank,
+                @error = @error,
+                @energy = @energy,
+                @method = @method,
+                @seed = @seed,
+                @oversampling = @oversampling,
+                @power_iterations = @power_iterations,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
             EXEC sp_execute_external_script
                 @language = N'hart',
                 @script = N'tensor_svd',

@@ -29,8 +29,8 @@ GO
 -- Empty: Two empty vectors give 0.
 -- NaN and infinity: NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it
 --                   arrives as NULL.
--- Accuracy: |error| <= 3 gamma(ceiling(n/32)) with u = 2^-24 (accumulate f32) or 2^-53 (f64). Same bits on every
---           instruction set, thread count and batch shape.
+-- Accuracy: |error| <= 3 gamma(ceiling(n/32)) with u = 2^-24 (accumulate f32) or 2^-53 (f64), however small or great
+--           the components are. Same bits on every instruction set, thread count and batch shape.
 -- Chunks: Row by row: chunks and partitions do not change results.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages

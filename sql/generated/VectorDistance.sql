@@ -30,7 +30,7 @@ GO
 -- Empty: Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0.
 -- NaN and infinity: NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it
 --                   arrives as NULL.
--- Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product.
+-- Accuracy: As vector_cosine_similarity, and 2^-53 more for 1 - x; as vector_euclidean_distance; as vector_dot_product.
 --           Same bits on every instruction set, thread count and batch shape.
 -- Chunks: Row by row: chunks and partitions do not change results.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

@@ -28,8 +28,9 @@ GO
 -- Empty: Two empty vectors give 0.
 -- NaN and infinity: NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it
 --                   arrives as NULL.
--- Accuracy: Relative error <= u + gamma(ceiling(n/32) + 2)/2 with u = 2^-24 (accumulate f32) or 2^-53 (f64). Finite f32
---           vectors never overflow. Same bits on every instruction set, thread count and batch shape.
+-- Accuracy: Relative error <= u + gamma(ceiling(n/32) + 2)/2 with u = 2^-24 (accumulate f32) or 2^-53 (f64); a
+--           subnormal result is off by up to 2^-1075 more. It is infinite only where it is beyond the doubles, which it
+--           never is of finite f32 vectors. Same bits on every instruction set, thread count and batch shape.
 -- Chunks: Row by row: chunks and partitions do not change results.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages

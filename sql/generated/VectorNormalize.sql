@@ -28,8 +28,9 @@ GO
 -- Empty: The empty vector gives an empty vector.
 -- NaN and infinity: A NaN makes all components NaN. An infinite component becomes NaN and the finite ones 0. Packed
 --                   results carry NaN; JSON cannot, so such a row's JSON result is NULL.
--- Accuracy: Relative error of a component <= u + gamma(ceiling(n/32))/2, u = 2^-24 (2^-53 for f64), unless it becomes
---           subnormal. For f16 and bf16 the f32 result is rounded once more. Same bits on every instruction set.
+-- Accuracy: Relative error of a component <= u + gamma(ceiling(n/32))/2, u = 2^-24 (2^-53 for f64), and half the least
+--           number of that precision where it becomes subnormal. For f16 and bf16 the f32 result is rounded once more.
+--           Same bits on every instruction set.
 -- Chunks: Row by row: chunks and partitions do not change results.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages

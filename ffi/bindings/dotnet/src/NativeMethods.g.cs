@@ -242,8 +242,10 @@ namespace Hart.Native
 
         /// <summary>
         ///  Ends the library's threads and waits for them, so that it can be unloaded; waits for the calls that use them. A later large
-        ///  call starts them anew. Indexes stay. On Linux, a library that is closed leaves the memory only after the thread has ended whose call
-        ///  had started its threads.
+        ///  call starts them anew. Indexes stay.
+        ///
+        ///  On Linux, `dlclose` takes the library out of memory only where the thread has ended before whose call had started the library's threads:
+        ///  Rust's standard library holds on to it so long. Otherwise it stays, until it has been opened and closed once more.
         /// </summary>
         [DllImport(__DllName, EntryPoint = "hart_shutdown", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int hart_shutdown();
