@@ -347,7 +347,7 @@ fn result_vectors_are_written_as_asked() {
         assert_eq!(is_list(run(&[]).unwrap().column(1)), is_list(&input));
         let (status, message) = asked("xml").unwrap_err();
         assert_eq!(status, HART_STATUS_PARAMETER_VALUE);
-        assert_eq!(message, "parameter @result_vectors is 'xml'; expected one of packed, json");
+        assert_eq!(message, "parameter result_vectors is 'xml'; expected one of packed, json");
         let twice = [words(c"result_vectors", "json"), words(c"RESULT_VECTORS", "json")];
         let (_, message) = run(&twice).unwrap_err();
         assert_eq!(message, "parameter @result_vectors is 'json'; expected to be given once");

@@ -383,7 +383,7 @@ fn middles_of_cells_have_their_keys_or_are_refused() {
     for name in ["spatial_hilbert_inverse", "spatial_morton_inverse"] {
         let error = call_columns(name, compute(), vec![Input::Integers(vec![Some(5)])], &params);
         let error = error.unwrap_err().to_string();
-        assert!(error.starts_with("parameter @max: 1.0000000001 for x, "), "{error}");
+        assert!(error.starts_with("parameter max: 1.0000000001 for x, "), "{error}");
         assert!(
             error.ends_with("expected bounds at least 9.313225746154785e-10 apart, or fewer bits"),
             "{error}"

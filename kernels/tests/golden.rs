@@ -292,7 +292,7 @@ fn explained(reason: Reason, function: &str, arguments: &[Json], ours: &Outcome,
             a[0].is_nan() && matches!((ours, theirs), (Outcome::Number(i), Outcome::Number(0.0)) if *i > 0.0)
         }
         Reason::NullNumber => {
-            let missing = matches!(ours, Outcome::Error(text) if text.starts_with("parameter @") && text.contains("missing"));
+            let missing = matches!(ours, Outcome::Error(text) if text.starts_with("parameter ") && text.contains("missing"));
             missing && matches!(theirs, Outcome::Null) && arguments.last().is_some_and(Json::is_null)
         }
     }

@@ -36,9 +36,10 @@ GO
 -- NaN and infinity: NaN or an infinity in a payload is an error that names the row and the element.
 -- Accuracy: QR factorization of the atoms, brought to length 1, in double precision; directions in which these reach
 --           less than 3e-7 of the largest are left out, for rounding to singles makes as much of atoms that depend on
---           each other. Where none is left out, with κ <= 3.4e6 the condition of the m atoms, the vector x of all
---           coefficient*||atom|| is off by at most 2^-46*sqrt m*κ*(||x|| + κ*residual*||layer||). The same bits for any
---           order of the rows, any chunks and any number of threads; between processors the last digits may differ.
+--           each other. Where none is left out, with kappa <= 3.4e6 the condition of the m atoms, the vector x of all
+--           coefficient*||atom|| is off by at most 2^-46*sqrt m*kappa*(||x|| + kappa*residual*||layer||). The same bits
+--           for any order of the rows, any chunks and any number of threads; between processors the last digits may
+--           differ.
 -- Chunks: Needs the layer and all atoms in one call: without @r_rowsPerRead, where a second chunk is an error. Each
 --         partition is a call of its own.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

@@ -163,7 +163,7 @@ mod tests {
         let (field, data) = column("when", CType::Date, &[Some(&[0; 6])]);
         let error = Rows::default().append(&[field], &[data], 1).unwrap_err();
         assert_eq!(
-            error.to_string(),
+            error.in_sql().to_string(),
             "column when has type date; expected a number, a text or bytes, because @rows_json takes the rows: CAST it"
         );
     }

