@@ -143,7 +143,7 @@ fn recall_of_real_vectors() {
     }
     assert_eq!(found, wanted);
     // The rows that the bound leaves and those that the proven search examines, on average.
-    for (axes, wanted) in [(64, [5164, 9052]), (128, [595, 2236])] {
+    for (axes, wanted) in [(64, [1553, 1954]), (128, [389, 1143])] {
         let params = [
             ("query", Value::Bytes(pack(Element::F32, &query))),
             ("query_count", Value::Int(200)),
