@@ -1,8 +1,9 @@
-//! The border of the Arrow C data interface: a batch of the caller's to checked columns, and columns to a batch that the caller
-//! releases.
+//! The border of the Arrow C data interface: turns the caller's batch into checked columns, and columns into a batch
+//! that the caller releases.
 //!
-//! Whatever can be seen without following a wild pointer is checked: released structures, NULL buffers, negative or overflowing
-//! lengths, offsets that go back, children that do not fit. The size of a buffer cannot be seen; the caller answers for it.
+//! Everything that can be seen without following a wild pointer is checked: released structures, NULL buffers, negative
+//! or overflowing lengths, descending offsets, children that do not fit. The size of a buffer cannot be seen; the
+//! caller guarantees it.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
@@ -14,7 +15,7 @@ use crate::columns::{Bits, Column, Data, Field, Made, Refusal, Type};
 use crate::failure::Failure;
 use crate::raw::{self, In, Span};
 
-/// The caller's memory that an import has read: what the call writes must lie elsewhere.
+/// The caller's memory that an import has read; the call's outputs must not overlap it.
 #[derive(Default)]
 pub(crate) struct Seen(RefCell<Vec<Span>>);
 
@@ -39,8 +40,8 @@ pub(crate) fn count(place: &str, what: &str, value: i64) -> Result<usize, Failur
     usize::try_from(value).map_err(|_| wrong(place, format!("{what} {value}"), "a number ≥ 0"))
 }
 
-/// Where so many rows or elements from `start` on end. The interface counts them in 64 bits with a sign; a bitmap's size in bytes alone would
-/// allow more.
+/// The end of that many rows or elements from `start` on. The interface counts them in signed 64 bits; a bitmap's size
+/// in bytes alone would allow more.
 pub(crate) fn end(place: &str, what: &str, start: usize, rows: usize) -> Result<usize, Failure> {
     let end = start.checked_add(rows).filter(|end| i64::try_from(*end).is_ok());
     end.ok_or_else(|| wrong(place, what, "no overflow"))
@@ -55,7 +56,8 @@ pub(crate) unsafe fn reference<'a, T>(
     pointer: *const T,
 ) -> Result<&'a T, Failure> {
     let span = seen.input(name, pointer, 1)?;
-    // SAFETY: this function's premise; NULL and alignment have been checked.
+    // SAFETY: `pointer` is not NULL and aligned, as checked; the caller guarantees a structure that lives and does not
+    // change for `'a`.
     Ok(&unsafe { span.slice() }[0])
 }
 
@@ -66,13 +68,14 @@ unsafe fn text<'a>(seen: &Seen, pointer: *const c_char) -> Result<&'a str, Failu
     if pointer.is_null() {
         return Ok("");
     }
-    // SAFETY: this function's premise.
+    // SAFETY: `pointer` is not NULL; the caller guarantees a terminated text that lives and does not change for `'a`.
     let bytes = unsafe { CStr::from_ptr(pointer) }.to_bytes();
     seen.input("a text of an Arrow schema", pointer, bytes.len() + 1)?;
     std::str::from_utf8(bytes).map_err(|_| wrong("a schema", "a text that is not UTF-8", "UTF-8"))
 }
 
-/// The metadata of a schema, as bytes that a schema can carry again: a number of pairs, then each key and value behind its length.
+/// The metadata of a schema, as bytes for another schema: the number of pairs, then each key and value after its
+/// length.
 ///
 /// # Safety
 ///
@@ -86,7 +89,7 @@ unsafe fn metadata(seen: &Seen, place: &str, pointer: *const c_char) -> Result<O
     let whole = |length: usize| raw::input(NAME, start, length);
     let number = |at: usize| {
         let end = at.checked_add(4).ok_or_else(|| wrong(place, "metadata", "no overflow"))?;
-        // SAFETY: this function's premise; the metadata reaches at least to its next number.
+        // SAFETY: the caller guarantees well-formed metadata, so it extends at least to its next number, at `at`.
         let bytes = unsafe { whole(end)?.slice() };
         let number = bytes[at..].first_chunk().map_or(0, |b| i32::from_ne_bytes(*b));
         Ok::<_, Failure>((count(place, "a number of metadata", number.into())?, end))
@@ -96,17 +99,18 @@ unsafe fn metadata(seen: &Seen, place: &str, pointer: *const c_char) -> Result<O
         let (length, start) = number(end)?;
         end = start.checked_add(length).ok_or_else(|| wrong(place, "metadata", "no overflow"))?;
     }
-    // SAFETY: this function's premise.
+    // SAFETY: the caller guarantees well-formed metadata that does not change meanwhile; its numbers say that it ends
+    // at `end`.
     Ok(Some(unsafe { seen.input(NAME, start, end)?.slice() }.to_vec()))
 }
 
-/// The columns of a batch, given as an array of type struct, and its number of rows. Two NULL pointers are a batch without
-/// columns and rows.
+/// The columns of a batch, given as an array of type struct, and its number of rows. Two NULL pointers are a batch
+/// without columns and rows.
 ///
 /// # Safety
 ///
-/// Pointers that are not NULL point to structures as the Arrow C data interface defines them, whose buffers are as large as
-/// their lengths and offsets say. Nothing of it changes for `'a`.
+/// Pointers that are not NULL point to structures as the Arrow C data interface defines them, whose buffers are as
+/// large as their lengths and offsets say. Nothing of it changes for `'a`.
 pub(crate) unsafe fn import<'a>(
     seen: &Seen,
     schema: *const ArrowSchema,
@@ -115,7 +119,8 @@ pub(crate) unsafe fn import<'a>(
     if schema.is_null() && array.is_null() {
         return Ok((Vec::new(), 0));
     }
-    // SAFETY: this function's premise.
+    // SAFETY: the caller guarantees that pointers which are not NULL point to Arrow structures that do not change for
+    // `'a`.
     let (schema, array) = unsafe {
         (
             reference::<ArrowSchema>(seen, "input_schema", schema)?,
@@ -123,7 +128,8 @@ pub(crate) unsafe fn import<'a>(
         )
     };
     live("input", schema, array)?;
-    // SAFETY: this function's premise, for what the live structures point to.
+    // SAFETY: both structures are live; the caller guarantees that their texts, children and buffers are as the Arrow C
+    // data interface defines them, and do not change for `'a`.
     unsafe {
         let format = text(seen, schema.format)?;
         if format != "+s" {
@@ -153,7 +159,8 @@ pub(crate) unsafe fn import<'a>(
                 return Err(wrong(&place, format!("length {}", array.length), format!("at least {end}")));
             }
             columns.push(match column(seen, &place, schema, array, start, rows) {
-                // What no kernel reads may be carried along; where it cannot be either, the first reason is the better one.
+                // A column that no kernel reads may still be passed through; if that fails too, the first reason is the
+                // better one.
                 Err(Failure::Arrow { place, found, expected }) => {
                     match arrow_tree::node(seen, &place, (schema, array), start, rows, 0) {
                         Ok(node) => Column {
@@ -198,7 +205,8 @@ pub(crate) unsafe fn buffers<'a>(
         ));
     }
     let pointers = seen.input("the buffers of an Arrow array", array.buffers.cast_const(), expected)?;
-    // SAFETY: this function's premise.
+    // SAFETY: the caller guarantees that `array` is a live Arrow array, which has the `n_buffers` pointers compared
+    // above.
     Ok(unsafe { pointers.slice() })
 }
 
@@ -223,11 +231,11 @@ pub(crate) unsafe fn children<'a>(
     }
     let schemas = seen.input("the children of an Arrow schema", schema.children.cast_const(), expected)?;
     let arrays = seen.input("the children of an Arrow array", array.children.cast_const(), expected)?;
-    // SAFETY: this function's premise.
+    // SAFETY: the caller guarantees live Arrow structures, which have the `n_children` pointers compared above.
     Ok(unsafe { (schemas.slice(), arrays.slice()) })
 }
 
-/// The validity bitmap, `None` where all rows are there.
+/// The validity bitmap; `None` if all rows are valid.
 ///
 /// # Safety
 ///
@@ -244,11 +252,11 @@ pub(crate) unsafe fn bitmap<'a>(
         return Ok(None);
     }
     if buffer.is_null() {
-        // −1 says that nobody has counted; without a bitmap there is nothing to count.
+        // −1 means that nobody has counted; without a bitmap there are no NULLs.
         let found = || format!("null count {null_count} and no bitmap");
         return if null_count == -1 { Ok(None) } else { Err(wrong(place, found(), "a bitmap, or no NULLs")) };
     }
-    // SAFETY: this function's premise.
+    // SAFETY: the caller guarantees a bitmap with a bit for each row that its array's length and offset say.
     let bytes = unsafe { bytes(seen, place, buffer, start / 8, (start % 8 + rows).div_ceil(8))? };
     Ok(Some(Bits { bytes, offset: start % 8 }))
 }
@@ -273,17 +281,18 @@ pub(crate) unsafe fn bytes<'a>(
     }
     let end = start.checked_add(length).ok_or_else(|| wrong(place, "a buffer's end", "no overflow"))?;
     let whole = seen.input("a buffer of an Arrow array", buffer.cast::<u8>(), end)?;
-    // SAFETY: this function's premise.
+    // SAFETY: the caller guarantees a buffer as large as its array's length, offset and offsets say, which does not
+    // change for `'a`.
     Ok(&unsafe { whole.slice() }[start..])
 }
 
-/// What a live schema says beside its children.
+/// The fields of a live schema, except its children.
 ///
 /// # Safety
 ///
 /// As [`import`], for this schema.
 pub(crate) unsafe fn field(seen: &Seen, place: &str, schema: &ArrowSchema) -> Result<Field, Failure> {
-    // SAFETY: this function's premise.
+    // SAFETY: the caller guarantees a live Arrow schema, whose texts are terminated and whose metadata is well-formed.
     unsafe {
         Ok(Field {
             name: text(seen, schema.name)?.into(),
@@ -294,7 +303,7 @@ pub(crate) unsafe fn field(seen: &Seen, place: &str, schema: &ArrowSchema) -> Re
     }
 }
 
-/// One column, or the elements of a list, from `start` on behind its own offset.
+/// One column, or the elements of a list, from `start` on after its own offset.
 ///
 /// # Safety
 ///
@@ -308,15 +317,15 @@ unsafe fn column<'a>(
     rows: usize,
 ) -> Result<Column<'a>, Failure> {
     let too_large = || wrong(place, "lengths and offsets", "no overflow");
-    // SAFETY: this function's premise, here and below.
+    // SAFETY: the caller guarantees, as for `import`, that `schema` is a live Arrow schema.
     let field = unsafe { field(seen, place, schema)? };
     let own = count(place, "offset", array.offset)?;
     let start = end(place, "offset + length", own, start)?;
     end(place, "offset + length", start, rows)?;
-    // SAFETY: see above.
+    // SAFETY: the caller guarantees, as for `import`, that `schema` and `array` are live Arrow structures.
     let (schemas, arrays) = unsafe { children(seen, place, schema, array)? };
     let child = match (schemas, arrays) {
-        // SAFETY: see above.
+        // SAFETY: the children of live Arrow structures, which the caller guarantees to be Arrow structures too.
         ([schema], [array]) => Some(unsafe {
             (
                 reference::<ArrowSchema>(seen, "a child of a schema", *schema)?,
@@ -328,7 +337,7 @@ unsafe fn column<'a>(
     let mut child_field = None;
     if let Some((schema, array)) = child {
         live(place, schema, array)?;
-        // SAFETY: see above.
+        // SAFETY: `live` has seen that the child is not released; the caller guarantees that it is an Arrow schema.
         child_field = Some(unsafe { self::field(seen, place, schema)? });
     }
     let format = match &child_field {
@@ -344,7 +353,7 @@ unsafe fn column<'a>(
         let expected = "integers, floats, bool, utf8, binary, dates and times, or a list of int8, float16, float32 or float64";
         wrong(place, format, expected)
     })?;
-    // No buffer would say whether so many rows can be.
+    // No buffer limits the number of such rows.
     if kind.width() == Some(0) && rows > 0 {
         return Err(wrong(place, format!("{rows} rows of format {}", field.format), "a width above 0"));
     }
@@ -355,15 +364,16 @@ unsafe fn column<'a>(
         _ if nested => 1,
         _ => 2,
     };
-    // SAFETY: see above.
+    // SAFETY: the caller guarantees that `array` has a pointer per buffer, and that its bitmap covers its length and
+    // offset.
     let (pointers, validity) = unsafe {
         let pointers = buffers(seen, place, array, expected)?;
         (pointers, bitmap(seen, place, pointers[0], array.null_count, start, rows)?)
     };
-    // A list's values are its child's, where some may be missing.
+    // A list's values are in its child, where some may be NULL.
     let mut missing = None;
     let mut values = |first: usize, length: usize| {
-        // SAFETY: see above.
+        // SAFETY: the caller guarantees, for `array` and its child, buffers as large as their lengths and offsets say.
         unsafe {
             let Some((_, array)) = child else {
                 return bytes(seen, place, pointers[expected - 1], first, length);
@@ -378,7 +388,7 @@ unsafe fn column<'a>(
             (start.checked_mul(width).ok_or_else(too_large)?, rows.checked_mul(width).ok_or_else(too_large)?);
         Data::Fixed { width, bytes: values(first, length)? }
     } else if kind == Type::Bool {
-        // SAFETY: see above.
+        // SAFETY: the caller guarantees that the buffer has a bit for each row that the array's length and offset say.
         let bits = unsafe {
             bytes(
                 seen,
@@ -395,7 +405,8 @@ unsafe fn column<'a>(
         let room = |n: usize| n.checked_mul(size).ok_or_else(too_large);
         let raw = match rows {
             0 => &[][..],
-            // SAFETY: see above.
+            // SAFETY: the caller guarantees that the buffer has an offset for each row that the array's length and
+            // offset say, and one more.
             rows => unsafe {
                 bytes(
                     seen,
@@ -413,7 +424,7 @@ unsafe fn column<'a>(
     };
     let column = Column { field, child: child_field, kind, rows, validity, data };
     if let Some(bits) = missing {
-        // What lies under a list that is NULL does not count.
+        // Elements under a NULL list do not count.
         let unit = kind.unit();
         let elements = |row: &usize| column.range(*row).step_by(unit).any(|byte| !bits.get(byte / unit));
         if let Some(row) = (0..rows).filter(|row| !column.is_null(*row)).find(elements) {
@@ -423,7 +434,7 @@ unsafe fn column<'a>(
     Ok(column)
 }
 
-/// Offsets in bytes. They must not be negative and not go back.
+/// Offsets in bytes. They must not be negative or descend.
 pub(crate) fn parse_offsets(place: &str, raw: &[u8], kind: Type) -> Result<Vec<usize>, Failure> {
     let read = |value: i64| {
         let offset = count(place, "an offset of", value)?;
@@ -453,7 +464,7 @@ pub(crate) fn parse_offsets(place: &str, raw: &[u8], kind: Type) -> Result<Vec<u
     }
 }
 
-/// Bytes `first..first + length` of a list's elements, and which of them are there.
+/// Bytes `first..first + length` of a list's elements, and their validity.
 ///
 /// # Safety
 ///
@@ -475,7 +486,8 @@ unsafe fn elements<'a>(
     let what = "an offset of elements";
     let start = end(place, what, own, from)?;
     end(place, what, start, number)?.checked_mul(size).ok_or_else(|| wrong(place, what, "no overflow"))?;
-    // SAFETY: this function's premise.
+    // SAFETY: the caller guarantees buffers as large as the length and offset of `array` say; the range is within them,
+    // as checked above.
     unsafe {
         let pointers = buffers(seen, place, array, 2)?;
         let bits = bitmap(seen, place, pointers[0], array.null_count, start, number)?;
@@ -483,16 +495,16 @@ unsafe fn elements<'a>(
     }
 }
 
-/// What an exported array owns.
+/// Resources owned by an exported array.
 struct ArrayHolder {
-    /// The buffers' memory stays where it is when the vectors move.
+    /// The buffers' memory does not move when the vectors do.
     _buffers: Vec<Vec<u8>>,
     pointers: Vec<*const c_void>,
     children: Vec<*mut ArrowArray>,
     dictionary: *mut ArrowArray,
 }
 
-/// What an exported schema owns.
+/// Resources owned by an exported schema.
 struct SchemaHolder {
     _texts: [CString; 2],
     _metadata: Option<Vec<u8>>,
@@ -504,10 +516,10 @@ struct SchemaHolder {
 ///
 /// # Safety
 ///
-/// The Arrow C data interface's: called once, with an array that [`array`] made.
+/// The consumer calls this once, as the Arrow C data interface demands, with an array that [`array`] made.
 unsafe extern "C" fn release_array(array: *mut ArrowArray) {
-    // SAFETY: this function's premise; `private_data` is the box of `array`, and the children are its boxes, which whoever
-    // moved one out has marked as released.
+    // SAFETY: the consumer calls this once with an array that `array` made. So `private_data` is that function's box,
+    // and the children are its boxes; a consumer that has moved a child out has marked it as released.
     unsafe {
         let array = &mut *array;
         let holder = Box::from_raw(array.private_data.cast::<ArrayHolder>());
@@ -528,9 +540,10 @@ unsafe extern "C" fn release_array(array: *mut ArrowArray) {
 ///
 /// # Safety
 ///
-/// As [`release_array`], of a schema that [`schema`] made.
+/// As [`release_array`], for a schema that [`schema`] made.
 unsafe extern "C" fn release_schema(schema: *mut ArrowSchema) {
-    // SAFETY: as in `release_array`.
+    // SAFETY: the consumer calls this once with a schema that `schema` made. So `private_data` is that function's box,
+    // and the children are its boxes; a consumer that has moved a child out has marked it as released.
     unsafe {
         let schema = &mut *schema;
         let holder = Box::from_raw(schema.private_data.cast::<SchemaHolder>());
@@ -547,10 +560,10 @@ unsafe extern "C" fn release_schema(schema: *mut ArrowSchema) {
     }
 }
 
-/// A buffer at a multiple of 8 bytes, as Arrow recommends, and as allocators give it anyway.
+/// A buffer aligned to 8 bytes, as Arrow recommends; allocators do so anyway.
 fn aligned(buffer: Vec<u8>) -> (Vec<u8>, *const c_void) {
     if buffer.is_empty() {
-        // Where an empty vector points to is aligned for bytes only.
+        // An empty vector's pointer is aligned for bytes only.
         return (buffer, std::ptr::dangling::<u64>().cast());
     }
     let skip = buffer.as_ptr().align_offset(8);
@@ -569,7 +582,7 @@ fn boxed<T>(value: Option<T>) -> *mut T {
     value.map_or(std::ptr::null_mut(), |value| Box::into_raw(Box::new(value)))
 }
 
-/// The structures of a column that has been made.
+/// The Arrow structures of a column made by the library.
 fn structures(made: Made) -> (ArrowSchema, ArrowArray) {
     let (mut kept, mut pointers) = (Vec::new(), Vec::new());
     let first = (!made.bare).then_some(made.validity);
@@ -603,7 +616,7 @@ fn structures(made: Made) -> (ArrowSchema, ArrowArray) {
 }
 
 fn schema(field: Field, children: Vec<ArrowSchema>, dictionary: Option<ArrowSchema>) -> ArrowSchema {
-    // Names come from texts with a terminator, so none has a zero inside.
+    // Names come from terminated texts, so they contain no zero byte.
     let texts = [field.name, field.format].map(|text| CString::new(text).unwrap_or_default());
     let (name, format) = (texts[0].as_ptr(), texts[1].as_ptr());
     let metadata = field.metadata.as_ref().map_or(std::ptr::null(), |bytes| bytes.as_ptr().cast());
@@ -624,7 +637,7 @@ fn schema(field: Field, children: Vec<ArrowSchema>, dictionary: Option<ArrowSche
     }
 }
 
-/// A batch of columns as the caller takes it over: an array of type struct.
+/// A batch of columns that the caller takes over: an array of type struct.
 pub(crate) fn export(columns: Vec<Made>, rows: usize) -> (ArrowSchema, ArrowArray) {
     let field = Field { flags: 0, ..Field::nullable("", "+s") };
     structures(Made { field, rows, children: columns, ..Made::default() })

@@ -1,4 +1,5 @@
-//! The border of the Arrow C data interface for columns of any type: what `arrow` does not take apart for kernels.
+//! The border of the Arrow C data interface for columns of any type: those that `arrow` does not take apart for
+//! kernels.
 #![allow(unsafe_code)]
 
 use crate::abi::{ArrowArray, ArrowSchema};
@@ -9,10 +10,10 @@ use crate::columns::{Bits, Type};
 use crate::failure::Failure;
 use crate::tree::{Layout, Node};
 
-/// Types within types that are followed: more is a mistake, or meant to exhaust the stack.
+/// Maximum nesting of types: more is a mistake, or meant to exhaust the stack.
 const DEEPEST: usize = 64;
 
-/// Rows `start..start + rows` of an array, behind its own offset.
+/// Rows `start..start + rows` of an array, after its own offset.
 ///
 /// # Safety
 ///
@@ -30,7 +31,8 @@ pub(crate) unsafe fn node<'a>(
         return Err(wrong(place, format!("more than {DEEPEST} types within each other"), "fewer"));
     }
     live(place, schema, array)?;
-    // SAFETY: this function's premise, here and below.
+    // SAFETY: the caller guarantees, as for `arrow::import`, that `schema` is an Arrow schema; `live` has seen it
+    // unreleased.
     let field = unsafe { field(seen, place, schema)? };
     let length = count(place, "length", array.length)?;
     if start.checked_add(rows).is_none_or(|end| end > length) {
@@ -39,7 +41,7 @@ pub(crate) unsafe fn node<'a>(
     let own = count(place, "offset", array.offset)?;
     let start = end(place, "offset + length", own, start)?;
     end(place, "offset + length", start, rows)?;
-    // SAFETY: see above.
+    // SAFETY: the caller guarantees that both are Arrow structures, with a pointer for each child that they say.
     let (schemas, arrays) = unsafe { children(seen, place, schema, array)? };
     let expected = |n: usize| match schemas.len() == n {
         true => Ok(()),
@@ -50,21 +52,21 @@ pub(crate) unsafe fn node<'a>(
         )),
     };
     let child = |i: usize| {
-        // SAFETY: see above.
+        // SAFETY: the children of live Arrow structures, which the caller guarantees to be Arrow structures too.
         unsafe {
             let schema = reference::<ArrowSchema>(seen, "a child of a schema", schemas[i])?;
             Ok::<_, Failure>((schema, reference::<ArrowArray>(seen, "a child of an array", arrays[i])?))
         }
     };
-    // SAFETY: see above.
+    // SAFETY: a child's structures, for which the caller guarantees the same as for this pair.
     let inner =
         |i: usize, start: usize, rows: usize| unsafe { node(seen, place, child(i)?, start, rows, depth + 1) };
     let whole = |i: usize| count(place, "length", child(i)?.1.length);
-    // SAFETY: see above.
+    // SAFETY: the caller guarantees that `array` has a pointer for each buffer that it says.
     let pointers = |n: usize| unsafe { buffers(seen, place, array, n) };
-    // SAFETY: see above.
+    // SAFETY: the caller guarantees buffers as large as the array's length and offset and its own offsets say.
     let piece = |pointer, first: usize, length: usize| unsafe { bytes(seen, place, pointer, first, length) };
-    // The numbers of a buffer, four or eight bytes each.
+    // The numbers in a buffer, four or eight bytes each.
     let numbers = |pointer, large: bool, more: usize| {
         let size = if large { 8 } else { 4 };
         let count = if rows == 0 { 0 } else { rows.checked_add(more).ok_or_else(too_large)? };
@@ -87,7 +89,7 @@ pub(crate) unsafe fn node<'a>(
     };
 
     let (mut validity, mut inside): (Option<Bits<'a>>, Vec<Node<'a>>) = (None, Vec::new());
-    // SAFETY: see above.
+    // SAFETY: the caller guarantees a bitmap with a bit for each row that the array's length and offset say.
     let nulls = |pointer| unsafe { bitmap(seen, place, pointer, array.null_count, start, rows) };
     let kind = Type::parse(&field.format, None);
     let layout = match (field.format.as_str(), kind) {
@@ -189,7 +191,7 @@ pub(crate) unsafe fn node<'a>(
             };
             let read = |b: &[u8]| b.iter().rev().fold(0u64, |value, byte| value << 8 | u64::from(*byte));
             let counted: Vec<usize> = bytes.chunks_exact(width).map(|b| read(b) as usize).collect();
-            // A negative one is larger than any row.
+            // A negative end reads as larger than any row.
             if of_values < of_ends || counted.windows(2).any(|pair| pair[0] >= pair[1]) {
                 return Err(wrong(
                     place,
@@ -248,7 +250,7 @@ pub(crate) unsafe fn node<'a>(
     };
     let mut dictionary = None;
     if !schema.dictionary.is_null() || !array.dictionary.is_null() {
-        // SAFETY: see above.
+        // SAFETY: the dictionary's structures, for which the caller guarantees the same as for this pair.
         dictionary = Some(unsafe {
             let values = (
                 reference::<ArrowSchema>(seen, "a dictionary of a schema", schema.dictionary)?,

@@ -1,4 +1,4 @@
-//! Columns of an Arrow batch, after import and before export: their types, and rows picked from them.
+//! Columns of an Arrow batch, after import and before export: their types, and selection of rows.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use hart_kernels::{Element, Error};
 use crate::failure::Failure;
 use crate::tree::{Budget, Node};
 
-/// What a column holds, as far as kernels care.
+/// The type of a column, as far as kernels care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Type {
     Bool,
@@ -32,14 +32,14 @@ pub(crate) enum Type {
         dimensions: usize,
         element: Element,
     },
-    /// Values of that many bytes that no kernel reads, but that are carried along: dates, times, decimals.
+    /// Values of that many bytes that no kernel reads, but that are passed through: dates, times, decimals.
     Opaque(usize),
-    /// Any other, which is carried along.
+    /// Any other type, passed through.
     Other,
 }
 
 impl Type {
-    /// The type of an Arrow format string; `child` is that of a list's elements.
+    /// The type of an Arrow format string; `child` is the format of a list's elements.
     pub(crate) fn parse(format: &str, child: Option<&str>) -> Option<Type> {
         let element = || match child? {
             "c" => Some(Element::I8),
@@ -116,18 +116,18 @@ impl Type {
         }
     }
 
-    /// Bytes of one value, where all have the same; `None` where there are offsets, or bits.
+    /// Bytes per value for fixed-width types; `None` for types with offsets, and for bits.
     pub(crate) fn width(&self) -> Option<usize> {
         match self {
             Type::Int { bytes, .. } | Type::FixedBytes(bytes) | Type::Opaque(bytes) => Some(*bytes),
             Type::Float(element) => Some(element.size()),
-            // `parse` has made sure that it fits.
+            // `parse` has checked that it fits.
             Type::FixedList { dimensions, element } => Some(dimensions * element.size()),
             Type::Bool | Type::Text { .. } | Type::Bytes { .. } | Type::List { .. } | Type::Other => None,
         }
     }
 
-    /// Bytes of one element of a value that is not of one piece.
+    /// Bytes per element of a variable-length value.
     pub(crate) fn unit(&self) -> usize {
         match self {
             Type::List { element, .. } | Type::FixedList { element, .. } => element.size(),
@@ -160,7 +160,7 @@ impl Type {
     }
 }
 
-/// A bitmap from a bit of its first byte on.
+/// A bitmap that starts at some bit of its first byte.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bits<'a> {
     pub bytes: &'a [u8],
@@ -183,12 +183,12 @@ pub(crate) enum Data<'a> {
         width: usize,
         bytes: &'a [u8],
     },
-    /// Value `i` lies at bytes `offsets[i]..offsets[i + 1]`.
+    /// Value `i` is at bytes `offsets[i]..offsets[i + 1]`.
     Variable {
         offsets: Vec<usize>,
         bytes: &'a [u8],
     },
-    /// What no kernel reads, and why.
+    /// A column that no kernel reads, and why.
     Tree(Box<Node<'a>>, Refusal),
 }
 
@@ -199,14 +199,14 @@ pub(crate) struct Refusal {
     pub expected: String,
 }
 
-/// What a schema says of a column, or of a list's elements.
+/// Schema information on a column or on a list's elements.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Field {
     pub name: String,
     pub format: String,
     /// `ARROW_FLAG_…`.
     pub flags: i64,
-    /// As it stood in the schema.
+    /// As in the schema.
     pub metadata: Option<Vec<u8>>,
 }
 
@@ -223,11 +223,11 @@ impl Field {
 #[derive(Clone, Debug)]
 pub(crate) struct Column<'a> {
     pub field: Field,
-    /// That of a list's elements.
+    /// The field of a list's elements.
     pub child: Option<Field>,
     pub kind: Type,
     pub rows: usize,
-    /// `None` where no row is NULL.
+    /// `None` if no row is NULL.
     pub validity: Option<Bits<'a>>,
     pub data: Data<'a>,
 }
@@ -242,7 +242,7 @@ impl<'a> Column<'a> {
         self.validity.is_some_and(|bits| !bits.get(i))
     }
 
-    /// All bytes, and where each value lies in them; bits have none.
+    /// All bytes, which contain each value; bits have none.
     pub(crate) fn buffer(&self) -> &'a [u8] {
         match &self.data {
             Data::Bits(_) | Data::Tree(..) => &[],
@@ -250,7 +250,7 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// Where value `i` lies in [`Column::buffer`], whether it is NULL or not.
+    /// The position of value `i` in [`Column::buffer`], NULL or not.
     pub(crate) fn range(&self, i: usize) -> Range<usize> {
         match &self.data {
             Data::Bits(_) | Data::Tree(..) => 0..0,
@@ -259,7 +259,7 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// The bytes of value `i`, `None` where it is NULL.
+    /// The bytes of value `i`; `None` where it is NULL.
     pub(crate) fn value(&self, i: usize) -> Option<&'a [u8]> {
         (!self.is_null(i)).then(|| &self.buffer()[self.range(i)])
     }
@@ -268,7 +268,7 @@ impl<'a> Column<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] for an unsigned one beyond 2⁶³ − 1.
+    /// [`Error::Value`] for an unsigned value beyond 2⁶³ − 1.
     pub(crate) fn integer(&self, i: usize) -> Result<Option<i64>, Error> {
         let Type::Int { bytes, signed } = self.kind else { return Ok(None) };
         let Some(value) = self.value(i) else { return Ok(None) };
@@ -306,19 +306,19 @@ impl<'a> Column<'a> {
     }
 }
 
-/// A column that the library has made, to be exported.
+/// A column made by the library, to be exported.
 #[derive(Debug, Default)]
 pub(crate) struct Made {
     pub field: Field,
     pub rows: usize,
     pub nulls: usize,
-    /// A bitmap; `None` where no row is NULL.
+    /// A bitmap; `None` if no row is NULL.
     pub validity: Option<Vec<u8>>,
     /// Whether its type has no bitmap at all.
     pub bare: bool,
-    /// Buffers behind the bitmap.
+    /// Buffers after the bitmap.
     pub buffers: Vec<Vec<u8>>,
-    /// What lists, structures and the like consist of.
+    /// The parts of lists, structures and the like.
     pub children: Vec<Made>,
     pub dictionary: Option<Box<Made>>,
 }
@@ -365,13 +365,13 @@ impl BitmapBuilder {
         self.bytes
     }
 
-    /// The bitmap of what is there, and how many are not; no bitmap where all are.
+    /// The validity bitmap and the number of NULLs; no bitmap if there are none.
     pub(crate) fn validity(self) -> (Option<Vec<u8>>, usize) {
         ((self.zeros > 0).then_some(self.bytes), self.zeros)
     }
 }
 
-/// Offsets of values that follow each other, 32-bit or 64-bit, in units of `unit` bytes.
+/// Offsets of consecutive values, 32-bit or 64-bit, in units of `unit` bytes.
 pub(crate) fn offsets(
     column: &str,
     lengths: impl Iterator<Item = usize>,
@@ -401,7 +401,7 @@ pub(crate) fn offsets(
     Ok(out)
 }
 
-/// Refuses before it is taken what would exceed a limit.
+/// Fails before an allocation that would exceed a limit.
 pub(crate) fn check_memory(what: String, bytes: u64, limit: u64) -> Result<(), Error> {
     if bytes <= limit { Ok(()) } else { Err(Error::Memory { what, bytes, limit }) }
 }
@@ -410,7 +410,7 @@ pub(crate) fn check_memory(what: String, bytes: u64, limit: u64) -> Result<(), E
 ///
 /// # Errors
 ///
-/// [`Error::Memory`] where they take more than `limit` bytes, or more than their offsets can say.
+/// [`Error::Memory`] if they take more than `limit` bytes, or more than their offsets can address.
 pub(crate) fn take(column: &Column<'_>, picked: Option<&[usize]>, limit: u64) -> Result<Made, Failure> {
     if let Data::Tree(node, _) = &column.data {
         let mut budget = Budget { what: format!("column {}", column.field.name), taken: 0, limit };

@@ -1,4 +1,4 @@
-//! Failures as status codes, with a text for each thread; and the guard around every export.
+//! Failures as status codes, with a text per thread; and the guard around every export.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,13 +14,13 @@ use crate::abi::{
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// Of a typed call, whose arguments are no columns.
+    /// From a typed call, whose arguments are not columns.
     #[error("{}", .0.to_string().replace("column ", ""))]
     Kernel(#[from] Error),
-    /// Of a call by name.
+    /// From a call by name.
     #[error("{0}")]
     Columns(Error),
-    /// Of a call by name, whose limit can be set.
+    /// From a call by name whose limit can be set.
     #[error("{0}; memory_limit sets it")]
     Limit(Error),
     #[error("{name} is NULL")]
@@ -48,7 +48,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The same of a call by name with that limit.
+    /// The same failure for a call by name with that limit.
     pub(crate) fn of_columns(self, limit: u64) -> Failure {
         match self {
             Failure::Kernel(error) if matches!(&error, Error::Memory { limit: found, .. } if *found == limit) => {
@@ -79,7 +79,7 @@ impl Failure {
     }
 }
 
-/// Bytes of a text that are kept.
+/// Maximum bytes kept of a text.
 const ROOM: usize = 2000;
 
 /// A status and its text.
@@ -90,11 +90,11 @@ struct Last {
 }
 
 thread_local! {
-    /// Without a destructor, because one that is registered would keep an unloaded library in memory until the thread ends.
+    /// It has no destructor, because a registered one would keep an unloaded library in memory until the thread ends.
     static LAST: RefCell<Last> = const { RefCell::new(Last { status: HART_OK, length: 0, text: [0; ROOM] }) };
 }
 
-/// Runs `work`; a panic of it is a failure.
+/// Runs `work`; a panic in it becomes a failure.
 #[inline]
 pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
@@ -104,7 +104,7 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, 
     })
 }
 
-/// Runs the body of an export: no panic leaves it, and its failure becomes this thread's last one.
+/// Runs the body of an export: panics do not leave it, and a failure becomes this thread's last one.
 #[inline]
 pub(crate) fn guard(work: impl FnOnce() -> Result<(), Failure>) -> i32 {
     match caught(work) {

@@ -1,5 +1,5 @@
-//! Handles: numbers that stand for what the library keeps. A table of the live ones catches every other number, and a release
-//! waits for the calls that use what it takes away.
+//! Handles: numbers that stand for objects of the library. A table of the live ones rejects every other number, and a
+//! release waits for the calls that use its object.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,14 +17,14 @@ pub(crate) struct Index {
     pub rows: Rows,
     pub row_count: usize,
     pub dimensions: usize,
-    /// `None` where the positions are the ids.
+    /// `None` if the positions are the ids.
     pub ids: Option<Vec<i64>>,
 }
 
-/// Where an index finds its rows.
+/// Where an index keeps its rows.
 pub(crate) enum Rows {
     Owned(Vec<f32>),
-    /// The caller promised to keep them until the release has returned, which waits for the searches that run.
+    /// The caller promises to keep them until the release has returned; the release waits for running searches.
     Borrowed(&'static [f32]),
 }
 
@@ -37,7 +37,7 @@ impl Rows {
     }
 }
 
-/// A slice's copy, or a failure where there is not enough memory.
+/// A copy of a slice, or a failure if there is not enough memory.
 pub(crate) fn copy<T: Copy>(what: &'static str, values: &[T]) -> Result<Vec<T>, Failure> {
     let mut out = Vec::new();
     out.try_reserve_exact(values.len())
@@ -46,19 +46,19 @@ pub(crate) fn copy<T: Copy>(what: &'static str, values: &[T]) -> Result<Vec<T>, 
     Ok(out)
 }
 
-/// An index behind a lock that searches share and the release takes for itself: what it takes out is in no search any more.
+/// An index behind a lock that searches share and the release takes exclusively: once taken out, no search uses it.
 type Live = Arc<RwLock<Option<Arc<Index>>>>;
 
 /// The live indexes by their handles.
 type Table = RwLock<BTreeMap<usize, Live>>;
 
-/// A fork's child has its parent's indexes too. It gets locks of its own for them, because searches of its parent's other threads
-/// hold the old ones for ever.
+/// A fork's child has its parent's indexes too. It gets new locks for them, because searches in the parent's other
+/// threads hold the old ones for ever.
 fn table() -> &'static Table {
     static TABLE: PerProcess<Table> = PerProcess::new();
     TABLE.get(|parent| {
         let mut live = BTreeMap::new();
-        // What another thread was about to add or release at the fork is in neither process's hands.
+        // An index that another thread was just adding or releasing at the fork is lost to the child.
         if let Some(table) = parent.and_then(|table| table.try_read().ok()) {
             for (handle, old) in table.iter() {
                 if let Some(index) = old.try_read().ok().and_then(|index| index.clone()) {
@@ -72,7 +72,7 @@ fn table() -> &'static Table {
 
 pub(crate) fn insert(index: Index) -> Result<*mut HartIndex, Failure> {
     static LAST: AtomicUsize = AtomicUsize::new(0);
-    // Looks like an address in a debugger, is never 0, and never used twice: so a released handle stays one.
+    // Looks like an address in a debugger, is never 0 and never reused, so a released handle stays invalid.
     let next = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| last.checked_add(16));
     let handle = next.map_err(|_| Failure::OutOfMemory { what: "a handle", bytes: 16 })? + 16;
     let live = Arc::new(RwLock::new(Some(Arc::new(index))));
@@ -80,7 +80,7 @@ pub(crate) fn insert(index: Index) -> Result<*mut HartIndex, Failure> {
     Ok(std::ptr::without_provenance_mut(handle))
 }
 
-/// Uses an index, which is not released meanwhile.
+/// Uses an index and keeps it from being released meanwhile.
 pub(crate) fn with<T>(
     handle: *const HartIndex,
     work: impl FnOnce(&Index) -> Result<T, Failure>,
@@ -96,34 +96,34 @@ pub(crate) fn with<T>(
     work(index.as_ref().ok_or(Failure::Handle)?)
 }
 
-/// Takes an index away, once no search uses it any more.
+/// Removes an index as soon as no search uses it.
 pub(crate) fn remove(handle: *const HartIndex) -> Result<(), Failure> {
     let removed = table().write().unwrap_or_else(PoisonError::into_inner).remove(&handle.addr());
     let live = removed.ok_or(Failure::Handle)?;
     let index = live.write().unwrap_or_else(PoisonError::into_inner).take();
-    // Freed here, outside of the locks.
+    // Freed here, outside the locks.
     drop(index);
     Ok(())
 }
 
-/// A search's query side.
+/// The query side of a search.
 pub(crate) struct Search<'a> {
     pub queries: &'a [f32],
     pub k: usize,
     pub metric: Metric,
 }
 
-/// Hits for each query: as many as there are rows, but no more than `k`.
+/// Hits per query: as many as there are rows, but no more than `k`.
 pub(crate) fn hits_of_query(rows: usize, k: usize) -> usize {
     rows.min(k)
 }
 
-/// A matrix by the name that its caller knows it by.
+/// A matrix under the name that its caller knows.
 pub(crate) fn named<'a>(name: &str, values: &'a [f32], dimensions: usize) -> Result<Vectors<'a>, Failure> {
     Ok(Vectors::packed_matrix(name, Element::F32, bytemuck::cast_slice(values), dimensions)?)
 }
 
-/// Searches rows and writes each query's hits behind those of the one before.
+/// Searches rows and writes the hits query by query, back to back.
 pub(crate) fn search(
     rows: &[f32],
     dimensions: usize,

@@ -1,14 +1,15 @@
-//! Operations on rows whose result replaces an argument.
+//! Row operations whose result replaces an argument.
 
 use hart_kernels::Error;
 
 use crate::failure::Failure;
 
-/// Singles that are copied at a time: few enough for a cache, enough for threads to share.
+/// Singles copied at a time: few enough for a cache, enough for threads to share.
 const BLOCK: usize = 1 << 20;
 
-/// Runs `work` on rows of `n` singles, where the inputs that are the `same` as `out` have no slices of their own. Those are copied, a
-/// block of rows at a time, because a slice that is written must not be read through another one. Rows do not depend on each other.
+/// Runs `work` on rows of `n` singles, where inputs that are the `same` memory as `out` have no slices. Those are
+/// copied, a block of rows at a time, because a slice that is written must not be read through another one. Rows are
+/// independent.
 pub(crate) fn run<const N: usize>(
     same: [bool; N],
     inputs: [&[f32]; N],
@@ -19,7 +20,7 @@ pub(crate) fn run<const N: usize>(
     if same == [false; N] {
         return Ok(work(inputs, out)?);
     }
-    // An input is one row for all or has all rows. Anything else is for `work` to refuse, which looks at all first.
+    // An input has one row for all or all rows. `work` rejects anything else, after checking all inputs.
     let whole = (0..N).any(|i| !same[i] && inputs[i].len() != n && inputs[i].len() != out.len());
     let step = if whole { out.len() } else { (BLOCK / n.max(1)).max(1) * n }.max(1);
     let mut copy = Vec::new();

@@ -1,4 +1,4 @@
-//! Lists of integers as vectors, where the conversion is exact.
+//! Lists of integers as vectors, if the conversion is exact.
 
 use std::ops::Range;
 
@@ -14,11 +14,11 @@ pub(crate) struct Converted {
     pub ranges: Vec<Option<Range<usize>>>,
 }
 
-/// The whole numbers up to which a float holds all.
+/// The bound up to which a single holds all whole numbers.
 const SINGLES: u64 = 1 << 24;
 const DOUBLES: u64 = 1 << 53;
 
-/// The elements of list `row`, by their rows in the child; `None` where the column holds no lists.
+/// The elements of list `row`, as row numbers of the child; `None` if the column holds no lists.
 fn elements(node: &Node<'_>, row: usize) -> Option<Range<usize>> {
     match &node.layout {
         Layout::List { offsets, .. } => Some(offsets[row]..offsets[row + 1]),
@@ -44,7 +44,7 @@ fn lists<'c, 'a>(column: &'c Column<'a>) -> Option<(&'c Node<'a>, &'a [u8], usiz
     Some((node, bytes, size, signed))
 }
 
-/// The vectors of a column of integer lists, as singles where all their numbers fit, else as doubles; `None` where it holds none.
+/// The vectors of a column of integer lists, as singles if all numbers fit, else as doubles; `None` if it holds none.
 ///
 /// # Errors
 ///

@@ -1,4 +1,5 @@
-//! A kernel called by name on the columns of a batch: the same binding of inputs and carrying of further columns as in SQL.
+//! Calls a kernel by name on the columns of a batch, with the same binding of inputs and pass-through columns as in
+//! SQL.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,10 +15,10 @@ use crate::failure::Failure;
 use crate::integers::{self, Converted};
 use crate::state;
 
-/// Name of the parameter that says what packed vectors consist of.
+/// Name of the parameter that gives the element type of packed vectors.
 const ELEMENT: &str = "element";
 
-/// Runs the kernel of that name.
+/// Runs the kernel with that name.
 pub(crate) fn invoke(
     name: &str,
     columns: &[Column<'_>],
@@ -49,7 +50,7 @@ pub(crate) fn invoke(
             _ => check_type(kernel, column.kind, &columns[position], &labels[position])?,
         }
     }
-    // Integers become singles, or doubles where one column needs them: the columns of a row must be alike.
+    // Integers become singles, or doubles if one column needs them, because all vector columns must have the same type.
     let convert = |wide: bool| -> Result<Vec<Option<Converted>>, Error> {
         let each = kernel.inputs.iter().zip(&declared).map(|(column, &position)| {
             let vector = (column.kind == Kind::Vector).then_some(&columns[position]);
@@ -66,7 +67,7 @@ pub(crate) fn invoke(
     }
     let written = ResultVectors::take(&mut given)?;
     let vector = kernel.inputs.iter().position(|c| c.kind == Kind::Vector).map(|n| columns[declared[n]].kind);
-    // A list says itself what it consists of.
+    // A list itself states its element type.
     let says_element = |(name, _): &(String, Value)| name.eq_ignore_ascii_case(ELEMENT);
     let of_integers = converted.iter().flatten().map(|c| c.element).next();
     if let Some(element) = vector.and_then(|kind| kind.list_element()).or(of_integers)
@@ -76,7 +77,7 @@ pub(crate) fn invoke(
         given.push((ELEMENT.into(), Value::Text(element.name().into())));
     }
     let params = Params::bind(kernel, &given)?;
-    // Whatever is in them: a declared column as its kernel takes it, and a result on its way out.
+    // Per row, whatever the content: the declared columns as the kernel takes them, and the results on their way out.
     let row = 24 * (declared.len() + kernel.outputs.len()) as u64;
     check_memory(format!("a batch of {rows} rows"), (rows as u64).saturating_mul(row), limit)?;
     let inputs =
@@ -108,7 +109,7 @@ pub(crate) fn invoke(
     results(kernel, columns, &declared, rows, form, output, limit)
 }
 
-/// How result vectors are written.
+/// Format of result vectors.
 #[derive(Clone, Copy)]
 enum Form {
     List,
@@ -141,7 +142,7 @@ fn check_type(kernel: &Kernel, kind: Kind, column: &Column<'_>, label: &str) -> 
     Err(Error::ColumnType { column: label.into(), found: column.type_name(), expected: expected.into() })
 }
 
-/// A declared column as its kernel takes it.
+/// A declared column in the form that the kernel takes.
 fn input<'a>(kind: Kind, column: &Column<'a>, name: &str, element: Element) -> Result<Input<'a>, Error> {
     let all = 0..column.rows;
     let integers = || all.clone().map(|i| column.integer(i)).collect::<Result<Vec<_>, _>>();
@@ -184,7 +185,7 @@ fn vectors<'a>(column: &Column<'a>, name: &str, element: Element) -> Result<Vect
     }
     let range = |i: usize| (!column.is_null(i)).then(|| column.range(i));
     let ranges: Vec<Option<Range<usize>>> = (0..column.rows).map(range).collect();
-    // Equally long rows without gaps are a matrix, which needs no range for each row.
+    // Equally long rows without gaps form a matrix, which needs no range per row.
     let length = ranges.first().cloned().flatten().map_or(0, |first| first.len());
     let regular = |(i, range): (usize, &Option<Range<usize>>)| {
         range.as_ref().is_some_and(|range| range.start == i * length && range.len() == length)
@@ -199,7 +200,7 @@ fn vectors<'a>(column: &Column<'a>, name: &str, element: Element) -> Result<Vect
 fn json(column: &Column<'_>, name: &str, element: Element) -> Result<Vectors<'static>, Error> {
     let mut lengths = Vec::with_capacity(column.rows);
     let mut texts = Cow::Borrowed(column.buffer());
-    // Bytes may lie under a NULL; the parser expects none.
+    // There may be bytes under a NULL; the parser expects none.
     if (0..column.rows).any(|i| column.is_null(i) && !column.range(i).is_empty()) {
         texts = Cow::Owned((0..column.rows).filter_map(|i| column.value(i)).collect::<Vec<_>>().concat());
     }
@@ -212,13 +213,13 @@ fn json(column: &Column<'_>, name: &str, element: Element) -> Result<Vectors<'st
         })?);
     }
     Vectors::from_json(name, element, &texts, &lengths).map_err(|error| match error {
-        // Bytes that are no text at all deserve that message rather than one about JSON.
+        // For bytes that are not text at all, say so rather than report a JSON error.
         Error::Json { row, .. } => string(column, name, row as usize - 1).err().unwrap_or(error),
         other => other,
     })
 }
 
-/// The result's columns: the declared ones, then the carried ones.
+/// The result's columns: the declared ones, then the passed-through ones.
 fn results(
     kernel: &Kernel,
     columns: &[Column<'_>],
@@ -302,7 +303,7 @@ fn variable<T: AsRef<[u8]>>(made: Made, format: &str, values: &[Option<T>]) -> R
     Ok(Made { validity, nulls, buffers: vec![starts, out], ..made.of(format) })
 }
 
-/// Vectors as they lie: bytes, or a list of `element`.
+/// Packed vectors as they are: bytes, or a list of `element`.
 fn packed(
     made: Made,
     format: &str,
@@ -317,7 +318,7 @@ fn packed(
             Element::F32 => "f",
             Element::F64 => "g",
             Element::F16 => "e",
-            // Arrow has no type for bfloat16, so no list holds it; what is left is int8.
+            // Arrow has no bfloat16, so no list holds it; that leaves int8.
             Element::Bf16 | Element::I8 => "c",
         };
         Field { flags: 0, ..Field::nullable("item", format) }
@@ -332,7 +333,7 @@ fn packed(
     })
 }
 
-/// Offsets and validity of rows that lie back to back; a length of −1 is NULL.
+/// Offsets and validity of rows stored back to back; a length of −1 is NULL.
 fn spans(made: Made, lengths: &[i32], unit: usize) -> Result<(Vec<u8>, Made), Failure> {
     let starts =
         offsets(&made.field.name, lengths.iter().map(|length| (*length).max(0) as usize), unit, true)?;
@@ -342,7 +343,7 @@ fn spans(made: Made, lengths: &[i32], unit: usize) -> Result<(Vec<u8>, Made), Fa
     Ok((starts, Made { validity, nulls, ..made }))
 }
 
-/// Makes every NaN of packed elements the canonical one: processors differ in those that they make.
+/// Replaces every NaN of packed elements by the canonical one, because processors produce different NaNs.
 fn canonical(element: Element, bytes: &mut [u8]) {
     fn each<const N: usize>(bytes: &mut [u8], is_nan: impl Fn([u8; N]) -> bool, nan: [u8; N]) {
         bytes.as_chunks_mut::<N>().0.iter_mut().filter(|b| is_nan(**b)).for_each(|b| *b = nan);
@@ -358,7 +359,7 @@ fn canonical(element: Element, bytes: &mut [u8]) {
     }
 }
 
-/// Vectors as JSON arrays; one with a component that JSON cannot say is NULL.
+/// Vectors as JSON arrays; one with a component that JSON cannot represent is NULL.
 fn json_rows(vectors: &PackedVectors) -> Vec<Option<String>> {
     let mut end = 0;
     let row = |length: &i32| {

@@ -1,4 +1,4 @@
-//! Constants and numbers of typed calls, checked as the registry checks the parameters of the same name.
+//! Constants and numbers of typed calls, with the same checks as the registry's parameters of that name.
 
 use hart_kernels::registry::ParamKind;
 use hart_kernels::{Error, Metric};
@@ -6,7 +6,7 @@ use hart_kernels::{Error, Metric};
 use crate::codes::{HART_METRIC_COSINE, HART_METRIC_DOT, HART_METRIC_EUCLIDEAN};
 use crate::failure::Failure;
 
-/// The metric of a constant `HART_METRIC_…`.
+/// The metric of a `HART_METRIC_…` constant.
 #[inline]
 pub(crate) fn metric(value: i32) -> Result<Metric, Failure> {
     match value {

@@ -1,4 +1,4 @@
-//! Pointers of a caller to slices, after every check that can be made without following them.
+//! Turns a caller's pointers into slices, after every check that is possible without following them.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char};
@@ -8,7 +8,7 @@ use hart_kernels::Error;
 use crate::abi::{HartIndexOptions, HartInvokeOptions, HartParam};
 use crate::failure::Failure;
 
-/// Bytes of memory that a call was given, by the name of the parameter.
+/// Memory that was passed to a call, with the parameter's name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
     name: &'static str,
@@ -30,7 +30,7 @@ pub(crate) struct Out<T> {
     name: &'static str,
 }
 
-// Not derived, because that would ask for elements that can be copied.
+// Not derived, because that would require `T: Clone`.
 impl<T> Clone for In<T> {
     fn clone(&self) -> In<T> {
         *self
@@ -47,10 +47,10 @@ impl<T> Clone for Out<T> {
 
 impl<T> Copy for Out<T> {}
 
-/// The bits of an address that a program's memory can have: processors leave the others to tags.
+/// The bits of an address in a program's memory; processors leave the other bits to tags.
 const ADDRESS: usize = usize::MAX >> usize::BITS.saturating_sub(56);
 
-/// Checks that `length` elements at `pointer` can be a slice: not NULL unless empty, aligned, inside of the address space.
+/// Checks that `length` elements at `pointer` can be a slice: not NULL unless empty, aligned, within the address space.
 #[inline]
 fn check<T>(name: &'static str, pointer: *const T, length: usize) -> Result<(), Failure> {
     if length == 0 {
@@ -69,7 +69,7 @@ fn check<T>(name: &'static str, pointer: *const T, length: usize) -> Result<(), 
     if fits { Ok(()) } else { Err(Failure::Length { name, counts: vec![length], size: size_of::<T>() }) }
 }
 
-/// `rows` · `columns` elements, or a failure where there are more than can be.
+/// `rows` · `columns` elements, or a failure if the product is too large.
 #[inline]
 pub(crate) fn product<T>(name: &'static str, rows: usize, columns: usize) -> Result<usize, Failure> {
     rows.checked_mul(columns).ok_or_else(|| Failure::Length {
@@ -79,21 +79,21 @@ pub(crate) fn product<T>(name: &'static str, rows: usize, columns: usize) -> Res
     })
 }
 
-/// Memory that is read, checked.
+/// Memory to be read, checked.
 #[inline]
 pub(crate) fn input<T>(name: &'static str, pointer: *const T, length: usize) -> Result<In<T>, Failure> {
     check(name, pointer, length)?;
     Ok(In { pointer, length, name })
 }
 
-/// Memory that is written, checked.
+/// Memory to be written, checked.
 #[inline]
 pub(crate) fn output<T>(name: &'static str, pointer: *mut T, length: usize) -> Result<Out<T>, Failure> {
     check(name, pointer, length)?;
     Ok(Out { pointer, length, name })
 }
 
-/// A row-major matrix that is read, checked.
+/// A row-major matrix to be read, checked.
 #[inline]
 pub(crate) fn matrix<T>(
     name: &'static str,
@@ -104,7 +104,7 @@ pub(crate) fn matrix<T>(
     input(name, pointer, product::<T>(name, rows, columns)?)
 }
 
-/// A row-major matrix that is written, checked.
+/// A row-major matrix to be written, checked.
 #[inline]
 pub(crate) fn matrix_out<T>(
     name: &'static str,
@@ -131,20 +131,21 @@ impl<T> In<T> {
         if self.length == 0 {
             return &[];
         }
-        // SAFETY: `input` has checked NULL, alignment and size; the rest is this function's premise.
+        // SAFETY: `input` has checked NULL, alignment and size; the caller guarantees initialized elements that nobody
+        // writes while the slice lives.
         unsafe { std::slice::from_raw_parts(self.pointer, self.length) }
     }
 }
 
 impl<T> In<T> {
-    /// The slice; none of what is the `same` as an output.
+    /// The slice; empty if it is the `same` memory as an output.
     ///
     /// # Safety
     ///
-    /// As [`In::slice`], unless it is the same.
+    /// As [`In::slice`], unless `same`.
     #[inline]
     pub(crate) unsafe fn slice_unless<'a>(self, same: bool) -> &'a [T] {
-        // SAFETY: this function's premise.
+        // SAFETY: unless `same`, the caller guarantees initialized elements that nobody writes while the slice lives.
         if same { &[] } else { unsafe { self.slice() } }
     }
 }
@@ -157,32 +158,34 @@ impl<T> Out<T> {
 
     /// The slice.
     ///
-    /// Callers of other languages need not have put anything there. That does no harm: it is memory from beyond this library's border,
-    /// so for the compiler it holds some bytes; any bytes are numbers; and kernels write every element before they read it.
+    /// Callers in other languages need not have initialized it. That is harmless: the memory comes from outside this
+    /// library, so the compiler must assume that it holds some bytes; any bytes are valid numbers; and kernels write
+    /// every element before they read it.
     ///
     /// # Safety
     ///
-    /// The memory must be writable, and nobody else may touch it while the slice lives: see [`apart`] for the caller's own part. A Rust
-    /// caller that links this library as Rust must have initialized it.
+    /// The memory must be writable, and nobody else may touch it while the slice lives; [`apart`] checks the caller's
+    /// own buffers for that. A Rust caller that links this library as Rust must have initialized it.
     #[inline]
     pub(crate) unsafe fn slice<'a>(self) -> &'a mut [T] {
         if self.length == 0 {
             return &mut [];
         }
-        // SAFETY: `output` has checked NULL, alignment and size; the rest is this function's premise. Every bit pattern is a
-        // value of the number types and structures of numbers that are written here.
+        // SAFETY: `output` has checked NULL, alignment and size; the caller guarantees writable memory that nobody else
+        // touches. Every bit pattern is valid for the number types and structures of numbers that are written here.
         unsafe { std::slice::from_raw_parts_mut(self.pointer, self.length) }
     }
 
-    /// The one value.
+    /// Writes the one value.
     ///
     /// # Safety
     ///
-    /// As [`Out::slice`], of memory checked for one element.
+    /// As [`Out::slice`], for memory checked for one element.
     #[inline]
     pub(crate) unsafe fn write(self, value: T) {
         debug_assert_eq!(self.length, 1);
-        // SAFETY: `output` has checked it for one element; the rest is this function's premise.
+        // SAFETY: `output` has checked it for one element; the caller guarantees writable memory that nobody else
+        // touches.
         unsafe { self.pointer.write(value) }
     }
 }
@@ -195,7 +198,7 @@ pub(crate) fn apart(outputs: &[Span], inputs: &[Span]) -> Result<(), Failure> {
             if output.bytes == 0 || other.bytes == 0 {
                 continue;
             }
-            // `check` has made sure that no end overflows.
+            // `check` has ensured that no end overflows.
             if output.start < other.start + other.bytes && other.start < output.start + output.bytes {
                 return Err(Failure::Overlap { name: output.name, other: other.name });
             }
@@ -204,7 +207,7 @@ pub(crate) fn apart(outputs: &[Span], inputs: &[Span]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Checks that the output is apart from each input, or the very same memory, and says which it is.
+/// Checks that the output does not overlap an input, or is exactly its memory; returns for each input whether it is.
 #[inline]
 pub(crate) fn apart_or_same<const N: usize>(output: Span, inputs: [Span; N]) -> Result<[bool; N], Failure> {
     let same =
@@ -217,7 +220,7 @@ pub(crate) fn apart_or_same<const N: usize>(output: Span, inputs: [Span; N]) -> 
     Ok(same)
 }
 
-/// A text with a terminator, and the memory that it takes.
+/// A terminated text, and the memory that it occupies.
 ///
 /// # Safety
 ///
@@ -227,12 +230,12 @@ pub(crate) unsafe fn text<'a>(
     pointer: *const c_char,
 ) -> Result<(&'a str, Span), Failure> {
     check(name, pointer, 1)?;
-    // SAFETY: not NULL; the rest is this function's premise.
+    // SAFETY: not NULL; the caller guarantees a terminating zero, and that nobody writes the text while it lives.
     let bytes = unsafe { CStr::from_ptr(pointer) }.to_bytes();
     Ok((utf8(name, bytes)?, input(name, pointer, bytes.len() + 1)?.span()))
 }
 
-/// Bytes as a text, or the failure that names the first wrong one.
+/// Bytes as a text, or a failure that names the first invalid one.
 pub(crate) fn utf8<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Failure> {
     std::str::from_utf8(bytes).map_err(|e| {
         let column = format!("@{name}");
@@ -240,8 +243,8 @@ pub(crate) fn utf8<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Failure> 
     })
 }
 
-/// Writes a text with its terminator into the caller's buffer, and the room that it needs into `needed` if that is not NULL.
-/// A NULL buffer of no capacity asks for the room alone. `read` is what the call has read.
+/// Writes a text with its terminator into the caller's buffer, and the required capacity into `needed` if that is not
+/// NULL. A NULL buffer of capacity 0 asks for the required capacity only. `read` is the memory that the call has read.
 ///
 /// # Safety
 ///
@@ -258,13 +261,13 @@ pub(crate) unsafe fn write_text(
     let count = output("needed", needed, usize::from(!needed.is_null()))?;
     apart(&[target.span(), count.span()], read)?;
     if !needed.is_null() {
-        // SAFETY: checked for one element; writable by this function's premise.
+        // SAFETY: checked for one element; the caller guarantees that `needed` is writable.
         unsafe { count.write(room) };
     }
     if capacity == 0 && buffer.is_null() {
         return Ok(());
     }
-    // SAFETY: `capacity` writable bytes by this function's premise.
+    // SAFETY: the caller guarantees `capacity` writable bytes at `buffer`.
     let target = unsafe { target.slice() };
     let Some(target) = target.get_mut(..room) else {
         return Err(Failure::Capacity { name: "buffer", capacity, needed: room });
@@ -274,7 +277,7 @@ pub(crate) unsafe fn write_text(
     Ok(())
 }
 
-/// A structure that starts with its size and may grow.
+/// A structure that starts with its size and may grow in later versions.
 ///
 /// # Safety
 ///
@@ -285,28 +288,28 @@ pub(crate) unsafe trait Sized32: Copy {
     const FIRST: usize;
 }
 
-// SAFETY: `repr(C)`, numbers and pointers alone, the size first.
+// SAFETY: `repr(C)`, only numbers and pointers, the size first.
 unsafe impl Sized32 for HartIndexOptions {
     const NAME: &'static str = "HartIndexOptions";
     const FIRST: usize = 8;
 }
 
-// SAFETY: as above.
+// SAFETY: `repr(C)`, only numbers and pointers, the size first.
 unsafe impl Sized32 for HartInvokeOptions {
     const NAME: &'static str = "HartInvokeOptions";
     const FIRST: usize = 16;
 }
 
-// SAFETY: as above.
+// SAFETY: `repr(C)`, only numbers and pointers, the size first.
 unsafe impl Sized32 for HartParam {
     const NAME: &'static str = "HartParam";
     const FIRST: usize = std::mem::offset_of!(HartParam, length) + size_of::<usize>();
 }
 
-/// No structure will ever be that large: more is a caller's uninitialized size.
+/// Larger than any structure will be: a greater size is uninitialized memory of the caller.
 const LARGEST: usize = 1024;
 
-/// The bytes that the caller says the structure at `pointer` has.
+/// The size of the structure at `pointer` as the caller states it.
 ///
 /// # Safety
 ///
@@ -317,7 +320,7 @@ unsafe fn size_of_structure(
     alignment: usize,
     pointer: *const u32,
 ) -> Result<usize, Failure> {
-    // SAFETY: this function's premise.
+    // SAFETY: the caller has checked `pointer`, and guarantees that it points to a readable `u32`.
     let found = unsafe { pointer.read() };
     let size = found as usize;
     if size < first || size > LARGEST || !size.is_multiple_of(alignment) {
@@ -327,24 +330,25 @@ unsafe fn size_of_structure(
     Ok(size)
 }
 
-/// Reads a structure that the caller may have compiled against an earlier or a later version of this interface: what it lacks
-/// is zero; what this version does not know must be. With the memory that it takes.
+/// Reads a structure that the caller may have compiled against an earlier or later version of this interface: missing
+/// fields are zero, and fields unknown to this version must be zero. Also returns the memory that it occupies.
 ///
 /// # Safety
 ///
 /// `pointer` is NULL or points to a readable structure of the size that it says.
 pub(crate) unsafe fn read<T: Sized32>(pointer: *const T) -> Result<(T, Span), Failure> {
     check(T::NAME, pointer, 1)?;
-    // SAFETY: the structure starts with its size, and `check` has looked at the pointer.
+    // SAFETY: `check` has checked the pointer; the caller guarantees a readable structure, which starts with its size.
     let size = unsafe { size_of_structure(T::NAME, T::FIRST, align_of::<T>(), pointer.cast()) }?;
     let known = size.min(size_of::<T>());
-    // SAFETY: the structure has `size` readable bytes, by what it says and this function's premise.
+    // SAFETY: the caller guarantees that the structure has the `size` readable bytes that it states.
     let unknown = unsafe { std::slice::from_raw_parts(pointer.cast::<u8>().add(known), size - known) };
     if unknown.iter().any(|byte| *byte != 0) {
         let expected = format!("{}, or zeros behind those", size_of::<T>());
         return Err(Failure::StructSize { name: T::NAME, found: size as u32, expected });
     }
-    // SAFETY: all zero is a value of the structure, by the trait's premise; `known` bytes of it are copied over.
+    // SAFETY: all zeros is a valid value of the structure, as `Sized32` demands; `known` of its readable bytes are
+    // copied over it.
     unsafe {
         let mut value = std::mem::zeroed::<T>();
         std::ptr::copy_nonoverlapping(pointer.cast::<u8>(), (&raw mut value).cast::<u8>(), known);
@@ -352,23 +356,23 @@ pub(crate) unsafe fn read<T: Sized32>(pointer: *const T) -> Result<(T, Span), Fa
     }
 }
 
-/// Reads an array of structures that all say the same size, which is also the way from one to the next.
+/// Reads an array of structures that all state the same size, which is also the stride of the array.
 ///
 /// # Safety
 ///
-/// `pointer` is NULL or points to `count` readable structures, one behind the other, of the size that they say.
+/// `pointer` is NULL or points to `count` consecutive readable structures of the size that they state.
 pub(crate) unsafe fn read_array<T: Sized32>(pointer: *const T, count: usize) -> Result<Vec<T>, Failure> {
     if count == 0 {
         return Ok(Vec::new());
     }
     check(T::NAME, pointer, count)?;
-    // SAFETY: the first structure starts with its size, and `check` has looked at the pointer.
+    // SAFETY: `check` has checked the pointer; the caller guarantees readable structures, which start with their size.
     let size = unsafe { size_of_structure(T::NAME, T::FIRST, align_of::<T>(), pointer.cast()) }?;
     check(T::NAME, pointer.cast::<u8>(), product::<u8>(T::NAME, count, size)?)?;
     let mut values = Vec::new();
     for i in 0..count {
-        // SAFETY: `count` structures of `size` bytes, by what the first says and this function's premise; the size is a
-        // multiple of the alignment.
+        // SAFETY: the caller guarantees `count` readable structures of the size that the first one states; the size is
+        // a multiple of the alignment.
         let value = unsafe {
             let place = pointer.byte_add(i * size);
             let found = place.cast::<u32>().read();
@@ -383,12 +387,12 @@ pub(crate) unsafe fn read_array<T: Sized32>(pointer: *const T, count: usize) -> 
     Ok(values)
 }
 
-/// Writes as much of a structure as the caller has room for by the size that it has set there.
+/// Writes as much of a structure as fits the size that the caller has set in it.
 ///
 /// # Safety
 ///
-/// `pointer` is NULL or points to a writable structure of the size that it says. `T` is `repr(C)` without padding and starts
-/// with its size.
+/// `pointer` is NULL or points to a writable structure of the size that it states. `T` is `repr(C)` without padding and
+/// starts with its size.
 pub(crate) unsafe fn write_structure<T: Copy>(
     name: &'static str,
     first: usize,
@@ -396,10 +400,11 @@ pub(crate) unsafe fn write_structure<T: Copy>(
     value: T,
 ) -> Result<(), Failure> {
     check(name, pointer, 1)?;
-    // SAFETY: the structure starts with its size, and `check` has looked at the pointer.
+    // SAFETY: `check` has checked the pointer; the caller guarantees a writable structure, which starts with the size
+    // that it has.
     unsafe {
         let size = size_of_structure(name, first, align_of::<T>(), pointer.cast())?;
-        // The caller's own size stays: behind it starts what is copied.
+        // The caller's own size stays; copying starts after it.
         let skip = size_of::<u32>();
         let count = size.min(size_of::<T>()) - skip;
         let from = (&raw const value).cast::<u8>().add(skip);

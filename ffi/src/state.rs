@@ -1,4 +1,4 @@
-//! What this process shares: the thread pool, and how many threads it has.
+//! Per-process state: the thread pool and its number of threads.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,15 +8,15 @@ use hart_kernels::{Error, Pool};
 use crate::failure::Failure;
 
 static POOL: Pool = Pool::new();
-/// 0 stands for one thread for each processor.
+/// 0 means one thread per processor.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// More threads than that are a mistake: no machine has as many processors.
+/// More threads than that are a mistake: no machine has that many processors.
 pub(crate) const MAX_THREADS: u32 = 4096;
 
 /// Threads that large calls use.
 pub(crate) fn threads() -> usize {
-    // Asked once: on Linux the answer takes reading files, which is more than a middling call's own work.
+    // Determined once: on Linux it takes reading files, which costs more than a medium-sized call.
     static PROCESSORS: OnceLock<usize> = OnceLock::new();
     match THREADS.load(Ordering::Relaxed) {
         0 => *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from)),
@@ -24,7 +24,7 @@ pub(crate) fn threads() -> usize {
     }
 }
 
-/// Sets the number of threads, 0 for the default, and ends those that run.
+/// Sets the number of threads, 0 for the default, and ends the running ones.
 pub(crate) fn set_threads(threads: u32) -> Result<(), Failure> {
     if threads > MAX_THREADS {
         return Err(Error::ParameterValue {
@@ -39,7 +39,7 @@ pub(crate) fn set_threads(threads: u32) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Ends the threads and waits for them. A later call starts them anew.
+/// Ends the threads and waits for them. A later call starts new ones.
 pub(crate) fn shut_down() {
     POOL.close();
     POOL.open();

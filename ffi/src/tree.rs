@@ -1,24 +1,24 @@
-//! Columns of any type, which no kernel reads but which are carried along: their parts, and rows picked from them.
+//! Columns of any type that no kernel reads but that are passed through: their parts, and selection of rows.
 
 use hart_kernels::Error;
 
 use crate::columns::{BitmapBuilder, Bits, Field, Made, check_memory, offsets};
 use crate::failure::Failure;
 
-/// An array with the arrays that it is made of. Its buffers have been checked against its lengths and offsets, and rows count from its
-/// first one here.
+/// An array and its child arrays. Its buffers have been checked against its lengths and offsets, and rows count from
+/// its first one here.
 #[derive(Clone, Debug)]
 pub(crate) struct Node<'a> {
     pub field: Field,
     pub rows: usize,
-    /// `None` where no row is NULL.
+    /// `None` if no row is NULL.
     pub validity: Option<Bits<'a>>,
     pub layout: Layout<'a>,
     pub children: Vec<Node<'a>>,
     pub dictionary: Option<Box<Node<'a>>>,
 }
 
-/// How Arrow lays the values out.
+/// Arrow's layout of the values.
 #[derive(Clone, Debug)]
 pub(crate) enum Layout<'a> {
     Null,
@@ -32,17 +32,17 @@ pub(crate) enum Layout<'a> {
         offsets: Vec<usize>,
         bytes: &'a [u8],
     },
-    /// Sixteen bytes for each row, and the memory where those point that are longer.
+    /// Sixteen bytes per row, and the buffers to which longer values point.
     View {
         views: &'a [u8],
         buffers: Vec<&'a [u8]>,
     },
-    /// Lists and maps: rows of the child.
+    /// Lists and maps: ranges of the child's rows.
     List {
         large: bool,
         offsets: Vec<usize>,
     },
-    /// Lists in any order: where each starts and how long it is.
+    /// Lists in any order: the start and length of each.
     ListView {
         large: bool,
         starts: Vec<usize>,
@@ -50,20 +50,21 @@ pub(crate) enum Layout<'a> {
     },
     FixedList(usize),
     Struct,
-    /// A union: the child of each row, by its place in `children`, and with which code; with the child's row where it is a dense one.
+    /// A union: for each row its child, as an index into `children`, and type code; for a dense union also the child's
+    /// row.
     Union {
         codes: &'a [u8],
         of: Vec<usize>,
         rows: Option<Vec<usize>>,
     },
-    /// Runs: where each ends, counted from `start` rows before the first one here.
+    /// Runs: the end of each, counted from `start` rows before the first row here.
     RunEnd {
         ends: Vec<usize>,
         start: usize,
     },
 }
 
-/// What may still be taken of a limit.
+/// The remainder of a memory limit.
 pub(crate) struct Budget {
     pub what: String,
     pub taken: u64,
@@ -94,7 +95,7 @@ impl Node<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Memory`] beyond the budget; [`Failure::Arrow`] where a row points outside of its buffers.
+    /// [`Error::Memory`] beyond the budget; [`Failure::Arrow`] where a row points outside its buffers.
     pub(crate) fn take(&self, picked: &[usize], budget: &mut Budget) -> Result<Made, Failure> {
         let mut made = Made { field: self.field.clone(), rows: picked.len(), ..Made::default() };
         made.bare = matches!(self.layout, Layout::Null | Layout::Union { .. } | Layout::RunEnd { .. });
@@ -148,7 +149,7 @@ impl Node<'_> {
                     true => 0..0,
                     false => starts[row]..starts[row] + lengths[row],
                 };
-                // Offsets without the end, and sizes.
+                // Offsets without the final one, and sizes.
                 let size = if *large { 8 } else { 4 };
                 let mut begin =
                     offsets(&self.field.name, picked.iter().map(|row| range(*row).len()), 1, *large)?;
@@ -204,7 +205,7 @@ impl Node<'_> {
         budget: &mut Budget,
         made: &mut Made,
     ) -> Result<(), Failure> {
-        /// Bytes that stand in the view itself.
+        /// Bytes stored in the view itself.
         const INLINE: usize = 12;
         let number = |bytes: &[u8]| bytes.first_chunk().map_or(0, |b| i32::from_le_bytes(*b));
         budget.take(picked.len(), 16)?;

@@ -1,4 +1,4 @@
-//! The one list of kernels. To add a kernel, write its file with its row and name the row in `KERNELS`.
+//! The list of kernels. To add a kernel, write its file with its row and name the row in `KERNELS`.
 
 use crate::contract::Kernel;
 use crate::error::Error;
@@ -65,11 +65,11 @@ pub static KERNELS: &[&Kernel] = &[
     &system::info::KERNEL,
 ];
 
-/// The kernel of that name. Case and surrounding blanks do not count, because the name comes as a script text.
+/// The kernel of that name, ignoring case and surrounding blanks, because the name arrives as a script text.
 ///
 /// # Errors
 ///
-/// [`Error::UnknownKernel`] with the names that are spelled alike.
+/// [`Error::UnknownKernel`] with similarly spelled names.
 ///
 /// # Examples
 ///
@@ -83,7 +83,7 @@ pub static KERNELS: &[&Kernel] = &[
 pub fn find(name: &str) -> Result<&'static Kernel, Error> {
     let name = name.trim();
     KERNELS.iter().copied().find(|k| k.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
-        // What was sent may be a whole program in another language: only its beginning is worth repeating.
+        // The text sent may be a whole program in another language; only its beginning is worth repeating.
         let shown: String = name.chars().take(60).flat_map(char::escape_default).collect();
         Error::UnknownKernel { name: shown, nearest: nearest(name, KERNELS.iter().map(|k| k.name)) }
     })

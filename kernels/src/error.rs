@@ -4,14 +4,14 @@ use std::fmt::{self, Write};
 
 /// Why a kernel did not run.
 ///
-/// Every variant has a stable number ([`Error::code`]) and one line of text that names the parameter, column and row, the
-/// value found and what was expected. Rows are counted from 1.
+/// Every variant has a stable number ([`Error::code`]) and one line of text that names the parameter, column and row,
+/// the value found and what was expected. Rows are counted from 1.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A setting of this library (an environment variable, or what a host passes at the start) is not what it may be.
+    /// A setting of this library (an environment variable, or what a host passes at startup) has an invalid value.
     Setting {
-        /// Its name, or where it comes from.
+        /// Its name or origin.
         setting: String,
         /// What is wrong with its value.
         problem: String,
@@ -20,7 +20,7 @@ pub enum Error {
     UnknownKernel {
         /// The name asked for.
         name: String,
-        /// Names that are spelled alike, nearest first.
+        /// Similarly spelled names, nearest first.
         nearest: Vec<&'static str>,
     },
     /// The kernel has no such parameter.
@@ -64,7 +64,7 @@ pub enum Error {
         /// The types it may have.
         expected: String,
     },
-    /// A packed vector's byte length is no multiple of the element's size.
+    /// A packed vector's byte length is not a multiple of the element size.
     VectorBytes {
         /// Column or parameter.
         column: String,
@@ -127,7 +127,7 @@ pub enum Error {
         what: String,
         /// Bytes needed.
         bytes: u64,
-        /// Bytes allowed; [`Error::REFUSED`] where none are set and the operating system had no more.
+        /// Bytes allowed; [`Error::REFUSED`] where no limit is set and the operating system refused the allocation.
         limit: u64,
     },
     /// A tensor's payload type is not known, or cannot be decoded.
@@ -137,18 +137,18 @@ pub enum Error {
         /// The types that can be decoded.
         expected: String,
     },
-    /// A value that the kernel cannot work with.
+    /// A value that the kernel cannot use.
     Value {
-        /// Name of the column, of a parameter with `@`, or of the thing that the rows make up together.
+        /// Name of the column, of a parameter with `@`, or of what the rows form together.
         column: String,
-        /// Row, from 1; 0 where it is none in particular.
+        /// Row, from 1; 0 where no single row is at fault.
         row: u64,
         /// What was found.
         found: String,
         /// What the kernel needs.
         expected: String,
     },
-    /// A tensor's payload does not have the length that its type, or its output, asks for.
+    /// A tensor's payload does not have the length that its type or its output requires.
     Payload {
         /// The payload's type.
         payload_type: &'static str,
@@ -218,12 +218,12 @@ impl fmt::Display for InSql<'_> {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A name of T-SQL is `@` and a letter at the start of a word; what a caller gave stands in quotes.
+        // A T-SQL name is `@` and a letter at the start of a word; the caller's own text is in quotes.
         let text = self.in_sql().to_string();
         let (mut before, mut quoted) = (' ', false);
         let mut rest = text.chars().peekable();
         while let Some(c) = rest.next() {
-            // An apostrophe within a word quotes nothing.
+            // An apostrophe inside a word opens no quotation.
             quoted ^= c == '`' || c == '\'' && (quoted || !before.is_alphanumeric());
             let name = !quoted
                 && c == '@'
@@ -246,7 +246,7 @@ impl Error {
     /// The limit of [`Error::Memory`] where none is set and the operating system refused.
     pub const REFUSED: u64 = u64::MAX;
 
-    /// The text in T-SQL's words, with `@` before the names of parameters; everywhere else they are names like others.
+    /// The text in T-SQL's words, with `@` before parameter names; the plain text has no `@`.
     ///
     /// # Examples
     ///
@@ -260,7 +260,7 @@ impl Error {
         InSql(self)
     }
 
-    /// A stable number for programs: numbers are never reused.
+    /// A stable number for programs; numbers are never reused.
     pub fn code(&self) -> u16 {
         match self {
             Error::Setting { .. } => 1,
@@ -282,7 +282,7 @@ impl Error {
         }
     }
 
-    /// The same error with its row counted from an earlier start: `rows` rows came before this input.
+    /// The same error with its row shifted by the `rows` rows that came before this input.
     #[must_use]
     pub fn after_rows(mut self, rows: u64) -> Error {
         match &mut self {
@@ -298,13 +298,13 @@ impl Error {
     }
 }
 
-/// The system has no memory for so many.
+/// The error for an allocation of `length` elements that the system refused.
 pub(crate) fn refused<T>(what: &str, length: usize) -> Error {
     let bytes = (length as u64).saturating_mul(size_of::<T>() as u64);
     Error::Memory { what: what.into(), bytes, limit: Error::REFUSED }
 }
 
-/// A column with its row (0 is none), or the parameter that a name with `@` stands for, which has no rows.
+/// A column and its row (0: none), or the parameter that a name with `@` stands for, which has no rows.
 struct Place<'a>(&'a str, &'a u64);
 
 impl fmt::Display for Place<'_> {

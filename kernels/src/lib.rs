@@ -4,8 +4,8 @@
 //! batch shape: the number of lanes, the use of fused multiply-add and the order of the sum belong to the definition
 //! ([`LANES`]), not to the processor. Two servers with different processors rank alike.
 //!
-//! There are two ways in. Services call functions ([`vector`], [`tensor`], [`spatial`]); hosts such as SQL Server's external-language process call
-//! kernels by name ([`registry`]) on whole columns.
+//! Services call functions ([`vector`], [`tensor`], [`spatial`]). Hosts, such as SQL Server's external-language
+//! process, call kernels by name ([`registry`]) on whole columns.
 //!
 //! ```
 //! use hart_kernels::{Metric, Vectors, vector};
@@ -22,14 +22,16 @@
 //!
 //! # Bad input
 //!
-//! Lengths that do not fit, dimensions and numbers out of range, NULL and NaN where they have no meaning are an [`Error`] that names the
-//! thing, the value and what was expected. Functions that may panic, for positions as slices have them, say so.
+//! Mismatched lengths, dimensions and numbers out of range, and NULL or NaN where they have no meaning, return an
+//! [`Error`] that names the thing, the value and what was expected. Functions that may panic (on an index out of range,
+//! as slices do) say so.
 //!
 //! # What may grow
 //!
-//! Options, results and words that later versions may add to are `#[non_exhaustive]`. What hosts must treat to the last case (what a column
-//! holds, what a value is, the element types, what became of a coefficient) is not: there a new case is meant to stop their compiler.
-//! [`tensor::Svd`], which callers make too, is not either: write it with `..Svd::default()`, and match it with `..`.
+//! Options, results and enums that later versions may extend are `#[non_exhaustive]`. Enums that hosts must match
+//! exhaustively (what a column holds, what a value is, the element types, the fate of a coefficient) are not; a new
+//! variant breaks their build on purpose. [`tensor::Svd`], which callers construct too, is not either: build it with
+//! `..Svd::default()`, and match it with `..`.
 
 mod arch;
 mod catalog;
@@ -56,12 +58,12 @@ pub use parallel::pool::Pool;
 pub use parallel::process::PerProcess;
 pub use vector::{Hit, Metric, TopK};
 
-/// The code of the README is compiled and run.
+/// Compiles and runs the README's code.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// The one list of kernels that a host can call by name, and what a host needs to know of each.
+/// The list of kernels that a host can call by name, and what a host needs to know about each.
 pub mod registry {
     pub use crate::catalog::{KERNELS, find, nearest};
     pub use crate::contract::*;
@@ -78,7 +80,7 @@ pub mod text {
     ///
     /// # Errors
     ///
-    /// [`JsonError`] with the byte offset of what is no array of numbers in range.
+    /// [`JsonError`] with the byte offset where the text stops being an array of numbers in range.
     pub fn parse_singles(text: &[u8]) -> Result<Vec<f32>, JsonError> {
         let mut out = Vec::new();
         crate::number::json::parse_array(text, &mut out).map(|()| out)
@@ -94,9 +96,9 @@ pub mod text {
         crate::number::json::parse_array(text, &mut out).map(|()| out)
     }
 
-    /// Appends packed elements as a JSON array with the fewest digits that give the same numbers back.
+    /// Appends packed elements as a JSON array, each number with the fewest digits that parse back to it.
     ///
-    /// Returns `false`, with nothing appended, where a component is NaN or infinite, which JSON cannot say.
+    /// Returns `false` and appends nothing if a component is NaN or infinite, which JSON cannot represent.
     pub fn write_packed(element: Element, bytes: &[u8], out: &mut String) -> bool {
         match element {
             Element::F32 => crate::number::json::write_array(bytes, Width::F32, out),
@@ -109,7 +111,7 @@ pub mod text {
         }
     }
 
-    /// Packs singles as elements of another type, rounding to nearest even; `f64` and `f32` are exact, and `i8` ends at
+    /// Packs singles as another element type, rounding to nearest even. `f64` and `f32` are exact; `i8` saturates at
     /// −128 and 127.
     pub fn pack(element: Element, values: &[f32]) -> Vec<u8> {
         match element {

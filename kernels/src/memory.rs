@@ -1,18 +1,18 @@
-//! How much memory a call may take where nobody has said.
+//! The default memory limit of a call.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::error::{self, Error};
 
-/// Where the system does not say how much memory there is: 1 TiB.
+/// Assumed where the system does not report its memory: 1 TiB.
 const UNKNOWN: u64 = 1 << 40;
 
-/// Most bytes that a call may take beside its input where nobody sets a limit: half of the memory that this process can have.
+/// Maximum bytes that a call may use beside its input if no limit is set: half of the memory available to this process.
 ///
-/// That is the least of the machine's memory, the limits of the process's control groups (Linux, versions 1 and 2) and of its address
-/// space (`ulimit -v`), and the limit of its job object (Windows). Where the system does not say, it is 1 TiB. Asked once for each
-/// process.
+/// Available is the least of the machine's memory, the limits of the process's control groups (Linux, versions 1 and 2)
+/// and of its address space (`ulimit -v`), and the limit of its job object (Windows). If the system reports none, it is
+/// 1 TiB. Determined once per process.
 ///
 /// # Examples
 ///
@@ -24,12 +24,12 @@ pub fn default_memory_limit() -> u64 {
     *LIMIT.get_or_init(|| available().map_or(UNKNOWN, |bytes| bytes / 2))
 }
 
-/// Refuses before it is taken what would exceed a limit.
+/// Fails before an allocation that would exceed a limit.
 pub(crate) fn check_memory(what: &str, bytes: u64, limit: u64) -> Result<(), Error> {
     if bytes <= limit { Ok(()) } else { Err(Error::Memory { what: what.into(), bytes, limit }) }
 }
 
-/// An empty list with room for so many, or an error where the system has no memory for them.
+/// An empty list with capacity for `length` elements, or an error if the system has no memory for them.
 ///
 /// # Errors
 ///
@@ -50,7 +50,7 @@ fn available() -> Option<u64> {
     least(&|path| std::fs::read_to_string(path).ok())
 }
 
-/// The least that the files of Linux say; no other system has them.
+/// The least limit that Linux's files report; other systems have no such files.
 #[cfg_attr(windows, allow(dead_code))]
 fn least(read: &dyn Fn(&Path) -> Option<String>) -> Option<u64> {
     let machine = read(Path::new("/proc/meminfo")).and_then(|text| {
@@ -62,19 +62,19 @@ fn least(read: &dyn Fn(&Path) -> Option<String>) -> Option<u64> {
         line.split_whitespace().next()?.parse().ok()
     });
     let groups = groups(read).unwrap_or_default().into_iter().filter_map(|file| {
-        // "max" in version 2; in version 1 a number beyond any memory.
+        // "max" in version 2; in version 1 a number larger than any memory.
         read(&file)?.trim().parse().ok()
     });
     groups.chain(machine).chain(space).min()
 }
 
-/// The files with the limits of this process's control groups and of those around them.
+/// The limit files of this process's control groups and their ancestors.
 fn groups(read: &dyn Fn(&Path) -> Option<String>) -> Option<Vec<PathBuf>> {
     let (own, mounts) =
         (read(Path::new("/proc/self/cgroup"))?, read(Path::new("/proc/self/mountinfo")).unwrap_or_default());
     let mut files = Vec::new();
     for line in own.lines() {
-        // Number, controllers, path; version 2 has the number 0 and names no controller.
+        // Number, controllers, path; version 2 has the number 0 and no controllers.
         let mut fields = line.splitn(3, ':');
         let (Some(number), Some(controllers), Some(path)) = (fields.next(), fields.next(), fields.next())
         else {
@@ -98,7 +98,7 @@ fn groups(read: &dyn Fn(&Path) -> Option<String>) -> Option<Vec<PathBuf>> {
             "cgroup2" => ("/", "/sys/fs/cgroup"),
             _ => ("/", "/sys/fs/cgroup/memory"),
         });
-        // In a container only a part is mounted; where the path does not lie in it, the mount itself is the group.
+        // A container mounts only a part; if the path is not in it, the mount itself is the group.
         let below = Path::new(path).strip_prefix(root).unwrap_or(Path::new(""));
         let group = Path::new(point).join(below);
         files.extend(
@@ -112,7 +112,7 @@ fn groups(read: &dyn Fn(&Path) -> Option<String>) -> Option<Vec<PathBuf>> {
 mod tests {
     use super::*;
 
-    /// The least of a system with those files.
+    /// The least limit on a system with those files.
     fn of(files: &[(&str, &str)]) -> Option<u64> {
         least(&|path| {
             files.iter().find(|(name, _)| path == Path::new(name)).map(|(_, text)| text.to_string())
@@ -142,12 +142,12 @@ mod tests {
         assert_eq!(of(&[MACHINE, own, mount, (inner, "max\n")]), Some(16 << 20));
         assert_eq!(of(&[MACHINE, own, mount, (inner, "2000000\n"), (outer, "max\n")]), Some(2_000_000));
         assert_eq!(of(&[MACHINE, own, mount, (inner, "2000000\n"), (outer, "1000000\n")]), Some(1_000_000));
-        // A container that sees its own part only.
+        // A container that sees only its own part.
         let part = ("/proc/self/mountinfo", "30 23 0:26 /docker/x /sys/fs/cgroup ro - cgroup2 cgroup rw\n");
         let whole = ("/proc/self/cgroup", "0::/docker/x\n");
         assert_eq!(of(&[MACHINE, whole, part, ("/sys/fs/cgroup/memory.max", "3000000")]), Some(3_000_000));
         assert_eq!(of(&[own, part, ("/sys/fs/cgroup/memory.max", "3000000")]), Some(3_000_000));
-        // Without the list of mounts, where they mostly are.
+        // Without the list of mounts: at the usual place.
         assert_eq!(of(&[own, (inner, "2000000")]), Some(2_000_000));
     }
 

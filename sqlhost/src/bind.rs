@@ -1,4 +1,4 @@
-//! Which input column is which declared one, and what the result looks like.
+//! Matches input columns to the declared ones, and declares the result's columns.
 
 use hart_kernels::Error;
 use hart_kernels::registry::{
@@ -14,15 +14,15 @@ use crate::convert;
 pub struct Binding {
     /// Input column of each declared one.
     pub declared: Vec<usize>,
-    /// Further input columns, which go to the result unchanged.
+    /// Further input columns, which are passed to the result unchanged.
     pub carried: Vec<usize>,
-    /// The result's columns: the declared ones, then the carried ones.
+    /// The result's columns: the declared ones, then the passed-through ones.
     pub results: Vec<ResultField>,
 }
 
 impl Binding {
-    /// Binds by name, without regard to case, where all declared names are there; else by position where the counts match
-    /// (columns of the partition do not count). Columns that are left over are carried along.
+    /// Binds by name, ignoring case, if the input has all declared names; else by position if the counts match
+    /// (partition columns do not count). Remaining columns are passed through.
     ///
     /// # Errors
     ///
@@ -42,7 +42,7 @@ impl Binding {
                 Kind::Text | Kind::LongText => matches!(ctype, CType::Char | CType::WChar | CType::Guid),
                 Kind::Int | Kind::BigInt => convert::is_integer(ctype),
                 Kind::Float => convert::is_number(ctype),
-                // Equal distances are ordered by id, so it must have an order that all agree on.
+                // Ids break ties between equal distances, so their type must have an order that all hosts agree on.
                 Kind::Id if kernel.rows == RowShape::Picked => convert::is_integer(ctype),
                 _ => true,
             };
@@ -66,7 +66,7 @@ impl Binding {
         }
         let all = 0..fields.len();
         let carried_columns: Vec<usize> = match kernel.rows {
-            // Rows that come from no input row still belong to a partition, whose columns have one value.
+            // Rows that come from no input row still belong to a partition, whose columns have a single value.
             RowShape::Made => {
                 all.filter(|&position| fields[position].partition && !declared.contains(&position)).collect()
             }
@@ -96,7 +96,7 @@ impl Binding {
                     Kind::Vector => match (vectors, input(Kind::Vector)) {
                         (ResultVectors::Json, _) => (CType::Char, LARGE_OBJECT),
                         (_, Some((_, field))) if field.ctype == CType::Binary => {
-                            // Known from the schema, never from a first chunk: later ones may be longer.
+                            // Taken from the schema, never from a first chunk, because later values may be longer.
                             let growth = element.of_result().size() / element.size();
                             (CType::Binary, text_size(text_size(field.size).saturating_mul(growth as u64)))
                         }
@@ -115,7 +115,7 @@ impl Binding {
     ///
     /// # Errors
     ///
-    /// What the vectors' conversion says: byte lengths, JSON and text errors with column and row.
+    /// Conversion errors of the vectors: byte lengths, JSON and text errors with column and row.
     pub fn inputs<'a>(
         &self,
         kernel: &Kernel,
@@ -135,7 +135,7 @@ impl Binding {
                     }
                     Kind::Id => Ok(Input::Id(convert::integer_keys(field, data, rows))),
                     Kind::Int | Kind::BigInt => {
-                        // The binding has made sure of the type.
+                        // The binding has checked the type.
                         Ok(Input::Integers(convert::integer_keys(field, data, rows).unwrap_or_default()))
                     }
                     Kind::Float => Ok(Input::Floats(convert::numbers(field, data, rows))),
@@ -196,7 +196,7 @@ fn vectors<'a>(
             Vectors::from_json(name, element, &text, &text_lengths)
         }
         _ => Vectors::from_json(name, element, data.bytes, &lengths).map_err(|error| match error {
-            // Bytes that are no text at all deserve that message rather than one about JSON.
+            // For bytes that are not text at all, say so rather than report a JSON error.
             Error::Json { row, .. } => invalid_utf8(name, data.bytes, &lengths, row).unwrap_or(error),
             other => other,
         }),

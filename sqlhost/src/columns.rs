@@ -1,4 +1,4 @@
-//! Columns as the host lays them out: the one place that knows the ODBC C types.
+//! Columns in the host's layout: the one place that knows the ODBC C types.
 //!
 //! A fixed-width column is a dense array with a slot for every row. A text or binary column is one packed buffer: the
 //! non-NULL values back to back, without terminators; lengths are bytes. Nothing is assumed to be aligned.
@@ -7,7 +7,7 @@ use hart_kernels::Error;
 
 use crate::sys::SQL_NULL_DATA;
 
-/// The C types that SQL Server sends and takes.
+/// The C types that SQL Server sends and accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum CType {
@@ -29,7 +29,7 @@ pub enum CType {
 
 /// `ColumnSize` of a value without a stated limit: a large object.
 pub const LARGE_OBJECT: u64 = i32::MAX as u64;
-/// Most bytes of a value that is no large object.
+/// Maximum bytes of a value that is not a large object.
 pub const LONGEST_IN_ROW: u64 = 8000;
 
 impl CType {
@@ -92,23 +92,23 @@ impl CType {
     }
 }
 
-/// What `InitColumn` says of an input column.
+/// An input column as `InitColumn` describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
-    /// Name; may be empty.
+    /// Name, possibly empty.
     pub name: String,
     /// Type.
     pub ctype: CType,
     /// `ColumnSize` as the host gave it.
     pub size: u64,
-    /// Scale, or digits of the fraction of a second.
+    /// Scale, or fractional digits of a second.
     pub digits: i16,
     /// Whether the input is partitioned by this column.
     pub partition: bool,
 }
 
 impl Field {
-    /// The name, or the position where there is none.
+    /// The name, or the position if there is none.
     pub fn label(&self, position: usize) -> String {
         hart_kernels::registry::label(&self.name, position)
     }
@@ -119,7 +119,7 @@ impl Field {
 pub struct ColumnData<'a> {
     /// The values.
     pub bytes: &'a [u8],
-    /// One for each row; `None` where the host sent no array.
+    /// One per row; `None` if the host sent no array.
     pub indicators: Option<Vec<i32>>,
 }
 
@@ -140,7 +140,7 @@ impl ColumnData<'_> {
         }
     }
 
-    /// Checks that the buffer holds what the indicators say.
+    /// Checks that the buffer is as large as the indicators say.
     ///
     /// # Errors
     ///
@@ -177,25 +177,25 @@ impl ColumnData<'_> {
     }
 }
 
-/// What `GetResultColumn` says of a result column. Results may always be NULL.
+/// A result column as `GetResultColumn` describes it. Results may always be NULL.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResultField {
     /// Name: not sent to the host (WITH RESULT SETS names the columns), but used locally.
     pub name: String,
     /// Type.
     pub ctype: CType,
-    /// Bytes of one element, precision of a numeric, or the most bytes that a value may have.
+    /// Bytes of one element, precision of a numeric, or maximum bytes of a value.
     pub size: u64,
-    /// Scale, or digits of the fraction of a second.
+    /// Scale, or fractional digits of a second.
     pub digits: i16,
 }
 
-/// Values whose elements the host reads at their natural alignment, or bytes that it copies.
+/// Values that the host reads at their natural alignment, or bytes that it copies.
 #[derive(Clone, Debug)]
 pub enum Buffer {
     /// Packed text or binary.
     Bytes(Vec<u8>),
-    /// Fixed-width elements in memory aligned for all of them, and the bytes in use.
+    /// Fixed-width elements in memory aligned for all of them, and the number of bytes in use.
     Words(Vec<u64>, usize),
 }
 
@@ -205,14 +205,14 @@ impl Buffer {
         Buffer::aligned_with(bytes.len(), |place| place.copy_from_slice(bytes))
     }
 
-    /// Aligned memory of that many bytes, zero until `fill` writes them.
+    /// Aligned memory of that many bytes, zeroed before `fill` writes it.
     pub fn aligned_with(length: usize, fill: impl FnOnce(&mut [u8])) -> Buffer {
         let mut words = vec![0u64; length.div_ceil(8)];
         fill(&mut bytemuck::cast_slice_mut(&mut words)[..length]);
         Buffer::Words(words, length)
     }
 
-    /// The bytes, to be written.
+    /// The bytes, for writing.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         match self {
             Buffer::Bytes(bytes) => bytes,
@@ -229,10 +229,10 @@ impl Buffer {
     }
 }
 
-/// A result column: owned by the session until the next call of Execute or CleanupSession.
+/// A result column, owned by the session until the next call of Execute or CleanupSession.
 #[derive(Clone, Debug)]
 pub struct ResultColumn {
-    /// The values, laid out as on input.
+    /// The values, in the same layout as input.
     pub data: Buffer,
     /// Byte length of every row's value, −1 for NULL.
     pub indicators: Vec<i32>,
@@ -251,9 +251,10 @@ pub fn taken(field: &Field, data: &ColumnData<'_>, picked: &[usize]) -> u64 {
     }
 }
 
-/// Copies the rows `picked` (all in order where `None`) of an input column, unchanged.
+/// Copies the rows `picked` (all in order if `None`) of an input column, unchanged.
 ///
-/// Bits become 0 or 1, and a uniqueidentifier becomes its 36 characters, because no host is known to take that type back.
+/// Bits become 0 or 1, and a uniqueidentifier becomes its 36 characters, because no host is known to accept that type
+/// as a result.
 pub fn take(field: &Field, data: &ColumnData<'_>, rows: usize, picked: Option<&[usize]>) -> ResultColumn {
     let count = picked.map_or(rows, <[usize]>::len);
     let source = |i: usize| picked.map_or(i, |p| p[i]);
@@ -309,14 +310,14 @@ pub fn take(field: &Field, data: &ColumnData<'_>, rows: usize, picked: Option<&[
     ResultColumn { data, indicators }
 }
 
-/// How a carried column is declared as a result.
+/// Declares a passed-through column as a result.
 pub fn carried(field: &Field, position: usize) -> ResultField {
     let (ctype, size) = match field.ctype {
         CType::Guid => (CType::Char, GUID_TEXT as u64),
         CType::Numeric => (CType::Numeric, field.size.clamp(1, 38)),
-        // Hosts are said to give characters or bytes here; results are bytes, so take the larger.
+        // Hosts are said to pass characters or bytes here; results are in bytes, so take the larger.
         CType::WChar => (CType::WChar, text_size(field.size.saturating_mul(2)).max(2)),
-        // A host that converts from another code page may send more bytes than it declared characters.
+        // A host that converts from another code page may send more bytes than the characters it declared.
         CType::Char => (CType::Char, text_size(field.size.saturating_mul(3))),
         CType::Binary => (CType::Binary, text_size(field.size)),
         fixed => (fixed, fixed.fixed_size().unwrap_or(1) as u64),
@@ -325,7 +326,7 @@ pub fn carried(field: &Field, position: usize) -> ResultField {
     ResultField { name: field.label(position), ctype, size, digits }
 }
 
-/// A limit for text or binary values; above 8000 bytes they are large objects, and an unknown limit is none.
+/// A limit for text or binary values; above 8000 bytes they are large objects, and an unknown limit means no limit.
 pub fn text_size(size: u64) -> u64 {
     if (1..=LONGEST_IN_ROW).contains(&size) { size } else { LARGE_OBJECT }
 }
@@ -333,7 +334,7 @@ pub fn text_size(size: u64) -> u64 {
 /// Characters of a uniqueidentifier as text.
 pub const GUID_TEXT: usize = 36;
 
-/// Hosts send bits as 0 and 1 or as the digits.
+/// Hosts send bits as the numbers or as the digits 0 and 1.
 pub fn is_true(byte: u8) -> bool {
     byte != 0 && byte != b'0'
 }

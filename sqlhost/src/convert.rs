@@ -1,4 +1,4 @@
-//! Values between the host's C types and the kernels' parameters and keys.
+//! Converts values between the host's C types and the kernels' parameters and keys.
 
 use hart_kernels::Error;
 use hart_kernels::registry::Value;
@@ -22,7 +22,7 @@ pub struct ParamField {
     pub output: bool,
 }
 
-/// Reads a fixed-size array from the start of a value that has been checked to be long enough.
+/// Reads a fixed-size array from the start of a value whose length has been checked.
 fn start<const N: usize>(bytes: &[u8]) -> [u8; N] {
     let mut out = [0; N];
     out.copy_from_slice(&bytes[..N]);
@@ -122,7 +122,7 @@ fn numeric(bytes: &[u8; 19]) -> Value {
         return Value::Int(if negative { -v } else { v });
     }
     let sign = if negative { "-" } else { "" };
-    // Through text, because that is rounded once.
+    // Converted through text, which rounds only once.
     Value::Float(format!("{sign}{magnitude}e{}", -scale).parse().unwrap_or(f64::NAN))
 }
 
@@ -131,7 +131,7 @@ pub fn is_integer(ctype: CType) -> bool {
     matches!(ctype, CType::TinyInt | CType::SmallInt | CType::Int | CType::BigInt)
 }
 
-/// The keys of an id column, where its type is an integer one.
+/// The keys of an id column, if its type is an integer type.
 pub fn integer_keys(field: &Field, data: &ColumnData<'_>, rows: usize) -> Option<Vec<Option<i64>>> {
     let size = field.ctype.fixed_size().filter(|_| is_integer(field.ctype))?;
     let key = |i: usize| integer(field.ctype, &data.bytes[i * size..(i + 1) * size]);
@@ -143,7 +143,7 @@ pub fn is_number(ctype: CType) -> bool {
     is_integer(ctype) || matches!(ctype, CType::Bit | CType::Real | CType::Double | CType::Numeric)
 }
 
-/// A numeric column as doubles. The binding has made sure of its type.
+/// A numeric column as doubles. The binding has checked its type.
 pub fn numbers(field: &Field, data: &ColumnData<'_>, rows: usize) -> Vec<Option<f64>> {
     let size = field.ctype.fixed_size().unwrap_or(0);
     let number = |i: usize| {
@@ -166,7 +166,7 @@ pub fn numbers(field: &Field, data: &ColumnData<'_>, rows: usize) -> Vec<Option<
     (0..rows).map(number).collect()
 }
 
-/// A text column. The binding has made sure of its type.
+/// A text column. The binding has checked its type.
 ///
 /// # Errors
 ///
@@ -198,7 +198,7 @@ pub fn texts(
     (0..rows).map(text).collect()
 }
 
-/// A count in the type of an OUTPUT parameter, `None` where the type cannot hold it.
+/// A count in the type of an OUTPUT parameter; `None` if the type cannot hold it.
 pub fn count_as(ctype: CType, count: u64) -> Option<Vec<u8>> {
     match ctype {
         CType::Int => i32::try_from(count).ok().map(|v| v.to_le_bytes().to_vec()),

@@ -6,7 +6,7 @@ use hart_kernels::registry::{ANY_NAME, Cell, KERNELS, Kernel, Kind};
 
 use crate::session::{RESULT_VECTORS, ROWS_IN, ROWS_OUT};
 
-/// A value of an example as T-SQL readers would write it.
+/// A value of an example in T-SQL notation.
 pub fn cell(cell: &Cell) -> String {
     match cell {
         Cell::Null => "NULL".into(),

@@ -1,14 +1,15 @@
-//! When a result is that of a kernel's worked example.
+//! Decides whether a result matches a kernel's worked example.
 
 use hart_kernels::registry::{Family, Kernel, Kind};
 
-/// Largest difference of two doubles of a factorization, relative to them or to 1.
+/// Allowed difference between doubles of a factorization, relative to them or to 1.
 const DOUBLES: f64 = 1e-13;
 /// The same for singles.
 const SINGLES: f64 = 1e-6;
 
-/// Whether a result is the example's value, both in the bytes of a result column: bit for bit in the family of vectors; elsewhere
-/// numbers may differ in their last digits, because those of a factorization depend on the processor. NULL is `None`.
+/// Whether a result equals the example's value, both as bytes of a result column: bit for bit in the vector family;
+/// elsewhere the last digits of numbers may differ, because those of a factorization depend on the processor. NULL is
+/// `None`.
 pub fn is_example(kernel: &Kernel, kind: Kind, got: Option<&[u8]>, expected: Option<&[u8]>) -> bool {
     let near = |a: f64, b: f64, digits: f64| (a - b).abs() <= digits * a.abs().max(b.abs()).max(1.0);
     match (got, expected) {
@@ -53,7 +54,7 @@ mod tests {
         let same = |a, b| is_example(svd, Kind::Binary, Some(&bytes(a)), Some(&bytes(b)));
         assert!(same([1.0, -2.0], [1.0000001, -2.0]));
         assert!(!same([1.0, -2.0], [1.0, -2.001]));
-        // What is no number is equal to itself only.
+        // NaN and infinity equal themselves only.
         assert!(same([f32::NAN, 1.0], [f32::NAN, 1.0]) && !same([f32::NAN, 1.0], [0.0, 1.0]));
         assert!(!is_example(svd, Kind::Binary, None, Some(&[])) && is_example(svd, Kind::Text, None, None));
     }

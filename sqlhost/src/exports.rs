@@ -1,4 +1,4 @@
-//! The C functions that SQL Server's extension host calls: order and types as in Microsoft's headers.
+//! The C functions that SQL Server's extension host calls, with order and types as in Microsoft's headers.
 //!
 //! Every function catches panics and turns every failure into `SQL_ERROR` and one line on stderr, which SQL Server
 //! passes on to the client; with interface version 3 it is also an extended event.
@@ -22,7 +22,7 @@ static LOG_EVENT: Mutex<Option<LogXEvent>> = Mutex::new(None);
 
 const NO_SESSION: Key = (SqlGuid { data1: 0, data2: 0, data3: 0, data4: [0; 8] }, 0);
 
-/// Runs an exported function's body: no panic leaves it, and every failure is reported.
+/// Runs an exported function's body: panics do not leave it, and every failure is reported.
 fn guard(function: &str, key: Key, body: impl FnOnce() -> Result<(), Fault>) -> SqlReturn {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => SQL_SUCCESS,
@@ -39,13 +39,13 @@ fn guard(function: &str, key: Key, body: impl FnOnce() -> Result<(), Fault>) -> 
     }
 }
 
-/// One line on stderr, written at once, and an extended event where the host takes them.
+/// One line on stderr, written at once, and an extended event if the host accepts them.
 fn report(function: &str, key: Key, fault: &Fault) {
     let context = match fault {
         Fault::Kernel(_) => HOST.kernel_of(key).map(|kernel| format!("{kernel}: ")),
         Fault::Call(_) => Some(format!("{function}: ")),
     };
-    // The remedy, as this host calls it.
+    // The remedy in this host's terms.
     let remedy = match fault {
         Fault::Kernel(Error::Memory { limit, .. })
             if HOST.settings().is_ok_and(|settings| settings.memory_limit() == *limit) =>
@@ -71,7 +71,8 @@ fn log_event(key: Key, level: u16, code: i32, message: &str) {
     let log = *LOG_EVENT.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(log) = log {
         const NAME: &str = "hart";
-        // SAFETY: the host gave the function for this; both texts live during the call and their lengths are right.
+        // SAFETY: the host passed the function for this use; both texts live during the call and their lengths are
+        // right.
         unsafe {
             log(
                 NAME.as_ptr(),
@@ -87,7 +88,7 @@ fn log_event(key: Key, level: u16, code: i32, message: &str) {
     }
 }
 
-/// The interface version: 2, or 3 where the settings ask for it. 0, which no host accepts, where they are wrong.
+/// The interface version: 2, or 3 if the settings ask for it. 0, which no host accepts, if they are invalid.
 #[unsafe(no_mangle)]
 pub extern "C" fn GetInterfaceVersion() -> u16 {
     let mut version = 0;
@@ -115,7 +116,7 @@ pub unsafe extern "C" fn Init(
     _private_library_path_length: u64,
 ) -> SqlReturn {
     guard("Init", NO_SESSION, || {
-        // SAFETY: the host's promise.
+        // SAFETY: the host guarantees that the pointer is null or valid for the length beside it.
         let parameters = unsafe { raw::text("PARAMETERS", extension_params, extension_params_length) }?;
         // Some hosts count a terminator.
         HOST.init(parameters.trim_end_matches('\0'))
@@ -131,7 +132,7 @@ pub unsafe extern "C" fn Init(
 pub unsafe extern "C" fn SetHostCallbacks(callbacks: *const HostCallbacks) -> SqlReturn {
     guard("SetHostCallbacks", NO_SESSION, || {
         HOST.settings()?;
-        // SAFETY: the host's promise.
+        // SAFETY: the host guarantees that `callbacks` is null or points to the structure that it describes.
         let log = unsafe { raw::callbacks(callbacks) }?;
         *LOG_EVENT.lock().unwrap_or_else(PoisonError::into_inner) = log;
         Ok(())
@@ -159,7 +160,7 @@ pub unsafe extern "C" fn InitSession(
 ) -> SqlReturn {
     let key = (session_id, task_id);
     guard("InitSession", key, || {
-        // SAFETY: the host's promise.
+        // SAFETY: the host guarantees that the pointer is null or valid for the length beside it.
         let script = unsafe { raw::text("@script", script, script_length) }?;
         HOST.open(key, script.trim_end_matches('\0'), input_schema_columns_number, parameters_number)
     })
@@ -200,7 +201,7 @@ pub unsafe extern "C" fn InitColumn(
     guard("InitColumn", key, || {
         HOST.with(key, |slot| {
             let what = format!("column {column_number}");
-            // SAFETY: the host's promise.
+            // SAFETY: the host guarantees that `column_name` is null or valid for its length.
             let name = unsafe { raw::name(&what, column_name, name_length(&what, column_name_length)?) }?;
             slot.session.declare_column(
                 column_number,
@@ -240,13 +241,13 @@ pub unsafe extern "C" fn InitParam(
     guard("InitParam", key, || {
         HOST.with(key, |slot| {
             let what = format!("parameter {param_number}");
-            // SAFETY: the host's promise.
+            // SAFETY: the host guarantees that `param_name` is null or valid for its length.
             let name = unsafe { raw::name(&what, param_name, name_length(&what, param_name_length)?) }?;
             let name = name.strip_prefix('@').unwrap_or(name);
             let ctype = ctype(&format!("parameter @{name}"), data_type)?;
             let length = match (strlen_or_ind, ctype.fixed_size()) {
                 (SQL_NULL_DATA, _) => None,
-                // The indicator of a fixed type may be 0 although there is a value.
+                // The indicator of a fixed type may be 0 even if there is a value.
                 (_, Some(size)) => Some(size as u64),
                 (length, None) => Some(
                     u64::try_from(length)
@@ -255,7 +256,8 @@ pub unsafe extern "C" fn InitParam(
             };
             let value = match length {
                 None => None,
-                // SAFETY: the host's promise.
+                // SAFETY: the host guarantees that `param_value` is null or points to one element of the type or to
+                // `strlen_or_ind` bytes.
                 Some(length) => Some(unsafe { raw::bytes(&what, param_value.cast(), length) }?.to_vec()),
             };
             slot.session.declare_param(
@@ -277,8 +279,8 @@ pub unsafe extern "C" fn InitParam(
 ///
 /// # Safety
 ///
-/// `data` and `strlen_or_ind` are null or hold one pointer for each declared column, valid as the ABI says until the call
-/// returns; `output_schema_columns_number` is valid for a write.
+/// `data` and `strlen_or_ind` are null or hold one pointer for each declared column, valid as the ABI says until the
+/// call returns; `output_schema_columns_number` is valid for a write.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn Execute(
     session_id: SqlGuid,
@@ -290,7 +292,8 @@ pub unsafe extern "C" fn Execute(
 ) -> SqlReturn {
     let key = (session_id, task_id);
     guard("Execute", key, || {
-        // SAFETY: the host's promise. Written first, because it must be written even on failure.
+        // SAFETY: the host guarantees that the out pointer is valid for a write. Written first, because it must be
+        // written even on failure.
         let written = unsafe { raw::write("number of result columns", output_schema_columns_number, 0) };
         let settings = HOST.settings()?;
         let columns = HOST.with(key, |slot| {
@@ -300,13 +303,14 @@ pub unsafe extern "C" fn Execute(
             slot.session.prepare()?;
             slot.session.check_rows(&settings, rows_number)?;
             let fields = slot.session.prepare()?;
-            // SAFETY: the host's promise.
+            // SAFETY: the host guarantees that both arrays are null or hold one valid pointer per declared column,
+            // until the call returns.
             let (rows, columns) = unsafe { raw::columns(fields, rows_number, data, strlen_or_ind) }?;
             let count = slot.session.execute(&settings, &HOST.pool, rows, &columns)?;
             Ok((count, slot.session.counters()))
         });
         let (columns, counters) = columns?;
-        // SAFETY: the host's promise.
+        // SAFETY: the host guarantees that the out pointer is valid for a write.
         unsafe { raw::write("number of result columns", output_schema_columns_number, columns) }?;
         let kernel = HOST.kernel_of(key).unwrap_or_default();
         let message = format!("{kernel}: chunk {} of {rows_number} rows", counters.chunks);
@@ -333,7 +337,7 @@ pub unsafe extern "C" fn GetResultColumn(
     let key = (session_id, task_id);
     guard("GetResultColumn", key, || {
         let write = |(code, size, digits): (i16, u64, i16)| {
-            // SAFETY: the host's promise.
+            // SAFETY: the host guarantees that the out pointers are valid for writes.
             unsafe {
                 raw::write("DataType", data_type, code)?;
                 raw::write("ColumnSize", column_size, size)?;
@@ -346,7 +350,7 @@ pub unsafe extern "C" fn GetResultColumn(
     })
 }
 
-/// Hands out the result of the last chunk.
+/// Returns the result of the last chunk.
 ///
 /// # Safety
 ///
@@ -362,7 +366,7 @@ pub unsafe extern "C" fn GetResults(
     let key = (session_id, task_id);
     guard("GetResults", key, || {
         let write = |rows: u64, columns: *mut SqlPointer, indicators: *mut *mut i32| {
-            // SAFETY: the host's promise.
+            // SAFETY: the host guarantees that the out pointers are valid for writes.
             unsafe {
                 raw::write("RowsNumber", rows_number, rows)?;
                 raw::write("Data", data, columns)?;
@@ -379,7 +383,7 @@ pub unsafe extern "C" fn GetResults(
     })
 }
 
-/// Hands out the value of an OUTPUT parameter.
+/// Returns the value of an OUTPUT parameter.
 ///
 /// # Safety
 ///
@@ -395,7 +399,7 @@ pub unsafe extern "C" fn GetOutputParam(
     let key = (session_id, task_id);
     guard("GetOutputParam", key, || {
         let write = |value: SqlPointer, length: i32| {
-            // SAFETY: the host's promise.
+            // SAFETY: the host guarantees that the out pointers are valid for writes.
             unsafe {
                 raw::write("ParamValue", param_value, value)?;
                 raw::write("StrLen_or_Ind", strlen_or_ind, length)
@@ -426,7 +430,7 @@ pub unsafe extern "C" fn GetTelemetryResults(
 ) -> SqlReturn {
     let key = (session_id, task_id);
     guard("GetTelemetryResults", key, || {
-        // SAFETY: the host's promise.
+        // SAFETY: the host guarantees that the out pointer is valid for a write.
         unsafe { raw::write("RowsNumber", rows_number, 0) }?;
         let (count, names, lengths, values) = HOST.with(key, |slot| {
             let counters = slot.session.counters();
@@ -439,7 +443,7 @@ pub unsafe extern "C" fn GetTelemetryResults(
             let (names, lengths, values) = slot.handed.telemetry(&all);
             Ok((all.len() as u32, names, lengths, values))
         })?;
-        // SAFETY: the host's promise.
+        // SAFETY: the host guarantees that the out pointers are valid for writes.
         unsafe {
             raw::write("CounterNames", counter_names, names)?;
             raw::write("CounterNamesLength", counter_names_length, lengths)?;
@@ -469,13 +473,13 @@ pub extern "C" fn Cleanup() -> SqlReturn {
     })
 }
 
-/// Says that there is no text of an error, to a host that wants to know.
+/// Returns to the host that there is no error text, if it asks.
 ///
 /// # Safety
 ///
 /// The pointers are null or valid for writes.
 unsafe fn no_library_error(text: *mut *mut u8, length: *mut i32) -> Result<(), Fault> {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller guarantees that the pointers are null or valid for writes.
     unsafe {
         if !text.is_null() {
             raw::write("LibraryError", text, std::ptr::null_mut())?;
@@ -487,7 +491,7 @@ unsafe fn no_library_error(text: *mut *mut u8, length: *mut i32) -> Result<(), F
     Ok(())
 }
 
-/// Refuses an external library: the kernels are built in.
+/// Rejects an external library: the kernels are built in.
 ///
 /// The reason goes to stderr and not through `library_error`, because sources disagree on who would free it.
 ///
@@ -508,7 +512,8 @@ pub unsafe extern "C" fn InstallExternalLibrary(
 ) -> SqlReturn {
     let key = (setup_session_id, 0);
     guard("InstallExternalLibrary", key, || {
-        // SAFETY: the host's promise.
+        // SAFETY: the host guarantees that the out pointers are null or valid for writes, and the name null or valid
+        // for its length.
         let name = unsafe {
             no_library_error(library_error, library_error_length)?;
             raw::text("library name", library_name, u64::try_from(library_name_length).unwrap_or(0))
@@ -536,7 +541,7 @@ pub unsafe extern "C" fn UninstallExternalLibrary(
     library_error_length: *mut i32,
 ) -> SqlReturn {
     guard("UninstallExternalLibrary", (setup_session_id, 0), || {
-        // SAFETY: the host's promise.
+        // SAFETY: the host guarantees that the out pointers are null or valid for writes.
         unsafe { no_library_error(library_error, library_error_length) }
     })
 }

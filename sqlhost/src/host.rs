@@ -1,4 +1,4 @@
-//! The sessions of this process, and what the exported functions do, without a pointer in sight.
+//! The sessions of this process, and the work of the exported functions, without pointers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,10 +10,10 @@ use crate::session::{Fault, Session};
 use crate::settings::Settings;
 use crate::sys::SqlGuid;
 
-/// A session and the task within it: with `@parallel = 1` each task is its own, normally in its own process.
+/// A session and the task within it: with `@parallel = 1` each task is separate, normally in its own process.
 pub type Key = (SqlGuid, u16);
 
-/// Everything between Init and Cleanup.
+/// All state between Init and Cleanup.
 #[derive(Default)]
 pub struct Host {
     settings: Mutex<Option<Settings>>,
@@ -21,7 +21,7 @@ pub struct Host {
     pub(crate) pool: Pool,
 }
 
-/// A session with what was handed to its host: pointers stay good until the next Execute or CleanupSession.
+/// A session with what was handed to its host; those pointers stay valid until the next Execute or CleanupSession.
 #[derive(Debug)]
 pub struct SessionSlot {
     /// The session.
@@ -30,17 +30,17 @@ pub struct SessionSlot {
     pub(crate) handed: crate::raw::Handed,
 }
 
-/// A panic while a lock was held leaves data that is still whole: every change is made by a single assignment.
+/// A panic while a lock is held leaves consistent data, because every change is a single assignment.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Host {
-    /// `GetInterfaceVersion`: what PARAMETERS said, or, before they came, the environment.
+    /// `GetInterfaceVersion`: from PARAMETERS, or, before they arrive, from the environment.
     ///
     /// # Errors
     ///
-    /// [`Fault::Kernel`] for a wrong environment variable.
+    /// [`Fault::Kernel`] for an invalid environment variable.
     pub fn interface_version(&self) -> Result<u16, Fault> {
         if let Some(settings) = lock(&self.settings).as_ref() {
             return Ok(settings.interface_version);
@@ -52,7 +52,7 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// Wrong settings; a demanded instruction-set level that is not here; a second call before Cleanup.
+    /// Invalid settings; a demanded instruction-set level that is missing; a second call before Cleanup.
     pub fn init(&self, parameters: &str) -> Result<(), Fault> {
         let settings = Settings::read(parameters, |name| std::env::var(name).ok())?;
         Level::current()?;
@@ -95,7 +95,7 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// [`Fault::Call`] where no such session is open; what `work` says.
+    /// [`Fault::Call`] where no such session is open; the errors of `work`.
     pub fn with<T>(
         &self,
         key: Key,
@@ -114,7 +114,7 @@ impl Host {
         Some(name)
     }
 
-    /// `CleanupSession`: an unknown session is no error, because library set-up ends with it too.
+    /// `CleanupSession`: an unknown session is not an error, because library set-up also ends with this call.
     pub fn close(&self, key: Key) {
         lock(&self.sessions).remove(&key);
     }
@@ -127,7 +127,7 @@ impl Host {
     }
 }
 
-/// Type, size and scale as the host wants them.
+/// Type, size and scale in the host's form.
 pub(crate) fn wire_field(field: &ResultField) -> (i16, u64, i16) {
     (field.ctype.code(), field.size, field.digits)
 }

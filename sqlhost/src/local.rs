@@ -1,7 +1,9 @@
-//! A host in miniature: the extension as SQL Server's host sees it, a library loaded at run time and called through C pointers.
+//! A miniature host: uses the extension as SQL Server's host does, as a library loaded at run time and called through C
+//! pointers.
 //!
-//! It serves the command `hart`, the tests, the benches and the fuzzers, and is meant to be as unkind as any: what it lends it places at odd addresses, overwrites and frees after the
-//! call; NOT NULL columns of fixed width come without indicators; and what it gets it checks before it believes it.
+//! It serves the command `hart`, the tests, the benches and the fuzzers, and is deliberately unkind: what it lends is
+//! at odd addresses, and overwritten and freed after the call; NOT NULL columns of fixed width come without indicators;
+//! and everything it receives is checked first.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
@@ -26,14 +28,14 @@ pub enum LocalError {
     /// The extension broke the contract.
     #[error("the extension broke its contract: {0}")]
     Contract(String),
-    /// More columns, parameters or bytes than the ABI can say.
+    /// More columns, parameters or bytes than the ABI can express.
     #[error("too many columns, parameters or bytes for one call: {0}")]
     TooMany(#[from] std::num::TryFromIntError),
 }
 
 type Result<T> = std::result::Result<T, LocalError>;
 
-/// Returns a broken contract where a condition does not hold.
+/// Returns a broken-contract error if a condition does not hold.
 macro_rules! ensure {
     ($condition:expr, $($message:tt)+) => {
         if !$condition {
@@ -42,10 +44,10 @@ macro_rules! ensure {
     };
 }
 
-/// Values of a column beyond this many bytes are not copied for a call: memory should hold them once.
+/// Column values beyond this many bytes are not copied for a call, so that memory holds them only once.
 pub const LARGE: usize = 64 << 20;
 
-/// A column of a chunk as the host holds it: layout as in [`crate::columns`].
+/// A column of a chunk as the host holds it, laid out as in [`crate::columns`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct HostColumn {
     /// Type.
@@ -83,21 +85,21 @@ type CleanupSession = unsafe extern "C" fn(SqlGuid, u16) -> i16;
 type Plain = unsafe extern "C" fn() -> i16;
 type GetInterfaceVersion = unsafe extern "C" fn() -> u16;
 
-/// The loaded extension, after Init and until Cleanup, which dropping it calls. One at a time in a process: a second load of the
-/// same file shares its state.
+/// The loaded extension, between Init and Cleanup, which dropping it calls. One at a time per process: loading the same
+/// file again shares its state.
 pub struct Extension {
     library: libloading::Library,
     sessions: AtomicU32,
 }
 
-/// One session of it.
+/// One session of the extension.
 pub struct AbiSession<'a> {
     extension: &'a Extension,
     id: SqlGuid,
     fields: Vec<Field>,
     params: Vec<ParamField>,
     results: Vec<ResultField>,
-    /// Odd addresses differ from chunk to chunk.
+    /// Varies the odd addresses from chunk to chunk.
     turn: usize,
 }
 
@@ -123,13 +125,13 @@ impl Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        // A kept pointer then reads nonsense rather than what it hoped for; `black_box` keeps the writes.
+        // A kept pointer then reads nonsense instead of the old values; `black_box` keeps the writes.
         self.bytes.fill(0xA5);
         std::hint::black_box(&self.bytes);
     }
 }
 
-/// A chunk's columns in memory that is lent to the extension.
+/// A chunk's columns in memory lent to the extension.
 pub struct LentChunk {
     rows: u64,
     data: Vec<Lent>,
@@ -137,12 +139,12 @@ pub struct LentChunk {
 }
 
 impl LentChunk {
-    /// Copies the columns; `turn` varies their addresses, and whether needless indicators are left out.
+    /// Copies the columns; `turn` varies their addresses, and whether optional indicators are left out.
     pub fn new(rows: usize, columns: &[HostColumn], turn: usize) -> LentChunk {
         LentChunk::lend(rows, columns, turn, |column| &column.bytes)
     }
 
-    /// The same with what `copied` gives of each column's values.
+    /// The same with `copied` applied to each column's values.
     fn lend(
         rows: usize,
         columns: &[HostColumn],
@@ -151,7 +153,7 @@ impl LentChunk {
     ) -> LentChunk {
         let data = columns.iter().enumerate().map(|(i, c)| Lent::new(copied(c), turn + i)).collect();
         let indicators = columns.iter().map(|c| {
-            // Hosts may leave the array out where a column is of fixed width and has no NULL.
+            // Hosts may omit the array for a column of fixed width without NULLs.
             let needed = c.ctype.fixed_size().is_none()
                 || c.indicators.contains(&SQL_NULL_DATA)
                 || turn.is_multiple_of(2);
@@ -160,7 +162,7 @@ impl LentChunk {
         LentChunk { rows: rows as u64, data, indicators: indicators.collect() }
     }
 
-    /// A column's values where the extension finds them.
+    /// A column's values as the extension sees them.
     pub fn bytes(&self, column: usize) -> &[u8] {
         &self.data[column].bytes[self.data[column].start..]
     }
@@ -171,32 +173,32 @@ pub fn library_name() -> String {
     libloading::library_filename("hart_sqlhost").to_string_lossy().into_owned()
 }
 
-/// The extension in `folder`, where an installation puts it, or in `folder/deps`, where a build leaves it.
+/// The extension in `folder`, where an installation puts it, or in `folder/deps`, where a build puts it.
 ///
 /// # Errors
 ///
-/// [`LocalError::Library`] where it is in neither.
+/// [`LocalError::Library`] if it is in neither.
 pub fn find_library(folder: &Path) -> Result<PathBuf> {
     let places = [folder.join(library_name()), folder.join("deps").join(library_name())];
-    // A build may refresh the one and leave an older copy of the other.
+    // A build may refresh one and leave an older copy in the other.
     let age = |p: &PathBuf| p.metadata().and_then(|m| m.modified()).ok();
     let found = places.into_iter().filter(|p| p.is_file()).max_by_key(age);
     found.ok_or_else(|| LocalError::Library(format!("{} is not in {}", library_name(), folder.display())))
 }
 
 impl Extension {
-    /// Loads the library and calls GetInterfaceVersion and Init; `parameters` are those of the language.
+    /// Loads the library and calls GetInterfaceVersion and Init; `parameters` are the language's.
     ///
     /// # Errors
     ///
-    /// [`LocalError::Library`]; [`LocalError::Refused`] where Init fails.
+    /// [`LocalError::Library`]; [`LocalError::Refused`] if Init fails.
     pub fn load(path: &Path, parameters: &str) -> Result<Extension> {
         // SAFETY: the library is this project's own; loading it runs no code beyond the standard library's.
         let library = unsafe { libloading::Library::new(path) };
         let library =
             library.map_err(|e| LocalError::Library(format!("cannot load {}: {e}", path.display())))?;
         let extension = Extension { library, sessions: AtomicU32::new(0) };
-        // SAFETY: the function has this signature by the ABI.
+        // SAFETY: the ABI gives the function this signature.
         let version = unsafe { (extension.function::<GetInterfaceVersion>("GetInterfaceVersion")?)() };
         if version == 0 {
             return Err(LocalError::Refused("GetInterfaceVersion"));
@@ -204,7 +206,8 @@ impl Extension {
         ensure!((1..=3).contains(&version), "{}: interface version {version}", path.display());
         let mut lent = Lent::new(parameters.as_bytes(), 0);
         let length = parameters.len() as u64;
-        // SAFETY: pointers are valid for their lengths, or null with length 0.
+        // SAFETY: the ABI gives the function this signature; pointers are valid for their lengths, or null with length
+        // 0.
         let code = unsafe {
             let init = extension.function::<Init>("Init")?;
             init(lent.pointer(), length, null(), 0, null(), 0, null(), 0)
@@ -215,9 +218,9 @@ impl Extension {
 
     /// # Safety
     ///
-    /// `T` is the type of the exported function `name`; the callers are in this file and take it from the ABI.
+    /// `T` is the type of the exported function `name`; all callers are in this file and take it from the ABI.
     unsafe fn function<T: Copy>(&self, name: &'static str) -> Result<T> {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller guarantees that `T` is the type of the exported function `name`.
         let symbol = unsafe { self.library.get::<T>(name.as_bytes()) };
         let symbol =
             symbol.map_err(|_| LocalError::Library(format!("the library exports no function {name}")))?;
@@ -228,7 +231,7 @@ impl Extension {
     ///
     /// # Errors
     ///
-    /// [`LocalError::Refused`] where the extension refuses one of them.
+    /// [`LocalError::Refused`] if the extension refuses one of them.
     pub fn open(&self, script: &str, fields: Vec<Field>, params: Vec<ParamField>) -> Result<AbiSession<'_>> {
         let number = self.sessions.fetch_add(1, Ordering::Relaxed);
         let id = SqlGuid { data1: number, data2: 0x4841, data3: 0x5254, data4: *b"localrun" };
@@ -236,7 +239,7 @@ impl Extension {
             (Lent::new(script.as_bytes(), 1), Lent::new(b"InputDataSet", 2), Lent::new(b"OutputDataSet", 3));
         let (columns, parameters) = (u16::try_from(fields.len())?, u16::try_from(params.len())?);
         let length = script.len() as u64;
-        // SAFETY: pointers are valid for their lengths during the call.
+        // SAFETY: the ABI gives the function this signature; pointers are valid for their lengths during the call.
         let code = unsafe {
             let open = self.function::<InitSession>("InitSession")?;
             open(
@@ -254,7 +257,7 @@ impl Extension {
             )
         };
         check("InitSession", code)?;
-        // From here on dropping the session closes it.
+        // From here on, dropping the session closes it.
         let session = AbiSession { extension: self, id, fields, params, results: Vec::new(), turn: 0 };
         session.declare()?;
         Ok(session)
@@ -263,9 +266,9 @@ impl Extension {
 
 impl Drop for Extension {
     fn drop(&mut self) {
-        // SAFETY: the function has this signature by the ABI; no session is open, for sessions borrow the extension.
+        // SAFETY: the ABI gives the function this signature.
         if let Ok(cleanup) = unsafe { self.function::<Plain>("Cleanup") } {
-            // SAFETY: as above.
+            // SAFETY: no session is open, because sessions borrow the extension.
             unsafe { cleanup() };
         }
     }
@@ -281,7 +284,7 @@ impl AbiSession<'_> {
             let mut name = Lent::new(field.name.as_bytes(), number);
             let partition = if field.partition { 0 } else { -1 };
             let length = i16::try_from(field.name.len())?;
-            // SAFETY: the name is valid for its length during the call.
+            // SAFETY: the ABI gives the function this signature; the name is valid for its length during the call.
             let code = unsafe {
                 let declare = self.extension.function::<InitColumn>("InitColumn")?;
                 let (code, size, digits) = (field.ctype.code(), field.size, field.digits);
@@ -311,7 +314,8 @@ impl AbiSession<'_> {
                 Some(v) => i32::try_from(v.len())?,
             };
             let direction = if param.output { SQL_PARAM_INPUT_OUTPUT } else { 1 };
-            // SAFETY: name and value are valid for their lengths during the call.
+            // SAFETY: the ABI gives the function this signature; name and value are valid for their lengths during the
+            // call.
             let code = unsafe {
                 let declare = self.extension.function::<InitParam>("InitParam")?;
                 let (size, digits) = (param.size, param.digits);
@@ -336,12 +340,12 @@ impl AbiSession<'_> {
         Ok(())
     }
 
-    /// Execute, GetResultColumn (after the first chunk) and GetResults, on a copy of the columns that is overwritten and
-    /// freed before the result is looked at. Only values of more than [`LARGE`] bytes are lent as they are.
+    /// Execute, GetResultColumn (after the first chunk) and GetResults, on a copy of the columns that is overwritten
+    /// and freed before the result is read. Only values of more than [`LARGE`] bytes are lent without a copy.
     ///
     /// # Errors
     ///
-    /// [`LocalError::Refused`]; [`LocalError::Contract`] where a result is not what the ABI allows.
+    /// [`LocalError::Refused`]; [`LocalError::Contract`] if the ABI does not allow the result.
     pub fn execute(&mut self, rows: usize, columns: &[HostColumn]) -> Result<Chunk> {
         let copied = |column: &HostColumn| column.bytes.len() <= LARGE;
         let part = |column: &HostColumn| if copied(column) { column.bytes.len() } else { 0 };
@@ -361,7 +365,7 @@ impl AbiSession<'_> {
         self.results()
     }
 
-    /// Execute alone, on memory that is lent again and again: for measuring. Gives the number of result columns.
+    /// Execute alone, on memory that is lent repeatedly: for benchmarks. Returns the number of result columns.
     ///
     /// # Errors
     ///
@@ -370,7 +374,7 @@ impl AbiSession<'_> {
         self.execute_at(chunk, |_| None)
     }
 
-    /// Execute on a chunk, of whose columns some have their values elsewhere: where `own` says.
+    /// Execute on a chunk; where `own` returns a pointer, the column's values are there instead.
     fn execute_at(&self, chunk: &mut LentChunk, own: impl Fn(usize) -> Option<*const u8>) -> Result<u16> {
         let data = chunk.data.iter_mut().enumerate();
         let pointers: Vec<SqlPointer> = data
@@ -382,8 +386,8 @@ impl AbiSession<'_> {
             .map(|i| i.as_mut().map_or(null_mut(), |i| i.pointer().cast()))
             .collect();
         let mut count = u16::MAX;
-        // SAFETY: one pointer for each column; the chunk and what the caller of this function holds itself outlive the call, in
-        // which the extension only reads, as the ABI has it for input.
+        // SAFETY: one pointer per column; the chunk, and the values that the caller of this function holds, outlive the
+        // call, during which the extension only reads input, as the ABI demands.
         let code = unsafe {
             let execute = self.extension.function::<Execute>("Execute")?;
             execute(self.id, 0, chunk.rows, pointers.as_ptr(), indicators.as_ptr(), &mut count)
@@ -394,7 +398,7 @@ impl AbiSession<'_> {
 
     fn result_field(&self, number: u16) -> Result<ResultField> {
         let (mut code, mut size, mut digits, mut nullable) = (i16::MAX, u64::MAX, i16::MAX, i16::MAX);
-        // SAFETY: the out pointers are valid for writes.
+        // SAFETY: the ABI gives the function this signature; the out pointers are to live variables.
         let result = unsafe {
             let describe = self.extension.function::<GetResultColumn>("GetResultColumn")?;
             describe(self.id, 0, number, &mut code, &mut size, &mut digits, &mut nullable)
@@ -411,14 +415,14 @@ impl AbiSession<'_> {
         Ok(ResultField { name: String::new(), ctype, size, digits })
     }
 
-    /// GetResults, copied; empty columns before the first chunk of [`AbiSession::execute`], which asks for their types.
+    /// GetResults, copied; empty columns before the first chunk of [`AbiSession::execute`], which queries their types.
     ///
     /// # Errors
     ///
     /// As [`AbiSession::execute`].
     pub fn results(&self) -> Result<Chunk> {
         let (mut rows, mut data, mut indicators) = (u64::MAX, null_mut(), null_mut());
-        // SAFETY: the out pointers are valid for writes.
+        // SAFETY: the ABI gives the function this signature; the out pointers are to live variables.
         let code = unsafe {
             let results = self.extension.function::<GetResults>("GetResults")?;
             results(self.id, 0, &mut rows, &mut data, &mut indicators)
@@ -431,7 +435,8 @@ impl AbiSession<'_> {
                 columns.push(ResultColumn { data: Buffer::Bytes(Vec::new()), indicators: Vec::new() });
                 continue;
             }
-            // SAFETY: the extension hands out one pointer for each column, and `rows` indicators, valid until the next call.
+            // SAFETY: the extension returns one pointer per column, and `rows` indicators each, valid until the next
+            // call.
             let (start, lengths) = unsafe {
                 ensure!(!data.is_null() && !indicators.is_null(), "GetResults gave no columns");
                 let lengths: *mut i32 = *indicators.add(n);
@@ -464,7 +469,7 @@ impl AbiSession<'_> {
             let value = if bytes == 0 {
                 Vec::new()
             } else {
-                // SAFETY: not null, and as many bytes as the type or the indicators say.
+                // SAFETY: not null; the extension returns as many bytes as the type or the indicators say.
                 unsafe { std::slice::from_raw_parts(start.cast::<u8>(), bytes) }.to_vec()
             };
             columns.push(ResultColumn { data: Buffer::Bytes(value), indicators: lengths });
@@ -472,7 +477,7 @@ impl AbiSession<'_> {
         Ok(Chunk { rows, fields: self.results.clone(), columns })
     }
 
-    /// GetOutputParam for every OUTPUT parameter: the parameters with the values they came back with.
+    /// GetOutputParam for every OUTPUT parameter: the parameters with their returned values.
     ///
     /// # Errors
     ///
@@ -481,7 +486,7 @@ impl AbiSession<'_> {
         let mut out = Vec::new();
         for (number, param) in self.params.iter().enumerate().filter(|(_, p)| p.output) {
             let (mut value, mut length) = (null_mut(), i32::MIN);
-            // SAFETY: the out pointers are valid for writes.
+            // SAFETY: the ABI gives the function this signature; the out pointers are to live variables.
             let code = unsafe {
                 let get = self.extension.function::<GetOutputParam>("GetOutputParam")?;
                 get(self.id, 0, number as u16, &mut value, &mut length)
@@ -491,7 +496,7 @@ impl AbiSession<'_> {
                 Err(_) => None,
                 Ok(length) => {
                     ensure!(!value.is_null(), "@{}: no value for {length} bytes", param.name);
-                    // SAFETY: not null and of that length by the ABI, valid until CleanupSession.
+                    // SAFETY: not null; by the ABI the extension returns `length` bytes, valid until CleanupSession.
                     Some(unsafe { std::slice::from_raw_parts(value.cast::<u8>(), length) }.to_vec())
                 }
             };
@@ -503,9 +508,9 @@ impl AbiSession<'_> {
 
 impl Drop for AbiSession<'_> {
     fn drop(&mut self) {
-        // SAFETY: the function has this signature by the ABI; an unknown session is no error to it.
+        // SAFETY: the ABI gives the function this signature.
         if let Ok(close) = unsafe { self.extension.function::<CleanupSession>("CleanupSession") } {
-            // SAFETY: as above.
+            // SAFETY: the arguments are plain values; the extension accepts an unknown session.
             unsafe { close(self.id, 0) };
         }
     }

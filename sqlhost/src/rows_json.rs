@@ -1,4 +1,4 @@
-//! Result rows as JSON, for the OUTPUT parameter that takes them in place of a result set.
+//! Result rows as JSON, for the OUTPUT parameter that replaces a result set.
 
 use std::fmt::Write;
 
@@ -9,14 +9,14 @@ use crate::convert;
 use crate::session::ROWS_JSON;
 use crate::sys::SQL_NULL_DATA;
 
-/// The rows of all chunks so far, as objects with a comma between each two.
+/// The rows of all chunks so far, as objects separated by commas.
 #[derive(Debug, Default)]
 pub struct Rows {
     objects: String,
 }
 
 impl Rows {
-    /// The array. ASCII alone, so that no encoding of the host's can harm it.
+    /// The array. ASCII only, so that no encoding of the host's can damage it.
     pub fn text(&self) -> String {
         format!("[{}]", self.objects)
     }
@@ -26,12 +26,13 @@ impl Rows {
         self.objects.len() as u64
     }
 
-    /// Appends the rows of a chunk: numbers with as many digits as tell them apart, bytes as text in hexadecimal (`0x…`, which
-    /// CONVERT with style 1 takes), NULL as null.
+    /// Appends the rows of a chunk: numbers with as many digits as distinguish them, bytes as hexadecimal text (`0x…`,
+    /// which CONVERT with style 1 reads), NULL as null.
     ///
     /// # Errors
     ///
-    /// [`Error::ColumnType`] for a column of a type that JSON has no form for: a date, a numeric; the texts' own.
+    /// [`Error::ColumnType`] for a column whose type has no JSON form, such as a date or a numeric; text errors as they
+    /// are.
     pub fn append(
         &mut self,
         fields: &[ResultField],
@@ -67,7 +68,7 @@ impl Rows {
 }
 
 fn value(field: &ResultField, row: usize, bytes: &[u8], out: &mut String) -> Result<(), Error> {
-    /// The first `N` bytes of a value of that many.
+    /// The first `N` bytes of a value that has at least `N`.
     fn start<const N: usize>(bytes: &[u8]) -> [u8; N] {
         let mut out = [0; N];
         out.copy_from_slice(bytes);
@@ -106,7 +107,7 @@ fn value(field: &ResultField, row: usize, bytes: &[u8], out: &mut String) -> Res
     Ok(())
 }
 
-/// A text in quotation marks.
+/// Appends a text in quotation marks.
 fn quote(text: &str, out: &mut String) {
     out.push('"');
     for unit in text.encode_utf16() {

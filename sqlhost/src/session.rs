@@ -1,4 +1,4 @@
-//! One session: what the host declared, the chunk at hand, and the results it may read.
+//! One session: the host's declarations, the current chunk, and the results that the host may read.
 
 use hart_kernels::registry::{
     self, Call, Kernel, Output, Params, ResultVectors, RowShape, Streaming, Value, Values,
@@ -15,14 +15,14 @@ use crate::rows_json;
 use crate::settings::Settings;
 use crate::sys::SQL_NULL_DATA;
 
-/// Why a call failed: the host called out of order or out of range, or the kernel refused.
+/// Why a call failed: the host called out of order or out of range, or the kernel returned an error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// A call that may not come now, or with a number that is not there.
+    /// A call out of order, or with a number that does not exist.
     #[error("{0}")]
     Call(String),
-    /// What the kernel or the binding says.
+    /// An error of the kernel or the binding.
     #[error("{}", .0.in_sql())]
     Kernel(#[from] Error),
 }
@@ -31,36 +31,37 @@ fn call_fault<T>(message: impl Into<String>) -> Result<T, Fault> {
     Err(Fault::Call(message.into()))
 }
 
-/// Parameter by which SQL Server streams; of no meaning to a kernel.
+/// Parameter by which SQL Server streams; meaningless to a kernel.
 const ROWS_PER_READ: &str = "r_rowsPerRead";
-/// Parameter that every kernel offers: how result vectors are written, `packed` or `json`; as the input where it is NULL.
+/// Parameter that every kernel offers: the format of result vectors, `packed` or `json`; that of the input if it is
+/// NULL.
 pub const RESULT_VECTORS: &str = ResultVectors::PARAMETER;
 /// OUTPUT parameters that every kernel offers: rows seen and rows returned so far.
 pub const ROWS_IN: &str = "rows_in";
 /// See [`ROWS_IN`].
 pub const ROWS_OUT: &str = "rows_out";
-/// OUTPUT parameter that every kernel offers, a text: where it is there, the rows come in it as a JSON array of objects, and there is
-/// no result set. A procedure can so read the rows without INSERT … EXEC, which SQL Server does not nest.
+/// OUTPUT parameter that every kernel offers, a text: if declared, it receives the rows as a JSON array of objects, and
+/// there is no result set. A procedure can thus read the rows without INSERT … EXEC, which SQL Server cannot nest.
 pub const ROWS_JSON: &str = "rows_json";
 
-/// A session of one task.
+/// A session for one task.
 #[derive(Debug)]
 pub struct Session {
     kernel: &'static Kernel,
     fields: Vec<Option<Field>>,
     params: Vec<Option<ParamField>>,
-    /// Made by the first chunk.
+    /// Set by the first chunk.
     bound: Option<Bound>,
-    /// Rows and columns of the last chunk; none where it failed.
+    /// Rows and columns of the last chunk; `None` if it failed.
     results: Option<(usize, Vec<ResultColumn>)>,
     counters: Counters,
-    /// Most bytes that a result column without a limit of its own is declared with.
+    /// Maximum bytes declared for a result column without its own limit.
     longest: u64,
-    /// The rows of all chunks, where [`ROWS_JSON`] asks for them.
+    /// The rows of all chunks, if [`ROWS_JSON`] asks for them.
     rows: Option<rows_json::Rows>,
 }
 
-/// Columns and parameters, once all are declared.
+/// Columns and parameters, after all have been declared.
 #[derive(Debug)]
 struct Bound {
     binding: Binding,
@@ -68,7 +69,7 @@ struct Bound {
     fields: Vec<Field>,
 }
 
-/// What a session has done so far.
+/// Counters of a session's work so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Rows given to Execute.
@@ -80,7 +81,7 @@ pub struct Counters {
 }
 
 impl Session {
-    /// Starts a session for the kernel that `script` names, with places for its columns and parameters.
+    /// Starts a session for the kernel that `script` names, with slots for its columns and parameters.
     ///
     /// # Errors
     ///
@@ -98,7 +99,7 @@ impl Session {
         })
     }
 
-    /// Declares result columns without a limit of their own with at most that many bytes. Before [`Session::prepare`].
+    /// Declares result columns without their own limit with at most that many bytes. Call before [`Session::prepare`].
     pub fn limit_columns(&mut self, longest: u64) {
         self.longest = longest;
     }
@@ -108,7 +109,7 @@ impl Session {
         self.kernel
     }
 
-    /// What has been done so far.
+    /// The counters so far.
     pub fn counters(&self) -> Counters {
         self.counters
     }
@@ -127,7 +128,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Fault::Call`] as for columns; [`Error::ParameterValue`] for an OUTPUT parameter of a type that cannot hold its value.
+    /// [`Fault::Call`] as for columns; [`Error::ParameterValue`] for an OUTPUT parameter whose type cannot hold its
+    /// value.
     pub fn declare_param(&mut self, number: u16, param: ParamField) -> Result<(), Fault> {
         if is_counter(&param) && convert::count_as(param.ctype, 0).is_none() {
             return Err(Fault::Kernel(Error::ParameterValue {
@@ -154,11 +156,12 @@ impl Session {
         declare(&mut self.params, number.into(), param, "parameter", count, self.bound.is_some())
     }
 
-    /// Binds columns and parameters, if that has not been done, and gives the input columns.
+    /// Binds columns and parameters on the first call, and returns the input columns.
     ///
     /// # Errors
     ///
-    /// [`Fault::Call`] where a column or parameter was never declared; what the kernel says of columns and parameters.
+    /// [`Fault::Call`] where a column or parameter was never declared; the kernel's errors about columns and
+    /// parameters.
     pub fn prepare(&mut self) -> Result<&[Field], Fault> {
         let bound = match self.bound.take() {
             Some(bound) => bound,
@@ -167,19 +170,21 @@ impl Session {
         Ok(&self.bound.insert(bound).fields)
     }
 
-    /// Drops the last chunk's results: what follows may fail, and then there are none.
+    /// Drops the last chunk's results, so that a later failure leaves none.
     pub fn forget_results(&mut self) {
         self.results = None;
     }
 
-    /// Checks what so many rows take whatever is in them: a host may claim any number. After [`Session::prepare`].
+    /// Checks the memory that `rows` rows take whatever their content: a host may claim any number. Call after
+    /// [`Session::prepare`].
     ///
     /// # Errors
     ///
     /// [`Error::Memory`] that names the limit.
     pub fn check_rows(&self, settings: &Settings, rows: u64) -> Result<(), Fault> {
         let Some(Bound { binding, fields, .. }) = &self.bound else { return Ok(()) };
-        // Lengths of every column, a declared one as its kernel takes it, a result with its lengths and on its way into its layout.
+        // Lengths of every column, a declared column as its kernel takes it, a result with its lengths and during
+        // conversion to the host's layout.
         let row = 4 * fields.len() + 24 * binding.declared.len() + 12 * binding.results.len();
         check_memory(
             &format!("a chunk of {rows} rows"),
@@ -188,11 +193,11 @@ impl Session {
         )
     }
 
-    /// `Execute`: computes a chunk. The data is used during the call only. Gives the number of result columns.
+    /// `Execute`: computes a chunk. The data is used during the call only. Returns the number of result columns.
     ///
     /// # Errors
     ///
-    /// As [`Session::prepare`]; what the kernel says of rows.
+    /// As [`Session::prepare`]; the kernel's errors about rows.
     pub fn execute(
         &mut self,
         settings: &Settings,
@@ -201,7 +206,7 @@ impl Session {
         data: &[ColumnData<'_>],
     ) -> Result<u16, Fault> {
         self.forget_results();
-        // Of partitions each is a call of its own.
+        // Each partition is a separate call.
         let partitioned = self.prepare()?.iter().any(|field| field.partition);
         self.check_rows(settings, rows as u64)?;
         if let Streaming::Whole(what) = self.kernel.streaming
@@ -227,7 +232,7 @@ impl Session {
         self.counters.chunks += 1;
         let columns = results.1.len();
         self.results = Some(results);
-        // A u16 counts the inputs, and a kernel declares a handful of results.
+        // A u16 counts the inputs, and a kernel declares only a few results.
         Ok(u16::try_from(columns).unwrap_or(u16::MAX))
     }
 
@@ -306,7 +311,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Fault::Call`] before Execute, and after one that failed.
+    /// [`Fault::Call`] before Execute, and after a failed one.
     pub fn results(&self) -> Result<(usize, &[ResultColumn]), Fault> {
         match &self.results {
             Some((rows, columns)) => Ok((*rows, columns)),
@@ -314,9 +319,9 @@ impl Session {
         }
     }
 
-    /// `GetOutputParam`: the value in the parameter's own type, `None` for NULL.
+    /// `GetOutputParam`: the value in the parameter's own type; `None` for NULL.
     ///
-    /// The counters are what they are now; every other parameter comes back as it came.
+    /// Counters have their current values; every other parameter keeps its input value.
     ///
     /// # Errors
     ///
@@ -364,7 +369,7 @@ fn is_rows_json(param: &ParamField) -> bool {
     param.name.eq_ignore_ascii_case(ROWS_JSON)
 }
 
-/// Most bytes that a call may take beside its input.
+/// Stores a declaration in its slot.
 fn declare<T>(
     places: &mut [Option<T>],
     number: usize,
@@ -386,7 +391,7 @@ fn declare<T>(
     }
 }
 
-/// Checks what the conversion of vectors and the carried columns take; the kernel checks its own results.
+/// Checks the memory for converting vectors and for passed-through columns; the kernel checks its own results.
 fn check_conversion(
     kernel: &Kernel,
     binding: &Binding,
@@ -403,7 +408,8 @@ fn check_conversion(
         needed += match fields[position].ctype {
             CType::Binary if element.size() >= 4 => 0,
             CType::Binary => bytes * (4 / element.size() as u64),
-            // A number and its comma take at least two characters; the blocks of a parallel parse are joined afterwards.
+            // A number and its comma take at least two characters; the blocks of a parallel parse are joined
+            // afterwards.
             CType::Char => bytes * width,
             CType::WChar => bytes / 2 + bytes / 2 * width,
             _ => 0,
@@ -424,7 +430,7 @@ fn made_rows(output: &Output) -> usize {
     output.columns.first().map_or(0, Values::len)
 }
 
-/// The kernel's output and the carried columns in the layout of the host.
+/// The kernel's output and the passed-through columns in the host's layout.
 fn results(
     kernel: &Kernel,
     binding: &Binding,
@@ -435,7 +441,7 @@ fn results(
     [limit, longest]: [u64; 2],
 ) -> Result<Vec<ResultColumn>, Fault> {
     use hart_kernels::registry::Kind;
-    // Every row of a partition has its columns' values, so its first row speaks for rows that the kernel made.
+    // Partition columns have one value per partition, so its first row provides them for rows that the kernel made.
     let first = (kernel.rows == RowShape::Made).then(|| vec![0; made_rows(&output)]);
     let picked = first.as_deref().or(output.picked.as_deref());
     let carry = |position: usize| match &first {
@@ -463,7 +469,7 @@ fn results(
         out.push(made);
     }
     out.extend(binding.carried.iter().map(|&position| carry(position)));
-    // A length beyond the declared size would be the host's protocol error; fixed types have no such size.
+    // A length beyond the declared size would be a protocol error of the host; fixed types have no such size.
     let sized = |r: &ResultField| r.ctype.fixed_size().is_none();
     for (made, result) in out.iter().zip(&binding.results).filter(|(_, r)| sized(r)) {
         if let Some(row) = made.indicators.iter().position(|l| *l as i64 > result.size as i64) {
@@ -486,7 +492,7 @@ fn results(
 
 /// A column without values.
 fn nulls(field: &Field, rows: usize) -> ResultColumn {
-    // A uniqueidentifier becomes text, which has no bytes for NULL.
+    // A uniqueidentifier becomes text, which takes no bytes for NULL.
     let size = if field.ctype == CType::Guid { 0 } else { field.ctype.fixed_size().unwrap_or(0) };
     let bytes = vec![0; size * rows];
     ResultColumn { data: Buffer::aligned(&bytes), indicators: vec![SQL_NULL_DATA; rows] }
@@ -494,7 +500,7 @@ fn nulls(field: &Field, rows: usize) -> ResultColumn {
 
 fn lay_out(values: Values, ctype: CType) -> ResultColumn {
     match values {
-        // SQL Server's FLOAT holds neither NaN nor infinity: they become NULL, as in Microsoft's Python extension.
+        // SQL Server's FLOAT cannot hold NaN or infinity: they become NULL, as in Microsoft's Python extension.
         Values::Float(values) => {
             fixed(values.into_iter().map(|v| v.filter(|v| v.is_finite()).map(f64::to_le_bytes)))
         }
@@ -527,7 +533,7 @@ fn packed(values: impl Iterator<Item = Option<Vec<u8>>>) -> ResultColumn {
     let mut bytes = Vec::new();
     let mut indicators = Vec::new();
     for value in values {
-        // A length beyond 2³¹ is caught as longer than any declared size.
+        // A length beyond 2³¹ exceeds any declared size, which `results` checks.
         indicators.push(value.as_ref().map_or(SQL_NULL_DATA, |v| i32::try_from(v.len()).unwrap_or(i32::MAX)));
         bytes.extend_from_slice(&value.unwrap_or_default());
     }

@@ -14,9 +14,9 @@ pub struct Settings {
     pub threads: usize,
     /// Interface version that `GetInterfaceVersion` reports.
     pub interface_version: u16,
-    /// Most memory, in MiB, that a call may take beside its input; `None` is [`default_memory_limit`].
+    /// Maximum memory, in MiB, that a call may use beside its input; `None` means [`default_memory_limit`].
     pub max_memory_mb: Option<u64>,
-    /// Most bytes that `GetResultColumn` reports for a value without a limit of its own.
+    /// Maximum bytes that `GetResultColumn` reports for a value without its own limit.
     pub max_column_bytes: u64,
 }
 
@@ -27,14 +27,15 @@ const MAX_MEMORY_MB: (&str, &str) = ("max_memory_mb", "HART_MAX_MEMORY_MB");
 const MAX_COLUMN_BYTES: (&str, &str) = ("max_column_bytes", "HART_MAX_COLUMN_BYTES");
 
 impl Settings {
-    /// Reads the environment, then `parameters` (`name=value` pairs separated by `;`, `,` or blanks), which win.
+    /// Reads the environment, then `parameters` (`name=value` pairs separated by `;`, `,` or blanks), which take
+    /// precedence.
     ///
-    /// The interface version is asked for before PARAMETERS arrive, so a host that asks once learns it from
-    /// the environment only (ENVIRONMENT_VARIABLES of CREATE EXTERNAL LANGUAGE).
+    /// The host asks for the interface version before PARAMETERS arrive, so a host that asks once learns it from the
+    /// environment only (ENVIRONMENT_VARIABLES of CREATE EXTERNAL LANGUAGE).
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] that names the setting, the value and what it may be.
+    /// [`Error::Setting`] that names the setting, the value and the allowed values.
     pub fn read(parameters: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
         let mut settings = Settings {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
@@ -58,7 +59,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Most bytes that a call may take beside its input.
+    /// Maximum bytes that a call may use beside its input.
     pub fn memory_limit(&self) -> u64 {
         self.max_memory_mb.map_or_else(default_memory_limit, |mb| mb << 20)
     }

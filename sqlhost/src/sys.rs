@@ -5,7 +5,7 @@
 
 use std::ffi::c_void;
 
-/// Every function's result: 0 is success, everything else ends the script.
+/// Every function's result: 0 is success, anything else ends the script.
 pub type SqlReturn = i16;
 /// Success.
 pub const SQL_SUCCESS: SqlReturn = 0;
@@ -29,7 +29,7 @@ pub struct SqlGuid {
     pub data4: [u8; 8],
 }
 
-/// What an extension calls to write an extended event.
+/// The function that an extension calls to write an extended event.
 pub type LogXEvent = unsafe extern "C" fn(
     extension_name: *const u8,
     extension_name_length: u64,

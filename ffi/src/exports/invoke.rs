@@ -55,14 +55,15 @@ pub unsafe extern "C" fn hart_invoke(
         let target = raw::output("output", output, 1)?;
         let outputs = [schema_target.span(), target.span()];
         raw::apart(&outputs, &[])?;
-        // SAFETY: this function's premise.
+        // SAFETY: the caller of `hart_invoke` guarantees what `run` demands of these pointers.
         let made =
             caught(|| unsafe { run(kernel, input_schema, input, (params, param_count), options, &outputs) });
-        // What the outputs overlap is the caller's input, and stays as it is.
+        // Outputs that overlap inputs are left as they are, because they are the caller's input.
         if let Err(overlap @ Failure::Overlap { .. }) = made {
             return Err(overlap);
         }
-        // SAFETY: this function's premise. All zero is a released structure.
+        // SAFETY: both were checked for one element, and the caller guarantees that they are writable and touched by
+        // nobody else. All zeros is a released structure.
         unsafe {
             schema_target.write(std::mem::zeroed());
             target.write(std::mem::zeroed());
@@ -78,7 +79,7 @@ pub unsafe extern "C" fn hart_invoke(
 ///
 /// # Safety
 ///
-/// As there.
+/// As `hart_invoke`.
 unsafe fn run(
     kernel: *const c_char,
     input_schema: *const ArrowSchema,
@@ -88,7 +89,8 @@ unsafe fn run(
     outputs: &[Span],
 ) -> Result<(ArrowSchema, ArrowArray), Failure> {
     let mut read = Vec::new();
-    // SAFETY: this function's premise.
+    // SAFETY: the caller guarantees that the pointers are NULL or point to what their types say, and that nobody writes
+    // there meanwhile.
     unsafe {
         let (name, span) = raw::text("kernel", kernel)?;
         read.push(span);
@@ -106,7 +108,7 @@ unsafe fn run(
             limit = if given.memory_limit == 0 { limit } else { given.memory_limit };
         }
         let given = raw::read_array(params, param_count)?;
-        // `read_array` has made sure that all say this size, and that the product fits.
+        // `read_array` has checked that all state this size, and that the product fits.
         let size = given.first().map_or(0, |param| param.size as usize);
         read.push(raw::input("HartParam", params.cast::<u8>(), size * given.len())?.span());
         let mut values = Vec::with_capacity(given.len());
@@ -128,13 +130,13 @@ unsafe fn run(
 ///
 /// The parameter's pointers are NULL or point to what its kind says, unchanged for `'a`.
 unsafe fn parameter<'a>(param: &'a HartParam, read: &mut Vec<Span>) -> Result<(String, Value), Failure> {
-    // SAFETY: this function's premise.
+    // SAFETY: the caller guarantees that the name is NULL or a terminated text, unchanged for `'a`.
     let (name, span): (&'a str, Span) = unsafe { raw::text("HartParam.name", param.name) }?;
     read.push(span);
     let mut bytes = || {
         let data = raw::input("HartParam.data", param.data.cast::<u8>(), param.length)?;
         read.push(data.span());
-        // SAFETY: this function's premise.
+        // SAFETY: the caller guarantees `length` readable bytes at `data`, unchanged for `'a`.
         Ok::<&'a [u8], Failure>(unsafe { data.slice() })
     };
     let value = match param.kind {
@@ -166,7 +168,8 @@ pub unsafe extern "C" fn hart_arrow_release(schema: *mut ArrowSchema, array: *mu
         let schema_target = raw::output("schema", schema, usize::from(!schema.is_null()))?;
         let array_target = raw::output("array", array, usize::from(!array.is_null()))?;
         raw::apart(&[schema_target.span(), array_target.span()], &[])?;
-        // SAFETY: this function's premise; a callback is called once, because it clears itself.
+        // SAFETY: the caller guarantees that pointers which are not NULL point to Arrow structures; a callback clears
+        // itself, so it is called once.
         unsafe {
             if let Some(release) = schema_target.slice().first().and_then(|schema| schema.release) {
                 release(schema);

@@ -48,7 +48,7 @@ pub extern "C" fn hart_last_error_status() -> i32 {
 pub unsafe extern "C" fn hart_last_error(buffer: *mut c_char, capacity: usize) -> usize {
     let text = failure::last().1;
     if let Ok(target) = raw::output("buffer", buffer.cast::<u8>(), capacity) {
-        // SAFETY: `capacity` writable bytes by this function's premise.
+        // SAFETY: the caller guarantees `capacity` writable bytes at `buffer`.
         let target = unsafe { target.slice() };
         if let Some(room) = target.len().checked_sub(1) {
             let cut = (0..=room.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
@@ -80,7 +80,8 @@ pub unsafe extern "C" fn hart_capabilities(capabilities: *mut HartCapabilities) 
         put(&mut value.level, Level::current()?.name());
         put(&mut value.version, env!("CARGO_PKG_VERSION"));
         const FIRST: usize = 64;
-        // SAFETY: this function's premise; the structure is `repr(C)` without padding and starts with its size.
+        // SAFETY: the caller guarantees a writable structure of the size that it states; ours is `repr(C)` without
+        // padding and starts with its size.
         unsafe { raw::write_structure("HartCapabilities", FIRST, capabilities, value) }
     })
 }
@@ -136,7 +137,7 @@ pub unsafe extern "C" fn hart_kernel_name(
             value: i64::try_from(index).unwrap_or(i64::MAX),
             expected: format!("a number below {}", KERNELS.len()),
         })?;
-        // SAFETY: this function's premise.
+        // SAFETY: the caller guarantees `capacity` writable bytes at `buffer`, and that `needed` is NULL or writable.
         unsafe { raw::write_text(kernel.name, buffer, capacity, needed, &[]) }
     })
 }
@@ -156,10 +157,10 @@ pub unsafe extern "C" fn hart_kernel_describe(
     needed: *mut usize,
 ) -> i32 {
     guard(|| {
-        // SAFETY: this function's premise.
+        // SAFETY: the caller guarantees that `kernel` is NULL or a terminated text.
         let (name, span) = unsafe { raw::text("kernel", kernel) }?;
         let text = describe(registry::find(name)?).to_string();
-        // SAFETY: this function's premise.
+        // SAFETY: the caller guarantees `capacity` writable bytes at `buffer`, and that `needed` is NULL or writable.
         unsafe { raw::write_text(&text, buffer, capacity, needed, &[span]) }
     })
 }

@@ -25,7 +25,8 @@ impl Request<'_> {
     ///
     /// # Safety
     ///
-    /// As the exports' premises for `queries`, `hits` and `written`.
+    /// `queries`, `hits` and `written` point to as many elements as said; nobody writes the queries, or touches the
+    /// others, during the call.
     unsafe fn run(
         self,
         rows: usize,
@@ -44,7 +45,8 @@ impl Request<'_> {
             .into());
         }
         let needed = raw::product::<HartHit>("hits", self.query_count, hits_of_query(rows, self.k))?;
-        // SAFETY: this function's premise.
+        // SAFETY: the exports' callers guarantee as many elements as they say; nobody writes `queries`, or touches
+        // `hits` and `written`, during the call.
         let (queries, hits) = unsafe {
             self.written.write(needed);
             (self.queries.slice(), self.hits.slice())
@@ -95,7 +97,8 @@ pub unsafe extern "C" fn hart_vector_top_k_f32(
             written: raw::output("written", written, 1)?,
             inputs: &[rows.span(), given.span()],
         };
-        // SAFETY: this function's premise.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches
+        // what is written during the call.
         unsafe {
             request.run(row_count, |search, hits| {
                 let ids = (!ids.is_null()).then(|| given.slice());
@@ -138,7 +141,8 @@ pub unsafe extern "C" fn hart_vector_top_k_f16(
             written: raw::output("written", written, 1)?,
             inputs: &[rows.span(), given.span()],
         };
-        // SAFETY: this function's premise.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches
+        // what is written during the call.
         unsafe {
             request.run(row_count, |search, hits| {
                 let ids = (!ids.is_null()).then(|| given.slice());
@@ -172,7 +176,8 @@ pub unsafe extern "C" fn hart_index_create_f32(
         let rows = raw::matrix("rows", rows, row_count, dimensions)?;
         let given = raw::input("ids", ids, if ids.is_null() { 0 } else { row_count })?;
         let mut read = vec![rows.span(), given.span()];
-        // SAFETY: this function's premise.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes them during the call or,
+        // with `HART_INDEX_BORROW_ROWS`, before the release.
         unsafe {
             let options = if options.is_null() { Ok(None) } else { raw::read(options).map(Some) };
             read.extend(options.iter().flatten().map(|(_, span)| *span));
@@ -245,7 +250,8 @@ pub unsafe extern "C" fn hart_index_top_k_f32(
             written: raw::output("written", written, 1)?,
             inputs: &[],
         };
-        // SAFETY: this function's premise.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches
+        // what is written during the call.
         unsafe { request.run(index.row_count, |search, hits| index.search(search, hits)) }
     };
     guard(|| handles::with(index, search))
@@ -261,7 +267,7 @@ pub unsafe extern "C" fn hart_index_top_k_f32(
 pub unsafe extern "C" fn hart_index_release(index: *mut *mut HartIndex) -> i32 {
     guard(|| {
         let target = raw::output("index", index, 1)?;
-        // SAFETY: this function's premise.
+        // SAFETY: `output` has checked NULL; the caller guarantees that `index` points to a writable handle.
         let handle = unsafe { std::mem::replace(&mut target.slice()[0], std::ptr::null_mut()) };
         if handle.is_null() { Ok(()) } else { handles::remove(handle) }
     })

@@ -38,7 +38,8 @@ pub unsafe extern "C" fn hart_spatial_project_f32(
         let target = raw::output("coordinates", coordinates, capacity)?;
         let axes = raw::output("axes", axes, 1)?;
         raw::apart(&[target.span(), axes.span()], &[basis.span(), rows.span()])?;
-        // SAFETY: this function's premise.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches
+        // what is written during the call.
         let (basis, rows, target) = unsafe {
             let basis = Basis::from_bytes(basis.slice())?;
             axes.write(basis.axes());
@@ -99,7 +100,8 @@ pub unsafe extern "C" fn hart_spatial_hilbert(
                 });
             }
         };
-        // SAFETY: this function's premise.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches
+        // what is written during the call.
         let (x, y, z, min, max, target) =
             unsafe { (x.slice(), y.slice(), z.slice(), min.slice(), max.slice(), target.slice()) };
         let grid = Grid::new([min[0], min[1], min[2]], [max[0], max[1], max[2]], bits, outside)?;
@@ -148,7 +150,8 @@ pub unsafe extern "C" fn hart_spatial_encode_points(
                 });
             }
         };
-        // SAFETY: this function's premise.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches
+        // what is written during the call.
         let (points, target) = unsafe {
             let points = Points {
                 x: x.slice(),

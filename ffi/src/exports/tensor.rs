@@ -25,7 +25,8 @@ pub unsafe extern "C" fn hart_tensor_payload_elements(
 ) -> i32 {
     guard(|| {
         let count = raw::output("count", count, 1)?;
-        // SAFETY: this function's premise.
+        // SAFETY: the caller guarantees that `payload_type` is NULL or a terminated text, and that `count` is writable
+        // if not NULL.
         unsafe {
             let (name, span) = raw::text("payload_type", payload_type)?;
             raw::apart(&[count.span()], &[span])?;
@@ -54,7 +55,8 @@ pub unsafe extern "C" fn hart_tensor_decode_payload_f32(
     guard(|| {
         let (payload, out) =
             (raw::input("payload", payload, payload_bytes)?, raw::output("out", out, count)?);
-        // SAFETY: this function's premise.
+        // SAFETY: the caller guarantees a terminated text and as many elements as it says, and that nobody writes what
+        // is read or touches what is written during the call.
         let (payload_type, payload, out) = unsafe {
             let (name, span) = raw::text("payload_type", payload_type)?;
             raw::apart(&[out.span()], &[span, payload.span()])?;
@@ -88,7 +90,8 @@ pub unsafe extern "C" fn hart_tensor_svd_f32(
     components: *mut usize,
 ) -> i32 {
     let options = SvdOptions::default();
-    // SAFETY: this function's premise.
+    // SAFETY: the caller guarantees the same as `truncated` demands: as many elements as it says, which nobody else
+    // writes or touches during the call.
     guard(|| unsafe { truncated(&options, matrix, rows, columns, rank, singular_values, u, v, components) })
 }
 
@@ -118,11 +121,12 @@ pub unsafe extern "C" fn hart_tensor_svd_randomized_f32(
     components: *mut usize,
 ) -> i32 {
     let options = SvdOptions::default().method(SvdMethod::Randomized).seed(seed);
-    // SAFETY: this function's premise.
+    // SAFETY: the caller guarantees the same as `truncated` demands: as many elements as it says, which nobody else
+    // writes or touches during the call.
     guard(|| unsafe { truncated(&options, matrix, rows, columns, rank, singular_values, u, v, components) })
 }
 
-/// What both decompositions do.
+/// Shared by both decompositions.
 ///
 /// # Safety
 ///
@@ -153,14 +157,15 @@ unsafe fn truncated(
     let v = raw::matrix_out("v", v, rank, columns)?;
     let components = raw::output("components", components, 1)?;
     raw::apart(&[values.span(), u.span(), v.span(), components.span()], &[matrix.span()])?;
-    // SAFETY: this function's premise.
+    // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches what is
+    // written during the call.
     let (matrix, values, u, v) = unsafe { (matrix.slice(), values.slice(), u.slice(), v.slice()) };
     let options = options.clone().rank(rank);
     let found = state::run(|| svd(matrix, rows, columns, &options))?;
     values[..found.singular_values.len()].copy_from_slice(&found.singular_values);
     u[..found.u.len()].copy_from_slice(&found.u);
     v[..found.v.len()].copy_from_slice(&found.v);
-    // SAFETY: this function's premise.
+    // SAFETY: `components` was checked for one element; the caller guarantees that it is writable.
     unsafe { components.write(found.singular_values.len()) };
     Ok(())
 }

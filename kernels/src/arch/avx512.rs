@@ -10,7 +10,7 @@ pub(super) struct Avx512(());
 
 impl Avx512 {
     pub(super) fn detect() -> Option<Avx512> {
-        // A hypervisor may hide the older instructions, which the kernels use as well.
+        // The kernels also use the older instructions, which a hypervisor may hide.
         let all = super::avx2::Avx2::detect().is_some()
             && is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
@@ -27,18 +27,18 @@ impl Avx512 {
 /// The caller runs on a processor with AVX-512 DQ.
 #[inline(always)]
 unsafe fn upper(a: __m512) -> __m256 {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller runs on a processor with AVX-512 DQ, as `# Safety` demands.
     unsafe { _mm512_extractf32x8_ps::<1>(a) }
 }
 
-/// Sum of eight doubles as the last three levels of the tree.
+/// Sum of eight doubles: the last three levels of the tree.
 ///
 /// # Safety
 ///
 /// The caller runs on a processor with AVX-512 F.
 #[inline(always)]
 unsafe fn tree8(a: __m512d) -> f64 {
-    // SAFETY: the caller's promise; values only, no memory.
+    // SAFETY: the caller runs on a processor with AVX-512 F, as `# Safety` demands; values only, no memory.
     unsafe {
         let four = _mm256_add_pd(_mm512_castpd512_pd256(a), _mm512_extractf64x4_pd::<1>(a));
         let two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd::<1>(four));
@@ -46,7 +46,7 @@ unsafe fn tree8(a: __m512d) -> f64 {
     }
 }
 
-/// The mask of the first `n` lanes of 16, and of none or all where `n` is out of range.
+/// The mask of the first `n` lanes of 16; empty or full where `n` is out of range.
 #[inline(always)]
 fn first(n: usize) -> u32 {
     if n >= 16 { 0xffff } else { (1 << n) - 1 }
@@ -101,7 +101,7 @@ impl Simd for Avx512 {
     fn load_f32_tail(self, tail: &[u8]) -> Self::F32 {
         let n = tail.len() / 4;
         let p = tail.as_ptr().cast::<f32>();
-        // A load under an empty mask would be sound, but may be slow where the page behind is not mapped.
+        // A load under an empty mask would be sound, but may be slow if the page behind is not mapped.
         // SAFETY: the token proves AVX-512; the masks select only the `n` singles of the slice, `n` < 32.
         unsafe {
             let low = _mm512_maskz_loadu_ps(first(n) as __mmask16, p);

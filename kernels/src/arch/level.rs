@@ -1,4 +1,4 @@
-//! Which levels a machine has, and which one is used.
+//! The levels that a machine has, and the choice of one.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -24,7 +24,7 @@ enum Token {
 
 /// An instruction-set level that this machine has.
 ///
-/// All levels give the same bits; they differ in speed only.
+/// All levels give the same bits; only their speed differs.
 ///
 /// # Examples
 ///
@@ -39,9 +39,9 @@ pub struct Level(Token);
 
 /// All level names, slowest first.
 const NAMES: [&str; 4] = ["scalar", "neon", "avx2", "avx512"];
-/// Caps the level: a name of the list, `scalar` reproduces a report on the plainest code.
+/// Caps the level at the one named; `scalar` reproduces a reported result on the simplest code.
 pub const MAX_LEVEL_VARIABLE: &str = "HART_MAX_LEVEL";
-/// Demands a level: every call fails where this machine has less, so that a test run cannot skip unnoticed.
+/// Demands a level: every call fails on a lesser machine, so that a test run cannot silently skip a level.
 pub const MIN_LEVEL_VARIABLE: &str = "HART_MIN_LEVEL";
 
 impl Level {
@@ -50,7 +50,7 @@ impl Level {
         Level(Token::Scalar(scalar::Scalar))
     }
 
-    /// Every level that this machine has, slowest first, whatever the environment asks for.
+    /// Every level of this machine, slowest first, regardless of the environment.
     pub fn available() -> Vec<Level> {
         let mut levels = vec![Level::scalar()];
         #[cfg(target_arch = "aarch64")]
@@ -67,7 +67,7 @@ impl Level {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] where a variable holds no level's name, or demands one that is not here.
+    /// [`Error::Setting`] where a variable names no level, or demands one that this machine lacks.
     pub fn current() -> Result<Level, Error> {
         static CURRENT: OnceLock<Result<Level, Error>> = OnceLock::new();
         CURRENT
@@ -95,7 +95,7 @@ impl Level {
         }
     }
 
-    /// Runs the task's body as compiled for this level.
+    /// Runs the task's body compiled for this level.
     pub(crate) fn run<T: Task>(self, task: T) -> T::Output {
         match self.0 {
             Token::Scalar(token) => token.run(task),
@@ -115,7 +115,7 @@ impl fmt::Debug for Level {
     }
 }
 
-/// The fastest of `levels` within the two bounds.
+/// The fastest of `levels` within both bounds.
 fn choose(levels: &[Level], max: Option<String>, min: Option<String>) -> Result<Level, Error> {
     let rank = |variable: &str, value: Option<String>| match value {
         None => Ok(None),

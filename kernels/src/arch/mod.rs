@@ -1,9 +1,9 @@
 //! The one place that knows instruction sets.
 //!
-//! A [`Level`] is a proof token: it can only be made where detection has seen the instructions, so that
-//! running code for it is sound. Kernels are written once, over the private trait `Simd`, and compiled once for every
-//! level; each level gives the same bits, because the trait fixes the number of virtual lanes
-//! ([`LANES`]), the use of fused multiply-add and the order in which the lanes are added.
+//! A [`Level`] is a proof token: it can be made only after detection has seen the instructions, so running code for it
+//! is sound. Kernels are written once, over the private trait `Simd`, and compiled once per level. All levels give the
+//! same bits, because the trait fixes the number of virtual lanes ([`LANES`]), the use of fused multiply-add and the
+//! order in which the lanes are added.
 //!
 //! 32 lanes were chosen by measurement (see `benches/README.md`): a single pair gets no faster with 64, and 32
 //! leave registers for blocks of queries × rows.
@@ -14,7 +14,7 @@
 #[cfg(not(target_endian = "little"))]
 compile_error!("packed vectors are little-endian; a big-endian target would need a byte swap in every load");
 
-/// One register after the other: a loop, because a closure given to a library function would be compiled without the
+/// Maps over registers with a loop, because a closure passed to a library function would be compiled without the
 /// level's instructions unless the optimizer happens to inline it.
 macro_rules! registers {
     ($start:expr, |$r:ident| $value:expr) => {{

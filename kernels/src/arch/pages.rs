@@ -8,8 +8,8 @@ use bytemuck::Zeroable;
 
 use crate::error::{self, Error};
 
-/// A zeroed `Vec`, or an error that says what it is for. Pages of large blocks are faulted in by the first thread to write
-/// them, as huge pages where available.
+/// A zeroed `Vec`, or an error that says what it is for. Pages of large blocks are faulted in by the first thread to
+/// write them, as huge pages where available.
 ///
 /// # Errors
 ///
@@ -21,7 +21,7 @@ pub(crate) fn zeros<T: Zeroable>(what: &str, length: usize) -> Result<Vec<T>, Er
     Ok(memory)
 }
 
-/// A piece of a [`filled`] result, without content yet.
+/// A piece of a [`filled`] result, uninitialized.
 pub(crate) struct Blank<'a, T> {
     memory: &'a mut [MaybeUninit<T>],
     cleared: &'a AtomicUsize,
@@ -32,17 +32,18 @@ impl<'a, T: Zeroable> Blank<'a, T> {
     pub(crate) fn clear(self) -> &'a mut [T] {
         self.memory.fill_with(MaybeUninit::zeroed);
         self.cleared.fetch_add(self.memory.len(), Ordering::Relaxed);
-        // SAFETY: all bytes have just been set to zero, and zeros are a value of a type that is `Zeroable`.
+        // SAFETY: all bytes have just been set to zero, and all zeros is a valid value of a `Zeroable` type.
         unsafe { &mut *(std::ptr::from_mut(self.memory) as *mut [T]) }
     }
 }
 
-/// A result of `length` elements that `fill` writes in pieces of `size`, the last one shorter. `fill` must [clear](Blank::clear) every
-/// piece unless it fails. The error is its own, or `None` where there is no memory for the result.
+/// A result of `length` elements that `fill` writes in pieces of `size`, the last one shorter. `fill` must
+/// [clear](Blank::clear) every piece unless it fails. The error is that of `fill`, or `None` if there is no memory for
+/// the result.
 ///
 /// # Panics
 ///
-/// Where `fill` succeeds and has left a piece out.
+/// If `fill` succeeds but has not cleared every piece.
 pub(crate) fn filled<T: Zeroable, E>(
     length: usize,
     size: usize,
@@ -55,8 +56,8 @@ pub(crate) fn filled<T: Zeroable, E>(
     let pieces = out.spare_capacity_mut()[..length].chunks_mut(size);
     fill(Blanks { pieces, cleared: &cleared })?;
     assert_eq!(cleared.into_inner(), length, "every piece of a result is filled");
-    // SAFETY: the capacity holds `length` elements. Each piece adds its length to `cleared` once, when it has become zeros, so
-    // all elements have a value: the assertion has just seen it.
+    // SAFETY: the capacity holds `length` elements. Each piece adds its length to `cleared` once, after it is zeroed,
+    // so all elements are initialized: the assertion has just checked that.
     unsafe { out.set_len(length) };
     Ok(out)
 }
@@ -81,20 +82,20 @@ impl<'a, T> Iterator for Blanks<'a, T> {
 
 impl<T> ExactSizeIterator for Blanks<'_, T> {}
 
-/// Asks Linux for huge pages for `length` elements from `start` on.
+/// Asks Linux for huge pages for the `length` elements from `start` on.
 #[cfg(target_os = "linux")]
 pub(crate) fn prefer_large<T>(start: *const T, length: usize) {
     /// A smaller block may hold no whole huge page (2 MB on most processors).
     const LARGE: usize = 4 << 20;
     let (block, size) = (start as usize, length.saturating_mul(size_of::<T>()));
     if size >= LARGE {
-        // SAFETY: asks for a constant of the system.
+        // SAFETY: `sysconf` only reads a system constant.
         let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
-        // Whole pages only: advice for a part of a mapping would split it.
+        // Whole pages only: `madvise` on part of a page would split the mapping.
         let start = block / page * page;
         let size = (block + size).next_multiple_of(page) - start;
-        // A system without huge pages refuses, which changes nothing.
-        // SAFETY: a hint, which changes no content; of pages that are not mapped the system says so.
+        // A system without huge pages refuses, which changes nothing. SAFETY: `MADV_HUGEPAGE` is a hint and changes no
+        // content; for unmapped pages the system returns an error.
         unsafe { libc::madvise(start as *mut libc::c_void, size, libc::MADV_HUGEPAGE) };
     }
 }

@@ -1,10 +1,10 @@
-//! The portable level: the definition written out, and what every other level is compared with.
+//! The portable level: the definition written out, the reference for every other level.
 
 use std::slice;
 
 use super::simd::{F32_BLOCK, F64_BLOCK, LANES, Part, Simd, padded, tree_sum};
 
-/// Needs no proof: every machine can run it.
+/// No proof is needed: every machine can run it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Scalar;
 
@@ -21,14 +21,14 @@ fn fma(a: f32, b: f32, c: f32) -> f32 {
 /// Fused multiply-add in single precision without hardware for it.
 ///
 /// `f32::mul_add` calls the C library where the target has no such instruction, and not every C library rounds once.
-/// The product of two singles is exact in double precision; the sum with `c` is rounded to odd there, which
-/// makes the second rounding, to single, the only one that counts (Boldo and Melquiond 2008, "Emulation of a FMA").
+/// The product of two singles is exact in double precision; the sum with `c` is rounded to odd there, so the second
+/// rounding, to single, gives the correctly rounded result (Boldo and Melquiond 2008, "Emulation of a FMA").
 #[inline(always)]
 fn emulated_fma(a: f32, b: f32, c: f32) -> f32 {
     let product = f64::from(a) * f64::from(b);
     let c = f64::from(c);
     let sum = product + c;
-    // Knuth's exact error of the sum; NaN or infinite where the sum is, and then of no effect.
+    // Knuth's exact error of the sum; NaN or infinite where the sum is, and then without effect.
     let c_part = sum - product;
     let error = (product - (sum - c_part)) + (c - c_part);
     let bits = sum.to_bits();
@@ -51,7 +51,7 @@ fn map2<T: Copy + Default>(a: [T; LANES], b: [T; LANES], f: impl Fn(T, T) -> T) 
 impl Simd for Scalar {
     type F32 = [f32; LANES];
     type F64 = [f64; LANES];
-    // The compiler finds the registers by itself.
+    // The compiler chooses the registers.
     type R32 = [f32; LANES];
     type R64 = [f64; LANES];
     const WIDE_TILE: bool = false;
@@ -226,7 +226,7 @@ impl Simd for Scalar {
 mod tests {
     use super::emulated_fma;
 
-    /// The emulation against the hardware, on bit patterns of all kinds.
+    /// Compares the emulation with the hardware, on bit patterns of all kinds.
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     #[test]
     fn emulated_fma_rounds_once() {
@@ -253,7 +253,7 @@ mod tests {
         }
         for _ in 0..2_000_000 {
             let [a, b] = [f32::from_bits(random()), f32::from_bits(random())];
-            // Half of them cancel or nearly so, where double rounding would show.
+            // In half of the cases c cancels or nearly cancels the product, where double rounding would show.
             let near = f32::from_bits((-(a * b)).to_bits().wrapping_add(random() % 5).wrapping_sub(2));
             triples.push((a, b, if random() % 2 == 0 { near } else { f32::from_bits(random()) }));
         }

@@ -2,7 +2,7 @@
 
 use bytemuck::Pod;
 
-/// Virtual lanes of every sum: part of the definition of the results, not a tuning knob.
+/// Virtual lanes of every sum: part of the results' definition, not a tuning knob.
 pub const LANES: usize = 32;
 /// Bytes of one block of single-precision lanes.
 pub(crate) const F32_BLOCK: usize = LANES * 4;
@@ -22,21 +22,21 @@ pub(crate) trait Simd: Copy {
     /// One register of a block of double-precision lanes.
     type R64: Pod;
     /// Whether the sums of 24 pairs (a register each) or of 12 matrix rows (a block each) fit the registers beside the
-    /// operands, as in 32 registers of 512 bits.
+    /// operands, as they do in 32 registers of 512 bits.
     const WIDE_TILE: bool;
 
-    /// Runs the part in a function of its own that enables the level's instructions.
+    /// Runs the part in its own function, which enables the level's instructions.
     fn run<P: Part<Self>>(self, part: P) -> P::Output;
 
-    /// Prefetches the cache line at that distance behind the block into L2. It may lie outside of any object. L2 allows
-    /// many more outstanding misses than L1, whose buffers the running loads need.
+    /// Prefetches the cache line `distance` behind the block into L2. The address may be outside of any object. L2
+    /// allows many more outstanding misses than L1, whose buffers the running loads need.
     fn prefetch(self, block: &[u8], distance: usize);
     /// As [`Simd::prefetch`], into L1.
     fn prefetch_near(self, block: &[u8], distance: usize);
 
     fn zero_f32(self) -> Self::F32;
     fn load_f32(self, block: &[u8; F32_BLOCK]) -> Self::F32;
-    /// A last, incomplete block: the missing lanes are +0.
+    /// A last, incomplete block; missing lanes are +0.
     fn load_f32_tail(self, tail: &[u8]) -> Self::F32;
     /// The same number in every lane.
     fn splat_f32(self, value: f32) -> Self::F32;
@@ -55,7 +55,7 @@ pub(crate) trait Simd: Copy {
     fn sub_f64(self, a: Self::F64, b: Self::F64) -> Self::F64;
     /// a·b + c, rounded twice.
     fn mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64;
-    /// a·b + c where a and b are widened single-precision numbers, whose product is exact: fused or not is the same.
+    /// a·b + c where a and b are widened singles: their product is exact, so fusing makes no difference.
     fn exact_mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64;
     fn sum_f64(self, a: Self::F64) -> f64;
 
@@ -87,7 +87,7 @@ pub(crate) trait Task {
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
-/// A part of several tasks that is compiled once per level instead of within each task.
+/// A part shared by several tasks, compiled once per level instead of within each task.
 pub(crate) trait Part<S: Simd> {
     type Output;
     /// As [`Task::run`].

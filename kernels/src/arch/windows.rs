@@ -1,4 +1,4 @@
-//! What Windows says of memory.
+//! Memory limits on Windows.
 #![allow(unsafe_code)]
 
 use std::mem::size_of;
@@ -9,11 +9,12 @@ use windows_sys::Win32::System::JobObjects::{
 };
 use windows_sys::Win32::System::SystemInformation::{GlobalMemoryStatusEx, MEMORYSTATUSEX};
 
-/// The least of the machine's memory and the limits of this process's job object; `None` where Windows does not say.
+/// The least of the machine's memory and the limits of this process's job object; `None` if Windows does not report
+/// them.
 pub(crate) fn memory() -> Option<u64> {
     let mut status = MEMORYSTATUSEX { dwLength: size_of::<MEMORYSTATUSEX>() as u32, ..Default::default() };
     let mut job = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
-    // SAFETY: both calls write a structure of the size that they are told; no job is the one that this process is in.
+    // SAFETY: each call writes a structure of the size it is given; a null job handle means this process's own job.
     let (machine, limited) = unsafe {
         (
             GlobalMemoryStatusEx(&raw mut status) != 0,

@@ -1,4 +1,4 @@
-//! Columns as kernels take and give them.
+//! Columns as kernels take and return them.
 
 pub(crate) mod vectors;
 mod views;

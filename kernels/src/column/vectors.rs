@@ -1,4 +1,4 @@
-//! Columns of vectors as packed bytes: one per row, of equal or different length, some missing.
+//! Columns of vectors as packed bytes: one vector per row, of equal or varying length, some NULL.
 
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ enum Data<'a> {
 
 #[derive(Clone, Debug)]
 enum Rows {
-    /// Equally long rows, none missing: a row-major matrix.
+    /// Rows of equal length, none NULL: a row-major matrix.
     Matrix { rows: usize, row_bytes: usize },
     /// Byte range of every row; `None` for NULL.
     Ragged(Vec<Option<Range<usize>>>),
@@ -30,7 +30,7 @@ enum Rows {
 ///
 /// # Shapes
 ///
-/// Row `i` is a vector of `dimensions(i)` elements or NULL. A column whose rows are all equally long is a row-major
+/// Row `i` is a vector of `dimensions(i)` elements or NULL. A column whose rows all have the same length is a row-major
 /// matrix without gaps. The bytes need no alignment.
 ///
 /// # Examples
@@ -54,16 +54,16 @@ impl<'a> Vectors<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::ParameterValue`] where the length is no multiple of `dimensions`.
+    /// [`Error::ParameterValue`] where the length is not a multiple of `dimensions`.
     pub fn matrix(values: &'a [f32], dimensions: usize) -> Result<Vectors<'a>, Error> {
         Vectors::packed_matrix("matrix", Element::F32, bytemuck::cast_slice(values), dimensions)
     }
 
-    /// A row-major matrix given as packed bytes of any alignment.
+    /// A row-major matrix as packed bytes of any alignment.
     ///
     /// # Errors
     ///
-    /// [`Error::ParameterValue`] where the length is no multiple of a row's.
+    /// [`Error::ParameterValue`] where the length is not a multiple of a row's.
     pub fn packed_matrix(
         name: &str,
         element: Element,
@@ -90,12 +90,12 @@ impl<'a> Vectors<'a> {
 
     /// A column of packed vectors: the rows' bytes back to back, `lengths` in bytes, −1 for NULL (which has no bytes).
     ///
-    /// Singles and doubles are used where they lie; other elements are converted, exactly, to singles.
+    /// Singles and doubles are borrowed in place; other element types are converted, exactly, to singles.
     ///
     /// # Errors
     ///
-    /// [`Error::VectorBytes`] where a row is no whole number of elements; [`Error::Buffer`] where `bytes` is shorter than the
-    /// lengths say.
+    /// [`Error::VectorBytes`] where a row is not a whole number of elements; [`Error::Buffer`] where `bytes` is shorter
+    /// than the lengths say.
     pub fn packed(
         name: &str,
         element: Element,
@@ -138,11 +138,12 @@ impl<'a> Vectors<'a> {
         Vectors::new(name, element, bytes, Rows::Ragged(rows))
     }
 
-    /// A column of packed vectors that lie at the given byte ranges of `bytes`; `None` is NULL. There may be gaps between them.
+    /// A column of packed vectors at the given byte ranges of `bytes`; `None` is NULL. Gaps between them are allowed.
     ///
     /// # Errors
     ///
-    /// [`Error::VectorBytes`] where a row is no whole number of elements; [`Error::Buffer`] where a range leaves `bytes`.
+    /// [`Error::VectorBytes`] where a row is not a whole number of elements; [`Error::Buffer`] where a range is out of
+    /// `bytes`.
     ///
     /// # Examples
     ///
@@ -185,7 +186,7 @@ impl<'a> Vectors<'a> {
         if aligned || matches!(element, Element::F32 | Element::F64) {
             return Vectors::new(name, element, bytes, Rows::Ragged(rows));
         }
-        // Narrow elements are converted all at once, so what lies between the rows is left out first.
+        // Narrow elements are converted in one go, so the gaps between the rows are removed first.
         let mut packed = Vec::with_capacity(rows.iter().flatten().map(Range::len).sum());
         let mut place = |range: Range<usize>| {
             packed.extend_from_slice(&bytes[range.clone()]);
@@ -205,11 +206,12 @@ impl<'a> Vectors<'a> {
         Ok(Vectors { name: name.into(), element, data, rows })
     }
 
-    /// A column of JSON arrays of numbers, one text a row, back to back as in [`Vectors::packed`].
+    /// A column of JSON arrays of numbers, one text per row, back to back as in [`Vectors::packed`].
     ///
     /// # Errors
     ///
-    /// [`Error::Json`] with the byte offset in the row's text; [`Error::ParameterValue`] where `element` is not `f32` or `f64`.
+    /// [`Error::Json`] with the byte offset in the row's text; [`Error::ParameterValue`] where `element` is not `f32`
+    /// or `f64`.
     pub fn from_json(
         name: &str,
         element: Element,
@@ -249,14 +251,14 @@ impl<'a> Vectors<'a> {
         Ok(Vectors { name: name.into(), element, data, rows })
     }
 
-    /// The same numbers as a matrix of `dimensions` columns, which must divide their count.
+    /// The same numbers as a matrix of `dimensions` columns; `dimensions` must divide their count.
     pub(crate) fn reshape(self, dimensions: usize) -> Vectors<'a> {
         let row_bytes = dimensions * self.width().bytes();
         let rows = Rows::Matrix { rows: self.bytes().len() / row_bytes, row_bytes };
         Vectors { rows, ..self }
     }
 
-    /// Some of the rows, as a column of its own that borrows what this one has.
+    /// Some of the rows as a column that borrows from this one.
     pub(crate) fn picked(&self, rows: &[usize]) -> Vectors<'_> {
         let range = |row: &usize| match &self.rows {
             Rows::Matrix { row_bytes, .. } => Some(row * row_bytes..(row + 1) * row_bytes),
@@ -270,12 +272,12 @@ impl<'a> Vectors<'a> {
         }
     }
 
-    /// The column's name, as in error messages.
+    /// The column's name, as error messages show it.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The element type the column was given in.
+    /// The element type in which the column was given.
     pub fn element(&self) -> Element {
         self.element
     }
@@ -288,12 +290,12 @@ impl<'a> Vectors<'a> {
         }
     }
 
-    /// Whether there is no row.
+    /// Whether the column has no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Dimensions of row `i`, `None` where it is NULL or there is none.
+    /// Dimensions of row `i`; `None` where the row is NULL or out of range.
     pub fn dimensions(&self, i: usize) -> Option<usize> {
         if i >= self.len() {
             return None;
@@ -313,7 +315,7 @@ impl<'a> Vectors<'a> {
         }
     }
 
-    /// All bytes, in the width that kernels compute in.
+    /// All bytes, in the width in which kernels compute.
     pub(crate) fn bytes(&self) -> &[u8] {
         match &self.data {
             Data::Borrowed(bytes) => bytes,
@@ -322,7 +324,7 @@ impl<'a> Vectors<'a> {
         }
     }
 
-    /// The bytes of row `i` in the width that kernels compute in, `None` where it is NULL.
+    /// The bytes of row `i` in the width in which kernels compute; `None` where it is NULL.
     #[inline]
     pub(crate) fn row(&self, i: usize) -> Option<&[u8]> {
         match &self.rows {
@@ -334,7 +336,7 @@ impl<'a> Vectors<'a> {
         }
     }
 
-    /// The error for row `i` that has not the dimensions of `other`.
+    /// The error for row `i` whose dimensions differ from those of `other`.
     pub(crate) fn mismatch(&self, i: usize, other: String, expected: usize) -> Error {
         Error::Dimensions {
             column: self.name.clone(),
@@ -347,7 +349,7 @@ impl<'a> Vectors<'a> {
 }
 
 impl Rows {
-    /// The same rows after every element grew by `factor`.
+    /// The same rows for elements that are `factor` times as wide.
     fn scaled(self, factor: usize) -> Rows {
         match self {
             Rows::Matrix { rows, row_bytes } => Rows::Matrix { rows, row_bytes: row_bytes * factor },
@@ -365,11 +367,11 @@ fn to_singles(element: Element, bytes: &[u8]) -> Result<Vec<f32>, Error> {
     Ok(out)
 }
 
-/// [`to_singles`] into memory for as many.
+/// [`to_singles`] into an existing slice of matching length.
 pub(crate) fn convert(element: Element, bytes: &[u8], out: &mut [f32]) {
     const STEP: usize = 512;
     for (target, source) in out.chunks_mut(STEP).zip(bytes.chunks(STEP * element.size())) {
-        // The bytes may have any alignment, so a step of them is copied to where halves may lie.
+        // The bytes may have any alignment, so each step is copied into an aligned buffer of halves.
         let mut aligned = [0u16; STEP];
         if element.size() == 2 {
             bytemuck::cast_slice_mut::<u16, u8>(&mut aligned)[..source.len()].copy_from_slice(source);
@@ -450,7 +452,8 @@ pub struct PackedVectors {
 }
 
 impl PackedVectors {
-    /// The vector of row `i` as doubles (exact for every element type), `None` where it is NULL or its bytes are not there.
+    /// The vector of row `i` as doubles (exact for every element type); `None` where it is NULL or its bytes are
+    /// missing.
     pub fn row(&self, i: usize) -> Option<Vec<f64>> {
         let length = usize::try_from(*self.lengths.get(i)?).ok()?;
         let start: usize = self.lengths[..i].iter().map(|&l| l.max(0) as usize).sum();
@@ -471,7 +474,7 @@ pub fn decode(element: Element, bytes: &[u8]) -> Vec<f64> {
     }
 }
 
-/// Narrows computed singles to halves, rounding to nearest even.
+/// Narrows computed singles to half precision, rounding to nearest even.
 pub(crate) fn narrow(element: Element, singles: &[u8]) -> Vec<u8> {
     let values = singles.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b));
     match element {

@@ -1,11 +1,11 @@
-//! Arrays of `ndarray` as columns of vectors.
+//! `ndarray` arrays as columns of vectors.
 
 use ndarray::{ArrayView, ArrayView1, ArrayView2, Dimension};
 
 use crate::column::vectors::Vectors;
 use crate::error::Error;
 
-/// An array's numbers, which must lie in standard layout.
+/// An array's numbers; the array must be in standard layout.
 fn numbers<'a, D: Dimension>(array: &ArrayView<'a, f32, D>, expected: &str) -> Result<&'a [f32], Error> {
     array.to_slice().ok_or_else(|| Error::ParameterValue {
         name: "array".into(),
@@ -22,8 +22,8 @@ fn numbers<'a, D: Dimension>(array: &ArrayView<'a, f32, D>, expected: &str) -> R
 ///
 /// # Errors
 ///
-/// [`Error::ParameterValue`] where the array is not in standard layout (a transposed or strided view; `as_standard_layout` copies one), or
-/// has no columns.
+/// [`Error::ParameterValue`] where the array is not in standard layout (a transposed or strided view;
+/// `as_standard_layout` makes a copy that is), or has no columns.
 ///
 /// # Examples
 ///
@@ -54,7 +54,8 @@ impl<'a> TryFrom<ArrayView2<'a, f32>> for Vectors<'a> {
 ///
 /// # Errors
 ///
-/// [`Error::ParameterValue`] where the array has gaps or runs backwards (`to_owned` copies one that does not), or has no elements.
+/// [`Error::ParameterValue`] where the array has gaps or runs backwards (`to_owned` makes a contiguous copy), or is
+/// empty.
 ///
 /// # Examples
 ///

@@ -1,16 +1,16 @@
-//! Which column of an input is which declared one: the rule that all hosts share.
+//! Matches an input's columns to the declared ones: the rule that all hosts share.
 
 use super::Kernel;
 use crate::error::Error;
 
-/// A column of an input, as a host knows it.
+/// An input column as a host knows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Offered<'a> {
-    /// Its name; may be empty.
+    /// Its name, possibly empty.
     pub name: &'a str,
-    /// Its type in the host's words, for messages.
+    /// Its type as the host names it, for messages.
     pub type_name: &'a str,
-    /// Whether it is a column of the partition, which does not count where columns are bound by position.
+    /// Whether it is a partition column, which binding by position skips.
     pub partition: bool,
 }
 
@@ -19,8 +19,8 @@ pub fn label(name: &str, position: usize) -> String {
     if name.is_empty() { format!("#{} (unnamed)", position + 1) } else { name.into() }
 }
 
-/// The input column of each declared one: by name, without regard to case, where all declared names are there; else by position
-/// where the counts match. A name that stands twice names nothing.
+/// The input column of each declared one: by name, ignoring case, if the input has all declared names; else by
+/// position, if the counts match. A name that occurs twice matches nothing.
 ///
 /// # Errors
 ///

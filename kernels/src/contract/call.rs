@@ -1,4 +1,4 @@
-//! A call by name: bound columns and parameters in, columns out.
+//! A call by name: bound columns and parameters in, result columns out.
 
 use super::{Column, Kernel, Kind, Param, Params};
 use crate::column::vectors::{PackedVectors, Vectors};
@@ -9,11 +9,12 @@ use crate::pairwise::compute::Compute;
 /// A declared input column, bound.
 #[derive(Clone, Debug)]
 pub enum Input<'a> {
-    /// The caller's keys. The values are there only where the key is an integer; others can be carried, not compared.
+    /// The caller's keys. The values are present only where the key is an integer; other keys are passed through, not
+    /// compared.
     Id(Option<Vec<Option<i64>>>),
     /// Vectors.
     Vectors(Vectors<'a>),
-    /// Integers, of a column of kind [`Kind::Int`] or [`Kind::BigInt`].
+    /// Integers of a column of kind [`Kind::Int`] or [`Kind::BigInt`].
     Integers(Vec<Option<i64>>),
     /// Numbers.
     Floats(Vec<Option<f64>>),
@@ -24,7 +25,7 @@ pub enum Input<'a> {
 }
 
 impl Input<'_> {
-    /// Whether it can stand for a declared column of that kind, with that many rows.
+    /// Whether the column fits a declared column of that kind with that many rows.
     fn fits(&self, kind: Kind, rows: usize) -> bool {
         match self {
             Input::Id(keys) => kind == Kind::Id && keys.as_ref().is_none_or(|k| k.len() == rows),
@@ -49,7 +50,7 @@ impl Input<'_> {
     }
 }
 
-/// What a kernel gets: inputs that fit its declaration and each other.
+/// A kernel's arguments: inputs that match its declaration and each other.
 #[derive(Clone, Debug)]
 pub struct Call<'a> {
     kernel: &'static Kernel,
@@ -61,11 +62,12 @@ pub struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// What the word that is given for a parameter stands for.
+    /// The value of the word given for a parameter.
     ///
     /// # Errors
     ///
-    /// [`Error::ParameterValue`] for a word of the parameter's list that `parse` does not know: it never has another word's meaning.
+    /// [`Error::ParameterValue`] for a word of the parameter's list that `parse` does not know, so it never takes
+    /// another word's meaning.
     pub(crate) fn chosen<T>(&self, param: &Param, parse: impl Fn(&str) -> Option<T>) -> Result<T, Error> {
         let word = self.params.word(param.name);
         parse(word).ok_or_else(|| Error::ParameterValue {
@@ -111,13 +113,13 @@ impl<'a> Call<'a> {
         Ok(call)
     }
 
-    /// The same with a limit, in bytes, on what the kernel may take for its results; without one it is [`default_memory_limit`].
+    /// The same with a limit, in bytes, on the memory of the kernel's results; the default is [`default_memory_limit`].
     #[must_use]
     pub fn memory_limit(self, limit: u64) -> Call<'a> {
         Call { limit, ..self }
     }
 
-    /// Refuses before it is taken what would exceed the limit.
+    /// Fails before an allocation that would exceed the limit.
     pub(crate) fn check_memory(&self, what: &str, bytes: u64) -> Result<(), Error> {
         check_memory(what, bytes, self.limit)
     }
@@ -136,7 +138,7 @@ impl<'a> Call<'a> {
         self.inputs.get(n)
     }
 
-    /// The keys of the column `id`, `None` where they are no integers.
+    /// The keys of the column `id`; `None` where they are not integers.
     pub fn keys(&self) -> Option<&[Option<i64>]> {
         match self.input("id") {
             Some(Input::Id(keys)) => keys.as_deref(),
@@ -144,7 +146,8 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// A declared column of integers. Panics, as the others here, where the kernel's row declares none of that name.
+    /// A declared column of integers. Panics, like the accessors below, where the kernel's row declares none of that
+    /// name.
     pub fn integers(&self, name: &str) -> &[Option<i64>] {
         let Some(Input::Integers(v)) = self.input(name) else { panic!("{name} is not declared as integers") };
         v
@@ -172,7 +175,7 @@ impl<'a> Call<'a> {
 /// A result column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
-    /// Doubles. NaN and infinities are values here; a host that cannot hold them says what it does.
+    /// Doubles, possibly NaN or infinite; a host that cannot hold those defines what it does.
     Float(Vec<Option<f64>>),
     /// 32-bit integers.
     Int(Vec<Option<i32>>),
@@ -184,7 +187,7 @@ pub enum Values {
     Vectors(PackedVectors),
     /// Bytes.
     Binary(Vec<Option<Vec<u8>>>),
-    /// Bytes back to back: what [`Values::Binary`] says, without an allocation for every row.
+    /// Bytes back to back: the content of [`Values::Binary`] without an allocation per row.
     Packed(PackedBytes),
 }
 
@@ -198,7 +201,7 @@ pub struct PackedBytes {
 }
 
 impl PackedBytes {
-    /// The bytes of all rows, `None` where they are NULL or not there.
+    /// The bytes of each row; `None` where the row is NULL or its bytes are missing.
     pub fn rows(&self) -> impl Iterator<Item = Option<&[u8]>> {
         let mut rest = self.bytes.as_slice();
         self.lengths.iter().map(move |length| {
@@ -223,23 +226,23 @@ impl Values {
         }
     }
 
-    /// Whether there is no row.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// What a kernel gives.
+/// A kernel's result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {
     /// The declared result columns except the id, in order.
     pub columns: Vec<Values>,
-    /// Input row of every result row, where the kernel picks rows (see [`super::RowShape`]).
+    /// Input row of each result row, where the kernel picks rows (see [`super::RowShape`]).
     pub picked: Option<Vec<usize>>,
 }
 
 impl Output {
-    /// One column with a value for every input row.
+    /// One column with one value per input row.
     pub(crate) fn same(values: Values) -> Output {
         Output { columns: vec![values], picked: None }
     }

@@ -1,4 +1,4 @@
-//! What is said of a kernel.
+//! The declaration of a kernel.
 
 use super::{Call, Output};
 use crate::error::Error;
@@ -7,13 +7,13 @@ use crate::error::Error;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Kernel {
-    /// Registry name, script text and the stem of its other spellings: `vector_dot_product`.
+    /// Registry name, script text and stem of the other spellings: `vector_dot_product`.
     pub name: &'static str,
-    /// Family it belongs to.
+    /// Its family.
     pub family: Family,
     /// One sentence.
     pub summary: &'static str,
-    /// What it computes, precisely: formula, signs, differences to look-alikes.
+    /// What it computes, precisely: formula, signs, differences from similar functions.
     pub details: &'static str,
     /// Declared input columns, in positional order.
     pub inputs: &'static [Column],
@@ -23,15 +23,15 @@ pub struct Kernel {
     pub outputs: &'static [Column],
     /// How result rows relate to input rows.
     pub rows: RowShape,
-    /// What NULL inputs give.
+    /// The result for NULL inputs.
     pub nulls: &'static str,
-    /// What empty vectors and empty inputs give.
+    /// The result for empty vectors and empty inputs.
     pub empty: &'static str,
-    /// What NaN and infinities give.
+    /// The result for NaN and infinities.
     pub nan: &'static str,
     /// Error bound and reproducibility.
     pub accuracy: &'static str,
-    /// Meaning when the input comes in chunks.
+    /// What the result means when the input comes in chunks.
     pub streaming: Streaming,
     /// Where the definition comes from.
     pub source: &'static str,
@@ -101,13 +101,13 @@ pub struct Column {
     pub summary: &'static str,
 }
 
-/// Most bytes of a point as SQL Server stores it: with Z and M.
+/// Maximum bytes of a point in SQL Server's format: with Z and M.
 pub const POINT_BYTES: usize = 38;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The caller's key: goes from an input row to the result rows that it leads to.
+    /// The caller's key, passed from an input row to its result rows.
     Id,
     /// A vector: packed elements (binary) or a JSON array (text).
     Vector,
@@ -117,13 +117,13 @@ pub enum Kind {
     Int,
     /// A 64-bit integer.
     BigInt,
-    /// Text of at most 8000 bytes of UTF-8 in a result: a name, a word.
+    /// Text, in results at most 8000 bytes of UTF-8: a name, a word.
     Text,
     /// Text of any length.
     LongText,
     /// Bytes: a payload, a geometry, a basis.
     Binary,
-    /// Bytes of a geometry or geography that is one point: at most [`POINT_BYTES`].
+    /// Bytes of a geometry or geography that is a single point: at most [`POINT_BYTES`].
     Point,
 }
 
@@ -179,9 +179,9 @@ pub enum ParamKind {
     Vector,
     /// Any text.
     Text,
-    /// Bytes, or text of them in hexadecimal (`0x…`).
+    /// Bytes, or their hexadecimal text (`0x…`).
     Binary,
-    /// Any type. A parameter named [`ANY_NAME`] of this kind stands for all names that are not declared.
+    /// Any type. A parameter of this kind named [`ANY_NAME`] stands for all undeclared names.
     Any,
 }
 
@@ -190,7 +190,7 @@ impl ParamKind {
     pub const FINITE: ParamKind = ParamKind::Float { min: f64::MIN, max: f64::MAX };
 }
 
-/// Name of the parameter that stands for all names that are not declared.
+/// Name of the parameter that stands for all undeclared names.
 pub const ANY_NAME: &str = "*";
 
 impl ParamKind {
@@ -213,7 +213,7 @@ impl ParamKind {
     }
 }
 
-/// A bound as it is read best: with an exponent where it has too many digits else.
+/// A bound in its most readable form: with an exponent where it would have too many digits otherwise.
 fn number(v: f64) -> String {
     let plain = v.to_string();
     if plain.len() > 20 { format!("{v:e}") } else { plain }
@@ -224,20 +224,21 @@ fn number(v: f64) -> String {
 pub enum RowShape {
     /// Result row `i` belongs to input row `i`.
     Same,
-    /// The kernel picks and orders rows; each comes from one input row.
+    /// The kernel picks and orders rows; each result row comes from one input row.
     Picked,
-    /// Result rows come from no input row.
+    /// Result rows correspond to no input row.
     Made,
 }
 
-/// What a kernel makes of input that comes in chunks (`@r_rowsPerRead`) or partitions.
+/// How a kernel handles input that comes in chunks (`@r_rowsPerRead`) or partitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Streaming {
     /// Chunks and partitions do not change results.
     Rows,
-    /// Each chunk or partition has a result of its own, of which the text says what to do with them.
+    /// Each chunk or partition has its own result; the text says how to combine them.
     Parts(&'static str),
-    /// All rows must come at once, or those of a partition: what the text names is needed as a whole. A host refuses a second chunk.
+    /// All rows, or all rows of a partition, must come at once; the text names what must be complete. Hosts refuse a
+    /// second chunk.
     Whole(&'static str),
 }
 

@@ -1,5 +1,5 @@
-//! What a kernel is, and what a host needs to know of one. Everything else is derived from the rows: dispatch, result schemas,
-//! `docs/KERNELS.md`, `hart list` and `hart describe`, and the loops of the tests, benches and fuzzers.
+//! Defines a kernel and what a host needs to know about it. Everything else is derived from the rows: dispatch, result
+//! schemas, `docs/KERNELS.md`, `hart list` and `hart describe`, and the loops of the tests, benches and fuzzers.
 
 mod bind;
 mod call;

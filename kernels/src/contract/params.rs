@@ -1,14 +1,14 @@
-//! Parameters as given, checked against the declared ones.
+//! The caller's parameters, checked against the declared ones.
 
 use super::kernel::{ANY_NAME, Kernel, ParamKind};
 use crate::column::vectors::Vectors;
 use crate::error::Error;
 use crate::number::element::Element;
 
-/// A parameter's value as a host gives it.
+/// A parameter's value as the host passes it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// NULL: the default is taken.
+    /// NULL: the default applies.
     Null,
     /// Any integer type, and bit.
     Int(i64),
@@ -44,7 +44,7 @@ pub struct Params {
 impl Params {
     /// Checks names, types and ranges, and fills in the defaults.
     ///
-    /// Integers are taken from any numeric type or text that holds a whole number; floats from any number or text.
+    /// An integer may be any numeric type or text that holds a whole number; a float may be any number or text of one.
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ impl Params {
     ///
     /// # Panics
     ///
-    /// Where the kernel's row declares no such integer, a mistake in the row that every test of the kernel meets.
+    /// If the kernel's row declares no such integer: a mistake in the row that every test of the kernel exposes.
     pub fn int(&self, name: &str) -> i64 {
         let Some(Value::Int(v)) = self.get(name) else { panic!("@{name} is not declared as an integer") };
         *v
@@ -133,7 +133,7 @@ impl Params {
     ///
     /// # Panics
     ///
-    /// Where the kernel's row declares a word that is no element type, as [`Params::int`].
+    /// If the kernel's row declares a word that names no element type; see [`Params::int`].
     pub fn element(&self) -> Element {
         let Some(Value::Text(name)) = self.get("element") else { return Element::default() };
         Element::parse(name).unwrap_or_else(|| panic!("@element is declared with `{name}`, which is none"))
@@ -161,7 +161,7 @@ impl Params {
                 Vectors::packed(&shown, self.element(), bytes, &[length(bytes.len())?])
             }
             Some(Value::Text(text)) => {
-                // JSON text carries no element type: narrow elements concern packed columns only.
+                // JSON text has no element type; narrow elements occur in packed columns only.
                 let element = if self.element() == Element::F64 { Element::F64 } else { Element::F32 };
                 Vectors::from_json(&shown, element, text.as_bytes(), &[length(text.len())?])
             }
@@ -175,7 +175,7 @@ fn convert(kind: ParamKind, value: &Value) -> Option<Value> {
         ParamKind::Int { min, max } => {
             let v = match value {
                 Value::Int(v) => *v,
-                // Doubles beyond 2⁵³ are whole, but not what was written.
+                // Doubles beyond 2⁵³ are whole, but may differ from the number written.
                 Value::Float(v) if v.fract() == 0.0 && v.abs() <= 9_007_199_254_740_992.0 => *v as i64,
                 Value::Text(v) => v.trim().parse().ok()?,
                 _ => return None,
@@ -197,7 +197,7 @@ fn convert(kind: ParamKind, value: &Value) -> Option<Value> {
             let word = words.iter().find(|w| w.eq_ignore_ascii_case(v.trim()))?;
             Some(Value::Text((*word).into()))
         }
-        // A text that may hold a list of numbers is often given a single one.
+        // A text parameter that may hold a list of numbers often arrives as a single number.
         ParamKind::Text => match value {
             Value::Text(_) => Some(value.clone()),
             Value::Int(v) => Some(Value::Text(v.to_string())),
@@ -210,7 +210,8 @@ fn convert(kind: ParamKind, value: &Value) -> Option<Value> {
             _ => None,
         },
         ParamKind::Any => Some(value.clone()),
-        // A wrapper has one type for the parameter: packed elements come as hexadecimal text where that type is text.
+        // A wrapper declares one type per parameter; where that type is text, packed elements arrive as hexadecimal
+        // text.
         ParamKind::Vector => match value {
             Value::Text(text) if text.trim_start().starts_with(['0']) => {
                 hexadecimal(text.trim()).map(Value::Bytes)
@@ -221,7 +222,7 @@ fn convert(kind: ParamKind, value: &Value) -> Option<Value> {
     }
 }
 
-/// The bytes of `0x…`, as T-SQL writes them.
+/// The bytes of `0x…` in T-SQL's notation.
 fn hexadecimal(text: &str) -> Option<Vec<u8>> {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))?;
     let (pairs, rest) = digits.as_bytes().as_chunks::<2>();

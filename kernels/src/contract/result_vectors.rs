@@ -1,12 +1,12 @@
-//! How a host writes result vectors: the parameter that every host takes for every kernel.
+//! The format of result vectors: a parameter that every host accepts for every kernel.
 
 use super::params::Value;
 use crate::error::Error;
 
-/// How result vectors are written.
+/// Format of result vectors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ResultVectors {
-    /// As the first vector column of the input.
+    /// The format of the first vector column of the input.
     #[default]
     AsInput,
     /// Packed elements.
@@ -21,17 +21,17 @@ impl ResultVectors {
     /// Names as [`ResultVectors::parse`] takes them.
     pub const NAMES: [&str; 2] = ["packed", "json"];
 
-    /// What a caller asks for by name; case and padding do not count.
+    /// The format of that name, ignoring case and padding.
     pub fn parse(name: &str) -> Option<ResultVectors> {
         let position = ResultVectors::NAMES.iter().position(|n| n.eq_ignore_ascii_case(name.trim()))?;
         Some([ResultVectors::Packed, ResultVectors::Json][position])
     }
 
-    /// Takes the parameter out of those that are given, the others being the kernel's.
+    /// Removes this parameter from the given ones; the rest are the kernel's.
     ///
     /// # Errors
     ///
-    /// [`Error::ParameterValue`] where it is no such name, or given twice.
+    /// [`Error::ParameterValue`] where the value is not such a name, or the parameter is given twice.
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! Columns, parameters and sentences that several kernels have in common.
+//! Columns, parameters and sentences that several kernels share.
 
 use super::{Column, Kind, Param, ParamKind};
 

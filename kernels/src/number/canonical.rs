@@ -1,6 +1,6 @@
 //! One NaN for all processors.
 
-/// Makes every NaN the canonical one: processors differ in the sign and payload of those that they make.
+/// Replaces every NaN by the canonical one: processors differ in the sign and payload of the NaNs they produce.
 ///
 /// # Examples
 ///
@@ -11,7 +11,7 @@
 /// ```
 #[inline]
 pub fn canonical(values: &mut [f32]) {
-    // On the bits, as in `canonical_number`. Looked at as a whole first: almost no vector has a NaN, and one without is only read.
+    // Bitwise, as in `canonical_number`. A read-only scan comes first, because almost no vector has a NaN.
     let is_nan = |v: &f32| v.to_bits() & i32::MAX as u32 > f32::INFINITY.to_bits();
     if values.iter().fold(false, |any, v| any | is_nan(v)) {
         values.iter_mut().filter(|v| is_nan(v)).for_each(|v| *v = f32::NAN);
@@ -29,8 +29,8 @@ pub fn canonical(values: &mut [f32]) {
 /// ```
 #[inline]
 pub fn canonical_number(value: f64) -> f64 {
-    // On the bits: of `if value.is_nan() { f64::NAN } else { value }` the compiler may keep `value`, because it takes every NaN of
-    // an operation to be as good as another.
+    // Bitwise: for `if value.is_nan() { f64::NAN } else { value }` the compiler may keep `value`, because it treats all
+    // NaNs that an operation may return as equal.
     let bits = value.to_bits();
     let is_nan = bits & i64::MAX as u64 > f64::INFINITY.to_bits();
     f64::from_bits(if is_nan { f64::NAN.to_bits() } else { bits })

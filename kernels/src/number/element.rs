@@ -1,4 +1,4 @@
-//! Types of elements.
+//! Element types.
 
 /// Element type of packed vectors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Element {
         }
     }
 
-    /// The element type of that name.
+    /// The element type with that name.
     pub fn parse(name: &str) -> Option<Element> {
         Element::ALL.into_iter().find(|e| e.name() == name)
     }
@@ -46,13 +46,13 @@ impl Element {
         }
     }
 
-    /// The precision that kernels compute in: double for `f64`, single for all others (an exact conversion).
+    /// The precision in which kernels compute: double for `f64`, single for all others (an exact conversion).
     pub const fn width(self) -> Width {
         if matches!(self, Element::F64) { Width::F64 } else { Width::F32 }
     }
 
-    /// Element type of a vector result: that of the input, except that `i8` gives `f32`, because sums and quotients
-    /// of bytes are no bytes.
+    /// Element type of a vector result: that of the input, except that `i8` gives `f32`, because sums and quotients of
+    /// bytes are not bytes.
     pub const fn of_result(self) -> Element {
         if matches!(self, Element::I8) { Element::F32 } else { self }
     }
@@ -77,7 +77,7 @@ impl Width {
     }
 }
 
-/// The elements of a packed vector as doubles, 32 at a time, the last block filled up with `fill`.
+/// The elements of a packed vector as doubles, 32 at a time; the last block is padded with `fill`.
 #[inline(always)]
 pub(crate) fn doubles(
     width: Width,

@@ -1,13 +1,13 @@
 //! An exponential with the same bits everywhere.
 
-/// exp(x) for x ≤ 0, in the same bits everywhere: only additions, multiplications and integer steps, none fused.
+/// exp(x) for x ≤ 0 with the same bits everywhere: only additions, multiplications and integer steps, none fused.
 ///
-/// The constants are those of [`softmax`]'s definition: x = k·ln 2 + r with |r| ≤ ln 2 / 2; exp(r) by its Taylor polynomial of degree 13 (remainder below 2⁻⁵⁷). Below −708,
-/// where the result would soon become subnormal, it is 0.
+/// The constants are those of [`softmax`]'s definition: x = k·ln 2 + r with |r| ≤ ln 2 / 2; exp(r) by its Taylor
+/// polynomial of degree 13 (remainder below 2⁻⁵⁷). Below −708, shortly before the result becomes subnormal, it is 0.
 #[inline(always)]
 pub(crate) fn exp(x: f64) -> f64 {
     const LOG2_E: f64 = std::f64::consts::LOG2_E;
-    // ln 2 in two parts: the product of the first with any k in range is exact.
+    // ln 2 in two parts: the product of the first part and any k in range is exact.
     const LN2_HIGH: f64 = 6.931_471_803_691_238e-1;
     const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
     // Adding 1.5·2⁵² rounds to an integer and leaves it in the low bits.

@@ -1,6 +1,6 @@
-//! Vectors as text: JSON arrays of numbers, which is how a SQL Server VECTOR travels to an external script.
+//! Vectors as text: JSON arrays of numbers, the form in which a SQL Server VECTOR reaches an external script.
 //!
-//! Numbers are rounded correctly, once, to the wanted precision. The common case, at most 19 significant digits and a
+//! Numbers are correctly rounded, once, to the wanted precision. The common case, at most 19 significant digits and a
 //! small exponent, needs no big arithmetic; the rest goes to the standard library's parser.
 
 use std::fmt::Write;
@@ -16,13 +16,13 @@ pub struct JsonError {
 
 /// Numbers that can be parsed from JSON text.
 pub(crate) trait Number: Copy + Send + bytemuck::Pod {
-    /// The fast path: `digits`·10^`exponent`, exact digits, or `None` where it cannot be sure of the rounding.
+    /// The fast path: `digits`·10^`exponent` for exact digits, or `None` where the rounding is uncertain.
     fn exact(digits: u64, exponent: i64, negative: bool) -> Option<Self>;
     fn slow(text: &str) -> Option<Self>;
     fn is_finite(self) -> bool;
 }
 
-/// So many digits always fit in 64 bits.
+/// Digits that always fit in 64 bits.
 const FITTING: usize = 19;
 
 /// Powers of ten that are exact in double precision.
@@ -31,7 +31,7 @@ const POWERS: [f64; 23] = [
     1e19, 1e20, 1e21, 1e22,
 ];
 
-/// Clinger's fast path (1990, "How to read floating point numbers accurately"): both operands are exact, so the one
+/// Clinger's fast path (1990, "How to read floating point numbers accurately"): both operands are exact, so the single
 /// operation rounds correctly.
 #[inline]
 fn clinger(digits: u64, exponent: i64) -> Option<f64> {
@@ -59,8 +59,8 @@ impl Number for f32 {
     #[inline]
     fn exact(digits: u64, exponent: i64, negative: bool) -> Option<f32> {
         let v = clinger(digits, exponent)?;
-        // Rounding a rounded number to single precision is right unless the double lies on, or next to, the middle
-        // of two singles; subnormal singles have other middles and are left to the slow path.
+        // Rounding the double again to single precision is right unless it lies on or next to the midpoint of two
+        // singles; subnormal singles have other midpoints and are left to the slow path.
         let low = v.to_bits() & 0x1fff_ffff;
         let near_middle = (0x0fff_ffff..=0x1000_0001).contains(&low);
         if near_middle || (v != 0.0 && v < f64::from(f32::MIN_POSITIVE)) {
@@ -86,9 +86,8 @@ fn skip_space(text: &[u8], mut i: usize) -> usize {
 
 /// Parses one JSON array of numbers and appends them to `out`.
 ///
-/// The grammar is RFC 8259's, blanks around the array included: no NaN, no infinity, no leading `+` or zeros, no
-/// trailing comma. A number beyond the range of `T` is an error, because a VECTOR cannot hold infinity; one too small
-/// becomes 0.
+/// The grammar is RFC 8259's, with blanks around the array: no NaN, no infinity, no leading `+` or zeros, no trailing
+/// comma. A number beyond the range of `T` is an error, because a VECTOR cannot hold infinity; one too small becomes 0.
 pub(crate) fn parse_array<T: Number>(text: &[u8], out: &mut Vec<T>) -> Result<(), JsonError> {
     let fail = |offset: usize, problem| Err(JsonError { offset, problem });
     let mut i = skip_space(text, 0);
@@ -122,7 +121,7 @@ fn parse_number<T: Number>(text: &[u8], start: usize) -> Result<(T, usize), Json
     let mut i = start;
     let negative = text.get(i) == Some(&b'-');
     i += usize::from(negative);
-    // `digits` wraps where there are too many, which is found out by counting them, never by its value.
+    // `digits` wraps if there are too many; that is detected by counting them, never by its value.
     let (mut digits, mut exponent) = (0u64, 0i64);
     let whole = i;
     while let Some(d) = digit(i) {
@@ -159,7 +158,7 @@ fn parse_number<T: Number>(text: &[u8], start: usize) -> Result<(T, usize), Json
         let down = text.get(i) == Some(&b'-');
         i += usize::from(matches!(text.get(i), Some(b'+' | b'-')));
         let first = i;
-        // The greatest exponent stands for all beyond it, and no text has a fraction long enough to bring it back into range.
+        // The exponent saturates: no text has a fraction long enough to bring a larger one back into range.
         let mut written = 0i64;
         while let Some(d) = digit(i) {
             written = written.saturating_mul(10).saturating_add(i64::from(d));
@@ -171,7 +170,7 @@ fn parse_number<T: Number>(text: &[u8], start: usize) -> Result<(T, usize), Json
         exponent = exponent.saturating_add(if down { -written } else { written });
     }
     if count > FITTING {
-        // Zeros in front are none of its digits.
+        // Leading zeros are not significant.
         count -= mantissa.iter().filter(|b| **b != b'.').take_while(|b| **b == b'0').count();
     }
     let fast = if count <= FITTING { T::exact(digits, exponent, negative) } else { None };
@@ -188,9 +187,9 @@ fn parse_number<T: Number>(text: &[u8], start: usize) -> Result<(T, usize), Json
     Ok((value, i))
 }
 
-/// Appends packed singles or doubles as a JSON array with the fewest digits that give the same numbers back.
+/// Appends packed singles or doubles as a JSON array, each number with the fewest digits that parse back to it.
 ///
-/// Returns `false`, with nothing appended, where a component is NaN or infinite, which JSON cannot say.
+/// Returns `false` and appends nothing if a component is NaN or infinite, which JSON cannot represent.
 pub(crate) fn write_array(bytes: &[u8], width: crate::number::element::Width, out: &mut String) -> bool {
     let before = out.len();
     out.push('[');

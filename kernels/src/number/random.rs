@@ -1,4 +1,4 @@
-//! Random numbers that are the same everywhere.
+//! Pseudorandom numbers that are the same everywhere.
 
 /// SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators").
 pub(crate) struct SplitMix(pub(crate) u64);

@@ -1,24 +1,25 @@
-//! Lengths of numbers whose squares may leave the range of doubles.
+//! Norms of numbers whose squares may leave the range of doubles.
 
-/// Sums of squares that are in range, and beside which squares that are below the range count for nothing.
+/// Sums of squares that are in range, and large enough that underflowed squares do not matter.
 const SAFE: std::ops::RangeInclusive<f64> = f64::from_bits((1023 - 960) << 52)..=f64::MAX;
 
-/// Whether a sum of squares may have lost what its root would show.
+/// Whether a sum of squares may have lost something that its root would show.
 pub(crate) fn is_suspect(square: f64) -> bool {
     !SAFE.contains(&square) && !square.is_nan()
 }
 
-/// The largest power of two that is not above the largest magnitude, 1 where all numbers are 0: numbers divided by it have
-/// squares that can be added without leaving the range of doubles, and lose nothing unless they are 2⁵⁰⁰ times smaller.
+/// The largest power of two that is not above the largest magnitude; 1 where all numbers are 0. Numbers divided by it
+/// have squares that can be added without leaving the range of doubles, and lose nothing unless they are 2⁵⁰⁰ times
+/// smaller.
 pub(crate) fn unit(values: impl Iterator<Item = f64>) -> f64 {
     let largest = values.fold(0.0, |largest: f64, v| largest.max(v.abs()));
-    // The exponent alone; a subnormal's is 0, for which the smallest normal number stands.
+    // The exponent alone; a subnormal's is 0, which the smallest normal number replaces.
     let power = f64::from_bits(largest.to_bits() & 0x7ff0_0000_0000_0000);
     if largest == 0.0 { 1.0 } else { power.max(f64::MIN_POSITIVE) }
 }
 
-/// √(Σ v²), squares added in their order: what arithmetic without limits to the exponent gives, rounded to the range of doubles
-/// at the end. A longer vector therefore never has the smaller length because of where its numbers lie.
+/// √(Σ v²), squares added in order: the result of arithmetic with unlimited exponents, rounded to the range of doubles
+/// at the end. So a longer vector never gets a smaller length because of its numbers' magnitudes.
 #[inline]
 pub(crate) fn norm(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let sum: f64 = values.clone().map(|v| v * v).sum();
@@ -34,9 +35,9 @@ fn scaled_norm(values: impl Iterator<Item = f64> + Clone) -> f64 {
     values.map(|v| (v / unit) * (v / unit)).sum::<f64>().sqrt() * unit
 }
 
-/// A product and what its rounding lost, exactly, where neither leaves the range of doubles and no factor is beyond 2⁹⁹⁰ (Dekker
-/// 1971, "A floating-point technique for extending the available precision"): without the fused operation, which not all
-/// processors have.
+/// A product and its exact rounding error, where neither leaves the range of doubles and no factor is beyond 2⁹⁹⁰
+/// (Dekker 1971, "A floating-point technique for extending the available precision"). It avoids fused multiply-add,
+/// which not all processors have.
 pub(crate) fn exact_product(a: f64, b: f64) -> (f64, f64) {
     let halves = |v: f64| {
         let large = v * 134_217_729.0;
@@ -47,7 +48,7 @@ pub(crate) fn exact_product(a: f64, b: f64) -> (f64, f64) {
     (product, a_low * b_low - (((product - a * b) - a_low * b) - a * b_low))
 }
 
-/// The difference a − b and what its rounding lost, exactly (Knuth 1969, "The Art of Computer Programming", volume 2, section
+/// The difference a − b and its exact rounding error (Knuth 1969, "The Art of Computer Programming", volume 2, section
 /// 4.2.2, theorem B).
 pub(crate) fn exact_difference(a: f64, b: f64) -> (f64, f64) {
     let difference = a - b;

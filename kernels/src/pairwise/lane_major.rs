@@ -1,9 +1,10 @@
-//! Dot products of all pairs of many vectors and a panel of rows, one lane of the definition after the other.
+//! Dot products of many vectors with a panel of rows, one lane of the definition at a time.
 //!
-//! A register holds the same lane's sum for one row and as many queries as it has places, so that the lanes of all pairs are added
-//! to each other side by side, and rows are read where they are: each of their numbers is spread over a register. Only the queries
-//! are copied, into the order in which they are read. The tile of rows by registers is that of Van Zee and van de Geijn 2015, "BLIS: A
-//! Framework for Rapidly Instantiating BLAS Functionality". The bits are those of [`crate::pairwise::reduce::dot`].
+//! A register holds the same lane's sum of one row with as many queries as the register has lanes, so the lanes of all
+//! pairs are added side by side. Rows are read in place: each of their numbers is broadcast to a register. Only the
+//! queries are copied, into the order in which they are read. The tile of rows by registers is that of Van Zee and van
+//! de Geijn 2015, "BLIS: A Framework for Rapidly Instantiating BLAS Functionality". The bits are those of
+//! [`crate::pairwise::reduce::dot`].
 
 use std::marker::PhantomData;
 use std::sync::OnceLock;
@@ -20,7 +21,7 @@ use crate::parallel::PANEL;
 const ROWS: usize = 6;
 /// Registers of queries per tile. They and the sums of all rows with them stay in registers.
 const GROUPS: usize = 4;
-/// Blocks that are taken at once. A lane's numbers of queries and rows then stay in the L1 cache.
+/// Blocks per pass. One lane's numbers of queries and rows then stay in the L1 cache.
 const DEPTH: usize = 32;
 /// Below this many blocks tiles are faster: a lane's sums would start and end too often.
 const FEWEST_BLOCKS: usize = 6;
@@ -30,12 +31,12 @@ const FEWEST_BLOCKS: usize = 6;
 #[derive(Default)]
 pub(crate) struct Packed(OnceLock<Vec<Line>>);
 
-/// A cache line of lanes. Memory that begins with one needs no load across two lines.
+/// A cache line of lanes. Loads from memory aligned to it never cross two lines.
 #[derive(Clone, Copy, Zeroable, Pod)]
 #[repr(C, align(64))]
 struct Line([u64; 8]);
 
-/// Lines that hold so many lanes.
+/// The lines that hold `lanes` lanes.
 fn lines<L: Pod>(lanes: usize) -> Vec<Line> {
     vec![Line::zeroed(); (lanes * size_of::<L>()).div_ceil(size_of::<Line>())]
 }
@@ -45,11 +46,11 @@ pub(crate) struct LaneMajor<'a, M: Precision, S: Simd> {
     /// Numbers of a vector.
     length: usize,
     packed: &'a [M::Lane],
-    /// Copies of rows that are not aligned as numbers.
+    /// Buffer for copies of misaligned rows.
     room: Vec<M::Number>,
     /// The sums of [`ROWS`] rows with a set, lane by lane.
     sums: Vec<Line>,
-    /// The same after all lanes are added.
+    /// The same sums after all lanes are added.
     totals: Vec<f64>,
     level: PhantomData<S>,
 }
@@ -57,11 +58,12 @@ pub(crate) struct LaneMajor<'a, M: Precision, S: Simd> {
 impl<'a, M: Precision, S: Simd> LaneMajor<'a, M, S> {
     /// Lanes of a register.
     const WIDTH: usize = size_of::<M::Register<S>>() / size_of::<M::Lane>();
-    /// Whether registers are wide and many, and a step of a sum is one instruction; with two, tiles are faster.
+    /// Whether registers are wide and many, and a step of a sum is one instruction; with two instructions tiles are
+    /// faster.
     pub(crate) const SUITS: bool = S::WIDE_TILE && M::FUSED;
 
-    /// The queries, if lane-major is faster for them: they are long enough, and few lanes of the last register stay
-    /// empty.
+    /// Packs the queries if lane-major is faster for them: they are long enough, and few lanes of the last register
+    /// stay empty.
     #[inline(always)]
     pub(crate) fn new(queries: &[&[u8]], packed: &'a Packed) -> Option<Self> {
         let empty = queries.len().next_multiple_of(Self::WIDTH) - queries.len();
@@ -116,12 +118,12 @@ impl<'a, M: Precision, S: Simd> LaneMajor<'a, M, S> {
         })
     }
 
-    /// How often [`LaneMajor::dots`] prefetches.
+    /// How many times [`LaneMajor::dots`] prefetches.
     pub(crate) fn calls(&self, queries: &[&[u8]], rows: usize) -> usize {
         parts(self.length).count() * LANES * Self::sets(queries).count() * rows.div_ceil(ROWS)
     }
 
-    /// Dot products of a panel's rows with the `queries` that were packed, [`PANEL`] places per query.
+    /// Dot products of a panel's rows with the packed `queries`, [`PANEL`] places per query.
     #[inline(always)]
     pub(crate) fn dots(
         &mut self,
@@ -160,7 +162,7 @@ impl<'a, M: Precision, S: Simd> LaneMajor<'a, M, S> {
     }
 }
 
-/// The numbers of packed bytes: in place if they are aligned, else copied into `room`, which has as many places.
+/// The numbers of packed bytes: in place if aligned, else copied into `room`, which is large enough.
 #[inline(always)]
 fn numbers<'a, N: Pod>(bytes: &'a [u8], room: &'a mut [N]) -> &'a [N] {
     bytemuck::try_cast_slice(bytes).unwrap_or_else(|_| {
@@ -169,7 +171,7 @@ fn numbers<'a, N: Pod>(bytes: &'a [u8], room: &'a mut [N]) -> &'a [N] {
     })
 }
 
-/// The parts in which blocks are taken: the first of each and how many.
+/// The parts in which blocks are processed: the first block and the number of blocks of each.
 fn parts(length: usize) -> impl Iterator<Item = (usize, usize)> {
     let blocks = length.div_ceil(LANES);
     let depth = blocks.div_ceil(blocks.div_ceil(DEPTH));
@@ -203,7 +205,7 @@ impl<M: Precision, S: Simd, const G: usize> Part<S> for Lanes<'_, '_, M, G> {
             for (lane, (queries, sums)) in lanes.enumerate() {
                 let mut rows = all;
                 for row in &mut rows {
-                    // The last block may not have the lane.
+                    // The last block may be too short for the lane.
                     *row = row.get(first * LANES + lane..).unwrap_or_default();
                 }
                 let there = count.min(rows[0].len().div_ceil(LANES));
@@ -236,7 +238,7 @@ fn add<M: Precision, S: Simd, const G: usize>(
             }
         }
     }
-    // One bounds check then serves all rows.
+    // Makes one bounds check serve all rows.
     let length = rows[0].len();
     for row in &mut rows {
         *row = &row[..length];
@@ -276,8 +278,8 @@ fn tree<M: Precision, S: Simd>(simd: S, lanes: &[M::Lane], step: usize, first: u
     added!(0, 1, 2, 4, 8, 16)
 }
 
-/// Writes the sums of a row, [`PANEL`] places apart. A sum that may have left the range of its lanes is computed again;
-/// one test covers all sums of the row.
+/// Writes the sums of a row, [`PANEL`] places apart. A sum that may have left the range of its lanes is recomputed; one
+/// test covers all sums of the row.
 #[inline(always)]
 fn checked<M: Precision, S: Simd>(simd: S, queries: &[&[u8]], row: &[u8], sums: &[f64], out: &mut [f64]) {
     let mut suspect = false;

@@ -1,4 +1,4 @@
-//! Sums of one vector with each of a panel's rows.
+//! Sums of one vector with each row of a panel.
 
 use std::marker::PhantomData;
 
@@ -6,7 +6,7 @@ use crate::arch::{Part, Simd};
 use crate::pairwise::precision::Precision;
 use crate::pairwise::reduce;
 
-/// What to compute of a vector and a row.
+/// What to compute for a vector and a row.
 #[derive(Clone, Copy)]
 pub(crate) enum Wanted {
     Dot,
@@ -25,7 +25,7 @@ pub(crate) struct OneToMany<'a, M> {
     mode: PhantomData<M>,
     /// One place per row.
     out: &'a mut [f64],
-    /// As many for [`Wanted::DotAndSquare`].
+    /// One place per row for [`Wanted::DotAndSquare`].
     squares: &'a mut [f64],
 }
 

@@ -1,4 +1,4 @@
-//! How packed numbers become lanes, and in which precision the lanes add up.
+//! How packed numbers become lanes, and the precision in which the lanes accumulate.
 
 use std::ops::Range;
 
@@ -7,14 +7,14 @@ use bytemuck::Pod;
 use crate::arch::{F32_BLOCK, F64_BLOCK, LANES, Simd};
 use crate::number::element::Width;
 
-/// Precision in which a kernel adds up single-precision vectors.
+/// Precision in which a kernel accumulates single-precision vectors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Accumulate {
     /// 32 single-precision lanes with fused multiply-add, added in double precision at the end.
     ///
-    /// A sum that overflows, or is so small that its terms may have underflowed (below 2⁻¹⁰⁰), is computed again with the lanes
-    /// of [`Accumulate::F64`], so that finite vectors never give an infinite or vanishing result.
+    /// A sum that overflows, or is so small that its terms may have underflowed (below 2⁻¹⁰⁰), is recomputed with the
+    /// lanes of [`Accumulate::F64`], so finite vectors never give an infinite or vanishing result.
     #[default]
     F32,
     /// 32 double-precision lanes: the products of singles are exact.
@@ -85,7 +85,7 @@ pub(crate) trait Precision: Copy {
     fn widen<S: Simd>(simd: S, lanes: &[Self::Lane; LANES]) -> S::F64;
     /// Whether the sum may have left the range of its lanes.
     fn suspect(sum: f64) -> bool;
-    /// Whether a sum of squares is too small or great for the product of two of them.
+    /// Whether a sum of squares is too small or too large for the product of two of them.
     fn strays(_square: f64) -> bool {
         false
     }
@@ -166,7 +166,7 @@ impl Precision for Single {
     }
     #[inline(always)]
     fn suspect(sum: f64) -> bool {
-        // A step that underflowed lost at most 2⁻¹⁵⁰, so n of them at most n·2⁻⁴⁹ of what is added here. NaN is suspect.
+        // A step that underflowed lost at most 2⁻¹⁵⁰, so n steps lost at most n·2⁻⁴⁹ of the sum. NaN is suspect.
         const TINY: f64 = 1.0 / (1u128 << 100) as f64;
         !(TINY..f64::INFINITY).contains(&sum.abs())
     }
@@ -295,7 +295,8 @@ impl Precision for Double {
     }
     #[inline(always)]
     fn suspect(sum: f64) -> bool {
-        // 2⁻⁹⁶⁰: a product that underflowed lost at most 2⁻¹⁰⁷⁵, which is nothing beside a sum of this size. NaN is suspect.
+        // 2⁻⁹⁶⁰: a product that underflowed lost at most 2⁻¹⁰⁷⁵, which is negligible in a sum of this size. NaN is
+        // suspect.
         const TINY: f64 = f64::from_bits((1023 - 960) << 52);
         !(TINY..f64::INFINITY).contains(&sum.abs())
     }
@@ -307,7 +308,7 @@ impl Precision for Double {
     }
 }
 
-/// Runs `$body` with the type `$mode` that the vectors' width and the wanted precision name.
+/// Runs `$body` with `$mode` as the type for the vectors' width and the wanted precision.
 macro_rules! with_precision {
     ($width:expr, $accumulate:expr, $mode:ident => $body:expr) => {
         match ($width, $accumulate) {

@@ -1,11 +1,11 @@
-//! Prefetching of the rows that come next.
+//! Prefetching of the next rows.
 
 use crate::arch::Simd;
 
 /// Bytes of a cache line.
 pub(crate) const LINE: usize = 64;
 
-/// Prefetches the next panel while the tiles of this one are computed, a part of it per tile.
+/// Prefetches the next panel while this one's tiles are computed, a part per tile.
 pub(crate) struct Ahead<'a> {
     first: &'a [u8],
     /// Offset from the first row at which the next tile begins.
@@ -23,15 +23,14 @@ impl<'a> Ahead<'a> {
             return Ahead { first: &[], next: 0, end: 0, step: 0, near };
         };
         let size = panel.len() * first.len();
-        // Scattered rows do not tell where the next ones are.
+        // The position of scattered rows does not predict the next ones.
         let consecutive =
             (last.as_ptr() as usize).wrapping_sub(first.as_ptr() as usize) == size - first.len();
         let end = if consecutive { 2 * size } else { size };
         Ahead { first, next: size, end, step: size.div_ceil(tiles).next_multiple_of(LINE), near }
     }
 
-    /// The part of a tile of so many blocks, spread over them: a burst would take all line-fill buffers from the
-    /// running loads.
+    /// One tile's part, spread over its blocks: a burst would take all line-fill buffers from the running loads.
     #[inline(always)]
     pub(crate) fn next(&mut self, blocks: usize) -> Asks<'a> {
         let next = self.next;

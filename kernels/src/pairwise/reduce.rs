@@ -1,19 +1,20 @@
-//! Sums over pairs of vectors: the shared body of dot products, norms, distances and similarities.
+//! Sums over pairs of vectors: the shared code of dot products, norms, distances and similarities.
 //!
-//! A [precision](crate::pairwise::precision) says which numbers are loaded and in which precision they are accumulated; a *form* says what is summed.
-//! Both are resolved at compile time, inside the function that enables a level's instructions.
+//! A [precision](crate::pairwise::precision) says which numbers are loaded and in which precision they are accumulated;
+//! a *form* says what is summed. Both are resolved at compile time, inside the function that enables a level's
+//! instructions.
 
 use crate::arch::Simd;
 use crate::number::element::Width;
 use crate::pairwise::precision::{Accumulate, Double, Precision, with_precision};
 use crate::pairwise::scaled;
 
-/// What is computed from one pair of equally long vectors.
+/// What is computed from a pair of equally long vectors.
 pub(crate) trait Form: AtScale {
     fn pair<M: Precision, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64;
 }
 
-/// The same of doubles, with sums that have a scale.
+/// The same for doubles, with scaled sums.
 pub(crate) trait AtScale: Copy + Send + Sync {
     fn scaled(self, a: &[u8], b: &[u8]) -> f64;
 }
@@ -27,26 +28,26 @@ pub(crate) struct Norm;
 /// Σ (aᵢ − bᵢ)², and its square root.
 #[derive(Clone, Copy)]
 pub(crate) struct Euclidean;
-/// [`Euclidean`] where the sum overflowed, as differences may have.
+/// [`Euclidean`] after the sum overflowed, possibly because differences did.
 #[derive(Clone, Copy)]
 struct EuclideanOfHalves;
 /// Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²)
 #[derive(Clone, Copy)]
 pub(crate) struct Cosine;
 
-/// How far ahead of itself a streamed row is asked for: enough to hide the memory's latency at its full rate, and
-/// therefore into the next row too.
+/// Prefetch distance of a streamed row: enough to hide the memory's latency at its full rate, and so reaching into the
+/// next row.
 const AHEAD: usize = 16384;
 
-/// Adds `step` over the blocks of both vectors, the last one filled up with zeros. `STREAM`: the second vector comes from
-/// memory, and what lies behind it is asked for in time.
+/// Adds `step` over the blocks of both vectors, the last one padded with zeros. `STREAM`: the second vector comes from
+/// memory, and the bytes behind it are prefetched.
 macro_rules! over_blocks {
     ($mode:ty, $stream:expr, $simd:expr, $a:expr, $b:expr, |$x:ident, $y:ident| $step:expr) => {{
         let (a, b): (&[u8], &[u8]) = ($a, $b);
         let (mut blocks_a, mut blocks_b) = (a.chunks_exact(<$mode>::BLOCK), b.chunks_exact(<$mode>::BLOCK));
         for (block_a, block_b) in (&mut blocks_a).zip(&mut blocks_b) {
             if $stream {
-                // A block is two cache lines or four.
+                // A block is two or four cache lines.
                 for line in (0..<$mode>::BLOCK).step_by(64) {
                     $simd.prefetch(block_b, AHEAD + line);
                 }
@@ -79,7 +80,7 @@ fn plain_squared_distance<M: Precision, S: Simd, const STREAM: bool>(simd: S, a:
     M::sum(simd, acc)
 }
 
-/// What is wanted of vectors whose sum may have left the range of its lanes: singles' in doubles' lanes, doubles' with a scale.
+/// Recomputes a sum that may have left the range of its lanes: for singles in double lanes, for doubles with a scale.
 #[inline(always)]
 fn again<M: Precision, S: Simd>(simd: S, form: impl Form, a: &[u8], b: &[u8]) -> f64 {
     match M::WIDTH {
@@ -88,7 +89,7 @@ fn again<M: Precision, S: Simd>(simd: S, form: impl Form, a: &[u8], b: &[u8]) ->
     }
 }
 
-/// The sum or, where it may have left the range of its lanes, the dot product computed again.
+/// The sum, or the recomputed dot product if the sum may have left the range of its lanes.
 #[inline(always)]
 pub(crate) fn checked_dot<M: Precision, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
     if M::suspect(sum) { again::<M, S>(simd, Dot, a, b) } else { sum }
@@ -131,11 +132,11 @@ pub(crate) fn scaled_norm<S: Simd>(simd: S, v: &[u8]) -> scaled::Scaled {
     sum.root()
 }
 
-/// Blocks of [`stream_dots_and_squares`] that are read for all registers, while they are in the first-level cache.
+/// Blocks of [`stream_dots_and_squares`] that are processed for all registers while they are in the L1 cache.
 const DEPTH: usize = 32;
 
-/// As [`dot_and_square`] of `R` equally long rows that lie one behind the other and stream from memory, each with `Q` queries,
-/// on a level with 2 registers for a block of singles and 4 for one of doubles. Each row is read from memory once for all queries,
+/// [`dot_and_square`] of `R` equally long consecutive rows that stream from memory, each with `Q` queries, on a level
+/// with 2 registers per block of singles and 4 per block of doubles. Each row is read from memory once for all queries,
 /// and each query from the cache once for all rows. Without `SQUARES` the rows' squares are 0.
 #[allow(clippy::needless_range_loop, reason = "the same index runs over several arrays")]
 #[inline(always)]
@@ -179,13 +180,13 @@ pub(crate) fn stream_dots_and_squares<
 struct Sums<V, const Q: usize, const R: usize> {
     dots: [[V; R]; Q],
     squares: [V; R],
-    /// Where the next cache line to ask for lies behind the first row's start.
+    /// Offset, from the first row's start, of the next cache line to prefetch.
     next: usize,
 }
 
 impl<V: Copy, const Q: usize, const R: usize> Sums<V, Q, R> {
-    /// Adds what the vectors have for registers `FIRST` and `FIRST` + 1 of a block. The other registers of what is loaded are not
-    /// used, so the compiler leaves them out. The loops have constant lengths, so that the sums stay in registers.
+    /// Adds the vectors' contributions to registers `FIRST` and `FIRST` + 1 of a block. The other loaded registers are
+    /// unused, so the compiler omits their loads. The loops have constant lengths, so the sums stay in registers.
     #[allow(clippy::needless_range_loop, reason = "the same index runs over several arrays")]
     #[inline(always)]
     fn add_registers<M: Precision<Vec<S> = V>, S: Simd, const FIRST: usize, const SQUARES: bool>(
@@ -197,7 +198,7 @@ impl<V: Copy, const Q: usize, const R: usize> Sums<V, Q, R> {
     ) {
         let zero = M::registers::<S>(&M::zero(simd))[0];
         let (mut dots, mut squares) = ([[[zero; 2]; R]; Q], [[zero; 2]; R]);
-        // As many lines are asked for as are read, in two passes half of them each.
+        // As many lines are prefetched as are read; with two passes, half of them in each.
         let (mut next, lines) = (self.next, R * M::BLOCK / 64 * 2 / M::registers::<S>(&M::zero(simd)).len());
         for r in 0..R {
             for n in 0..2 {
@@ -254,7 +255,7 @@ pub(crate) fn euclidean<M: Precision, S: Simd, const STREAM: bool>(simd: S, a: &
     distance_of_sum::<M, S>(simd, plain_squared_distance::<M, S, STREAM>(simd, a, b), a, b)
 }
 
-/// The root of the sum or, where that may have left the range of its lanes, of the sum computed again.
+/// The root of the sum, recomputed first if the sum may have left the range of its lanes.
 #[inline(always)]
 pub(crate) fn distance_of_sum<M: Precision, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
     if !M::suspect(sum) {
@@ -271,16 +272,17 @@ fn load_part<M: Precision, S: Simd>(simd: S, part: &[u8]) -> M::Vec<S> {
     if part.len() == M::BLOCK { M::load(simd, part) } else { M::load_tail(simd, part) }
 }
 
-/// Cosine similarity from the three sums, whose squares are 0 or within 2⁻⁴⁸⁰ and 2⁴⁸⁰. A zero vector has similarity 0 with
-/// every finite vector.
+/// Cosine similarity from the three sums, whose squares are 0 or within 2⁻⁴⁸⁰ and 2⁴⁸⁰. A zero vector has similarity 0
+/// with every finite vector.
 #[inline(always)]
 pub(crate) fn cosine_of_sums(ab: f64, aa: f64, bb: f64) -> f64 {
-    // √(x·x) is exactly x, so a vector and itself have similarity 1, not almost 1.
+    // √(x·x) is exactly x, so a vector has similarity exactly 1 with itself.
     let scale = (aa * bb).sqrt();
     if scale == 0.0 { 0.0 } else { (ab / scale).clamp(-1.0, 1.0) }
 }
 
-/// Cosine similarity from the three sums, or from sums with a scale where the squares' product would leave the range of doubles.
+/// Cosine similarity from the three sums, or from scaled sums where the product of the squares would leave the range of
+/// doubles.
 #[inline(always)]
 pub(crate) fn checked_cosine<M: Precision, S: Simd>(simd: S, sums: [f64; 3], a: &[u8], b: &[u8]) -> f64 {
     let [ab, aa, bb] = sums;
@@ -382,7 +384,7 @@ pub(crate) struct Pair<'a, F> {
     pub(crate) b: &'a [u8],
 }
 
-/// One pair of doubles whose sums have a scale, as a task for a level.
+/// One pair of doubles with scaled sums, as a task for a level.
 struct Scaled<'a, F> {
     form: F,
     a: &'a [u8],

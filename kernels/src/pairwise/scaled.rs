@@ -1,16 +1,15 @@
-//! Sums of products of doubles that left their range, computed again with a scale: step 5 of the
-//! [definition](crate::arch).
+//! Sums of products of doubles that left their range, recomputed with a scale: step 5 of the [definition](crate::arch).
 //!
-//! Every term carries its own exponent, so neither a product nor a difference leaves the range, whatever is in the vectors.
+//! Every term carries its own exponent, so no product or difference leaves the range, whatever the vectors hold.
 
 use crate::arch::{LANES, tree_sum};
 use crate::number::element::Width;
 use crate::number::element::doubles;
 
-/// Terms of a smaller share of the greatest one, as a power of two, are left out.
+/// Terms smaller than this power of two times the largest one are left out.
 const LEAST: i32 = -1000;
 
-/// `sum`·2^`exponent`, which a double need not hold.
+/// `sum`·2^`exponent`, which may be outside the range of doubles.
 #[derive(Clone, Copy)]
 pub(crate) struct Scaled {
     pub(crate) sum: f64,
@@ -24,13 +23,13 @@ impl Scaled {
         times_power(self.sum, self.exponent)
     }
 
-    /// The root of a sum of squares, of the same form.
+    /// The root of a sum of squares, in the same form.
     pub(crate) fn root(self) -> Scaled {
         Scaled { sum: self.sum.sqrt(), exponent: self.exponent / 2 }
     }
 }
 
-/// A number other than 0, NaN and infinity as ±[1, 2) and the exponent of a power of two.
+/// A number other than 0, NaN and infinity as ±[1, 2) and an exponent of two.
 #[inline(always)]
 fn split(x: f64) -> (f64, i32) {
     const TO_NORMAL: i32 = 64;
@@ -40,7 +39,7 @@ fn split(x: f64) -> (f64, i32) {
     (f64::from_bits(one), (bits >> 52 & 0x7ff) as i32 - 1023 - bias)
 }
 
-/// 2^`exponent`, from −1022 to 1023.
+/// 2^`exponent` for an exponent from −1022 to 1023.
 #[inline(always)]
 fn power(exponent: i32) -> f64 {
     f64::from_bits(((exponent + 1023) as u64) << 52)
@@ -55,12 +54,12 @@ pub(crate) fn times_power(x: f64, exponent: i32) -> f64 {
     match own + exponent {
         1024.. => one * f64::INFINITY,
         exponent @ -1022.. => one * power(exponent),
-        // Only the last product is rounded. Below half of the least double there is nothing.
+        // Only the last product is rounded. Anything below half of the least double is 0.
         exponent => one * power(exponent.max(-1200) + 200) * power(-200),
     }
 }
 
-/// Two factors whose product is 2^−`exponent`, for one from −1074 to 1024.
+/// Two factors whose product is 2^−`exponent`, for an exponent from −1074 to 1024.
 pub(crate) fn inverse_powers(exponent: i32) -> [f64; 2] {
     let half = -exponent / 2;
     [power(half), power(-exponent - half)]
@@ -72,7 +71,7 @@ pub(crate) fn dot(a: &[u8], b: &[u8]) -> Scaled {
     sum(a, b, |x, y| (x, y))
 }
 
-/// Σ (aᵢ·f − bᵢ·f)²; f is 1 or, for differences that may be infinite, ½.
+/// Σ (aᵢ·f − bᵢ·f)²; f is 1 or, if differences may be infinite, ½.
 #[inline(always)]
 pub(crate) fn squared_distance(a: &[u8], b: &[u8], factor: f64) -> Scaled {
     sum(a, b, |x, y| {
@@ -81,7 +80,7 @@ pub(crate) fn squared_distance(a: &[u8], b: &[u8], factor: f64) -> Scaled {
     })
 }
 
-/// The sum of the products of what `factors` makes of each pair.
+/// The sum of the products of the two factors that `factors` makes from each pair.
 #[inline(always)]
 fn sum(a: &[u8], b: &[u8], factors: impl Fn(f64, f64) -> (f64, f64)) -> Scaled {
     let blocks = || doubles(Width::F64, a, 0.0).zip(doubles(Width::F64, b, 0.0));
@@ -106,7 +105,7 @@ fn sum(a: &[u8], b: &[u8], factors: impl Fn(f64, f64) -> (f64, f64)) -> Scaled {
                 let below = own + others - exponent;
                 if below < LEAST { 0.0 } else { x * y * power(below) }
             } else {
-                // 0, or not finite, as the definition's product is.
+                // 0 or not finite, as the definition's product is.
                 x * y
             };
         }
@@ -134,7 +133,7 @@ mod tests {
         }
         assert_eq!(times_power(1.5, 1024), f64::INFINITY);
         assert_eq!(times_power(-1.5, 4000), f64::NEG_INFINITY);
-        // A tie goes to the even one, and what is beside the tie is not rounded twice.
+        // A tie goes to the even neighbour, and values near a tie are not rounded twice.
         let least = f64::from_bits(1);
         assert_eq!(times_power(1.0, -1075), 0.0);
         assert_eq!(times_power(1.0 + f64::EPSILON, -1075), least);

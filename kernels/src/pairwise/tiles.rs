@@ -1,6 +1,6 @@
 //! Dot products and distances of every query with every row, a tile of pairs at a time.
 //!
-//! Registers of lanes are added to each other only at the end, so a tile takes the lanes of a block one register at a
+//! The registers of a block are added to each other only at the end, so a tile processes a block one register at a
 //! time. Each pair then needs one register for its sum, a tile holds as many pairs as there are registers, and every
 //! loaded number serves many products. Vectors are packed in the order in which a tile reads them, aligned to cache
 //! lines (Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication"). The bits are those of
@@ -16,8 +16,8 @@ use crate::pairwise::prefetch::{Ahead, Asks, LINE};
 use crate::pairwise::reduce::{self, Dot, Euclidean};
 use crate::parallel::PANEL;
 
-/// Blocks that a tile takes at once. One register of each block of queries and rows then fits the L1 cache, where the
-/// queries stay while the rows pass.
+/// Blocks per pass of a tile. One register of each block of queries and rows then fits the L1 cache, where the queries
+/// stay while the rows pass.
 const DEPTH: usize = 32;
 /// Cache lines to prefetch of a scattered row; the hardware prefetcher gets the rest.
 const LINES_AHEAD: usize = 4;
@@ -226,7 +226,7 @@ impl<'a, M: Precision, S: Simd> Part<S> for New<'a, M> {
                 let to = &mut registers;
                 match tile.len() {
                     0..=2 => simd.run(Pack::<M, S, 2>::alone(tile, to)),
-                    // Compiled only for levels that have tiles of this width.
+                    // Compiled only for levels with tiles of this width.
                     5.. if S::WIDE_TILE => simd.run(Pack::<M, S, 6>::alone(tile, to)),
                     _ => simd.run(Pack::<M, S, 4>::alone(tile, to)),
                 }
@@ -260,7 +260,7 @@ impl<F: Sum, M: Precision, S: Simd> Part<S> for Panel<'_, '_, F, M, S> {
     fn run(self, simd: S) {
         let Panel { tiles, panel, squares, out, .. } = self;
         let queries = tiles.queries;
-        // The constants keep this from being compiled where it never applies.
+        // The constants keep this out of builds where it never applies.
         if F::IS_LANE_MAJOR
             && LaneMajor::<M, S>::SUITS
             && let Some(spread) = &mut tiles.spread
@@ -341,7 +341,7 @@ struct Pack<'p, M: Precision, S: Simd, const W: usize> {
     packed: &'p mut Vec<M::Register<S>>,
     n: usize,
     tiles: usize,
-    /// Takes each vector's dot product with itself, if present.
+    /// Receives each vector's dot product with itself, if present.
     squares: Option<&'p mut [f64]>,
 }
 
@@ -387,8 +387,8 @@ impl<M: Precision, S: Simd, const W: usize> Part<S> for Pack<'_, M, S, W> {
     }
 }
 
-/// Adds some blocks to register `part` of the sums of `Q` × `R` pairs, or starts them. The loops have constant lengths, so
-/// that the sums stay in registers.
+/// Adds some blocks to register `part` of the sums of `Q` × `R` pairs, or starts them. The loops have constant lengths,
+/// so the sums stay in registers.
 #[inline(always)]
 fn tile<F: Sum, M: Precision, S: Simd, const Q: usize, const R: usize>(
     simd: S,

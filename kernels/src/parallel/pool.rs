@@ -1,4 +1,5 @@
-//! The thread pool of a library's border: made when a kernel has work to share, joined before the library may be unloaded.
+//! The thread pool of a loadable library: started when a kernel has work to share, joined before the library is
+//! unloaded.
 
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
@@ -11,9 +12,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::error::Error;
 use crate::parallel::process::PerProcess;
 
-/// A pool that is made on first use, for hosts that may unload the library: rayon's own pool is never joined.
+/// A pool started on first use, for hosts that may unload the library: rayon's global pool is never joined.
 ///
-/// Its threads belong to the process that started them. After a fork the child starts others of its own.
+/// Its threads belong to the process that started them. After a fork the child starts its own.
 ///
 /// # Examples
 ///
@@ -28,16 +29,16 @@ use crate::parallel::process::PerProcess;
 /// ```
 #[derive(Debug, Default)]
 pub struct Pool {
-    /// Its name in [`MADE`]; 0 is none so far. So a pool that has run nothing large has taken no memory, which an unloaded library
-    /// would leave behind.
+    /// Its name in [`MADE`]; 0 until it has one. A pool that has run nothing large thus holds no memory that an
+    /// unloaded library would leak.
     name: AtomicU64,
     closed: AtomicBool,
 }
 
-/// The threads of all pools of this process, with the name of their pool. One has several numbers of threads while calls with
-/// different ones run.
+/// The threads of all pools of this process, each with its pool's name. A pool has several entries while calls with
+/// different thread counts run.
 static MADE: PerProcess<Mutex<Vec<(u64, Threads)>>> = PerProcess::new();
-/// How often pools have been closed: a call that runs meanwhile must leave no threads that nobody would join.
+/// How often pools have been closed. A call that runs during a close must not leave threads that nobody would join.
 static CLOSES: AtomicU64 = AtomicU64::new(0);
 
 fn made() -> MutexGuard<'static, Vec<(u64, Threads)>> {
@@ -45,7 +46,7 @@ fn made() -> MutexGuard<'static, Vec<(u64, Threads)>> {
 }
 
 impl Pool {
-    /// A pool without threads so far.
+    /// A pool without threads yet.
     pub const fn new() -> Pool {
         Pool { name: AtomicU64::new(0), closed: AtomicBool::new(false) }
     }
@@ -62,12 +63,13 @@ impl Pool {
         }
     }
 
-    /// Runs `work` on the calling thread. Kernels in it that have enough to do share it among that many threads of the pool, which
-    /// only then are started; for all else, and mostly with one thread, the calling thread does the work.
+    /// Runs `work` on the calling thread. Kernels in it that have enough to do share their work among `threads` threads
+    /// of the pool, which start only then. Everything else, and mostly everything when `threads` is 1, runs on the
+    /// calling thread.
     ///
-    /// A call in a call may ask for another number of threads, which it then gets beside those of the outer one.
+    /// A nested call may ask for another thread count; it then gets its own threads beside those of the outer call.
     ///
-    /// A kernel says [`Error::ParameterValue`] where the threads cannot be started.
+    /// A kernel returns [`Error::ParameterValue`] if the threads cannot be started.
     pub fn run<T>(&self, threads: usize, work: impl FnOnce() -> T) -> T {
         let closes = (!self.closed.load(Ordering::Acquire)).then(|| CLOSES.load(Ordering::Acquire));
         let scope = Scope { pool: self.name(), threads, closes, used: None };
@@ -75,19 +77,20 @@ impl Pool {
         work()
     }
 
-    /// Lets threads be started, again after [`Pool::close`].
+    /// Allows threads to start, also again after [`Pool::close`].
     pub fn open(&self) {
         self.closed.store(false, Ordering::Release);
     }
 
-    /// Ends the threads and waits for them, and so for the calls that use them: not to be called in such a call.
+    /// Ends the threads and waits for them, and thus for the calls that use them. Must not be called from within such a
+    /// call.
     pub fn close(&self) {
         let name = self.name();
         let mut made = made();
         self.closed.store(true, Ordering::Release);
         CLOSES.fetch_add(1, Ordering::AcqRel);
         let ended: Vec<_>;
-        // A new list, for an empty one takes no memory.
+        // Replaces the list: a new empty one holds no memory.
         (ended, *made) = std::mem::take(&mut *made).into_iter().partition(|(of, _)| *of == name);
         drop(made);
         drop(ended);
@@ -102,27 +105,27 @@ impl Drop for Pool {
     }
 }
 
-/// A pool of threads, which are joined when this is dropped.
+/// A pool of threads; dropping it joins them.
 #[derive(Debug)]
 struct Threads {
-    /// That has them.
+    /// The process that owns the threads.
     process: u32,
-    /// Taken only to be dropped before the threads are waited for: without it they end.
+    /// Dropped before the threads are joined: they end without it.
     pool: Option<Arc<ThreadPool>>,
-    /// Empty where somebody else waits for them.
+    /// Empty where another owner joins them.
     handles: Vec<JoinHandle<()>>,
 }
 
 impl Drop for Threads {
     fn drop(&mut self) {
         if self.process != std::process::id() {
-            // A fork's child has none of them, and may find their locks locked.
+            // A fork's child has none of these threads, and may find their locks held.
             std::mem::forget((self.pool.take(), std::mem::take(&mut self.handles)));
             return;
         }
         self.pool = None;
         for thread in self.handles.drain(..) {
-            // A worker's panic has already been reported by the call that met it.
+            // The call that met a worker's panic has already reported it.
             let _ = thread.join();
         }
     }
@@ -135,7 +138,7 @@ impl Threads {
             value: threads.to_string(),
             expected,
         };
-        // 0 would be rayon's default, which no later call would find again.
+        // 0 would mean rayon's default, under which no later call would find the threads.
         let most = rayon::max_num_threads();
         if !(1..=most).contains(&threads) {
             return Err(wrong(format!("an integer from 1 to {most}")));
@@ -149,13 +152,13 @@ impl Threads {
                 Ok(())
             })
             .build();
-        // Where one could not be started, those before it end, and are waited for here.
+        // If one cannot be started, those started before it end and are joined here.
         let pool = pool.map_err(|e| wrong(format!("a number of threads that can be started ({e})")))?;
         started.pool = Some(Arc::new(pool));
         Ok(started)
     }
 
-    /// The same threads, for which somebody else waits.
+    /// A handle to the same threads; another owner joins them.
     fn used(&self) -> Threads {
         Threads { process: self.process, pool: self.pool.clone(), handles: Vec::new() }
     }
@@ -175,14 +178,14 @@ struct Scope {
     /// Its name in [`MADE`].
     pool: u64,
     threads: usize,
-    /// [`CLOSES`] at the start; `None` where the pool was closed.
+    /// [`CLOSES`] at the start of the call; `None` if the pool was closed.
     closes: Option<u64>,
-    /// The call keeps the threads that it once used to its end: so whoever ends them waits for the whole call.
+    /// Threads once used are kept until the call ends, so whoever ends them waits for the whole call.
     used: Option<Threads>,
 }
 
 impl Scope {
-    /// The threads as this call uses them.
+    /// The threads for this call.
     fn start(&self) -> Result<Threads, Error> {
         let mut made = made();
         let own = |(of, threads): &(u64, Threads)| *of == self.pool && threads.count() == self.threads;
@@ -191,12 +194,12 @@ impl Scope {
         }
         if self.closes != Some(CLOSES.load(Ordering::Acquire)) {
             drop(made);
-            // Threads of this call alone, joined at its end.
+            // Threads for this call alone, joined at its end.
             return Threads::start(self.threads);
         }
         let new = Threads::start(self.threads)?;
         let used = new.used();
-        // Another number that no call uses has had its time. One that is used, perhaps by a call around this one, is not waited for.
+        // Ends idle threads of other counts. Busy ones, perhaps of a surrounding call, are not waited for.
         let (ended, mut others): (Vec<_>, Vec<_>) = std::mem::take(&mut *made)
             .into_iter()
             .partition(|(of, threads)| *of == self.pool && threads.idle());
@@ -209,7 +212,7 @@ impl Scope {
 }
 
 thread_local! {
-    /// The pool of the call that runs on this thread. Without a destructor, because one that is registered would keep an
+    /// The pool of the call that runs on this thread. It has no destructor, because a registered one would keep an
     /// unloaded library in memory until the thread ends.
     static CURRENT: RefCell<ManuallyDrop<Option<Scope>>> = const { RefCell::new(ManuallyDrop::new(None)) };
 }
@@ -218,7 +221,7 @@ fn replace(scope: Option<Scope>) -> Option<Scope> {
     CURRENT.with(|current| ManuallyDrop::into_inner(current.replace(ManuallyDrop::new(scope))))
 }
 
-/// Puts the scope back that a call has replaced, also where the call panics.
+/// Restores the scope that a call has replaced, also if the call panics.
 struct Restore(Option<Scope>);
 
 impl Drop for Restore {
@@ -227,7 +230,7 @@ impl Drop for Restore {
     }
 }
 
-/// Threads among which work on this thread is shared.
+/// The number of threads that share work on this thread.
 pub(crate) fn threads() -> usize {
     let own = CURRENT.with_borrow(|scope| scope.as_ref().map(|scope| scope.threads));
     match own {
@@ -236,7 +239,7 @@ pub(crate) fn threads() -> usize {
     }
 }
 
-/// Runs `work`, which shares itself among threads, where those of the call are: in its pool, or without one in the current pool.
+/// Runs `work`, which splits itself among threads, in the pool of the call, or without one in the current rayon pool.
 ///
 /// # Errors
 ///
@@ -246,7 +249,7 @@ pub(crate) fn enter<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Error
         let Some(scope) = scope.as_mut().filter(|_| rayon::current_thread_index().is_none()) else {
             return Ok(None);
         };
-        // A child of a fork within the call has none of them.
+        // A child forked within the call has none of its threads.
         if scope.used.as_ref().is_none_or(|used| used.process != std::process::id()) {
             scope.used = Some(scope.start()?);
         }
@@ -266,7 +269,7 @@ mod tests {
         std::thread::current().name().map(String::from)
     }
 
-    /// How many numbers of threads a pool has.
+    /// How many thread counts a pool has.
     fn numbers(pool: &Pool) -> usize {
         made().iter().filter(|(of, _)| *of == pool.name()).count()
     }
@@ -280,14 +283,14 @@ mod tests {
             let inside = enter(|| (here(), threads())).unwrap();
             assert!(inside.0.unwrap().starts_with("hart-"));
             assert_eq!(inside.1, 2);
-            // A call in a call has its own number.
+            // A nested call has its own count.
             pool.run(3, || assert_eq!(threads(), 3));
             assert_eq!(threads(), 2);
         });
         assert_eq!(numbers(&pool), 1);
         pool.close();
         assert_eq!(numbers(&pool), 0);
-        // Closed: threads of the call alone.
+        // Closed: the call gets threads of its own.
         pool.run(2, || assert!(enter(here).unwrap().unwrap().starts_with("hart-")));
         assert_eq!(numbers(&pool), 0);
         pool.open();
@@ -305,10 +308,10 @@ mod tests {
                 assert_eq!(pool.run(3, count), 3);
                 assert_eq!(count(), 2);
             }
-            // The same among threads: nobody waits for the call around.
+            // The same on another thread: nobody waits for the surrounding call.
             std::thread::scope(|scope| scope.spawn(|| assert_eq!(pool.run(4, count), 4)).join().unwrap());
         });
-        // What no call uses ends with the next number.
+        // Idle threads end when another count is used.
         pool.run(5, count);
         assert_eq!(numbers(&pool), 1);
     }
@@ -342,7 +345,8 @@ mod tests {
                 pool.run(2, || {
                     enter(|| ()).unwrap();
                     enters.send(()).unwrap();
-                    // Between two shared pieces of work no thread of the pool is busy, and still it is this call's.
+                    // Between two pieces of shared work no pool thread is busy, yet the threads still belong to this
+                    // call.
                     std::thread::sleep(std::time::Duration::from_millis(50));
                     enter(|| ()).unwrap();
                     done.store(true, Ordering::Release);

@@ -1,14 +1,14 @@
-//! Values of which each process has its own, for a fork copies those of its parent.
+//! Per-process values, because a fork copies those of the parent.
 
 use std::sync::OnceLock;
 
-/// A value for each process that a fork makes of one. A child has its parent's memory but one thread only: locks that another thread
-/// held stay locked for ever, and threads are gone that a pool believes to be there. So a child leaves its parents' values alone, which
-/// are neither used nor dropped, and begins with one of its own.
+/// A value per process, across forks. A child has its parent's memory but only one thread: locks that another thread
+/// held stay held for ever, and threads that a pool believes in are gone. So a child leaves its parent's values alone,
+/// neither using nor dropping them, and starts with its own.
 ///
-/// The process is known by its number, which [`PerProcess::get`] asks for. A handler of `pthread_atfork` would do the same
-/// without asking; but it outlives a library that is unloaded where the system does not take it back, and it would have to wait
-/// in every fork for whoever holds a lock.
+/// The process is identified by its number, which [`PerProcess::get`] asks for on each call. A `pthread_atfork` handler
+/// would avoid asking; but where the system does not remove it, it outlives an unloaded library, and every fork would
+/// have to wait for whoever holds a lock.
 #[derive(Debug)]
 pub struct PerProcess<T>(OnceLock<Own<T>>);
 
@@ -16,17 +16,18 @@ pub struct PerProcess<T>(OnceLock<Own<T>>);
 struct Own<T> {
     process: u32,
     value: T,
-    /// That of a child, and so on. The last one counts: a number may come back once its process has ended.
+    /// The value of a child, and so on down. The last one counts: a process number may be reused after its process has
+    /// ended.
     child: OnceLock<Box<Own<T>>>,
 }
 
 impl<T> PerProcess<T> {
-    /// No value so far.
+    /// No value yet.
     pub const fn new() -> PerProcess<T> {
         PerProcess(OnceLock::new())
     }
 
-    /// This process's value, which `make` makes at the first call, from the parent's if that had one.
+    /// This process's value, which `make` creates at the first call, from the parent's value if there is one.
     pub fn get(&self, make: impl Fn(Option<&T>) -> T) -> &T {
         let process = std::process::id();
         let new = |parent: Option<&T>| Own { process, value: make(parent), child: OnceLock::new() };

@@ -11,26 +11,26 @@ use crate::arch;
 use crate::error::Error;
 use crate::parallel::pool;
 
-/// Rows that are taken at once; packed, they stay in L2. Divisible by the rows of every tile.
+/// Rows per panel; packed, they stay in L2. Divisible by the row count of every tile.
 pub(crate) const PANEL: usize = 24;
 /// Below this many bytes of input one thread is faster than waking others.
 const SEQUENTIAL: usize = 1 << 20;
-/// Input bytes of one block: enough to make the hand-over free, few enough to balance two or two hundred threads.
+/// Input bytes per block: large enough to make the hand-over free, small enough to balance two or two hundred threads.
 const BLOCK: usize = 1 << 22;
 
 /// Workers for an input of that size.
 pub(crate) fn workers(bytes: usize) -> usize {
-    // Small inputs must not start a pool by asking for its size.
+    // Asking for the pool's size would start it; small inputs must not.
     if bytes < SEQUENTIAL { 1 } else { pool::threads() }
 }
 
-/// Whether so many pieces of work on an input of that size are shared among threads.
+/// Whether an input of that size in that many pieces is shared among threads.
 pub(crate) fn splits(pieces: usize, bytes: usize) -> bool {
     pieces > 1 && workers(bytes) > 1
 }
 
-/// Splits `rows` into consecutive ranges of about a block each, and of whole panels where they hold several. The split depends on the
-/// input alone.
+/// Splits `rows` into consecutive ranges of about a block each, and of whole panels where a block holds several. The
+/// split depends on the input alone.
 pub(crate) fn ranges(rows: usize, bytes: usize) -> Vec<Range<usize>> {
     let blocks = (bytes / BLOCK).clamp(1, rows.max(1));
     let mut step = rows.div_ceil(blocks).max(1);
@@ -40,23 +40,23 @@ pub(crate) fn ranges(rows: usize, bytes: usize) -> Vec<Range<usize>> {
     (0..rows).step_by(step).map(|start| start..(start + step).min(rows)).collect()
 }
 
-/// Calls `work` with every number below `count`, shared among the threads of the call. Nothing here is generic, so that rayon's
-/// machinery is compiled once and not for each kernel.
+/// Calls `work` with every number below `count`, shared among the call's threads. Nothing here is generic, so rayon's
+/// machinery is compiled once and not per kernel.
 fn share(count: usize, work: &(dyn Fn(usize) + Sync)) -> Result<(), Error> {
     pool::enter(|| (0..count).into_par_iter().for_each(work))
 }
 
-/// A piece of work before, and what was made of it after.
+/// A piece before the work, and its result after.
 type Slot<P, T> = Mutex<(Option<P>, Option<Result<T, Error>>)>;
 
-/// What `work` makes of each piece, in order, or the error of the first piece that failed, whatever the timing.
+/// The result of `work` for each piece, in order, or the error of the first piece that failed, whatever the timing.
 fn results<P: Send, T: Send>(
     pieces: impl Iterator<Item = P>,
     work: impl Fn(P) -> Result<T, Error> + Sync,
 ) -> Result<Vec<T>, Error> {
     let slots: Vec<Slot<P, T>> = pieces.map(|piece| Mutex::new((Some(piece), None))).collect();
     share(slots.len(), &|i| {
-        // Nobody else ever wants this lock, and nobody looks at what a panic has left behind: it goes on to the caller.
+        // The lock is uncontended, and a poisoned value is never read: the panic reaches the caller.
         let mut slot = slots[i].lock().unwrap_or_else(PoisonError::into_inner);
         slot.1 = slot.0.take().map(&work);
     })?;
@@ -81,8 +81,8 @@ pub(crate) fn blocks<T: Send>(
     results(ranges.into_iter(), work)
 }
 
-/// Folds blocks of rows into one value, by workers that each have their own: memory grows with the workers, not with the
-/// rows. `merge` must not care about order. The error is that of the first failing block, whatever the timing.
+/// Folds blocks of rows into one value. Each worker has its own accumulator, so memory grows with the workers, not with
+/// the rows. `merge` must not depend on order. The error is that of the first failing block, whatever the timing.
 pub(crate) fn fold<T: Send>(
     rows: usize,
     bytes: usize,
@@ -99,7 +99,8 @@ pub(crate) fn fold<T: Send>(
     let next = AtomicUsize::new(0);
     let parts = results(0..workers(bytes).min(ranges.len()), |_| {
         let mut value = None;
-        // A worker's blocks ascend, so it stops at its first error; of several workers' errors that of the first block counts.
+        // A worker's blocks ascend, so it stops at its first error; among several workers the first block's error
+        // counts.
         while let at = next.fetch_add(1, Ordering::Relaxed)
             && let Some(range) = ranges.get(at)
         {
@@ -107,7 +108,7 @@ pub(crate) fn fold<T: Send>(
                 return Ok(Err((at, error)));
             }
         }
-        // A worker that came too late has nothing.
+        // A worker that got no block has nothing.
         Ok(Ok(value))
     })?;
     let (mut values, mut errors) = (Vec::new(), Vec::new());
@@ -123,8 +124,8 @@ pub(crate) fn fold<T: Send>(
     }
 }
 
-/// Fills rows of `out`, which are equally long, in blocks. `work` gets the range of rows and their part of `out`; the error is
-/// that of the first failing block.
+/// Fills equally long rows of `out` in blocks. `work` gets a range of rows and their part of `out`; the error is that
+/// of the first failing block.
 pub(crate) fn rows_into<T: Send>(
     rows: usize,
     bytes: usize,
@@ -140,7 +141,7 @@ pub(crate) fn rows_into<T: Send>(
     each(ranges.into_iter().zip(parts), bytes, |(range, out)| work(range, out))
 }
 
-/// Does independent pieces of work, each of which owns what it writes, on an input of that size. The error is that of the
+/// Runs independent pieces of work, each of which owns its output, on an input of that size. The error is that of the
 /// first failing piece.
 pub(crate) fn each<P: Send>(
     pieces: impl IntoIterator<Item = P, IntoIter: ExactSizeIterator>,
@@ -154,9 +155,9 @@ pub(crate) fn each<P: Send>(
     results(pieces, work).map(|_: Vec<()>| ())
 }
 
-/// A result of `length` elements that `work` computes in pieces of `size` (the last one may be shorter) from an input
-/// of `bytes`. The thread that computes a piece also zeroes it, so that it is in that thread's cache. The error is that
-/// of the first failing piece, or `None` if there is no memory for the result.
+/// A result of `length` elements that `work` computes in pieces of `size` (the last may be shorter) from an input of
+/// `bytes`. The thread that computes a piece also zeroes it, so that it is in that thread's cache. The error is that of
+/// the first failing piece, or `None` if there is no memory for the result.
 pub(crate) fn pieces<T: Zeroable + Send>(
     length: usize,
     size: usize,

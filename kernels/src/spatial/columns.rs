@@ -1,4 +1,4 @@
-//! What the spatial kernels share: their columns and parameters, and the loops over rows.
+//! Columns, parameters and row loops shared by the spatial kernels.
 
 use crate::contract::{Call, Column, Kind, PackedBytes, Param, ParamKind};
 use crate::error::Error;
@@ -24,7 +24,7 @@ pub(crate) const SRID: Param = Param {
     default: Some("0"),
     summary: "Identifier of the reference system. Values of different ones cannot be compared on the server; geography needs one of the server's, such as 4326.",
 };
-/// As [`SRID`], for values that may name their own.
+/// As [`SRID`], for values that may carry their own.
 pub(crate) const SRID_READ: Param = Param {
     summary: "Identifier of the reference system. A value that names its own (SRID=4326; before a text, EWKB) keeps that; where both are given and differ, it is an error. \
               Values of different ones cannot be compared on the server; geography needs one of the server's, such as 4326.",
@@ -48,7 +48,7 @@ pub(crate) const DIALECT: Param = Param {
     default: Some("sql_server"),
     summary: "Spelling of Z and M: sql_server has no tag and writes NULL, as in POINT (1 2 NULL 4); iso has one, as in POINT M (1 2 4).",
 };
-/// As [`DIALECT`], for texts that are read.
+/// As [`DIALECT`], for texts that are parsed.
 pub(crate) const DIALECT_READ: Param = Param {
     summary: "What a position without a tag Z, M or ZM may have: sql_server up to four numbers, the third being Z and the fourth M; iso two. With a tag, both read what the tag says.",
     ..DIALECT
@@ -70,18 +70,18 @@ pub(crate) const NAN: &str =
 pub(crate) const EXACT: &str = "Exact, but for −0, which is written as 0.";
 pub(crate) const FORMAT: &str = "[MS-SSCLRT] sections 1.6 and 2.1; bytes read from SQL Server 2022 and 2025.";
 
-/// The type that a call's bytes are of.
+/// The spatial type of a call's bytes.
 pub(crate) fn type_of(call: &Call<'_>) -> Result<SpatialType, Error> {
     call.chosen(&TYPE, SpatialType::parse)
 }
 
-/// A call's SRID, which its range keeps within 32 bits.
+/// A call's SRID; its range keeps it within 32 bits.
 pub(crate) fn srid_of(call: &Call<'_>) -> i32 {
     call.params.int(SRID.name) as i32
 }
 
-/// The bytes of the shape as the type and with the flag that the call asks for. Of a shape on the globe nothing is computed, so
-/// that only points are valid beyond doubt there.
+/// The shape's bytes in the type and with the flag that the call asks for. On the globe nothing is computed, so only
+/// points are certain to be valid there.
 pub(crate) fn serialize(
     call: &Call<'_>,
     kind: SpatialType,
@@ -99,36 +99,36 @@ pub(crate) fn serialize(
     Geometry { srid, valid, larger_than_hemisphere: false, shape }.encode(kind)
 }
 
-/// The shape as a call's `ordinates` ask for it.
+/// The shape with the ordinates that a call's `ordinates` parameter selects.
 pub(crate) fn with_ordinates(call: &Call<'_>, shape: Shape) -> Shape {
     if call.params.word(ORDINATES.name) == "xy" { shape.flat() } else { shape }
 }
 
-/// What a row's value is read from, and what it may take.
+/// Size of a row's value and of the memory that reading it may take.
 #[derive(Clone, Copy)]
 pub(crate) struct Size {
     bytes: usize,
-    /// Bytes of the tree, of what its validity is told by, and of the tables before they are written.
+    /// Bytes of the tree, of the data for its validity check, and of the tables before they are written.
     memory: u64,
 }
 
-/// Bytes of a result for each that it is made of: `EMPTY,` and its like become 14 bytes of tables and more, numbers text.
+/// Result bytes per source byte: `EMPTY,` and the like become 14 or more bytes of tables, numbers become text.
 const RESULT: u64 = 8;
 
 impl Size {
-    /// Of a serialized value or WKB: most where empty members, of 9 bytes each, become parts of a tree.
+    /// For a serialized value or WKB: the most where empty members, of 9 bytes each, become parts of a tree.
     pub(crate) fn binary(value: &[u8]) -> Size {
         Size { bytes: value.len(), memory: (value.len() as u64).saturating_mul(20) }
     }
 
-    /// Of WKT: a comma stands before every position and every part but the first.
+    /// For WKT: a comma precedes every position and every part but the first.
     pub(crate) fn text(text: &str) -> Size {
         let parts = text.bytes().filter(|byte| *byte == b',').count() as u64 + 1;
         Size { bytes: text.len(), memory: parts.saturating_mul(200).saturating_add(text.len() as u64) }
     }
 }
 
-/// `work` for every row that is not NULL, in parallel, with its errors placed in the row of `column`.
+/// Runs `work` for every row that is not NULL, in parallel; errors name the row of `column`.
 pub(crate) fn map<T: Send>(
     call: &Call<'_>,
     column: &str,
@@ -141,9 +141,9 @@ pub(crate) fn map<T: Send>(
         all = all.saturating_add(size.memory);
         most = most.max(size.memory);
     }
-    // Reading and writing costs more than passing over as many bytes.
+    // Parsing and writing cost more per byte than a plain scan.
     let work_bytes = bytes.saturating_mul(8);
-    // One of the largest for each worker, and the results beside them.
+    // One of the largest values per worker, and the results beside them.
     let largest = most.saturating_mul(parallel::workers(work_bytes) as u64).min(all);
     call.check_memory("the shapes", largest.saturating_add(bytes as u64 * RESULT))?;
     let blocks = parallel::blocks(call.rows, work_bytes, |range| {
@@ -157,7 +157,7 @@ pub(crate) fn map<T: Send>(
     Ok(blocks.into_iter().flatten().collect())
 }
 
-/// As [`map`] over the serialized values of a column of that name.
+/// [`map`] over the serialized values of the column with that name.
 pub(crate) fn map_shapes<T: Send>(
     call: &Call<'_>,
     kind: SpatialType,
@@ -179,7 +179,7 @@ pub(crate) fn map_shapes<T: Send>(
 ///
 /// # Errors
 ///
-/// [`Error::Value`] that names the column and the row, which is counted from 0 here.
+/// [`Error::Value`] that names the column and the row; `row` counts from 0.
 pub(crate) fn check_finite(column: &str, row: usize, v: f64) -> Result<(), Error> {
     if v.is_finite() {
         return Ok(());
@@ -199,7 +199,7 @@ pub(crate) fn pack(rows: Vec<Option<Vec<u8>>>) -> PackedBytes {
         lengths: Vec::with_capacity(rows.len()),
     };
     for row in rows {
-        // No value is longer than VARBINARY(MAX) holds.
+        // No value is longer than VARBINARY(MAX) allows.
         out.lengths.push(row.as_ref().map_or(-1, |bytes| bytes.len() as i32));
         out.bytes.extend_from_slice(&row.unwrap_or_default());
     }

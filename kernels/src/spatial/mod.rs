@@ -1,9 +1,9 @@
-//! Points in space: SQL Server's GEOMETRY bytes, keys along space-filling curves, buckets and helpers around them; vectors
-//! projected on a few axes, and searches that look at space first.
+//! Points in space: SQL Server's GEOMETRY bytes, keys along space-filling curves, buckets and related helpers; vectors
+//! projected onto a few axes, and searches that filter by space first.
 //!
-//! The library's functions take slices and the types of [`geometry`]; the registry's kernels take columns. A [`Basis`] turns
-//! vectors into coordinates, of which the first three are x, y and z. A [`Sieve`] uses coordinates to keep most rows of a search
-//! from being looked at, with a proof that none of them belongs into the result.
+//! The library's functions take slices and the types of [`geometry`]; the registry's kernels take columns. A [`Basis`]
+//! turns vectors into coordinates, of which the first three are x, y and z. A [`Sieve`] uses coordinates to skip most
+//! rows of a search, with a proof that none of the skipped rows belongs in the result.
 
 pub mod basis;
 mod columns;

@@ -1,4 +1,4 @@
-//! What the spatial kernels share: parameters, columns and texts.
+//! Parameters, columns and texts shared by the spatial kernels.
 
 use crate::contract::{Call, Column, Kind, Param, ParamKind};
 use crate::error::Error;
@@ -16,7 +16,7 @@ pub(crate) const PAD: Param = Param {
     default: Some("no"),
     summary: "yes: vectors shorter than the dimension of the basis are filled up with zeros; no: they are an error.",
 };
-/// As the vector kernels' parameter, with the precision that points are computed in as default.
+/// The vector kernels' parameter, with the precision in which points are computed as default.
 pub(crate) const ACCUMULATE_POINTS: Param = Param {
     name: "accumulate",
     kind: ParamKind::Choice(&["f64", "f32"]),
@@ -52,7 +52,7 @@ pub(crate) const NAN_SEARCH: &str = "As vector_top_k: a row whose distance is Na
 pub(crate) const SEARCH_NULLS: &str =
     "A row whose vector is NULL is no candidate. A NULL id is kept and loses every tie.";
 
-/// The basis that the call asks for.
+/// The basis that the call names.
 pub(crate) fn basis_of(call: &Call<'_>) -> Result<Basis, Error> {
     match call.params.bytes(BASIS.name) {
         [] => Ok(Basis::clr_v1()),
@@ -60,17 +60,17 @@ pub(crate) fn basis_of(call: &Call<'_>) -> Result<Basis, Error> {
     }
 }
 
-/// Whether the call asks for zeros behind short vectors.
+/// Whether the call asks to pad short vectors with zeros.
 pub(crate) fn pad_of(call: &Call<'_>) -> bool {
     call.params.word(PAD.name) == "yes"
 }
 
-/// A count as a column of integers holds it.
+/// A count as a value of an integer column.
 pub(crate) fn count(n: usize) -> Option<i32> {
     Some(i32::try_from(n).unwrap_or(i32::MAX))
 }
 
-/// The coordinate number `axis`; 0 where the basis has fewer axes.
+/// Coordinate `axis`; 0 where the basis has fewer axes.
 pub(crate) fn coordinate(point: &[f64], axis: usize) -> f64 {
     point.get(axis).copied().unwrap_or(0.0)
 }

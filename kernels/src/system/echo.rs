@@ -1,4 +1,4 @@
-//! Returns its input: shows what a host sends and takes back.
+//! Returns its input, to show what a host sends and receives.
 
 use crate::contract::{ANY_NAME, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming};
 

@@ -1,4 +1,4 @@
-//! Says what is running.
+//! Reports what is running.
 
 use crate::contract::{Call, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 use crate::error::Error;

@@ -1,4 +1,4 @@
-//! Atoms as input of kernels: payloads by atom, each in one piece.
+//! Atoms as kernel input: payloads by atom, each contiguous.
 
 use std::borrow::Cow;
 
@@ -20,14 +20,14 @@ pub(crate) const ATOM_ID: Column = Column {
 #[derive(Debug)]
 pub(crate) struct Atom<'a> {
     pub(crate) id: i64,
-    /// Its input rows, from 0, one for each chunk; the earliest first.
+    /// Its input rows, from 0, one per chunk; the earliest first.
     pub(crate) rows: Vec<usize>,
     /// Whole blocks.
     pub(crate) bytes: Cow<'a, [u8]>,
 }
 
 impl Atom<'_> {
-    /// The elements, which have to be finite.
+    /// The elements; an error if one is not finite.
     pub(crate) fn decode(
         &self,
         compute: Compute,
@@ -42,7 +42,7 @@ impl Atom<'_> {
         }
     }
 
-    /// What is wrong with an element of the column's payload.
+    /// The error for an element of the column's payload.
     pub(crate) fn not_finite(&self, column: &Column, element: usize, value: f32) -> Error {
         let found = format!("element {element} of atom {} is {value}", self.id);
         wrong(column.name, self.rows[0], found, "finite numbers")
@@ -64,7 +64,8 @@ impl Atom<'_> {
     }
 }
 
-/// The atoms in the columns [`ATOM_ID`], [`CHUNK`] and [`PAYLOAD`], by ascending id, and how many elements each has.
+/// The atoms in the columns [`ATOM_ID`], [`CHUNK`] and [`PAYLOAD`], by ascending id, and the number of elements of
+/// each.
 ///
 /// # Errors
 ///
@@ -77,14 +78,15 @@ pub(crate) fn of_call<'a>(
     of_rows(call, &PAYLOAD, payload_type, 0..call.rows, memory)
 }
 
-/// The atoms in some rows of the columns [`ATOM_ID`], [`CHUNK`] and another, by ascending id, and how many elements each has.
+/// The atoms in some rows of the columns [`ATOM_ID`], [`CHUNK`] and another, by ascending id, and the number of
+/// elements of each.
 ///
-/// What is in one chunk is borrowed. The kernel takes `memory(atoms, elements)` bytes beside what has to be put together.
+/// A payload in one chunk is borrowed. The kernel takes `memory(atoms, elements)` bytes beside the joined payloads.
 ///
 /// # Errors
 ///
-/// As [`Payload::gather`]; [`Error::Value`] for a NULL id and for atoms of different lengths; [`Error::Payload`] where the
-/// bytes are no whole blocks; [`Error::Memory`].
+/// As [`Payload::gather`]; [`Error::Value`] for a NULL id and for atoms of different lengths; [`Error::Payload`] where
+/// the bytes are not whole blocks; [`Error::Memory`].
 pub(crate) fn of_rows<'a>(
     call: &Call<'a>,
     column: &Column,

@@ -1,4 +1,4 @@
-//! How much of each atom a layer holds.
+//! The share of each atom in a layer.
 
 use faer::{Mat, MatRef};
 
@@ -17,17 +17,17 @@ use crate::tensor::qr;
 use crate::tensor::quant::{self, PayloadType};
 use crate::tensor::svd;
 
-/// Elements of all atoms that are looked at together. A whole number of blocks of any payload type.
+/// Elements of all atoms that are processed together. A whole number of blocks of any payload type.
 const PANEL: usize = 4096;
-/// Singular values of the atoms, brought to length 1, below this share of the largest are what rounding to singles leaves of
-/// atoms that depend on each other, and their directions not used.
+/// Singular values of the normalized atoms below this share of the largest are noise from rounding dependent atoms to
+/// singles; their directions are not used.
 const NOISE: f64 = 3e-7;
 
-/// What [`coefficients`] finds.
+/// The result of [`coefficients`].
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Coefficients {
-    /// One for each atom, in the order given.
+    /// One per atom, in the order given.
     pub coefficients: Vec<f64>,
     /// ‖layer − Σ coefficient·atom‖ / ‖layer‖; 0 for a layer of zeros.
     pub residual: f64,
@@ -35,28 +35,28 @@ pub struct Coefficients {
     pub rank: usize,
 }
 
-/// The coefficients with which a weighted sum of atoms comes nearest to a layer, in the Frobenius norm (least squares).
+/// The coefficients with which a weighted sum of atoms is nearest to a layer, in the Frobenius norm (least squares).
 ///
-/// Of several equally near sums, as where atoms depend on each other, the one with the smallest terms is taken: the least sum of
-/// ‖coefficient·atom‖². Orthonormal atoms have their dot products with the layer as coefficients. How large an atom is does not
-/// matter: twice the atom has half the coefficient.
+/// If several sums are equally near, as with dependent atoms, the one with the smallest terms is chosen: the least sum
+/// of ‖coefficient·atom‖². For orthonormal atoms the coefficients are their dot products with the layer. The size of an
+/// atom does not matter: twice the atom gets half the coefficient.
 ///
 /// # Shapes
 ///
-/// m atoms of n singles each, as many as the layer has; m coefficients.
+/// m atoms of n singles each, as many as the layer has; returns m coefficients.
 ///
 /// # Errors
 ///
-/// [`Error::Value`] where a length differs, and for NaN or an infinity; [`Error::Setting`] as [`Compute::new`].
+/// [`Error::Value`] where a length differs, and for NaN or infinity; [`Error::Setting`] as [`Compute::new`].
 ///
 /// # Accuracy
 ///
-/// QR factorization of the atoms, brought to length 1, in double precision, and singular values of the triangle; directions in
-/// which the atoms reach less than 3e-7 of the largest are left out, for rounding to singles makes as much of atoms that depend
-/// on each other. Where none is left out, with κ ≤ 3.4e6 the condition of the m atoms, the vector x of all coefficient·‖atom‖ is off by
-/// at most 2⁻⁴⁶·√m·κ·(‖x‖ + κ·residual·‖layer‖).
-/// The residual is that of the coefficients returned. The bits are the same for any number of threads; between processors the last
-/// digits may differ.
+/// QR factorization of the normalized atoms in double precision, and singular values of the triangle; directions in
+/// which the atoms reach less than 3e-7 of the largest are left out, because rounding dependent atoms to singles
+/// produces as much. If none is left out, with κ ≤ 3.4e6 the condition of the m atoms, the vector x of all
+/// coefficient·‖atom‖ has an error of at most 2⁻⁴⁶·√m·κ·(‖x‖ + κ·residual·‖layer‖). The residual is that of the
+/// returned coefficients. The bits are the same for any number of threads; the last digits may differ between
+/// processors.
 ///
 /// # Examples
 ///
@@ -89,7 +89,7 @@ pub fn coefficients(layer: &[f32], atoms: &[&[f32]]) -> Result<Coefficients, Err
     Problem { compute: Compute::new()?, payload_type: PayloadType::F32, layer, atoms: &bytes }.solve()
 }
 
-/// Atoms and a layer of as many elements.
+/// Atoms and a layer with as many elements each.
 struct Problem<'a> {
     compute: Compute,
     payload_type: PayloadType,
@@ -99,7 +99,7 @@ struct Problem<'a> {
 
 impl Problem<'_> {
     fn solve(&self) -> Result<Coefficients, Error> {
-        // Many products one after the other: the threads are asked once for all of them.
+        // Many successive products: the thread pool is entered once for all of them.
         pool::enter(|| self.on_threads())?
     }
 
@@ -110,7 +110,7 @@ impl Problem<'_> {
             let residual = if norm > 0.0 { 1.0 } else { 0.0 };
             return Ok(Coefficients { coefficients: Vec::new(), residual, rank: 0 });
         }
-        // Of two sides of one matrix, the equations of the smaller one.
+        // Solves the equations of the matrix's smaller side.
         let (found, rank) = if count <= self.layer.len() { self.by_atoms()? } else { self.by_elements()? };
         let mut off = 0.0;
         self.panels(|panel, layer| {
@@ -125,11 +125,11 @@ impl Problem<'_> {
         Ok(Coefficients { coefficients: found, residual, rank })
     }
 
-    /// Coefficients and rank by a QR factorization of the atoms and the layer as columns, panel by panel: for no more atoms than
-    /// elements.
+    /// Coefficients and rank by a QR factorization, panel by panel, with the atoms and the layer as columns: for no
+    /// more atoms than elements.
     fn by_atoms(&self) -> Result<(Vec<f64>, usize), Error> {
         let count = self.atoms.len();
-        // On top what the panels before have come to, below it a panel.
+        // On top the triangle of the panels so far, below it a panel.
         let mut stack = zeros(count + 1 + PANEL.min(self.layer.len()), count + 1);
         self.panels(|panel, layer| {
             let mut part = stack.as_mut().subrows_mut(0, count + 1 + layer.len());
@@ -141,7 +141,7 @@ impl Problem<'_> {
         let triangle = stack.as_ref().submatrix(0, 0, count, count);
         let lengths: Vec<f64> =
             triangle.col_iter().map(|column| inverse_length(squares(column.iter()))).collect();
-        // Atoms are brought to length 1: what is small because its atom is must not pass for noise.
+        // Atoms are normalized: a small atom must not be mistaken for noise.
         let unit =
             Mat::from_fn(count, count, |i, j| if i <= j { triangle[(i, j)] * lengths[j] } else { 0.0 });
         let inverse = Inverse::of(unit.as_ref())?;
@@ -151,8 +151,8 @@ impl Problem<'_> {
         Ok((found, inverse.rank))
     }
 
-    /// Coefficients and rank by a singular value decomposition of the atoms: for more atoms than elements, which therefore are
-    /// in memory, atom after atom.
+    /// Coefficients and rank by a singular value decomposition of the atoms: for more atoms than elements; the atoms
+    /// therefore are in memory, one after the other.
     fn by_elements(&self) -> Result<(Vec<f64>, usize), Error> {
         let (count, elements) = (self.atoms.len(), self.layer.len());
         if elements == 0 {
@@ -176,7 +176,7 @@ impl Problem<'_> {
         Ok((found, inverse.rank))
     }
 
-    /// Shows the atoms and the layer, panel by panel, as doubles.
+    /// Passes the atoms and the layer, panel by panel, as doubles.
     fn panels(
         &self,
         mut work: impl FnMut(MatRef<'_, f64>, &[f64]) -> Result<(), Error>,
@@ -200,7 +200,7 @@ impl Problem<'_> {
     }
 }
 
-/// 1 / √square; 0 for an atom of zeros, which adds nothing.
+/// 1 / √square; 0 for a zero atom, which adds nothing.
 fn inverse_length(square: f64) -> f64 {
     if square > 0.0 { 1.0 / square.sqrt() } else { 0.0 }
 }
@@ -264,8 +264,8 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let payload = Payload::gather(chunks, &PAYLOAD, payloads, own.into_iter())?;
     let elements = payload_type.elements(payload.bytes())?;
     let others = (0..call.rows).filter(|row| ids[*row].is_some());
-    // A panel as it is decoded and as it is factored, twice, with the triangle; the triangle's factors or, where the atoms are more
-    // than elements, the atoms and theirs; the layer.
+    // A panel decoded and twice as factored, with the triangle; the triangle's factors or, if there are more atoms than
+    // elements, the atoms and theirs; the layer.
     let memory = |atoms: usize, _| {
         let (count, panel) = (atoms as u64, PANEL.min(elements) as u64);
         let whole = if atoms > elements { 8 * elements as u64 } else { 0 };

@@ -8,15 +8,15 @@ use crate::number::range;
 use crate::pairwise::reduce::cosine_of_sums;
 use crate::tensor::numbers::{self, Sum, wrong};
 
-/// The coefficients of one model in a layer, in numbers.
+/// Statistics of one model's coefficients in a layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Statistics {
     /// How many atoms it has.
     pub atoms: usize,
-    /// Mean of its coefficients; none where it has no atom.
+    /// Mean of its coefficients; `None` if it has no atoms.
     pub mean: Option<f64>,
-    /// Standard deviation of its coefficients, of the population (divided by the number of atoms); none where it has no atom.
+    /// Population standard deviation of its coefficients (divided by the number of atoms); `None` if it has no atoms.
     pub deviation: Option<f64>,
     /// Euclidean norm of its coefficients.
     pub norm: f64,
@@ -34,27 +34,28 @@ pub struct Comparison {
     pub shared: usize,
     /// Atoms that both have, as a share of those that either has.
     pub coverage: f64,
-    /// Cosine of the two vectors of coefficients over the atoms that either has, 0 standing for an absent one; none where a
+    /// Cosine of the two vectors of coefficients over the atoms that either has, with 0 for an absent one; `None` if a
     /// vector is zero.
     pub cosine: Option<f64>,
 }
 
-/// Compares the coefficients of two models in one layer, of every atom that at least one of them has.
+/// Compares the coefficients of two models in one layer, over every atom that at least one of them has.
 ///
 /// # Shapes
 ///
-/// A pair for each atom, the coefficient in the first model and in the second, `None` where the model does not have the atom.
-/// The sums are taken in the order of the pairs.
+/// One pair per atom: its coefficient in the first model and in the second, `None` where the model does not have the
+/// atom. The sums are taken in the order of the pairs.
 ///
 /// # Errors
 ///
-/// [`Error::Value`] where there is no pair, where a pair has no coefficient at all, or one that is NaN or infinite.
+/// [`Error::Value`] where there are no pairs, or a pair has no coefficient, or one that is NaN or infinite.
 ///
 /// # Accuracy
 ///
-/// Compensated sums in double precision: with u = 2⁻⁵³, the norms are within 4·u of their size, the means within 3·u of the
-/// mean magnitude, the deviations within 8·u of the largest magnitude and the cosine within 8·u. No sum overflows; a norm
-/// beyond the largest double is infinite. For up to 2²⁴ atoms; a number below the range of normal doubles is rounded once more.
+/// Compensated sums in double precision: with u = 2⁻⁵³, the norms are within 4·u of their size, the means within 3·u of
+/// the mean magnitude, the deviations within 8·u of the largest magnitude and the cosine within 8·u. No sum overflows;
+/// a norm beyond the largest double is infinite. For up to 2²⁴ atoms; a number below the range of normal doubles is
+/// rounded once more.
 ///
 /// # Examples
 ///
@@ -112,7 +113,7 @@ fn scaled(values: impl Iterator<Item = Option<f64>> + Clone) -> (Scaled, Statist
     (Scaled { values: values.map(|v| v.unwrap_or(0.0) / unit).collect(), square }, statistics)
 }
 
-/// [`compare`] of one pair at least, and of numbers.
+/// [`compare`] for at least one pair, and for finite numbers.
 fn finite_compare(pairs: &[(Option<f64>, Option<f64>)]) -> Comparison {
     let (first, a) = scaled(pairs.iter().map(|pair| pair.0));
     let (second, b) = scaled(pairs.iter().map(|pair| pair.1));
@@ -134,7 +135,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let (a, b) = (call.floats("a"), call.floats("b"));
     numbers::finite("a", a)?;
     numbers::finite("b", b)?;
-    // Order, pairs, and two models' numbers twice.
+    // The order, the pairs, and two models' numbers twice.
     call.check_memory("the comparison", call.rows as u64 * (8 + 32 + 4 * 8))?;
     let mut rows = Vec::with_capacity(call.rows);
     for row in 0..call.rows {
@@ -148,7 +149,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     }
     rows.sort_unstable();
     let duplicate = |pair: &[(&str, i64, usize)]| pair[0].0 == pair[1].0 && pair[0].1 == pair[1].1;
-    // The earliest of all the rows that come again, as a reader of the input would meet it.
+    // The earliest of all repeated rows, as a reader of the input would meet it.
     if let Some(again) =
         rows.windows(2).filter(|pair| duplicate(pair)).map(|pair| pair[1]).min_by_key(|r| r.2)
     {
@@ -163,7 +164,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         let pairs: Vec<_> = layer.iter().map(|(_, _, row)| (a[*row], b[*row])).collect();
         let found = finite_compare(&pairs);
         names.push(Some(layer[0].0.to_string()));
-        // As many as there are rows at most, which are countable.
+        // No more than the rows, whose count fits.
         for (column, count) in counts.iter_mut().zip([found.a.atoms, found.b.atoms, found.shared]) {
             column.push(Some(count as i32));
         }

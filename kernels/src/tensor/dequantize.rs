@@ -15,7 +15,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let payload_type = PayloadType::parse(call.params.word(TYPE.name))?;
     let elements = payload_type.elements(payload.bytes())?;
     layer::check_length(elements)?;
-    // As numbers and as bytes; chunks cut within a block are put together first.
+    // As numbers and as bytes; chunks cut within a block are joined first.
     call.check_memory(
         "the elements",
         (elements as u64).saturating_mul(8).saturating_add(payload.bytes() as u64),

@@ -7,16 +7,16 @@ use crate::contract::{
 use crate::error::Error;
 use crate::tensor::numbers;
 
-/// What became of a coefficient.
+/// What happened to a coefficient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It is there after, and was not before.
+    /// Present after, absent before.
     Added,
-    /// It was there before, and is not after.
+    /// Present before, absent after.
     Removed,
-    /// It is there at both times and differs by more than the tolerance.
+    /// Present at both times, differing by more than the tolerance.
     Changed,
-    /// It is there at both times and differs by no more than the tolerance.
+    /// Present at both times, differing by no more than the tolerance.
     Unchanged,
 }
 
@@ -36,30 +36,31 @@ impl Change {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Drift {
-    /// What became of it.
+    /// What happened to it.
     pub change: Change,
-    /// after − before, an absent coefficient being 0.
+    /// after − before, where an absent coefficient counts as 0.
     pub delta: f64,
-    /// delta / |before|, so that its sign is that of the delta; none where there was nothing before, or 0.
+    /// delta / |before|, so it has the sign of the delta; `None` where the coefficient was absent or 0 before.
     pub relative_delta: Option<f64>,
     /// 2·delta / (|before| + |after|), from −2 to 2; 0 where both are 0.
     pub symmetric_delta: f64,
 }
 
-/// The change of a coefficient from one point in time to another; none where it is at neither.
+/// The change of a coefficient from one point in time to another; `None` where it is absent at both.
 ///
 /// # Shapes
 ///
-/// Two numbers, `None` where the coefficient is absent, and the largest difference that counts as none.
+/// Two numbers, `None` where the coefficient is absent, and the largest difference that counts as unchanged.
 ///
 /// # Errors
 ///
-/// [`Error::Value`] where a coefficient is NaN or infinite; [`Error::ParameterValue`] where the tolerance is, or is negative.
+/// [`Error::Value`] where a coefficient is NaN or infinite; [`Error::ParameterValue`] where the tolerance is, or is
+/// negative.
 ///
 /// # Accuracy
 ///
-/// The delta is rounded once, the relative deltas three times at most: within 2⁻⁵¹ of their size. A delta, or a quotient with
-/// a very small base, that is beyond the largest double is infinite; the symmetric delta never is.
+/// The delta is rounded once, the relative deltas three times at most: within 2⁻⁵¹ of their size. A delta, or a
+/// quotient with a very small base, that is beyond the largest double is infinite; the symmetric delta never is.
 ///
 /// # Examples
 ///
@@ -84,7 +85,7 @@ pub fn drift(before: Option<f64>, after: Option<f64>, tolerance: f64) -> Result<
     Ok(finite_drift(before, after, tolerance))
 }
 
-/// [`drift`] of finite numbers.
+/// [`drift`] for finite numbers.
 fn finite_drift(before: Option<f64>, after: Option<f64>, tolerance: f64) -> Option<Drift> {
     let (from, to) = (before.unwrap_or(0.0), after.unwrap_or(0.0));
     let delta = to - from;
@@ -102,7 +103,7 @@ fn finite_drift(before: Option<f64>, after: Option<f64>, tolerance: f64) -> Opti
     } else if sum.is_finite() {
         2.0 * (delta / sum)
     } else {
-        // Halves of numbers whose sum is out of range are exact.
+        // Halving keeps the sum in range, and is exact for numbers that large.
         2.0 * ((to / 2.0 - from / 2.0) / (from.abs() / 2.0 + to.abs() / 2.0))
     };
     Some(Drift { change, delta, relative_delta, symmetric_delta })
@@ -113,7 +114,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     numbers::finite("before", before)?;
     numbers::finite("after", after)?;
     let tolerance = call.params.float("tolerance");
-    // Three numbers and a word with its own memory.
+    // Three numbers and a word that owns its memory.
     call.check_memory("the changes", call.rows as u64 * (3 * 16 + 24 + 16))?;
     let mut change = Vec::with_capacity(call.rows);
     let [mut delta, mut relative, mut symmetric] = [(); 3].map(|()| Vec::with_capacity(call.rows));

@@ -1,4 +1,4 @@
-//! How far one layer is from another.
+//! The difference between two layers.
 
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, RowShape, Streaming, Values,
@@ -9,17 +9,17 @@ use crate::tensor::numbers::wrong;
 use crate::tensor::payload::{CHUNK, PAYLOAD, Payload, TYPE};
 use crate::tensor::quant::PayloadType;
 
-/// What [`error`] finds between a layer a and its approximation b.
+/// The result of [`error`] for a layer a and its approximation b.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Difference {
     /// Relative Frobenius error ‖a − b‖ / ‖a‖; 0 where both are zero, infinite where only a is.
     pub relative: f64,
-    /// Largest |aᵢ − bᵢ|; 0 where there are no elements.
+    /// Largest |aᵢ − bᵢ|; 0 if there are no elements.
     pub largest: f64,
-    /// The first element, from 0, with that difference; none where there are no elements.
+    /// The first element, from 0, with that difference; `None` if there are no elements.
     pub at: Option<usize>,
-    /// Cosine of the angle between a and b; none where one of them is zero.
+    /// Cosine of the angle between a and b; `None` if one of them is zero.
     pub cosine: Option<f64>,
 }
 
@@ -42,7 +42,7 @@ struct Sums {
 ///
 /// # Shapes
 ///
-/// As many singles in `a`, the original, as in `b`, its approximation.
+/// Equally many singles in `a`, the original, and `b`, its approximation.
 ///
 /// # Errors
 ///
@@ -50,9 +50,9 @@ struct Sums {
 ///
 /// # Accuracy
 ///
-/// Sums in double precision over blocks whose size depends on the length alone. Of n elements, up to 2²⁶, the relative error is
-/// off by at most (n + 4)·2⁻⁵³ of its size, however small it is, the largest difference by 2⁻⁵³ of its, and the cosine by
-/// (2·n + 4)·2⁻⁵³. The same bits for any number of threads, on every machine.
+/// Sums in double precision over blocks whose size depends on the length alone. For n elements, up to 2²⁶, the error
+/// bounds are (n + 4)·2⁻⁵³ of its size for the relative error, however small it is, 2⁻⁵³ of its size for the largest
+/// difference, and (2·n + 4)·2⁻⁵³ for the cosine. The same bits for any number of threads, on every machine.
 ///
 /// # Examples
 ///
@@ -115,7 +115,7 @@ pub fn error(a: &[f32], b: &[f32]) -> Result<Difference, Error> {
     })
 }
 
-/// The layer whose chunks are where a column is not NULL.
+/// The layer whose chunks are in the rows where a column is not NULL.
 fn layer(call: &Call<'_>, column: &Column, payload_type: &Param) -> Result<Vec<f32>, Error> {
     let payloads = call.binary(column.name);
     let rows: Vec<usize> = (0..call.rows).filter(|row| payloads[*row].is_some()).collect();

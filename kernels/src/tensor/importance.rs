@@ -19,11 +19,11 @@ struct Measured {
     energy: f64,
 }
 
-/// From the weights alone, which are singular values: σ².
+/// From the weights alone, if they are singular values: σ².
 fn by_singular_value(call: &Call<'_>, weights: &[Option<f64>]) -> Result<Vec<Measured>, Error> {
     let weights = numbers::present(WEIGHT.name, weights)?;
     let atoms = numbers::groups(call, &ATOM_ID, 0..call.rows)?.into_iter().map(|(id, rows)| {
-        // A row that comes twice would not be seen otherwise.
+        // Detects a repeated row, which nothing else would.
         payload::order(call.integers(CHUNK.name), rows.iter().copied())?;
         let weight = numbers::repeated(WEIGHT.name, &weights, &rows, ("atom", id))?;
         let energy = weight * weight;
@@ -32,12 +32,12 @@ fn by_singular_value(call: &Call<'_>, weights: &[Option<f64>]) -> Result<Vec<Mea
     atoms.collect()
 }
 
-/// From the elements that an atom adds to the layer: their squares, or these weighted by a Fisher diagonal.
+/// From the elements that an atom adds to the layer: their squares, optionally weighted by a Fisher diagonal.
 fn by_payload(call: &Call<'_>, weights: &[Option<f64>], fisher: bool) -> Result<Vec<Measured>, Error> {
     numbers::finite(WEIGHT.name, weights)?;
     let weights: Vec<f64> = weights.iter().map(|w| w.unwrap_or(1.0)).collect();
     let payload_type = PayloadType::parse(call.params.word(TYPE.name))?;
-    // One atom at a time is decoded.
+    // Atoms are decoded one at a time.
     let memory = |_, elements: usize| elements as u64 * 8;
     let (all, elements) = atoms::of_call(call, payload_type, memory)?;
     let diagonals = if fisher {
@@ -58,7 +58,7 @@ fn by_payload(call: &Call<'_>, weights: &[Option<f64>], fisher: bool) -> Result<
         let square = |x: &f32| (weight * f64::from(*x)) * (weight * f64::from(*x));
         let energy: f64 = values.iter().map(square).sum();
         let mut importance = energy;
-        // Both lists are of the same rows, by the same ids.
+        // Both lists cover the same rows, by the same ids.
         if let Some(own) = diagonals.get(i) {
             own.decode(call.compute, PayloadType::F32, &FISHER, &mut diagonal)?;
             if let Some(element) = diagonal.iter().position(|f| *f < 0.0) {
@@ -86,7 +86,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
             return Err(wrong(WEIGHT.name, atom.row, found, "smaller numbers"));
         }
     }
-    // Divided first: their sum might be beyond the range of doubles.
+    // Divided before adding, because the sum might exceed the range of doubles.
     let unit = range::unit(atoms.iter().map(|atom| atom.importance));
     let total: f64 = atoms.iter().map(|atom| atom.importance / unit).sum();
     let share = |atom: &Measured| if total > 0.0 { atom.importance / unit / total } else { 0.0 };

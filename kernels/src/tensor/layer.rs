@@ -1,4 +1,4 @@
-//! Layers as results of kernels: packed singles in one row.
+//! Layers as kernel results: packed singles in one row.
 
 use crate::arch::zeros;
 use crate::contract::{Column, Kind, Output, PackedBytes, Values};
@@ -18,7 +18,7 @@ pub(crate) const PAYLOAD: Column = Column {
     summary: "The elements as packed singles (f32, little-endian).",
 };
 
-/// That so many singles fit a value of SQL Server's VARBINARY(MAX).
+/// Checks that the singles fit a value of SQL Server's VARBINARY(MAX).
 pub(crate) fn check_length(elements: usize) -> Result<(), Error> {
     let bytes = (elements as u64).saturating_mul(4);
     if bytes <= i32::MAX as u64 {
@@ -27,8 +27,8 @@ pub(crate) fn check_length(elements: usize) -> Result<(), Error> {
     Err(Error::Memory { what: "the resulting payload".into(), bytes, limit: i32::MAX as u64 })
 }
 
-/// The result of a kernel with the columns [`CHUNK`] and [`PAYLOAD`]: one row, or none without input. [`check_length`] has
-/// passed the layer's length.
+/// The result of a kernel with the columns [`CHUNK`] and [`PAYLOAD`]: one row, or none without input. The layer's
+/// length has passed [`check_length`].
 pub(crate) fn output(layer: Option<&[f32]>) -> Result<Output, Error> {
     let singles = layer.unwrap_or_default();
     let mut bytes = zeros("the resulting payload", size_of_val(singles))?;

@@ -1,4 +1,4 @@
-//! Matrices as input of kernels.
+//! Matrices as kernel input.
 
 use crate::contract::{Call, Param, ParamKind};
 use crate::error::Error;
@@ -18,7 +18,7 @@ pub(crate) const ROWS: Param = Param {
     summary: "Rows of the matrix; 0 takes as many as the payload holds.",
 };
 
-/// A matrix, row after row.
+/// A row-major matrix.
 #[derive(Debug)]
 pub(crate) struct Matrix {
     pub(crate) values: Vec<f32>,
@@ -27,12 +27,13 @@ pub(crate) struct Matrix {
 }
 
 impl Matrix {
-    /// The matrix in the columns [`CHUNK`] and [`PAYLOAD`] with the parameters [`TYPE`], [`COLUMNS`] and [`ROWS`]. `what` the
-    /// kernel makes of `rows × columns` takes `memory(rows, columns)` bytes beside the elements.
+    /// The matrix in the columns [`CHUNK`] and [`PAYLOAD`] with the parameters [`TYPE`], [`COLUMNS`] and [`ROWS`].
+    /// `what` names the result for the memory check; it takes `memory(rows, columns)` bytes beside the elements.
     ///
     /// # Errors
     ///
-    /// As [`Payload::gather`]; [`Error::Payload`] where the bytes are no whole blocks or no such matrix; [`Error::Memory`].
+    /// As [`Payload::gather`]; [`Error::Payload`] where the bytes are not whole blocks or not such a matrix;
+    /// [`Error::Memory`].
     pub(crate) fn of_call(
         call: &Call<'_>,
         what: &str,
@@ -58,7 +59,7 @@ impl Matrix {
                 },
             });
         }
-        // Chunks cut within a block are put together first.
+        // Chunks cut within a block are joined first.
         let decoded = elements as u64 * 4 + payload.bytes() as u64;
         call.check_memory(what, decoded.saturating_add(memory(rows, columns)?))?;
         Ok(Matrix { values: payload.decode(call.compute, payload_type)?, rows, columns })

@@ -3,7 +3,7 @@
 use crate::contract::{Call, Column};
 use crate::error::Error;
 
-/// That a column's numbers, where there are any, are numbers: the first NaN or infinity is an error.
+/// Checks that a column's values are finite or NULL: the first NaN or infinity is an error.
 pub(crate) fn finite(column: &str, values: &[Option<f64>]) -> Result<(), Error> {
     match values.iter().position(|v| v.is_some_and(|v| !v.is_finite())) {
         None => Ok(()),
@@ -13,7 +13,7 @@ pub(crate) fn finite(column: &str, values: &[Option<f64>]) -> Result<(), Error> 
     }
 }
 
-/// The numbers of a column that may hold neither NULL nor NaN nor an infinity.
+/// The numbers of a column, which may not hold NULL, NaN or infinity.
 pub(crate) fn present(column: &str, values: &[Option<f64>]) -> Result<Vec<f64>, Error> {
     finite(column, values)?;
     let value = |(row, value): (usize, &Option<f64>)| {
@@ -22,7 +22,7 @@ pub(crate) fn present(column: &str, values: &[Option<f64>]) -> Result<Vec<f64>, 
     values.iter().enumerate().map(value).collect()
 }
 
-/// The numbers of a column of things that are not negative, such as energies.
+/// The numbers of a column that may not be negative, such as energies.
 pub(crate) fn not_negative(column: &str, values: &[Option<f64>]) -> Result<Vec<f64>, Error> {
     let numbers = present(column, values)?;
     match numbers.iter().position(|v| *v < 0.0) {
@@ -31,7 +31,7 @@ pub(crate) fn not_negative(column: &str, values: &[Option<f64>]) -> Result<Vec<f
     }
 }
 
-/// The rows of each number in a column that may hold no NULL, by ascending number, then row.
+/// The rows of each number in a column without NULLs, by ascending number, then row.
 pub(crate) fn groups(
     call: &Call<'_>,
     column: &Column,
@@ -48,7 +48,7 @@ pub(crate) fn groups(
     Ok(keys.chunk_by(|a, b| a.0 == b.0).map(group).collect())
 }
 
-/// The number that all rows of something, such as atom 7, repeat.
+/// The number that all rows of one group, such as atom 7, repeat.
 pub(crate) fn repeated(column: &str, values: &[f64], rows: &[usize], of: (&str, i64)) -> Result<f64, Error> {
     let first = rows[0];
     match rows.iter().find(|row| values[**row] != values[first]) {
@@ -60,12 +60,12 @@ pub(crate) fn repeated(column: &str, values: &[f64], rows: &[usize], of: (&str, 
     }
 }
 
-/// What is wrong with a row, which is counted from 0 here.
+/// The error for a row; `row` counts from 0.
 pub(crate) fn wrong(column: &str, row: usize, found: String, expected: &str) -> Error {
     Error::Value { column: column.into(), row: row as u64 + 1, found, expected: expected.into() }
 }
 
-/// That the rows can be counted in a column of 32-bit integers.
+/// Checks that the row count fits a column of 32-bit integers.
 pub(crate) fn countable(call: &Call<'_>) -> Result<(), Error> {
     if i32::try_from(call.rows).is_ok() {
         return Ok(());
@@ -78,8 +78,8 @@ pub(crate) fn countable(call: &Call<'_>) -> Result<(), Error> {
     })
 }
 
-/// A sum whose error does not grow with the number of terms: Neumaier 1974, "Rundungsfehleranalyse einiger Verfahren zur
-/// Summation endlicher Summen".
+/// A sum whose error does not grow with the number of terms: Neumaier 1974, "Rundungsfehleranalyse einiger Verfahren
+/// zur Summation endlicher Summen".
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Sum {
     sum: f64,
@@ -88,8 +88,8 @@ pub(crate) struct Sum {
 
 impl Sum {
     pub(crate) fn add(&mut self, term: f64) {
-        // What is lost, exactly and without asking which is larger, so that several sums are taken at once (Knuth 1969, "The Art
-        // of Computer Programming", volume 2, section 4.2.2, theorem B).
+        // The exact rounding error, without asking which term is larger, so that several sums can be computed at once
+        // (Knuth 1969, "The Art of Computer Programming", volume 2, section 4.2.2, theorem B).
         let sum = self.sum + term;
         let added = sum - self.sum;
         self.lost += (self.sum - (sum - added)) + (term - added);
@@ -107,10 +107,10 @@ impl Sum {
     }
 }
 
-/// The sum of the squares of singles, each of which a double holds exactly.
+/// The sum of the squares of singles; a double holds each square exactly.
 pub(crate) fn squares(values: &[f32]) -> Sum {
-    // Eight sums side by side, so that none waits for its own last addition; sums and what they lost apart, so that several are
-    // taken by one instruction.
+    // Eight sums side by side, so that none waits for its own last addition; sums and errors are kept in separate
+    // arrays, so that one instruction processes several.
     let (mut sums, mut lost) = ([0.0; 8], [0.0; 8]);
     let mut add = |block: &[f32; 8]| {
         for lane in 0..8 {
@@ -121,7 +121,7 @@ pub(crate) fn squares(values: &[f32]) -> Sum {
     };
     let (blocks, rest) = values.as_chunks::<8>();
     blocks.iter().for_each(&mut add);
-    // Zeros change nothing.
+    // Padding zeros change nothing.
     let mut last = [0.0; 8];
     last[..rest.len()].copy_from_slice(rest);
     add(&last);

@@ -1,4 +1,4 @@
-//! Payloads that come in chunks.
+//! Payloads in chunks.
 
 use std::borrow::Cow;
 
@@ -67,8 +67,8 @@ pub(crate) struct Payload<'a> {
 }
 
 impl<'a> Payload<'a> {
-    /// Puts in order the chunks that the given input rows hold (counted from 0, in any order): all rows of a call, or those
-    /// of one tensor among several. `column` is that of the payloads, for messages.
+    /// Orders the chunks in the given input rows (counted from 0, in any order): all rows of a call, or those of one
+    /// tensor among several. `column` is the payloads' column, for messages.
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl<'a> Payload<'a> {
         Ok(Payload::of(order(chunks, rows)?.into_iter().map(present).collect::<Result<_, Error>>()?))
     }
 
-    /// Chunks that are in order.
+    /// Wraps chunks that are already in order.
     pub(crate) fn of(chunks: Vec<&'a [u8]>) -> Payload<'a> {
         let bytes = chunks.iter().map(|payload| payload.len()).sum();
         Payload { chunks, bytes }
@@ -96,7 +96,7 @@ impl<'a> Payload<'a> {
         self.bytes
     }
 
-    /// The bytes in one piece: borrowed where there is one chunk.
+    /// The bytes as one slice: borrowed if there is a single chunk.
     pub(crate) fn concat(&self) -> Cow<'a, [u8]> {
         match self.chunks.as_slice() {
             [] => Cow::default(),
@@ -105,8 +105,8 @@ impl<'a> Payload<'a> {
         }
     }
 
-    /// The elements. The caller has looked at their number ([`PayloadType::elements`] of [`Payload::bytes`]) and at the memory
-    /// that they take.
+    /// The elements. The caller has checked their number ([`PayloadType::elements`] of [`Payload::bytes`]) and the
+    /// memory that they take.
     ///
     /// # Errors
     ///
@@ -118,7 +118,7 @@ impl<'a> Payload<'a> {
             quant::decode_into_with(compute, payload_type, &self.concat(), &mut out)?;
             return Ok(out);
         }
-        // Whole blocks need not be put together first.
+        // Whole blocks need not be joined first.
         let mut rest = out.as_mut_slice();
         for chunk in &self.chunks {
             let (own, behind) = rest.split_at_mut(payload_type.elements(chunk.len())?);

@@ -1,6 +1,7 @@
-//! Products of matrices in double precision.
+//! Matrix products in double precision.
 //!
-//! They are made in blocks of rows of a fixed size, each by one thread, so the bits do not depend on the number of threads.
+//! They are computed in blocks of a fixed number of rows, each by one thread, so the bits do not depend on the number
+//! of threads.
 
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
@@ -13,7 +14,7 @@ use crate::parallel;
 /// Rows of a result that one thread computes.
 const BLOCK: usize = 128;
 
-/// A zero matrix, in large pages where the system has such.
+/// A zero matrix, in huge pages where available.
 pub(super) fn zeros(rows: usize, columns: usize) -> Mat<f64> {
     let mut out = Mat::with_capacity(rows, columns);
     arch::prefer_large(out.as_ptr(), rows * columns);
@@ -21,7 +22,7 @@ pub(super) fn zeros(rows: usize, columns: usize) -> Mat<f64> {
     out
 }
 
-/// Pieces of some rows, each with the number of its first one.
+/// Blocks of consecutive rows, each with the index of its first row.
 fn pieces(out: MatMut<'_, f64>) -> Vec<(usize, MatMut<'_, f64>)> {
     let mut pieces = Vec::new();
     let (mut rest, mut start) = (out, 0);

@@ -1,4 +1,4 @@
-//! The most important atoms of a layer, as many as a target asks for.
+//! Selects the most important atoms of a layer, as many as a target requires.
 
 use crate::contract::shared::ID;
 use crate::contract::{
@@ -13,22 +13,22 @@ use crate::tensor::ranking;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Target {
-    /// That share of the atoms, rounded up: above 0, at most 1.
+    /// This share of the atoms, rounded up: above 0, at most 1.
     Ratio(f64),
-    /// The atoms of at least that importance, which may be none.
+    /// The atoms of at least this importance, possibly none.
     Threshold(f64),
-    /// As few as keep the relative error at or below that, but one at least: from 0 to 1.
+    /// The fewest that keep the relative error at or below this, but at least one: from 0 to 1.
     Error(f64),
 }
 
 const TARGETS: [&str; 3] = ["ratio", "threshold", "error"];
 
 impl Target {
-    /// The target of that name and value.
+    /// The target with that name and value.
     ///
     /// # Errors
     ///
-    /// [`Error::ParameterValue`] where the name is none, or the value is out of the target's range.
+    /// [`Error::ParameterValue`] where the name is unknown, or the value is out of the target's range.
     pub fn new(name: &str, value: f64) -> Result<Target, Error> {
         let wrong = |parameter: &str, value: String, expected: String| {
             Err(Error::ParameterValue { name: parameter.into(), value, expected })
@@ -65,29 +65,29 @@ pub struct Kept {
     pub row: usize,
     /// Share of the energy in this atom and the more important ones, from 0 to 1.
     pub kept_energy: f64,
-    /// Relative Frobenius error of the layer made of these atoms, if all atoms are orthogonal: √(1 − kept energy).
+    /// Relative Frobenius error of the layer made from these atoms, if all atoms are orthogonal: √(1 − kept energy).
     pub error: f64,
 }
 
-/// The most important atoms, as many as the target asks for, the most important first.
+/// The most important atoms, as many as the target requires, the most important first.
 ///
 /// # Shapes
 ///
-/// For each atom an id, an importance and, where the importance is no energy, an energy: the squared norm of what the atom
-/// adds to the layer. Equal importances are ordered by the smaller id, `None` being last, and then by position. With no
-/// energies the importances stand for them.
+/// Per atom an id, an importance and, where the importance is not an energy, an energy: the squared norm of what the
+/// atom adds to the layer. Equal importances are ordered by smaller id, `None` last, and then by position. Without
+/// energies the importances are used instead.
 ///
 /// # Errors
 ///
-/// [`Error::Value`] where an importance or an energy is negative, NaN or infinite, there are not as many of them as ids, or an
-/// id comes twice; [`Error::ParameterValue`] as [`Target::new`].
+/// [`Error::Value`] where an importance or an energy is negative, NaN or infinite, their number differs from the ids',
+/// or an id occurs twice; [`Error::ParameterValue`] as [`Target::new`].
 ///
 /// # Accuracy
 ///
-/// The energies are added from the least important to the most, in double precision: of n atoms, the error is within n·2⁻⁵² of
-/// its size, however small it is, and the kept energy within n·2⁻⁵² of 1; energies of less than 2⁻⁹⁹⁰ of the largest may count
-/// as less than they are. Where all energies are 0, nothing can be lost: the
-/// kept energy is 1 and the error 0.
+/// The energies are added from the least important to the most, in double precision: for n atoms, the error is within
+/// n·2⁻⁵² of its size, however small it is, and the kept energy within n·2⁻⁵² of 1; energies of less than 2⁻⁹⁹⁰ of the
+/// largest may count as less than they are. Where all energies are 0, nothing can be lost: the kept energy is 1 and the
+/// error 0.
 ///
 /// # Examples
 ///
@@ -120,12 +120,12 @@ pub fn prune(
     Ok(checked_prune(ids, importance, energy, target.checked()?))
 }
 
-/// That no id comes twice, but NULL: an atom that is counted twice spoils the shares.
+/// Checks that no id but NULL occurs twice: an atom counted twice would distort the shares.
 fn once(ids: &[Option<i64>]) -> Result<(), Error> {
     let mut order: Vec<(i64, usize)> =
         ids.iter().enumerate().filter_map(|(row, id)| id.map(|id| (id, row))).collect();
     order.sort_unstable();
-    // The earliest of all the rows that come again, as a reader of the input would meet it.
+    // The earliest of all repeated rows, as a reader of the input would meet it.
     let again = order.windows(2).filter(|pair| pair[0].0 == pair[1].0).min_by_key(|pair| pair[1].1);
     again.map_or(Ok(()), |pair| {
         let found = format!("{}, which row {} holds too", pair[1].0, pair[0].1 + 1);
@@ -133,15 +133,15 @@ fn once(ids: &[Option<i64>]) -> Result<(), Error> {
     })
 }
 
-/// [`prune`] of as many numbers as ids, none of them negative.
+/// [`prune`] for as many numbers as ids, none of them negative.
 fn checked_prune(ids: &[Option<i64>], importance: &[f64], energy: &[f64], target: Target) -> Vec<Kept> {
     let order = ranking::most_important_first(importance, ids);
-    // Over powers of two, which cost nothing, so that the sum stays in range.
+    // Divided by powers of two, which is exact, so that the sum stays in range.
     let (unit, count) = (unit(energy.iter().copied()), energy.len().next_power_of_two() as f64);
     let mut rest = 0.0;
     let mut kept: Vec<Kept> = Vec::with_capacity(order.len());
     for row in order.into_iter().rev() {
-        // Before it is divided by the whole: what is lost if this atom and the more important ones are kept.
+        // Not yet divided by the total: the energy lost if this atom and the more important ones are kept.
         kept.push(Kept { row, kept_energy: 0.0, error: rest });
         rest += energy[row] / unit / count;
     }
@@ -155,7 +155,7 @@ fn checked_prune(ids: &[Option<i64>], importance: &[f64], energy: &[f64], target
     let count = match target {
         Target::Ratio(ratio) => {
             let wanted = ratio * kept.len() as f64;
-            // 0.1 · 30 is a little above 3, for no double is 0.1.
+            // 0.1 · 30 is slightly above 3, because no double is exactly 0.1.
             ((wanted * (1.0 - 1.0 / (1u64 << 50) as f64)).ceil() as usize).max(1)
         }
         Target::Threshold(threshold) => kept.partition_point(|atom| importance[atom.row] >= threshold),
@@ -187,7 +187,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let kept = checked_prune(ids, &importance, &energy, target);
     Ok(Output {
         columns: vec![
-            // Not more than the rows, which are countable.
+            // No more than the rows, whose count fits.
             Values::Int((1..=kept.len() as i32).map(Some).collect()),
             Values::Float(kept.iter().map(|atom| Some(importance[atom.row])).collect()),
             Values::Float(kept.iter().map(|atom| Some(atom.kept_energy)).collect()),

@@ -8,7 +8,7 @@ use faer::{Conj, Mat, MatMut};
 use crate::error::Error;
 use crate::tensor::svd;
 
-/// Replaces a matrix of no fewer rows than columns by its upper triangular factor, zeros below.
+/// Replaces a matrix with at least as many rows as columns by its upper triangular factor, zeros below.
 pub(super) fn triangle(mut matrix: MatMut<'_, f64>) -> Result<(), Error> {
     let (rows, columns) = matrix.shape();
     let tasks = svd::tasks(rows, columns);
@@ -24,7 +24,7 @@ pub(super) fn triangle(mut matrix: MatMut<'_, f64>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Orthonormal columns with the span of those of a tall matrix, and as many.
+/// As many orthonormal columns with the same span as those of a tall matrix.
 pub(super) fn orthonormal(mut matrix: Mat<f64>) -> Result<Mat<f64>, Error> {
     let (rows, columns) = matrix.shape();
     let tasks = svd::tasks(rows, columns);

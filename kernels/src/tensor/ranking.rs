@@ -1,10 +1,10 @@
-//! The order of importance, which two kernels share.
+//! The order of importance, shared by two kernels.
 
 use crate::contract::Call;
 use crate::contract::shared::ID;
 use crate::error::Error;
 
-/// Rows from the most important to the least; equal ones by the smaller id, a NULL id last, and then by position.
+/// Rows by descending importance; equal ones by smaller id, NULL ids last, and then by position.
 pub(crate) fn most_important_first(importance: &[f64], ids: &[Option<i64>]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..importance.len()).collect();
     let key = |row: usize| (ids[row].is_none(), ids[row], row);
@@ -16,7 +16,7 @@ pub(crate) fn most_important_first(importance: &[f64], ids: &[Option<i64>]) -> V
     order
 }
 
-/// The ids of a call, which must be integers, because ties are broken by them.
+/// The ids of a call, which must be integers, because they break ties.
 pub(crate) fn ids<'a>(call: &'a Call<'_>) -> Result<&'a [Option<i64>], Error> {
     call.keys().ok_or_else(|| Error::ColumnType {
         column: ID.name.into(),

@@ -1,4 +1,4 @@
-//! Matrices from their components.
+//! Reconstructs matrices from their components.
 
 use crate::arch::{self, F32_BLOCK, LANES, Simd, Task};
 use crate::contract::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming};
@@ -11,25 +11,26 @@ use crate::tensor::numbers::{self, wrong};
 use crate::tensor::payload::{self, CHUNK, Payload};
 use crate::tensor::svd::Svd;
 
-/// The matrix that the components make up, row after row: x = Σₖ σₖ·uₖ·vₖᵀ.
+/// The matrix that the components make up, row-major: x = Σₖ σₖ·uₖ·vₖᵀ.
 ///
 /// # Shapes
 ///
-/// Any number k of components, also none, which is the zero matrix; rows × columns singles.
+/// Any number k of components, where none give the zero matrix; returns rows × columns singles.
 ///
 /// # Errors
 ///
-/// [`Error::Value`] where `u` and `v` have not k × rows and k × columns elements; [`Error::Memory`] where there is no memory for
-/// the matrix; [`Error::Setting`] as [`Compute::new`].
+/// [`Error::Value`] where `u` and `v` do not have k × rows and k × columns elements; [`Error::Memory`] where there is
+/// no memory for the matrix; [`Error::Setting`] as [`Compute::new`].
 ///
 /// # Accuracy
 ///
-/// σₖ·uᵢₖ is computed in double precision and rounded to single; an element starts at +0 and takes its k products with vⱼₖ in
-/// ascending order, by one fused multiply-add in single precision each. With Aₖ the largest |σₖ·uᵢₖ| and Vₖ the largest |vⱼₖ|,
-/// where Aₖ is beyond the largest single the power of two at or below it goes over from σₖ to vₖ, and where Aₖ is below 2⁻⁶² and Vₖ above
-/// 1 as much of the power of two at or below Vₖ from vₖ to σₖ as brings Aₖ to 2⁻⁶²: this changes no product. The bits are the same on every level and for any
-/// number of threads. An element is off by at most (k + 2)·2⁻²⁴·Σ|σ·u·v| + 2⁻⁸⁸·Σ Aₖ·|vⱼₖ| + k·2⁻¹⁴⁹, where it and no sum on the
-/// way is beyond the largest single.
+/// σₖ·uᵢₖ is computed in double precision and rounded to single; an element starts at +0 and takes its k products with
+/// vⱼₖ in ascending order, by one fused multiply-add in single precision each. Let Aₖ be the largest |σₖ·uᵢₖ| and Vₖ
+/// the largest |vⱼₖ|. Where Aₖ is beyond the largest single, the power of two at or below it moves from σₖ to vₖ. Where
+/// Aₖ is below 2⁻⁶² and Vₖ above 1, as much of the power of two at or below Vₖ as raises Aₖ to 2⁻⁶² moves from vₖ to
+/// σₖ. This changes no product. The bits are the same on every level and for any number of threads. An element has an
+/// error of at most (k + 2)·2⁻²⁴·Σ|σ·u·v| + 2⁻⁸⁸·Σ Aₖ·|vⱼₖ| + k·2⁻¹⁴⁹, if neither it nor a partial sum is beyond the
+/// largest single.
 ///
 /// # Examples
 ///
@@ -66,7 +67,7 @@ pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, 
         bytes: (*rows as u64).saturating_mul(*columns as u64).saturating_mul(4),
         limit: Error::REFUSED,
     };
-    // Without components no vector is there that would bound the shape.
+    // Without components there are no vectors to bound the shape.
     let elements = rows.checked_mul(*columns).ok_or_else(too_large)?;
     let rank = singular_values.len();
     if elements == 0 || rank == 0 {
@@ -75,10 +76,10 @@ pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, 
     let vectors = u.chunks_exact(*rows).zip(v.chunks_exact(*columns));
     let shifts: Vec<f64> =
         singular_values.iter().zip(vectors).map(|(sigma, (u, v))| shift(compute, *sigma, u, v)).collect();
-    // Fewer multiplications than this are done before another thread has woken up.
+    // Fewer multiplications than this finish before another thread has woken up.
     let shared = elements * rank >= 1 << 20;
     let bytes = if shared { usize::MAX } else { 0 };
-    // A few tasks for each thread, so that one that is held up does not hold up all.
+    // A few tasks per thread, so that a delayed one does not delay all.
     let size = rows.div_ceil(3 * parallel::workers(bytes)).next_multiple_of(12).clamp(MIN_ROWS, MAX_ROWS);
     let matrix = parallel::pieces(elements, size * columns, bytes, |i, out| {
         compute.level.run(Block { components, shifts: &shifts, first: i * size, out });
@@ -87,14 +88,16 @@ pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, 
     matrix.map_err(|error| error.unwrap_or_else(too_large))
 }
 
-/// Components that are added before the next tile of the matrix: 32 columns of them fit the first-level cache.
+/// Components added before the next tile of the matrix: 32 columns of them fit the L1 cache.
 const DEPTH: usize = 256;
-/// Fewest rows that one task computes, divisible by the rows of every tile: for fewer, packing the right vectors would take too long.
+/// Minimum rows per task, divisible by the rows of every tile: for fewer, packing the right vectors would take too
+/// long.
 const MIN_ROWS: usize = 96;
-/// Most of them: with [`DEPTH`] components they stay in the second-level cache.
+/// Maximum rows per task: with [`DEPTH`] components they stay in the L2 cache.
 const MAX_ROWS: usize = 384;
 
-/// The power of two that goes over from a singular value to the right vector, so that its product with the left one is in range.
+/// The power of two that moves from a singular value to the right vector, so that its product with the left one is in
+/// range.
 fn shift(compute: Compute, sigma: f64, u: &[f32], v: &[f32]) -> f64 {
     let unit = |v: f64| range::unit([v].into_iter());
     let left = sigma.abs() * f64::from(compute.level.run(Largest(u)));
@@ -108,17 +111,17 @@ fn shift(compute: Compute, sigma: f64, u: &[f32], v: &[f32]) -> f64 {
     if right > 1.0 && left > 0.0 { 1.0 / unit(right).min(SMALL / unit(left)) } else { 1.0 }
 }
 
-/// Products with the left vector above this lose nothing that counts to the end of the range of singles.
+/// Products with the left vector above this lose nothing that matters at the lower end of the range of singles.
 const SMALL: f64 = f64::from_bits((1023 - 62) << 52);
 
-/// The largest magnitude of some numbers; NaN is none.
+/// The largest magnitude of some numbers; NaN is ignored.
 struct Largest<'a>(&'a [f32]);
 
 impl Task for Largest<'_> {
     type Output = f32;
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> f32 {
-        // The bits of positive numbers order as the numbers do, and no comparison waits for the one before.
+        // The bits of positive numbers sort like the numbers, and no comparison waits for the one before.
         let mut largest = 0;
         for u in self.0 {
             let bits = u.abs().to_bits();
@@ -141,7 +144,7 @@ impl Task for Block<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        // As many rows as the registers hold sums of.
+        // As many rows as the registers hold sums for.
         if S::WIDE_TILE { self.tiles::<S, 12>(simd) } else { self.tiles::<S, 3>(simd) }
     }
 }
@@ -170,8 +173,8 @@ impl Block<'_> {
     }
 }
 
-/// Up to 32 columns of the right vectors of components from `start`, times their powers of two, one component after the other.
-/// Columns that are missing at the end keep what they are.
+/// Up to 32 columns of the right vectors of components from `start`, times their powers of two, one component after the
+/// other. Columns missing at the end are left unchanged.
 #[inline(always)]
 fn pack_right(components: &Svd, shifts: &[f64], start: usize, column: usize, packed: &mut [[f32; LANES]]) {
     let columns = components.columns;
@@ -188,8 +191,8 @@ fn pack_right(components: &Svd, shifts: &[f64], start: usize, column: usize, pac
     }
 }
 
-/// The left vectors of components from `start` times their singular values over the powers of two, in panels of `R` rows, a panel's rows one
-/// component after the other. Rows that are missing in the last panel keep what they are.
+/// The left vectors of components from `start` times their singular values over the powers of two, in panels of `R`
+/// rows, a panel's rows one component after the other. Rows missing in the last panel are left unchanged.
 #[inline(always)]
 fn pack_left<const R: usize>(
     components: &Svd,
@@ -204,7 +207,7 @@ fn pack_left<const R: usize>(
         let sigma = components.singular_values[start + k] / shifts[start + k];
         let u = &components.u[(start + k) * components.rows + first..][..rows];
         let (panels, rest) = u.as_chunks::<R>();
-        // Of constant length for whole panels, so that numbers are converted together.
+        // Constant length for whole panels, so that the conversion vectorizes.
         for (u, packed) in panels.iter().zip(packed.chunks_exact_mut(depth)) {
             let mut products = [0.0; R];
             for r in 0..R {
@@ -218,8 +221,8 @@ fn pack_left<const R: usize>(
     }
 }
 
-/// Adds the components' products to a tile of `R` rows and 32 columns, from `column`, of the matrix that begins with the
-/// tile's first row and may end before its last one. `fresh`: the tile is zero.
+/// Adds the components' products to a tile of `R` rows and 32 columns, from `column`, of the matrix that begins with
+/// the tile's first row and may end before its last one. `fresh`: the tile is zero.
 #[inline(always)]
 fn add_tile<S: Simd, const R: usize>(
     simd: S,
@@ -235,7 +238,7 @@ fn add_tile<S: Simd, const R: usize>(
         let start = r * columns + column;
         start..start + width
     };
-    // The loops over rows have a constant length, so that the sums stay in registers.
+    // The loops over rows have a constant length, so the sums stay in registers.
     let mut sums = [simd.zero_f32(); R];
     if !fresh {
         for (r, sum) in sums.iter_mut().enumerate() {
@@ -285,7 +288,7 @@ fn grouped(call: &Call<'_>) -> Result<Vec<(i64, Vec<usize>)>, Error> {
     numbers::groups(call, &COMPONENT, 0..call.rows)?.into_iter().map(ordered).collect()
 }
 
-/// The components' vectors in a column, one after the other, all equally long.
+/// The components' vectors in a column, one after the other, all of equal length.
 fn unpack(
     name: &str,
     column: &[Option<&[u8]>],
@@ -337,7 +340,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let (rows, columns) = (size(left), size(right));
     let elements = usize::try_from(rows.saturating_mul(columns)).unwrap_or(usize::MAX);
     layer::check_length(elements)?;
-    // The vectors, one that is put together, and the matrix as numbers and as bytes.
+    // The vectors, one joined vector, and the matrix as numbers and as bytes.
     let taken = rows
         .saturating_add(columns)
         .saturating_mul(components.len() as u64)

@@ -14,8 +14,8 @@ pub(crate) use kernel::KERNEL;
 
 /// The leading part of a singular value decomposition, A ≈ Σₖ σₖ·uₖ·vₖᵀ.
 ///
-/// The vectors are orthonormal to single precision. Where singular values are equal or nearly so, the vectors of the group
-/// are one of many equally good choices.
+/// The vectors are orthonormal to single precision. Where singular values are equal or nearly so, the vectors of the
+/// group are one of many equally good choices.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Svd {
     /// Rows m of the matrix.
@@ -24,32 +24,34 @@ pub struct Svd {
     pub columns: usize,
     /// Singular values, largest first.
     pub singular_values: Vec<f64>,
-    /// Left vectors one after the other: vector k is `u[k * rows..][..rows]`. Its largest entry by magnitude, of equals the
-    /// first one, is positive.
+    /// Left vectors one after the other: vector k is `u[k * rows..][..rows]`. Its largest entry by magnitude, the first
+    /// among equals, is positive.
     pub u: Vec<f32>,
     /// Right vectors one after the other: vector k is `v[k * columns..][..columns]`.
     pub v: Vec<f32>,
-    /// Squared Frobenius norm of the whole matrix: the sum of the squares of all singular values, also of those left out.
+    /// Squared Frobenius norm of the whole matrix: the sum of the squares of all singular values, omitted ones
+    /// included.
     pub energy: f64,
-    /// Squared Frobenius norm of what is left out, A − Σₖ σₖ·uₖ·vₖᵀ, without the rounding of the vectors to single precision.
+    /// Squared Frobenius norm of the remainder, A − Σₖ σₖ·uₖ·vₖᵀ, without the rounding of the vectors to single
+    /// precision.
     pub left_out: f64,
-    /// The singular values that follow, as far as they are known: all by the exact method, none by the randomized one.
+    /// The omitted singular values, as far as they are known: all with the exact method, none with the randomized one.
     pub further: Vec<f64>,
 }
 
 impl Svd {
     /// Share of the energy that component `k`, counted from 0, explains: σₖ² / energy. 0 for a zero matrix, and for a
-    /// component that is not there.
+    /// component that does not exist.
     pub fn explained(&self, k: usize) -> f64 {
         let square = self.singular_values.get(k).map_or(0.0, |s| s * s);
         if self.energy > 0.0 { square / self.energy } else { 0.0 }
     }
 
-    /// Share of the energy that the components from 0 to `k` explain together, at most 1. 1 for a zero matrix, of which
-    /// nothing is left to explain.
+    /// Share of the energy that the components 0 to `k` explain together, at most 1. 1 for a zero matrix, which leaves
+    /// nothing to explain.
     pub fn cumulative(&self, k: usize) -> f64 {
         if self.energy > 0.0 {
-            // Smallest first, so that little is lost.
+            // Smallest first, to lose little to rounding.
             let kept = self.singular_values.iter().take(k.saturating_add(1)).rev().map(|s| s * s);
             (kept.sum::<f64>() / self.energy).min(1.0)
         } else {
@@ -57,18 +59,18 @@ impl Svd {
         }
     }
 
-    /// Relative Frobenius error of the truncation, ‖A − Σₖ σₖ·uₖ·vₖᵀ‖ / ‖A‖ = √(left out / energy), without the rounding of
-    /// the vectors to single precision, which adds some 1e-7.
+    /// Relative Frobenius error of the truncation, ‖A − Σₖ σₖ·uₖ·vₖᵀ‖ / ‖A‖ = √(left out / energy), without the
+    /// rounding of the vectors to single precision, which adds some 1e-7.
     ///
-    /// By the exact method it is the sum of the singular values left out, and right however small it is. By the randomized
-    /// method, which projects the matrix on the space that it found, it is the difference of the energies of the matrix and of
-    /// the projection, and cannot tell errors below about 3e-8 from 0.
+    /// With the exact method it is computed from the omitted singular values, and accurate however small it is. With
+    /// the randomized method, which projects the matrix onto the subspace it found, it is computed from the difference
+    /// between the energies of the matrix and of the projection, and cannot distinguish errors below about 3e-8 from 0.
     pub fn error(&self) -> f64 {
         if self.energy > 0.0 { (self.left_out / self.energy).sqrt() } else { 0.0 }
     }
 }
 
-/// Most power iterations of the randomized method: many more than change anything.
+/// Maximum power iterations of the randomized method: many more than change anything.
 pub const MAX_POWER_ITERATIONS: usize = 100;
 
 /// How to decompose.
@@ -78,8 +80,8 @@ pub enum SvdMethod {
     /// Bidiagonalization and divide and conquer in double precision.
     #[default]
     Exact,
-    /// Projection on the range of a random sample (Halko, Martinsson and Tropp 2011), several times faster for a low rank of a large
-    /// matrix, and approximate: [`svd`] says how far. It needs a rank.
+    /// Projection onto the range of a random sample (Halko, Martinsson and Tropp 2011), several times faster for a low
+    /// rank of a large matrix, and approximate: [`svd`] states the error. It needs a rank.
     Randomized,
 }
 
@@ -87,17 +89,17 @@ pub enum SvdMethod {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SvdOptions {
-    /// Largest number of components; 0 is all, min(rows, columns).
+    /// Maximum number of components; 0 means all, min(rows, columns).
     pub rank: usize,
-    /// Take no more components than bring the relative Frobenius error down to this; 0 is no target.
+    /// Take only as many components as reduce the relative Frobenius error to this; 0 means no target.
     pub error: f64,
-    /// Take no more components than explain this share of the energy; 1 is all.
+    /// Take only as many components as explain this share of the energy; 1 means all.
     pub energy: f64,
     /// The method.
     pub method: SvdMethod,
     /// Seed of the randomized method.
     pub seed: u64,
-    /// Random directions of the randomized method beyond the rank; 0 is a quarter of the rank, but at least 16.
+    /// Random directions of the randomized method beyond the rank; 0 means a quarter of the rank, but at least 16.
     pub oversampling: usize,
     /// Power iterations of the randomized method, at most [`MAX_POWER_ITERATIONS`].
     pub power_iterations: usize,
@@ -118,25 +120,25 @@ impl Default for SvdOptions {
 }
 
 impl SvdOptions {
-    /// The same with at most so many components; 0 is all.
+    /// The same with at most `rank` components; 0 means all.
     #[must_use]
     pub fn rank(self, rank: usize) -> SvdOptions {
         SvdOptions { rank, ..self }
     }
 
-    /// The same with no more components than bring the relative Frobenius error down to that; 0 is no target.
+    /// The same with only as many components as reduce the relative Frobenius error to `error`; 0 means no target.
     #[must_use]
     pub fn error(self, error: f64) -> SvdOptions {
         SvdOptions { error, ..self }
     }
 
-    /// The same with no more components than explain that share of the energy; 1 is all.
+    /// The same with only as many components as explain the share `energy`; 1 means all.
     #[must_use]
     pub fn energy(self, energy: f64) -> SvdOptions {
         SvdOptions { energy, ..self }
     }
 
-    /// The same by another method.
+    /// The same with another method.
     #[must_use]
     pub fn method(self, method: SvdMethod) -> SvdOptions {
         SvdOptions { method, ..self }
@@ -148,26 +150,28 @@ impl SvdOptions {
         SvdOptions { seed, ..self }
     }
 
-    /// The same with so many random directions of the randomized method beyond the rank; 0 is a quarter of the rank, but at least 16.
+    /// The same with another number of random directions of the randomized method beyond the rank; 0 means a quarter of
+    /// the rank, but at least 16.
     #[must_use]
     pub fn oversampling(self, oversampling: usize) -> SvdOptions {
         SvdOptions { oversampling, ..self }
     }
 
-    /// The same with so many power iterations of the randomized method, at most [`MAX_POWER_ITERATIONS`].
+    /// The same with another number of power iterations of the randomized method, at most [`MAX_POWER_ITERATIONS`].
     #[must_use]
     pub fn power_iterations(self, power_iterations: usize) -> SvdOptions {
         SvdOptions { power_iterations, ..self }
     }
 
-    /// Directions of the randomized method for a matrix with so many singular values.
+    /// Directions of the randomized method for a matrix with `full` singular values.
     fn sample(&self, full: usize) -> usize {
-        // A fixed number of directions loses more, measured by the optimum, the more of a flat spectrum the rank takes.
+        // With a fixed number of directions the loss, relative to the optimum, grows with the share of a flat spectrum
+        // that the rank takes.
         let beyond = if self.oversampling == 0 { (self.rank / 4).max(16) } else { self.oversampling };
         self.rank.saturating_add(beyond).min(full)
     }
 
-    /// Bytes that [`svd`] of a matrix of that shape takes beside its input, at most.
+    /// Maximum bytes that [`svd`] of a matrix of that shape takes beside its input.
     pub fn memory(&self, rows: usize, columns: usize) -> u64 {
         match self.method {
             SvdMethod::Randomized => randomized::memory(rows, columns, self),
@@ -178,28 +182,29 @@ impl SvdOptions {
 
 /// Singular value decomposition of a row-major matrix, truncated as the options say.
 ///
-/// Where an error and an energy are asked for, there are enough components for both, but never more than the rank. A matrix
-/// with an element has at least one component, even where it is zero.
+/// If an error and an energy are both requested, there are enough components for both, but never more than the rank. A
+/// matrix with an element has at least one component, even if it is zero.
 ///
 /// # Shapes
 ///
-/// `matrix`: rows × columns singles, row after row. k components, at most min(rows, columns).
+/// `matrix`: rows × columns singles, row-major. Returns k components, at most min(rows, columns).
 ///
 /// # Errors
 ///
-/// [`Error::Value`] where the matrix has not rows × columns elements or one of them is NaN or infinite (the first is named);
-/// [`Error::ParameterValue`] where an option is out of range.
+/// [`Error::Value`] where the matrix does not have rows × columns elements or one of them is NaN or infinite (the first
+/// is named); [`Error::ParameterValue`] where an option is out of range.
 ///
 /// # Accuracy
 ///
-/// Computed in double precision; the vectors are rounded to single precision. At full rank, the factors give the matrix back
-/// with a relative Frobenius error below 1e-7 where they are multiplied in double precision; [`reconstruct`](super::reconstruct()), whose
-/// sums are singles, adds what its accuracy says, on weights about 2e-8 · √rank. The exact method's singular values are off by at most (rows + columns)·2⁻⁵² of the
-/// largest one. The randomized method's are never too large beyond that, but too small by what the sample misses, and nothing bounds that
-/// for a single matrix. By the default options, of weights and noise the first was too small by up to 1 %, the last by up to 5 %, and the
-/// error up to 1 % above the optimum; of the hardest spectra found (a level of 1, then one of 0.6 to 0.95, up to 2,000 values) it
-/// was 11 %, 21 % and 2 %. More power iterations bring it nearer. The bits are the same for any number of threads. Between processors the last
-/// digits may differ.
+/// Computed in double precision; the vectors are rounded to single precision. At full rank, the factors multiplied in
+/// double precision reproduce the matrix with a relative Frobenius error below 1e-7;
+/// [`reconstruct`](super::reconstruct()), whose sums are singles, adds its own error, on weights about 2e-8 · √rank.
+/// The exact method's singular values have an error of at most (rows + columns)·2⁻⁵² of the largest one. The randomized
+/// method's are never too large beyond that, but too small by what the sample misses, and nothing bounds that for a
+/// single matrix. With the default options, on weights and noise the first was too small by up to 1 %, the last by up
+/// to 5 %, and the error up to 1 % above the optimum; on the hardest spectra found (a level of 1, then one of 0.6 to
+/// 0.95, up to 2,000 values) it was 11 %, 21 % and 2 %. More power iterations reduce this. The bits are the same for
+/// any number of threads; the last digits may differ between processors.
 ///
 /// # Examples
 ///
@@ -225,14 +230,15 @@ pub fn svd(matrix: &[f32], rows: usize, columns: usize, options: &SvdOptions) ->
     let out = Svd { rows, columns, energy, ..Svd::default() };
     if options.method == SvdMethod::Randomized {
         let factors = randomized::factors(matrix, rows, columns, options)?;
-        // What is in no direction of the sample: a difference of large numbers, so it is taken before they are rounded.
+        // The energy outside the sample's directions: a difference of large numbers, so it is taken before they are
+        // rounded.
         factors.singular_values.iter().for_each(|s| squares.add(-s * s));
         return Ok(Svd { further: Vec::new(), ..factors.truncated(out, squares, options) });
     }
     Ok(exact::factors(matrix, rows, columns)?.truncated(out, Sum::default(), options))
 }
 
-/// Factors in double precision, a vector in each column.
+/// Factors in double precision, one vector per column.
 pub(super) struct Factors {
     pub(super) singular_values: Vec<f64>,
     pub(super) u: Mat<f64>,
@@ -240,11 +246,11 @@ pub(super) struct Factors {
 }
 
 impl Factors {
-    /// The components that the options ask for, rounded and with the sign of the definition. `outside` is the energy that
-    /// none of the factors has.
+    /// The components that the options request, rounded and with the sign of the definition. `outside` is the energy
+    /// that none of the factors has.
     fn truncated(mut self, of: Svd, outside: Sum, options: &SvdOptions) -> Svd {
         let (rows, columns) = (of.rows, of.columns);
-        // What is left out with 0, 1, 2, … components, added up from the smallest, so that little is lost.
+        // The energy left out with 0, 1, 2, … components, summed from the smallest to lose little to rounding.
         let mut tails = vec![outside.value().max(0.0); self.singular_values.len() + 1];
         for (k, sigma) in self.singular_values.iter().enumerate().rev() {
             tails[k] = tails[k + 1] + sigma * sigma;
@@ -269,7 +275,7 @@ fn singles(vectors: &Mat<f64>, count: usize) -> Vec<f32> {
     out
 }
 
-/// How many of the components to take, where `tails` says what is left out with 0, 1, 2, … of them.
+/// The number of components to take; `tails` holds the energy left out with 0, 1, 2, … of them.
 fn components(tails: &[f64], energy: f64, options: &SvdOptions) -> usize {
     let all = tails.len() - 1;
     let most = if options.rank == 0 { all } else { options.rank.min(all) };

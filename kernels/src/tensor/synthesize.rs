@@ -1,4 +1,4 @@
-//! A layer from its atoms and coefficients.
+//! Synthesizes a layer from its atoms and coefficients.
 
 use std::iter;
 
@@ -13,36 +13,37 @@ use crate::tensor::numbers::{self, wrong};
 use crate::tensor::payload::{CHUNK, PAYLOAD, TYPE};
 use crate::tensor::quant::{self, PayloadType};
 
-/// Atoms that are added one after the other; the sums of the runs are added at the end. Part of the definition of the result:
-/// it lets threads share the atoms, so that each reads memory front to back.
+/// Atoms per run, added one after the other; the sums of the runs are added at the end. Part of the result's
+/// definition: it lets threads share the atoms, so that each reads memory sequentially.
 const RUN: usize = 512;
-/// Elements of a piece of work: their sums stay in the first-level cache. A whole number of blocks of any payload type.
+/// Elements per piece of work: their sums stay in the L1 cache. A whole number of blocks of any payload type.
 const PANEL: usize = 2048;
-/// Atoms whose products are added before a sum is written again: reading and writing the sums costs as much as the atoms do.
+/// Atoms whose products are added before a sum is stored again: loading and storing the sums costs as much as the atoms
+/// do.
 const TOGETHER: usize = 4;
-/// Sums that are held in registers meanwhile: those of one cache line of singles.
+/// Sums held in registers meanwhile: those of one cache line of singles.
 const STEP: usize = 16;
-/// How many bytes before they are added singles are asked for: enough to hide the memory's latency at its full rate.
+/// Prefetch distance in bytes: enough to hide the memory's latency at its full rate.
 const AHEAD: usize = 32 << 10;
 
-/// The sum of coefficient times atom.
+/// The sum of coefficient times atom over all atoms.
 ///
 /// # Shapes
 ///
-/// Pairs of a coefficient and an atom, all atoms of the same length n ≥ 0; n numbers. No atoms give no numbers.
+/// Pairs of a coefficient and an atom, all atoms of the same length n ≥ 0; returns n numbers. No atoms give no numbers.
 ///
 /// # Errors
 ///
-/// [`Error::Value`] where atoms have different lengths, where a coefficient or an element is NaN or infinite, and where an
-/// element of the sum is beyond the largest single; [`Error::Setting`] as [`Compute::new`].
+/// [`Error::Value`] where atoms have different lengths, where a coefficient or an element is NaN or infinite, and where
+/// an element of the sum is beyond the largest single; [`Error::Setting`] as [`Compute::new`].
 ///
 /// # Accuracy
 ///
-/// The atoms are taken in the order given, in runs of 512. Each element of a run is a chain of its own in double precision, from
-/// 0, with one product and one addition for each atom; the runs' sums are added in order, and the result is rounded to single
-/// precision once. Of m atoms, with u = 2⁻⁵³ and k = min(m, 512) + ⌈m / 512⌉ + 1, an element is off by at most
-/// k·u·Σ|coefficient·atom| and half a unit in its last place, where no product is below the range of doubles. Adding up is so
-/// much faster than reading that double precision costs nothing, and coefficients need not be rounded first.
+/// The atoms are added in the order given, in runs of 512. Each element of a run is its own chain in double precision,
+/// from 0, with one product and one addition per atom; the runs' sums are added in order, and the result is rounded to
+/// single precision once. For m atoms, with u = 2⁻⁵³ and k = min(m, 512) + ⌈m / 512⌉ + 1, an element has an error of at
+/// most k·u·Σ|coefficient·atom| plus half a unit in its last place, if no product is below the range of doubles. Adding
+/// is so much faster than reading that double precision costs nothing, and coefficients need not be rounded first.
 ///
 /// # Examples
 ///
@@ -88,7 +89,7 @@ pub fn synthesize_with(compute: Compute, atoms: &[(f64, &[f32])]) -> Result<Vec<
 /// A coefficient and the payload of an atom.
 pub(crate) type Term<'a> = (f64, &'a [u8]);
 
-/// Whether a sum is a number that a single can hold.
+/// Whether a sum fits a single.
 fn fits(sum: f64) -> bool {
     (sum as f32).is_finite()
 }
@@ -102,7 +103,7 @@ fn too_large(element: usize, sum: f64) -> Error {
     }
 }
 
-/// Sum of coefficient times atom, by elements, before it is rounded to singles. All payloads have `elements` elements.
+/// Sum of coefficient times atom, per element, before rounding to singles. All payloads have `elements` elements.
 pub(crate) fn sum(
     compute: Compute,
     payload_type: PayloadType,
@@ -136,7 +137,7 @@ pub(crate) fn memory(terms: usize, elements: usize) -> u64 {
     (terms.div_ceil(RUN).max(1) as u64).saturating_mul(elements as u64 * 8)
 }
 
-/// Adds the elements from `start` on of a run's atoms to as many sums.
+/// Adds the elements of a run's atoms, from `start` on, to as many sums.
 fn add_panel(
     compute: Compute,
     payload_type: PayloadType,
@@ -146,7 +147,7 @@ fn add_panel(
 ) -> Result<(), Error> {
     let offset = |element: usize| element / payload_type.block_elements() * payload_type.block_bytes();
     let part = offset(start)..offset(start + sums.len());
-    // Atoms mostly lie one behind the other; what comes later is asked for where it is, whatever is between.
+    // Atoms mostly are contiguous; later ones are prefetched at their own address, whatever lies between.
     let distance = AHEAD.div_ceil(part.len()).next_multiple_of(TOGETHER);
     let decodes = payload_type != PayloadType::F32;
     let mut decoded = vec![0f32; if decodes { TOGETHER * sums.len() } else { 0 }];
@@ -180,12 +181,12 @@ fn add_panel(
     Ok(())
 }
 
-/// A number and packed singles that it multiplies.
+/// A number and the packed singles that it multiplies.
 #[derive(Clone, Copy)]
 struct Factor<'a> {
     factor: f64,
     singles: &'a [u8],
-    /// As many singles that are wanted later.
+    /// As many singles to prefetch, which are needed later.
     later: &'a [u8],
 }
 
@@ -222,7 +223,7 @@ impl<const A: usize> Task for Add<'_, A> {
     }
 }
 
-/// The coefficients of atoms, each of which has the same one in all of its rows.
+/// The coefficients of the atoms; an atom must have the same one in all its rows.
 fn coefficients(given: &[Option<f64>], atoms: &[Atom<'_>]) -> Result<Vec<f64>, Error> {
     let name = COEFFICIENT.name;
     let numbers = numbers::present(name, given)?;

@@ -11,7 +11,7 @@ use crate::vector::rows::{self, RowOp};
 ///
 /// # Shapes
 ///
-/// Two slices of equal length n ≥ 0; a vector of the same length, in the vectors' unit.
+/// Two slices of equal length n ≥ 0; returns a vector of the same length, in the vectors' unit.
 ///
 /// # Errors
 ///

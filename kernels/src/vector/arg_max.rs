@@ -8,11 +8,11 @@ use crate::number::element::Width;
 use crate::number::element::doubles;
 use crate::parallel;
 
-/// Index, from 0, of the greatest component; the first of equal ones. NaN is never the greatest.
+/// Index, from 0, of the greatest component, the first among equals. NaN is never the greatest.
 ///
 /// # Shapes
 ///
-/// A slice; an index, or `None` where the slice is empty or holds nothing but NaN.
+/// A slice; returns an index, or `None` where the slice is empty or all NaN.
 ///
 /// # Errors
 ///
@@ -88,7 +88,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         let level = call.compute.level;
         let blocks = parallel::blocks(call.rows, v.bytes().len(), |range| {
             let index = |row| level.run(ArgMax { width: v.width(), v: row });
-            // A vector has less than 2³¹ bytes, so an index fits.
+            // A vector has less than 2³¹ bytes, so the index fits.
             Ok(range.map(|i| v.row(i).and_then(index).map(|j| j as i32)).collect::<Vec<_>>())
         })?;
         Ok(Output::same(Values::Int(blocks.into_iter().flatten().collect())))

@@ -1,19 +1,21 @@
-//! The operations of [`vector`](crate::vector) on whole matrices, into memory of the caller.
+//! The operations of [`vector`](crate::vector) on whole matrices, into the caller's memory.
 //!
 //! # Shapes
 //!
-//! Matrices are row-major slices without gaps. Every input has as many rows as there are results, or one row that serves them
-//! all. For a number from each row the results are `out.len()`; for a vector from each row they are
-//! `out.len() / dimensions`.
+//! Matrices are row-major slices without gaps. Every input has one row per result, or a single row used for all
+//! results. An operation with one number per row has `out.len()` results; one with a vector per row has `out.len() /
+//! dimensions`.
 //!
 //! # Errors
 //!
-//! [`Error::ParameterValue`] where a slice has another length; [`Error::Setting`] as [`Compute::new`]. Nothing is written then.
+//! [`Error::ParameterValue`] where a slice has another length; [`Error::Setting`] as [`Compute::new`]. Nothing is
+//! written then.
 //!
 //! # Accuracy
 //!
-//! The bits of the function of the same name in [`vector`](crate::vector), for any number of rows and threads; large matrices
-//! are shared among the threads of the current pool. A NaN in a result is the canonical one, `f64::NAN` or `f32::NAN`.
+//! The same bits as the function of the same name in [`vector`](crate::vector), for any number of rows and threads;
+//! large matrices are shared among the threads of the current pool. A NaN in a result is the canonical one, `f64::NAN`
+//! or `f32::NAN`.
 
 use std::ops::Range;
 
@@ -173,12 +175,12 @@ pub fn softmax(v: &[f32], dimensions: usize, out: &mut [f32]) -> Result<(), Erro
     vectors(Compute::new()?, Softmax, [("v", v)], dimensions, out)
 }
 
-/// A matrix, or one row that stands for all.
+/// A matrix, or a single row used for every result.
 #[derive(Clone, Copy)]
 struct Operand<'a> {
     bytes: &'a [u8],
     row: usize,
-    /// Bytes from one row to the next; 0 where there is one row for all.
+    /// Bytes from one row to the next; 0 for a single row.
     step: usize,
 }
 
@@ -302,7 +304,7 @@ mod tests {
     use crate::arch::Level;
     use crate::vector;
 
-    /// Numbers of many sizes, with a NaN and infinities in one row of seven.
+    /// Numbers of many magnitudes, with a NaN and infinities in one row of seven.
     fn matrix(rows: usize, dimensions: usize, seed: u32) -> Vec<f32> {
         let value = |i: usize| {
             let x = (i as u32).wrapping_add(seed).wrapping_mul(2_654_435_761) >> 8;

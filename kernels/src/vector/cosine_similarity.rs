@@ -11,8 +11,8 @@ use crate::vector::rows;
 ///
 /// # Shapes
 ///
-/// Two slices of equal length n ≥ 0; a scalar. A zero or empty vector has similarity 0 with everything finite; a
-/// vector has similarity 1 with itself, exactly.
+/// Two slices of equal length n ≥ 0; returns a scalar. A zero or empty vector has similarity 0 with every finite
+/// vector; a vector has similarity exactly 1 with itself.
 ///
 /// # Errors
 ///

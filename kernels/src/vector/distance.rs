@@ -9,11 +9,11 @@ use crate::pairwise::compute::Compute;
 use crate::pairwise::reduce::{Cosine, Dot, Euclidean};
 use crate::vector::rows;
 
-/// A distance: the smaller, the more alike. Names and signs are those of SQL Server's VECTOR_DISTANCE.
+/// A distance: smaller means more alike. Names and signs are those of SQL Server's VECTOR_DISTANCE.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Metric {
-    /// 1 − cosine similarity, in [0, 2]. A zero vector has distance 1 from everything finite.
+    /// 1 − cosine similarity, in [0, 2]. A zero vector has distance 1 from every finite vector.
     #[default]
     Cosine,
     /// √(Σ (aᵢ − bᵢ)²), not squared.
@@ -37,7 +37,7 @@ impl Metric {
     }
 }
 
-/// The metric that the call asks for.
+/// The metric that the call's parameters name.
 pub(crate) fn metric_of(call: &Call<'_>) -> Result<Metric, Error> {
     call.chosen(&METRIC, Metric::parse)
 }
@@ -46,7 +46,7 @@ pub(crate) fn metric_of(call: &Call<'_>) -> Result<Metric, Error> {
 ///
 /// # Shapes
 ///
-/// Two slices of equal length; a scalar.
+/// Two slices of equal length; returns a scalar.
 ///
 /// # Errors
 ///
@@ -54,7 +54,7 @@ pub(crate) fn metric_of(call: &Call<'_>) -> Result<Metric, Error> {
 ///
 /// # Accuracy
 ///
-/// That of [`crate::vector::cosine_similarity()`], and 2⁻⁵³ more for 1 − x; of [`crate::vector::euclidean_distance()`]; of
+/// That of [`crate::vector::cosine_similarity()`], plus 2⁻⁵³ for 1 − x; of [`crate::vector::euclidean_distance()`]; of
 /// [`crate::vector::dot_product()`].
 ///
 /// # Examples
@@ -84,12 +84,12 @@ pub fn distance_with(compute: Compute, metric: Metric, a: &[f32], b: &[f32]) -> 
     }
 }
 
-/// Cosine distance of a cosine similarity.
+/// Cosine distance for a cosine similarity.
 pub(crate) fn from_similarity(similarity: f64) -> f64 {
     1.0 - similarity
 }
 
-/// Dot distance of a dot product; 0 − x, so that orthogonal vectors have distance 0 and not −0.
+/// Dot distance for a dot product; 0 − x, so that orthogonal vectors have distance 0 and not −0.
 pub(crate) fn from_dot(dot: f64) -> f64 {
     0.0 - dot
 }

@@ -11,7 +11,7 @@ use crate::vector::rows;
 ///
 /// # Shapes
 ///
-/// Two slices of equal length n ≥ 0; a scalar. Empty vectors give 0.
+/// Two slices of equal length n ≥ 0; returns a scalar. Empty vectors give 0.
 ///
 /// # Errors
 ///
@@ -19,8 +19,8 @@ use crate::vector::rows;
 ///
 /// # Accuracy
 ///
-/// |error| at most γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| ([module's bound](crate::vector#accuracy)); a sum that leaves the range of single precision is
-/// computed again in double precision. Same bits on every machine.
+/// error| at most γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| ([module's bound](crate::vector#accuracy)); a sum that leaves the range of single
+/// precision is recomputed in double precision. Same bits on every machine.
 ///
 /// # Examples
 ///

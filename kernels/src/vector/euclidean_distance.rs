@@ -11,7 +11,7 @@ use crate::vector::rows;
 ///
 /// # Shapes
 ///
-/// Two slices of equal length n ≥ 0; a scalar in the vectors' unit. Empty vectors give 0.
+/// Two slices of equal length n ≥ 0; returns a scalar in the vectors' unit. Empty vectors give 0.
 ///
 /// # Errors
 ///

@@ -11,7 +11,7 @@ use crate::vector::rows::{self, RowOp};
 ///
 /// # Shapes
 ///
-/// Two slices of equal length n ≥ 0 and a number; a vector of the same length, in the vectors' unit.
+/// Two slices of equal length n ≥ 0 and a number; returns a vector of the same length, in the vectors' unit.
 ///
 /// # Errors
 ///
@@ -19,9 +19,10 @@ use crate::vector::rows::{self, RowOp};
 ///
 /// # Accuracy
 ///
-/// t and 1 − t are rounded to single precision, then each product and the sum: exact at t = 0 and t = 1. A component that is not
-/// finite so, and every one where t lies between 0 and ±2⁻¹²⁶, is computed in double precision and rounded once, so for |t| up to 10²⁶⁹ it is infinite
-/// only where the result is beyond single precision. With u = 2⁻²⁴ the error is at most 4u·(|aᵢ|·(1 + |t|) + |bᵢ·t|) + 2⁻¹⁴⁹.
+/// t and 1 − t are rounded to single precision, then each product and the sum; so t = 0 and t = 1 are exact. A
+/// component that overflows this way, and every component where t lies between 0 and ±2⁻¹²⁶, is computed in double
+/// precision and rounded once. So for |t| up to 10²⁶⁹ a component is infinite only if the result is beyond single
+/// precision. With u = 2⁻²⁴ the error is at most 4u·(|aᵢ|·(1 + |t|) + |bᵢ·t|) + 2⁻¹⁴⁹.
 ///
 /// # Examples
 ///

@@ -2,19 +2,20 @@
 //!
 //! # Accuracy
 //!
-//! With n dimensions, m = ⌈n/32⌉, u = 2⁻²⁴ and [`Accumulate::F32`](crate::Accumulate), every sum of products Σ aᵢ·bᵢ is off by
-//! at most γ(m)·Σ|aᵢ·bᵢ|, where γ(k) = k·u / (1 − k·u) + 8·2⁻⁵³ + n·2⁻⁴⁹. The first part is for the lanes: each takes m steps, each of
-//! which rounds the term once (Higham 2002, "Accuracy and Stability of Numerical Algorithms", section 3.1). The second is for adding
-//! the lanes in double precision and for what is done with the sum there. The third is for steps whose result is subnormal: each
-//! loses up to 2⁻¹⁵⁰, beside a sum that is computed again where it is below 2⁻¹⁰⁰. With `Accumulate::F64`, and for `f64` elements, u
-//! is 2⁻⁵³ and the third part is missing. The bounds are proven for k·u ≤ 1/4, which is n ≤ 2²⁷ with single lanes.
+//! With n dimensions, m = ⌈n/32⌉, u = 2⁻²⁴ and [`Accumulate::F32`](crate::Accumulate), every sum of products Σ aᵢ·bᵢ
+//! has an error of at most γ(m)·Σ|aᵢ·bᵢ|, where γ(k) = k·u / (1 − k·u) + 8·2⁻⁵³ + n·2⁻⁴⁹. The first part covers the
+//! lanes: each takes m steps, each of which rounds once (Higham 2002, "Accuracy and Stability of Numerical Algorithms",
+//! section 3.1). The second covers adding the lanes in double precision and what is done with the sum there. The third
+//! covers steps with a subnormal result: each loses up to 2⁻¹⁵⁰, while a sum below 2⁻¹⁰⁰ is recomputed. With
+//! `Accumulate::F64`, and for `f64` elements, u is 2⁻⁵³ and there is no third part. The bounds are proven for k·u ≤
+//! 1/4, which is n ≤ 2²⁷ with single lanes.
 //!
-//! No sum of finite singles overflows or vanishes. Neither does one of finite doubles within a norm, a distance or a cosine: a sum
-//! below 2⁻⁹⁶⁰ or beyond the range is computed again with a scale. Only a result that itself is beyond the doubles is infinite, and one
-//! that is subnormal is off by up to 2⁻¹⁰⁷⁵ more.
+//! No sum of finite singles overflows or vanishes. Neither does a sum of finite doubles within a norm, distance or
+//! cosine: one below 2⁻⁹⁶⁰ or beyond the range is recomputed with a scale. A result is infinite only if it is itself
+//! beyond the range of doubles, and a subnormal result has an additional error of up to 2⁻¹⁰⁷⁵.
 //!
-//! Sums of products of `i8` elements are exact for n ≤ 32,768 with single lanes, and those of squared differences for n ≤ 8,256; with
-//! `Accumulate::F64` for every n below 2³⁷.
+//! Sums of products of `i8` elements are exact for n ≤ 32,768 with single lanes, and sums of squared differences for n
+//! ≤ 8,256; with `Accumulate::F64` both are exact for every n below 2³⁷.
 //!
 #![doc = include_str!("../arch/definition.md")]
 

@@ -11,7 +11,7 @@ use crate::vector::rows;
 ///
 /// # Shapes
 ///
-/// A slice of length n ≥ 0; a scalar in the vector's unit. The empty vector gives 0.
+/// A slice of length n ≥ 0; returns a scalar in the vector's unit. The empty vector gives 0.
 ///
 /// # Errors
 ///

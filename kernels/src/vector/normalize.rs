@@ -14,7 +14,7 @@ use crate::vector::rows::{self, RowOp};
 ///
 /// # Shapes
 ///
-/// A slice of length n ≥ 0; a vector of the same length, without unit.
+/// A slice of length n ≥ 0; returns a vector of the same length, without unit.
 ///
 /// # Errors
 ///
@@ -23,9 +23,9 @@ use crate::vector::rows::{self, RowOp};
 /// # Accuracy
 ///
 /// Relative error of a component at most u + γ(⌈n/32⌉)/2 ([module's bound](crate::vector#accuracy)); one that becomes
-/// subnormal is off by up to half a step of the subnormal numbers more. Same bits on every machine: singles are multiplied by the
-/// rounded inverse of the norm in double precision and rounded once, doubles are divided by the norm. An infinite component makes the
-/// norm infinite: the finite components become 0, the infinite ones NaN.
+/// subnormal has an additional error of up to half a step of the subnormal numbers. Same bits on every machine: singles
+/// are multiplied by the rounded inverse of the norm in double precision and rounded once, doubles are divided by the
+/// norm. An infinite component makes the norm infinite: finite components become 0, infinite ones NaN.
 ///
 /// # Examples
 ///
@@ -59,7 +59,7 @@ impl RowOp<1> for Normalize {
         if norm.exponent == 0 {
             rows::elementwise(width, [v], out, single, |[x]| x / norm.sum);
         } else {
-            // The quotient is of ordinary size, or too small in the end anyway.
+            // The quotient is of ordinary size, or underflows in the end anyway.
             let [first, second] = scaled::inverse_powers(norm.exponent);
             rows::elementwise(width, [v], out, single, |[x]| x * first / norm.sum * second);
         }

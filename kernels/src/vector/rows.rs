@@ -1,4 +1,4 @@
-//! Loops over rows that the vector kernels share.
+//! Loops over rows shared by the vector kernels.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use crate::pairwise::precision::{Accumulate, with_precision};
 use crate::pairwise::reduce::{Form, Pair};
 use crate::parallel;
 
-/// The precision that a call's parameters ask for.
+/// The precision that a call's parameters request.
 pub(crate) fn compute_of(call: &Call<'_>) -> Result<Compute, Error> {
     Ok(call.compute.accumulate(call.chosen(&ACCUMULATE, Accumulate::parse)?))
 }
@@ -62,7 +62,7 @@ impl<F: Form> Task for PairRows<'_, F> {
     }
 }
 
-/// A number for every pair of rows of two columns: `finish` of the form's value.
+/// One number per pair of rows of two columns: `finish` applied to the form's value.
 pub(crate) fn numbers<F: Form>(
     compute: Compute,
     form: F,
@@ -81,7 +81,7 @@ pub(crate) fn numbers<F: Form>(
     Ok(all)
 }
 
-/// Runs a kernel whose result is one number for each pair of vectors.
+/// Runs a kernel that returns one number per pair of vectors.
 pub(crate) fn run_numbers<F: Form>(
     call: &Call<'_>,
     form: F,
@@ -91,7 +91,7 @@ pub(crate) fn run_numbers<F: Form>(
     Ok(Output::same(Values::Float(values)))
 }
 
-/// What an operation does with the vectors of one row, all of the same length as the result.
+/// An operation on the vectors of one row, all as long as the result.
 pub(crate) trait RowOp<const N: usize>: Copy + Sync {
     fn row<S: Simd>(self, simd: S, width: Width, inputs: [&[u8]; N], out: &mut [u8]);
 }
@@ -111,7 +111,7 @@ impl<const N: usize, O: RowOp<N>> Task for MapRow<'_, N, O> {
     }
 }
 
-/// One row of slices.
+/// One row given as slices.
 pub(crate) fn map_slices<const N: usize, O: RowOp<N>>(op: O, inputs: [&[f32]; N]) -> Result<Vec<f32>, Error> {
     for input in inputs {
         same_length(inputs[0].len(), input.len())?;
@@ -126,7 +126,7 @@ pub(crate) fn map_slices<const N: usize, O: RowOp<N>>(op: O, inputs: [&[f32]; N]
     Ok(out)
 }
 
-/// Runs a kernel whose result is one vector for each row of `N` vectors.
+/// Runs a kernel that returns one vector per row of `N` vectors.
 pub(crate) fn run_vectors<const N: usize, O: RowOp<N>>(call: &Call<'_>, op: O) -> Result<Output, Error> {
     let inputs: [&Vectors<'_>; N] = std::array::from_fn(|n| call.vectors(n));
     let [first, ..] = inputs.as_slice() else { unreachable!("a row has at least one vector") };
@@ -157,7 +157,7 @@ pub(crate) fn run_vectors<const N: usize, O: RowOp<N>>(call: &Call<'_>, op: O) -
         ends.push(end);
     }
     let width = first.width();
-    // The narrowed copy of half-precision results stands beside the singles for a moment.
+    // The narrowed copy of half-precision results exists beside the singles for a moment.
     call.check_memory("the resulting vectors", end as u64 + end as u64 / 2)?;
     let mut bytes: Vec<u8> = zeros("the resulting vectors", end)?;
     let ranges = parallel::ranges(call.rows, end);
@@ -188,7 +188,7 @@ pub(crate) fn run_vectors<const N: usize, O: RowOp<N>>(call: &Call<'_>, op: O) -
     Ok(Output::same(Values::Vectors(PackedVectors { element, bytes, lengths })))
 }
 
-/// Applies `f` to the elements of one or two packed vectors. The loop is compiled for the level of its caller.
+/// Applies `f` to the elements of one or two packed vectors. The loop is compiled for its caller's level.
 #[inline(always)]
 pub(crate) fn elementwise<const N: usize>(
     width: Width,
@@ -197,7 +197,7 @@ pub(crate) fn elementwise<const N: usize>(
     single: impl Fn([f32; N]) -> f32,
     double: impl Fn([f64; N]) -> f64,
 ) {
-    // Cutting all to one length lets the compiler drop the bounds checks in the loop.
+    // Slicing all to one length lets the compiler drop the bounds checks in the loop.
     let n = out.len();
     let inputs = inputs.map(|v| &v[..n]);
     match width {
@@ -216,9 +216,9 @@ pub(crate) fn elementwise<const N: usize>(
     }
 }
 
-/// [`elementwise`] with a number beside the elements. For singles it is rounded to a single first, as the functions did that this
-/// library replaces; what is not finite so, and everything where the number is subnormal or 0 as a single without being 0, is
-/// computed in double precision and rounded once.
+/// [`elementwise`] with a scalar. For singles the scalar is first rounded to a single, as in the functions that this
+/// library replaces; components that overflow this way, and all components where a scalar other than 0 is subnormal or
+/// 0 as a single, are computed in double precision and rounded once.
 #[inline(always)]
 pub(crate) fn with_number<const N: usize>(
     width: Width,
@@ -238,7 +238,7 @@ pub(crate) fn with_number<const N: usize>(
         elementwise(width, inputs, out, wide, |v| double(v, number));
         return;
     }
-    // Almost always all are finite: looked at after the loop, not in it.
+    // Almost always all are finite, so this is checked after the loop, not in it.
     let finite = |bytes: &[u8; 4]| f32::from_le_bytes(*bytes).is_finite();
     if !out.as_chunks::<4>().0.iter().fold(true, |all, bytes| all & finite(bytes)) {
         let either = |v: [f32; N]| {

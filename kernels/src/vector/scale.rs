@@ -11,7 +11,7 @@ use crate::vector::rows::{self, RowOp};
 ///
 /// # Shapes
 ///
-/// A slice of length n ≥ 0 and a factor; a vector of the same length.
+/// A slice of length n ≥ 0 and a factor; returns a vector of the same length.
 ///
 /// # Errors
 ///
@@ -19,9 +19,10 @@ use crate::vector::rows::{self, RowOp};
 ///
 /// # Accuracy
 ///
-/// The factor is rounded to single precision first, and the result is the correctly rounded product of two singles. A component that
-/// is not finite so, and every one where the factor lies between 0 and ±2⁻¹²⁶, is the product in double precision, rounded once
-/// more: an error of at most (1 + 2⁻²⁸)/2 units in the last place. It is infinite only where the product is beyond single precision.
+/// The factor is first rounded to single precision, and the result is the correctly rounded product of two singles. A
+/// component that overflows this way, and every component where the factor lies between 0 and ±2⁻¹²⁶, is the product in
+/// double precision, rounded once more: an error of at most (1 + 2⁻²⁸)/2 units in the last place. It is infinite only
+/// if the product is beyond single precision.
 ///
 /// # Examples
 ///

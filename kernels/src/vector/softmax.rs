@@ -13,7 +13,7 @@ use crate::vector::rows::{self, RowOp};
 ///
 /// # Shapes
 ///
-/// A slice of length n ≥ 0; a vector of the same length, without unit.
+/// A slice of length n ≥ 0; returns a vector of the same length, without unit.
 ///
 /// # Errors
 ///
@@ -21,16 +21,17 @@ use crate::vector::rows::{self, RowOp};
 ///
 /// # Accuracy
 ///
-/// Computed in double precision with the exponential of this crate (relative error below 2⁻⁵⁰) and rounded once, which is off
-/// by less than 0.51 units in the last place for n up to 1.6·10⁸. Same bits on every machine: the C library's exponential is not used. A NaN or +∞ component, or nothing but −∞, gives all NaN.
+/// Computed in double precision with this crate's exponential (relative error below 2⁻⁵⁰) and rounded once: an error
+/// below 0.51 units in the last place for n up to 1.6·10⁸. Same bits on every machine: the C library's exponential is
+/// not used. If any component is NaN or +∞, or all are −∞, every result is NaN.
 ///
 /// # Definition
 ///
-/// All is in doubles, and every operation rounds: m is the greatest component, termᵢ = exp(vᵢ − m), S their sum in 32 lanes as in steps
-/// 1 to 3 of the [definition of sums](crate::vector#definition-of-a-reproducible-sum), a lane taking terms instead of products; the result
-/// is termᵢ·(1/S), rounded once more to the vector's precision. exp(x) is 0 for x < −708. Else k = (x·log₂e + 1.5·2⁵²) − 1.5·2⁵²,
-/// r = (x − k·6.931471803691238e-1) − k·1.9082149292705877e-10, p starts as 1/13! and becomes p·r + 1/i! for i = 12 … 0, and the
-/// exponential is p·2ᵏ.
+/// All operations are in doubles and round: m is the greatest component, termᵢ = exp(vᵢ − m), S their sum in 32 lanes
+/// as in steps 1 to 3 of the [definition of sums](crate::vector#definition-of-a-reproducible-sum), with terms in place
+/// of products; the result is termᵢ·(1/S), rounded once more to the vector's precision. exp(x) is 0 for x < −708.
+/// Otherwise k = (x·log₂e + 1.5·2⁵²) − 1.5·2⁵², r = (x − k·6.931471803691238e-1) − k·1.9082149292705877e-10, p starts
+/// as 1/13! and becomes p·r + 1/i! for i = 12 … 0, and the exponential is p·2ᵏ.
 ///
 /// # Examples
 ///

@@ -22,13 +22,13 @@ use crate::parallel::PANEL;
 use crate::vector::distance::{METRIC, Metric, from_dot, from_similarity, metric_of};
 use crate::vector::rows;
 
-/// A row that was found.
+/// A row found by a search.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Hit {
     /// The row's id.
     pub id: i64,
-    /// Its distance from the query; NaN where the distance is none.
+    /// Its distance from the query; NaN where the distance is undefined.
     pub distance: f64,
     /// Its position in the input, from 0.
     pub row: usize,
@@ -41,7 +41,7 @@ impl Hit {
     }
 }
 
-/// An exact search for the nearest rows and how it is done: the options of [`top_k`], and those that it leaves at their defaults.
+/// An exact nearest-row search and its options: those of [`top_k`], and those that it leaves at their defaults.
 ///
 /// # Examples
 ///
@@ -66,18 +66,18 @@ pub struct TopK<'a> {
 }
 
 impl<'a> TopK<'a> {
-    /// The `k` nearest rows by cosine distance, which are known by their position.
+    /// A search for the `k` nearest rows by cosine distance, identified by their position.
     pub fn new(k: usize) -> TopK<'a> {
         TopK { k, metric: Metric::default(), ids: None, compute: None }
     }
 
-    /// The same by another distance.
+    /// The same with another distance.
     #[must_use]
     pub fn metric(self, metric: Metric) -> TopK<'a> {
         TopK { metric, ..self }
     }
 
-    /// The same with an id for each row, which also decides between equal distances.
+    /// The same with an id per row, which also breaks ties between equal distances.
     #[must_use]
     pub fn ids(self, ids: &'a [i64]) -> TopK<'a> {
         TopK { ids: Some(ids), ..self }
@@ -97,8 +97,8 @@ impl<'a> TopK<'a> {
     ///
     /// # Errors
     ///
-    /// As [`top_k`]; [`Error::Setting`] as [`Compute::new`]; [`Error::Memory`] where the hits of all queries, once for each thread and
-    /// once more, may take more than [`default_memory_limit`].
+    /// As [`top_k`]; [`Error::Setting`] as [`Compute::new`]; [`Error::Memory`] where the hits of all queries, one copy
+    /// per thread and one more, may exceed [`default_memory_limit`].
     pub fn search(&self, rows: &Vectors<'_>, queries: &Vectors<'_>) -> Result<Vec<Vec<Hit>>, Error> {
         if let Some(ids) = self.ids {
             check_ids(ids, rows)?;
@@ -121,21 +121,22 @@ impl<'a> TopK<'a> {
     }
 }
 
-/// The `k` rows nearest to each query, nearest first: exact, by looking at every row. [`TopK`] has more options.
+/// The `k` rows nearest to each query, nearest first. Exact: it examines every row. [`TopK`] has more options.
 ///
 /// # Shapes
 ///
-/// `rows`: m vectors of n dimensions, `ids`: m numbers, `queries`: q vectors of n dimensions; a list of min(k, m) hits for each
-/// query. Rows that are NULL are not looked at. Equal distances are ordered by the smaller id, then by position; NaN comes last.
+/// `rows`: m vectors of n dimensions, `ids`: m numbers, `queries`: q vectors of n dimensions; returns a list of min(k,
+/// m) hits per query. NULL rows are skipped. Equal distances are ordered by smaller id, then by position; NaN comes
+/// last.
 ///
 /// # Errors
 ///
-/// [`Error::Dimensions`] where a row has other dimensions than the query, or the queries differ in theirs;
-/// [`Error::ParameterValue`] where `k` is 0, a query is NULL, or `ids` has not one number for each row.
+/// [`Error::Dimensions`] where a row's dimensions differ from the query's, or the queries' dimensions differ;
+/// [`Error::ParameterValue`] where `k` is 0, a query is NULL, or `ids` does not have one number per row.
 ///
 /// # Accuracy
 ///
-/// Distances have the bits that [`crate::vector::distance()`] gives for the pair, whatever the number of queries and threads.
+/// Distances have the same bits as [`crate::vector::distance()`] for the pair, for any number of queries and threads.
 ///
 /// # Examples
 ///
@@ -158,7 +159,7 @@ pub fn top_k(
     TopK::new(k).metric(metric).ids(ids).search(rows, queries)
 }
 
-/// A row on its way into the result. Its order is the order of the result.
+/// A candidate row. Candidates are ordered like the result.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Candidate {
     pub(crate) distance: f64,
@@ -229,14 +230,14 @@ impl Best {
 
 pub(super) const CANDIDATES: &str = "the candidates of the search";
 
-/// What a search may take: every worker may hold the best of all queries, and the result has them once more.
+/// The memory a search may take: each worker may hold the best of all queries, and the result holds them once more.
 pub(super) fn candidates_bytes(rows: usize, bytes: usize, queries: &Vectors<'_>, k: usize) -> u64 {
     let hits = (queries.len() as u64).saturating_mul(k.min(rows) as u64);
     let workers = parallel::workers(bytes) as u64;
     hits.saturating_mul(size_of::<Candidate>() as u64 * (2 * workers + 2))
 }
 
-/// Id of a row, `None` where it is NULL.
+/// Id of a row; `None` where it is NULL.
 pub(crate) type Key<'a> = &'a (dyn Fn(usize) -> Option<i64> + Sync);
 
 pub(super) fn check_k(k: usize) -> Result<(), Error> {
@@ -246,7 +247,7 @@ pub(super) fn check_k(k: usize) -> Result<(), Error> {
     Err(Error::ParameterValue { name: "k".into(), value: "0".into(), expected: "an integer ≥ 1".into() })
 }
 
-/// What two workers have found.
+/// Combines the finds of two workers.
 pub(super) fn merged(mut best: Vec<Best>, other: Vec<Best>) -> Vec<Best> {
     for (best, other) in best.iter_mut().zip(other) {
         other.heap.into_iter().for_each(|candidate| best.offer(candidate));
@@ -298,7 +299,7 @@ pub(crate) fn search(
     Ok(best.into_iter().map(Best::into_sorted).collect())
 }
 
-/// The bytes of all queries, none of which is NULL and all of which have the same dimensions.
+/// The bytes of all queries; an error if one is NULL or their dimensions differ.
 pub(crate) fn packed<'a>(queries: &'a Vectors<'_>) -> Result<Vec<&'a [u8]>, Error> {
     let packed: Option<Vec<&[u8]>> = (0..queries.len()).map(|q| queries.row(q)).collect();
     let packed = packed.ok_or_else(|| Error::ParameterValue {
@@ -312,7 +313,7 @@ pub(crate) fn packed<'a>(queries: &'a Vectors<'_>) -> Result<Vec<&'a [u8]>, Erro
     Ok(packed)
 }
 
-/// Offers the rows of a list to the best of one query, with the distances that [`search`] finds.
+/// Offers the listed rows to one query's best, with the same distances as [`search`].
 pub(crate) fn offer_rows(
     compute: Compute,
     rows: &Vectors<'_>,
@@ -337,10 +338,10 @@ pub(crate) fn offer_rows(
     })
 }
 
-/// One block of rows, or of places in a list of rows, against all queries.
+/// One block of rows, or of positions in a list of rows, against all queries.
 pub(super) struct Scan<'a> {
     pub rows: &'a Vectors<'a>,
-    /// Position of the first of `rows` among all.
+    /// Position of the first of `rows` in the whole input.
     pub first: usize,
     pub key: Key<'a>,
     pub queries: &'a [&'a [u8]],
@@ -403,7 +404,8 @@ impl Task for Scan<'_> {
     }
 }
 
-/// Distances of a panel's rows from all queries, of which the squares are given too, `PANEL` places for each query.
+/// Distances of a panel's rows from all queries, `PANEL` places per query; `squares` are the queries' dot products with
+/// themselves.
 #[inline(always)]
 fn panel_distances<M: Precision, S: Simd>(
     simd: S,
@@ -430,7 +432,7 @@ fn panel_distances<M: Precision, S: Simd>(
     }
 }
 
-/// The caller's keys, which a search needs as integers.
+/// The caller's keys, which a search requires to be integers.
 pub(crate) fn integer_keys<'a>(call: &'a Call<'_>) -> Result<&'a [Option<i64>], Error> {
     call.keys().ok_or_else(|| Error::ColumnType {
         column: ID.name.into(),
@@ -498,7 +500,7 @@ pub(crate) const K: Param = Param {
 };
 pub(crate) const QUERY_NUMBER: Column =
     Column { name: "query", kind: Kind::Int, unit: "number from 1", summary: "Which query." };
-/// That there is an id for each row.
+/// Checks that there is one id per row.
 pub(crate) fn check_ids(ids: &[i64], rows: &Vectors<'_>) -> Result<(), Error> {
     check_count(ids, rows.len())
 }

@@ -1,4 +1,4 @@
-//! Exact search over rows of narrow elements, which are converted a few at a time: never all of them stand beside the caller's.
+//! Exact search over rows of narrow elements, converted a few at a time, so no converted copy of all rows is needed.
 
 use crate::column::vectors::{Vectors, convert};
 use crate::error::Error;
@@ -12,12 +12,13 @@ use crate::vector::top_k::{
     Best, CANDIDATES, Hit, Scan, TopK, candidates_bytes, check_count, check_k, merged, packed,
 };
 
-/// Bytes of converted rows that a worker holds: what a core's own cache takes.
+/// Bytes of converted rows per worker: as much as a core's own cache holds.
 const CONVERTED: usize = 1 << 18;
 
 impl TopK<'_> {
-    /// [`TopK::search`] over rows of packed elements, back to back, `dimensions` each. Halves and bytes are converted, exactly, a few
-    /// rows at a time, so that the hits are those of the rows as singles, bit for bit, without a copy of the whole.
+    /// [`TopK::search`] over rows of packed elements, back to back, `dimensions` each. Halves and bytes are converted,
+    /// exactly, a few rows at a time, so the hits match those of the rows as singles bit for bit, without a converted
+    /// copy of all rows.
     ///
     /// # Errors
     ///
@@ -40,7 +41,7 @@ impl TopK<'_> {
         dimensions: usize,
         queries: &Vectors<'_>,
     ) -> Result<Vec<Vec<Hit>>, Error> {
-        // Of narrow elements this looks at the shape alone.
+        // For narrow elements this checks the shape only.
         let shape = if matches!(element, Element::F32 | Element::F64) { rows } else { &[] };
         let whole = Vectors::packed_matrix("rows", element, shape, dimensions)?;
         if !shape.is_empty() {

@@ -1,12 +1,12 @@
 //! GGUF files of versions 2 and 3, little-endian.
 //!
-//! The letters `GGUF`, the version, the number of tensors, the number of metadata entries; the entries (key, type, value);
-//! for each tensor its name, dimensions, type and offset; then, from the next multiple of the alignment on, the elements.
-//! The alignment is 32 unless the entry `general.alignment` says otherwise. Offsets count from the start of the elements and
-//! are multiples of the alignment.
+//! The letters `GGUF`, the version, the number of tensors, the number of metadata entries; the entries (key, type,
+//! value); for each tensor its name, dimensions, type and offset; then, from the next multiple of the alignment on, the
+//! elements. The alignment is 32 unless the entry `general.alignment` says otherwise. Offsets count from the start of
+//! the elements and are multiples of the alignment.
 //!
-//! A tensor's dimensions are listed fastest first: `ne[0]` is the length of a row, of which a quantized type needs whole
-//! blocks. [`Tensor::shape`] has them the other way round.
+//! A tensor's dimensions are listed fastest first: `ne[0]` is the length of a row, which for a quantized type must be
+//! whole blocks. [`Tensor::shape`] has them in reverse.
 //!
 //! Source: GGUF specification, <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>.
 
@@ -19,14 +19,14 @@ use super::{ElementType, ModelError, Tensor, elements, malformed};
 /// The first bytes of every file.
 pub const MAGIC: &[u8; 4] = b"GGUF";
 
-/// The dimensions that a tensor may have in ggml.
+/// Maximum dimensions of a tensor in ggml.
 const MAX_DIMENSIONS: u32 = 4;
-/// Arrays may hold arrays; no writer goes nearly as deep.
+/// Arrays may nest; no writer goes nearly this deep.
 const MAX_DEPTH: u32 = 16;
 const ALIGNMENT: &str = "general.alignment";
-/// The name of a type that is newer than the list below: its elements end where those of the next tensor begin.
+/// The name for types newer than the list below; their elements end where the next tensor's begin.
 const NEWER: &str = "a newer type of ggml";
-/// The numbers of newer types. Those between the ones of the list were once given and are not used any more.
+/// Numbers from here on are newer types. Numbers missing from the list were once assigned and are no longer used.
 const FIRST_NEWER: u32 = 42;
 
 /// Types that are not decoded: number, name, elements and bytes of a block, whether it holds whole numbers.
@@ -50,7 +50,7 @@ const OTHER_TYPES: [(u32, &str, usize, usize, bool); 17] = [
     (41, "q1_0", 128, 18, false),
 ];
 
-/// The tensors of the file with these bytes, in the order of their elements.
+/// The tensors in the bytes of a file, in the order of their elements.
 ///
 /// # Errors
 ///
@@ -144,7 +144,7 @@ fn metadata(reader: &mut Reader<'_>, count: u64) -> Result<u32, ModelError> {
     Ok(alignment)
 }
 
-/// What the file says of a tensor.
+/// A tensor as the file describes it.
 struct Entry<'a> {
     name: &'a str,
     shape: Vec<usize>,
@@ -179,7 +179,7 @@ impl<'a> Entry<'a> {
             Err(_) => match OTHER_TYPES.iter().find(|(n, ..)| *n == number) {
                 Some((_, name, elements, bytes, true)) => (ElementType::Integer(name), *elements, *bytes),
                 Some((_, name, elements, bytes, false)) => (ElementType::Other(name), *elements, *bytes),
-                // Of a type that is newer than this list, nobody here knows the size of the blocks.
+                // The block size of a type newer than this list is unknown.
                 None if number >= FIRST_NEWER => (ElementType::Other(NEWER), 1, 0),
                 None => return Err(malformed(part(), format!("type {number}"), "a type of ggml")),
             },
@@ -198,7 +198,7 @@ impl<'a> Entry<'a> {
         Ok(Entry { name, shape, element_type, length, offset })
     }
 
-    /// The tensor, where the elements of all start at this byte of a file of that length.
+    /// The tensor, given the byte at which all elements start and the length of the file.
     fn place(self, start: usize, file: usize) -> Result<Tensor, ModelError> {
         let from = usize::try_from(self.offset).ok().and_then(|offset| start.checked_add(offset));
         let to = from.and_then(|from| from.checked_add(self.length));
@@ -225,7 +225,7 @@ mod value {
     pub const STRING: u32 = 8;
     pub const ARRAY: u32 = 9;
 
-    /// Bytes of a value of that type, where it has a fixed size.
+    /// Bytes of a value of that type, if it has a fixed size.
     pub fn size(value_type: u32) -> Option<usize> {
         Some(match value_type {
             // u8, i8, bool; u16, i16; u32, i32, f32; u64, i64, f64.
@@ -238,7 +238,7 @@ mod value {
     }
 }
 
-/// The file from a place on.
+/// The file from some position on.
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -281,7 +281,7 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(bytes).map_err(problem)
     }
 
-    /// That so many things of at least that many bytes can still come.
+    /// Checks that `count` items of at least `each` bytes still fit the rest.
     fn promised(&self, part: &str, count: u64, each: u64) -> Result<(), ModelError> {
         let left = (self.bytes.len() - self.at) as u64;
         if count <= left / each {
@@ -290,7 +290,7 @@ impl<'a> Reader<'a> {
         Err(malformed(part, count.to_string(), format!("at most {}, for {left} bytes follow", left / each)))
     }
 
-    /// Reads past a value.
+    /// Skips a value.
     fn skip(&mut self, key: &str, value_type: u32, depth: u32) -> Result<(), ModelError> {
         let part = || format!("metadata {key}");
         if let Some(size) = value::size(value_type) {
@@ -299,7 +299,7 @@ impl<'a> Reader<'a> {
         }
         match value_type {
             value::STRING => {
-                // Texts are not looked at, so they may be in any encoding.
+                // Texts are not decoded, so they may be in any encoding.
                 let length = self.u64(key)?;
                 self.take(usize::try_from(length).unwrap_or(usize::MAX), part)?;
             }
@@ -317,7 +317,7 @@ impl<'a> Reader<'a> {
                     self.promised(&part(), count, size as u64)?;
                     self.take(count as usize * size, part)?;
                 } else {
-                    // A text has its length at least, an array its type and length.
+                    // A text takes at least its length field, an array its type and length.
                     self.promised(&part(), count, 8)?;
                     for _ in 0..count {
                         self.skip(key, item, depth + 1)?;
@@ -334,7 +334,7 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::*;
 
-    /// The kernels name the same types, where one is asked for that cannot be decoded.
+    /// The kernels give types that cannot be decoded the same names.
     #[test]
     fn names_are_those_of_the_kernels() {
         for (number, name, ..) in OTHER_TYPES {

@@ -7,10 +7,10 @@ use std::ops::{Deref, Range};
 
 use memmap2::{Mmap, MmapOptions};
 
-/// A part of a file in memory, read by the operating system as it is looked at, and given back when this is dropped.
+/// A memory-mapped part of a file: the operating system reads it on access, and dropping this unmaps it.
 ///
-/// Whoever shortens the file meanwhile ends this process, and whoever writes to it changes what is read here: a model file
-/// must be left alone while it is open. This is so with every program that maps its model files.
+/// Shortening the file meanwhile kills this process, and writing to it changes what is read here: do not touch a model
+/// file while it is open. The same holds for every program that maps its model files.
 #[derive(Debug)]
 pub struct Mapped(Option<Mmap>);
 
@@ -22,9 +22,9 @@ impl Deref for Mapped {
     }
 }
 
-/// Maps these bytes of the file, to be read only.
+/// Maps these bytes of the file read-only.
 pub(super) fn map(file: &File, range: Range<usize>) -> Result<Mapped, Error> {
-    // Nothing at the end of a file cannot be mapped everywhere.
+    // Not every system can map an empty range at the end of a file.
     if range.is_empty() {
         return Ok(Mapped(None));
     }
@@ -35,8 +35,8 @@ pub(super) fn map(file: &File, range: Range<usize>) -> Result<Mapped, Error> {
     }
     let mut options = MmapOptions::new();
     options.offset(range.start as u64).len(range.len());
-    // SAFETY: the map is read-only, lies within the file by the check above, and is given out as plain bytes, any values of
-    // which are valid. What remains, that nobody changes the file meanwhile, no program can enforce; `Mapped` asks for it.
+    // SAFETY: the map is read-only, within the file as checked above, and exposed as plain bytes, for which any values
+    // are valid. Nobody may change the file meanwhile; no program can enforce that, so `Mapped` demands it of the user.
     let map = unsafe { options.map(file) }?;
     Ok(Mapped(Some(map)))
 }

@@ -1,18 +1,18 @@
 //! Model files: the tensors of safetensors and GGUF files, memory-mapped.
 //!
-//! A file is opened by its contents, not by its extension. Opening reads and checks the header only; the elements of a tensor
-//! are mapped when they are asked for and unmapped when they are dropped, so memory follows the tensor in hand, not the file.
+//! A file is recognized by its contents, not by its extension. Opening reads and checks the header only; the elements
+//! of a tensor are mapped on request and unmapped when dropped, so memory use follows the current tensor, not the file.
 //!
 //! # Shapes
 //!
-//! Both formats give row-major tensors here, the outermost dimension first: a weight matrix that turns 384 inputs into 1536
-//! outputs has the shape `[1536, 384]`, and its element (r, c) is number r · 384 + c. GGUF files list dimensions the other way
-//! round (`ne[0]` is the fastest), which is undone when they are read.
+//! Both formats yield row-major tensors here, the outermost dimension first: a weight matrix that turns 384 inputs into
+//! 1536 outputs has the shape `[1536, 384]`, and its element (r, c) is number r · 384 + c. GGUF files list dimensions
+//! in reverse (`ne[0]` is the fastest), which is undone on reading.
 //!
 //! # Hostile files
 //!
-//! Nothing that a file says is believed: lengths are compared with what is there before they are used, memory is taken only
-//! for what the file's own bytes pay for, and tensors that overlap or leave the file are errors.
+//! Nothing in a file is trusted: lengths are compared with the file's size before use, memory is allocated only in
+//! proportion to the file's own bytes, and tensors that overlap or leave the file are errors.
 
 pub mod gguf;
 mod map;
@@ -29,12 +29,12 @@ use hart_kernels::tensor::quant::{self, PayloadType};
 
 pub use map::Mapped;
 
-/// Why a model file cannot be read. One line that names the part of the file, what was found and what was expected. It says
-/// all there is to say: no further cause is behind it.
+/// Why a model file cannot be read: one line that names the part of the file, what was found and what was expected. It
+/// is complete; there is no further cause.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// The operating system refused.
+    /// The operating system returned an error.
     #[error("cannot read the file: {0}")]
     Io(std::io::Error),
     /// The file breaks the rules of its format.
@@ -71,10 +71,11 @@ impl From<std::io::Error> for ModelError {
     }
 }
 
-/// Characters of a text that are shown, of a hostile file's megabytes no more.
+/// Maximum characters shown of a text; a hostile file may have megabytes.
 const SHOWN: usize = 300;
 
-/// A text of a file for people to read: in one line, without characters that would steer their terminal, and not without end.
+/// A text from a file, made safe to show: one line, limited in length, without characters that could control the
+/// terminal.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'a>(pub &'a str);
 
@@ -85,7 +86,7 @@ impl fmt::Display for Shown<'_> {
                 return f.write_str("…");
             }
             match character {
-                // Line and paragraph separators break lines as well, and the marks of direction turn them around.
+                // Line and paragraph separators also break lines, and direction marks reorder them.
                 '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
                     write!(f, "{}", character.escape_unicode())?;
                 }
@@ -97,14 +98,14 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// How the elements of a tensor are stored.
+/// The storage type of a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ElementType {
     /// A type whose elements can be decoded to singles.
     Payload(PayloadType),
-    /// Whole numbers or truth values: indices, masks, no weights.
+    /// Whole numbers or booleans: indices or masks, not weights.
     Integer(&'static str),
-    /// Real numbers in a type that is not decoded.
+    /// Real numbers of a type that is not decoded.
     Other(&'static str),
 }
 
@@ -123,20 +124,20 @@ impl ElementType {
 pub struct Tensor {
     /// Its name, unique in the file.
     pub name: String,
-    /// Its dimensions, outermost first. None at all is a single element.
+    /// Its dimensions, outermost first. No dimensions mean a single element.
     pub shape: Vec<usize>,
     /// How its elements are stored.
     pub element_type: ElementType,
-    /// Where its bytes are in the file.
+    /// The byte range of its elements in the file.
     pub bytes: Range<usize>,
-    /// The number of that file, from 0, where the model has several.
+    /// The index of that file, from 0, if the model has several.
     pub file: usize,
 }
 
 impl Tensor {
     /// The number of its elements.
     pub fn elements(&self) -> usize {
-        // The readers have counted them before.
+        // The readers have checked that they can be counted.
         elements(&self.shape).unwrap_or(usize::MAX)
     }
 
@@ -146,8 +147,8 @@ impl Tensor {
     }
 }
 
-/// The number of elements of a tensor of that shape; none where it cannot be counted. Beside a dimension of 0, the others may be
-/// as large as they like.
+/// The number of elements of a tensor of that shape; `None` if it overflows. If one dimension is 0, the others may be
+/// arbitrarily large.
 pub fn elements(shape: &[usize]) -> Option<usize> {
     if shape.contains(&0) {
         return Some(0);
@@ -155,13 +156,13 @@ pub fn elements(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1usize, |product, n| product.checked_mul(*n))
 }
 
-/// The rows and columns of a tensor of that shape as a matrix: the outermost dimension, and all others together. A tensor of
-/// fewer than two dimensions is a single row.
+/// The rows and columns of a tensor of that shape as a matrix: the outermost dimension, and the product of all others.
+/// A tensor with fewer than two dimensions is a single row.
 pub fn matrix(shape: &[usize]) -> (usize, usize) {
     match shape {
         [] => (1, 1),
         [n] => (1, *n),
-        // Beside a dimension of 0, the others may be larger than can be counted together.
+        // If one dimension is 0, the product of the others may overflow.
         [rows, rest @ ..] => (*rows, rest.iter().fold(1, |product, n| product.saturating_mul(*n))),
     }
 }
@@ -175,7 +176,7 @@ pub enum Format {
     Gguf,
 }
 
-/// The tensors that the bytes of a model file name, in the order of their bytes.
+/// The tensors in a model file's bytes, in the order of their data.
 ///
 /// # Errors
 ///
@@ -184,14 +185,14 @@ pub fn parse(bytes: &[u8]) -> Result<(Format, Vec<Tensor>), ModelError> {
     if let Some(found) = other_format(bytes) {
         return Err(malformed("model file", found, "a safetensors or GGUF file"));
     }
-    // A safetensors header of the length that these letters make would be larger than the format allows.
+    // A safetensors header with these letters as its length would be larger than the format allows.
     if bytes.starts_with(gguf::MAGIC) {
         return Ok((Format::Gguf, gguf::parse(bytes)?));
     }
     Ok((Format::Safetensors, safetensors::parse(bytes)?))
 }
 
-/// What a file is that is often taken for a model of these formats.
+/// The kind of a file that is often mistaken for a model in these formats.
 fn other_format(bytes: &[u8]) -> Option<&'static str> {
     const MAGIC: [(&[u8], &str); 6] = [
         (
@@ -204,14 +205,15 @@ fn other_format(bytes: &[u8]) -> Option<&'static str> {
         (b"tjgg", "a file of the format before GGUF; convert it with the scripts of llama.cpp"),
         (b"lmgg", "a file of the format before GGUF; convert it with the scripts of llama.cpp"),
     ];
-    // The version of the format, then the producer or another field of an ONNX model. A safetensors header has zeros and a brace.
+    // The version of the format, then the producer or another field of an ONNX model. A safetensors header has zeros
+    // and a brace there.
     let onnx = matches!(bytes, [8, 1..=20, 0x12 | 0x1a | 0x22 | 0x2a | 0x32 | 0x3a | 0x42, _, ..])
         && !matches!(bytes, [_, _, _, _, 0, 0, 0, 0, b'{', ..]);
     let named = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, name)| *name);
     named.or(onnx.then_some("an ONNX model, whose tensors are not read; save the weights as safetensors"))
 }
 
-/// An open model file, or several that make one model.
+/// An open model: one file, or several that form one model.
 #[derive(Debug)]
 pub struct Model {
     files: Vec<File>,
@@ -220,8 +222,9 @@ pub struct Model {
 }
 
 impl Model {
-    /// Opens a file and reads its header. Of an index of safetensors files (`model.safetensors.index.json`) and of a part of a
-    /// GGUF file in parts (`…-00001-of-00003.gguf`) all files are opened, which lie beside it.
+    /// Opens a file and reads its header. For an index of safetensors files (`model.safetensors.index.json`) and for a
+    /// part of a split GGUF file (`…-00001-of-00003.gguf`) all files of the model are opened, which must be in the same
+    /// folder.
     ///
     /// The files must not be changed while the model is open: see [`Mapped`].
     ///
@@ -250,7 +253,7 @@ impl Model {
         Ok(Model { files: vec![file], format, tensors })
     }
 
-    /// Puts files together that are one model.
+    /// Joins files that form one model.
     fn of_parts(parts: Vec<shards::Part>) -> Result<Model, ModelError> {
         let mut whole = Model { files: Vec::new(), format: Format::Safetensors, tensors: Vec::new() };
         let mut names = HashSet::new();
@@ -299,7 +302,7 @@ impl Model {
         self.format
     }
 
-    /// Its tensors, in the order of their bytes, file by file.
+    /// Its tensors, in the order of their data, file by file.
     pub fn tensors(&self) -> &[Tensor] {
         &self.tensors
     }
@@ -308,7 +311,7 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`ModelError::Io`], also where the file has become shorter since it was opened.
+    /// [`ModelError::Io`], also if the file has become shorter since it was opened.
     pub fn bytes(&self, tensor: &Tensor) -> Result<Mapped, ModelError> {
         Ok(map::map(&self.files[tensor.file], tensor.bytes.clone())?)
     }
@@ -317,12 +320,12 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// As [`Model::bytes`]; [`ModelError::Payload`] where its type is not decoded; [`ModelError::Memory`].
+    /// As [`Model::bytes`]; [`ModelError::Payload`] if its type is not decoded; [`ModelError::Memory`].
     pub fn decode(&self, tensor: &Tensor) -> Result<Vec<f32>, ModelError> {
         let payload_type = payload_type(tensor)?;
         let elements = tensor.elements();
         let mut out = Vec::new();
-        // Asked for first: a file of a few bytes may be sparse and claim more than any memory holds.
+        // Reserved first: a file of a few bytes may be sparse and claim more than any memory holds.
         let taken = out.try_reserve_exact(elements);
         taken.map_err(|_| ModelError::Memory { tensor: tensor.name.clone(), elements })?;
         out.resize(elements, 0.0);
@@ -330,7 +333,8 @@ impl Model {
         Ok(out)
     }
 
-    /// Gives `each` the elements of one of its tensors in order, some at a time: always the same number, whatever the machine.
+    /// Passes the elements of one of its tensors to `each` in order, in parts of a size that does not depend on the
+    /// machine.
     ///
     /// # Errors
     ///

@@ -1,7 +1,8 @@
-//! Safetensors files: eight bytes with the length of a JSON header, the header, then the elements of all tensors without gaps.
+//! Safetensors files: eight bytes with the length of a JSON header, the header, then the elements of all tensors
+//! without gaps.
 //!
-//! The header is an object with one entry for each tensor: `dtype`, `shape` (outermost dimension first) and `data_offsets`,
-//! the first byte and the one behind the last, counted from the end of the header. The entry `__metadata__` is skipped.
+//! The header is an object with one entry per tensor: `dtype`, `shape` (outermost dimension first) and `data_offsets`,
+//! the first byte and the one past the last, counted from the end of the header. The entry `__metadata__` is skipped.
 //!
 //! Source: <https://huggingface.co/docs/safetensors>, section "Format"; the types are those of the crate `safetensors`.
 
@@ -17,14 +18,14 @@ use super::{ElementType, ModelError, Tensor, elements, malformed};
 
 /// Bytes before the header.
 const LENGTH: usize = 8;
-/// More dimensions than any library of arrays has.
+/// More dimensions than any array library supports.
 const MAX_DIMENSIONS: usize = 64;
 /// The longest header that the format allows.
 const MAX_HEADER: u64 = 100_000_000;
-/// The entry of the header that is no tensor.
+/// The header's entry that is not a tensor.
 pub const METADATA: &str = "__metadata__";
 
-/// The tensors of the file with these bytes, in the order of their elements.
+/// The tensors in the bytes of a file, in the order of their elements.
 ///
 /// # Errors
 ///
@@ -121,7 +122,7 @@ fn element_type(dtype: Dtype) -> ElementType {
     }
 }
 
-/// The header's entries. A map of them would hide that a name comes twice.
+/// The header's entries. A map would hide a repeated name.
 struct Header(Vec<(String, TensorInfo)>);
 
 impl<'de> Deserialize<'de> for Header {

@@ -1,4 +1,4 @@
-//! Models in several files.
+//! Models split into several files.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 
 use super::{ModelError, malformed};
 
-/// The longest index that is read: as long as the longest header of a single file.
+/// Maximum length of an index: that of a single file's header.
 const MAX_INDEX: u64 = 100_000_000;
 
-/// A file of a model, and the tensors that an index promises in it.
+/// A file of a model, and the tensors that an index says it holds.
 pub(super) struct Part {
     pub(super) path: PathBuf,
     pub(super) tensors: Option<Vec<String>>,
 }
 
-/// The files of the model that this path names; none where it is a single file.
+/// The files of the model at this path; `None` if it is a single file.
 pub(super) fn of(path: &Path) -> Result<Option<Vec<Part>>, ModelError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if name.ends_with(".index.json") {
@@ -26,7 +26,7 @@ pub(super) fn of(path: &Path) -> Result<Option<Vec<Part>>, ModelError> {
     }))
 }
 
-/// The names of all parts of a GGUF file of which this is one: `NAME-00001-of-00003.gguf`.
+/// The names of all parts of a split GGUF file, given one of them: `NAME-00001-of-00003.gguf`.
 fn numbered(name: &str) -> Option<Vec<String>> {
     let stem = name.strip_suffix(".gguf")?;
     let (stem, count) = stem.rsplit_once("-of-")?;
@@ -51,7 +51,7 @@ fn index(path: &Path) -> Result<Vec<Part>, ModelError> {
         .map_err(|error| wrong(error.to_string(), "JSON with a weight_map of tensors to files"))?;
     let mut files: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (tensor, file) in index.weight_map {
-        // An index speaks of its neighbours only.
+        // An index may name only files in its own folder.
         if file.is_empty() || file.contains(['/', '\\']) || file == ".." {
             return Err(wrong(format!("the file {file}"), "the name of a file beside it"));
         }

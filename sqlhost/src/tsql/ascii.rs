@@ -1,6 +1,6 @@
-//! Comments in ASCII, because the tools that send a script disagree on the encoding of a file.
+//! Comments in ASCII, because the tools that send a script disagree about a file's encoding.
 
-/// Signs of the registry's texts, and how ASCII writes them.
+/// Signs in the registry's texts, and their ASCII replacements.
 const SIGNS: &[(char, &str)] = &[
     ('·', "*"),
     ('×', "x"),
@@ -39,14 +39,14 @@ const SIGNS: &[(char, &str)] = &[
     ('φ', "phi"),
     ('°', " degrees"),
 ];
-/// Signs above and below the line.
+/// Superscripts and subscripts.
 const RAISED: &[char] = &['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹', '⁻', 'ᵀ', 'ⁿ', 'ᵏ', 'ᵖ'];
 const RAISED_AS: &str = "0123456789-Tnkp";
 const LOWERED: &[char] = &['₀', '₁', '₂', '₃', '₄', '₅', '₆', '₇', '₈', '₉', 'ᵢ', 'ⱼ', 'ₖ', 'ₙ', 'ₘ'];
 const LOWERED_AS: &str = "0123456789ijknm";
 
-/// The text with signs that ASCII lacks written in words: `√(Σ vᵢ²)` as `sqrt(sum v_i^2)`. What is in no list stays, and a test of the
-/// scripts finds it.
+/// The text with signs that ASCII lacks written as words: `√(Σ vᵢ²)` as `sqrt(sum v_i^2)`. Unlisted signs stay, and a
+/// test of the scripts finds them.
 pub(super) fn ascii(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let (mut line, mut after_word) = (None, false);
@@ -63,7 +63,7 @@ pub(super) fn ascii(text: &str) -> String {
         }
         line = level;
         let sign = SIGNS.iter().find(|(sign, _)| *sign == c).map(|(_, words)| *words);
-        // Words do not run into each other.
+        // Separates adjacent words.
         let word = sign.is_some_and(|words| words.starts_with(char::is_alphabetic));
         if (word && out.ends_with(char::is_alphanumeric)) || (after_word && c.is_ascii_alphanumeric()) {
             out.push(' ');

@@ -15,7 +15,7 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     format!("0x{}", bytes.iter().map(|b| format!("{b:02X}")).collect::<String>())
 }
 
-/// A value as a literal; `None` for what T-SQL has no literal for: NaN and infinity.
+/// A value as a literal; `None` for NaN and infinity, for which T-SQL has no literal.
 fn literal(cell: &Cell, binary: bool) -> Option<String> {
     Some(match cell {
         Cell::Null => "NULL".into(),
@@ -61,7 +61,7 @@ fn source(kernel: &Kernel) -> Option<String> {
     Some(format!("SELECT {names} FROM (VALUES {}) AS [example] ({names})", rows.join(", ")))
 }
 
-/// The call of a kernel's worked example, with vectors as JSON; `None` where T-SQL has no literal for one of its values.
+/// The call of a kernel's worked example, with vectors as JSON; `None` if T-SQL has no literal for one of its values.
 pub fn call(kernel: &Kernel) -> Option<String> {
     let mut arguments = Vec::new();
     if takes_source(kernel) {

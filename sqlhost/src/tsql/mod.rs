@@ -1,8 +1,8 @@
-//! T-SQL derived from the registry: one wrapper procedure for each kernel, and the table types that they take.
+//! T-SQL derived from the registry: one wrapper procedure per kernel, and the table types that they use.
 //!
-//! Everything is text made from the registry alone, so a kernel that is added there needs nothing here. Values of callers
-//! reach a kernel as parameters; the only text that a wrapper runs is its `@source`, which is the caller's own query and runs
-//! with the caller's rights.
+//! Everything is generated from the registry alone, so a new kernel needs no code here. Callers' values reach a kernel
+//! as parameters; the only text that a wrapper runs is its `@source`, which is the caller's own query and runs with the
+//! caller's permissions.
 
 mod ascii;
 mod example;
@@ -21,11 +21,11 @@ use std::fmt::Write;
 
 use hart_kernels::registry::KERNELS;
 
-/// First line of every generated batch, by which a wrapper is known on a server.
+/// First line of every generated batch, which identifies a wrapper on a server.
 pub const MARK: &str = "-- Generated from the registry by `hart sql`; do not edit.\n";
 
-/// First statement of every script: what procedures keep, and sqlcmd has off where it is not told otherwise; methods of spatial types,
-/// JSON and indexed views fail without.
+/// First statement of every script: settings that procedures store, and that are off in sqlcmd by default; without
+/// them, methods of spatial types, JSON and indexed views fail.
 pub const SETTINGS: &str = "SET QUOTED_IDENTIFIER, ANSI_NULLS ON;";
 
 /// Every file of `sql/generated` by name: `types.sql`, one for each kernel, `all.sql` that installs them, `drop.sql`.

@@ -5,7 +5,7 @@ use hart_kernels::registry::{Kernel, Kind, POINT_BYTES, ParamKind, ResultVectors
 /// Schema of the wrappers.
 pub const SCHEMA: &str = "hart";
 
-/// A table type that stands for a kernel's input.
+/// A table type for a kernel's input.
 #[derive(Debug)]
 pub struct TableType {
     /// Name in the schema.
@@ -14,7 +14,8 @@ pub struct TableType {
     pub columns: &'static [(&'static str, Kind)],
 }
 
-/// The table types: one for each form of input that several kernels share. Forms of a single kernel are read from tables.
+/// The table types: one for each form of input that several kernels share. Forms used by a single kernel are read from
+/// tables.
 pub const TABLE_TYPES: &[TableType] = &[
     TableType { name: "VectorRows", columns: &[("id", Kind::Id), ("v", Kind::Vector)] },
     TableType { name: "VectorPairs", columns: &[("id", Kind::Id), ("a", Kind::Vector), ("b", Kind::Vector)] },
@@ -41,7 +42,7 @@ pub fn row_type(kind: Kind) -> &'static str {
         Kind::Int => "int",
         Kind::Float => "float",
         Kind::Text | Kind::LongText => "nvarchar(max)",
-        // 4,096 f16 take 8,192 bytes. What fits into 8,000 is in its row all the same.
+        // 4,096 f16 take 8,192 bytes. Values of up to 8,000 bytes are stored in row anyway.
         Kind::Vector | Kind::Binary => "varbinary(max)",
         Kind::Point => POINT,
     }
@@ -51,12 +52,13 @@ pub fn row_type(kind: Kind) -> &'static str {
 pub(crate) const POINT: &str = "varbinary(38)";
 const _: () = assert!(POINT_BYTES == 38);
 
-/// A name in brackets, by the rule of QUOTENAME.
+/// A name in brackets, quoted like QUOTENAME.
 pub fn quoted(name: &str) -> String {
     format!("[{}]", name.replace(']', "]]"))
 }
 
-/// Type of a wrapper's parameter. A word longer than the type would be cut to another one, so words get room to stay wrong.
+/// Type of a wrapper's parameter. A word longer than the type would be truncated, perhaps to a valid one, so the types
+/// leave room for invalid words.
 pub fn param_type(kind: ParamKind) -> &'static str {
     match kind {
         ParamKind::Int { min, max } if i32::try_from(min).is_ok() && i32::try_from(max).is_ok() => "int",

@@ -17,28 +17,28 @@ use crate::session::{RESULT_VECTORS, ROWS_JSON};
 pub const SOURCE: &str = "source";
 /// Parameter with the input as a table.
 pub const SOURCE_ROWS: &str = "source_rows";
-/// Parameter that asks for a call for each value of the column [`PART`].
+/// Parameter that requests one call per value of the column [`PART`].
 pub const BY_PART: &str = "by_part";
 /// Parameter that lets SQL Server use several processes.
 pub const PARALLEL: &str = "parallel";
-/// Parameter for rows of a chunk.
+/// Parameter for the rows per chunk.
 pub const ROWS_PER_READ: &str = "rows_per_read";
 /// Column that partitions the input.
 pub const PART: &str = "part";
 
-/// Rows of a chunk: with 1998 singles a row, 80 MB.
+/// Rows per chunk: with 1998 singles per row, 80 MB.
 const CHUNK: u32 = 10_000;
-/// Type of the parameter that takes the rows: ASCII alone, as JSON.
+/// Type of the parameter that receives the rows; they are ASCII, as JSON.
 const ROWS_JSON_TYPE: &str = "varchar(max)";
 /// Width of the header.
 const WIDTH: usize = 120;
 
-/// Whether chunks of the input give the results of the whole: then it may come in chunks and go to several processes.
+/// Whether results do not depend on chunks: then the input may come in chunks and go to several processes.
 pub fn is_row_by_row(kernel: &Kernel) -> bool {
     kernel.rows == RowShape::Same && !kernel.inputs.is_empty() && kernel.streaming == Streaming::Rows
 }
 
-/// Whether there is input: declared columns, or any that the kernel hands back.
+/// Whether the kernel takes input: declared columns, or any columns that it returns.
 pub fn takes_source(kernel: &Kernel) -> bool {
     !kernel.inputs.is_empty() || kernel.rows == RowShape::Same
 }
@@ -47,7 +47,7 @@ pub(super) fn has_result_vectors(kernel: &Kernel) -> bool {
     kernel.outputs.iter().any(|c| c.kind == Kind::Vector)
 }
 
-/// The twin of a vector parameter that takes packed elements.
+/// The name of a vector parameter's twin, which takes packed elements.
 pub fn packed_name(param: &Param) -> Option<String> {
     (param.kind == ParamKind::Vector).then(|| format!("{}_packed", param.name))
 }
@@ -64,13 +64,14 @@ fn default(param: &Param) -> Option<String> {
         ParamKind::Text | ParamKind::Any => example::text(param.default?),
         ParamKind::Binary if param.default?.is_empty() => "0x".into(),
         ParamKind::Binary => param.default?.into(),
-        // It may come as the twin parameter, so neither is required by T-SQL; the kernel says if both are missing.
+        // The value may come in the twin parameter, so T-SQL requires neither; the kernel reports it if both are
+        // missing.
         ParamKind::Vector => param.default.map_or("NULL".into(), |d| format!("'{}'", d.replace('\'', "''"))),
     };
     Some(value)
 }
 
-/// The wrapper's own parameters and those of the kernel, as T-SQL declares them.
+/// The wrapper's own parameters and the kernel's, as T-SQL declares them.
 fn declarations(kernel: &Kernel) -> Vec<String> {
     let mut out = Vec::new();
     if takes_source(kernel) {
@@ -106,9 +107,9 @@ fn declarations(kernel: &Kernel) -> Vec<String> {
 /// What a call returns.
 #[derive(Clone, Copy, PartialEq)]
 enum Shape {
-    /// A result set with its vectors in this form, of parts or not.
+    /// A result set with its vectors in this form, by part or not.
     Rows(ResultVectors, bool),
-    /// Nothing: the rows come in an OUTPUT parameter.
+    /// No result set: the rows are returned in an OUTPUT parameter.
     Json,
 }
 
@@ -125,7 +126,7 @@ fn call(kernel: &Kernel, shape: Shape, indent: &str) -> String {
     if by_part {
         arguments.push(format!("@input_data_1_partition_by_columns = N'{PART}'"));
     }
-    // One process has one OUTPUT parameter.
+    // Several processes cannot share one OUTPUT parameter.
     if by_part || (is_row_by_row(kernel) && shape != Shape::Json) {
         arguments.push(format!("@parallel = @{PARALLEL}"));
     }
@@ -164,7 +165,7 @@ fn call(kernel: &Kernel, shape: Shape, indent: &str) -> String {
     out
 }
 
-/// The calls for every shape of the result, each under its condition.
+/// The calls for every result shape, each under its condition.
 fn calls(kernel: &Kernel) -> String {
     let forms: &[(ResultVectors, &str)] = match has_result_vectors(kernel) {
         true => &[(ResultVectors::Json, "LOWER(@result_vectors) = 'json'"), (ResultVectors::Packed, "")],
@@ -197,8 +198,8 @@ fn body(kernel: &Kernel) -> String {
         if let Some(table) = table_type(kernel) {
             let names = table.columns.iter().map(|c| quoted(c.0)).collect::<Vec<_>>().join(", ");
             let plain = format!(" N'SELECT {names} FROM [#hart_rows]'");
-            // A table that is not given is an empty one, so that a forgotten argument is an error only if no rows are one.
-            // The external process reads the input in a batch of its own, which sees temporary tables and no variables.
+            // An omitted table parameter arrives empty; only rejecting empty input detects it. The external process
+            // reads the input in a separate batch, which sees temporary tables but not variables.
             let _ = write!(
                 out,
                 "    IF @{SOURCE} IS NOT NULL AND EXISTS (SELECT * FROM @{SOURCE_ROWS})\n        \
@@ -255,8 +256,8 @@ fn body(kernel: &Kernel) -> String {
     out
 }
 
-/// The query of a table's rows, for one with vectors: those that fit go as `varbinary(8000)`, which SQL Server sends in place, and not as
-/// large objects.
+/// The query that reads a table's rows, for a table with vectors: those that fit are sent as `varbinary(8000)`, which
+/// SQL Server sends in row and not as large objects.
 fn in_row(table: &TableType) -> Option<String> {
     let vectors = || table.columns.iter().filter(|c| c.1 == Kind::Vector).map(|c| quoted(c.0));
     vectors().next()?;
@@ -278,7 +279,7 @@ fn in_row(table: &TableType) -> Option<String> {
     ))
 }
 
-/// Lines of comment, broken between words.
+/// Comment lines, broken between words.
 fn comment(out: &mut String, first: &str, text: &str) {
     let (first, text) = (&*ascii(first), &*ascii(text));
     let rest = " ".repeat(first.len());
@@ -401,7 +402,7 @@ fn header(kernel: &Kernel) -> String {
             let _ = writeln!(out, "--   {line}");
         }
         let cell = |c: &Cell| match c {
-            // As packed singles a reader would see nothing.
+            // Packed singles would not be readable.
             Cell::Vector(v) => format!("[{}]", v.iter().map(f32::to_string).collect::<Vec<_>>().join(",")),
             other => docs::cell(other),
         };

@@ -1,4 +1,4 @@
-//! The bytes of a basis.
+//! The serialized form of a basis.
 //!
 //! Little-endian, without gaps:
 //!
@@ -19,9 +19,9 @@
 use super::{Basis, BasisKind, check_limits, check_shape, orthonormal};
 use crate::error::Error;
 
-/// The most axes that a basis may have.
+/// Maximum axes of a basis.
 pub(crate) const MAX_AXES: usize = 1024;
-/// The most dimensions.
+/// Maximum dimensions.
 pub(super) const MAX_DIMENSION: usize = 1 << 20;
 
 const MAGIC: [u8; 4] = *b"HBAS";
@@ -29,7 +29,7 @@ const VERSION: u16 = 1;
 const HEADER: usize = 32;
 
 impl Basis {
-    /// The basis as bytes, to be stored and given to later calls. [`Basis::from_bytes`] has the layout's checks.
+    /// The basis as bytes, to be stored and passed to later calls. [`Basis::from_bytes`] checks the layout.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(HEADER + 16 * self.bounds.len() + 4 * self.axes.len() + 4);
         out.extend(MAGIC);
@@ -51,12 +51,12 @@ impl Basis {
         self.to_bytes().last_chunk().map_or(0, |last| u32::from_le_bytes(*last))
     }
 
-    /// The basis that [`Basis::to_bytes`] wrote.
+    /// The basis from the bytes that [`Basis::to_bytes`] wrote.
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] where the bytes are no basis of version 1, have another length than they say, do not have their
-    /// checksum, or hold axes that are not finite and orthonormal. Nothing is allocated before the length is known to be right.
+    /// [`Error::Value`] where the bytes are not a basis of version 1, their length or checksum does not match, or the
+    /// axes are not finite and orthonormal. Nothing is allocated before the length has been checked.
     pub fn from_bytes(bytes: &[u8]) -> Result<Basis, Error> {
         let wrong = |found: String, expected: String| Error::Value {
             column: "@basis".into(),
@@ -98,7 +98,7 @@ impl Basis {
             BasisKind::Trilateration => check_limits("basis", dimension, axes)?,
             _ => check_shape("basis", dimension, axes)?,
         }
-        // Both are small enough by now.
+        // Both have been checked to be small enough.
         let bounds_end = HEADER + if with_bounds { 16 * axes } else { 0 };
         let axes_end = bounds_end + 4 * axes * dimension;
         if bytes.len() != axes_end + 4 {

@@ -1,4 +1,4 @@
-//! The basis of the replaced SQLCLR assembly.
+//! The basis of the SQLCLR assembly that this library replaces.
 
 use super::{Basis, BasisKind, orthonormal};
 
@@ -6,8 +6,8 @@ use super::{Basis, BasisKind, orthonormal};
 const DIMENSION: usize = 1998;
 const SEED: i32 = 42;
 
-/// The subtractive generator of D. Knuth ("The Art of Computer Programming", volume 2, section 3.2.2) as .NET Framework's
-/// `System.Random` has it: a table of 55 numbers below 2³¹ − 1, lags 55 and 34 (an index that starts 21 ahead).
+/// D. Knuth's subtractive generator ("The Art of Computer Programming", volume 2, section 3.2.2) as .NET Framework's
+/// `System.Random` implements it: a table of 55 numbers below 2³¹ − 1, lags 55 and 34 (an index that starts 21 ahead).
 struct Subtractive {
     table: [i32; 55],
     at: usize,
@@ -15,7 +15,7 @@ struct Subtractive {
 
 const BIG: i32 = i32::MAX;
 
-/// a − b in the residues that the generator uses.
+/// a − b modulo the generator's modulus.
 fn minus(a: i32, b: i32) -> i32 {
     let difference = a.wrapping_sub(b);
     if difference < 0 { difference.wrapping_add(BIG) } else { difference }
@@ -24,7 +24,7 @@ fn minus(a: i32, b: i32) -> i32 {
 impl Subtractive {
     /// As `new Random(seed)` for 0 ≤ seed < 161803398.
     fn new(seed: i32) -> Subtractive {
-        // The original counts its table from 1: place `i` there is `i - 1` here.
+        // The original's table starts at index 1: its place `i` is `i - 1` here.
         let mut table = [0; 55];
         let (mut last, mut next) = (161_803_398 - seed, 1);
         table[54] = last;
@@ -45,7 +45,7 @@ impl Subtractive {
     /// As `Next()`.
     fn next(&mut self) -> i32 {
         let number = minus(self.table[self.at], self.table[(self.at + 21) % 55]);
-        // 2³¹ − 1 itself is not among the results.
+        // 2³¹ − 1 itself never occurs.
         let number = if number == BIG { BIG - 1 } else { number };
         self.table[self.at] = number;
         self.at = (self.at + 1) % 55;
@@ -62,7 +62,7 @@ pub(super) fn basis() -> Basis {
     let mut random = Subtractive::new(SEED);
     let mut row = || (0..DIMENSION).map(|_| f64::from((2.0 * random.next_double() - 1.0) as f32)).collect();
     let rows: Vec<Vec<f64>> = (0..3).map(|_| row()).collect();
-    // Three fixed rows, which the tests know to be independent.
+    // Three fixed rows that the tests show to be independent.
     let axes = orthonormal::gram_schmidt(rows).unwrap_or_default();
     Basis::of_axes(BasisKind::ClrV1, DIMENSION, &axes).expect("the axes of the original are orthonormal")
 }
@@ -71,7 +71,7 @@ pub(super) fn basis() -> Basis {
 mod tests {
     use super::*;
 
-    /// The numbers that .NET Framework is known for.
+    /// Known outputs of .NET Framework.
     #[test]
     fn first_numbers_of_seed_42() {
         let mut random = Subtractive::new(SEED);

@@ -1,4 +1,4 @@
-//! What a basis says of itself.
+//! Describes a basis.
 
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values,
@@ -48,7 +48,7 @@ const fn bound(name: &'static str, summary: &'static str) -> Column {
 pub(crate) fn described(basis: &Basis) -> Vec<Values> {
     let bounds = basis.bounds();
     let bound = |axis: usize, side: usize| {
-        // A coordinate that the basis does not have is 0 everywhere.
+        // A coordinate that the basis lacks is 0 everywhere.
         let bound = bounds.get(axis).map_or(0.0, |b| b[side]);
         Values::Float(vec![Some(bound).filter(|_| !bounds.is_empty())])
     };

@@ -1,4 +1,4 @@
-//! A basis from vectors.
+//! Fits a basis to vectors.
 
 use crate::column::vectors::{Vectors, decode};
 use crate::contract::shared::{ELEMENT, ID, V};
@@ -36,12 +36,12 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         });
     }
     let axes = match kind {
-        // More rows than that are refused before they are looked at.
+        // More rows are rejected before they are read.
         BasisKind::Landmarks | BasisKind::Trilateration => call.rows.min(MAX_AXES),
         BasisKind::ClrV1 => 3,
         BasisKind::Pca | BasisKind::Random => call.params.int(AXES.name) as usize,
     };
-    // Axes stand as doubles, as singles and as bytes; coordinates while they are computed and when they are put together.
+    // Axes exist as doubles, as singles and as bytes; coordinates while they are computed and when they are merged.
     let (n, k, rows) = (dimension as u64, axes as u64, call.rows as u64);
     call.check_memory("the basis", (40 * n).saturating_mul(k))?;
     call.check_memory("the coordinates of the sample", 16 * (k + 1).saturating_mul(rows))?;
@@ -63,23 +63,23 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         BasisKind::Trilateration => Basis::trilateration_in(compute, vectors, &order())?,
     };
     let (basis, points) = basis.measured_with_points(compute, vectors, params::pad_of(call))?;
-    // Landmarks and anchors say what the axes are, not how the data vary.
+    // Landmarks and anchors define the axes; they do not describe the data's variance.
     let variance = match kind {
         BasisKind::Landmarks | BasisKind::Trilateration => None,
         _ => variance(&basis, vectors, &points)?,
     };
     let mut columns = described(&basis);
-    // Behind the number of rows.
+    // After the number of rows.
     columns.insert(4, Values::Float(vec![variance]));
     columns.push(Values::Binary(vec![Some(basis.to_bytes())]));
     Ok(Output { columns, picked: None })
 }
 
-/// The share of the vectors' variance that the coordinates keep; `None` where there is no variance.
+/// The share of the vectors' variance that the coordinates keep; `None` if there is no variance.
 fn variance(basis: &Basis, vectors: &Vectors<'_>, points: &Projection) -> Result<Option<f64>, Error> {
     let bytes = vectors.bytes().len();
     let row = |i| vectors.row(i).map(|row| decode(vectors.wide_element(), row));
-    // Squares of singles are in the range of doubles as they are.
+    // Squares of singles are in the range of doubles without scaling.
     let unit = match vectors.width() {
         Width::F32 => 1.0,
         Width::F64 => range::unit((0..vectors.len()).filter_map(row).flatten()),
@@ -90,8 +90,8 @@ fn variance(basis: &Basis, vectors: &Vectors<'_>, points: &Projection) -> Result
     Ok(Some(kept / total).filter(|share| share.is_finite()))
 }
 
-/// The variance of all numbers of rows together, Σ‖v − mean‖²/N, where rows that are shorter are filled up with zeros. The mean
-/// is taken off before squares are added: else of vectors far from the origin nothing but rounding would be left.
+/// The total variance of the rows' components, Σ‖v − mean‖²/N, with shorter rows padded with zeros. The mean is
+/// subtracted before squares are added: for vectors far from the origin only rounding errors would remain otherwise.
 fn total_variance(
     rows: usize,
     bytes: usize,

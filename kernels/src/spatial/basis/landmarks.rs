@@ -1,4 +1,4 @@
-//! Landmarks: rows that are far from each other.
+//! Landmarks: rows far from each other.
 
 use std::ops::Range;
 
@@ -16,20 +16,21 @@ use crate::pairwise::reduce;
 use crate::parallel;
 use crate::vector::top_k::{self, DISTANCE, Hit, Key, RANK};
 
-/// Rows that are far from each other: the one farthest from the mean of all, then each time the one whose nearest landmark is
-/// farthest. The result is at most twice as coarse as the best choice of as many (Gonzalez 1985, "Clustering to minimize the
-/// maximum intercluster distance").
+/// Rows far from each other: first the row farthest from the mean of all, then each time the row whose nearest landmark
+/// is farthest. The result is at most twice as coarse as the best choice of as many (Gonzalez 1985, "Clustering to
+/// minimize the maximum intercluster distance").
 ///
 /// # Shapes
 ///
-/// m vectors of n dimensions and m ids; at most min(`count`, m) landmarks in the order of their choice, each with its Euclidean
-/// distance from the nearest one before it, the first with that from the mean. It ends where all rows are landmarks or equal to
-/// one. NULL rows are left out. Equal distances are decided by the smaller id, then by position.
+/// m vectors of n dimensions and m ids; returns at most min(`count`, m) landmarks in the order of choice, each with its
+/// Euclidean distance from the nearest landmark before it, the first with its distance from the mean. It ends when all
+/// rows are landmarks or equal to one. NULL rows are left out. Ties are broken by smaller id, then by position.
 ///
 /// # Errors
 ///
-/// [`Error::Dimensions`] where a row differs from the first; [`Error::Value`] where a row is not finite;
-/// [`Error::ParameterValue`] where `ids` has not one number for each row; [`Error::Setting`] as [`Compute::new`].
+/// [`Error::Dimensions`] where a row's dimensions differ from the first row's; [`Error::Value`] where a row is not
+/// finite; [`Error::ParameterValue`] where `ids` does not have one number per row; [`Error::Setting`] as
+/// [`Compute::new`].
 ///
 /// # Accuracy
 ///
@@ -64,7 +65,7 @@ fn choose(
     let mut farthest = distances(compute, rows, &from)?;
     let mut chosen: Vec<(usize, f64)> = Vec::new();
     while chosen.len() < count.min(rows.len()) {
-        // Of a tie the smaller id wins; NULL ids lose.
+        // The smaller id wins a tie; NULL ids lose.
         let rank = |row: usize| {
             let id = key(row);
             (id.is_none(), id.unwrap_or(0), row)
@@ -93,7 +94,7 @@ fn mean(rows: &Vectors<'_>) -> Result<Vec<f64>, Error> {
     if plain.iter().all(|v| v.is_finite()) {
         return Ok(plain);
     }
-    // The sum has left the range of doubles, the mean has not.
+    // The sum has left the range of doubles, but the mean has not.
     let mean = scaled_mean(rows, 1.0 / LARGE)?;
     Ok(mean.into_iter().map(|v| (v * LARGE).clamp(f64::MIN, f64::MAX)).collect())
 }
@@ -101,7 +102,7 @@ fn mean(rows: &Vectors<'_>) -> Result<Vec<f64>, Error> {
 /// A power of two above any number of rows.
 const LARGE: f64 = (1u128 << 64) as f64;
 
-/// The mean of the rows times a power of two, each added in its turn.
+/// The mean of the rows times a power of two, added in order.
 fn scaled_mean(rows: &Vectors<'_>, scale: f64) -> Result<Vec<f64>, Error> {
     let dimension = (0..rows.len()).find_map(|i| rows.dimensions(i)).unwrap_or(0);
     let blocks = parallel::blocks(rows.len(), rows.bytes().len(), |range| {

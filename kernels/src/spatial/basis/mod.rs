@@ -1,4 +1,4 @@
-//! Bases: what coordinates mean.
+//! Bases, which define coordinates.
 
 pub(crate) mod describe;
 pub(crate) mod fit;
@@ -23,7 +23,7 @@ pub(crate) use bytes::MAX_AXES;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BasisKind {
-    /// The three random axes for 1998 dimensions of the replaced SQLCLR assembly.
+    /// The three random axes for 1998 dimensions of the SQLCLR assembly that this library replaces.
     ClrV1,
     /// Given vectors, orthonormalized in their order.
     Landmarks,
@@ -48,17 +48,17 @@ impl BasisKind {
         BasisKind::NAMES[self as usize]
     }
 
-    /// The kind of that name.
+    /// The kind with that name.
     pub fn parse(name: &str) -> Option<BasisKind> {
         BasisKind::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 
-/// A map from vectors to coordinates: orthonormal axes, or anchors to measure the distance from.
+/// A map from vectors to coordinates: orthonormal axes, or anchors from which distances are measured.
 ///
-/// The axes are kept in single precision, so that the coordinates have the bits of
-/// [`vector::dot_product_with`](crate::vector::dot_product_with) of the vector and the axis. How far they are from orthonormal
-/// after that rounding is known exactly enough to prove bounds with ([`Basis::defect`]).
+/// The axes are stored in single precision, so that the coordinates have the bits of
+/// [`vector::dot_product_with`](crate::vector::dot_product_with) for the vector and the axis. How far they are from
+/// orthonormal after that rounding is known exactly enough to prove bounds ([`Basis::defect`]).
 ///
 /// # Examples
 ///
@@ -76,11 +76,11 @@ impl BasisKind {
 pub struct Basis {
     kind: BasisKind,
     dimension: usize,
-    /// Row-major: one axis, or anchor, after the other.
+    /// Row-major: one axis or anchor after the other.
     axes: Vec<f32>,
-    /// What distances to anchors are divided by; 1 for axes.
+    /// The divisor of distances to anchors; 1 for axes.
     scale: f64,
-    /// Rows that it was fitted on or measured with.
+    /// Rows of the sample to which it was fitted or on which its bounds were measured.
     sample: u64,
     /// Least and greatest coordinate of the sample on each axis; empty where there was no sample.
     bounds: Vec<[f64; 2]>,
@@ -88,28 +88,28 @@ pub struct Basis {
 }
 
 impl Basis {
-    /// The basis of the replaced SQLCLR assembly: three axes for 1998 dimensions.
+    /// The basis of the SQLCLR assembly that this library replaces: three axes for 1998 dimensions.
     ///
-    /// `System.Random(42)` of .NET Framework (Knuth's subtractive generator) draws 3 × 1998 numbers r in \[0, 1); a component is
-    /// 2r − 1 rounded to single precision, and the rows are orthonormalized in their order. Here that is done in double
-    /// precision and the axes are rounded at the end.
+    /// `System.Random(42)` of .NET Framework (Knuth's subtractive generator) draws 3 × 1998 numbers r in \[0, 1); a
+    /// component is 2r − 1 rounded to single precision, and the rows are orthonormalized in their order. Here that is
+    /// done in double precision and the axes are rounded at the end.
     ///
-    /// The original did it in single precision: each row scaled to unit length, then less its part along each axis before it,
-    /// then scaled again. Its dot products add the products of one chunk after the other to a total: on processors without AVX2
-    /// chunks of four, ((p₀ + p₁) + p₂) + p₃, and with AVX2 chunks of eight, ((p₀ + p₁) + (p₂ + p₃)) + ((p₄ + p₅) + (p₆ + p₇)).
-    /// So its stored points differ from one machine to another by up to 1e-6 per unit of component range. Coordinates on this
-    /// basis agree with both orders within 3e-6 × the range of the components.
+    /// The original did it in single precision: each row is scaled to unit length, its part along each preceding axis
+    /// is subtracted, and it is scaled again. Its dot products add the products chunk by chunk to a total: on
+    /// processors without AVX2 chunks of four, ((p₀ + p₁) + p₂) + p₃, and with AVX2 chunks of eight, ((p₀ + p₁) + (p₂ +
+    /// p₃)) + ((p₄ + p₅) + (p₆ + p₇)). So its stored points differ from one machine to another by up to 1e-6 per unit
+    /// of component range. Coordinates on this basis agree with both orders within 3e-6 × the range of the components.
     pub fn clr_v1() -> Basis {
         clr_v1::basis()
     }
 
-    /// Given vectors, orthonormalized in their order by the modified Gram–Schmidt process, done twice.
+    /// The given vectors, orthonormalized in their order by the modified Gram–Schmidt process, done twice.
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] that names the row where a vector is NULL, not finite, or lies in the span of those before it (less
-    /// than 1e-6 of its length is left outside of it), and where there are none, more than 1024 or more than dimensions;
-    /// [`Error::Dimensions`] where a row differs from the first.
+    /// [`Error::Value`] that names the row where a vector is NULL, not finite, or in the span of those before it (less
+    /// than 1e-6 of its length is outside of it), and where there are none, more than 1024 or more than dimensions;
+    /// [`Error::Dimensions`] where a row's dimensions differ from the first row's.
     pub fn landmarks(vectors: &Vectors<'_>) -> Result<Basis, Error> {
         Basis::landmarks_in(vectors, &Vec::from_iter(0..vectors.len()))
     }
@@ -138,29 +138,30 @@ impl Basis {
         Basis::of_axes(BasisKind::Landmarks, dimension, &axes)
     }
 
-    /// The axes along which a sample varies most, by falling variance; coordinates are not centred.
+    /// The axes along which a sample varies most, by descending variance; coordinates are not centred.
     ///
-    /// The largest component of each axis, the first of equals, is positive. NULL rows are left out. Of more rows than `limit`,
-    /// evenly spaced ones are taken.
+    /// The largest component of each axis, the first among equals, is positive. NULL rows are left out. If there are
+    /// more rows than `limit`, evenly spaced ones are taken.
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] where a row is not finite, or fewer rows are there than axes + 1; [`Error::Dimensions`] where a row
-    /// differs from the first; [`Error::ParameterValue`] where `axes` is 0 or exceeds the dimensions.
+    /// [`Error::Value`] where a row is not finite, or there are fewer than axes + 1 rows; [`Error::Dimensions`] where a
+    /// row's dimensions differ from the first row's; [`Error::ParameterValue`] where `axes` is 0 or exceeds the
+    /// dimensions.
     ///
     /// # Accuracy
     ///
-    /// Subspace iteration on the covariance matrix of the centred sample or, of fewer rows than dimensions, on the products of the
-    /// rows, in double precision over a power of two, until ‖C·a − λ·a‖ ≤ 1e-6·λ₁ for every axis before it is rounded to singles:
-    /// axes whose variances are closer than that may be mixed with each other. Where they do not settle the subspace is widened,
-    /// at last to all of the smaller side. Every axis is then within 1e-6·λ₁ of a principal one of that variance; that no larger
-    /// one has been missed is made likely by random directions beyond the wanted ones, but no residual proves it. Same bits on
-    /// every machine.
+    /// Subspace iteration on the covariance matrix of the centred sample or, with fewer rows than dimensions, on the
+    /// products of the rows, in double precision over a power of two, until ‖C·a − λ·a‖ ≤ 1e-6·λ₁ for every axis before
+    /// it is rounded to singles: axes whose variances are closer than that may be mixed. If they do not converge, the
+    /// subspace is widened, at last to the whole smaller side. Every axis is then within 1e-6·λ₁ of a principal one of
+    /// that variance; random directions beyond the wanted ones make it unlikely that a larger one is missed, but no
+    /// residual proves it. Same bits on every machine.
     pub fn pca(compute: Compute, sample: &Vectors<'_>, axes: usize, limit: usize) -> Result<Basis, Error> {
         Basis::pca_within(compute, sample, axes, limit, &|_| Ok(()))
     }
 
-    /// [`Basis::pca`], which asks before it takes memory.
+    /// [`Basis::pca`] with a check before each allocation.
     pub(crate) fn pca_within(
         compute: Compute,
         sample: &Vectors<'_>,
@@ -175,19 +176,21 @@ impl Basis {
     ///
     /// # Errors
     ///
-    /// [`Error::ParameterValue`] where `axes` is 0 or exceeds `dimension`, or either exceeds what a basis may have; [`Error::Memory`].
+    /// [`Error::ParameterValue`] where `axes` is 0 or exceeds `dimension`, or either exceeds the limits of a basis;
+    /// [`Error::Memory`].
     pub fn random(dimension: usize, axes: usize, seed: u64) -> Result<Basis, Error> {
         check_shape("dimension", dimension, axes)?;
         Basis::of_axes(BasisKind::Random, dimension, &random::axes(dimension, axes, seed)?)
     }
 
-    /// Coordinates that are Euclidean distances to anchors, divided by the largest distance between two anchors or by 1,
-    /// whichever is greater: what the procedure `sp_ComputeSpatialProjection` of the replaced system did until November 2025.
+    /// Coordinates that are Euclidean distances to anchors, divided by the largest distance between two anchors or by
+    /// 1, whichever is greater, as computed by the procedure `sp_ComputeSpatialProjection` of the replaced system until
+    /// November 2025.
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] where an anchor is NULL, not finite in single precision or the same as another, and where there are
-    /// none or more than 1024; [`Error::Dimensions`] where a row differs from the first.
+    /// [`Error::Value`] where an anchor is NULL, not finite in single precision or equal to another, and where there
+    /// are none or more than 1024; [`Error::Dimensions`] where a row's dimensions differ from the first row's.
     pub fn trilateration(compute: Compute, anchors: &Vectors<'_>) -> Result<Basis, Error> {
         Basis::trilateration_in(compute, anchors, &Vec::from_iter(0..anchors.len()))
     }
@@ -258,31 +261,31 @@ impl Basis {
         self.axes.len() / self.dimension
     }
 
-    /// Axis, or anchor, number `i` from 0.
+    /// Axis or anchor `i`, from 0.
     ///
     /// # Panics
     ///
-    /// Where there is no such axis.
+    /// If there is no such axis.
     pub fn axis(&self, i: usize) -> &[f32] {
         &self.axes[i * self.dimension..][..self.dimension]
     }
 
-    /// What distances to anchors are divided by; 1 for axes.
+    /// The divisor of distances to anchors; 1 for axes.
     pub fn scale(&self) -> f64 {
         self.scale
     }
 
-    /// Rows of the sample that it was fitted on, or measured with; 0 where there was none.
+    /// Rows of the sample to which it was fitted or on which its bounds were measured; 0 if there was none.
     pub fn sample(&self) -> u64 {
         self.sample
     }
 
-    /// Least and greatest coordinate of the sample on each axis; empty where there was no sample.
+    /// Least and greatest coordinate of the sample on each axis; empty if there was no sample.
     pub fn bounds(&self) -> &[[f64; 2]] {
         &self.bounds
     }
 
-    /// An upper bound of ‖A·Aᵀ − I‖ for the matrix A of the axes as they are stored; infinite for anchors.
+    /// An upper bound of ‖A·Aᵀ − I‖ for the matrix A of the stored axes; infinite for anchors.
     pub fn defect(&self) -> f64 {
         self.defect
     }
@@ -296,7 +299,7 @@ impl Basis {
     }
 }
 
-/// The rows in that order as doubles, which must be there, finite and of one dimension.
+/// The rows in that order as doubles; an error if one is NULL, not finite or of another dimension.
 fn finite_rows(vectors: &Vectors<'_>, order: &[usize]) -> Result<Vec<Vec<f64>>, Error> {
     let bad = |row: usize, found: &str| Error::Value {
         column: vectors.name().into(),
@@ -318,7 +321,7 @@ fn finite_rows(vectors: &Vectors<'_>, order: &[usize]) -> Result<Vec<Vec<f64>>, 
     Ok(rows)
 }
 
-/// Checks the number of landmarks or anchors before one of them is looked at; returns their dimension, 0 where all are NULL.
+/// Checks the number of landmarks or anchors before reading any; returns their dimension, 0 where all are NULL.
 fn check_count(vectors: &Vectors<'_>, order: &[usize], what: &str) -> Result<usize, Error> {
     if order.is_empty() || order.len() > MAX_AXES {
         return Err(Error::Value {
@@ -346,7 +349,7 @@ fn check_dimension(column: &str, dimension: usize) -> Result<(), Error> {
     })
 }
 
-/// Checks that so many axes fit into the dimensions.
+/// Checks that the axes are no more than the dimensions.
 fn check_shape(what: &str, dimension: usize, axes: usize) -> Result<(), Error> {
     check_limits(what, dimension, axes)?;
     if axes > dimension {
@@ -359,7 +362,7 @@ fn check_shape(what: &str, dimension: usize, axes: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// Checks what the bytes of a basis can say.
+/// Checks the limits of the serialized form.
 fn check_limits(what: &str, dimension: usize, axes: usize) -> Result<(), Error> {
     let wrong = |name: &str, value: usize, expected: String| {
         Err(Error::ParameterValue { name: name.into(), value: value.to_string(), expected })

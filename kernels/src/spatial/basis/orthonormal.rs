@@ -1,19 +1,19 @@
-//! Orthonormal axes, and how far stored ones are from it.
+//! Orthonormal axes, and the defect of stored ones.
 
 use crate::error::Error;
 
-/// Of a vector's length, what must lie outside of the span of those before it.
+/// The share of a vector's length that must lie outside the span of the vectors before it.
 const INDEPENDENT: f64 = 1e-6;
 
-/// A vector that lies in the span of those before it.
+/// A vector in the span of those before it.
 #[derive(Debug)]
 pub(super) struct Collinear {
     pub(super) row: usize,
-    /// The part of its length that lies outside of the span; 0 for a zero vector.
+    /// The share of its length outside the span; 0 for a zero vector.
     pub(super) rest: f64,
 }
 
-/// Σ aᵢ·bᵢ in eight partial sums, so that the order is fixed and yet fast.
+/// Σ aᵢ·bᵢ in eight partial sums, which is fast and keeps the order fixed.
 pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let ((a, rest_a), (b, rest_b)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let mut lanes = [0.0; 8];
@@ -26,8 +26,8 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     lanes.iter().sum::<f64>() + rest
 }
 
-/// Makes the rows orthonormal in their order. The process runs twice over each row, which is enough to bring the error down to
-/// that of rounding (Giraud, Langou and Rozložník 2005, "On the loss of orthogonality in the Gram–Schmidt process").
+/// Makes the rows orthonormal in their order. Each row is processed twice, which is enough to reduce the error to that
+/// of rounding (Giraud, Langou and Rozložník 2005, "On the loss of orthogonality in the Gram–Schmidt process").
 pub(super) fn gram_schmidt(mut rows: Vec<Vec<f64>>) -> Result<Vec<Vec<f64>>, Collinear> {
     for i in 0..rows.len() {
         let (done, rest) = rows.split_at_mut(i);
@@ -54,11 +54,11 @@ pub(super) fn gram_schmidt(mut rows: Vec<Vec<f64>>) -> Result<Vec<Vec<f64>>, Col
     Ok(rows)
 }
 
-/// The largest defect that a basis may have: rounding of orthonormal axes to single precision gives less than a thousandth of
+/// The largest defect allowed in a basis: rounding orthonormal axes to single precision gives less than a thousandth of
 /// it for a thousand axes.
 const LARGEST_DEFECT: f64 = 1e-3;
 
-/// An upper bound of ‖A·Aᵀ − I‖₂: the Frobenius norm in double precision, plus what that computation may be off.
+/// An upper bound of ‖A·Aᵀ − I‖₂: the Frobenius norm in double precision, plus the error bound of its computation.
 ///
 /// # Errors
 ///
@@ -71,8 +71,8 @@ pub(super) fn defect(axes: &[f32], dimension: usize) -> Result<f64, Error> {
         let off: f64 = rows[..i].iter().map(|b| dot(a, b).powi(2)).sum();
         sum += 2.0 * off + (dot(a, a) - 1.0).powi(2);
     }
-    // An entry is off by at most (n / 8 + 9)·2⁻⁵³ times the product of two lengths, which are less than 1.1; the factor
-    // 1 + 2⁻²⁰ is for the sum of at most 2²⁰ squares, all positive.
+    // An entry has an error of at most (n / 8 + 9)·2⁻⁵³ times the product of two lengths below 1.1; the factor 1 + 2⁻²⁰
+    // covers the sum of at most 2²⁰ squares, all positive.
     let entry = (dimension as f64 / 8.0 + 9.0) * 1.5 * f64::EPSILON;
     let defect = sum.sqrt() * (1.0 + 1e-6) + entry * rows.len() as f64;
     if defect.is_nan() || defect > LARGEST_DEFECT {

@@ -12,18 +12,18 @@ use crate::pairwise::tiles::Tiles;
 use crate::parallel;
 use crate::parallel::PANEL;
 
-/// Directions beyond the wanted ones: they take up what varies almost as much, so that the wanted ones settle sooner.
+/// Directions beyond the wanted ones: they absorb what varies almost as much, so that the wanted ones converge sooner.
 const SPARE: usize = 16;
-/// Steps between two looks at how far the axes still move.
+/// Iterations between two convergence checks.
 const STEPS: usize = 5;
-/// Looks before more directions are taken, twice as many each time: with all dimensions the axes are known at once.
+/// Checks before more directions are taken, twice as many each time; with all dimensions the axes are exact at once.
 const ROUNDS: usize = 12;
-/// ‖C·a − λ·a‖ as a part of the largest variance.
+/// The tolerance for ‖C·a − λ·a‖, as a share of the largest variance.
 const SETTLED: f64 = 1e-6;
-/// Of variances below this part of the largest no more is asked than of this one.
+/// Variances below this share of the largest are held to the tolerance of this share.
 const SMALLEST: f64 = 1e-12;
 
-/// Asked before so many bytes are taken.
+/// Called before that many bytes are allocated.
 pub(crate) type Take<'a> = &'a dyn Fn(u64) -> Result<(), Error>;
 
 pub(super) fn basis(
@@ -35,7 +35,7 @@ pub(super) fn basis(
 ) -> Result<Basis, Error> {
     let there: Vec<usize> = (0..sample.len()).filter(|i| sample.row(*i).is_some()).collect();
     let taken = there.len().min(limit.max(1));
-    // Evenly spaced: row ⌊i·n/taken⌋. The product of two counts of rows in memory fits 128 bits.
+    // Evenly spaced: row ⌊i·n/taken⌋. The product of two row counts in memory fits 128 bits.
     let place = |i: usize| (i as u128 * there.len() as u128 / taken as u128) as usize;
     let picked: Vec<usize> = (0..taken).map(|i| there[place(i)]).collect();
     let dimension = picked.first().and_then(|row| sample.dimensions(*row)).unwrap_or(0);
@@ -49,7 +49,7 @@ pub(super) fn basis(
     }
     check_dimension(sample.name(), dimension)?;
     check_shape("dimension", dimension, axes)?;
-    // The sample, and the products of its smaller side in parts and in the whole.
+    // The sample, and the products of its smaller side in parts and as a whole.
     let side = dimension.min(taken) as u64;
     take((8 * dimension as u64).saturating_mul(taken as u64).saturating_add(side * side * 16))?;
     let by_row = taken < dimension;
@@ -63,8 +63,8 @@ pub(super) fn basis(
     Ok(Basis { sample: taken as u64, ..Basis::of_axes(BasisKind::Pca, dimension, &axes)? })
 }
 
-/// The picked rows less their mean, row after row or column after column, over a power of two that brings the largest number to
-/// between 1 and 2: so no square leaves the range of doubles, and no axis depends on the unit of the vectors.
+/// The picked rows minus their mean, row-major or column-major, over a power of two that scales the largest number to
+/// between 1 and 2, so that no square leaves the range of doubles and no axis depends on the unit of the vectors.
 fn centred(
     sample: &Vectors<'_>,
     picked: &[usize],
@@ -92,7 +92,8 @@ fn centred(
     }
     let unit = range::unit(out.iter().copied());
     out.iter_mut().for_each(|v| *v /= unit);
-    // Before they are multiplied: of vectors far from the origin the difference of products would be rounding alone.
+    // Centred before multiplying: for vectors far from the origin a difference of products would be rounding errors
+    // alone.
     if by_row {
         let mut mean = vec![0.0; dimension];
         for row in out.chunks(dimension) {
@@ -111,7 +112,7 @@ fn centred(
     Ok(out)
 }
 
-/// The axes of no fewer rows than dimensions, by the covariance matrix.
+/// The axes where there are no fewer rows than dimensions, from the covariance matrix.
 fn by_columns(
     problem: &Problem<'_>,
     columns: Vec<f64>,
@@ -128,8 +129,9 @@ fn by_columns(
     problem.settled(found, wanted)
 }
 
-/// The axes of fewer rows than dimensions: those of the rows' products with each other are the weights with which the rows add up
-/// to axes of the covariance matrix XᵀX, which is never made. Whether these have settled is measured by that matrix all the same.
+/// The axes where there are fewer rows than dimensions: the eigenvectors of the rows' products with each other are the
+/// weights with which the rows add up to eigenvectors of the covariance matrix XᵀX, which is never formed. Convergence
+/// is still measured by XᵀX.
 fn by_rows(
     problem: &Problem<'_>,
     rows: &[f64],
@@ -153,13 +155,14 @@ fn by_rows(
     problem.settled(found, wanted)
 }
 
-/// All dot products of the rows of two row-major matrices of packed doubles with `n` columns; row-major, `a`'s rows first.
+/// All dot products of the rows of two row-major matrices of packed doubles with `n` columns; row-major, rows of `a`
+/// first.
 fn products(compute: Compute, a: &[u8], b: &[u8], n: usize) -> Result<Vec<f64>, Error> {
     let row = n * size_of::<f64>();
     let (queries, rows): (Vec<&[u8]>, Vec<&[u8]>) = (a.chunks(row).collect(), b.chunks(row).collect());
     let panels: Vec<Vec<(usize, &[u8])>> =
         rows.chunks(PANEL).map(|panel| panel.iter().copied().enumerate().collect()).collect();
-    // Work grows with both matrices, so the blocks are cut as if there were that many bytes.
+    // Work grows with both matrices, so blocks are cut as if the input had that many bytes.
     let work = a.len().saturating_mul(panels.len());
     let blocks = parallel::blocks(panels.len(), work, |range| {
         Ok(compute.level.run(Products { queries: &queries, panels: &panels[range] }))
@@ -180,7 +183,7 @@ struct Products<'a> {
     panels: &'a [Vec<(usize, &'a [u8])>],
 }
 
-/// Queries that are copied at once: few enough to stay in the caches.
+/// Queries copied at once: few enough to stay in the caches.
 const QUERIES: usize = 96;
 
 impl Task for Products<'_> {
@@ -198,29 +201,29 @@ impl Task for Products<'_> {
     }
 }
 
-/// What the steps of one search for axes share.
+/// State shared by the steps of one search for axes.
 struct Problem<'a> {
     compute: Compute,
-    /// Of the column.
+    /// The column's name.
     name: &'a str,
     take: Take<'a>,
 }
 
-/// Where subspace iteration begins.
+/// The start of subspace iteration.
 struct Start {
-    /// Directions to begin with; more are random.
+    /// Initial directions; further ones are random.
     axes: Vec<Vec<f64>>,
-    /// Most directions.
+    /// Maximum number of directions.
     most: usize,
-    /// Whether small variances have to settle by their own size.
+    /// Whether small variances must converge relative to their own size.
     strict: bool,
 }
 
-/// Where it ended.
+/// The end of subspace iteration.
 struct Found {
-    /// All directions, by falling variance.
+    /// All directions, by descending variance.
     axes: Vec<Vec<f64>>,
-    /// How far the wanted ones are from having settled, as a part of the largest variance.
+    /// How far the wanted ones are from convergence, as a share of the largest variance.
     off: f64,
 }
 
@@ -239,9 +242,9 @@ impl Problem<'_> {
         Ok(out.chunks(b.len() / n).map(<[f64]>::to_vec).collect())
     }
 
-    /// The first eigenvectors of a symmetric matrix of `n` rows, which is known by what it makes of rows, by falling eigenvalue:
-    /// subspace iteration with Rayleigh–Ritz steps (Golub and Van Loan 2013, "Matrix Computations", section 8.2.4), from fixed
-    /// random directions where none are given.
+    /// The first eigenvectors, by descending eigenvalue, of a symmetric matrix of `n` rows that is given by its product
+    /// with rows: subspace iteration with Rayleigh–Ritz steps (Golub and Van Loan 2013, "Matrix Computations", section
+    /// 8.2.4), from fixed random directions if none are given.
     fn principal_axes(
         &self,
         n: usize,
@@ -251,12 +254,12 @@ impl Problem<'_> {
     ) -> Result<Found, Error> {
         let Start { mut axes, most, strict } = start;
         let mut block = (wanted + SPARE).min(most).max(axes.len());
-        // Given axes may be good already.
+        // Given axes may already be good.
         let mut steps = if axes.is_empty() { STEPS } else { 0 };
         let mut random = SplitMix(0x5eed);
         loop {
-            // A matrix, eight blocks of rows (axes and images, before and after a turn, and copies to be multiplied), and two
-            // small matrices.
+            // A matrix, eight blocks of rows (axes and images, before and after a rotation, and copies for
+            // multiplication), and two small matrices.
             let (rows, width) = (block as u64, n as u64);
             (self.take)(8 * (width * most as u64 + rows * (8 * width + 2 * rows)))?;
             axes.extend((axes.len()..block).map(|_| random.row(n)));
@@ -278,7 +281,7 @@ impl Problem<'_> {
         }
     }
 
-    /// The wanted axes, where they have settled.
+    /// The wanted axes, if they have converged.
     fn settled(&self, found: Found, wanted: usize) -> Result<Vec<Vec<f64>>, Error> {
         let Found { mut axes, off } = found;
         if off > SETTLED {
@@ -295,9 +298,9 @@ impl Problem<'_> {
     }
 }
 
-/// The axes, turned within their span to where a matrix that has these images of them is diagonal, by falling eigenvalue; and
-/// the largest ‖C·a − λ·a‖ of the first `wanted` as a part of the largest eigenvalue, 0 for a matrix of zeros. `strict`: as a part
-/// of the geometric mean of that and the axis's own.
+/// The axes, rotated within their span so that the matrix with these images of them is diagonal, by descending
+/// eigenvalue; and the largest ‖C·a − λ·a‖ of the first `wanted` as a share of the largest eigenvalue, 0 for a zero
+/// matrix. `strict`: as a share of the geometric mean of that and the axis's own.
 fn turned(axes: &[Vec<f64>], images: &[Vec<f64>], wanted: usize, strict: bool) -> (Vec<Vec<f64>>, f64) {
     let n = axes[0].len();
     let mut small: Vec<Vec<f64>> =
@@ -307,7 +310,7 @@ fn turned(axes: &[Vec<f64>], images: &[Vec<f64>], wanted: usize, strict: bool) -
     let off = |k: usize| -> f64 {
         let rest: Vec<f64> = images[k].iter().zip(&axes[k]).map(|(i, a)| i - values[k] * a).collect();
         let length = orthonormal::dot(&rest, &rest).sqrt();
-        // An axis that is made of such weights is off by so much more.
+        // An axis made with such weights has a proportionally larger error.
         let share = if strict { (values[k] / values[0]).max(SMALLEST).sqrt() } else { 1.0 };
         length / share
     };
@@ -315,7 +318,7 @@ fn turned(axes: &[Vec<f64>], images: &[Vec<f64>], wanted: usize, strict: bool) -
     (axes, if largest == 0.0 { 0.0 } else { largest / values[0].abs() })
 }
 
-/// Orthonormal rows that span the same, where a row without a part of its own is drawn anew: the matrix has a smaller rank.
+/// Orthonormal rows with the same span; a row that depends on the others is drawn anew (the matrix has a smaller rank).
 fn orthonormalized(mut rows: Vec<Vec<f64>>, random: &mut SplitMix) -> Vec<Vec<f64>> {
     loop {
         match orthonormal::gram_schmidt(rows.clone()) {
@@ -328,7 +331,7 @@ fn orthonormalized(mut rows: Vec<Vec<f64>>, random: &mut SplitMix) -> Vec<Vec<f6
     }
 }
 
-/// Turns the axis so that its largest component, the first of equals, is positive.
+/// Flips the axis so that its largest component, the first among equals, is positive.
 fn point_forwards(axis: &mut [f64]) {
     let largest = axis.iter().fold(0.0f64, |largest, v| if v.abs() > largest.abs() { *v } else { largest });
     if largest < 0.0 {
@@ -348,8 +351,8 @@ fn combine(weights: &[Vec<f64>], rows: &[f64], n: usize) -> Vec<Vec<f64>> {
     weights.iter().map(one).collect()
 }
 
-/// Eigenvalues, falling, and eigenvectors of a small symmetric matrix by cyclic Jacobi rotations (Golub and Van Loan 2013,
-/// section 8.5.3).
+/// Eigenvalues, descending, and eigenvectors of a small symmetric matrix by cyclic Jacobi rotations (Golub and Van Loan
+/// 2013, section 8.5.3).
 fn jacobi(a: &mut [Vec<f64>]) -> (Vec<f64>, Vec<Vec<f64>>) {
     let n = a.len();
     let mut vectors: Vec<Vec<f64>> =
@@ -372,7 +375,7 @@ fn jacobi(a: &mut [Vec<f64>]) -> (Vec<f64>, Vec<Vec<f64>>) {
     (values, order.iter().map(|i| vectors[*i].clone()).collect())
 }
 
-/// One rotation that makes `a[p][q]` zero; the rows of `vectors` turn along.
+/// One rotation that makes `a[p][q]` zero; the rows of `vectors` rotate too.
 fn rotate(a: &mut [Vec<f64>], vectors: &mut [Vec<f64>], p: usize, q: usize) {
     if a[p][q] == 0.0 {
         return;
@@ -443,7 +446,7 @@ mod tests {
             let along = orthonormal::dot(axis, wanted).abs();
             assert!(along > 1.0 - 1e-3, "{along}");
         }
-        // A matrix of zeros has no directions, and any will do.
+        // For a zero matrix any directions will do.
         let none = axes_of(&vec![0.0; n * n], n, 3);
         assert_eq!(none.len(), 3);
     }

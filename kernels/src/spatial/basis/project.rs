@@ -1,4 +1,4 @@
-//! Vectors to points.
+//! Projects vectors to points.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -34,11 +34,11 @@ use crate::vector::rows;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Projection {
     axes: usize,
-    /// Row-major; NaN for a row that is NULL.
+    /// Row-major; NaN for a NULL row.
     coordinates: Vec<f64>,
-    /// Σ vᵢ² of each row, negative for a row that is NULL.
+    /// Σ vᵢ² of each row; negative for a NULL row.
     squares: Vec<f64>,
-    /// Rows whose square left the range of doubles with their lengths, by row.
+    /// Rows whose square left the range of doubles, with their lengths, by row.
     extreme: Vec<(usize, f64)>,
 }
 
@@ -48,38 +48,41 @@ impl Projection {
         self.squares.len()
     }
 
-    /// Whether there is no row.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.squares.is_empty()
     }
 
-    /// The coordinates of row `i`, one for each axis; `None` where the vector is NULL or there is none.
+    /// The coordinates of row `i`, one per axis; `None` where the vector is NULL or out of range.
     pub fn point(&self, i: usize) -> Option<&[f64]> {
         self.square(i).map(|_| &self.coordinates[i * self.axes..][..self.axes])
     }
 
-    /// The squared length of vector `i`; `None` where it is NULL or there is none.
+    /// The squared length of vector `i`; `None` where it is NULL or out of range.
     pub fn square(&self, i: usize) -> Option<f64> {
-        // NaN is a square, of a vector with NaN.
+        // NaN is a valid square: that of a vector with NaN.
         self.squares.get(i).copied().filter(|square| *square >= 0.0 || square.is_nan())
     }
 
-    /// The length of vector `i`, also where its square leaves the range of doubles; `None` where it is NULL or there is none.
+    /// The length of vector `i`, even if its square leaves the range of doubles; `None` where it is NULL or out of
+    /// range.
     pub fn length(&self, i: usize) -> Option<f64> {
         let square = self.square(i)?;
         let extreme = self.extreme.binary_search_by_key(&i, |(row, _)| *row);
         Some(extreme.map_or(square.sqrt(), |at| self.extreme[at].1))
     }
 
-    /// The distance of vector `i` from the span of orthonormal axes, √(Σ vᵢ² − Σ cᵢ²): what the coordinates do not show of it.
+    /// The distance of vector `i` from the span of orthonormal axes, √(Σ vᵢ² − Σ cᵢ²): the part that the coordinates do
+    /// not cover.
     ///
     /// # Accuracy
     ///
-    /// The difference of the squares is off by about [`Basis::defect`] times Σ vᵢ². So a residual r is off by about
-    /// defect·‖v‖² / (2r), and one that should be 0 may be as large as √defect·‖v‖: some 3e-4·‖v‖ for a defect of 1e-7.
+    /// The difference of the squares has an error of about [`Basis::defect`] times Σ vᵢ². So a residual r has an error
+    /// of about defect·‖v‖² / (2r), and one that should be 0 may be as large as √defect·‖v‖: some 3e-4·‖v‖ for a defect
+    /// of 1e-7.
     pub fn residual(&self, i: usize) -> Option<f64> {
         let point = self.point(i)?;
-        // Rounding may take a little too much; NaN stays NaN.
+        // Rounding may make the difference slightly negative; NaN stays NaN.
         let root = |rest: f64| if rest < 0.0 { 0.0 } else { rest.sqrt() };
         let squares = |unit: f64| point.iter().map(|c| (c / unit) * (c / unit)).sum::<f64>();
         if !range::is_suspect(self.squares[i]) {
@@ -90,7 +93,7 @@ impl Projection {
         Some(root((length / unit) * (length / unit) - squares(unit)) * unit)
     }
 
-    /// All coordinates, row-major; NaN for a row that is NULL.
+    /// All coordinates, row-major; NaN for a NULL row.
     pub fn coordinates(&self) -> &[f64] {
         &self.coordinates
     }
@@ -100,17 +103,18 @@ impl Projection {
 ///
 /// # Shapes
 ///
-/// m vectors of the basis's dimension; m × axes coordinates. With `pad`, shorter vectors count as filled up with zeros.
+/// m vectors of the basis's dimension; returns m × axes coordinates. With `pad`, shorter vectors are padded with zeros.
 ///
 /// # Errors
 ///
-/// [`Error::Dimensions`] where a vector is longer than the basis's dimension, or, without `pad`, shorter; [`Error::Setting`] as
-/// [`Compute::new`].
+/// [`Error::Dimensions`] where a vector is longer than the basis's dimension or, without `pad`, shorter;
+/// [`Error::Setting`] as [`Compute::new`].
 ///
 /// # Accuracy
 ///
-/// A NaN is the canonical one. The dot product of vector and axis with [`Accumulate::F64`], or the Euclidean distance from the anchor over the scale: the
-/// bits of [`crate::vector::dot_product_with`] and [`crate::vector::euclidean_distance_with`]. The axes are singles.
+/// The dot product of vector and axis with [`Accumulate::F64`], or the Euclidean distance from the anchor over the
+/// scale, with the bits of [`crate::vector::dot_product_with`] and [`crate::vector::euclidean_distance_with`]. The axes
+/// are singles. A NaN is the canonical one.
 ///
 /// # Examples
 ///
@@ -141,7 +145,7 @@ pub fn project_with(
     let mut coordinates = zeros("the coordinates", vectors.len() * axes)?;
     let mut squares = vec![-1.0; vectors.len()];
     fill(compute, basis, vectors, pad, &mut coordinates, Some(&mut squares))?;
-    // Squares of singles are in the range of doubles, and so is that of a vector of zeros.
+    // Squares of singles are in the range of doubles, and so is the square of a zero vector.
     let suspect = |i: &usize| vectors.width() == Width::F64 && range::is_suspect(squares[*i]);
     let length = |i: usize| {
         let row = decode(vectors.wide_element(), vectors.row(i)?);
@@ -151,11 +155,12 @@ pub fn project_with(
     Ok(Projection { axes, coordinates, squares, extreme })
 }
 
-/// As [`project`], the coordinates alone, into memory of the caller.
+/// As [`project`], the coordinates alone, into the caller's memory.
 ///
 /// # Errors
 ///
-/// As [`project`], and [`Error::ParameterValue`] where `coordinates` has not m × axes elements. What it holds is not said then.
+/// As [`project`], and [`Error::ParameterValue`] where `coordinates` does not have m × axes elements. After an error
+/// its content is unspecified.
 ///
 /// # Examples
 ///
@@ -198,7 +203,7 @@ pub fn project_into_with(
     fill(compute, basis, vectors, pad, coordinates, None)
 }
 
-/// Computes all coordinates, and where they are wanted the squares of the rows that are there.
+/// Computes all coordinates, and if wanted the squares of the rows that are not NULL.
 fn fill(
     compute: Compute,
     basis: &Basis,
@@ -211,7 +216,7 @@ fn fill(
     let axes: Vec<&[u8]> = packed.chunks(basis.dimension() * vectors.width().bytes()).collect();
     let axes = &axes[..];
     let count = axes.len();
-    // More axes are more work, so that fewer rows make a block worth its hand-over; but each block copies all axes once.
+    // More axes are more work, so fewer rows make a block worth its hand-over; but each block copies all axes once.
     let bytes = vectors.bytes().len();
     let work = bytes.saturating_mul(count.div_ceil(8).min(2));
     let copied = &Packed::default();
@@ -247,10 +252,10 @@ pub(crate) fn check_finite(column: &str, row: usize, point: &[f64]) -> Result<()
     })
 }
 
-/// Bytes of rows that more axes than a few may split into smaller blocks.
+/// Bytes of rows that more than a few axes may split into smaller blocks.
 const FEW_BLOCKS: usize = 1 << 25;
 
-/// Axes that are taken in one pass over a row that streams from memory.
+/// Axes per pass over a row that streams from memory.
 const STREAMED: usize = 3;
 
 /// A block of rows against all axes.
@@ -262,9 +267,9 @@ struct Block<'a> {
     vectors: &'a Vectors<'a>,
     pad: bool,
     rows: Range<usize>,
-    /// Those of its rows, to be written.
+    /// The coordinates of its rows, to be written.
     coordinates: &'a mut [f64],
-    /// Those of its rows, to be written where they are wanted and a row is there.
+    /// The squares of its rows, to be written if wanted and the row is not NULL.
     squares: Option<&'a mut [f64]>,
 }
 
@@ -279,7 +284,7 @@ impl<'a> Block<'a> {
         Ok(Some(row))
     }
 
-    /// The coordinates of the row at that place of the block.
+    /// The coordinates of the row at that index of the block.
     fn point(&mut self, place: usize) -> &mut [f64] {
         let count = self.axes.len();
         &mut self.coordinates[place * count..][..count]
@@ -318,7 +323,7 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// Points of rows on up to [`STREAMED`] axes: of two at once where the registers hold the sums of both.
+    /// Points of rows on up to [`STREAMED`] axes, two rows at once where the registers hold the sums of both.
     #[inline(always)]
     fn few<M: Precision, S: Simd>(&mut self, simd: S) -> Result<(), Error> {
         let mut next = self.rows.clone();
@@ -328,7 +333,7 @@ impl<'a> Block<'a> {
                 self.point(place).fill(f64::NAN);
                 continue;
             };
-            // The constant keeps it from being compiled for levels that never have it.
+            // The constant keeps this out of builds for levels that never need it.
             if S::WIDE_TILE && self.axes.len() == STREAMED {
                 let second = if next.is_empty() { None } else { self.row(i + 1)? };
                 match second.filter(|second| second.len() == row.len()) {
@@ -357,7 +362,7 @@ impl<'a> Block<'a> {
             panel.clear();
             while next < self.rows.len() && panel.len() < PANEL {
                 match self.row(self.rows.start + next)? {
-                    // Tiles take rows of one length: others go alone.
+                    // Tiles take rows of one length; other rows are processed alone.
                     Some(row) if row.len() == axes[0].len() => panel.push((next, row)),
                     Some(row) => self.single::<M, S>(simd, next, row),
                     None => self.point(next).fill(f64::NAN),
@@ -408,7 +413,7 @@ struct OneByOne<'a, M> {
     axes: &'a [&'a [u8]],
     row: &'a [u8],
     point: &'a mut [f64],
-    /// To be written where it is wanted.
+    /// Written if present.
     square: Option<&'a mut f64>,
     mode: PhantomData<M>,
 }
@@ -420,7 +425,7 @@ impl<M: Precision, S: Simd> Part<S> for OneByOne<'_, M> {
         let row = self.row;
         for (a, (axis, c)) in self.axes.iter().zip(self.point).enumerate() {
             let axis = &axis[..row.len()];
-            // The row comes from memory once, and for the other axes from a cache.
+            // The first axis reads the row from memory, the others from a cache.
             let dot = match &mut self.square {
                 Some(square) if a == 0 => {
                     let (dot, found) = reduce::dot_and_square::<M, S, true>(simd, axis, row);
@@ -435,7 +440,7 @@ impl<M: Precision, S: Simd> Part<S> for OneByOne<'_, M> {
     }
 }
 
-/// `R` equally long rows against [`STREAMED`] axes; `SQUARES`: the rows' squares are wanted too.
+/// `R` equally long rows against [`STREAMED`] axes; `SQUARES`: also the rows' squares.
 struct Streamed<'a, M, const R: usize, const SQUARES: bool> {
     axes: [&'a [u8]; STREAMED],
     rows: [&'a [u8]; R],
@@ -469,7 +474,7 @@ impl Task for Block<'_> {
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let basis = params::basis_of(call)?;
     let vectors = call.vectors(0);
-    // Coordinates while they are computed and when they are put together; then five columns and one of NULLs, and the points'
+    // Coordinates while they are computed and when they are merged; then five columns and one of NULLs, and the points'
     // bytes, in blocks and whole, with their lengths.
     let bytes = (call.rows as u64).saturating_mul(16 * (basis.axes() as u64 + 1) + 6 * 16 + 2 * 42);
     call.check_memory("the points", bytes)?;
@@ -484,7 +489,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let (srid, m) = (columns::srid_of(call), vec![None; call.rows]);
     let (bytes, lengths) = points::encode_columns([&x, &y, &z, &m], srid, SpatialType::Geometry)?;
     let norm = (0..call.rows).map(|i| projection.length(i)).collect();
-    // Anchors span nothing that a vector could lie outside of.
+    // Anchors span no space outside of which a vector could lie.
     let orthonormal = basis.kind() != BasisKind::Trilateration;
     let residual = (0..call.rows).map(|i| projection.residual(i).filter(|_| orthonormal)).collect();
     Ok(Output {
@@ -502,7 +507,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
 
 /// Bounds of a sample's coordinates.
 impl Basis {
-    /// The same with the bounds of the coordinates of a sample, of which NULL rows are left out.
+    /// The same basis with the coordinate bounds of a sample; NULL rows are left out.
     ///
     /// # Errors
     ///
@@ -511,7 +516,7 @@ impl Basis {
         Ok(self.measured_with_points(compute, sample, pad)?.0)
     }
 
-    /// [`Basis::measured`], and the coordinates that it was measured with.
+    /// [`Basis::measured`], and the coordinates from which the bounds were taken.
     pub(crate) fn measured_with_points(
         mut self,
         compute: Compute,

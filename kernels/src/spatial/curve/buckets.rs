@@ -1,4 +1,4 @@
-//! Cells of a stated size.
+//! Cells of a given size.
 
 use crate::contract::shared::ID;
 use crate::contract::{
@@ -7,8 +7,8 @@ use crate::contract::{
 use crate::error::Error;
 use crate::spatial::curve::{self, AXES};
 
-/// The cell ⌊v / size⌋ of a coordinate, `None` where it is not finite or 2⁵³ cells or more from 0, where doubles no longer tell
-/// neighbouring cells apart.
+/// The cell ⌊v / size⌋ of a coordinate; `None` where it is not finite or is 2⁵³ cells or more from 0, where doubles no
+/// longer distinguish neighbouring cells.
 pub fn cell(v: f64, size: f64) -> Option<i64> {
     let cell = (v / size).floor();
     (cell.abs() < 9_007_199_254_740_992.0).then_some(cell as i64)
@@ -27,7 +27,7 @@ const LEVELS: Param = Param {
     summary: "Levels: cells of level l have edges of cell_size · 2^l.",
 };
 
-/// The cell, or an error that names the column's row.
+/// The cell, or an error that names the column and row.
 pub(crate) fn cell_at(column: &str, row: usize, v: f64, size: f64) -> Result<i64, Error> {
     cell(v, size).ok_or_else(|| Error::Value {
         column: column.into(),

@@ -10,12 +10,12 @@ use crate::spatial::curve::{self, Cells, Curve, Grid, Keys, LANES, MAX_BITS};
 ///
 /// # Shapes
 ///
-/// Three slices of n numbers, a grid of b bits an axis; n keys in 0 … 2^(3b) − 1.
+/// Three slices of n numbers, a grid of b bits per axis; returns n keys in 0 … 2^(3b) − 1.
 ///
 /// # Errors
 ///
-/// [`Error::Value`] with the first row that has a coordinate which is not finite or, with [`curve::Outside::Error`], outside of the
-/// bounds; [`Error::ParameterValue`] for slices of different lengths; [`Error::Setting`] as [`Compute::new`].
+/// [`Error::Value`] with the first row that has a coordinate which is not finite or, with [`curve::Outside::Error`],
+/// out of bounds; [`Error::ParameterValue`] for slices of different lengths; [`Error::Setting`] as [`Compute::new`].
 ///
 /// # Accuracy
 ///
@@ -34,11 +34,12 @@ pub fn keys(grid: &Grid, x: &[f64], y: &[f64], z: &[f64]) -> Result<Vec<i64>, Er
     curve::slices(Compute::new()?.level, Hilbert, grid, x, y, z)
 }
 
-/// As [`keys`], into memory of the caller.
+/// As [`keys`], into the caller's memory.
 ///
 /// # Errors
 ///
-/// As [`keys`], and [`Error::ParameterValue`] where `out` has another length than `x`. What `out` holds is not said then.
+/// As [`keys`], and [`Error::ParameterValue`] where the length of `out` differs from that of `x`. After an error the
+/// content of `out` is unspecified.
 ///
 /// # Examples
 ///
@@ -54,29 +55,29 @@ pub fn keys_into(grid: &Grid, x: &[f64], y: &[f64], z: &[f64], out: &mut [i64]) 
     curve::slices_into(Compute::new()?.level, Hilbert, grid, [x, y, z], out)
 }
 
-/// The middles of the cells of Hilbert keys: x, y and z.
+/// The cell centres of Hilbert keys: x, y and z.
 ///
 /// # Errors
 ///
-/// [`Error::Value`] with the first row whose key is negative or beyond [`Grid::last_key`], and where the bounds are so near to each
-/// other that a cell is narrower than two steps between doubles, so that its middle may have no key of its own;
+/// [`Error::Value`] with the first row whose key is negative or beyond [`Grid::last_key`], and where the bounds are so
+/// close that a cell is narrower than two steps between doubles, so that its centre may not map back to its key;
 /// [`Error::Setting`] as [`Compute::new`].
 ///
 /// # Accuracy
 ///
-/// A middle is off by at most half a unit in the last place of the larger bound and 2⁻⁵¹ of the distance of the bounds; its key is the
-/// one given.
+/// A centre has an error of at most half a unit in the last place of the larger bound plus 2⁻⁵¹ of the distance between
+/// the bounds; its key is the one given.
 pub fn positions(grid: &Grid, keys: &[i64]) -> Result<[Vec<f64>; 3], Error> {
     curve::positions_of(Compute::new()?.level, Hilbert, grid, |i| keys[i], keys.len())
 }
 
-/// Skilling's transform, always of 21 bits: a level without bits exchanges the axes in a circle, (a, b, c) to (c, a, b), so that
-/// keys of fewer bits are those of axes turned back beforehand. That way all shifts are constants.
+/// Skilling's transform, always with 21 bits: a level without bits rotates the axes, (a, b, c) to (c, a, b), so keys of
+/// fewer bits are those of axes rotated back beforehand. That way all shifts are constants.
 #[derive(Clone, Copy)]
 pub(crate) struct Hilbert;
 
-/// The steps of every level but the lowest, with constant shifts: a loop over them would not be unrolled, and
-/// lanes would go through memory at every level.
+/// The steps of every level but the lowest, with constant shifts: a loop over them would not be unrolled, and the lanes
+/// would go through memory at every level.
 macro_rules! levels {
     ($step:ident: $($level:literal)*) => {
         $($step!($level);)*
@@ -101,7 +102,7 @@ impl Curve for Hilbert {
                 };
             }
             levels!(step: 20 19 18 17 16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1);
-            // Gray code across the axes, and the parity of the bits above each of the last.
+            // Gray code across the axes, and the parity of the bits above each bit of the last axis.
             y ^= x;
             z ^= y;
             let parity = parity_above(z);
@@ -141,8 +142,8 @@ impl Curve for Hilbert {
     }
 }
 
-/// One level of the transform: for each axis, where its bit is set the lower bits of x are inverted, else they are exchanged
-/// with those of the axis. The way back takes the axes in the other order.
+/// One level of the transform: for each axis, if its bit is set, the lower bits of x are inverted, else they are
+/// exchanged with the axis's. The inverse takes the axes in reverse order.
 #[inline(always)]
 fn undo<const LEVEL: u32>(mut x: u32, mut y: u32, mut z: u32, back: bool) -> (u32, u32, u32) {
     let low = (1u32 << LEVEL) - 1;

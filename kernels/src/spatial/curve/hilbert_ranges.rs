@@ -11,18 +11,18 @@ use crate::spatial::curve::{self, Cells, Curve, Grid, Keys, LANES, OUTSIDE};
 
 /// The ranges of Hilbert keys, both ends included, of the cells that a box touches.
 ///
-/// Where `most` ranges suffice they are exactly those cells, in as few ranges as there are; else the smallest gaps are
-/// closed, which adds the fewest keys, until `most` are left. For large boxes of many bits, whose exact set has millions of
-/// ranges, cells at the surface are not looked into further once there are 16 · `most` of them, so that there the added
-/// keys are few, but not the fewest.
+/// If `most` ranges suffice, they cover exactly those cells, in the fewest possible ranges. Otherwise the smallest gaps
+/// are closed, which adds the fewest keys, until `most` ranges are left. For large boxes of many bits, whose exact set
+/// has millions of ranges, cells at the surface are not subdivided further once there are 16 · `most` of them; the
+/// added keys are then few, but not the fewest.
 ///
 /// # Shapes
 ///
-/// Two corners; ascending, disjoint ranges that do not touch.
+/// Two corners; returns ascending, disjoint ranges that do not touch.
 ///
 /// # Errors
 ///
-/// [`Error::Value`] for a corner that is not finite, outside of the bounds where those are an error, or below the other one;
+/// [`Error::Value`] for a corner that is not finite, out of bounds where that is an error, or below the other corner;
 /// [`Error::ParameterValue`] where `most` is 0.
 ///
 /// # Accuracy
@@ -67,10 +67,10 @@ pub fn hilbert(grid: &Grid, low: [f64; 3], high: [f64; 3], most: usize) -> Resul
     Ok(cover(grid.bits(), cells, most))
 }
 
-/// Most ranges of a cover; its memory grows with them.
+/// The largest allowed number of ranges; memory grows with it.
 pub const MOST: usize = 1_000_000;
 
-/// A cube of 2^side cells an axis, by its first key.
+/// A cube of 2^side cells per axis, by its first key.
 type Cube = u64;
 
 fn cover(bits: u32, [low, high]: [[u32; 3]; 2], most: usize) -> Vec<(i64, i64)> {
@@ -121,7 +121,7 @@ fn cover(bits: u32, [low, high]: [[u32; 3]; 2], most: usize) -> Vec<(i64, i64)> 
     merge(&keys, |i, _| closed[i])
 }
 
-/// Joins range `i` with the one before where `join` says so; the gap is the number of keys between them.
+/// Joins range `i` with the previous one where `join` says so; the gap is the number of keys between them.
 fn merge(ranges: &[(u64, u64)], join: impl Fn(usize, u64) -> bool) -> Vec<(i64, i64)> {
     let mut out: Vec<(i64, i64)> = Vec::new();
     for (i, &(first, last)) in ranges.iter().enumerate() {
@@ -210,7 +210,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         let grid = curve::grid_of(call, curve::outside_of(call))?;
         let most = call.params.int(MAX_RANGES.name) as usize;
         let corners = CORNERS.map(|name| call.floats(name));
-        // Cubes that are looked at, parts of them, and ranges: 24 bytes each at most.
+        // Open cubes, their parts, and ranges: at most 24 bytes each.
         call.check_memory("the ranges", most as u64 * 16 * 9 * 24)?;
         let limit = call.rows as u64 * most as u64;
         let work = usize::try_from(limit.saturating_mul(64)).unwrap_or(usize::MAX);

@@ -1,4 +1,4 @@
-//! What the space-filling curves share: bounds, cells, and the loop over columns.
+//! Shared by the space-filling curves: bounds, cells, and the loop over columns.
 
 pub mod buckets;
 pub mod hilbert;
@@ -13,21 +13,21 @@ use crate::contract::{Call, Column, Kind, Output, Param, ParamKind, Values};
 use crate::error::Error;
 use crate::parallel;
 
-/// Bits of each axis at most: three of them fill a non-negative BIGINT.
+/// Maximum bits per axis: three times as many fill a non-negative BIGINT.
 pub const MAX_BITS: u32 = 21;
 
-/// What a coordinate outside of the bounds gives.
+/// The result for a coordinate out of bounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outside {
     /// An error.
     #[default]
     Error,
-    /// The cell at the edge.
+    /// The nearest edge cell.
     Clamp,
 }
 
-/// A box of space, cut into 2^bits cells along each axis. Keys of different grids cannot be compared, so that the
-/// bounds and the bits belong stored beside the keys.
+/// A box of space, cut into 2^bits cells along each axis. Keys of different grids are not comparable, so store the
+/// bounds and the bits with the keys.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Grid {
     min: [f64; 3],
@@ -38,12 +38,12 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// A grid of `bits` bits for each axis between `min` and `max`.
+    /// A grid of `bits` bits per axis between `min` and `max`.
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] for bounds that are not finite, not ascending, or further apart than a double can say; [`Error::ParameterValue`]
-    /// for bits outside of 1 to [`MAX_BITS`].
+    /// [`Error::Value`] for bounds that are not finite, not ascending, or further apart than the range of doubles;
+    /// [`Error::ParameterValue`] for bits outside 1 to [`MAX_BITS`].
     pub fn new(min: [f64; 3], max: [f64; 3], bits: u32, outside: Outside) -> Result<Grid, Error> {
         if !(1..=MAX_BITS).contains(&bits) {
             return Err(Error::ParameterValue {
@@ -67,7 +67,7 @@ impl Grid {
         Ok(Grid { min, width, max, bits, outside })
     }
 
-    /// Bits of each axis.
+    /// Bits per axis.
     pub fn bits(&self) -> u32 {
         self.bits
     }
@@ -77,19 +77,20 @@ impl Grid {
         ((1u64 << (3 * self.bits)) - 1) as i64
     }
 
-    /// The cell of a coordinate: ⌊(v − min) / (max − min) · 2^bits⌋, the upper bound lying in the last cell. What is
-    /// outside of the bounds gives the cell at the edge; NaN gives 0.
+    /// The cell of a coordinate: ⌊(v − min) / (max − min) · 2^bits⌋; the upper bound belongs to the last cell. A
+    /// coordinate out of bounds gives the edge cell; NaN gives 0.
     #[inline(always)]
     pub(crate) fn cell(&self, axis: usize, v: f64) -> u32 {
         let cells = (1u32 << self.bits) as f64;
         let scaled = (v - self.min[axis]) / self.width[axis] * cells;
         let at_least = if scaled > 0.0 { scaled } else { 0.0 };
         let at_most = if at_least < cells - 1.0 { at_least } else { cells - 1.0 };
-        // 2⁵² more has the whole number in its low bits: a conversion that every instruction set has for whole registers.
+        // Adding 2⁵² leaves the whole number in the low bits: a conversion that every instruction set has for whole
+        // registers.
         (at_most.floor() + 4_503_599_627_370_496.0).to_bits() as u32
     }
 
-    /// Whether a coordinate is one that has a cell.
+    /// Whether a coordinate has a cell.
     #[inline(always)]
     fn admits(&self, axis: usize, v: f64) -> bool {
         match self.outside {
@@ -98,14 +99,14 @@ impl Grid {
         }
     }
 
-    /// The middle of a cell.
+    /// The centre of a cell.
     #[inline(always)]
     pub(crate) fn middle(&self, axis: usize, cell: u32) -> f64 {
         let cells = (1u32 << self.bits) as f64;
         self.min[axis] + (f64::from(cell) + 0.5) / cells * self.width[axis]
     }
 
-    /// That cells are wide enough for doubles to tell their middles apart: their number would not come back otherwise.
+    /// Checks that cells are wide enough for doubles to distinguish their centres; otherwise keys would not round-trip.
     ///
     /// # Errors
     ///
@@ -113,7 +114,7 @@ impl Grid {
     fn check_middles(&self) -> Result<(), Error> {
         for (axis, name) in AXES.into_iter().enumerate() {
             let farthest = self.min[axis].abs().max(self.max[axis].abs());
-            // The widest step between doubles of the box.
+            // The widest step between doubles in the box.
             let step = farthest - farthest.next_down();
             let least = 2.0 * step * (1u32 << self.bits) as f64;
             if self.width[axis] < least {
@@ -159,13 +160,13 @@ impl Grid {
 
 pub(crate) const AXES: [&str; 3] = ["x", "y", "z"];
 
-/// Keys that are computed together: enough that the steps of one do not wait for those of another.
+/// Keys that are computed together: enough that one key's steps do not wait for another's.
 pub(crate) const LANES: usize = 64;
 pub(crate) type Cells = [[u32; LANES]; 3];
 pub(crate) type Keys = [u64; LANES];
 
-/// A bijection between cells and keys. The methods must be `#[inline(always)]`, so that they are compiled for the level of
-/// their caller.
+/// A bijection between cells and keys. The methods must be `#[inline(always)]`, so that they are compiled for their
+/// caller's level.
 pub(crate) trait Curve: Copy + Send + Sync {
     fn keys(self, bits: u32, cells: &mut Cells, keys: &mut Keys);
     fn cells(self, bits: u32, keys: &Keys, cells: &mut Cells);
@@ -190,7 +191,7 @@ impl<C: Curve, R: Fn(usize) -> [f64; 3]> Task for Forward<'_, C, R> {
         let grid = self.grid;
         for (block, out) in self.out.chunks_mut(LANES).enumerate() {
             let start = self.start + block * LANES;
-            // The last, shorter block is filled up with a position that has a cell.
+            // The last, shorter block is padded with a position that has a cell.
             let mut values = grid.min.map(|min| [min; LANES]);
             let [x, y, z] = &mut values;
             for (row, ((x, y), z)) in (start..start + out.len()).zip(x.iter_mut().zip(y).zip(z)) {
@@ -280,7 +281,7 @@ pub(crate) fn keys_of<C: Curve>(
     })
 }
 
-/// Keys of three slices of equal length, into one more.
+/// Keys of three slices of equal length, into a fourth.
 pub(crate) fn slices_into<C: Curve>(
     level: Level,
     curve: C,
@@ -314,7 +315,7 @@ pub(crate) fn slices<C: Curve>(
     Ok(out)
 }
 
-/// Middles of the cells of whole columns of keys.
+/// Cell centres of whole columns of keys.
 pub(crate) fn positions_of<C: Curve>(
     level: Level,
     curve: C,
@@ -380,7 +381,7 @@ pub(crate) const ACCURACY: &str =
 
 pub(crate) const MIDDLES: &str = "Cells are exact. A middle is off by at most half a unit in the last place of the larger bound and 2⁻⁵¹ of the distance of the bounds, and its key is the one given. Same bits on every machine.";
 
-/// One number, or three.
+/// One number for all axes, or three.
 pub(crate) fn triple(call: &Call<'_>, name: &'static str) -> Result<[f64; 3], Error> {
     let text = call.params.word(name);
     let wrong = || Error::ParameterValue {
@@ -417,7 +418,7 @@ pub(crate) fn run_keys<C: Curve>(call: &Call<'_>, curve: C) -> Result<Output, Er
     let columns = AXES.map(|name| call.floats(name));
     let null = |row: usize| columns.iter().any(|c| c[row].is_none());
     let columns = &columns;
-    // A row that is NULL takes part with a position that has a cell.
+    // A NULL row is computed with a position that has a cell.
     let position = move |row: usize| match (columns[0][row], columns[1][row], columns[2][row]) {
         (Some(x), Some(y), Some(z)) => [x, y, z],
         _ => grid.min,
@@ -428,7 +429,7 @@ pub(crate) fn run_keys<C: Curve>(call: &Call<'_>, curve: C) -> Result<Output, Er
     Ok(Output::same(Values::BigInt(keys)))
 }
 
-/// Runs a kernel from keys to the middles of their cells.
+/// Runs a kernel from keys to their cell centres.
 pub(crate) fn run_positions<C: Curve>(call: &Call<'_>, curve: C) -> Result<Output, Error> {
     let grid = grid_of(call, Outside::Error)?;
     call.check_memory("the positions", call.rows as u64 * 72)?;

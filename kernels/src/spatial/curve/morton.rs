@@ -8,7 +8,7 @@ use crate::spatial::curve::{self, Cells, Curve, Grid, Keys, LANES};
 /// Which axis has the lowest bit of every three.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BitOrder {
-    /// Bit k of x, y, z goes to 3k, 3k + 1, 3k + 2, as in the functions that were replaced.
+    /// Bit k of x, y, z goes to 3k, 3k + 1, 3k + 2, as in the functions that this library replaces.
     #[default]
     XLowest,
     /// Bit k of x, y, z goes to 3k + 2, 3k + 1, 3k, as in the Hilbert keys.
@@ -19,7 +19,7 @@ pub enum BitOrder {
 ///
 /// # Shapes
 ///
-/// Three slices of n numbers, a grid of b bits an axis; n keys in 0 … 2^(3b) − 1.
+/// Three slices of n numbers, a grid of b bits per axis; returns n keys in 0 … 2^(3b) − 1.
 ///
 /// # Errors
 ///
@@ -42,7 +42,7 @@ pub fn keys(grid: &Grid, order: BitOrder, x: &[f64], y: &[f64], z: &[f64]) -> Re
     curve::slices(Compute::new()?.level, Morton(order), grid, x, y, z)
 }
 
-/// The middles of the cells of Morton keys: x, y and z.
+/// The cell centres of Morton keys: x, y and z.
 ///
 /// # Errors
 ///
@@ -74,7 +74,7 @@ impl Curve for Morton {
     }
 }
 
-/// Bits of `high`, `middle`, `low` in turns.
+/// Interleaves the bits of `high`, `middle` and `low`.
 #[inline(always)]
 pub(crate) fn interleave(high: &[u32; LANES], middle: &[u32; LANES], low: &[u32; LANES], keys: &mut Keys) {
     for lane in 0..LANES {
@@ -82,7 +82,7 @@ pub(crate) fn interleave(high: &[u32; LANES], middle: &[u32; LANES], low: &[u32;
     }
 }
 
-/// The inverse of [`interleave`], the axis with the highest bits first.
+/// The inverse of [`interleave`], with the axis of the highest bits first.
 #[inline(always)]
 pub(crate) fn deinterleave(keys: &Keys, cells: &mut Cells) {
     let [high, middle, low] = cells;
@@ -93,7 +93,7 @@ pub(crate) fn deinterleave(keys: &Keys, cells: &mut Cells) {
     }
 }
 
-/// Moves bit k of 21 to 3k, halves apart first (Warren 2012, "Hacker's Delight", 7–2).
+/// Moves bit k of 21 to 3k, in halving steps (Warren 2012, "Hacker's Delight", 7–2).
 #[inline(always)]
 fn spread(cell: u32) -> u64 {
     let v = u64::from(cell) & 0x1F_FFFF;
@@ -104,7 +104,7 @@ fn spread(cell: u32) -> u64 {
     (v | v << 2) & 0x1249_2492_4924_9249
 }
 
-/// The inverse of [`spread`], of every third bit.
+/// The inverse of [`spread`]: collects every third bit.
 #[inline(always)]
 fn gather(key: u64) -> u32 {
     let v = key & 0x1249_2492_4924_9249;

@@ -1,4 +1,4 @@
-//! The positions of serialized values as rows.
+//! Positions of serialized values as rows.
 
 use crate::contract::shared::ID;
 use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
@@ -53,8 +53,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
         let kind = columns::type_of(call)?;
         let values = call.binary(GEOMETRY.name);
         let bytes: usize = values.iter().flatten().map(|v| v.len()).sum();
-        // At most one position for 16 bytes; a row takes 8 bytes for its number, 4 for its index and 16 for each ordinate,
-        // and its block stands beside the whole.
+        // At most one position per 16 bytes; a row takes 8 bytes for its number, 4 for its index and 16 for each
+        // ordinate, and its block exists beside the whole.
         call.check_memory("the positions", bytes as u64 / 16 * 140)?;
         let blocks = parallel::blocks(call.rows, bytes, |range| {
             let mut out: Vec<(usize, i32, Position)> = Vec::new();

@@ -1,22 +1,22 @@
-//! What curves are made of: straight and circular segments, one after the other.
+//! Parts of curves: straight and circular segments, one after the other.
 
 use std::slice;
 
 use super::{Position, present, problem};
 use crate::error::Error;
 
-/// A part of a curve, all of straight or all of circular segments.
+/// A part of a curve with only straight or only circular segments.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Piece {
     /// Straight segments through two or more positions.
     Line(Vec<Position>),
-    /// Arcs of circles, each through three positions, the last of one being the first of the next: an odd number of
-    /// positions, three or more.
+    /// Circular arcs, each through three positions; the last position of an arc is the first of the next. An odd number
+    /// of positions, three or more.
     Arcs(Vec<Position>),
 }
 
 impl Piece {
-    /// The positions that it goes through.
+    /// The positions that it passes through.
     pub fn positions(&self) -> &[Position] {
         match self {
             Piece::Line(positions) | Piece::Arcs(positions) => positions,
@@ -35,7 +35,7 @@ impl Piece {
 pub enum Curve {
     /// A LINESTRING or CIRCULARSTRING.
     Simple(Piece),
-    /// A COMPOUNDCURVE: each piece begins where the one before it ends, in Z and M too.
+    /// A COMPOUNDCURVE: each piece begins where the previous one ends, in Z and M too.
     Compound(Vec<Piece>),
 }
 
@@ -56,7 +56,7 @@ impl Curve {
     }
 }
 
-/// The positions of pieces as they are stored: where two pieces meet, once.
+/// The positions of pieces as stored: a position shared by two pieces occurs once.
 pub(super) fn stored(pieces: &[Piece]) -> impl Iterator<Item = &Position> {
     pieces.iter().enumerate().flat_map(|(i, piece)| piece.positions().iter().skip(usize::from(i > 0)))
 }
@@ -72,7 +72,7 @@ pub(super) fn check_arcs(positions: &[Position]) -> Result<(), Error> {
     }
 }
 
-/// Checks that pieces are none that is empty, and that each begins where the one before it ends.
+/// Checks that no piece is empty, and that each begins where the previous one ends.
 pub(super) fn check_pieces(pieces: &[Piece]) -> Result<(), Error> {
     for piece in pieces {
         match piece {

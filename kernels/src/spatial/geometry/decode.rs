@@ -7,13 +7,14 @@ use super::{Curve, Geometry, MAX_DEPTH, Piece, Position, Shape, SpatialType, pro
 use crate::error::Error;
 
 impl Geometry {
-    /// Reads a serialized value of version 1 or 2, `None` for the null instance (4 bytes, SRID −1).
+    /// Reads a serialized value of version 1 or 2; `None` for the null instance (4 bytes, SRID −1).
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] for the thing `geometry`: another version, counts beyond the bytes, offsets that
-    /// do not ascend, shapes whose parent is not an earlier one, segments that are not those of the compound curves, coordinates
-    /// that are not finite, lines, arcs and rings that are none; [`Error::Memory`] where there is none for the tree. Nothing is allocated before the counts have been compared with the bytes there.
+    /// [`Error::Value`] for the thing `geometry`: for another version, counts beyond the bytes, offsets that do not
+    /// ascend, shapes whose parent does not precede them, segments that do not match the compound curves, coordinates
+    /// that are not finite, and malformed lines, arcs and rings; [`Error::Memory`] where there is no memory for the
+    /// tree. Nothing is allocated before the counts have been checked against the bytes.
     ///
     /// # Accuracy
     ///
@@ -31,7 +32,7 @@ impl Geometry {
     /// ```
     pub fn decode(bytes: &[u8], kind: SpatialType) -> Result<Option<Geometry>, Error> {
         let wire = Wire::read(bytes, kind).map_err(|error| match wkb::is_one(bytes) {
-            // The two are easily taken for one another.
+            // WKB and serialized values are easily confused.
             true => problem("WKB", "a serialized geometry, which spatial_from_wkb makes of it"),
             false => error,
         })?;
@@ -42,15 +43,15 @@ impl Geometry {
         Ok(Some(Geometry {
             srid: wire.srid,
             valid: wire.properties & wire::VALID != 0,
-            // The bit means nothing in the plane.
+            // The bit has no meaning in the plane.
             larger_than_hemisphere: large && kind == SpatialType::Geography,
             shape,
         }))
     }
 }
 
-/// Builds the shapes from the last to the first, so that every shape finds its children made: parents come
-/// earlier, and nothing recurses.
+/// Builds the shapes from last to first, so that every shape finds its children built: parents precede children, and
+/// nothing recurses.
 fn tree(wire: &Wire<'_>) -> Result<Shape, Error> {
     let figures = wire.figures_of_shapes()?;
     let segments = wire.segments_of_figures()?;
@@ -81,7 +82,7 @@ fn positions(wire: &Wire<'_>, mut range: Range<usize>) -> Result<Vec<Position>, 
     Ok(out)
 }
 
-/// The figure as the straight or circular segments that it says it is.
+/// The figure as straight or circular segments, by its attribute.
 fn curve(wire: &Wire<'_>, segments: &[&[[u8; 1]]], figure: usize) -> Result<Curve, Error> {
     let range = wire.positions_of(figure);
     if !wire.is_compound(figure) {
@@ -95,7 +96,7 @@ fn curve(wire: &Wire<'_>, segments: &[&[[u8; 1]]], figure: usize) -> Result<Curv
     let segments = segments.get(figure).copied().unwrap_or_default();
     let mut pieces = Vec::new();
     let mut at = range.start;
-    // A piece ends where the next one says that it is the first, or is of another kind.
+    // A piece ends where the next segment is marked as a first one, or is of another kind.
     for piece in segments.chunk_by(|s, t| wire::is_arc(*s) == wire::is_arc(*t) && t[0] < wire::FIRST) {
         let circular = wire::is_arc(piece[0]);
         let end = at + piece.len() * if circular { 2 } else { 1 };
@@ -171,7 +172,8 @@ fn shape(
         wire::POLYGON => {
             let outer: Vec<usize> = figures.clone().filter(|f| wire.is_outer_ring(*f)).take(2).collect();
             let mut rings = lines()?;
-            // A writer may put a hole first and say so; where none or several are called the outer ring, the first is.
+            // A writer may store a hole first and mark it so; where no or several rings are marked as outer, the first
+            // one is.
             if let [outer] = outer[..] {
                 rings[..=outer - figures.start].rotate_right(1);
             }
@@ -190,7 +192,7 @@ fn shape(
             other => Err(other),
         })?),
         wire::COLLECTION => Shape::Collection(children),
-        // The types have been checked: no other is left.
+        // The types have been checked, so only this one is left.
         _ if figures.is_empty() => Shape::FullGlobe,
         _ => return wrong("a FULLGLOBE with figures".into(), "none"),
     })

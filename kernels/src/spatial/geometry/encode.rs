@@ -7,7 +7,7 @@ use super::{
 };
 use crate::error::Error;
 
-/// Bytes of a Z or M that is missing while others have it: a quiet NaN with the sign set, as the server writes it.
+/// Bytes of a missing Z or M while others are present: a quiet NaN with the sign set, as the server writes it.
 pub(super) const MISSING: [u8; 8] = 0xFFF8_0000_0000_0000u64.to_le_bytes();
 
 /// The bytes of an ordinate. The server folds −0 to 0.
@@ -27,7 +27,7 @@ struct Tables<'a> {
 }
 
 impl<'a> Tables<'a> {
-    /// Writes a shape's row, then what `content` adds, and gives the row the first figure that was added.
+    /// Writes a shape's row, then what `content` adds, and points the row at the first figure added.
     fn shape(
         &mut self,
         parent: i32,
@@ -68,7 +68,7 @@ impl<'a> Tables<'a> {
     fn polygon(&mut self, parent: i32, rings: &'a [Vec<Position>]) -> Result<(), Error> {
         self.shape(parent, wire::POLYGON, |t, _| {
             rings.iter().enumerate().try_for_each(|(i, ring)| {
-                // Version 2 tells arcs from lines, not rings.
+                // Version 2 distinguishes arcs from lines, but not rings.
                 let own = if i == 0 { OUTER_RING } else { INNER_RING };
                 t.figure(if t.version == 2 { LINE } else { own }, ring.iter())
             })
@@ -126,19 +126,19 @@ impl<'a> Tables<'a> {
 }
 
 impl Geometry {
-    /// Writes the value as the server does: version 1 wherever that can say it, the compact forms for a point and for a line
-    /// of two positions.
+    /// Writes the value as the server does: version 1 wherever it suffices, the compact forms for a point and for a
+    /// line of two positions.
     ///
     /// Version 2 is written for curves, for geography that is larger than a hemisphere or not valid, and for FULLGLOBE.
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] as [`Shape::check`], [`Error::ParameterValue`] for a SRID that the server refuses; [`Error::Memory`] beyond [`super::MAX_BYTES`] and where the
-    /// system has no more.
+    /// [`Error::Value`] as [`Shape::check`], [`Error::ParameterValue`] for a SRID that the server rejects;
+    /// [`Error::Memory`] beyond [`super::MAX_BYTES`] and where the system has no more memory.
     ///
     /// # Accuracy
     ///
-    /// Exact, but for −0, which is stored as 0, as the server does.
+    /// Exact, except that −0 is stored as 0, as the server does.
     pub fn encode(&self, kind: SpatialType) -> Result<Vec<u8>, Error> {
         self.shape.check(kind)?;
         check_srid(self.srid, kind)?;
@@ -176,7 +176,7 @@ impl Geometry {
             (large, wire::LARGER_THAN_HEMISPHERE),
         ];
         out.push(bits.iter().filter(|(set, _)| *set).fold(compact, |all, (_, bit)| all | bit));
-        // Counts and numbers fit 31 bits, because the bytes do.
+        // Counts and indexes fit 31 bits, because the byte length does.
         let count = |out: &mut Vec<u8>, n: usize| out.extend_from_slice(&(n as u32).to_le_bytes());
         if compact == 0 {
             count(&mut out, tables.positions.len());

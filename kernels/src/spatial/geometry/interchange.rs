@@ -1,6 +1,6 @@
-//! The types of the crate `geo-types`, by way of the crates `wkt` and `geo-traits`.
+//! The types of the crate `geo-types`, through the crates `wkt` and `geo-traits`.
 //!
-//! The shapes travel as the types of `wkt`, which implement the traits.
+//! The shapes are passed as the types of `wkt`, which implement the traits.
 
 use geo_traits::to_geo::ToGeoGeometry;
 use geo_traits::{
@@ -20,13 +20,13 @@ use crate::error::Error;
 ///
 /// # Errors
 ///
-/// [`Error::Value`] for FULLGLOBE, for curves and for an empty point, which those types do not have.
+/// [`Error::Value`] for FULLGLOBE, curves and empty points, which those types lack.
 pub fn to_geo(shape: &Shape) -> Result<geo_types::Geometry<f64>, Error> {
     let value = model(shape)?;
     value.try_to_geometry().ok_or_else(|| problem("an empty point", "shapes that `geo-types` has"))
 }
 
-/// A shape from any type that implements the traits of `geo-traits`, those of `geo-types` among them.
+/// A shape from any type that implements the traits of `geo-traits`, such as those of `geo-types`.
 ///
 /// # Errors
 ///
@@ -47,7 +47,7 @@ pub fn from_traits(value: &impl GeometryTrait<T = f64>) -> Result<Shape, Error> 
     Ok(shape)
 }
 
-/// The shape in the plane, in the types of the crate `wkt`.
+/// The planar shape in the types of the crate `wkt`.
 fn model(shape: &Shape) -> Result<Wkt<f64>, Error> {
     let dim = Dimension::XY;
     let coord = |p: &Position| Coord { x: p.x, y: p.y, z: None, m: None };

@@ -1,9 +1,10 @@
-//! SQL Server's GEOMETRY and GEOGRAPHY values, from bytes and to bytes.
+//! Reads and writes SQL Server's GEOMETRY and GEOGRAPHY values.
 //!
-//! A value is a [`Geometry`]: a tree of [`Shape`]s over [`Position`]s that keep Z and M, with the SRID and the flags that the
-//! server stores. [`Geometry::decode`] reads the bytes that `CAST(g AS VARBINARY(MAX))` gives, [`Geometry::encode`] writes bytes
-//! that `CAST(b AS GEOMETRY)` takes; [`points::encode`] writes whole columns of points. WKT in SQL Server's spelling and in
-//! that of others is in [`wkt`], WKB in [`wkb`]; the types of the crate `geo-types` are in [`interchange`].
+//! A value is a [`Geometry`]: a tree of [`Shape`]s over [`Position`]s with optional Z and M, with the SRID and the
+//! flags that the server stores. [`Geometry::decode`] reads the bytes that `CAST(g AS VARBINARY(MAX))` returns,
+//! [`Geometry::encode`] writes bytes that `CAST(b AS GEOMETRY)` accepts; [`points::encode`] writes whole columns of
+//! points. WKT in the spelling of SQL Server and of others is in [`wkt`], WKB in [`wkb`]; the types of the crate
+//! `geo-types` are in [`interchange`].
 //!
 //! Source: \[MS-SSCLRT\], "Microsoft SQL Server CLR Types Serialization Formats", sections 1.6 and 2.1.
 
@@ -32,26 +33,26 @@ pub(crate) use wire::Wire;
 
 use crate::error::Error;
 
-/// How deep collections may be nested, in bytes and in texts: the bound on every recursion here.
+/// Maximum nesting of collections, in bytes and in texts: it bounds every recursion here.
 pub const MAX_DEPTH: usize = 100;
-/// Bytes of the longest value: what VARBINARY(MAX) holds.
+/// Maximum bytes of a value: the limit of VARBINARY(MAX).
 pub const MAX_BYTES: u64 = i32::MAX as u64;
 /// The largest latitude and longitude of geography, in degrees.
 const LATITUDE: f64 = 90.0;
 const LONGITUDE: f64 = 15069.0;
 
-/// Which of the server's two spatial types the bytes belong to; they do not say so themselves.
+/// The server's spatial type of the bytes, which do not say it themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SpatialType {
     /// The plane: x, then y.
     #[default]
     Geometry,
-    /// The globe: stored as latitude, then longitude; x is the longitude here, as in WKT.
+    /// The globe, stored as latitude, then longitude; as in WKT, x is the longitude here.
     Geography,
 }
 
 impl SpatialType {
-    /// The type of that lower-case name.
+    /// The type with that lower-case name.
     pub fn parse(name: &str) -> Option<SpatialType> {
         match name {
             "geometry" => Some(SpatialType::Geometry),
@@ -61,7 +62,7 @@ impl SpatialType {
     }
 }
 
-/// A position in the plane, with height and measure where it has them. NaN in `z` or `m` counts as missing.
+/// A position in the plane, with optional height and measure. NaN in `z` or `m` counts as missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Position {
     /// X, or longitude.
@@ -96,9 +97,9 @@ impl Position {
 /// A shape of one of the types that SQL Server stores.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
-    /// A point, `None` where it is empty.
+    /// A point; `None` where it is empty.
     Point(Option<Position>),
-    /// A line through two or more positions, or none.
+    /// A line through two or more positions, or empty.
     LineString(Vec<Position>),
     /// Closed rings of four or more positions: first the outer one, then the holes. Empty without rings.
     Polygon(Vec<Vec<Position>>),
@@ -110,13 +111,14 @@ pub enum Shape {
     MultiPolygon(Vec<Vec<Vec<Position>>>),
     /// Shapes of any types.
     Collection(Vec<Shape>),
-    /// Arcs of circles, each through three positions, the last of one being the first of the next: an odd number of positions, or none.
+    /// Circular arcs, each through three positions; the last position of an arc is the first of the next. An odd number
+    /// of positions, or none.
     CircularString(Vec<Position>),
-    /// Lines and arcs, each beginning where the one before it ends, or none.
+    /// Lines and arcs, each beginning where the previous one ends, or none.
     CompoundCurve(Vec<Piece>),
     /// Closed curves of four or more positions: first the outer one, then the holes. Empty without rings.
     CurvePolygon(Vec<Curve>),
-    /// The whole globe, of geography only.
+    /// The whole globe; geography only.
     FullGlobe,
 }
 
@@ -138,7 +140,8 @@ impl Shape {
         }
     }
 
-    /// Calls `visit` with every position, in stored order. Where two parts of a compound curve meet they have one.
+    /// Calls `visit` with every position, in stored order. A position shared by two parts of a compound curve is
+    /// visited once.
     pub fn for_each(&self, visit: &mut impl FnMut(&Position)) {
         match self {
             Shape::Point(p) => p.iter().for_each(visit),
@@ -194,7 +197,7 @@ impl Shape {
         self
     }
 
-    /// Whether it or a member of it is a curve, of which version 1 of the bytes has none.
+    /// Whether the shape or a member is a curve, which version 1 of the bytes cannot hold.
     pub fn has_curves(&self) -> bool {
         match self {
             Shape::CircularString(_) | Shape::CompoundCurve(_) | Shape::CurvePolygon(_) => true,
@@ -203,13 +206,14 @@ impl Shape {
         }
     }
 
-    /// The type whose values have such a shape: FULLGLOBE is of geography only.
+    /// The type that can hold this shape: FULLGLOBE is geography only.
     fn own_type(&self) -> SpatialType {
         if *self == Shape::FullGlobe { SpatialType::Geography } else { SpatialType::Geometry }
     }
 
-    /// Checks what every stored shape must be: x and y finite, lines of two or more positions, arcs of three, closed rings
-    /// of four or more, curves without gaps, nesting within [`MAX_DEPTH`]; and for geography latitude and longitude in range.
+    /// Checks what every stored shape must be: x and y finite, lines of two or more positions, arcs of three, closed
+    /// rings of four or more, curves without gaps, nesting within [`MAX_DEPTH`]; and for geography latitude and
+    /// longitude in range.
     ///
     /// # Errors
     ///
@@ -254,58 +258,60 @@ impl Shape {
     }
 }
 
-/// A spatial value with what the server stores beside the shape.
+/// A spatial value: a shape and what the server stores beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Geometry {
     /// Identifier of the reference system; 0 by default for geometry, 4326 for geography.
     pub srid: i32,
-    /// The flag V: the server believes it, and raises error 24144 in most methods where it is not set.
+    /// The flag V: the server trusts it, and raises error 24144 in most methods where it is not set.
     pub valid: bool,
-    /// The flag H, of geography only: the value is larger than a hemisphere.
+    /// The flag H (geography only): the value is larger than a hemisphere.
     pub larger_than_hemisphere: bool,
     /// The shape.
     pub shape: Shape,
 }
 
 impl Geometry {
-    /// A shape of the plane, with the flag V as [`Geometry::is_surely_valid`] says.
+    /// A planar shape, with the flag V set as [`Geometry::is_surely_valid`] says.
     pub fn new(srid: i32, shape: Shape) -> Geometry {
         let valid = Geometry::is_surely_valid(&shape);
         Geometry { srid, valid, larger_than_hemisphere: false, shape }
     }
 
-    /// Whether a shape of the plane is valid beyond doubt by SQL Server's rules.
+    /// Whether a planar shape is certainly valid by SQL Server's rules.
     ///
-    /// Points are. Lines are where no two parts of them lie on one another for a length, and each has two different positions;
-    /// crossing is allowed. Polygons are where their rings are simple, holes lie within the outer ring and not within each other,
-    /// and polygons of a MULTIPOLYGON do not share interior points. Rings of one polygon may touch in one position each, unless
-    /// they form a circle that cuts the polygon in two. The server also allows some rings to touch elsewhere, which is not
-    /// looked into here: such a polygon is called doubtful, and so is a shape with coordinates beyond 1e100 or, other than
-    /// zero, below 1e-100. Doubtful values are stored without the flag, and `MakeValid()` on the server clears the doubt.
+    /// Points are. Lines are if no two parts of them overlap along a length and each has two different positions;
+    /// crossing is allowed. Polygons are if their rings are simple, holes lie within the outer ring and not within each
+    /// other, and polygons of a MULTIPOLYGON do not share interior points. Rings of one polygon may touch in one
+    /// position each, unless they form a cycle that cuts the polygon in two. The server also allows some rings to touch
+    /// elsewhere, which is not examined here: such a polygon is called doubtful, and so is a shape with coordinates
+    /// beyond 1e100 or, other than zero, below 1e-100. Doubtful values are stored without the flag; `MakeValid()` on
+    /// the server removes the doubt.
     ///
-    /// Curves follow the rules of lines: arcs of one circle may not lie on one another for a length. An arc that ends where it
-    /// begins is not valid. A CURVEPOLYGON of straight rings follows the rules of polygons, and one circle, in any number of
-    /// arcs, is valid; others with arcs are doubtful, and so are arcs with coordinates beyond 1e50 or below 1e-50.
+    /// Curves follow the rules of lines: arcs of one circle may not overlap along a length. An arc that ends where it
+    /// begins is not valid. A CURVEPOLYGON of straight rings follows the rules of polygons, and a single circle, in any
+    /// number of arcs, is valid; others with arcs are doubtful, and so are arcs with coordinates beyond 1e50 or below
+    /// 1e-50.
     ///
     /// The tests are exact (Shewchuk 1997, "Adaptive precision floating-point arithmetic and fast robust geometric
-    /// predicates"). Polygons take about n·log n steps, however their rings lie. Of lines, those segments are compared that may lie on
-    /// one straight line, and of arcs those that are near one another: after some ten million comparisons in all the members
-    /// of a value, a second's work, it is called doubtful.
+    /// predicates"). Polygons take about n·log n steps, wherever their rings lie. Among lines, only segments that may
+    /// be collinear are compared, and among arcs those that are near one another: after some ten million comparisons in
+    /// all the members of a value, a second's work, it is called doubtful.
     pub fn is_surely_valid(shape: &Shape) -> bool {
         validity::is_surely_valid(shape)
     }
 }
 
-/// A Z or M that is there: NaN stands for NULL.
+/// A Z or M that is present: NaN means NULL.
 pub(crate) fn present(ordinate: Option<f64>) -> Option<f64> {
     ordinate.filter(|v| !v.is_nan())
 }
 
-/// Refuses a SRID that the server would refuse when the bytes become a value (errors 24100 and 24204).
+/// Rejects a SRID that the server would reject when it converts the bytes (errors 24100 and 24204).
 pub(crate) fn check_srid(srid: i32, kind: SpatialType) -> Result<(), Error> {
     let (there, expected) = match kind {
         SpatialType::Geometry => ((0..=999_999).contains(&srid), "0 to 999999"),
-        // Those of sys.spatial_reference_systems.
+        // The SRIDs of sys.spatial_reference_systems.
         SpatialType::Geography => (
             (4120..=4999).contains(&srid) || srid == 104_001,
             "one that the server knows for geography: 4120 to 4999, such as 4326, or 104001",
@@ -317,7 +323,7 @@ pub(crate) fn check_srid(srid: i32, kind: SpatialType) -> Result<(), Error> {
     Err(Error::ParameterValue { name: "srid".into(), value: srid.to_string(), expected: expected.into() })
 }
 
-/// An error about a spatial value that is not yet known to belong to a column's row.
+/// An error about a spatial value that has no column and row yet.
 pub(crate) fn problem(found: impl Into<String>, expected: impl Into<String>) -> Error {
     Error::Value { column: "geometry".into(), row: 0, found: found.into(), expected: expected.into() }
 }
@@ -364,7 +370,7 @@ fn check_ring(ring: &[Position]) -> Result<(), Error> {
     check_closed(ring.len(), ring.first().zip(ring.last()))
 }
 
-/// Checks a ring of that many positions between those ends.
+/// Checks a ring with that many positions and those ends.
 fn check_closed(count: usize, ends: Option<(&Position, &Position)>) -> Result<(), Error> {
     let Some((first, last)) = ends else {
         return Err(problem("a ring without positions", "closed rings of 4 or more positions"));
@@ -381,7 +387,7 @@ fn check_closed(count: usize, ends: Option<(&Position, &Position)>) -> Result<()
     Ok(())
 }
 
-/// The SRID of a value that may name its own, as `SRID=4326;` before a text does: that one, if none is given beside it, or the same.
+/// The SRID of a value that may carry its own, such as `SRID=4326;` before a text: that one, if no other is given.
 pub(crate) fn srid_of(given: i32, own: Option<i32>) -> Result<i32, Error> {
     match own {
         Some(own) if given != 0 && given != own => Err(problem(
@@ -392,14 +398,14 @@ pub(crate) fn srid_of(given: i32, own: Option<i32>) -> Result<i32, Error> {
     }
 }
 
-/// An empty vector with room for that many items.
+/// An empty vector with capacity for `count` items.
 fn room<T>(count: usize) -> Result<Vec<T>, Error> {
     let mut out = Vec::new();
     grow(&mut out, count)?;
     Ok(out)
 }
 
-/// Makes room for more items, or says that there is none.
+/// Reserves capacity for more items, or returns an error.
 fn grow<T>(out: &mut Vec<T>, more: usize) -> Result<(), Error> {
     let bytes = (out.len() as u64).saturating_add(more as u64).saturating_mul(size_of::<T>() as u64);
     out.try_reserve(more).map_err(|_| Error::Memory {

@@ -45,7 +45,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     },
     run: |call| {
         let [x, y, z, m] = ["x", "y", "z", "m"].map(|name| call.floats(name));
-        // The blocks stand beside the whole for a moment.
+        // The blocks exist beside the whole for a moment.
         call.check_memory("the points", 2 * 42 * call.rows as u64)?;
         let (bytes, lengths) =
             points::encode_columns([x, y, z, m], columns::srid_of(call), columns::type_of(call)?)?;

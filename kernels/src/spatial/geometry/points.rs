@@ -15,9 +15,9 @@ pub struct Points<'a> {
     pub x: &'a [f64],
     /// Y, or latitude.
     pub y: &'a [f64],
-    /// Z, where there is one; never NaN.
+    /// Z, if any; never NaN.
     pub z: Option<&'a [f64]>,
-    /// M, where there is one; never NaN.
+    /// M, if any; never NaN.
     pub m: Option<&'a [f64]>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) const fn stride(z: bool, m: bool) -> usize {
     HEADER + 16 + 8 * z as usize + 8 * m as usize
 }
 
-/// A number of a column that may have NULLs, in a place where it has none.
+/// A value of a column that may have NULLs, where it is not NULL.
 trait Ordinate: Copy + Sync {
     fn value(self) -> f64;
 }
@@ -54,20 +54,20 @@ impl Ordinate for Option<f64> {
     }
 }
 
-/// Serializes points of one SRID, back to back, [`Points::stride`] bytes each.
+/// Serializes points with one SRID, back to back, [`Points::stride`] bytes each.
 ///
 /// # Shapes
 ///
-/// Slices of n numbers; n · stride bytes.
+/// Slices of n numbers; writes n · stride bytes.
 ///
 /// # Errors
 ///
-/// [`Error::ParameterValue`] where the slices or `out` have other lengths, or for a SRID that the server refuses, [`Error::Value`] with the first row whose numbers are not
-/// finite (x, y), NaN (z, m) or out of range (geography).
+/// [`Error::ParameterValue`] where the lengths of the slices or of `out` differ, or for a SRID that the server rejects;
+/// [`Error::Value`] with the first row whose numbers are not finite (x, y), NaN (z, m) or out of range (geography).
 ///
 /// # Accuracy
 ///
-/// Exact, but for −0, which is stored as 0.
+/// Exact, except that −0 is stored as 0.
 ///
 /// # Examples
 ///
@@ -100,7 +100,7 @@ pub fn encode(points: Points<'_>, srid: i32, kind: SpatialType, out: &mut [u8]) 
     whole(points.x, points.y, points.z, points.m, srid, kind, out)
 }
 
-/// [`encode`] of columns without NULLs.
+/// [`encode`] for columns without NULLs.
 fn whole<T: Ordinate>(
     x: &[T],
     y: &[T],
@@ -126,7 +126,7 @@ pub(super) fn header(srid: i32, kind: SpatialType, z: bool, m: bool) -> Result<[
     Ok([a, b, c, d, 1, bits])
 }
 
-/// `BYTES` is 6 + 8·`N`: records of a constant size have no bounds to be checked.
+/// `BYTES` is 6 + 8·`N`: records of a constant size need no bounds checks.
 fn in_blocks<T: Ordinate, const BYTES: usize, const N: usize>(
     columns: [&[T]; N],
     names: [&str; N],
@@ -173,7 +173,7 @@ fn block<T: Ordinate, const BYTES: usize, const N: usize>(
     if good {
         return Ok(());
     }
-    // Rarely reached, so that looking for the row costs nothing where there is none.
+    // Rarely reached, so finding the row costs nothing in the normal case.
     for i in 0..records.len() {
         let values = columns.map(|c| c[i].value());
         check_ordinates(start + i, [values[0], values[1]], kind)?;
@@ -189,7 +189,7 @@ fn block<T: Ordinate, const BYTES: usize, const N: usize>(
     Ok(())
 }
 
-/// Checks x and y of row `row`, from 0, and names the column of what is wrong.
+/// Checks x and y of row `row`, from 0; the error names the column at fault.
 fn check_ordinates(row: usize, [x, y]: [f64; 2], kind: SpatialType) -> Result<(), Error> {
     columns::check_finite("x", row, x)?;
     columns::check_finite("y", row, y)?;
@@ -197,8 +197,8 @@ fn check_ordinates(row: usize, [x, y]: [f64; 2], kind: SpatialType) -> Result<()
     check_position(&Position::new(x, y), kind).map_err(|error| super::at(error, out_of_range, row))
 }
 
-/// Serializes points of which some are NULL or lack Z or M: bytes back to back, and the length of each, −1 for NULL. NaN in Z or
-/// M counts as missing.
+/// Serializes points of which some are NULL or lack Z or M: bytes back to back, and the length of each, −1 for NULL.
+/// NaN in Z or M counts as missing.
 pub(crate) fn encode_columns(
     [x, y, z, m]: [&[Option<f64>]; 4],
     srid: i32,
@@ -214,7 +214,7 @@ pub(crate) fn encode_columns(
             _ => None,
         }
     };
-    // The usual column has all or nothing.
+    // The usual column has no NULLs, or only NULLs.
     if let (true, true, Some(z), Some(m)) = (all(x), all(y), optional(z), optional(m)) {
         let stride = stride(z.is_some(), m.is_some());
         let mut bytes = zeros("the points", x.len() * stride)?;

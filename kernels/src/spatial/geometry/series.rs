@@ -6,24 +6,24 @@ use super::wire::{self, HEADER, Wire};
 use super::{MAX_BYTES, SpatialType, problem};
 use crate::error::Error;
 
-/// Serializes numbers as a LINESTRING through (0, v₀), (1, v₁), …; with more than `most` of them as a MULTILINESTRING of
-/// pieces that number on.
+/// Serializes numbers as a LINESTRING through (0, v₀), (1, v₁), …; more than `most` of them as a MULTILINESTRING whose
+/// pieces continue the numbering.
 ///
-/// A line needs two positions: a last piece of one takes another from the piece before, and a single number is a
-/// POINT. No number at all is a LINESTRING EMPTY.
+/// A line needs two positions: a last piece of one position takes another from the piece before, and a single number is
+/// a POINT. No numbers are a LINESTRING EMPTY.
 ///
 /// # Shapes
 ///
-/// n numbers, `most` ≥ 3; 16·n bytes and some for the tables.
+/// n numbers, `most` ≥ 3; returns 16·n bytes and some for the tables.
 ///
 /// # Errors
 ///
-/// [`Error::Value`] for the thing `geometry`, where a number is NaN or infinite; [`Error::ParameterValue`] where `most` is below
-/// 3; [`Error::Memory`] beyond [`MAX_BYTES`], which is about 134 million numbers.
+/// [`Error::Value`] for the thing `geometry`, where a number is NaN or infinite; [`Error::ParameterValue`] where `most`
+/// is below 3; [`Error::Memory`] beyond [`MAX_BYTES`], which is about 134 million numbers.
 ///
 /// # Accuracy
 ///
-/// Exact, but for −0, which is stored as 0.
+/// Exact, except that −0 is stored as 0.
 pub fn encode(values: &[f64], most: usize, srid: i32) -> Result<Vec<u8>, Error> {
     if most < 3 {
         return Err(Error::ParameterValue {
@@ -50,7 +50,7 @@ pub fn encode(values: &[f64], most: usize, srid: i32) -> Result<Vec<u8>, Error> 
     let mut out = Vec::with_capacity(bytes as usize);
     let number = |out: &mut Vec<u8>, n: i32| out.extend_from_slice(&n.to_le_bytes());
     out.extend_from_slice(&start);
-    // Never back in x, so that no part lies on another.
+    // x never decreases, so no part overlaps another.
     out.push(wire::VALID | compact);
     if compact == 0 {
         number(&mut out, n as i32);
@@ -84,11 +84,12 @@ pub fn encode(values: &[f64], most: usize, srid: i32) -> Result<Vec<u8>, Error> 
     Ok(out)
 }
 
-/// The y of all positions of a serialized geometry, in stored order: the inverse of [`encode`]. `None` for the null instance.
+/// The y of all positions of a serialized geometry, in stored order: the inverse of [`encode`]. `None` for the null
+/// instance.
 ///
 /// # Errors
 ///
-/// [`Error::Value`] for bytes that are no geometry, as [`super::Geometry::decode`], and for curves.
+/// [`Error::Value`] for bytes that are not a geometry, as [`super::Geometry::decode`], and for curves.
 pub fn decode(bytes: &[u8]) -> Result<Option<Vec<f64>>, Error> {
     let Some(wire) = Wire::read(bytes, SpatialType::Geometry)? else { return Ok(None) };
     if wire.has_curves() {

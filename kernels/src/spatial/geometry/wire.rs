@@ -29,20 +29,21 @@ pub(super) const COMPOUND_CURVE: u8 = 9;
 pub(super) const CURVE_POLYGON: u8 = 10;
 pub(super) const FULL_GLOBE: u8 = 11;
 
-/// Figure attributes of version 1. Version 2 has [`LINE`] for all that is straight, points and rings too.
+/// Figure attributes of version 1. Version 2 uses [`LINE`] for everything straight, points and rings included.
 pub(super) const INNER_RING: u8 = 0;
 pub(super) const LINE: u8 = 1;
 pub(super) const OUTER_RING: u8 = 2;
-/// Those of version 2 only.
+/// Figure attributes of version 2 only.
 pub(super) const ARCS: u8 = 2;
 pub(super) const COMPOUND: u8 = 3;
 
-/// Segments of compound curves: a straight one goes on for one position, an arc for two. The first of a piece says so.
+/// Segments of compound curves: a straight one advances by one position, an arc by two. Kinds from [`FIRST`] on start a
+/// piece.
 pub(super) const SEGMENT_LINE: u8 = 0;
 pub(super) const SEGMENT_ARC: u8 = 1;
 pub(super) const FIRST: u8 = 2;
 
-/// What the compact forms leave out: one figure that starts at position 0, of one shape without parent.
+/// Omitted by the compact forms: one figure that starts at position 0, of one shape without parent.
 const FIGURE: &[[u8; 5]] = &[[1, 0, 0, 0, 0]];
 const POINT_SHAPE: &[[u8; 9]] = &[[0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, POINT]];
 const LINE_SHAPE: &[[u8; 9]] = &[[0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, LINE_STRING]];
@@ -81,7 +82,7 @@ pub(super) fn is_arc([segment]: [u8; 1]) -> bool {
     segment & SEGMENT_ARC != 0
 }
 
-/// What is left of the bytes.
+/// The unread bytes.
 struct Rest<'a> {
     bytes: &'a [u8],
     total: usize,
@@ -89,7 +90,7 @@ struct Rest<'a> {
 
 impl<'a> Rest<'a> {
     fn take<const N: usize>(&mut self, count: u64, what: &str) -> Result<&'a [[u8; N]], Error> {
-        // Compared before anything is cut or made: a count is four bytes that anyone can write.
+        // Checked before anything is sliced or allocated: a count is four bytes that anyone can write.
         let fits = usize::try_from(count).ok().and_then(|c| c.checked_mul(N));
         match fits.and_then(|length| self.bytes.split_at_checked(length)) {
             Some((taken, rest)) => {
@@ -125,7 +126,7 @@ fn integer(bytes: &[u8]) -> i32 {
 }
 
 impl<'a> Wire<'a> {
-    /// Reads the tables, `None` for the null instance (SRID −1).
+    /// Reads the tables; `None` for the null instance (SRID −1).
     pub(crate) fn read(bytes: &'a [u8], kind: SpatialType) -> Result<Option<Wire<'a>>, Error> {
         let mut rest = Rest { bytes, total: bytes.len() };
         let srid = i32::from_le_bytes(rest.word("SRID")?);
@@ -169,7 +170,7 @@ impl<'a> Wire<'a> {
         };
         let mut wire = Wire { srid, version, properties, kind, xy, z, m, figures, shapes, segments: &[] };
         wire.check_shapes()?;
-        // Some writers end version 2 with a count of none.
+        // Some writers end version 2 with a segment count of zero.
         if version == 2 && !rest.bytes.is_empty() {
             let count = rest.count("number of segments")?;
             wire.segments = rest.take(count, "segments")?;
@@ -198,7 +199,7 @@ impl<'a> Wire<'a> {
                 let expected = format!("types {} to {} in version {version}", known.start(), known.end());
                 return wrong(format!("type {}", row.shape_type), &expected);
             }
-            // A parent that comes earlier can be no descendant: there are no cycles.
+            // A parent that precedes its child cannot be its descendant, so there are no cycles.
             let earlier = if i == 0 { row.parent == -1 } else { (0..i as i64).contains(&row.parent.into()) };
             if !earlier {
                 let expected = if i == 0 {
@@ -244,7 +245,7 @@ impl<'a> Wire<'a> {
         Ok(())
     }
 
-    /// Checks that the segments are those of the compound curves, which share them out in the order of the figures.
+    /// Checks that the segments are those of the compound curves, assigned in the order of the figures.
     fn check_segments(&self) -> Result<(), Error> {
         if let Some(i) = self.segments.iter().position(|[segment]| *segment > FIRST + SEGMENT_ARC) {
             return Err(problem(format!("segment {i}: type {}", self.segments[i][0]), "types 0 to 3"));
@@ -268,7 +269,7 @@ impl<'a> Wire<'a> {
         Ok(())
     }
 
-    /// Where the segments of a compound curve end that start at `from`.
+    /// The end of a compound curve's segments that start at `from`.
     fn end_of_segments(&self, figure: usize, from: usize) -> Option<usize> {
         let count = self.positions_of(figure).len();
         let (mut at, mut next) = (1, from);
@@ -279,7 +280,7 @@ impl<'a> Wire<'a> {
         (at == count && next > from).then_some(next)
     }
 
-    /// Segments of every figure, in the order of the figures; none at all where there is no compound curve.
+    /// Segments of every figure, in the order of the figures; empty where there is no compound curve.
     pub(super) fn segments_of_figures(&self) -> Result<Vec<&'a [[u8; 1]]>, Error> {
         if self.segments.is_empty() {
             return Ok(Vec::new());
@@ -304,7 +305,7 @@ impl<'a> Wire<'a> {
         ShapeRow { parent: integer(parent), figure: integer(&self.shapes[i][4..8]), shape_type: *shape_type }
     }
 
-    /// Figures of every shape that has its own, in the order of the shapes: none overlaps or is left out.
+    /// Figures of every shape that has its own, in the order of the shapes, without overlap or gap.
     pub(super) fn figures_of_shapes(&self) -> Result<Vec<Range<usize>>, Error> {
         let mut out = super::room(self.shapes.len())?;
         out.resize(self.shapes.len(), 0..0);
@@ -330,17 +331,17 @@ impl<'a> Wire<'a> {
         Ok(out)
     }
 
-    /// Whether the figure says of itself that it is an outer ring, as version 1 can.
+    /// Whether the figure is marked as an outer ring, which version 1 can do.
     pub(super) fn is_outer_ring(&self, figure: usize) -> bool {
         self.version == 1 && self.figures[figure][0] == OUTER_RING
     }
 
-    /// Whether the figure is of arcs alone.
+    /// Whether the figure consists of arcs only.
     pub(super) fn is_arcs(&self, figure: usize) -> bool {
         self.version == 2 && self.figures[figure][0] == ARCS
     }
 
-    /// Whether the figure is of lines and arcs.
+    /// Whether the figure mixes lines and arcs.
     pub(super) fn is_compound(&self, figure: usize) -> bool {
         self.version == 2 && self.figures[figure][0] == COMPOUND
     }
@@ -361,7 +362,7 @@ impl<'a> Wire<'a> {
         self.xy.len()
     }
 
-    /// The position of that number, in range and finite.
+    /// Position `i`, checked to be in range and finite.
     pub(crate) fn position(&self, i: usize) -> Result<Position, Error> {
         let [first, second] = [0, 8].map(|at| {
             let mut bytes = [0; 8];

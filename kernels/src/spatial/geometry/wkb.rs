@@ -1,4 +1,5 @@
-//! WKB: ISO's as the server reads and writes it, and read also PostGIS's EWKB, which others write for Z and SRIDs.
+//! WKB: reads and writes ISO's as the server does, and also reads PostGIS's EWKB, which other systems write for Z and
+//! SRIDs.
 
 use super::{
     Curve, MAX_BYTES, MAX_DEPTH, Piece, Position, Shape, SpatialType, Wire, grow, present, problem, room,
@@ -6,7 +7,7 @@ use super::{
 };
 use crate::error::Error;
 
-/// Codes of the types, to which ISO adds 1000 for Z and 2000 for M.
+/// Type codes, to which ISO adds 1000 for Z and 2000 for M.
 const POINT: u32 = 1;
 const LINE_STRING: u32 = 2;
 const POLYGON: u32 = 3;
@@ -17,7 +18,7 @@ const COLLECTION: u32 = 7;
 const CIRCULAR_STRING: u32 = 8;
 const COMPOUND_CURVE: u32 = 9;
 const CURVE_POLYGON: u32 = 10;
-/// Microsoft's.
+/// Microsoft's code.
 const FULL_GLOBE: u32 = 126;
 
 /// Bits of EWKB codes.
@@ -25,15 +26,15 @@ const EWKB_Z: u32 = 0x8000_0000;
 const EWKB_M: u32 = 0x4000_0000;
 const EWKB_SRID: u32 = 0x2000_0000;
 
-/// Writes ISO WKB, little-endian, with Z and M interleaved (codes +1000, +2000, +3000), as `AsBinaryZM()` does; curves have the codes
-/// 8 to 10, FULLGLOBE 126 and no content.
+/// Writes ISO WKB, little-endian, with Z and M interleaved (codes +1000, +2000, +3000), as `AsBinaryZM()` does; curves
+/// have the codes 8 to 10, FULLGLOBE has 126 and no content.
 ///
-/// As on the server, an empty point is written as an empty MULTIPOINT; a Z or M that is missing while others have it
-/// is NaN, and so are the coordinates of an empty point within a MULTIPOINT.
+/// As on the server, an empty point is written as an empty MULTIPOINT; a Z or M that is missing while others have it is
+/// NaN, and so are the coordinates of an empty point within a MULTIPOINT.
 ///
 /// # Errors
 ///
-/// [`Error::Memory`] beyond [`MAX_BYTES`] and where the system has no more.
+/// [`Error::Memory`] beyond [`MAX_BYTES`] and where the system has no more memory.
 ///
 /// # Examples
 ///
@@ -164,15 +165,15 @@ impl Writer {
     }
 }
 
-/// Reads ISO WKB of either byte order, of which each member may have its own, and EWKB that names no SRID.
+/// Reads ISO WKB in either byte order, which may differ per member, and EWKB without a SRID.
 ///
 /// A point whose coordinates are NaN is read as empty, and NaN in Z or M as missing.
 ///
 /// # Errors
 ///
-/// [`Error::Value`] for the thing `geometry`: codes of types that SQL Server does not have, counts beyond the
-/// bytes, nesting beyond [`MAX_DEPTH`], bytes after the end, a SRID, and all that [`Shape::check`] refuses;
-/// [`Error::Memory`] where there is none for the shape.
+/// [`Error::Value`] for the thing `geometry`: for type codes that SQL Server does not have, counts beyond the bytes,
+/// nesting beyond [`MAX_DEPTH`], bytes after the end, a SRID, and everything that [`Shape::check`] rejects;
+/// [`Error::Memory`] where there is no memory for the shape.
 pub fn read(bytes: &[u8]) -> Result<Shape, Error> {
     match read_extended(bytes)? {
         (None, shape) => Ok(shape),
@@ -180,15 +181,15 @@ pub fn read(bytes: &[u8]) -> Result<Shape, Error> {
     }
 }
 
-/// As [`read`], with the SRID that EWKB may name.
+/// As [`read`], with the SRID that EWKB may carry.
 ///
 /// # Errors
 ///
-/// As [`read`], but for the SRID.
+/// As [`read`], except for the SRID.
 pub fn read_extended(bytes: &[u8]) -> Result<(Option<i32>, Shape), Error> {
     let mut reader = Reader { rest: bytes, srid: None };
     let shape = reader.whole().map_err(|error| match Wire::read(bytes, SpatialType::Geometry) {
-        // The two are easily taken for one another.
+        // Serialized values and WKB are easily confused.
         Ok(Some(_)) => {
             problem("a serialized geometry", "WKB; STAsBinary() and AsBinaryZM() on the server give it")
         }
@@ -198,7 +199,7 @@ pub fn read_extended(bytes: &[u8]) -> Result<(Option<i32>, Shape), Error> {
     Ok((reader.srid, shape))
 }
 
-/// Whether bytes are WKB or EWKB, of any shape.
+/// Whether the bytes are WKB or EWKB of any shape.
 pub(super) fn is_one(bytes: &[u8]) -> bool {
     Reader { rest: bytes, srid: None }.whole().is_ok()
 }
@@ -208,7 +209,7 @@ struct Reader<'a> {
     srid: Option<i32>,
 }
 
-/// What comes before the content of a value.
+/// The header of a value.
 #[derive(Clone, Copy)]
 struct Header {
     little: bool,
@@ -275,7 +276,7 @@ impl<'a> Reader<'a> {
         Ok(header)
     }
 
-    /// A number of parts, of which each takes at least that many bytes: anyone can write a count.
+    /// A count of parts that take at least `least` bytes each; checked, because anyone can write a count.
     fn count(&mut self, header: Header, least: usize) -> Result<usize, Error> {
         let count = self.word(header.little)?;
         if u64::from(count) * least as u64 > self.rest.len() as u64 {
@@ -315,7 +316,7 @@ impl<'a> Reader<'a> {
         Ok(out)
     }
 
-    /// Members with headers of their own, each of one of these types.
+    /// Members with their own headers, each of one of these types.
     fn members<T>(
         &mut self,
         header: Header,
@@ -342,7 +343,7 @@ impl<'a> Reader<'a> {
 
     fn polygon(&mut self, header: Header) -> Result<Vec<Vec<Position>>, Error> {
         let mut rings = self.parts(header, 4, |r| r.positions(header))?;
-        // Some write an empty polygon as one of an empty ring.
+        // Some systems write an empty polygon as one with an empty ring.
         if rings.first().is_some_and(Vec::is_empty) && rings.len() == 1 {
             rings.clear();
         }
@@ -393,7 +394,7 @@ impl<'a> Reader<'a> {
                     })
                 },
             )?),
-            // The codes have been checked: no other is left.
+            // The codes have been checked, so only this one is left.
             _ => Shape::FullGlobe,
         })
     }

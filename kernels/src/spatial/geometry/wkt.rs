@@ -1,16 +1,17 @@
-//! WKT as SQL Server spells it, three or four numbers without a tag and `NULL` for a Z or M that is missing, and as ISO and other
-//! systems do, with the tags `Z`, `M` and `ZM`.
+//! WKT in SQL Server's spelling (three or four numbers without a tag, `NULL` for a missing Z or M) and in that of ISO
+//! and other systems (with the tags `Z`, `M` and `ZM`).
 
 use super::{Curve, Geometry, MAX_DEPTH, Piece, Position, Shape, grow, present, problem, srid_of};
 use crate::error::Error;
 
 /// Writes a shape as `ToString()` and `AsTextZM()` do: `POINT (1 2 3)`, `LINESTRING (0 0 NULL 4, 1 1)`.
 ///
-/// Numbers have 15 significant digits where those give the same double back, else 17, as .NET's format `R` on the server.
+/// Numbers have 15 significant digits if those parse back to the same double, else 17, like .NET's format `R` on the
+/// server.
 ///
 /// # Errors
 ///
-/// [`Error::Value`] where a Z or M is infinite: text has no word for it.
+/// [`Error::Value`] where a Z or M is infinite, which WKT cannot represent.
 ///
 /// # Examples
 ///
@@ -35,8 +36,8 @@ pub fn write(shape: &Shape) -> Result<String, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::Value`] for FULLGLOBE, and where some positions lack a Z or M that others have, or one is infinite: tagged text
-/// cannot say that.
+/// [`Error::Value`] for FULLGLOBE, and where some positions lack a Z or M that others have, or one is infinite: tagged
+/// text cannot represent that.
 pub fn write_iso(shape: &Shape) -> Result<String, Error> {
     let (z, m) = shape.has_z_m();
     let mut complete = true;
@@ -150,7 +151,7 @@ fn position_text(p: &Position, out: &mut String) {
 }
 
 fn number(value: f64, out: &mut String) {
-    // The server folds −0.
+    // The server turns −0 into 0.
     let value = value + 0.0;
     let mut precision = 15;
     let mut text = format!("{value:.14e}");
@@ -192,7 +193,7 @@ fn number(value: f64, out: &mut String) {
     }
 }
 
-/// Whose WKT it is, where that makes a difference.
+/// The dialect of WKT, where it makes a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// SQL Server's: a position without a tag has up to four numbers.
@@ -202,7 +203,7 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The dialect of that lower-case name.
+    /// The dialect with that lower-case name.
     pub fn parse(name: &str) -> Option<Dialect> {
         match name {
             "sql_server" => Some(Dialect::SqlServer),
@@ -212,27 +213,27 @@ impl Dialect {
     }
 }
 
-/// Reads a shape as `STGeomFromText` does: words in any case, up to four numbers a position without a tag,
-/// `NULL` for Z or M, both forms of MULTIPOINT, curves, FULLGLOBE.
+/// Parses a shape as `STGeomFromText` does: keywords in any case, up to four numbers per position without a tag, `NULL`
+/// for Z or M, both forms of MULTIPOINT, curves, FULLGLOBE.
 ///
-/// Read as well is what the server refuses and other systems write: the tags `Z`, `M` and `ZM`, apart from the name or joined to
-/// it (`POINT Z (1 2 3)`, `PointZ (1 2 3)`), and `NaN` for a Z or M that is missing. Members of a collection without a tag of
-/// their own have that of the collection.
+/// It also accepts what other systems write and the server rejects: the tags `Z`, `M` and `ZM`, separate from the name
+/// or joined to it (`POINT Z (1 2 3)`, `PointZ (1 2 3)`), and `NaN` for a missing Z or M. Members of a collection
+/// without their own tag inherit the collection's.
 ///
 /// # Errors
 ///
-/// [`Error::Value`] for the thing `geometry`, with the byte and what was expected there: a SRID (see
-/// [`read_extended`]), types that SQL Server does not have, numbers that are not finite, and all that
-/// [`Shape::check`] refuses; [`Error::Memory`] where there is none for the shape.
+/// [`Error::Value`] for the thing `geometry`, with the byte offset and what was expected there: for a SRID (see
+/// [`read_extended`]), types that SQL Server does not have, numbers that are not finite, and everything that
+/// [`Shape::check`] rejects; [`Error::Memory`] where there is no memory for the shape.
 ///
 /// # Accuracy
 ///
-/// Every number is rounded once to the nearest double.
+/// Every number is rounded once, to the nearest double.
 pub fn read(text: &str) -> Result<Shape, Error> {
     without_srid(text, Dialect::SqlServer)
 }
 
-/// Reads a shape as [`read`], but positions without a tag have two numbers.
+/// Parses a shape like [`read`], but positions without a tag have two numbers.
 ///
 /// # Errors
 ///
@@ -248,11 +249,11 @@ fn without_srid(text: &str, dialect: Dialect) -> Result<Shape, Error> {
     }
 }
 
-/// Reads a shape and the SRID that may stand before it, as PostGIS writes it: `SRID=4326;POINT (1 2)`.
+/// Parses a shape and the optional SRID before it, as PostGIS writes it: `SRID=4326;POINT (1 2)`.
 ///
 /// # Errors
 ///
-/// As [`read`], but for the SRID.
+/// As [`read`], except for the SRID.
 ///
 /// # Examples
 ///
@@ -275,20 +276,21 @@ pub fn read_extended(text: &str, dialect: Dialect) -> Result<(Option<i32>, Shape
 }
 
 impl Geometry {
-    /// A value of the plane from a text as [`read_extended`] takes it, with the flag V as [`Geometry::is_surely_valid`] says.
+    /// A planar value from a text as [`read_extended`] accepts it, with the flag V set as [`Geometry::is_surely_valid`]
+    /// says.
     ///
     /// # Errors
     ///
-    /// As [`read`], and where the text names another SRID than `srid`, unless that is 0.
+    /// As [`read`], and where the text names a SRID other than `srid`, unless `srid` is 0.
     pub fn from_wkt(text: &str, srid: i32) -> Result<Geometry, Error> {
         let (own, shape) = read_extended(text, Dialect::SqlServer)?;
         Ok(Geometry::new(srid_of(srid, own)?, shape))
     }
 }
 
-/// What `Z`, `M` and `ZM` say of positions.
+/// The ordinates that `Z`, `M` and `ZM` stand for.
 const TAGS: [(&str, (bool, bool)); 3] = [("ZM", (true, true)), ("Z", (true, false)), ("M", (false, true))];
-/// The names of the types. A ring by itself is what some call a closed line.
+/// The names of the types. Some systems call a closed line a ring.
 const NAMES: [&str; 12] = [
     "POINT",
     "LINESTRING",
@@ -307,7 +309,7 @@ const NAMES: [&str; 12] = [
 struct Reader<'a> {
     text: &'a str,
     at: usize,
-    /// Whether positions have Z and M, as the last tag has said; `None` where as many as there are.
+    /// Whether positions have Z and M by the last tag; `None` where positions may have any number.
     tag: Option<(bool, bool)>,
 }
 
@@ -367,7 +369,7 @@ impl Reader<'_> {
         Ok(Some(srid))
     }
 
-    /// The name of one of these types, in capitals, and its tag, which holds from here on.
+    /// The name of one of these types, in capitals, and its tag, which applies from here on.
     fn name(&mut self, names: &[&'static str]) -> Option<&'static str> {
         let token = self.token().to_ascii_uppercase();
         let known = |word: &str| names.iter().find(|name| **name == word);
@@ -415,7 +417,7 @@ impl Reader<'_> {
         Ok(shape)
     }
 
-    /// A part of a compound curve, of which a line needs no name.
+    /// A part of a compound curve; a line needs no name.
     fn piece(&mut self) -> Result<Piece, Error> {
         let around = self.tag;
         let piece = match self.name(&["LINESTRING", "CIRCULARSTRING"]) {
@@ -460,7 +462,7 @@ impl Reader<'_> {
                 "`,` or `)`"
             }));
         }
-        // Room for what did not come would stay as long as the shape.
+        // Spare capacity would stay allocated as long as the shape.
         out.shrink_to_fit();
         Ok(out)
     }
@@ -504,7 +506,7 @@ impl Reader<'_> {
         Ok(p)
     }
 
-    /// A Z or M, which may be missing.
+    /// A Z or M, possibly missing.
     fn optional(&mut self) -> Result<Option<f64>, Error> {
         if self.word("NULL") || self.word("NaN") {
             return Ok(None);
@@ -515,7 +517,7 @@ impl Reader<'_> {
     fn number(&mut self, expected: &str) -> Result<f64, Error> {
         let token = self.token();
         let length = token.len();
-        // Rust reads words such as `inf` too.
+        // Rust also parses words such as `inf`.
         let numeric = token.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.'));
         match token.parse::<f64>() {
             Ok(value) if numeric && value.is_finite() => {

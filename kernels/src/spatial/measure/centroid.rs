@@ -10,7 +10,7 @@ use crate::spatial::measure::Sum;
 /// A power of two above any number of rows.
 const LARGE: f64 = (1u128 << 64) as f64;
 
-/// The sums of the coordinates times a power of two over the rows that have all three, and the number of these rows.
+/// The sums of the coordinates times a power of two over the rows that have all three, and the number of those rows.
 fn added(axes: [&[Option<f64>]; 3], rows: usize, scale: f64) -> Result<([Sum; 3], i64), Error> {
     let blocks = parallel::blocks(rows, rows * 48, |range| {
         let (mut sums, mut count) = ([Sum::default(); 3], 0i64);
@@ -25,7 +25,7 @@ fn added(axes: [&[Option<f64>]; 3], rows: usize, scale: f64) -> Result<([Sum; 3]
         }
         Ok((sums, count))
     })?;
-    // Blocks depend on the input alone, and are added in order.
+    // The blocks depend on the input alone and are added in order.
     let (mut sums, mut count) = ([Sum::default(); 3], 0);
     for (own, own_count) in blocks {
         sums.iter_mut().zip(own).for_each(|(sum, own)| sum.merge(own));
@@ -68,7 +68,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         let (sums, count) = added(axes, call.rows, 1.0)?;
         let mut means = sums.map(|sum| sum.value() / count as f64);
         if count > 0 && !means.iter().all(|mean| mean.is_finite()) {
-            // The sum has left the range of doubles, the mean has not.
+            // The sum has left the range of doubles, but the mean has not.
             let (smaller, _) = added(axes, call.rows, 1.0 / LARGE)?;
             for (mean, sum) in means.iter_mut().zip(smaller).filter(|(mean, _)| !mean.is_finite()) {
                 *mean = (sum.value() / count as f64 * LARGE).clamp(f64::MIN, f64::MAX);

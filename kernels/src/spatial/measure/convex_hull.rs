@@ -10,18 +10,18 @@ use crate::spatial::curve::{X, Y};
 use crate::spatial::geometry::{Geometry, Position, Shape, SpatialType};
 use crate::spatial::measure::Sum;
 
-/// Coordinates beyond this are refused.
+/// Larger coordinates are rejected.
 const LARGEST: f64 = 1e100;
-/// About what the largest coordinate is brought to for the test of orientation: products of two such numbers are in the range of
-/// doubles, and so is what is lost of the product of two numbers 1e250 times smaller.
+/// The approximate size to which the largest coordinate is scaled for the orientation test: products of two such
+/// numbers are in the range of doubles, and so is the rounding error of the product of two numbers 1e250 times smaller.
 const ROOMY: f64 = f64::from_bits((1023 + 480) << 52);
 
-/// The convex hull: the corners without repetition, counter-clockwise from the one with the smallest x, then y. Positions
-/// on its edges are left out, so that fewer than three corners are all of a point (1) or a straight line (2).
+/// The convex hull: its corners without repetition, counter-clockwise from the one with the smallest x, then y.
+/// Positions on its edges are left out, so fewer than three corners mean a point (1) or a straight line (2).
 ///
 /// # Shapes
 ///
-/// Positions in any order; at most as many corners.
+/// Positions in any order; returns at most as many corners.
 ///
 /// # Errors
 ///
@@ -29,8 +29,8 @@ const ROOMY: f64 = f64::from_bits((1023 + 480) << 52);
 ///
 /// # Accuracy
 ///
-/// The corners are exact: which side of a line a position is on is decided by adaptive arithmetic (Shewchuk 1997), for coordinates that
-/// are 0 or at least 1e-250 of the largest.
+/// The corners are exact: adaptive arithmetic (Shewchuk 1997) decides on which side of a line a position is, for
+/// coordinates that are 0 or at least 1e-250 of the largest.
 ///
 /// # Examples
 ///
@@ -47,7 +47,7 @@ pub fn convex_hull(positions: &[[f64; 2]]) -> Result<Vec<[f64; 2]>, Error> {
         }
     }
     let mut sorted = positions.to_vec();
-    // Times a power of two, so that the test of orientation loses nothing of small coordinates. −0 and 0 are one coordinate.
+    // Scaled by a power of two, so that the orientation test loses nothing of small coordinates. −0 and 0 are equal.
     let scale = (ROOMY / range::unit(positions.iter().flatten().copied())).min(1.0 / f64::MIN_POSITIVE);
     sorted.iter_mut().flatten().for_each(|v| *v = *v * scale + 0.0);
     sorted.sort_unstable_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
@@ -59,8 +59,8 @@ pub fn convex_hull(positions: &[[f64; 2]]) -> Result<Vec<[f64; 2]>, Error> {
     if sorted.len() < 3 {
         return back(sorted);
     }
-    // Andrew 1979, "Another efficient algorithm for convex hulls in two dimensions": no recursion, whatever the input, and a
-    // sort whose order is total.
+    // Andrew 1979, "Another efficient algorithm for convex hulls in two dimensions": it has no recursion, whatever the
+    // input, and its sort order is total.
     let coord = |p: [f64; 2]| Coord { x: p[0], y: p[1] };
     let half = |chain: &mut Vec<[f64; 2]>, p: [f64; 2], from: usize| {
         while chain.len() >= from + 2 {
@@ -76,7 +76,7 @@ pub fn convex_hull(positions: &[[f64; 2]]) -> Result<Vec<[f64; 2]>, Error> {
     sorted.iter().for_each(|p| half(&mut hull, *p, 0));
     let from = hull.len() - 1;
     sorted.iter().rev().skip(1).for_each(|p| half(&mut hull, *p, from));
-    // The last is the first again.
+    // The last corner repeats the first.
     hull.pop();
     back(hull)
 }
@@ -93,7 +93,8 @@ fn check(column: &str, row: usize, v: f64) -> Result<(), Error> {
     })
 }
 
-/// The area: triangles from the first corner, of exact differences and products over a power of two, in a compensated sum.
+/// The area: triangles from the first corner, from exact differences and products over a power of two, in a compensated
+/// sum.
 fn area(hull: &[[f64; 2]]) -> f64 {
     let mut sum = Sum::default();
     let unit = range::unit(hull.iter().flatten().copied());
@@ -103,7 +104,8 @@ fn area(hull: &[[f64; 2]]) -> f64 {
                 [0, 1].map(|i| range::exact_difference(to[i] / unit, from[i] / unit))
             };
             let (a, edge) = (way(first, &pair[0]), way(&pair[0], &pair[1]));
-            // The edge, not the way to its end: the products are then no larger than the area of a round hull asks for.
+            // Uses the edge, not the vector to its end, so that the products are no larger than a round hull's area
+            // requires.
             for (sign, a, edge) in [(1.0, a[0], edge[1]), (-1.0, a[1], edge[0])] {
                 let (product, lost) = range::exact_product(a.0, edge.0);
                 sum.add(sign * product);
@@ -114,7 +116,7 @@ fn area(hull: &[[f64; 2]]) -> f64 {
     sum.value() / 2.0 * unit * unit
 }
 
-/// The hull as the shape of the fewest dimensions that holds it.
+/// The hull as the shape of least dimension that holds it.
 fn shape(hull: &[[f64; 2]]) -> Shape {
     let mut positions: Vec<Position> = hull.iter().map(|p| Position::new(p[0], p[1])).collect();
     match positions[..] {

@@ -76,7 +76,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
                 cells.push((cell_at(X.name, row, x, size)?, cell_at(Y.name, row, y, size)?));
             }
         }
-        // Below that, sorting is done before a thread has woken up.
+        // Below that, sorting finishes before a thread has woken up.
         if parallel::splits(cells.len(), cells.len() * 64) {
             pool::enter(|| cells.par_sort_unstable())?;
         } else {

@@ -9,7 +9,7 @@ use crate::spatial::curve::{AXES, X, Y, Z};
 use crate::spatial::geometry::{Position, Shape, SpatialType, problem};
 use crate::spatial::measure::{self, Sum};
 
-/// Where on a line a position is nearest to it.
+/// The position on a line that is nearest to a given one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Nearest {
     along: f64,
@@ -18,7 +18,7 @@ struct Nearest {
 
 fn nearest(lines: &[&[Position]], point: &Position, spatial: bool) -> Option<Nearest> {
     let all = lines.iter().copied().flatten().chain([point]).flat_map(|p| measure::vector(p, spatial));
-    // Of coordinates this large quarters are taken, so that their differences stay in the range of doubles.
+    // Large coordinates are divided by four, so that their differences stay in the range of doubles.
     let scale = if all.fold(0.0f64, |m, v| m.max(v.abs())) > f64::MAX / 4.0 { 0.25 } else { 1.0 };
     let of = |p: &Position| Position { x: p.x * scale, y: p.y * scale, z: p.z.map(|z| z * scale), m: None };
     let point = of(point);
@@ -30,7 +30,7 @@ fn nearest(lines: &[&[Position]], point: &Position, spatial: bool) -> Option<Nea
             (measure::difference(&start, &end, spatial), measure::difference(&start, &point, spatial));
         let (length, share) = (range::norm(step.into_iter()), share(step, offset));
         let distance = range::norm([0, 1, 2].map(|i| offset[i] - share * step[i]).into_iter());
-        // An infinite z gives no distance, and must not keep one that can be told from the result.
+        // An infinite z gives no distance, and must not hide a defined one.
         if best.is_none_or(|best| distance < best.distance || (best.distance.is_nan() && !distance.is_nan()))
         {
             best = Some(Nearest { along: travelled.value() + share * length, distance });
@@ -40,9 +40,9 @@ fn nearest(lines: &[&[Position]], point: &Position, spatial: bool) -> Option<Nea
     best.map(|best| Nearest { along: best.along / scale, distance: best.distance / scale })
 }
 
-/// Where on the step the offset is nearest to it, as a share of the step from 0 to 1.
+/// The position on the step that is nearest to the offset, as a share of the step from 0 to 1.
 fn share(step: [f64; 3], offset: [f64; 3]) -> f64 {
-    // Powers of two, so that products stay in the range of doubles.
+    // Divided by powers of two, so that products stay in the range of doubles.
     let (long, far) = [step, offset].map(|v| range::unit(v.into_iter())).into();
     let (step, offset) = (step.map(|v| v / long), offset.map(|v| v / far));
     let (square, along) = (measure::dot(step, step), measure::dot(offset, step));

@@ -1,4 +1,4 @@
-//! Lengths and sums, which the helpers share.
+//! Lengths and sums shared by the helpers.
 
 pub(crate) mod centroid;
 pub mod convex_hull;
@@ -11,7 +11,8 @@ use crate::error::Error;
 use crate::number::range;
 use crate::spatial::geometry::{Curve, Piece, Position, Shape, present, problem};
 
-/// A sum whose error does not grow with the terms (Neumaier 1974, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen").
+/// A sum whose error does not grow with the number of terms (Neumaier 1974, "Rundungsfehleranalyse einiger Verfahren
+/// zur Summation endlicher Summen").
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sum {
     total: f64,
@@ -32,17 +33,17 @@ impl Sum {
     }
 
     pub(crate) fn value(self) -> f64 {
-        // Where the total has left the range of doubles, what was lost is NaN.
+        // If the total has left the range of doubles, the compensation is NaN.
         if self.total.is_finite() { self.total + self.lost } else { self.total }
     }
 }
 
-/// x, y and z, where z is 0 for a position without one or where only the plane counts.
+/// x, y and z; z is 0 for a position without one or where only the plane counts.
 pub(crate) fn vector(p: &Position, spatial: bool) -> [f64; 3] {
     [p.x, p.y, present(p.z).filter(|_| spatial).unwrap_or(0.0)]
 }
 
-/// The difference b − a. Z counts only where both have one.
+/// The difference b − a. Z counts only if both have one.
 pub(crate) fn difference(a: &Position, b: &Position, spatial: bool) -> [f64; 3] {
     let both = spatial && present(a.z).is_some() && present(b.z).is_some();
     let (a, b) = (vector(a, both), vector(b, both));
@@ -85,7 +86,7 @@ pub(crate) fn lines<'a>(shape: &'a Shape, out: &mut Vec<&'a [Position]>) -> Resu
     Ok(())
 }
 
-/// What is said where only straight segments count.
+/// The error for arcs where only straight segments are supported.
 pub(crate) fn arcs(name: &str) -> Error {
     problem(format!("a {name}"), "straight segments; STCurveToLine() on the server makes them of arcs")
 }

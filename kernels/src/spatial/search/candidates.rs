@@ -1,4 +1,4 @@
-//! The nearest of stored points.
+//! The nearest among stored points.
 
 use crate::contract::shared::ID;
 use crate::contract::{

@@ -1,4 +1,4 @@
-//! Search that looks at space first and at vectors second.
+//! Search that filters by space first and ranks by vectors second.
 
 use crate::column::vectors::Vectors;
 use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, V};
@@ -15,7 +15,7 @@ use crate::vector::distance::{METRIC, metric_of};
 use crate::vector::rows;
 use crate::vector::top_k::{self, Best, Candidate, DISTANCE, K, QUERY, QUERY_COUNT, QUERY_NUMBER, RANK};
 
-/// Result rows of one query: each with what it was ranked by in space, and how many rows were examined.
+/// Result rows of one query, each with its spatial ranking value, and how many rows were examined.
 type Found = (Vec<(Candidate, f64)>, usize);
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
@@ -70,8 +70,8 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     })
 }
 
-/// What the searches through space need: the coordinates of all rows and queries; for each worker the measures of all rows and
-/// the `first` of them; for each query what it keeps, which exact search holds once for each worker.
+/// The memory that searches through space need: the coordinates of all rows and queries; per worker the measures of all
+/// rows and the `first` of them; per query its results, which exact search holds once per worker.
 pub(crate) fn check_memory(
     call: &Call<'_>,
     queries: &Vectors<'_>,
@@ -84,7 +84,7 @@ pub(crate) fn check_memory(
     call.check_memory("the rows' coordinates", Sieve::bytes(call.rows, axes))?;
     call.check_memory("the queries' coordinates", count.saturating_mul(16 * (axes as u64 + 1)))?;
     let candidate = size_of::<Candidate>() as u64;
-    // Lists that grow by doubling are there half and whole for a moment; beside the first rows stand their places.
+    // A list that grows by doubling briefly exists at half and full size; beside the first rows are their positions.
     let first = (first.min(call.rows) as u64).saturating_mul(workers * (3 * candidate + 8));
     let measures = Sieve::bytes_of_bounds(call.rows).saturating_add(first);
     call.check_memory("the rows' places in space", measures)?;

@@ -1,4 +1,4 @@
-//! Searches that look at space first, and what they lose or prove not to lose.
+//! Searches that filter by space first, and what they lose or prove not to lose.
 
 pub(crate) mod candidates;
 pub(crate) mod hybrid_search;

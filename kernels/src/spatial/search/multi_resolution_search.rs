@@ -19,7 +19,7 @@ use crate::vector::distance::{METRIC, metric_of};
 use crate::vector::rows;
 use crate::vector::top_k::{self, Best, Candidate, DISTANCE, K, Key, QUERY, QUERY_COUNT, QUERY_NUMBER, RANK};
 
-/// Points of rows that are first ranked by the cells of x, y and z that they lie in.
+/// Points of rows that are first ranked by their cells of x, y and z.
 pub(crate) struct Stages<'a> {
     points: Points<'a>,
     /// Edge of a cell.
@@ -27,7 +27,7 @@ pub(crate) struct Stages<'a> {
 }
 
 impl<'a> Stages<'a> {
-    /// The stages that the call asks for.
+    /// The stages that the call's parameters describe.
     pub(crate) fn new(
         call: &Call<'_>,
         compute: Compute,
@@ -44,14 +44,14 @@ impl<'a> Stages<'a> {
         Ok(stages)
     }
 
-    /// Where the queries are.
+    /// The queries' coordinates.
     pub(crate) fn prepare(&self, queries: &Vectors<'_>) -> Result<Projection, Error> {
         let points = self.points.prepare(queries)?;
         self.check_cell(&points)?;
         Ok(points)
     }
 
-    /// Refuses cells so small that their numbers do not tell neighbouring ones apart.
+    /// Rejects cells so small that neighbouring cells get the same number.
     fn check_cell(&self, points: &Projection) -> Result<(), Error> {
         let mut all = (0..points.len()).filter_map(|i| points.point(i)).flat_map(|p| p.iter().take(3));
         match all.find(|v| v.is_finite() && cell(**v, self.cell).is_none()) {
@@ -64,7 +64,7 @@ impl<'a> Stages<'a> {
         }
     }
 
-    /// Distance of a row's cell from that of a point; NaN where the row is NULL.
+    /// Distance between a row's cell and a point's; NaN where the row is NULL.
     fn coarse_distance(&self, target: &[f64], row: usize) -> f64 {
         self.points.rows().point(row).map_or(f64::NAN, |p| coarse_distance(self.cell, target, p))
     }
@@ -91,7 +91,7 @@ impl<'a> Stages<'a> {
     }
 }
 
-/// What one query found: rows with their coarse and fine distances, and how many rows each stage left.
+/// The result of one query: rows with their coarse and fine distances, and how many rows each stage left.
 struct Found {
     list: Vec<(Candidate, f64, f64)>,
     coarse: usize,
@@ -154,14 +154,15 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     })
 }
 
-/// A sixteenth of the widest extent of x, y and z, but no less than numbers of cells can tell apart; 1 where all points are the same.
+/// A sixteenth of the widest extent of x, y and z, but wide enough that cell numbers stay distinct; 1 where all points
+/// coincide.
 fn default_cell(points: &Projection) -> f64 {
     let (mut widest, mut farthest) = (0.0f64, 0.0f64);
     for axis in 0..3 {
         let all = (0..points.len()).filter_map(|i| points.point(i)).map(|p| params::coordinate(p, axis));
         let finite = all.filter(|v| v.is_finite());
         let (least, most) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, m), v| (l.min(v), m.max(v)));
-        // Divided before the difference is taken, which might leave the range of doubles.
+        // Divided before subtracting, because the difference might leave the range of doubles.
         widest = widest.max(most / 16.0 - least / 16.0);
         farthest = farthest.max(most.max(-least));
     }
@@ -169,7 +170,7 @@ fn default_cell(points: &Projection) -> f64 {
     if cell > 0.0 && cell.is_finite() { cell } else { 1.0 }
 }
 
-/// Distance of the centres of the cells of x, y and z that two points lie in.
+/// Distance between the centres of two points' cells of x, y and z.
 fn coarse_distance(cell: f64, a: &[f64], b: &[f64]) -> f64 {
     let centre = |p: &[f64], axis| (params::coordinate(p, axis) / cell).floor();
     (0..3).map(|axis| (centre(a, axis) - centre(b, axis)).powi(2)).sum::<f64>().sqrt() * cell

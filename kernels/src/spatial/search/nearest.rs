@@ -18,10 +18,10 @@ const K: Param = Param {
     summary: "Neighbours of each position at most.",
 };
 
-/// Distances of coordinates beyond this may leave the range of doubles.
+/// Distances between coordinates beyond this may leave the range of doubles.
 const LARGEST: f64 = 1e307;
 
-/// A place with all the rows that are at it, by id, then row.
+/// A position with all its rows, by id, then row.
 struct Place {
     at: [f64; 3],
     rows: Vec<usize>,
@@ -41,12 +41,12 @@ impl PointDistance for Place {
 }
 
 /// A box whose distances are not squared, as the tree's own are: squares may leave the range of doubles. The tree needs
-/// them for their order alone.
+/// distances for their order alone.
 #[derive(Clone, Debug, PartialEq)]
 struct Around(AABB<[f64; 3]>);
 
 impl Around {
-    /// The length of the way to the point that `corner` picks for each axis from the box's bounds and the query's coordinate.
+    /// The distance to the point that `corner` picks, per axis, from the box's bounds and the query's coordinate.
     fn way(&self, point: &[f64; 3], corner: impl Fn(f64, f64, f64) -> f64) -> f64 {
         let (low, high) = (self.0.lower(), self.0.upper());
         range::norm([0, 1, 2].map(|i| corner(low[i], high[i], point[i]) - point[i]).into_iter())
@@ -179,7 +179,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
                 });
             }
         }
-        // −0 and 0 are one place.
+        // −0 and 0 are the same place.
         rows.push((p.map(|v| v + 0.0), row));
     }
     let id = |row: usize| (keys[row].is_none(), keys[row].unwrap_or(0));
@@ -187,7 +187,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         let order = (0..3).fold(std::cmp::Ordering::Equal, |order, i| order.then(p[i].total_cmp(&q[i])));
         order.then_with(|| id(*a).cmp(&id(*b))).then(a.cmp(b))
     });
-    // One entry for each place: many rows at one place would otherwise all be ties.
+    // One entry per place: many rows at one place would otherwise all be ties.
     let places: Vec<Place> = rows
         .chunk_by(|a, b| a.0 == b.0)
         .map(|at| Place { at: at[0].0, rows: at.iter().map(|(_, row)| *row).collect() })
@@ -228,7 +228,7 @@ fn neighbours(
         if distance > limit {
             break;
         }
-        // A place's rows are in order, so that no more than k of them can count.
+        // A place's rows are sorted, so no more than k of them can count.
         found.extend(
             place
                 .rows
@@ -241,7 +241,7 @@ fn neighbours(
             limit = distance;
         }
     }
-    // Places come by distance; at the same distance the ids decide.
+    // Places come by distance; ids break ties.
     found.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
     found.truncate(k);
     found

@@ -1,4 +1,4 @@
-//! Ways to rank rows by where they are in space.
+//! Ways to rank rows by their position in space.
 
 use crate::column::vectors::Vectors;
 use crate::error::Error;
@@ -12,23 +12,24 @@ use crate::spatial::search::sieve::Sieve;
 use crate::vector::distance::Metric;
 use crate::vector::top_k::{Best, Candidate, Key};
 
-/// What rows are ranked by before their exact distance is known.
+/// The measure that ranks rows before their exact distance is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Order {
-    /// The proven lower bound of the metric's distance, from all axes and the length of what they do not show ([`Sieve`]).
+    /// The proven lower bound of the metric's distance, from all axes and the length of the part they do not cover
+    /// ([`Sieve`]).
     #[default]
     Bound,
     /// Euclidean distance of the points on all axes.
     Axes,
     /// Euclidean distance of (x, y, z).
     Xyz,
-    /// Euclidean distance of (x, y): what SQL Server's `STDistance` sees of a point with Z.
+    /// Euclidean distance of (x, y): what SQL Server's `STDistance` computes for a point with Z.
     Xy,
 }
 
 impl Order {
-    /// Every order, the one that knows most first.
+    /// Every order, the most informed first.
     pub const ALL: [Order; 4] = [Order::Bound, Order::Axes, Order::Xyz, Order::Xy];
     /// Names as [`Order::parse`] takes them.
     pub const NAMES: &[&str] = &["bound", "axes", "xyz", "xy"];
@@ -38,17 +39,17 @@ impl Order {
         Order::NAMES[self as usize]
     }
 
-    /// The order of that name.
+    /// The order with that name.
     pub fn parse(name: &str) -> Option<Order> {
         Order::ALL.into_iter().find(|order| order.name() == name)
     }
 }
 
-/// A column of vectors, seen in one of the orders.
+/// A column of vectors, ranked in one of the orders.
 pub(crate) enum Space<'a> {
-    /// In the order of the bound.
+    /// Ranked by the bound.
     Bound(Sieve<'a>),
-    /// In the order of the distance of points.
+    /// Ranked by the distance of points.
     Points(Points<'a>),
 }
 
@@ -79,7 +80,7 @@ impl<'a> Space<'a> {
         Points::new(compute, basis, rows, pad, axes).map(Space::Points)
     }
 
-    /// Where the queries are.
+    /// The queries' coordinates.
     pub(crate) fn prepare(&self, queries: &Vectors<'_>) -> Result<Projection, Error> {
         match self {
             Space::Bound(sieve) => sieve.prepare(queries),
@@ -87,7 +88,8 @@ impl<'a> Space<'a> {
         }
     }
 
-    /// What `work` makes of each query and the measure of every row for it, NaN where the row is NULL.
+    /// Calls `work` with each query and every row's measure for it (NaN where the row is NULL), and returns the
+    /// results.
     pub(crate) fn each_query<T: Send>(
         &self,
         queries: &Projection,
@@ -109,7 +111,7 @@ impl<'a> Space<'a> {
         Ok(blocks.into_iter().flatten().collect())
     }
 
-    /// The first `n` rows by the measure, nearest first; rows whose measure is NaN come last, NULL rows not at all.
+    /// The first `n` rows by the measure, nearest first; rows with a NaN measure come last, NULL rows are left out.
     pub(crate) fn first(distances: &[f64], rows: &Vectors<'_>, key: Key<'_>, n: usize) -> Vec<Candidate> {
         let mut best = Best::new(n);
         for (row, distance) in distances.iter().enumerate() {
@@ -136,12 +138,12 @@ impl<'a> Points<'a> {
         Ok(Points { compute, basis, pad, rows, axes: axes.min(basis.axes()) })
     }
 
-    /// Where the rows are.
+    /// The rows' coordinates.
     pub(crate) fn rows(&self) -> &Projection {
         &self.rows
     }
 
-    /// Where the queries are.
+    /// The queries' coordinates.
     pub(crate) fn prepare(&self, queries: &Vectors<'_>) -> Result<Projection, Error> {
         project::project_with(self.compute, self.basis, queries, self.pad)
     }

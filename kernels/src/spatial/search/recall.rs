@@ -19,12 +19,12 @@ use crate::vector::distance::{METRIC, Metric, metric_of};
 use crate::vector::rows;
 use crate::vector::top_k::{self, Candidate, K, Key, QUERY, QUERY_COUNT};
 
-/// Where a sieve's order has the true neighbours of many queries.
+/// The ranks of many queries' true neighbours in a sieve's order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recall {
-    /// For each query the place, from 1, of each of its true neighbours in the order, rising.
+    /// Per query, the ranks, from 1, of its true neighbours in the order, ascending.
     places: Vec<Vec<usize>>,
-    /// All places, rising.
+    /// All ranks, ascending.
     sorted: Vec<usize>,
 }
 
@@ -35,18 +35,19 @@ impl Recall {
         Recall { places, sorted }
     }
 
-    /// The share of true neighbours among the first `candidates` rows, over all queries; 1 where there are none.
+    /// The share of true neighbours among the first `candidates` rows, over all queries; 1 where there are no
+    /// neighbours.
     pub fn at(&self, candidates: usize) -> f64 {
         share(&self.sorted, candidates)
     }
 
-    /// The share of the query that fares worst.
+    /// The share for the query that fares worst.
     pub fn worst_at(&self, candidates: usize) -> f64 {
         self.places.iter().map(|places| share(places, candidates)).fold(1.0, f64::min)
     }
 
-    /// The least number of candidates whose recall over all queries is at least `share`; `None` where none has it: for a share
-    /// above 1, and NaN.
+    /// The least number of candidates whose recall over all queries is at least `share`; `None` if no number reaches
+    /// it: for a share above 1, or NaN.
     pub fn needed(&self, share: f64) -> Option<usize> {
         let all = self.sorted.len();
         if all == 0 || share <= 0.0 {
@@ -63,11 +64,11 @@ fn share(places: &[usize], candidates: usize) -> f64 {
     places.partition_point(|place| *place <= candidates) as f64 / places.len() as f64
 }
 
-/// Finds the `k` true neighbours of each query and where the order has them.
+/// Finds the `k` true neighbours of each query and their ranks in the order.
 ///
 /// # Shapes
 ///
-/// m vectors and m ids, q queries; q lists of min(k, m) places.
+/// m vectors and m ids, q queries; returns q lists of min(k, m) ranks.
 ///
 /// # Errors
 ///
@@ -102,7 +103,7 @@ pub fn recall(
     places(&space, rows, &key, queries, &truth)
 }
 
-/// Where the order has the true neighbours.
+/// The ranks of the true neighbours in the order.
 fn places(
     space: &Space<'_>,
     rows: &Vectors<'_>,
@@ -111,14 +112,15 @@ fn places(
     truth: &[Vec<Candidate>],
 ) -> Result<Recall, Error> {
     let found = space.each_query(&space.prepare(queries)?, |q, measure| {
-        // The whole order at once: what comes before a neighbour is what a search would have picked before it.
+        // Takes the whole order: the rows before a neighbour are those that a search would have picked before it.
         let order = Space::first(measure, rows, key, rows.len());
         Ok(places_of(&truth[q], order.iter().map(|c| c.row), rows.len()))
     })?;
     Ok(Recall::new(found))
 }
 
-/// The same for a search in stages: the rows that the cells leave, by their distance on all axes, then all others by their cells.
+/// The same for a search in stages: the rows that pass the cells, by their distance on all axes, then all others by
+/// their cells.
 fn places_in_stages(
     stages: &Stages<'_>,
     rows: &Vectors<'_>,
@@ -142,7 +144,7 @@ fn places_in_stages(
     Ok(Recall::new(blocks.into_iter().flatten().collect()))
 }
 
-/// The places, from 1, of a query's neighbours in an order of the rows, rising.
+/// The ranks, from 1, of a query's neighbours in an order of the rows, ascending.
 fn places_of(truth: &[Candidate], order: impl Iterator<Item = usize>, rows: usize) -> Vec<usize> {
     let mut place = vec![0; rows];
     for (i, row) in order.enumerate() {
@@ -168,7 +170,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let (basis, pad) = (params::basis_of(call)?, params::pad_of(call));
     let queries = top_k::queries_of(call)?;
     let k = usize::try_from(call.params.int(K.name)).unwrap_or(usize::MAX);
-    // An order has all rows, in stages twice.
+    // An order holds all rows, in stages twice.
     check_memory(call, &queries, basis.axes(), 2 * call.rows, k)?;
     let (compute, key) = (rows::compute_of(call)?, |row: usize| ids[row]);
     let truth = top_k::search(compute, rows, &key, &queries, k, metric)?;
@@ -222,10 +224,10 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
 /// The order of a search in stages.
 const CELLS: &str = "cells";
 
-/// The orders that the call asks for; `None` is that of [`CELLS`].
+/// The orders that the call names; `None` is that of [`CELLS`].
 fn orders(call: &Call<'_>, basis: &Basis) -> Result<Vec<Option<Order>>, Error> {
     Ok(match call.params.word(ORDER.name) {
-        // What has no bound is left out of all orders, and is an error where it is asked for.
+        // An order without a bound is left out of `all`, and is an error where it is named.
         "all" => Order::ALL
             .into_iter()
             .filter(|order| *order != Order::Bound || basis.kind() != BasisKind::Trilateration)
@@ -237,8 +239,8 @@ fn orders(call: &Call<'_>, basis: &Basis) -> Result<Vec<Option<Order>>, Error> {
     })
 }
 
-/// How many rows the bound leaves, on average, where the k-th distance is known from the start, and how many the proven sieve
-/// examined; with the share of the truth that is among them.
+/// How many rows the bound leaves, on average, if the k-th distance is known from the start, and how many the proven
+/// sieve examined; with the share of true neighbours among them.
 fn proven(
     sieve: &Sieve<'_>,
     key: Key<'_>,
@@ -247,7 +249,7 @@ fn proven(
     truth: &[Vec<Candidate>],
 ) -> Result<[Line; 2], Error> {
     let found = sieve.sift(key, queries, k, k)?;
-    // For each query the rows that are left and examined, and how many of its true neighbours are among them.
+    // Per query, the rows left and examined, and how many of its true neighbours are among them.
     let counts = sieve.each_query(&sieve.prepare(queries)?, |q, bounds| {
         let ((list, examined), truth) = (&found[q], &truth[q]);
         let limit = truth.last().map_or(f64::INFINITY, |c| c.distance);
@@ -277,7 +279,7 @@ fn proven(
     }))
 }
 
-/// Numbers of candidates to report: k, and 1, 2, 5 times the powers of ten from there up to all rows.
+/// Candidate counts to report: k, and 1, 2, 5 times the powers of ten from there up to all rows.
 fn steps(k: usize, rows: usize) -> Vec<usize> {
     let mut steps = vec![k.min(rows)];
     let mut power = 1usize;

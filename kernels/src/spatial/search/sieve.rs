@@ -1,35 +1,36 @@
-//! A sieve that loses nothing: a proven lower bound of the distance to every row, from a few coordinates.
+//! A lossless sieve: a proven lower bound of the distance to every row, from a few coordinates.
 //!
 //! # The bound
 //!
-//! Let A have the n × k axes as columns, G = AᵀA, and Π = A·G⁻¹·Aᵀ the orthogonal projection onto their span. For vectors a and
-//! b, with c = Aᵀa, u = (G^(−½)·c, ‖a − Πa‖) and likewise for b,
+//! Let A have the n × k axes as columns, G = AᵀA, and Π = A·G⁻¹·Aᵀ the orthogonal projection onto their span. For
+//! vectors a and b, with c = Aᵀa, u = (G^(−½)·c, ‖a − Πa‖) and likewise for b,
 //!
 //! > ‖a − b‖² = ‖Π(a − b)‖² + ‖(a − Πa) − (b − Πb)‖² ≥ ‖G^(−½)(c − c')‖² + (‖a − Πa‖ − ‖b − Πb‖)² = ‖u − u'‖²,
 //!
-//! because a projection never lengthens and by the triangle inequality; in the same way a·b ≤ u·u', and ‖u‖ = ‖a‖. So k + 1
-//! numbers a vector bound its Euclidean distance from below and its dot product from above; divided by ‖a‖ they do so for cosine.
+//! because a projection never lengthens and by the triangle inequality; in the same way a·b ≤ u·u', and ‖u‖ = ‖a‖. So
+//! k + 1 numbers per vector bound its Euclidean distance from below and its dot product from above; divided by ‖a‖ they
+//! do so for cosine.
 //!
 //! # Rounding
 //!
-//! What is stored is û: c, not G^(−½)·c, and √(‖a‖² − ‖c‖²), all rounded to single precision. With ε an upper bound of
-//! ‖G − I‖ ([`Basis::defect`]), u₁ = 2⁻²⁴ and η a bound of the relative errors of the double-precision sums,
-//! η = ((⌈n/32⌉ + 8)(1 + 3√k) + k + 8)·2⁻⁵²:
+//! The stored value is û: c, not G^(−½)·c, and √(‖a‖² − ‖c‖²), all rounded to single precision. With ε an upper bound
+//! of ‖G − I‖ ([`Basis::defect`]), u₁ = 2⁻²⁴ and η a bound of the relative errors of the double-precision sums, η =
+//! ((⌈n/32⌉ + 8)(1 + 3√k) + k + 8)·2⁻⁵²:
 //!
 //! - ‖G^(−½)c − c‖ ≤ ε·‖c‖ ≤ 2ε·‖a‖ for ε ≤ ¼, and the computed c is off by at most η·‖a‖;
-//! - ‖a − Πa‖² = ‖a‖² − cᵀG⁻¹c differs from the computed ‖a‖² − ‖c‖² by at most τ = (2ε + η)·‖a‖², so that the root differs by
-//!   at most min(√τ, τ / root);
+//! - ‖a − Πa‖² = ‖a‖² − cᵀG⁻¹c differs from the computed ‖a‖² − ‖c‖² by at most τ = (2ε + η)·‖a‖², so that the root
+//!   differs by at most min(√τ, τ / root);
 //! - rounding to singles changes ‖û‖ by at most 2u₁·‖a‖, and by 2⁻¹⁴⁹ for each number that underflows.
 //!
-//! The sum e of these is stored with each row, so that ‖û − û'‖ − e − e' ≤ ‖u − u'‖. The sum of the k + 1 squares or products in
-//! singles is off by a relative γ(k + 4), with 2⁻⁷⁴ for each square that underflows. Last, exact search does not find the true
-//! distance, but one that is off by the bound g of the [module](crate::vector#accuracy): a relative g for Euclidean distances,
-//! g·‖a‖·‖b‖ for dot products, 3g for cosines. All steps in double precision together are off by a relative 2⁻⁴⁸ at most; margins
-//! are widened by 2⁻⁴⁰ and more.
+//! The sum e of these is stored with each row, so that ‖û − û'‖ − e − e' ≤ ‖u − u'‖. The sum of the k + 1 squares or
+//! products in singles has a relative error of γ(k + 4), plus 2⁻⁷⁴ for each square that underflows. Finally, exact
+//! search does not find the true distance, but one within the bound g of the [module](crate::vector#accuracy): a
+//! relative g for Euclidean distances, g·‖a‖·‖b‖ for dot products, 3g for cosines. All steps in double precision
+//! together have a relative error of 2⁻⁴⁸ at most; margins are widened by 2⁻⁴⁰ and more.
 //!
-//! A row for which this proves nothing (not finite, longer than 2⁵⁰, of length zero where the metric is cosine) has the bound −∞:
-//! it is always looked at. A row is left out only where its bound is greater than the k-th distance found so far, so the result,
-//! ties included, has the bits of [`crate::vector::top_k()`].
+//! A row for which this proves nothing (not finite, longer than 2⁵⁰, of length zero where the metric is cosine) has the
+//! bound −∞ and is always examined. A row is skipped only if its bound is greater than the k-th distance found so far,
+//! so the result, ties included, has the bits of [`crate::vector::top_k()`].
 
 use std::ops::Range;
 
@@ -46,7 +47,7 @@ use crate::spatial::basis::{Basis, BasisKind};
 use crate::vector::distance::Metric;
 use crate::vector::top_k::{self, Best, Candidate, Hit, Key};
 
-/// What a sifted search found for one query.
+/// The result of a sifted search for one query.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Sifted {
@@ -56,7 +57,7 @@ pub struct Sifted {
     pub examined: usize,
 }
 
-/// Coordinates of a column of vectors, made for searches that look at few vectors and yet miss none.
+/// Coordinates of a column of vectors, for searches that examine few vectors and yet miss none.
 ///
 /// # Examples
 ///
@@ -81,7 +82,7 @@ pub struct Sieve<'a> {
     pad: bool,
     compute: Compute,
     rounding: Rounding,
-    /// For each block of rows the numbers of û, one after the other, each of all rows of the block.
+    /// Per block of rows the numbers of û, one after the other, each for all rows of the block.
     blocks: Vec<[f32; LANES]>,
     /// How far û may be from u; infinite where nothing is known, NaN where the row is NULL.
     slack: Vec<f64>,
@@ -127,7 +128,7 @@ impl Rounding {
         };
         let gamma = |steps: f64, unit: f64| {
             let product = steps * unit;
-            // Beyond a hundredth the formula's small print would matter: nothing is claimed there.
+            // Beyond a hundredth the formula would need more care, so no bound is claimed there.
             if product > 0.01 { f64::INFINITY } else { product / (1.0 - product) }
         };
         // Terms that underflow in single precision lose less than n·2⁻⁴⁹ of a sum that is kept.
@@ -142,7 +143,7 @@ impl Rounding {
         }
     }
 
-    /// û of a vector from its coordinates and its squared length; `None` where nothing can be proven.
+    /// û of a vector from its coordinates and squared length; `None` where nothing can be proven.
     fn point(&self, metric: Metric, coordinates: &[f64], square: f64) -> Option<Point> {
         let range = match metric {
             Metric::Cosine => (-900f64).exp2()..900f64.exp2(),
@@ -168,12 +169,12 @@ impl Rounding {
 }
 
 impl<'a> Sieve<'a> {
-    /// Projects all rows. With `pad`, vectors shorter than the basis's dimension count as filled up with zeros.
+    /// Projects all rows. With `pad`, vectors shorter than the basis's dimension are padded with zeros.
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] where the basis is of trilateration, which has no axes; [`Error::Dimensions`] where a row has not the
-    /// dimensions of the basis, or of the first row; [`Error::Setting`] as [`Compute::new`].
+    /// [`Error::Value`] for a trilateration basis, which has no axes; [`Error::Dimensions`] where a row's dimensions
+    /// differ from those of the basis or of the first row; [`Error::Setting`] as [`Compute::new`].
     pub fn new(
         basis: &'a Basis,
         rows: &'a Vectors<'a>,
@@ -235,13 +236,14 @@ impl<'a> Sieve<'a> {
         Ok(sieve)
     }
 
-    /// Bytes that a sieve takes for so many rows, with what its making takes for a moment.
+    /// Bytes that a sieve of `rows` rows takes, temporary memory of its construction included.
     pub(crate) fn bytes(rows: usize, axes: usize) -> u64 {
-        // Coordinates stand in their blocks and in the whole, and later the whole beside û.
+        // Coordinates exist in blocks and as a whole, and later as a whole beside û.
         (rows as u64).saturating_mul(16 * (axes as u64 + 1) + 16)
     }
 
-    /// The `k` rows nearest to each query, as [`crate::vector::top_k()`] finds them, and how many it took to be sure.
+    /// The `k` rows nearest to each query, as [`crate::vector::top_k()`] finds them, and how many rows had to be
+    /// examined.
     ///
     /// # Errors
     ///
@@ -254,8 +256,8 @@ impl<'a> Sieve<'a> {
         Ok(found.into_iter().map(sifted).collect())
     }
 
-    /// The nearest rows of each query with their bounds, and the number of rows whose exact distance was computed; `first` rows
-    /// are looked at before the bound is asked.
+    /// The nearest rows of each query with their bounds, and the number of rows whose exact distance was computed;
+    /// `first` rows are examined before the bound is applied.
     pub(crate) fn sift(
         &self,
         key: Key<'_>,
@@ -271,8 +273,8 @@ impl<'a> Sieve<'a> {
         self.finish(key, queries, &points, k, found)
     }
 
-    /// Searches all rows for the queries whose bounds leave too many of them, all at once: that is several times faster for each
-    /// row than to look at it alone.
+    /// Searches all rows for the queries whose bounds leave too many of them, all queries at once: per row that is
+    /// several times faster than examining rows singly.
     fn finish(
         &self,
         key: Key<'_>,
@@ -295,7 +297,7 @@ impl<'a> Sieve<'a> {
         Ok(found.into_iter().enumerate().map(one).collect())
     }
 
-    /// The queries' bytes, checked as exact search checks them.
+    /// The queries' bytes, with the same checks as exact search.
     fn check<'q>(&self, queries: &'q Vectors<'_>, k: usize) -> Result<Vec<&'q [u8]>, Error> {
         let packed = top_k::packed(queries)?;
         let wrong = |name: &str, value: String, expected: String| {
@@ -324,15 +326,15 @@ impl<'a> Sieve<'a> {
         project::project_with(self.compute.accumulate(Accumulate::F64), self.basis, queries, self.pad)
     }
 
-    /// û of a query; `None` where nothing can be proven of it.
+    /// û of a query; `None` where nothing can be proven for it.
     fn query(&self, points: &Projection, q: usize) -> Option<Point> {
         let square = points.square(q).unwrap_or(f64::NAN);
         self.rounding.point(self.metric, points.point(q).unwrap_or_default(), square)
     }
 
-    /// What `work` makes of each query and a lower bound, for every row, of the distance that exact search finds: −∞ where nothing
-    /// is known, NaN where the row is NULL. Bounds are computed for some queries at a time, so that what they take
-    /// ([`Sieve::bytes_of_bounds`]) does not grow with the number of queries.
+    /// Calls `work` with each query and, for every row, a lower bound of the distance that exact search finds (−∞ where
+    /// nothing is known, NaN where the row is NULL), and returns the results. Bounds are computed for a few queries at
+    /// a time, so their memory ([`Sieve::bytes_of_bounds`]) does not grow with the number of queries.
     pub(crate) fn each_query<T: Send>(
         &self,
         points: &Projection,
@@ -352,14 +354,15 @@ impl<'a> Sieve<'a> {
         Ok(out)
     }
 
-    /// Bytes that the bounds of so many rows take while queries are answered, with the lists that are made from them.
+    /// Bytes that the bounds of `rows` rows take while queries are answered, with the lists made from them.
     pub(crate) fn bytes_of_bounds(rows: usize) -> u64 {
         let workers = parallel::workers(usize::MAX) as u64;
-        // Every bound stands in its block and in the whole for a moment; a list of a quarter of the rows grows by doubling.
+        // Every bound briefly exists both in its block and in the whole; a list of a quarter of the rows grows by
+        // doubling.
         (rows as u64).saturating_mul(workers * (GROUP as u64 * 2 * 8 + 2 * 16 / TOO_MANY as u64))
     }
 
-    /// For each of the queries the bounds of all rows.
+    /// The bounds of all rows for each of the queries.
     fn bounds(&self, points: &Projection, queries: &[usize]) -> Result<Vec<Vec<f64>>, Error> {
         let points: Vec<Option<Point>> = queries.iter().map(|q| self.query(points, *q)).collect();
         let bytes = (self.blocks.len() * size_of::<[f32; LANES]>()).saturating_mul(queries.len());
@@ -373,7 +376,7 @@ impl<'a> Sieve<'a> {
         Ok(all)
     }
 
-    /// The bound of one row, with the bits that [`Bounds`] gives: the same operations in the same order.
+    /// The bound of one row, with the same bits as [`Bounds`]: the same operations in the same order.
     fn bound_of(&self, query: Option<&Point>, row: usize) -> f64 {
         let Some(query) = query else { return unknown(self.slack[row]) };
         let numbers = self.basis.axes() + 1;
@@ -405,8 +408,8 @@ impl<'a> Sieve<'a> {
         if self.metric == Metric::Cosine { 1.0 + from_zero - (-40f64).exp2() } else { from_zero }
     }
 
-    /// The nearest rows: first those of least bound, then all others whose bound does not exclude them, by rising bound; `None`
-    /// where those are too many.
+    /// The nearest rows: examines the rows of least bound first, then all others that their bound does not exclude, by
+    /// ascending bound; `None` if those are too many.
     fn nearest(
         &self,
         key: Key<'_>,
@@ -458,23 +461,23 @@ impl<'a> Sieve<'a> {
     }
 }
 
-/// Queries of each thread whose bounds are computed together, so that a block of rows is read once for all of them.
+/// Queries per thread whose bounds are computed together, so that a block of rows is read once for all of them.
 const GROUP: usize = 8;
-/// The part of all rows that may be left over by the first candidates: of more, exact search of all rows is faster.
+/// If the first candidates leave more than one in this many rows, exact search of all rows is faster.
 const TOO_MANY: usize = 4;
-/// So many are never too many.
+/// This many rows are never too many.
 const FEW: usize = 256;
 
 /// The nearest rows of a query with their bounds, and the number of rows whose exact distance was computed.
 type Bounded = (Vec<(Candidate, f64)>, usize);
 
-/// The bound where nothing is known: NaN where the row is NULL.
+/// The bound where nothing is known: −∞, or NaN where the row is NULL.
 fn unknown(slack: f64) -> f64 {
     if slack.is_nan() { f64::NAN } else { f64::NEG_INFINITY }
 }
 
-/// The bounds of a range of blocks. The loops over a block's lanes are compiled for the level; none of their operations is
-/// fused, so that all levels give the same bits.
+/// The bounds of a range of blocks. The loops over a block's lanes are compiled for the level; no operation is fused,
+/// so all levels give the same bits.
 struct Bounds<'a> {
     sieve: &'a Sieve<'a>,
     queries: &'a [Option<Point>],

@@ -1,13 +1,13 @@
-//! What all layouts share: blocks of known size, halves, and the loop over blocks.
+//! Shared by all layouts: blocks of known size, halves, and the loop over blocks.
 
 use bytemuck::{AnyBitPattern, Pod, Zeroable};
 
 use crate::arch::{Level, Simd, Task};
 
-/// One block of a layout, as its bytes lie in the payload: fields are bytes alone, so it has no alignment and no gaps.
+/// One block of a layout, as its bytes are in the payload: all fields are bytes, so it has no alignment and no gaps.
 pub(super) trait Block<const ELEMENTS: usize>: AnyBitPattern {
-    /// The block's elements. Must be `#[inline(always)]`, and so must all that it calls. By value, because a compiler that
-    /// has to allow for a block and an output that overlap makes no vector code.
+    /// The block's elements. Must be `#[inline(always)]`, and so must everything it calls. Returned by value, because
+    /// the compiler does not vectorize if block and output might overlap.
     fn decode(&self) -> [f32; ELEMENTS];
 }
 
@@ -23,15 +23,15 @@ impl Half {
         Half(bits.to_le_bytes())
     }
 
-    /// The same number in single precision: exact, subnormals included. A NaN keeps its sign and the bits behind it.
+    /// The same number in single precision: exact, subnormals included. A NaN keeps its sign and payload bits.
     ///
-    /// Selections between integers, so that a loop of it becomes vector code; no subnormal single takes part, so that a
-    /// process that flushes those to zero gets the same.
+    /// It selects between integers, so that loops vectorize; no subnormal single is involved, so a process that flushes
+    /// subnormals to zero gets the same result.
     #[inline(always)]
     pub(super) fn single(self) -> f32 {
         /// 2⁻²⁴: the unit of subnormal halves.
         const UNIT: f32 = 1.0 / (1 << 24) as f32;
-        /// What makes the exponent of a half, bias 15, that of a single, bias 127.
+        /// Converts the exponent of a half, bias 15, to that of a single, bias 127.
         const REBIAS: u32 = (127 - 15) << 23;
         let bits = u32::from(u16::from_le_bytes(self.0));
         let magnitude = bits & 0x7fff;
@@ -86,8 +86,8 @@ impl<B: Block<ELEMENTS>, const ELEMENTS: usize> Task for Blocks<'_, B, ELEMENTS>
     fn run<S: Simd>(self, _: S) {
         for (block, out) in self.blocks.iter().zip(self.out) {
             *out = block.decode();
-            // Does nothing, but keeps the compiler from working on the same element of several blocks at once, with a
-            // load or store for every element, instead of on the elements of a block.
+            // Does nothing, but keeps the compiler from vectorizing across blocks, with a load or store per element,
+            // instead of across the elements of a block.
             if ELEMENTS > 1 {
                 std::hint::black_box(());
             }

@@ -62,7 +62,7 @@ impl Block<1> for F8E4m3 {
     fn decode(&self) -> [f32; 1] {
         /// 2⁻⁹: the unit of subnormal numbers.
         const UNIT: f32 = 1.0 / (1 << 9) as f32;
-        /// What makes the exponent, bias 7, that of a single, bias 127.
+        /// Converts the exponent, bias 7, to that of a single, bias 127.
         const REBIAS: u32 = (127 - 7) << 23;
         let magnitude = u32::from(self.0 & 0x7f);
         let single = match magnitude {
@@ -83,7 +83,7 @@ impl Block<1> for F8E5m2 {
     #[inline(always)]
     fn decode(&self) -> [f32; 1] {
         let single = Half::of(u16::from(self.0) << 8).single();
-        // Two bits of fraction tell no NaNs apart.
+        // Two fraction bits cannot distinguish NaNs.
         [if single.is_nan() { f32::NAN.copysign(single) } else { single }]
     }
 }

@@ -1,4 +1,4 @@
-//! The K-quants: super-blocks of 256 elements whose sub-blocks have quantized scales of their own.
+//! The K-quants: super-blocks of 256 elements whose sub-blocks have their own quantized scales.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -6,8 +6,8 @@ use super::block::{Block, Half};
 
 /// The scales and minima of eight sub-blocks of 32 elements, six bits each, in Q4_K and Q5_K.
 ///
-/// Bytes 0–3 hold scales 0–3 in their lower six bits, bytes 4–7 minima 0–3. Byte 8 + j holds the lower four bits of scale
-/// 4 + j below those of minimum 4 + j; their upper two bits are the upper two of bytes j and 4 + j.
+/// Bytes 0–3 hold scales 0–3 in their lower six bits, bytes 4–7 minima 0–3. Byte 8 + j holds the lower four bits of
+/// scale 4 + j below those of minimum 4 + j; their upper two bits are the upper two of bytes j and 4 + j.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(transparent)]
 struct Scales([u8; 12]);
@@ -57,7 +57,8 @@ impl Block<256> for Q4K {
     }
 }
 
-/// 176 bytes for 256 elements: as [`Q4K`], where bit s of byte j of `fifth` is the fifth bit of element j of sub-block s.
+/// 176 bytes for 256 elements: as [`Q4K`], where bit s of byte j of `fifth` is the fifth bit of element j of sub-block
+/// s.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct Q5K {
@@ -89,9 +90,9 @@ impl Block<256> for Q5K {
 
 /// 210 bytes for 256 elements: v = (d·scale)·(q − 32), a signed scale for every 16 elements.
 ///
-/// Each half of 128 elements is four runs of 32. Its 64 bytes of `low` hold the lower four bits of run 0, then of run 1, in
-/// their lower halves, and those of runs 2 and 3 in their upper halves; bits 2·r and 2·r + 1 of its 32 bytes of `high` are the
-/// upper two bits of run r.
+/// Each half of 128 elements is four runs of 32. Its 64 bytes of `low` hold the lower four bits of run 0, then of run
+/// 1, in their lower halves, and those of runs 2 and 3 in their upper halves; bits 2·r and 2·r + 1 of its 32 bytes of
+/// `high` are the upper two bits of run r.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct Q6K {
@@ -125,8 +126,8 @@ impl Block<256> for Q6K {
 
 /// 84 bytes for 256 elements: v = (d·scale)·q − dmin·minimum, a scale and a minimum for every 16 elements.
 ///
-/// Byte k of `scales` holds scale k below minimum k, four bits each. Each half of 128 elements is four runs of 32; bits 2·r and
-/// 2·r + 1 of its 32 bytes of `quants` are the quants of run r.
+/// Byte k of `scales` holds scale k below minimum k, four bits each. Each half of 128 elements is four runs of 32; bits
+/// 2·r and 2·r + 1 of its 32 bytes of `quants` are the quants of run r.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct Q2K {
@@ -157,9 +158,9 @@ impl Block<256> for Q2K {
 
 /// 110 bytes for 256 elements: v = (d·(scale − 32))·(q − 4), a scale of six bits for every 16 elements.
 ///
-/// The lower two bits of quants lie as those of [`Q2K`]; bit r + 4·h of byte j of `high` is the third bit of element j of run r
-/// of half h. Bytes 0–7 of `scales` hold the lower four bits of scales 0–7, and above them those of 8–15; bits 2·(k / 4) and
-/// the next of byte 8 + k % 4 are the upper two of scale k.
+/// The lower two bits of quants are stored as in [`Q2K`]; bit r + 4·h of byte j of `high` is the third bit of element j
+/// of run r of half h. Bytes 0–7 of `scales` hold the lower four bits of scales 0–7, and above them those of 8–15; bits
+/// 2·(k / 4) and the next of byte 8 + k % 4 are the upper two of scale k.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct Q3K {

@@ -1,5 +1,5 @@
-//! The layouts of the replaced SQLCLR assembly, which are not those of GGUF: quants that share bytes are neighbours, and the
-//! larger blocks have no scales of their own for parts.
+//! The layouts of the replaced SQLCLR assembly, which differ from GGUF's: quants that share bytes are neighbours, and
+//! the larger blocks have no separate scales for their parts.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -139,8 +139,8 @@ impl Block<128> for Q5K {
     }
 }
 
-/// 98 bytes for 128 elements: v = d·(q − 32), where three bytes are a little-endian 24-bit integer that holds four quants,
-/// the first lowest.
+/// 98 bytes for 128 elements: v = d·(q − 32), where three bytes are a little-endian 24-bit integer that holds four
+/// quants, the first lowest.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct Q6K {

@@ -1,19 +1,19 @@
-//! Decoding of tensor payloads: quantized blocks, halves and singles to singles.
+//! Decodes tensor payloads: quantized blocks, halves and singles to singles.
 //!
-//! The layouts are those of GGUF files and, under names of their own, those of the SQLCLR assembly that this crate replaces:
-//! [`PayloadType`] describes the bits of each.
+//! The layouts are those of GGUF files and, under separate names, those of the SQLCLR assembly that this crate
+//! replaces; [`PayloadType`] describes the bits of each.
 //!
 //! # Accuracy
 //!
-//! Every number of the formulas is a single. A product of a half, a scale and a quant has at most 22 significant bits, so it
-//! is exact, and the one addition or subtraction rounds to nearest even: elements have the same bits on every
-//! [`Level`](crate::Level), and those of the reference implementation (package `gguf`, `gguf.quants.dequantize`).
-//! The one rounded product is that of `legacy_q8_0`, whose scale is a single; `f64` is rounded to the nearest single.
+//! Every number of the formulas is a single. A product of a half, a scale and a quant has at most 22 significant bits,
+//! so it is exact, and the one addition or subtraction rounds to nearest even: elements have the same bits on every
+//! [`Level`](crate::Level), and those of the reference implementation (package `gguf`, `gguf.quants.dequantize`). The
+//! one rounded product is that of `legacy_q8_0`, whose scale is a single; `f64` is rounded to the nearest single.
 //!
 //! # Special values
 //!
-//! Scales may be subnormal, infinite or NaN; the formula is followed as IEEE 754 has it, so that an infinite scale times a
-//! zero quant is NaN. `f32`, `f16` and `bf16` keep the bits of a NaN; which NaN a formula gives is not defined.
+//! Scales may be subnormal, infinite or NaN; the formula is evaluated by IEEE 754, so an infinite scale times a zero
+//! quant is NaN. `f32`, `f16` and `bf16` keep the bits of a NaN; which NaN a formula gives is not defined.
 //!
 //! # Sources
 //!
@@ -42,12 +42,12 @@ use crate::parallel;
 ///
 /// # Shapes
 ///
-/// Any whole number of blocks, also none; as many elements as they hold. The bytes need no alignment. A large payload is
-/// shared among the threads of the current pool.
+/// Any whole number of blocks, or none; returns as many elements as they hold. The bytes need no alignment. A large
+/// payload is shared among the threads of the current pool.
 ///
 /// # Errors
 ///
-/// [`Error::Payload`] where the payload is no whole number of blocks; [`Error::Setting`] as [`Compute::new`].
+/// [`Error::Payload`] where the payload is not a whole number of blocks; [`Error::Setting`] as [`Compute::new`].
 ///
 /// # Accuracy
 ///
@@ -77,11 +77,12 @@ pub fn decode(payload_type: PayloadType, bytes: &[u8]) -> Result<Vec<f32>, Error
     Ok(out)
 }
 
-/// As [`decode`], into memory of the caller.
+/// As [`decode`], into the caller's memory.
 ///
 /// # Errors
 ///
-/// As [`decode`], and [`Error::Payload`] where `out` has not as many elements as the payload. Nothing is written then.
+/// As [`decode`], and [`Error::Payload`] where the length of `out` differs from the payload's elements. Nothing is
+/// written then.
 ///
 /// # Examples
 ///
@@ -111,10 +112,10 @@ pub fn decode_into_with(
     decode_pieces(compute, payload_type, bytes, out, usize::MAX, |_| ())
 }
 
-/// Bytes of output that are decoded before their NaNs are looked at: they are still in the second-level cache then.
+/// Bytes of output decoded before their NaNs are replaced: they are still in the L2 cache then.
 const PIECE: usize = 1 << 17;
 
-/// As [`decode_into`], with every NaN the canonical one, `f32::NAN`, so that all machines give the same bits.
+/// As [`decode_into`], but every NaN is the canonical one, `f32::NAN`, so that all machines give the same bits.
 ///
 /// # Errors
 ///
@@ -134,7 +135,7 @@ pub fn decode_canonical_into(payload_type: PayloadType, bytes: &[u8], out: &mut 
     decode_pieces(Compute::new()?, payload_type, bytes, out, PIECE, canonical)
 }
 
-/// Decodes in pieces of that many bytes, and calls `finish` on each.
+/// Decodes in pieces of `piece` bytes, and calls `finish` on each.
 fn decode_pieces(
     compute: Compute,
     payload_type: PayloadType,

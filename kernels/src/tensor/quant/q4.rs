@@ -1,4 +1,4 @@
-//! Four bits an element: Q4_0 and Q4_1. Byte j holds element j in its lower half and element j + 16 in its upper half.
+//! Four bits per element: Q4_0 and Q4_1. Byte j holds element j in its lower half and element j + 16 in its upper half.
 
 use bytemuck::{Pod, Zeroable};
 

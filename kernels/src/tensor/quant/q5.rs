@@ -1,5 +1,5 @@
-//! Five bits an element: Q5_0 and Q5_1. The lower four bits lie as in Q4_0; bit j of a little-endian 32-bit integer is the
-//! fifth bit of element j.
+//! Five bits per element: Q5_0 and Q5_1. The lower four bits are stored as in Q4_0; bit j of a little-endian 32-bit
+//! integer is the fifth bit of element j.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -44,7 +44,7 @@ impl Block<32> for Q5_1 {
     }
 }
 
-/// Puts the 32 quants together and writes the value of each.
+/// Assembles the 32 quants and writes the value of each.
 #[inline(always)]
 fn for_each(fifth: [u8; 4], quants: &[u8; 16], out: &mut [f32; 32], value: impl Fn(i32) -> f32) {
     let fifth = u32::from_le_bytes(fifth);

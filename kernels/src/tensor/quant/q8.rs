@@ -1,4 +1,4 @@
-//! Eight bits an element: Q8_0.
+//! Eight bits per element: Q8_0.
 
 use bytemuck::{Pod, Zeroable};
 

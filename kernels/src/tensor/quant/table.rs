@@ -1,5 +1,5 @@
-//! Four bits an element that choose from a table: IQ4_NL, IQ4_XS and MXFP4. Byte j holds element j in its lower half and element
-//! j + 16 in its upper half.
+//! Four bits per element that index a table: IQ4_NL, IQ4_XS and MXFP4. Byte j holds element j in its lower half and
+//! element j + 16 in its upper half.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -8,7 +8,7 @@ use super::block::{Block, Half};
 /// The steps of IQ4, closer together around zero.
 const NEAR_ZERO: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
-/// Twice the numbers that four bits of floating point have: sign, two bits of exponent, one of fraction.
+/// The four-bit floating-point numbers, doubled: sign, two bits of exponent, one of fraction.
 const FP4: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
 #[inline(always)]
@@ -39,8 +39,8 @@ impl Block<32> for Iq4Nl {
 
 /// 136 bytes for 256 elements in eight sub-blocks of 32: v = (d·(scale − 32))·t(q).
 ///
-/// Four lower bits of scale 2·j are the lower ones of byte j of `low`, those of 2·j + 1 the upper ones; bits 2·s and 2·s + 1 of
-/// the little-endian `high` are the upper two of scale s.
+/// The lower four bits of scale 2·j are the lower ones of byte j of `low`, those of scale 2·j + 1 the upper ones; bits
+/// 2·s and 2·s + 1 of the little-endian `high` are the upper two of scale s.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct Iq4Xs {
@@ -77,7 +77,7 @@ impl Block<32> for Mxfp4 {
     fn decode(&self) -> [f32; 32] {
         let mut out = [0.0; 32];
         let e = u32::from(self.exponent);
-        // The two least are subnormal.
+        // The two smallest scales are subnormal.
         let scale = if e < 2 { 0x0020_0000 << e } else { (e - 1) << 23 };
         choose(&FP4, f32::from_bits(scale), &self.quants, &mut out);
         out

@@ -1,8 +1,8 @@
 //! The exact path: bidiagonalization and divide and conquer of `faer`, in double precision.
 //!
-//! Single precision would be twice as fast, but its factors give a matrix back with a relative error of some 5e-6. What
-//! `faer` computes depends on how many tasks it may make, so it may always make as many: the bits must not depend on the number
-//! of threads that share them.
+//! Single precision would be twice as fast, but its factors reproduce a matrix with a relative error of some 5e-6 only.
+//! The result of `faer` depends on the number of tasks it may create, so that number is fixed: the bits must not depend
+//! on the number of threads that share them.
 
 use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
 use faer::linalg::svd::bidiag::BidiagParams;
@@ -15,19 +15,20 @@ use crate::error::Error;
 use crate::parallel::pool;
 use crate::tensor::product::zeros;
 
-/// The tasks into which `faer` may split work on a matrix: by its shape alone. More than one only in [`pool::enter`].
+/// The tasks into which `faer` may split work on a matrix, by its shape alone. Use more than one only in
+/// [`pool::enter`].
 pub(in crate::tensor) fn tasks(rows: usize, columns: usize) -> Par {
     match rows.saturating_mul(columns) {
         ..SHARED => Par::Seq,
-        // A task that nobody else takes costs time too.
+        // A task that no other thread takes costs time too.
         SHARED..LARGE => Par::rayon(4),
         _ => Par::rayon(8),
     }
 }
 
-/// Elements of a matrix that is large enough for several threads.
+/// Elements of a matrix large enough for several threads.
 const SHARED: usize = 1 << 16;
-/// Elements of a matrix that is worth many tasks.
+/// Elements of a matrix large enough for many tasks.
 const LARGE: usize = 1 << 21;
 
 /// All min(rows, columns) ≥ 1 components of finite numbers.
@@ -36,7 +37,7 @@ pub(crate) fn factors(matrix: &[f32], rows: usize, columns: usize) -> Result<Fac
     decompose(MatRef::from_row_major_slice(&doubles, rows, columns))
 }
 
-/// The numbers in double precision; `bytes` is what is said where there is no memory.
+/// The numbers in double precision; `bytes` is reported if there is no memory.
 pub(crate) fn doubles(singles: &[f32], bytes: u64) -> Result<Vec<f64>, Error> {
     let mut out = Vec::new();
     out.try_reserve_exact(singles.len()).map_err(|_| Error::Memory {
@@ -62,7 +63,7 @@ fn thin(matrix: MatRef<'_, f64>) -> Result<Factors, Error> {
     let (full, tasks) = (rows.min(columns), tasks(rows, columns));
     let thin = ComputeSvdVectors::Thin;
     let params = SvdParams {
-        // What is left of the matrix fits a core's caches then.
+        // The rest of the matrix fits a core's caches then.
         bidiag: BidiagParams { par_threshold: 1 << 17, ..Auto::<f64>::auto() },
         ..Auto::<f64>::auto()
     };
@@ -92,7 +93,7 @@ fn thin(matrix: MatRef<'_, f64>) -> Result<Factors, Error> {
 pub(in crate::tensor) fn memory(rows: usize, columns: usize) -> u64 {
     let (rows, columns) = (rows as u64, columns as u64);
     let full = rows.min(columns);
-    // The matrix, its bidiagonal form and what is worked on; the vectors as they are computed and as they are returned.
+    // The matrix, its bidiagonal form and the workspace; the vectors as computed and as returned.
     let matrices = rows.saturating_mul(columns).saturating_mul(3);
     let vectors = rows.saturating_add(columns).saturating_mul(full).saturating_mul(2);
     matrices
@@ -108,7 +109,7 @@ pub(in crate::tensor) fn room(scratch: StackReq) -> Result<MemBuffer, Error> {
         bytes: scratch.size_bytes() as u64,
         limit: Error::REFUSED,
     })?;
-    // Small pages, of which each is made at the first write to it, take a tenth of the time of a decomposition.
+    // Faulting in small pages at their first write takes a tenth of a decomposition's time.
     arch::prefer_large(memory.as_ptr(), memory.len());
     Ok(memory)
 }

@@ -21,7 +21,7 @@ fn options(call: &Call<'_>) -> Result<SvdOptions, Error> {
         error: call.params.float(ERROR.name),
         energy: call.params.float(ENERGY.name),
         method: call.chosen(&METHOD, method)?,
-        // The bits count, not the sign.
+        // The bits matter, not the sign.
         seed: call.params.int(SEED.name) as u64,
         oversampling: size(OVERSAMPLING.name),
         power_iterations: size(POWER_ITERATIONS.name),

@@ -1,6 +1,6 @@
-//! The randomized path: subspace iteration from a random sample finds the directions of most energy among those of the smaller side,
-//! and the projection on them is decomposed exactly (Halko, Martinsson and Tropp 2011, "Finding structure with randomness",
-//! algorithms 4.4 and 5.1, for the transposed matrix).
+//! The randomized path: subspace iteration from a random sample finds the directions of most energy on the smaller
+//! side, and the projection onto them is decomposed exactly (Halko, Martinsson and Tropp 2011, "Finding structure with
+//! randomness", algorithms 4.4 and 5.1, for the transposed matrix).
 //!
 //! The bits depend on the seed, not on the number of threads.
 
@@ -16,14 +16,14 @@ use crate::parallel::pool;
 use crate::tensor::product::{gram, product, zeros};
 use crate::tensor::qr::orthonormal;
 
-/// As many components as the sample has directions, at most min(rows, columns), of which the leading `rank` are good.
+/// As many components as the sample has directions, at most min(rows, columns); the leading `rank` are accurate.
 pub(super) fn factors(
     matrix: &[f32],
     rows: usize,
     columns: usize,
     options: &SvdOptions,
 ) -> Result<Factors, Error> {
-    // Many products one after the other: the threads are asked once for all of them.
+    // Many successive products: the thread pool is entered once for all of them.
     pool::enter(|| on_threads(matrix, rows, columns, options))?
 }
 
@@ -41,7 +41,7 @@ fn on_threads(matrix: &[f32], rows: usize, columns: usize, options: &SvdOptions)
             Some(gram) => product(gram.as_ref(), directions.as_ref())?,
             None => product(tall.transpose(), product(tall, directions.as_ref())?.as_ref())?,
         };
-        // Otherwise the small singular values would drown in the rounding of the large ones.
+        // Otherwise the small singular values would be lost in the rounding errors of the large ones.
         let independent = if left > 0 { triangular(&next)? } else { None };
         directions = independent.map_or_else(|| orthonormal(next), Ok)?;
     }
@@ -51,12 +51,12 @@ fn on_threads(matrix: &[f32], rows: usize, columns: usize, options: &SvdOptions)
     Ok(Factors { singular_values: small.singular_values, u, v })
 }
 
-/// Whether AᵀA, one half of which is n/2 products of the matrix with a vector, saves more than that: each iteration takes one
-/// product of n × n instead of two of m × n.
+/// Whether forming AᵀA, one half of which costs n/2 products of the matrix with a vector, saves more than that: each
+/// iteration then takes one product of n × n instead of two of m × n.
 fn by_gram(rows: usize, columns: usize, sample: usize, options: &SvdOptions) -> bool {
     let (height, full) = (rows.max(columns) as f64, rows.min(columns) as f64);
     let vectors = (sample * (options.power_iterations + 1)) as f64;
-    // A quarter more for what is computed twice of the half.
+    // A quarter more for the part of the half that is computed twice.
     0.625 * full * height + full * vectors < 2.0 * height * vectors
 }
 
@@ -71,9 +71,9 @@ pub(super) fn memory(rows: usize, columns: usize, options: &SvdOptions) -> u64 {
     rows.saturating_mul(columns).saturating_add(gram).saturating_add(vectors).saturating_mul(8)
 }
 
-/// Columns with the span of those of a tall matrix, far enough from dependent for another iteration: its unit lower triangular
-/// factor, whose elements are at most 1, for a third of the time of [`orthonormal`] (Li et al. 2017, "Algorithm 971"). `None`
-/// where a pivot is zero.
+/// Columns with the span of a tall matrix's columns, independent enough for another iteration: its unit lower
+/// triangular factor, whose elements are at most 1, in a third of the time of [`orthonormal`] (Li et al. 2017,
+/// "Algorithm 971"). `None` where a pivot is zero.
 fn triangular(matrix: &Mat<f64>) -> Result<Option<Mat<f64>>, Error> {
     let (rows, columns) = matrix.shape();
     let tasks = exact::tasks(rows, columns);

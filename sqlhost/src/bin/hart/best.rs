@@ -1,4 +1,4 @@
-//! The best rows of all chunks, out of the best of each: `vector_top_k` over more rows than are held at once.
+//! The best rows of all chunks, merged from the best of each: `vector_top_k` over more rows than memory holds.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -15,17 +15,17 @@ use arrow_select::take::take_record_batch;
 use crate::call::too_large;
 use crate::data::guarded;
 
-/// Rows that are held before worse ones are dropped.
+/// Rows kept before worse ones are dropped.
 const HELD: usize = 1 << 16;
 
-/// The column of ids that rows of one distance are ordered by; it is not shown.
+/// The column of ids that breaks ties between equal distances; hidden.
 const KEY: &str = "\0key";
 
-/// The best `k` rows for each query.
+/// The best `k` rows per query.
 pub struct Best {
     k: usize,
     held: Vec<RecordBatch>,
-    /// Rows that are held, and how many of them were left when worse ones were dropped last.
+    /// The number of rows held, and how many remained after worse ones were last dropped.
     rows: usize,
     left: usize,
 }
@@ -35,7 +35,7 @@ impl Best {
         Best { k, held: Vec::new(), rows: 0, left: 0 }
     }
 
-    /// Adds what the kernel found in a chunk, with the ids that it ordered rows by.
+    /// Adds the kernel's finds in a chunk, with the ids by which it ordered rows.
     pub fn add(&mut self, found: &RecordBatch, keys: ArrayRef) -> Result<()> {
         let mut fields: Vec<_> = found.schema().fields().iter().cloned().collect();
         fields.push(Arc::new(Field::new(KEY, DataType::Int64, true)));
@@ -51,7 +51,7 @@ impl Best {
         Ok(())
     }
 
-    /// All best rows in the order that the kernel gives: by query, then distance, NULL last, then id, NULL last, then row.
+    /// All best rows in the kernel's order: by query, then distance, NULL last, then id, NULL last, then row.
     fn merged(&self) -> Result<RecordBatch> {
         let schema = self.held.first().context("no chunk was searched")?.schema();
         let all =
@@ -66,7 +66,7 @@ impl Best {
         let mut order: Vec<u32> = (0..u32::try_from(all.num_rows())?).collect();
         order.sort_by(|&x, &y| {
             let (x, y) = (key(x as usize), key(y as usize));
-            // Behind a NULL stands any number.
+            // The value under a NULL is arbitrary.
             let by_distance = || if x.1 { Ordering::Equal } else { x.2.total_cmp(&y.2) };
             let by_id = || if x.3 { Ordering::Equal } else { x.4.cmp(&y.4) };
             (x.0, x.1).cmp(&(y.0, y.1)).then_with(by_distance).then(x.3.cmp(&y.3)).then_with(by_id)

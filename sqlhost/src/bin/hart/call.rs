@@ -1,7 +1,7 @@
-//! What a kernel gets of the input's rows, and its results beside the columns that are carried along.
+//! Passes the input's rows to a kernel, and joins its results with the passed-through columns.
 //!
-//! Carried columns never leave this process: they are taken from the input by the rows that results belong to, so that they
-//! keep their types and all their bits. The same holds for ids that SQL Server has no type for.
+//! Passed-through columns never leave this process: they are taken from the input by the rows to which results belong,
+//! so they keep their types and all their bits. The same holds for ids whose type SQL Server lacks.
 
 use std::sync::Arc;
 
@@ -21,12 +21,12 @@ use hart_sqlhost::local::{Chunk, HostColumn};
 use crate::data::{guarded, types};
 use crate::feed::{VectorShape, append, arrow_column, empty_column, host_field};
 
-/// Where a column that a kernel gets comes from.
+/// The origin of a column that a kernel gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// From that place in the batches.
+    /// A column of the batches, by position.
     Column(usize),
-    /// It is the number of the row, from 1.
+    /// The row number, from 1.
     RowNumber,
 }
 
@@ -43,21 +43,21 @@ pub struct Call {
     pub kernel: &'static Kernel,
     pub fields: Vec<HostField>,
     sent: Vec<Sent>,
-    /// Where ids come from.
+    /// The origin of ids.
     id: Option<Origin>,
-    /// Whether a column with the number of the partition is sent too.
+    /// Whether a column with the partition number is sent too.
     partitioned: bool,
     carried: Vec<(usize, String)>,
     vectors: VectorShape,
 }
 
-/// What a call is made of, by places in the batches.
+/// The parts of a call, by position in the batches.
 pub struct Plan<'a> {
-    /// The kernel's columns in its order; of a kernel without, all that it is to hand back.
+    /// The kernel's columns in its order; for a kernel that declares none, all columns that it is to return.
     pub declared: &'a [(String, Origin)],
-    /// The column with a value for each partition.
+    /// The column with the partition value.
     pub partition: Option<usize>,
-    /// The columns that come with the results, and those of the results that nobody sees.
+    /// The passed-through columns, and the result columns to hide.
     pub carried: &'a [usize],
     pub hidden: &'a [&'a str],
     pub vectors: VectorShape,
@@ -73,7 +73,7 @@ impl Call {
             let mut from = *origin;
             if kind == Some(Kind::Id) {
                 id = Some(*origin);
-                // Of ids a kernel knows the order only, and that only where it picks rows.
+                // A kernel uses only the order of ids, and only if it picks rows.
                 let ordered = |place: usize| types::is_integer(schema.field(place).data_type());
                 let kept = match (shape, from) {
                     (RowShape::Made, _) => true,
@@ -96,7 +96,7 @@ impl Call {
             sent.push(Sent { label: label.clone(), origin: from, ctype: field.ctype, vectors });
             fields.push(field);
         }
-        // Further columns go without a name, lest one be taken for a declared column.
+        // Further columns are unnamed, so that none is taken for a declared column.
         let partitioned = plan.partition.is_some() && !partitioned;
         if partitioned {
             fields.push(host_field("", &DataType::Int64, true)?);
@@ -125,7 +125,7 @@ impl Call {
         if rows { "row".into() } else { declared.into() }
     }
 
-    /// The names and types of the result's columns, as far as they are known before there is one.
+    /// The names and types of the result's columns, as far as they are known in advance.
     pub fn columns(&self, schema: &Schema) -> Vec<(String, DataType)> {
         let of = |place: usize| types::plain_type(schema.field(place).data_type()).clone();
         let mut out = declared_columns(self.kernel, self.vectors.element);
@@ -146,7 +146,7 @@ impl Call {
         out
     }
 
-    /// The places of the batches' columns that results are made of.
+    /// The positions of the batches' columns that results need.
     pub fn held(&self) -> Vec<usize> {
         let id = self.id.and_then(|origin| match origin {
             Origin::Column(place) => Some(place),
@@ -160,7 +160,7 @@ impl Call {
         self.fields.iter().map(|field| empty_column(field.ctype)).collect()
     }
 
-    /// Appends the rows of a batch; `before` rows came before them in the file and `group` partitions before theirs.
+    /// Appends the rows of a batch; `before` rows preceded them in the file, and `group` partitions preceded theirs.
     pub fn feed(
         &self,
         batch: &RecordBatch,
@@ -194,8 +194,8 @@ impl Call {
         Ok(())
     }
 
-    /// The result of a chunk, whose rows were `rows`, of which the first had that number: the kernel's columns, then the carried
-    /// ones.
+    /// The result of a chunk made of `rows`, the first of which had number `before`: the kernel's columns, then the
+    /// passed-through ones.
     pub fn result(&self, chunk: &Chunk, rows: &Rows, before: usize) -> Result<RecordBatch> {
         let picked = match self.kernel.rows {
             RowShape::Same => None,
@@ -207,7 +207,7 @@ impl Call {
                     .context("the extension returned no row numbers")?;
                 Some(numbers.values().iter().map(|row| *row as usize).collect())
             }
-            // Every row of a partition has its columns' values.
+            // A partition's columns have the same value in every row.
             RowShape::Made => Some(vec![0; chunk.rows]),
         };
         let (mut fields, mut columns): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
@@ -249,7 +249,7 @@ impl Call {
         batch.map_err(|e| anyhow!("the result's columns do not fit together: {e}"))
     }
 
-    /// The ids that the kernel ordered rows by, of a chunk's result.
+    /// The ids by which the kernel ordered rows, from a chunk's result.
     pub fn keys(&self, chunk: &Chunk) -> Result<ArrayRef> {
         let n = self.kernel.outputs.iter().position(|column| column.kind == Kind::Id);
         let n = n.context("the kernel returns no id")?;
@@ -257,7 +257,7 @@ impl Call {
     }
 }
 
-/// The columns that a kernel declares, with vectors of that element type.
+/// The columns that a kernel declares, with that element type for vectors.
 pub fn declared_columns(kernel: &Kernel, element: Element) -> Vec<(String, DataType)> {
     let item = match element.of_result() {
         Element::F64 => DataType::Float64,
@@ -278,7 +278,7 @@ pub fn declared_columns(kernel: &Kernel, element: Element) -> Vec<(String, DataT
     declared.collect()
 }
 
-/// The name under which a column comes with results: its own, or with `input_` before it where that is taken.
+/// The name of a passed-through column in results: its own, or with the prefix `input_` if that is taken.
 pub fn free_name(name: &str, taken: &[String]) -> String {
     let mut name = name.to_owned();
     while taken.iter().any(|other| other.to_lowercase() == name.to_lowercase()) {
@@ -287,7 +287,7 @@ pub fn free_name(name: &str, taken: &[String]) -> String {
     name
 }
 
-/// The rows that a chunk was made of, as far as results need them.
+/// A chunk's rows, as far as results need them.
 #[derive(Default)]
 pub struct Rows {
     parts: Vec<RecordBatch>,
@@ -299,7 +299,7 @@ impl Rows {
         Rows { parts: vec![batch] }
     }
 
-    /// Adds the rows of a batch with the columns at these places only.
+    /// Adds the rows of a batch with only the columns at these positions.
     pub fn push(&mut self, batch: &RecordBatch, held: &[usize]) -> Result<()> {
         let (mut fields, mut columns): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
         for (n, column) in batch.columns().iter().enumerate() {
@@ -315,7 +315,7 @@ impl Rows {
         Ok(())
     }
 
-    /// The column at that place, of the picked rows or of all.
+    /// The column at that position, with the picked rows or all.
     fn column(&self, place: usize, picked: Option<&[usize]>, name: &str) -> Result<ArrayRef> {
         let parts: Vec<&dyn Array> = self.parts.iter().map(|part| part.column(place).as_ref()).collect();
         let taken = guarded(|| match (&parts[..], picked) {
@@ -342,7 +342,7 @@ impl Rows {
     }
 }
 
-/// Arrow counts some columns' items with 31 bits, and rows in one piece may have more.
+/// Arrow counts the items of some columns in 31 bits, which rows in one piece may exceed.
 pub fn too_large(name: &str, error: &ArrowError) -> anyhow::Error {
     anyhow!("column {name}: its rows do not fit in one piece: {error}")
 }
@@ -352,7 +352,7 @@ pub fn nothing(schema: &SchemaRef) -> RecordBatch {
     RecordBatch::new_empty(schema.clone())
 }
 
-/// That results can be carried along.
+/// Checks that results can have passed-through columns.
 pub fn check_carried(kernel: &Kernel, carried: bool) -> Result<()> {
     ensure!(
         !carried || kernel.rows != RowShape::Made,

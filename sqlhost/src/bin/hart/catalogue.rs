@@ -70,7 +70,7 @@ pub fn describe(options: &DescribeOptions) -> Result<()> {
     Ok(())
 }
 
-/// Writes the generated documentation, or compares it with what is there.
+/// Writes the generated documentation, or compares it with the existing files.
 pub fn docs(folder: &Path, check: bool) -> Result<()> {
     let path = folder.join("KERNELS.md");
     let text = docs::all();
@@ -85,7 +85,7 @@ pub fn docs(folder: &Path, check: bool) -> Result<()> {
     Ok(())
 }
 
-/// Writes the generated T-SQL, or compares it with what is there.
+/// Writes the generated T-SQL, or compares it with the existing files.
 pub fn sql(folder: &Path, check: bool) -> Result<()> {
     let files = tsql::files();
     let expected = |name: &std::ffi::OsStr| files.iter().any(|(n, _)| name == n.as_str());

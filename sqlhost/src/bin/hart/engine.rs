@@ -1,4 +1,4 @@
-//! Where a kernel runs: behind the extension's ABI, or in this process.
+//! Runs a kernel behind the extension's ABI, or in this process.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use hart_sqlhost::local::{Chunk, Extension, HostColumn, find_library};
 use hart_sqlhost::session::{ROWS_IN, Session};
 use hart_sqlhost::settings::Settings;
 
-/// What a session is opened with.
+/// The declarations that open a session.
 pub struct Request {
     /// Kernel name.
     pub script: String,
@@ -35,7 +35,7 @@ pub struct EngineOptions {
 }
 
 impl EngineOptions {
-    /// The library named, or the one beside this program.
+    /// The library that the option names, or the one beside this program.
     fn library(&self) -> Result<PathBuf> {
         if let Some(path) = &self.library {
             ensure!(path.is_file(), "--library {}: no such file", path.display());
@@ -51,12 +51,12 @@ impl EngineOptions {
         self.threads.map(|n| format!("threads={n}")).unwrap_or_default()
     }
 
-    /// The same in this process, where an error is returned; the library writes its errors to stderr itself.
+    /// The same engine in this process, which returns errors; the library itself writes them to stderr.
     pub fn here(&self) -> EngineOptions {
         EngineOptions { in_process: true, ..self.clone() }
     }
 
-    /// Opens a session, gives `work` a function that computes chunks, and closes the session.
+    /// Opens a session, passes `work` a function that computes chunks, and closes the session.
     pub fn run<T>(
         &self,
         request: Request,

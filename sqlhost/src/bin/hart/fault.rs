@@ -1,4 +1,4 @@
-//! Faults of the program itself, told as errors are: in one line.
+//! Faults of the program itself, reported like errors: in one line.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
@@ -6,18 +6,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use anyhow::{Result, anyhow};
 
 thread_local! {
-    /// Where the last panic of this thread was.
+    /// The location of this thread's last panic.
     static PLACE: Cell<Option<String>> = const { Cell::new(None) };
 }
 
-/// Keeps a panic from writing lines of its own to standard error: whoever catches it says what there is to say.
+/// Keeps a panic from writing to standard error; the code that catches it reports it.
 pub fn quiet() {
     set_hook(Box::new(|panic| PLACE.set(panic.location().map(ToString::to_string))));
 }
 
-/// Runs `work`; a panic is an error, with its text and its place.
+/// Runs `work`; a panic becomes an error, with its text and location.
 pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T> {
-    // What is left behind after a panic is dropped and never looked at.
+    // State left by a panic is dropped and never read.
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
@@ -30,7 +30,7 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T> {
 mod tests {
     use super::*;
 
-    /// The text comes with the error, in one line, and the hook of the command writes none.
+    /// The error has the text, in one line, and the command's hook writes none.
     #[test]
     fn a_panic_is_an_error_in_one_line() {
         quiet();

@@ -1,4 +1,4 @@
-//! Arrow columns as a host of SQL Server's kind holds them, and results back as Arrow columns.
+//! Converts Arrow columns to the layout of a SQL Server host, and results back to Arrow columns.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use hart_sqlhost::sys::SQL_NULL_DATA;
 use crate::data::{cell, types};
 use crate::memory;
 
-/// Element type of a column of vectors, where it is one. Whole numbers travel as the smallest floats that hold them exactly.
+/// Element type of a vector column, if it is one. Whole numbers are sent as the smallest floats that hold them exactly.
 pub fn vector_element(data_type: &DataType) -> Option<Element> {
     match types::item_type(types::plain_type(data_type))? {
         DataType::Float32 | DataType::Int16 | DataType::UInt8 | DataType::UInt16 => Some(Element::F32),
@@ -30,13 +30,13 @@ pub fn vector_element(data_type: &DataType) -> Option<Element> {
     }
 }
 
-/// Whether the items of the lists are what vectors are made of, rather than whole numbers that may be anything.
+/// Whether the list items are typical of vectors, unlike whole numbers, which may be anything.
 pub fn is_of_floats(data_type: &DataType) -> bool {
     use DataType::{Float16, Float32, Float64, Int8};
     matches!(types::item_type(types::plain_type(data_type)), Some(Float16 | Float32 | Float64 | Int8))
 }
 
-/// How a column of that type is declared to the kernel.
+/// The declaration of a column of that type to the kernel.
 pub fn host_field(name: &str, data_type: &DataType, partition: bool) -> Result<HostField> {
     let fixed = |ctype: CType| (ctype, ctype.fixed_size().unwrap_or(1) as u64, 0);
     let (ctype, size, digits) = match types::plain_type(data_type) {
@@ -69,7 +69,8 @@ pub fn empty_column(ctype: CType) -> HostColumn {
     HostColumn { ctype, bytes: Vec::new(), indicators: Vec::new() }
 }
 
-/// Appends a column's values; `vectors` says that texts are vectors, which other programs write in other ways than JSON.
+/// Appends a column's values; `vectors` says that texts are vectors, which other programs may write in forms other than
+/// JSON.
 pub fn append(
     name: &str,
     array: &ArrayRef,
@@ -85,7 +86,7 @@ pub fn append(
     for i in 0..array.len() {
         let start = out.bytes.len();
         if cell::is_null(&array, i) {
-            // A fixed-width slot of a NULL row holds anything: something that would be noticed if it were read.
+            // The fixed-width slot of a NULL row may hold anything; this value would be noticed if it were read.
             out.bytes.resize(start + slot.unwrap_or(0), 0xA5);
             out.indicators.push(SQL_NULL_DATA);
             continue;
@@ -98,7 +99,7 @@ pub fn append(
     Ok(())
 }
 
-/// Bytes of a vector of that type; nothing where they differ.
+/// Bytes of a vector of that type; 0 if they vary.
 fn width(data_type: &DataType) -> usize {
     match (data_type, vector_element(data_type)) {
         (DataType::FixedSizeList(_, n), Some(element)) => *n as usize * element.size(),
@@ -115,7 +116,7 @@ fn append_value(array: &ArrayRef, i: usize, vectors: bool, out: &mut Vec<u8>) ->
     match array.data_type() {
         DataType::Boolean => out.push(u8::from(array.as_boolean().value(i))),
         DataType::UInt8 => number!(UInt8Type, u8),
-        // Types that SQL Server has no word for travel in the next larger one.
+        // Types that SQL Server lacks are sent as the next larger one.
         DataType::Int8 => number!(Int8Type, i16),
         DataType::Int16 => number!(Int16Type, i16),
         DataType::UInt16 => number!(UInt16Type, i32),
@@ -156,7 +157,7 @@ fn append_value(array: &ArrayRef, i: usize, vectors: bool, out: &mut Vec<u8>) ->
     Ok(())
 }
 
-/// The time of a row in UTC.
+/// The time in row `i`, in UTC.
 fn time(array: &ArrayRef, unit: TimeUnit, i: usize) -> Option<chrono::DateTime<chrono::Utc>> {
     type Time = chrono::DateTime<chrono::Utc>;
     match unit {
@@ -173,8 +174,8 @@ fn time(array: &ArrayRef, unit: TimeUnit, i: usize) -> Option<chrono::DateTime<c
     }
 }
 
-/// A vector's text as JSON: NumPy leaves out commas and zeros behind points, PostgreSQL writes braces. What is neither is left as
-/// it is, for the kernel to say what is wrong with it.
+/// A vector's text as JSON: NumPy omits commas and zeros after points, PostgreSQL writes braces. Other text is left as
+/// it is, so that the kernel reports what is wrong with it.
 pub fn json_of(text: &str) -> Cow<'_, str> {
     let trimmed = text.trim();
     let inside = |open, close| trimmed.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
@@ -245,16 +246,16 @@ fn append_elements(values: &ArrayRef, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// What the vectors of a result are.
+/// The form of a result's vectors.
 #[derive(Clone, Copy)]
 pub struct VectorShape {
-    /// Their elements.
+    /// Their element type.
     pub element: Element,
-    /// Their dimensions, where the input's type says that all have as many.
+    /// Their dimensions, if the input's type fixes them.
     pub dimensions: Option<i32>,
 }
 
-/// A result column as an Arrow column; a binary one that holds vectors becomes a list of their elements.
+/// A result column as an Arrow column; a binary one with vectors becomes a list of their elements.
 pub fn arrow_column(
     field: &ResultField,
     column: &ResultColumn,
@@ -316,7 +317,7 @@ pub fn arrow_column(
                 .collect();
             let row = times.iter().position(Option::is_none);
             ensure!(row.is_none(), "column {}, row {}: no time", field.name, row.unwrap_or(0) + 1);
-            // Nanoseconds reach from 1677 to 2262; microseconds hold all that SQL Server's datetime2 does, but for a digit.
+            // Nanoseconds cover 1677 to 2262; microseconds cover all of SQL Server's datetime2, except its last digit.
             let nanoseconds: Option<Vec<i64>> =
                 times.iter().flatten().map(|t| t.timestamp_nanos_opt()).collect();
             match nanoseconds {
@@ -378,7 +379,7 @@ fn vector_column(column: &ResultColumn, shape: VectorShape, nulls: Option<NullBu
     let bytes = column.data.bytes();
     let padded;
     let bytes = match dimensions {
-        // A list of fixed size has a place for NULL too.
+        // A list of fixed size takes space for NULL too.
         Some(n) if nulls.is_some() => {
             padded = pad(column, n as usize * size)?;
             &padded

@@ -1,4 +1,4 @@
-//! Which column of the input is the id, where none was named: one rule for all commands (docs/FILES.md).
+//! The id column of the input, if none was named: one rule for all commands (docs/FILES.md).
 
 use anyhow::{Result, anyhow};
 use arrow_array::Array;
@@ -10,8 +10,8 @@ use crate::call::Origin;
 use crate::data::{self, Wanted, types};
 use crate::input::Input;
 
-/// The column named `id`; else, of a file, the only one of whole numbers that has a name, if no number comes twice in it; else the
-/// numbers of the rows. A query is not run twice to find out. `taken` are columns that are something else.
+/// The column named `id`; else, in a file, the only named column of whole numbers, if its numbers are unique; else the
+/// row numbers. A query is not run twice to find out. `taken` are columns with another use.
 pub fn choose(input: &Input, schema: &Schema, taken: &[usize]) -> Result<Origin> {
     let named = schema.fields().iter().any(|field| field.name().eq_ignore_ascii_case("id"));
     if named {
@@ -33,7 +33,7 @@ pub fn choose(input: &Input, schema: &Schema, taken: &[usize]) -> Result<Origin>
     }
 }
 
-/// Whether no number comes twice in that column, and no NULL.
+/// Whether the column's numbers are unique, without NULL.
 fn is_unique(input: &Input, column: usize) -> Result<bool> {
     let mut numbers: Vec<i64> = Vec::new();
     for batch in input.open()?.only(&[Wanted::Typed(column)])? {

@@ -1,4 +1,4 @@
-//! Where `hart run` and `hart search` get their rows: a file, or a query on a server.
+//! Sources of rows for `hart run` and `hart search`: a file, or a query on a server.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ pub enum Input {
 }
 
 impl InputOptions {
-    /// What was asked for, if anything.
+    /// The input that the options name, if any.
     pub fn input(&self) -> Result<Option<Input>> {
         Ok(match (&self.input, &self.query) {
             (Some(path), _) => Some(Input::File { path: path.clone(), options: self.read.clone() }),
@@ -43,7 +43,7 @@ impl InputOptions {
         })
     }
 
-    /// The file that rows come from.
+    /// The file with the rows.
     pub fn path(&self) -> Option<&Path> {
         self.input.as_deref()
     }
@@ -59,7 +59,7 @@ impl std::fmt::Display for Input {
 }
 
 impl Input {
-    /// Begins to read.
+    /// Starts reading.
     pub fn open(&self) -> Result<Reader> {
         Ok(match self {
             Input::File { path, options } => Reader::File(Box::new(data::open(path, options)?)),
@@ -87,7 +87,7 @@ impl Reader {
         }
     }
 
-    /// The number of rows, where it is known before they are read.
+    /// The number of rows, if it is known before reading.
     pub fn rows(&self) -> Option<u64> {
         match self {
             Reader::File(reader) => reader.rows(),

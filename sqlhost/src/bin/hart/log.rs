@@ -1,4 +1,4 @@
-//! What the command tells of its work: nothing, unless the environment asks for lines on standard error or for traces.
+//! The command's log: silent, unless the environment asks for lines on standard error or for traces.
 
 use std::io::{IsTerminal, stderr};
 use std::time::Duration;
@@ -16,28 +16,28 @@ use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{Layer, Registry, fmt};
 
-/// How much is told: `off`, `error`, `warn`, `info` (steps with their times), `debug` (statements), `trace`.
+/// Log level: `off`, `error`, `warn`, `info` (steps with their times), `debug` (statements), `trace`.
 const LEVEL: &str = "HART_LOG";
-/// How: `text`, or `json` for one object a line.
+/// Format: `text`, or `json` for one object per line.
 const FORMAT: &str = "HART_LOG_FORMAT";
-/// Where traces go: the standard variables of OpenTelemetry, of which the library reads the others itself.
+/// Destination of traces: OpenTelemetry's standard variables; the library reads the others itself.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
-/// Under which name.
+/// Service name in traces.
 const SERVICE: &str = "OTEL_SERVICE_NAME";
-/// How long the end of the command waits for a collector that does not answer.
+/// How long the command waits at its end for a collector that does not answer.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
-/// The largest answer of a collector that is read.
+/// Maximum bytes read of a collector's answer.
 const LARGEST_ANSWER: u64 = 1 << 20;
 
 type Layers = Vec<Box<dyn Layer<Registry> + Send + Sync>>;
 
-/// What has been started.
+/// The running log and trace exporter.
 pub struct Log {
     traces: Option<SdkTracerProvider>,
 }
 
 impl Log {
-    /// Starts telling what the environment asks for.
+    /// Starts the logging that the environment asks for.
     pub fn start() -> Result<Log> {
         let level = match set(LEVEL) {
             None => LevelFilter::OFF,
@@ -64,7 +64,7 @@ impl Log {
         if let Some(provider) = &traces {
             let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("hart"));
             layers.push(layer.with_filter(own(level.max(LevelFilter::INFO))).boxed());
-            // What the exporter has to say: that a collector did not answer, for example.
+            // The exporter's own messages, such as that a collector did not answer.
             let complaints = fmt::layer().with_writer(stderr).with_ansi(false).without_time();
             let filter = Targets::new().with_target("opentelemetry", LevelFilter::WARN);
             layers.push(complaints.with_filter(filter).boxed());
@@ -75,7 +75,7 @@ impl Log {
         Ok(Log { traces })
     }
 
-    /// Sends what has not been sent yet.
+    /// Sends what is still pending.
     pub fn finish(self) {
         if let Some(Err(error)) = self.traces.map(|provider| provider.shutdown_with_timeout(LONGEST_WAIT)) {
             eprintln!("hart: traces were not sent: {error}");
@@ -83,7 +83,7 @@ impl Log {
     }
 }
 
-/// Only what this project tells: what others say of a login may hold its secret.
+/// Only this project's messages: those of other crates about a login may contain its secret.
 fn own(level: LevelFilter) -> Targets {
     Targets::new().with_target("hart", level)
 }
@@ -102,7 +102,7 @@ fn traces() -> Result<SdkTracerProvider> {
     Ok(SdkTracerProvider::builder().with_resource(resource.build()).with_batch_exporter(exporter).build())
 }
 
-/// The exporter's way to its collector.
+/// The exporter's HTTP client.
 #[derive(Debug)]
 struct Client(ureq::Agent);
 
@@ -119,7 +119,7 @@ fn set(variable: &str) -> Option<String> {
     std::env::var(variable).ok().filter(|value| !value.is_empty())
 }
 
-/// The beginning of a statement, in one line: enough to know it by, and without the library's bytes.
+/// The beginning of a statement, on one line: enough to identify it, and without the library's bytes.
 pub fn beginning(sql: &str) -> String {
     const LONGEST: usize = 100;
     let mut words = sql.split_whitespace().flat_map(|word| [" ", word]).skip(1).flat_map(str::chars);

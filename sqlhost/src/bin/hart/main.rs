@@ -112,7 +112,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // The extension has said its reason on stderr, as it does under SQL Server.
+            // The extension has already written its reason to stderr, as it does under SQL Server.
             let refused = |cause: &(dyn std::error::Error + 'static)| {
                 matches!(cause.downcast_ref(), Some(LocalError::Refused(_)))
             };
@@ -145,7 +145,7 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
     }
 }
 
-/// `hart … | head` is no error.
+/// `hart … | head` is not an error.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
@@ -153,10 +153,10 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .any(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// A bar for long work on a terminal; hidden elsewhere.
+/// A progress bar for long work on a terminal; hidden elsewhere.
 fn progress(rows: Option<u64>) -> indicatif::ProgressBar {
     use std::io::IsTerminal;
-    /// Shorter inputs are done before a bar would be seen.
+    /// Shorter inputs finish before a bar would be noticed.
     const LONG: u64 = 50_000;
     match rows.filter(|rows| *rows >= LONG && std::io::stderr().is_terminal()) {
         None => indicatif::ProgressBar::hidden(),

@@ -1,4 +1,4 @@
-//! Rows grouped as SQL Server's partitions are: one group for each value, in ascending order.
+//! Groups rows like SQL Server's partitions: one group per value, in ascending order.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use arrow_select::take::take;
 use crate::call::too_large;
 use crate::data::guarded;
 
-/// The rows of each value of the column at that place, NULL first, every group in the order of the input.
+/// The rows of each value of the given column, NULL first, every group in input order.
 pub fn by<'a>(
     batches: &'a [RecordBatch],
     schema: &SchemaRef,
@@ -27,7 +27,7 @@ pub fn by<'a>(
     } else {
         guarded(|| concat(&keys)).map_err(|error| too_large(&name, &error))?
     };
-    // The row number as a second key keeps the order within a group.
+    // The row number as a second key keeps input order within a group.
     let number: ArrayRef = Arc::new(UInt64Array::from_iter_values(0..key.len() as u64));
     let by = [key.clone(), number].map(|values| SortColumn { values, options: None });
     let order = guarded(|| lexsort_to_indices(&by, None))

@@ -1,4 +1,4 @@
-//! Pictures of numbers as SVG: curves and points in plots side by side, over one legend.
+//! Draws numbers as SVG: plots of curves and points side by side, over a shared legend.
 
 use std::io::Write;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use plotters::prelude::*;
 /// A colour as red, green and blue.
 pub type Colour = [u8; 3];
 
-/// Colours that are told apart easily.
+/// Easily distinguished colours.
 pub const COLOURS: [Colour; 9] = [
     [31, 119, 180],
     [255, 127, 14],
@@ -24,36 +24,36 @@ pub const COLOURS: [Colour; 9] = [
     [188, 189, 34],
     [23, 190, 207],
 ];
-/// For all that has no colour of its own.
+/// For everything without its own colour.
 pub const GREY: Colour = [190, 190, 190];
 
 /// A plot with its labels.
 const WIDTH: u32 = 580;
 const HEIGHT: u32 = 500;
-/// The width of what lies between the axes over its height, about.
+/// Approximate ratio of width to height of the area between the axes.
 pub const ASPECT: f64 = 1.2;
-/// Height of a line of the legend, and its entries below a plot.
+/// Height of a legend line, and the number of its entries per plot.
 const LINE: u32 = 20;
 const ENTRIES: usize = 2;
-/// Characters of an entry that fit beside the next one.
+/// Maximum characters of an entry that fit beside the next one.
 const LONGEST: usize = 34;
 
-/// What a plot shows.
+/// The content of a plot.
 pub enum Marks {
-    /// Curves, each in its colour; the later lie over the earlier.
+    /// Curves, each in its colour; later ones are drawn over earlier ones.
     Curves(Vec<(Colour, Vec<(f64, f64)>)>),
     /// Points, each in its colour.
     Points(Vec<(Colour, (f64, f64))>),
 }
 
-/// Axes with something drawn on them.
+/// Axes and their content.
 pub struct Plot {
     pub title: String,
-    /// What x and y are.
+    /// Labels of x and y.
     pub labels: [String; 2],
     pub x: Range<f64>,
     pub y: Range<f64>,
-    /// Whether x grows by factors.
+    /// Whether the x axis is logarithmic.
     pub logarithmic: bool,
     pub marks: Marks,
 }
@@ -61,7 +61,7 @@ pub struct Plot {
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
 
-/// That a picture can be written there: found out before the work is done, not after.
+/// Checks that a picture can be written there, before the work is done rather than after.
 pub fn check(path: &Path) -> Result<()> {
     let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
     ensure!(
@@ -72,12 +72,12 @@ pub fn check(path: &Path) -> Result<()> {
     crate::data::check(path, "--svg")
 }
 
-/// Writes the plots, two in a line, and a legend below.
+/// Writes the plots, two per line, and a legend below.
 pub fn write(path: &Path, plots: &[Plot], legend: &[(Colour, String)]) -> Result<()> {
     save(path, &draw(plots, legend)?)
 }
 
-/// Writes a picture that is drawn.
+/// Writes a finished picture.
 pub fn save(path: &Path, text: &str) -> Result<()> {
     crate::data::whole(path, |file| {
         file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
@@ -159,7 +159,7 @@ fn entry<'a>(area: &Area<'a>, column: usize, line: usize, colour: Colour, name: 
     area.draw(&Text::new(shown_name(name, LONGEST), (x, y - 7), ("sans-serif", 13)))
 }
 
-/// A name as a legend shows it: at most so many characters, and none that XML cannot hold.
+/// A name for a legend: at most `longest` characters, without those that XML cannot hold.
 pub fn shown_name(name: &str, longest: usize) -> String {
     let mut name = name.replace(|c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'), "\u{fffd}");
     if let Some((cut, _)) = name.char_indices().nth(longest) {
@@ -173,7 +173,7 @@ fn rgb([r, g, b]: Colour) -> RGBColor {
     RGBColor(r, g, b)
 }
 
-/// A number on an axis of that length, without the digits that adding up steps leaves behind.
+/// A number on an axis of that length, without the digits left by accumulated rounding.
 fn number(value: f64, length: f64) -> String {
     let size = if value.abs() < 1e-9 * length { 0.0 } else { value.abs() };
     if size != 0.0 && !(1e-4..1e6).contains(&size) {

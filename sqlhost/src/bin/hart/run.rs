@@ -1,4 +1,4 @@
-//! `hart run`: a kernel on the rows of a file or of a query.
+//! `hart run`: a kernel on the rows of a file or query.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -69,18 +69,18 @@ fn pair(text: &str) -> Result<(String, String), String> {
     if name.is_empty() { Err("the name before = is empty".into()) } else { Ok((name.into(), value.into())) }
 }
 
-/// The file's columns that take part, and what the kernel knows them as.
+/// The file's columns in use, and their names in the kernel.
 struct Sources {
-    /// The kernel's columns in its order, by columns of the file.
+    /// The kernel's columns in its order, with the file's column for each.
     declared: Vec<(String, Origin)>,
     carried: Vec<usize>,
     partition: Option<usize>,
 }
 
-/// Runs the kernel and writes what it gives.
+/// Runs the kernel and writes its result.
 pub fn run(options: RunOptions) -> Result<()> {
     let kernel = registry::find(&options.kernel)?;
-    // What cannot be written is found out before the work is done, not after.
+    // Checks the output before the work is done rather than after.
     if let Some(path) = &options.output {
         Format::of(path)?;
         data::check(path, "--output")?;
@@ -174,7 +174,7 @@ pub fn run(options: RunOptions) -> Result<()> {
             || options.rows_per_read.is_some()
             || kernel.streaming == Streaming::Rows && !kernel.inputs.is_empty()
         {
-            // Rows that do not depend on each other are computed as they come, and need not be held.
+            // Independent rows are computed as they arrive, and need not be held.
             let mut chunks = Chunks::new(rows, schema.clone(), options.rows_per_read.map(|n| n as usize));
             let mut done = 0;
             let mut results = std::iter::from_fn(|| {
@@ -217,7 +217,7 @@ pub fn run(options: RunOptions) -> Result<()> {
 /// The kernel whose best rows of several chunks are merged here.
 const TOP_K: &str = "vector_top_k";
 
-/// @k, as far as it is a number; what is none the kernel refuses.
+/// The parameter @k, if it is a number; the kernel rejects anything else.
 fn rows_wanted(kernel: &Kernel, given: &[(String, String)]) -> usize {
     let given = given.iter().find(|(name, _)| name.trim_start_matches('@').eq_ignore_ascii_case("k"));
     let default = kernel.params.iter().find(|param| param.name == "k").and_then(|param| param.default);
@@ -225,13 +225,13 @@ fn rows_wanted(kernel: &Kernel, given: &[(String, String)]) -> usize {
     text.and_then(|text| text.parse().ok()).unwrap_or(usize::MAX)
 }
 
-/// The columns to read, and the places of those that take part among them.
+/// The columns to read, and the positions of those in use among them.
 struct Places {
     wanted: Vec<Wanted>,
     declared: Vec<(String, Origin)>,
     carried: Vec<usize>,
     partition: Option<usize>,
-    /// Dimensions of the vectors, where their type has them.
+    /// Dimensions of the vectors, if their type fixes them.
     dimensions: Option<i32>,
 }
 
@@ -245,7 +245,7 @@ impl Places {
                 wanted.len() - 1
             })
         };
-        // Numbers that are not computed with stay as they are written.
+        // Numbers that are not computed with stay as written.
         let key = |column: usize| {
             let whole = types::is_integer(schema.field(column).data_type());
             if whole { Wanted::Typed(column) } else { Wanted::AsIs(column) }
@@ -278,7 +278,7 @@ impl Places {
                 Some(Origin::Column(place)) => place,
                 _ => {
                     let own = place(key(column));
-                    // Its values tell the groups apart.
+                    // Its values identify the groups.
                     if !sources.carried.contains(&column) {
                         carried.push(own);
                     }
@@ -290,14 +290,14 @@ impl Places {
     }
 }
 
-/// A group in steps of so many rows.
+/// A group in steps of `step` rows.
 fn steps(group: Result<RecordBatch>, step: Option<u32>) -> Vec<Result<RecordBatch>> {
     let (Ok(batch), Some(step)) = (&group, step) else { return vec![group] };
     let (rows, step) = (batch.num_rows(), step as usize);
     (0..rows).step_by(step).map(|from| Ok(batch.slice(from, step.min(rows - from)))).collect()
 }
 
-/// The rows as they come, or so many at a time; at least one batch, which may be empty.
+/// The rows as they arrive, or a fixed number at a time; at least one batch, possibly empty.
 struct Chunks<I> {
     rows: I,
     schema: SchemaRef,
@@ -352,7 +352,7 @@ impl<I: Iterator<Item = Result<RecordBatch>>> Iterator for Chunks<I> {
     }
 }
 
-/// The table of --into, by the connection of --query if there is one.
+/// The table of --into, over the connection of --query if there is one.
 fn target(options: &RunOptions, input: Option<&Input>, table: &str) -> Result<Target> {
     let connector = match input {
         Some(Input::Query { connector, .. }) => connector.as_ref().clone(),
@@ -361,7 +361,7 @@ fn target(options: &RunOptions, input: Option<&Input>, table: &str) -> Result<Ta
     Target::open(connector, table, options.load.clone())
 }
 
-/// Writes results as they come.
+/// Writes results as they arrive.
 fn deliver(
     batches: impl Iterator<Item = Result<RecordBatch>>,
     options: &RunOptions,
@@ -373,7 +373,7 @@ fn deliver(
         return Ok(());
     }
     let mut batches = batches.peekable();
-    // The first result says what columns there are.
+    // The first result determines the columns.
     let schema = match batches.peek() {
         Some(Ok(first)) => first.schema(),
         Some(Err(_)) => return batches.next().map_or(Ok(()), |first| first.map(drop)),
@@ -386,7 +386,7 @@ fn deliver(
     Ok(())
 }
 
-/// A batch without dictionaries, which no table has.
+/// A batch without dictionaries, which tables do not have.
 fn plain(batch: &RecordBatch) -> Result<RecordBatch> {
     let schema = batch.schema();
     let column = |(field, column): (&Arc<ArrowField>, &ArrayRef)| {
@@ -398,19 +398,19 @@ fn plain(batch: &RecordBatch) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(Schema::new(fields).into(), columns)?)
 }
 
-/// The position of a column, whatever the case of its name.
+/// The position of a column, ignoring case.
 pub fn column(schema: &SchemaRef, name: &str) -> Result<usize> {
     data::find(schema, name).map_err(|problem| anyhow!(left_out(schema, name).unwrap_or(problem)))
 }
 
-/// Why a query's column of this name is none of the schema's.
+/// Why a query's column of this name is not in the schema.
 fn left_out(schema: &SchemaRef, name: &str) -> Option<String> {
     let is_it = |key: &String| key.strip_prefix(LEFT_OUT).is_some_and(|c| c.eq_ignore_ascii_case(name));
     schema.metadata().iter().find(|(key, _)| is_it(key)).map(|(_, why)| why.clone())
 }
 
-/// The file's columns that the kernel gets: bound by hand, by name, or, where the counts match, by position. An id that is
-/// missing is found by the rule for all commands.
+/// The file's columns for the kernel: matched by option, by name, or, if the counts match, by position. A missing id is
+/// found by the rule for all commands.
 fn sources(kernel: &Kernel, input: &Input, schema: &SchemaRef, options: &RunOptions) -> Result<Sources> {
     for (declared, _) in &options.bind {
         let known = kernel.inputs.iter().any(|c| c.name.eq_ignore_ascii_case(declared));
@@ -430,7 +430,7 @@ fn sources(kernel: &Kernel, input: &Input, schema: &SchemaRef, options: &RunOpti
         (0..schema.fields().len()).map(|n| (label(n), Origin::Column(n))).collect()
     };
     if kernel.inputs.is_empty() {
-        // A kernel without columns of its own gets them all, or those that are to come back.
+        // A kernel that declares no columns gets them all, or those to return.
         let mut declared = all(true);
         if !carried.is_empty() {
             let asked = |n: usize| carried.contains(&n) || partition == Some(n);
@@ -500,7 +500,7 @@ fn sources(kernel: &Kernel, input: &Input, schema: &SchemaRef, options: &RunOpti
     )
 }
 
-/// Element type of the vectors sent: the columns' own, where they say one.
+/// Element type of the vectors sent: the columns' own, if they have one.
 fn element(
     kernel: &Kernel,
     schema: &SchemaRef,
@@ -536,8 +536,8 @@ pub fn param(name: &str, ctype: CType, value: Vec<u8>) -> ParamField {
     ParamField { name: name.into(), ctype, size, digits: 0, value: Some(value), output: false }
 }
 
-/// The parameters in the types that a T-SQL caller would declare. What a type cannot hold is left to the kernel as text, so
-/// that its message is the one that is seen.
+/// The parameters in the types that a T-SQL caller would declare. Values that do not fit a type go to the kernel as
+/// text, so that its error message is shown.
 fn params(kernel: &Kernel, given: &[(String, String)], element: Option<Element>) -> Result<Vec<ParamField>> {
     let mut out = Vec::new();
     for (name, value) in given {
@@ -550,7 +550,7 @@ fn params(kernel: &Kernel, given: &[(String, String)], element: Option<Element>)
             Some(ParamKind::Float { .. }) if value.parse::<f64>().is_ok() => {
                 param(name, CType::Double, value.parse::<f64>()?.to_le_bytes().to_vec())
             }
-            // A text that begins with @ has it twice.
+            // In a text, `@@` at the start stands for `@`.
             Some(ParamKind::Binary | ParamKind::Vector | ParamKind::Text) if value.starts_with("@@") => {
                 param(name, CType::Char, value.as_bytes()[1..].to_vec())
             }
@@ -559,7 +559,7 @@ fn params(kernel: &Kernel, given: &[(String, String)], element: Option<Element>)
             {
                 let file = &value[1..];
                 let content = std::fs::read(file).with_context(|| format!("@{name}: cannot read {file}"))?;
-                // A vector may be text as well.
+                // A vector may also be text.
                 let text = kind == ParamKind::Text
                     || kind == ParamKind::Vector && content.trim_ascii_start().starts_with(b"[");
                 if kind == ParamKind::Text && std::str::from_utf8(&content).is_err() {

@@ -1,4 +1,4 @@
-//! `hart search`: the rows of a file or of a query that are nearest to one of them.
+//! `hart search`: the rows of a file or query that are nearest to one of them.
 
 use anyhow::{Context, Result, bail, ensure};
 use arrow_array::{ArrayRef, RecordBatch};
@@ -44,7 +44,7 @@ pub struct SearchOptions {
     engine: EngineOptions,
 }
 
-/// Columns of the file that take part.
+/// The file's columns in use.
 struct Plan {
     like: usize,
     vectors: usize,
@@ -66,7 +66,7 @@ pub fn search(options: SearchOptions) -> Result<()> {
         // A VECTOR column of a query arrives as text.
         None => reader.next().transpose()?.and_then(|rows| json_column(&rows)),
     };
-    // A query that is not read to its end holds its connection.
+    // A query that is not read to its end blocks its connection.
     drop(reader);
     let plan = plan(&input, &schema, &options, vectors, like).with_context(|| input.to_string())?;
     let start = find_start(&input, &schema, plan.like, value, plan.vectors)?;
@@ -75,7 +75,7 @@ pub fn search(options: SearchOptions) -> Result<()> {
     let mut wanted = vec![Wanted::Typed(plan.vectors)];
     let id = match plan.id {
         Origin::Column(column) => {
-            // Ids that are no whole numbers are shown as they are written.
+            // Ids that are not whole numbers are shown as written.
             let whole = types::is_integer(schema.field(column).data_type());
             wanted.push(if whole { Wanted::Typed(column) } else { Wanted::AsIs(column) });
             Origin::Column(1)
@@ -95,7 +95,7 @@ pub fn search(options: SearchOptions) -> Result<()> {
             declared: &declared,
             partition: None,
             carried: &carried,
-            // There is one query.
+            // There is only one query.
             hidden: &["query"],
             vectors: VectorShape { element: plan.element, dimensions: None },
         },
@@ -110,7 +110,7 @@ pub fn search(options: SearchOptions) -> Result<()> {
     ];
     let request = Request { script: kernel.name.into(), fields: call.fields.clone(), params };
     let best = options.engine.run(request, |execute| {
-        // Each chunk gives its own best; only the best of all are kept.
+        // Each chunk returns its own best rows; only the best of all are kept.
         let mut best: Option<Best> = None;
         let mut done = 0;
         for batch in rows {
@@ -128,14 +128,14 @@ pub fn search(options: SearchOptions) -> Result<()> {
     })?;
     bar.finish_and_clear();
     let best = best.with_context(|| format!("{input} has no rows"))?;
-    // Without the number of the one query.
+    // Omits the number of the single query.
     let shown: Vec<usize> = (1..best.num_columns()).collect();
     let best = best.project(&shown)?;
     data::print(options.format, &best.schema(), [Ok(best.clone())])?;
     Ok(())
 }
 
-/// The columns that were named, or the ones whose type leaves no choice.
+/// The named columns, or those whose type leaves no choice.
 fn plan(
     input: &Input,
     schema: &SchemaRef,
@@ -156,7 +156,7 @@ fn plan(
     Ok(Plan { like, vectors, id, texts, element })
 }
 
-/// The column of vectors, named or the only one, and the type of their elements.
+/// The vector column, named or the only one, and its element type.
 pub fn vectors_of(schema: &Schema, named: Option<usize>) -> Result<(usize, Element)> {
     let fields = schema.fields();
     let names = |columns: &[usize]| {
@@ -169,7 +169,7 @@ pub fn vectors_of(schema: &Schema, named: Option<usize>) -> Result<(usize, Eleme
             let of = |fits: &dyn Fn(&DataType) -> bool| -> Vec<usize> {
                 (0..fields.len()).filter(|&c| fits(fields[c].data_type())).collect()
             };
-            // Lists of whole numbers may be anything, so they count where nothing else does.
+            // Lists of whole numbers may be anything, so they count only if nothing else does.
             let kinds = [of(&is_of_floats), of(&|t| vector_element(t).is_some()), of(&types::is_binary)];
             let candidates = kinds.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
             let texts = of(&types::is_text);
@@ -198,9 +198,9 @@ pub fn vectors_of(schema: &Schema, named: Option<usize>) -> Result<(usize, Eleme
     Ok((vectors, element))
 }
 
-/// The only text column whose first values are vectors, where no other column can hold them.
+/// The only text column whose first values are vectors, if no other column can hold them.
 pub fn json_column(rows: &RecordBatch) -> Option<usize> {
-    /// Values that are looked at.
+    /// Number of values examined.
     const FIRST: usize = 10;
     let schema = rows.schema();
     let holds_vectors = |t: &DataType| vector_element(t).is_some() || types::is_binary(t);

@@ -1,4 +1,4 @@
-//! Curves: arcs of one circle may not lie on one another for a length, nor may straight parts.
+//! Curves: arcs of one circle, and straight parts, may not overlap along a length.
 
 use robust::incircle;
 
@@ -6,14 +6,14 @@ use super::lines::{self, Segment};
 use super::{Budget, Point, order, point, side};
 use crate::spatial::geometry::{Curve, Piece, Position, curves, present};
 
-/// An arc of a circle through three positions that lie on no straight line.
+/// A circular arc through three positions that are not collinear.
 struct Arc {
     a: Point,
     b: Point,
     c: Point,
-    /// Which side of the line from `a` to `c` it is on.
+    /// The side of the line from `a` to `c` on which it lies.
     turn: i8,
-    /// What it lies within; infinite where that would take the circle to tell.
+    /// Its bounding box; infinite where computing it would need the circle.
     low: Point,
     high: Point,
 }
@@ -23,8 +23,8 @@ impl Arc {
         let from_b = |p: Point| (p.x - b.x, p.y - b.y);
         let (u, v) = (from_b(a), from_b(c));
         let (dot, lengths) = (u.0 * v.0 + u.1 * v.1, u.0.hypot(u.1) * v.0.hypot(v.1));
-        // An arc up to half a circle sees its chord under a right angle or more, so that it lies in the circle around the chord
-        // (Thales). What rounding makes of half a circle lies in a slightly larger one.
+        // An arc of at most a semicircle sees its chord at a right angle or more, so it lies in the circle around the
+        // chord (Thales). A rounded semicircle lies in a slightly larger one.
         let radius = if dot <= 1e-9 * lengths {
             (c.x - a.x).hypot(c.y - a.y) * (0.5 + 1e-6) + f64::EPSILON * (a.x.abs() + a.y.abs())
         } else {
@@ -40,13 +40,13 @@ impl Arc {
         [other.a, other.b, other.c].into_iter().all(|p| incircle(self.a, self.b, self.c, p) == 0.0)
     }
 
-    /// Whether a position of its circle lies on it between its ends.
+    /// Whether a position on its circle lies on the arc between its ends.
     fn goes_over(&self, p: Point) -> bool {
         side(self.a, self.c, p) == self.turn
     }
 
-    /// Whether two arcs lie on one another for a length. Then one goes over an end of the other, or both have the same ends
-    /// and go over each other's middles.
+    /// Whether two arcs overlap along a length. Then one passes over an end of the other, or both have the same ends
+    /// and pass over each other's middles.
     fn overlaps(&self, other: &Arc) -> bool {
         self.is_on_circle(other)
             && ([other.a, other.b, other.c].into_iter().any(|p| self.goes_over(p))
@@ -54,7 +54,7 @@ impl Arc {
     }
 }
 
-/// The arcs and the straight parts of pieces, `None` where one is neither for certain.
+/// The arcs and straight parts of pieces; `None` where one cannot be classified for certain.
 fn split<'a>(pieces: impl Iterator<Item = (bool, &'a [Position])>) -> Option<(Vec<Arc>, Vec<Segment>)> {
     let (mut arcs, mut straight) = (Vec::new(), Vec::new());
     for (circular, positions) in pieces {
@@ -68,12 +68,12 @@ fn split<'a>(pieces: impl Iterator<Item = (bool, &'a [Position])>) -> Option<(Ve
             let [a, b, c] = [&three[0], &three[1], &three[2]].map(point);
             let turn = side(a, c, b);
             if a == c {
-                // No arc: the server takes two for a whole circle.
+                // Not an arc: the server takes two equal ends for a whole circle.
                 return None;
             } else if turn != 0 {
                 arcs.push(Arc::new(a, b, c, turn));
             } else if order(a, b) == order(b, c) || b == a || b == c {
-                // Straight, where the middle is none of a way there and back.
+                // Straight, unless the middle is the turning point of a way there and back.
                 straight.extend(Segment::new(a, c));
             } else {
                 return None;
@@ -126,7 +126,7 @@ fn are_pieces_valid<'a>(pieces: impl Iterator<Item = (bool, &'a [Position])>, bu
     })
 }
 
-/// Whether a ring is a circle: arcs of one circle that go on in one direction and lie nowhere on one another.
+/// Whether a ring is a circle: arcs of one circle in one direction that do not overlap.
 pub(super) fn is_circle(ring: &Curve, budget: &mut Budget) -> bool {
     let Some((mut arcs, straight)) = split(ring.pieces().iter().map(parts)) else { return false };
     let Some(first) = arcs.first() else { return false };

@@ -1,4 +1,4 @@
-//! Which shapes are valid beyond doubt.
+//! Decides which shapes are certainly valid.
 
 mod arcs;
 mod lines;
@@ -10,17 +10,17 @@ use super::{Piece, Position, Shape, curves};
 
 type Point = Coord<f64>;
 
-/// What may be spent on the lines of one value, its members together, before the answer is that there is a doubt: less than two
+/// The work allowed on the lines of one value, all members together, before it is called doubtful: less than two
 /// seconds. Rings need no bound.
 struct Budget(u64);
 
 impl Budget {
     const WHOLE: u64 = 1 << 28;
-    /// Two segments that have been passed over, and two that were compared with exact arithmetic.
+    /// The cost of skipping a pair of segments, and of comparing one with exact arithmetic.
     const PASSED: u64 = 1;
     const COMPARED: u64 = 16;
 
-    /// Whether that much was left.
+    /// Spends that much; false if not enough was left.
     fn spend(&mut self, work: u64) -> bool {
         let left = self.0.checked_sub(work);
         self.0 = left.unwrap_or(0);
@@ -37,7 +37,7 @@ fn is_valid(shape: &Shape, budget: &mut Budget) -> bool {
     match shape {
         Shape::Point(_) | Shape::MultiPoint(_) | Shape::FullGlobe => true,
         Shape::Collection(members) => members.iter().all(|member| is_valid(member, budget)),
-        // Beyond, products leave the range of doubles, and the orientation tests are no longer exact.
+        // Beyond this, products leave the range of doubles, and the orientation tests are no longer exact.
         _ if !within(shape, 1e-100..=1e100) => false,
         Shape::CurvePolygon(rings) => {
             let straight = |piece: &Piece| matches!(piece, Piece::Line(_));
@@ -46,7 +46,8 @@ fn is_valid(shape: &Shape, budget: &mut Budget) -> bool {
                 let rings: Vec<Vec<Position>> = rings.iter().map(|ring| stored(ring.pieces())).collect();
                 return rings::are_valid(&rings::of(0, &rings).collect::<Vec<_>>());
             }
-            // Where circles meet is no number that doubles hold, so that only one that meets nothing is beyond doubt.
+            // Intersections of circles are not representable in doubles, so only a circle that meets nothing is
+            // certain.
             within(shape, CIRCLES) && rings.len() == 1 && arcs::is_circle(&rings[0], budget)
         }
         Shape::CircularString(arcs) => within(shape, CIRCLES) && arcs::is_string_valid(arcs, budget),
@@ -63,7 +64,7 @@ fn is_valid(shape: &Shape, budget: &mut Budget) -> bool {
     }
 }
 
-/// Where the test of four positions on a circle, whose products have four factors, is exact.
+/// The range in which the test of four positions on a circle, whose products have four factors, is exact.
 const CIRCLES: std::ops::RangeInclusive<f64> = 1e-50..=1e50;
 
 /// Whether all coordinates are 0 or of a magnitude in that range.
@@ -85,29 +86,29 @@ fn order(a: Point, b: Point) -> std::cmp::Ordering {
     a.x.total_cmp(&b.x).then(a.y.total_cmp(&b.y))
 }
 
-/// On which side of the line from `a` to `b` a position is: 1 on the left, −1 on the right, 0 on it.
+/// The side of the line from `a` to `b` on which a position lies: 1 left, −1 right, 0 on it.
 fn side(a: Point, b: Point, p: Point) -> i8 {
     let turn = orient2d(a, b, p);
     i8::from(turn > 0.0) - i8::from(turn < 0.0)
 }
 
-/// How two segments meet, each from the end that comes first in [`order`].
+/// How two segments meet, each starting at the end that comes first in [`order`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Meeting {
     /// Nowhere.
     Apart,
-    /// In one position, which is an end of one of them.
+    /// In one position that is an end of one of them.
     End,
-    /// In one position between their ends.
+    /// In one position that is an end of neither.
     Cross,
-    /// For a length.
+    /// Along a length.
     Length,
 }
 
 fn meeting((a, b): (Point, Point), (c, d): (Point, Point)) -> Meeting {
     let others = [side(a, b, c), side(a, b, d)];
     if others == [0, 0] {
-        // On one straight line, where the order of positions is the order along it.
+        // Collinear: the order of positions is the order along the line.
         let (from, to) =
             (std::cmp::max_by(a, c, |a, b| order(*a, *b)), std::cmp::min_by(b, d, |a, b| order(*a, *b)));
         return match order(from, to) {
@@ -122,7 +123,7 @@ fn meeting((a, b): (Point, Point), (c, d): (Point, Point)) -> Meeting {
     let own = [side(c, d, a), side(c, d, b)];
     match own[0] * own[1] {
         1 => Meeting::Apart,
-        // Two lines that are not one share one position at most: an end on the other's line is that one.
+        // Segments on different lines share at most one position: an end on the other's line is that position.
         product if product == 0 || others.contains(&0) => Meeting::End,
         _ => Meeting::Cross,
     }

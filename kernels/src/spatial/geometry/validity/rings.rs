@@ -1,9 +1,11 @@
-//! Rings of polygons: simple, apart but for single positions, and one within another as outer rings and holes must be.
+//! Rings of polygons: whether they are simple, meet in single positions at most, and nest as outer rings and holes
+//! must.
 //!
-//! One sweep over all rings of a value answers it exactly, in n·log n steps whatever the shape. The sweep goes from position to
-//! position by x, then y, and keeps the segments that are open there in order, from below. Two segments that cross stand side by side
-//! before they do (Shamos & Hoey 1976, "Geometric intersection problems"), so comparing neighbours finds the first crossing, and up
-//! to that the order stands. Where a ring begins, the segment below tells which ring it lies in.
+//! One sweep over all rings of a value answers this exactly, in n·log n steps for any shape. The sweep goes from
+//! position to position by x, then y, and keeps the segments that are open there ordered from below. Two segments that
+//! cross are neighbours before they do (Shamos & Hoey 1976, "Geometric intersection problems"), so comparing neighbours
+//! finds the first crossing, and up to there the order is valid. Where a ring begins, the segment below it tells which
+//! ring contains it.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -11,7 +13,7 @@ use std::collections::BTreeSet;
 use super::{Meeting, Point, meeting, order, point, side};
 use crate::spatial::geometry::Position;
 
-/// A closed ring, the number of the polygon that it belongs to, and whether it is a hole of it.
+/// A closed ring, the index of its polygon, and whether it is a hole.
 pub(super) struct Ring<'a> {
     polygon: usize,
     is_hole: bool,
@@ -42,7 +44,7 @@ pub(super) fn are_valid(rings: &[Ring<'_>]) -> bool {
         return false;
     }
     let Some(parents) = parents(&segments, rings, &counts) else { return false };
-    // A hole lies in its outer ring with no ring between; an outer ring lies in nothing, or in a hole with none between.
+    // A hole lies directly in its outer ring; an outer ring lies in nothing, or directly in a hole.
     rings.iter().zip(parents).all(|(ring, parent)| match parent.map(|p| &rings[p as usize]) {
         None => !ring.is_hole,
         Some(parent) if ring.is_hole => !parent.is_hole && parent.polygon == ring.polygon,
@@ -50,7 +52,7 @@ pub(super) fn are_valid(rings: &[Ring<'_>]) -> bool {
     })
 }
 
-/// A side of a ring, the end that comes first in [`order`] first.
+/// A side of a ring; the end that comes first in [`order`] is stored first.
 struct Segment {
     a: Point,
     b: Point,
@@ -66,9 +68,9 @@ impl Segment {
         (self.a, self.b)
     }
 
-    /// Where a position is that the sweep is at while the segment is open.
+    /// Where a position at the sweep line lies relative to the open segment.
     fn compare(&self, p: Point) -> Ordering {
-        // Most are told apart without arithmetic.
+        // Most cases are decided without arithmetic.
         let (low, high) = if self.a.y <= self.b.y { (self.a.y, self.b.y) } else { (self.b.y, self.a.y) };
         if p.y < low {
             Ordering::Less
@@ -80,12 +82,12 @@ impl Segment {
     }
 }
 
-/// What the open segments are kept by: in order from below. Where x is the same, y decides which comes first, as if the plane were
-/// turned by less than anything, so that upright segments are no exception: above is to the left of one.
+/// The sort key of open segments: from below. For equal x, y decides, as if the plane were turned by an infinitesimal
+/// angle, so vertical segments need no special case: above one is to its left.
 #[derive(Clone, Copy)]
 enum Key<'a> {
     Open(&'a Segment),
-    /// Just below all segments that go through this position.
+    /// Just below all segments through this position.
     Below(Point),
 }
 
@@ -93,7 +95,7 @@ impl Ord for Key<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Key::Open(s), Key::Open(t)) if std::ptr::eq(*s, *t) => Ordering::Equal,
-            // Both are open from the later of their beginnings on. Equal are those that lie on one another.
+            // Both are open from the later of their starts on. Segments that lie on one another compare equal.
             (Key::Open(s), Key::Open(t)) if order(s.a, t.a).is_le() => {
                 s.compare(t.a).then_with(|| side(s.a, s.b, t.b).cmp(&0)).reverse()
             }
@@ -132,7 +134,7 @@ impl Touching {
         ring
     }
 
-    /// Joins two rings, unless others that touch have joined them before.
+    /// Joins two rings; false if other touching rings have joined them already.
     fn join(&mut self, i: u32, j: u32) -> bool {
         let (i, j) = (self.group(i), self.group(j));
         self.0[i as usize] = j;
@@ -140,7 +142,7 @@ impl Touching {
     }
 }
 
-/// For each ring the one that it lies in with none between; `None` in all where rings meet in a way that they must not.
+/// For each ring the ring that directly contains it; `None` in place of the list where rings meet in a forbidden way.
 fn parents(segments: &[Segment], rings: &[Ring<'_>], counts: &[u32]) -> Option<Vec<Option<u32>>> {
     let mut starts: Vec<&Segment> = segments.iter().collect();
     let mut ends = starts.clone();
@@ -150,7 +152,8 @@ fn parents(segments: &[Segment], rings: &[Ring<'_>], counts: &[u32]) -> Option<V
     let mut open: BTreeSet<Key<'_>> = BTreeSet::new();
     let mut touching = Touching((0..rings.len() as u32).collect());
     let mut parents = vec![None; rings.len()];
-    // Whether the lowest segment where the ring begins runs forward: then the inside lies above all that run forward.
+    // Whether the lowest segment at the ring's start runs forward; then the inside lies above all segments that run
+    // forward.
     let mut lowest: Vec<Option<bool>> = vec![None; rings.len()];
     let mut here: Vec<&Segment> = Vec::new();
     while let Some(end) = ends.first() {
@@ -173,12 +176,12 @@ fn parents(segments: &[Segment], rings: &[Ring<'_>], counts: &[u32]) -> Option<V
             open.remove(&Key::Open(segment));
         }
         for segment in beginning {
-            // One that is there already lies on this one.
+            // A segment that compares equal lies on this one.
             if !open.insert(Key::Open(segment)) {
                 return None;
             }
         }
-        // Those that go through this position share it and so nothing else. They have new neighbours.
+        // Segments that pass through this position share only it, and have new neighbours.
         let mut below = open.range(..Key::Below(at)).next_back().and_then(|key| key.segment());
         let mut above = open.range(Key::Below(at)..);
         let mut is_neighbour = true;
@@ -216,7 +219,7 @@ impl<'a> Key<'a> {
     }
 }
 
-/// Takes the first ones for which it holds off the rest.
+/// Takes the leading segments for which `holds` is true off the rest.
 fn cut<'a, 'b>(rest: &mut &'b [&'a Segment], holds: impl Fn(&Segment) -> bool) -> &'b [&'a Segment] {
     let count = rest.iter().take_while(|s| holds(s)).count();
     let (taken, left) = rest.split_at(count);
@@ -224,9 +227,9 @@ fn cut<'a, 'b>(rest: &mut &'b [&'a Segment], holds: impl Fn(&Segment) -> bool) -
     taken
 }
 
-/// Whether the segments that share a position may do so: two of one ring that follow one another, and beside them those of one
-/// other ring of the polygon. Closed lines that share a single position do not cross there; a second one, or a circle of rings
-/// that touch, would cut what lies between them in two.
+/// Whether the segments that share a position may do so: two successive segments of one ring, and beside them those of
+/// one other ring of the polygon. Closed lines that share a single position do not cross there; sharing a second one,
+/// or a cycle of touching rings, would cut the region between them in two.
 fn may_meet(
     here: &mut [&Segment],
     at: Point,

@@ -13,7 +13,7 @@ use arrow_schema::DataType;
 
 use super::types;
 
-/// Whether the value is NULL, also in a column of the type null, which has no bits to say so.
+/// Whether the value is NULL, also in a column of the type null, which has no validity bits.
 pub(crate) fn is_null(column: &ArrayRef, row: usize) -> bool {
     match column.data_type() {
         DataType::Null => true,
@@ -25,8 +25,8 @@ pub(crate) fn is_null(column: &ArrayRef, row: usize) -> bool {
     }
 }
 
-/// The value as plain text: a list, a structure or a map as JSON, bytes in hexadecimal after 0x, NULL as nothing. The column
-/// is a plain one, see [`types::plain`].
+/// The value as plain text: a list, structure or map as JSON, bytes in hexadecimal after 0x, NULL as an empty text. The
+/// column must be plain, see [`types::plain`].
 pub(crate) fn text(column: &ArrayRef, row: usize) -> Result<String, ArrowError> {
     if is_null(column, row) {
         return Ok(String::new());
@@ -50,9 +50,9 @@ pub(crate) fn text(column: &ArrayRef, row: usize) -> Result<String, ArrowError> 
     Ok(text)
 }
 
-/// The value as Arrow writes it. What it cannot write is an error, never a text that says so.
+/// The value as Arrow formats it. A value that it cannot format is an error, never a text that says so.
 fn shown(column: &ArrayRef, row: usize) -> Result<String, ArrowError> {
-    // A time with a zone that has a name is written in UTC: this command has no table of zones.
+    // A time with a named zone is written in UTC, because this command has no table of zones.
     if let DataType::Timestamp(unit, Some(zone)) = column.data_type()
         && !zone.starts_with(['+', '-'])
     {
@@ -63,7 +63,7 @@ fn shown(column: &ArrayRef, row: usize) -> Result<String, ArrowError> {
     ArrayFormatter::try_new(column, &options)?.value(row).try_to_string()
 }
 
-/// Appends the value as JSON. Numbers keep all their digits; NULL and what JSON has no number for (NaN, infinities) are
+/// Appends the value as JSON. Numbers keep all their digits; NULL, and numbers that JSON lacks (NaN, infinities), are
 /// `null`.
 pub(crate) fn json(out: &mut String, column: &ArrayRef, row: usize) -> Result<(), ArrowError> {
     if is_null(column, row) {
@@ -146,19 +146,19 @@ fn json_array(out: &mut String, items: &ArrayRef) -> Result<(), ArrowError> {
     Ok(())
 }
 
-/// Appends a string, a number or a truth value as JSON.
+/// Appends a string, number or boolean as JSON.
 pub(super) fn serialize<T: serde::Serialize + ?Sized>(out: &mut String, value: &T) -> Result<(), ArrowError> {
     out.push_str(&serde_json::to_string(value).map_err(|error| ArrowError::ExternalError(Box::new(error)))?);
     Ok(())
 }
 
-/// Of a union the array that holds the value of that row, and its place there.
+/// For a union, the array that holds the value of that row, and its index there.
 fn chosen(column: &ArrayRef, row: usize) -> Option<(ArrayRef, usize)> {
     let union: &UnionArray = column.as_any().downcast_ref()?;
     Some((union.child(union.type_id(row)).clone(), union.value_offset(row)))
 }
 
-/// The items of the list in that row, if the column is one of lists.
+/// The items of the list in that row, if it is a column of lists.
 pub(crate) fn list(column: &ArrayRef, row: usize) -> Option<ArrayRef> {
     match column.data_type() {
         DataType::FixedSizeList(..) => Some(column.as_fixed_size_list().value(row)),
@@ -170,7 +170,7 @@ pub(crate) fn list(column: &ArrayRef, row: usize) -> Option<ArrayRef> {
     }
 }
 
-/// The bytes in that row, if the column is one of bytes.
+/// The bytes in that row, if it is a column of bytes.
 pub(crate) fn bytes(column: &ArrayRef, row: usize) -> Option<&[u8]> {
     match column.data_type() {
         DataType::Binary => Some(column.as_binary::<i32>().value(row)),
@@ -181,7 +181,7 @@ pub(crate) fn bytes(column: &ArrayRef, row: usize) -> Option<&[u8]> {
     }
 }
 
-/// Appends bytes as T-SQL writes them.
+/// Appends bytes in T-SQL's notation.
 pub(super) fn hex(out: &mut String, bytes: &[u8]) {
     out.push_str("0x");
     for byte in bytes {
@@ -189,7 +189,7 @@ pub(super) fn hex(out: &mut String, bytes: &[u8]) {
     }
 }
 
-/// The bytes that such a text stands for; none where it is another text.
+/// The bytes that such a text stands for; `None` for other text.
 pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))?.as_bytes();
     let digit = |byte: u8| char::from(byte).to_digit(16);

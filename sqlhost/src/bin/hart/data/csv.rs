@@ -1,6 +1,7 @@
-//! CSV with a header line, in UTF-8, fields separated by commas or what `--delimiter` says, and quoted as RFC 4180 has it.
+//! CSV with a header line, in UTF-8, with fields separated by commas or by `--delimiter`, quoted as in RFC 4180.
 //!
-//! All columns are texts, as they stand in the file. What a kernel computes with gets the type that the first rows suggest.
+//! All columns are texts, as written in the file. Columns that a kernel computes with get the type that the first rows
+//! suggest.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, Write};
@@ -18,14 +19,14 @@ use flate2::read::MultiGzDecoder;
 use super::read::{BATCH_ROWS, Source};
 use super::{cell, in_cell, types};
 
-/// So many rows decide the types of the columns.
+/// The number of rows that decide the columns' types.
 const INFER_ROWS: usize = 10_000;
 
-/// The mark that some programs, Excel among them, put before UTF-8 text.
+/// The mark that some programs, such as Excel, put before UTF-8 text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const GZIP: &[u8] = b"\x1f\x8b";
 
-/// The text of a file from its start, unpacked and without the byte order mark.
+/// The text of a file from its start, decompressed and without the byte order mark.
 fn text(file: &File) -> Result<Box<dyn BufRead + Send>, ArrowError> {
     let mut file = file.try_clone()?;
     file.rewind()?;
@@ -42,8 +43,8 @@ fn text(file: &File) -> Result<Box<dyn BufRead + Send>, ArrowError> {
     Ok(Box::new(BufReader::new(std::io::Cursor::new(start).chain(out))))
 }
 
-/// Reads a CSV file. An empty field is NULL. Without a separator it is the comma, and another one that the header line
-/// suggests is an error that says so.
+/// Reads a CSV file. An empty field is NULL. The default separator is the comma; if the header line suggests another
+/// one, the error says so.
 pub(super) fn start(
     file: &File,
     delimiter: Option<u8>,
@@ -95,15 +96,15 @@ pub(super) fn start(
     Ok(Source { typed: Arc::new(Schema::new(typed)), schema, rows: None, batches: Box::new(batches) })
 }
 
-/// What a column can be computed with as.
+/// The type with which a column can be computed.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
-    /// Nothing but NULLs so far.
+    /// Only NULLs so far.
     Empty,
-    /// Whole numbers, written as they would be written again: no sign, no zeros before them.
+    /// Whole numbers in canonical form: no plus sign, no leading zeros.
     Integer,
     Number,
-    /// Bytes in hexadecimal after 0x.
+    /// Hexadecimal bytes after 0x.
     Hex,
     Text,
 }
@@ -130,7 +131,7 @@ impl Kind {
         }
     }
 
-    /// A column that is empty in all the rows looked at may still have text further down.
+    /// A column that is empty in all examined rows may still have text further down.
     fn data_type(self) -> DataType {
         match self {
             Kind::Integer => DataType::Int64,
@@ -141,7 +142,7 @@ impl Kind {
     }
 }
 
-/// The whole number that this text is the spelling of.
+/// The whole number of which this text is the canonical form.
 fn integer(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let plain = digits.starts_with(|c: char| c.is_ascii_digit()) && (!digits.starts_with('0') || text == "0");
@@ -172,7 +173,7 @@ fn infer(
     Ok(kinds)
 }
 
-/// Texts as the type that [`start`] has given their column; `before` rows came before them.
+/// Texts converted to the type that [`start`] has given their column; `before` rows preceded them.
 pub(super) fn typed(column: &ArrayRef, field: &Field, before: u64) -> Result<ArrayRef, ArrowError> {
     let texts = column.as_string::<i32>();
     macro_rules! parsed {
@@ -230,7 +231,7 @@ pub(super) fn encode(
                 };
                 push(&mut line, number, text.as_deref(), separator);
             }
-            // A blank line is no row to most readers.
+            // Most readers skip a blank line.
             line.push_str(if line.is_empty() { "\"\"\n" } else { "\n" });
             out.write_all(line.as_bytes())?;
             rows += 1;
@@ -239,7 +240,7 @@ pub(super) fn encode(
     Ok(rows)
 }
 
-/// Appends a field, in quotes where RFC 4180 wants them.
+/// Appends a field, quoted if RFC 4180 requires it.
 fn push(line: &mut String, number: usize, text: Option<&str>, separator: char) {
     if number > 0 {
         line.push(separator);

@@ -1,4 +1,4 @@
-//! Files that appear as a whole or not at all, and what is cleared away when the command is interrupted.
+//! Files that appear complete or not at all, and cleanup when the command is interrupted.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{BufWriter, ErrorKind};
@@ -8,7 +8,8 @@ use std::sync::{Mutex, Once, PoisonError};
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// That a file can be written there: found out before the work is done, not after. `option` is what the path was given with.
+/// Checks that a file can be written there, before the work is done rather than after. `option` is the option that gave
+/// the path.
 pub(crate) fn check(path: &Path, option: &str) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
@@ -22,7 +23,8 @@ pub(crate) fn check(path: &Path, option: &str) -> Result<()> {
     Ok(())
 }
 
-/// That what is written is none of the files that are read: neither by another name nor by a link. `option` as in [`check`].
+/// Checks that the output is not one of the input files, under another name or through a link. `option` as in
+/// [`check`].
 pub(crate) fn apart<'a>(
     output: &Path,
     option: &str,
@@ -59,15 +61,15 @@ fn is_same(one: &Path, other: &Path) -> bool {
     identity(one).is_some_and(|found| Some(found) == identity(other))
 }
 
-/// Gives `fill` a file to write to. It appears under this name, or replaces an older file, only when all is written; after
-/// an error everything is as it was before.
+/// Passes `fill` a file to write to. It appears under this name, or replaces an older file, only when it is complete;
+/// after an error everything is as before.
 pub(crate) fn whole<T>(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> Result<T>) -> Result<T> {
     if path.is_dir() {
         bail!("cannot write {}: it is a folder", path.display());
     }
     let begin = || -> Result<(PathBuf, Draft, File)> {
         trusted(path)?;
-        // A link stays a link: the file behind it is replaced.
+        // A link stays a link: the file to which it points is replaced.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let (draft, file) = Draft::create(&target)?;
         Ok((target, draft, file))
@@ -85,8 +87,8 @@ pub(crate) fn whole<T>(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> R
     Ok(filled)
 }
 
-/// That no link leads away that somebody else may have put into a folder where everyone may put files. It is the rule of
-/// Linux's `protected_symlinks`, held everywhere.
+/// Checks that the path does not follow a link that another user may have put into a folder writable by everyone. This
+/// is the rule of Linux's `protected_symlinks`, enforced on every Unix.
 #[cfg(unix)]
 fn trusted(path: &Path) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
@@ -120,7 +122,7 @@ fn trusted(_: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A temporary file beside the target. It is gone when this is dropped, unless it was renamed.
+/// A temporary file beside the target, removed when this is dropped unless it was renamed.
 struct Draft(Kept);
 
 impl Draft {
@@ -128,7 +130,7 @@ impl Draft {
         let older = fs::metadata(target).ok().map(|about| about.permissions());
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let (kept, file) = Kept::file(&target.with_file_name(format!(".{name}")), older.is_some())?;
-        // An older file hands its permissions on, before there is anything to read.
+        // An older file passes on its permissions before there is any content.
         if let Some(older) = older {
             permit(&file, older)?;
         }
@@ -145,11 +147,11 @@ pub(crate) struct Kept {
     pub(crate) path: PathBuf,
 }
 
-/// What there is to remove when the command is interrupted.
+/// What to remove when the command is interrupted.
 static KEPT: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 impl Kept {
-    /// A new file whose name begins with this path; for its owner alone if it is `private`.
+    /// A new file whose name begins with this path; `private`: readable by its owner alone.
     pub(crate) fn file(start: &Path, private: bool) -> std::io::Result<(Kept, File)> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
@@ -172,15 +174,15 @@ impl Kept {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         static HANDLER: Once = Once::new();
         HANDLER.call_once(|| {
-            // Where there is a handler already, it keeps its place.
+            // An existing handler stays.
             let _ = ctrlc::set_handler(|| {
                 KEPT.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|path| remove(path));
-                // As a shell says it of a program that SIGINT ended.
+                // The exit code that shells use for a program ended by SIGINT.
                 std::process::exit(130);
             });
         });
         let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-        // What a process of the same number has left behind, as in another container, is not ours.
+        // Files left by another process with the same number, for example in another container, are not ours.
         loop {
             let number = COUNT.fetch_add(1, Ordering::Relaxed);
             let mut path = start.as_os_str().to_owned();
@@ -200,7 +202,7 @@ impl Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        // After a renaming there is nothing of this name any more. A failure here must not hide the error before it.
+        // After a rename nothing has this name any more. A failure here must not hide the earlier error.
         remove(&self.path);
         KEPT.lock().unwrap_or_else(PoisonError::into_inner).retain(|path| *path != self.path);
     }

@@ -1,6 +1,7 @@
 //! Arrow IPC: files and streams.
 //!
-//! The crate believes some sizes that a file states, and a damaged one may state any. They are compared with the file first.
+//! The crate trusts some sizes in a file, and a damaged file may state any size, so they are checked against the file
+//! first.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -12,18 +13,18 @@ use arrow_schema::{ArrowError, SchemaRef};
 
 use super::read::{BATCH_BYTES, BATCH_ROWS, Batches, Source};
 
-/// Before the length of a message, in all files but those of before 2019.
+/// Precedes the length of a message, in all files except those from before 2019.
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
-/// The most that a byte may be unpacked to: LZ4 repeats at most 255 bytes with one, and a block of Zstandard, 128 KiB, takes three
-/// at least.
+/// The maximum expansion of a byte: LZ4 repeats at most 255 bytes with one, and a block of Zstandard, 128 KiB, takes at
+/// least three.
 const MOST_LZ4: u64 = 256;
 const MOST_ZSTD: u64 = 1 << 16;
 
-/// Reads an Arrow IPC file, or a stream where there are no blocks.
+/// Reads an Arrow IPC file, or a stream unless `in_blocks`.
 pub(super) fn start(file: &File, in_blocks: bool, wanted: Option<Vec<usize>>) -> Result<Source, ArrowError> {
     check(file, in_blocks)?;
-    // A reader with a projection knows the wanted columns only, so another one is asked for the schema.
+    // A reader with a projection knows only the wanted columns, so a second one provides the schema.
     let again = || -> Result<BufReader<File>, ArrowError> {
         let mut file = file.try_clone()?;
         file.rewind()?;
@@ -40,7 +41,7 @@ pub(super) fn start(file: &File, in_blocks: bool, wanted: Option<Vec<usize>>) ->
     Ok(Source { typed: schema.clone(), schema, rows: None, batches })
 }
 
-/// A batch, which may be the whole file, in parts of the usual size.
+/// A batch, which may be the whole file, split into parts of the usual size.
 fn parts(batch: Result<RecordBatch, ArrowError>) -> Vec<Result<RecordBatch, ArrowError>> {
     let Ok(whole) = &batch else { return vec![batch] };
     let rows = whole.num_rows();
@@ -56,7 +57,7 @@ fn damaged(what: impl Into<String>) -> ArrowError {
     ArrowError::ParseError(format!("the file is damaged: {}", what.into()))
 }
 
-/// That all messages lie within the file, and unpack to sizes that they can have.
+/// Checks that all messages are within the file, and that their unpacked sizes are possible.
 fn check(file: &File, in_blocks: bool) -> Result<(), ArrowError> {
     let mut file = BufReader::new(file.try_clone()?);
     let length = file.seek(SeekFrom::End(0))?;
@@ -123,7 +124,7 @@ fn check_stream(file: &mut BufReader<File>, length: u64) -> Result<(), ArrowErro
     Ok(())
 }
 
-/// A message whose body of that size begins there.
+/// Checks a message that is followed by a body of that size.
 fn check_message(
     file: &mut BufReader<File>,
     message: &Message<'_>,
@@ -147,7 +148,7 @@ fn check_message(
         let most = if compression.codec() == CompressionType::LZ4_FRAME { MOST_LZ4 } else { MOST_ZSTD };
         let mut unpacked = [0; 8];
         unpacked.copy_from_slice(&bytes(file, begin + from, 8)?);
-        // −1: not packed.
+        // −1 means not packed.
         let unpacked = u64::try_from(i64::from_le_bytes(unpacked)).unwrap_or(0);
         if unpacked > length.saturating_mul(most) {
             return Err(damaged(format!("a buffer of {length} bytes that unpacks to {unpacked}")));
@@ -162,7 +163,7 @@ fn check_message(
     Ok(())
 }
 
-/// Bytes of the file, which the caller has compared with its length.
+/// Bytes of the file; the caller has checked the range against its length.
 fn bytes(file: &mut BufReader<File>, from: u64, length: u64) -> Result<Vec<u8>, ArrowError> {
     let mut out = vec![0; length as usize];
     let here = file.stream_position()?;

@@ -1,4 +1,4 @@
-//! JSON: an array with an object for each row.
+//! JSON: an array with one object per row.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use arrow_schema::SchemaRef;
 
 use super::{cell, in_cell, types};
 
-/// Writes the rows, each on a line; returns their number.
+/// Writes the rows, one per line; returns their number.
 pub(super) fn encode(
     out: &mut dyn Write,
     schema: &SchemaRef,

@@ -1,5 +1,5 @@
-//! Tables in files and on the terminal, as Arrow record batches: `open` reads a file, `write` makes one, `print` shows
-//! a result. docs/FILES.md says what is read.
+//! Tables in files and on the terminal, as Arrow record batches: `open` reads a file, `write` writes one, `print` shows
+//! a result. docs/FILES.md describes the formats.
 
 pub(crate) mod cell;
 mod csv;
@@ -28,7 +28,7 @@ pub(crate) use print::{Style, print};
 pub(crate) use read::{BATCH_ROWS, ReadOptions, Reader, Wanted, find, forget_input, guarded, open, reason};
 pub(crate) use write::{writable, write};
 
-/// The kinds of file, told apart by their extension.
+/// The file formats, by extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Parquet,
@@ -67,7 +67,7 @@ impl Format {
     }
 }
 
-/// An error of Arrow about one value, with its column and row, of which `before` came earlier.
+/// An Arrow error about one value, with its column and row; `before` rows preceded the batch.
 fn in_cell(schema: &Schema, column: usize, before: u64, error: &ArrowError) -> anyhow::Error {
     anyhow!("column {}, row {}: {}", schema.field(column).name(), before + 1, reason(error))
 }

@@ -1,7 +1,7 @@
 //! NumPy's .npy files: a short header in text, then the numbers of one array.
 //!
-//! The header is read here rather than by a crate: it is one line of a fixed form, and what it claims must be checked
-//! against the length of the file before anything is sized by it.
+//! The header is parsed here rather than by a crate: it is one line in a fixed form, and its claims must be checked
+//! against the length of the file before anything is sized by them.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -20,8 +20,8 @@ use super::read::{BATCH_BYTES, BATCH_ROWS, Source};
 
 pub(super) const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// Reads a file of a 1-D array as the column `value`, of a 2-D array as `id` (the row, from 0) and the vector `v`.
-/// Types that SQL does not have are widened: float16 to float32, unsigned integers to the next larger signed ones.
+/// Reads a file with a 1-D array as the column `value`, with a 2-D array as `id` (the row, from 0) and the vector `v`.
+/// Types that SQL lacks are widened: float16 to float32, unsigned integers to the next larger signed ones.
 pub(super) fn start(file: File, length: u64, wanted: Option<Vec<usize>>) -> Result<Source> {
     let mut file = BufReader::new(file);
     let (text, data_begin) = header(&mut file, length)?;
@@ -58,7 +58,7 @@ pub(super) fn start(file: File, length: u64, wanted: Option<Vec<usize>>) -> Resu
         element.name,
         if found < expected { ": the file is cut off" } else { "" }
     );
-    // The file holds at least one whole row of these, or there are none.
+    // The file holds at least one whole such row, or there are none.
     let row_bytes = usize::try_from(row_bytes).context("the rows are larger than the memory")?;
 
     let schema = schema(&element, size);
@@ -98,14 +98,14 @@ fn schema(element: &Element, size: Option<u64>) -> SchemaRef {
         None => vec![Field::new("value", number, false)],
         Some(size) => {
             let item = Arc::new(Field::new("item", number, false));
-            // The size was checked to be an i32.
+            // Checked above to fit an i32.
             let vector = DataType::FixedSizeList(item, size as i32);
             vec![Field::new("id", DataType::Int64, false), Field::new("v", vector, false)]
         }
     }))
 }
 
-/// The text of the header, and where the numbers begin.
+/// The text of the header, and the offset of the numbers.
 fn header(file: &mut impl Read, length: u64) -> Result<(String, u64)> {
     let mut start = [0; 8];
     file.read_exact(&mut start).context("the header is cut off")?;
@@ -128,8 +128,8 @@ fn header(file: &mut impl Read, length: u64) -> Result<(String, u64)> {
     Ok((text, begin + text_length))
 }
 
-/// What stands after that key in the header, which is a Python dictionary such as
-/// `{'descr': '<f4', 'fortran_order': False, 'shape': (10, 384), }`.
+/// The text after that key in the header, which is a Python dictionary such as `{'descr': '<f4', 'fortran_order':
+/// False, 'shape': (10, 384), }`.
 fn after_key<'a>(header: &'a str, key: &str) -> Result<&'a str> {
     let quoted = format!("'{key}':");
     let (_, rest) = header.split_once(&quoted).with_context(|| format!("the header has no {key}"))?;
@@ -148,7 +148,7 @@ fn shape(header: &str) -> Result<Vec<u64>> {
 
 /// The type of the numbers.
 struct Element {
-    /// As NumPy writes it, `<f4` for one.
+    /// NumPy's name for it, such as `<f4`.
     name: String,
     kind: Kind,
     bytes: usize,
@@ -192,7 +192,7 @@ impl Element {
         self.kind == Kind::Float || (self.kind == Kind::Int && self.bytes == 1)
     }
 
-    /// The type of the column that takes these numbers.
+    /// The type of the column for these numbers.
     fn data_type(&self) -> DataType {
         match (self.kind, self.bytes) {
             (Kind::Bool, _) => DataType::Boolean,
@@ -206,7 +206,7 @@ impl Element {
         }
     }
 
-    /// The numbers in `bytes`, the first of which is number `first` of the array.
+    /// The numbers in `bytes`, which begin with number `first` of the array.
     fn array(&self, bytes: &[u8], first: u64) -> Result<ArrayRef, ArrowError> {
         let big = self.big_endian;
         Ok(match (self.kind, self.bytes) {

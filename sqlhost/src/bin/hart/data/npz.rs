@@ -1,4 +1,4 @@
-//! NumPy's .npz files: a zip archive of .npy files, here the columns of one table.
+//! NumPy's .npz files: a zip archive of .npy files, read as the columns of one table.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -12,8 +12,8 @@ use super::draft::Kept;
 use super::npy;
 use super::read::{Batches, Source};
 
-/// Reads the arrays as columns of their names, which all have a value for each row. An archive of one array is read as that
-/// array alone would be.
+/// Reads the arrays as columns with their names; all must have one value per row. An archive with one array reads like
+/// that array alone.
 pub(super) fn start(file: &File, wanted: Option<Vec<usize>>) -> Result<Source> {
     let mut file = file.try_clone()?;
     file.rewind()?;
@@ -26,7 +26,7 @@ pub(super) fn start(file: &File, wanted: Option<Vec<usize>>) -> Result<Source> {
             bail!("expected arrays (.npy), found {name}");
         };
         let about = || format!("array {name}");
-        // Arrays are read side by side, which an archive cannot do.
+        // Arrays are read in parallel steps, which an archive does not allow.
         let (kept, mut plain) = Kept::file(&std::env::temp_dir().join("hart-npz"), true)?;
         let size = member.size();
         let length = std::io::copy(&mut member.by_ref().take(size), &mut plain).with_context(about)?;
@@ -62,7 +62,7 @@ pub(super) fn start(file: &File, wanted: Option<Vec<usize>>) -> Result<Source> {
         "the arrays differ in their rows, so that they are no columns of one table: {}; save the one that is meant as .npy",
         shapes()
     );
-    // Of an array of vectors the column of places is left out.
+    // For an array of vectors the column of row numbers is left out.
     let last = |source: &Source| source.schema.fields().len() - 1;
     let named = |(name, source, _): &(String, Source, Kept)| {
         let field = source.schema.field(last(source));
@@ -78,7 +78,7 @@ pub(super) fn start(file: &File, wanted: Option<Vec<usize>>) -> Result<Source> {
             columns.push((source.batches, last, empty, kept));
         }
     }
-    // The arrays' own batches differ in size, so each goes on from where it is.
+    // The arrays' own batches differ in size, so each continues from its own position.
     let batches = std::iter::from_fn(move || {
         for (batches, _, held, _) in &mut columns {
             if held.num_rows() == 0 {

@@ -16,8 +16,8 @@ pub(crate) enum Style {
     Csv,
 }
 
-/// Writes the rows to standard output as they come and returns their number. That the reader of a pipe has seen enough and
-/// closed it is no error.
+/// Writes the rows to standard output as they arrive and returns their number. It is not an error if the reader of a
+/// pipe closes it early.
 pub(crate) fn print(
     style: Style,
     schema: &SchemaRef,

@@ -22,18 +22,19 @@ use super::draft::Kept;
 use super::wide::Wide;
 use super::{Format, csv, ipc, npy, npz, types};
 
-/// Rows in a batch where the file itself does not say, and about as many bytes as there may be in one of several rows.
+/// Rows per batch if the file does not define batches; below, the approximate maximum bytes of a batch with several
+/// rows.
 pub(crate) const BATCH_ROWS: usize = 8192;
 pub(super) const BATCH_BYTES: usize = 16 << 20;
 
-/// The batches of one format, as its own reader gives them.
+/// The batches of one format's reader.
 pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
 
-/// What the reader of one format finds at the start of a file.
+/// What a format's reader knows at the start of a file.
 pub(super) struct Source {
-    /// All columns of the file, whether wanted or not, as the batches have them.
+    /// All columns of the file, wanted or not, with the types that the batches have.
     pub(super) schema: SchemaRef,
-    /// The same in the types to compute with, where the file itself has texts only.
+    /// The same with the types to compute with, if the file itself has only texts.
     pub(super) typed: SchemaRef,
     pub(super) rows: Option<u64>,
     /// The wanted columns, in the order of the file.
@@ -59,37 +60,37 @@ fn delimiter(text: &str) -> Result<u8, String> {
     }
 }
 
-/// A column that is asked for.
+/// A requested column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Wanted {
-    /// To compute with. The texts of a CSV file become the numbers or bytes that they spell.
+    /// To compute with: the texts of a CSV file become the numbers or bytes that they spell.
     Typed(usize),
-    /// As it stands in the file.
+    /// As written in the file.
     AsIs(usize),
 }
 
 impl Wanted {
-    /// Its place among all columns of the file.
+    /// Its position among all columns of the file.
     pub(crate) fn column(self) -> usize {
         let (Wanted::Typed(column) | Wanted::AsIs(column)) = self;
         column
     }
 }
 
-/// What does not change while a file is read.
+/// State that does not change while a file is read.
 struct Parts {
     shown: String,
     format: Format,
     options: ReadOptions,
     wide: Option<Wide>,
-    /// The columns that others see, by those of the file; the one behind them is that of `wide`.
+    /// The columns visible to callers, as columns of the file; the index after the last one is the column of `wide`.
     visible: Vec<usize>,
     /// All files.
     parts: Vec<PathBuf>,
 }
 
 impl Parts {
-    /// The columns of the file that make these ones, in the order of the file.
+    /// The file's columns that these are made from, in the order of the file.
     fn columns(&self, wanted: &[Wanted], width: usize) -> Vec<usize> {
         let mut columns: Vec<usize> = Vec::new();
         for wanted in wanted {
@@ -109,26 +110,25 @@ impl Parts {
     }
 }
 
-/// A file of rows, or a folder with parts of it. It is read batch by batch while it is iterated; the first error ends the
-/// iteration.
+/// A file of rows, or a folder of parts, read batch by batch during iteration; the first error ends the iteration.
 pub(crate) struct Reader {
     file: Parts,
-    /// The files that are still to be read.
+    /// The files that remain to be read.
     left: VecDeque<PathBuf>,
-    /// All columns of the file, as it has them, and as they are computed with.
+    /// All columns of the file, as stored and as computed with.
     all: SchemaRef,
     typed: SchemaRef,
     /// The columns that are returned.
     schema: SchemaRef,
     wanted: Vec<Wanted>,
     rows: Option<u64>,
-    /// Rows that have been returned.
+    /// Number of rows returned so far.
     done: u64,
     batches: Option<Batches>,
 }
 
-/// Opens a file of rows, standard input where the path is `-`, or a folder of parts. That it is what its extension promises is
-/// checked here; damage further in shows while reading.
+/// Opens a file of rows, standard input if the path is `-`, or a folder of parts. Checks here that the content matches
+/// the extension; damage further in shows while reading.
 pub(crate) fn open(path: &Path, options: &ReadOptions) -> Result<Reader> {
     let shown = if path == Path::new("-") { "standard input".into() } else { path.display().to_string() };
     let (parts, format) = if path == Path::new("-") {
@@ -147,7 +147,7 @@ pub(crate) fn open(path: &Path, options: &ReadOptions) -> Result<Reader> {
     let wide = options.wide.as_ref().map(|prefix| Wide::of(&source.typed, prefix)).transpose();
     let wide = wide.map_err(|error| anyhow!("{shown}: {error}"))?;
     if let Some(wide) = &wide {
-        // The vectors stand in place of the columns that they are made of.
+        // The vectors replace the columns that they are made from.
         visible.retain(|column| !wide.columns.contains(column));
         visible.push(width);
     }
@@ -156,10 +156,11 @@ pub(crate) fn open(path: &Path, options: &ReadOptions) -> Result<Reader> {
     Ok(Reader::new(file, source, wanted))
 }
 
-/// What standard input is kept in.
+/// The file that keeps standard input.
 static SPOOLED: OnceLock<(Kept, Format)> = OnceLock::new();
 
-/// Standard input in a file of its own, because all formats are read from several places or several times, and its format.
+/// Standard input copied to a file, because all formats are read from several positions or several times, and its
+/// format.
 fn standard_input() -> Result<(PathBuf, Format)> {
     if SPOOLED.get().is_none() {
         let spool = || -> std::io::Result<(Kept, Vec<u8>)> {
@@ -184,15 +185,15 @@ fn standard_input() -> Result<(PathBuf, Format)> {
     Ok((kept.path.clone(), *format))
 }
 
-/// Removes what standard input was kept in: a static is never dropped.
+/// Removes the copy of standard input: a static is never dropped.
 pub(crate) fn forget_input() {
     if let Some((kept, _)) = SPOOLED.get() {
         let _ = std::fs::remove_file(&kept.path);
     }
 }
 
-/// The files of a folder in the order of their names. Files whose names begin with a dot or an underscore are no parts, as
-/// elsewhere.
+/// The files of a folder, ordered by name. Files whose names begin with a dot or an underscore are skipped, as is
+/// usual.
 fn parts(folder: &Path) -> Result<Vec<PathBuf>> {
     let shown = folder.display();
     let mut parts = Vec::new();
@@ -246,18 +247,18 @@ impl Reader {
         }
     }
 
-    /// The columns that the batches have.
+    /// The columns of the batches.
     pub(crate) fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
-    /// The number of rows, where the file states it.
+    /// The number of rows, if the file states it.
     pub(crate) fn rows(&self) -> Option<u64> {
         self.rows
     }
 
-    /// The same file from its first row, with these of the columns that it has when it is opened, and in this order. Others are
-    /// not decoded where the format allows it.
+    /// The same file from its first row, with these of its columns, in this order. Others are not decoded if the format
+    /// allows it.
     pub(crate) fn only(self, wanted: &[Wanted]) -> Result<Reader> {
         let in_file = |wanted: &Wanted| match *wanted {
             Wanted::Typed(column) => Wanted::Typed(self.file.visible[column]),
@@ -268,7 +269,7 @@ impl Reader {
         Ok(Reader::new(self.file, source, wanted))
     }
 
-    /// A batch of the source with the columns that were asked for.
+    /// A batch of the source with the requested columns.
     fn arrange(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         let width = self.all.fields().len();
         let there = self.file.columns(&self.wanted, width);
@@ -299,7 +300,7 @@ impl Reader {
     fn next_part(&mut self) -> Result<Option<Batches>> {
         let Some(part) = self.left.pop_front() else { return Ok(None) };
         let width = self.all.fields().len();
-        // Its columns are looked at before any is asked for.
+        // Compares its columns before any is requested.
         let source = start(&part, &part.display().to_string(), self.file.format, &self.file.options, None)?;
         for column in self.file.columns(&self.wanted, width) {
             let first = self.all.field(column);
@@ -326,7 +327,7 @@ impl Iterator for Reader {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            // After a failure there is no source to go on with.
+            // After a failure there is no source to continue with.
             let mut source = self.batches.take()?;
             let read = guarded(|| match source.next() {
                 Some(batch) => self.arrange(&batch?).map(Some),
@@ -354,7 +355,7 @@ impl Iterator for Reader {
     }
 }
 
-/// The column of that name. Case counts only where two names differ in nothing else.
+/// The column with that name. Case matters only if two names differ in nothing else.
 pub(crate) fn find(schema: &Schema, name: &str) -> Result<usize, String> {
     let named = |same: &dyn Fn(&str) -> bool| -> Vec<usize> {
         (0..schema.fields().len()).filter(|&column| same(schema.field(column).name())).collect()
@@ -400,7 +401,7 @@ fn type_name(data_type: &DataType) -> String {
     }
 }
 
-/// Opens the file with the reader of its format, for the columns of these numbers or for all.
+/// Opens the file with the reader for its format, for the columns with these indexes or for all.
 fn start(
     path: &Path,
     shown: &str,
@@ -467,7 +468,7 @@ fn start(
     }
 }
 
-/// The first bytes and the last few bytes of a file, which is left at its beginning.
+/// The first bytes and the last few bytes of a file; rewinds it.
 fn ends(file: &mut File) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
     let mut head = Vec::new();
     file.by_ref().take(4096).read_to_end(&mut head)?;
@@ -481,7 +482,7 @@ fn ends(file: &mut File) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
 
 const TEXT: &str = "text";
 
-/// What a file seems to be, by its first bytes.
+/// The apparent kind of a file, by its first bytes.
 fn kind(head: &[u8]) -> &'static str {
     const MAGIC: [(&[u8], &str); 13] = [
         (b"PAR1", "a Parquet file"),
@@ -518,14 +519,14 @@ fn parquet(file: File, wanted: Option<Vec<usize>>) -> parquet::errors::Result<So
     Ok(Source { typed: schema.clone(), schema, rows, batches: Box::new(builder.build()?) })
 }
 
-/// As many rows as make about [`BATCH_BYTES`]: a row of long vectors takes as much as thousands of others.
+/// The number of rows of about [`BATCH_BYTES`]: a row with long vectors takes as much as thousands of others.
 fn batch_rows(about: &ParquetMetaData, schema: &SchemaDescriptor, wanted: Option<&[usize]>) -> usize {
     let (mut bytes, mut rows) = (0i64, 0i64);
     for group in about.row_groups() {
         rows = rows.saturating_add(group.num_rows());
         for (leaf, column) in group.columns().iter().enumerate() {
             if wanted.is_none_or(|wanted| wanted.contains(&schema.get_column_root_idx(leaf))) {
-                // Values of a dictionary take more in memory than in the file.
+                // Dictionary values take more space in memory than in the file.
                 let values = column.num_values().saturating_mul(4);
                 bytes = bytes.saturating_add(column.uncompressed_size().max(values));
             }
@@ -535,11 +536,11 @@ fn batch_rows(about: &ParquetMetaData, schema: &SchemaDescriptor, wanted: Option
     (BATCH_BYTES / row_bytes.max(1)).clamp(1, BATCH_ROWS)
 }
 
-/// Runs a reader on a file that may be damaged. The crates for Parquet and Arrow check most of what they read, and panic
-/// on the rest.
+/// Runs a reader on a file that may be damaged. The crates for Parquet and Arrow check most of what they read, and
+/// panic on the rest.
 pub(crate) fn guarded<T>(read: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
-    // What the reader leaves behind after a panic is dropped by the caller and never looked at. The command's own hook keeps the
-    // panic from writing anything: the error says what there is to say.
+    // State left by a panic is dropped by the caller and never read. The command's own hook keeps the panic from
+    // writing anything: the error says it all.
     let outcome = catch_unwind(AssertUnwindSafe(read));
     outcome.unwrap_or_else(|_| Err(ArrowError::ParseError("the file is damaged".to_owned())))
 }

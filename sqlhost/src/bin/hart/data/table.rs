@@ -1,4 +1,4 @@
-//! Rows as an aligned table for people to read.
+//! Rows as an aligned table for human readers.
 
 use std::io::Write;
 
@@ -12,28 +12,28 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{cell, in_cell, types};
 
-/// No text column is cut below this to fit the terminal.
+/// No text column is cut below this width to fit the terminal.
 const LEAST_WIDTH: usize = 8;
 
-/// This many items of a list, or bytes of binary data, are shown.
+/// Items of a list, or bytes of binary data, that are shown.
 const SHOWN_ITEMS: usize = 4;
 const SHOWN_BYTES: usize = 8;
 
-/// So many rows decide the widths.
+/// The number of rows that decide the widths.
 const DECIDING_ROWS: usize = 10_000;
 
 const GAP: &str = "  ";
 
-/// How the table is to look where it goes.
+/// The appearance of the table.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Look {
-    /// The columns of characters there are, if there is a limit.
+    /// Maximum width in characters, if there is one.
     pub(super) width: Option<usize>,
     /// Whether the header is bold.
     pub(super) bold: bool,
 }
 
-/// Writes a header, a rule and the rows. The first rows decide the widths of the columns; only they are held.
+/// Writes a header, a rule and the rows. The first rows decide the widths of the columns; only those are held.
 pub(super) fn draw(
     out: &mut dyn Write,
     schema: &Schema,
@@ -72,7 +72,7 @@ pub(super) fn draw(
     }
     for batch in batches {
         for row in cells(schema, &batch?, &mut done)? {
-            // Where nothing limits the line, nothing is cut.
+            // Without a limit on the line, nothing is cut.
             if look.width.is_none() {
                 widths.iter_mut().zip(&row).for_each(|(width, cell)| *width = (*width).max(cell.width()));
             }
@@ -82,7 +82,7 @@ pub(super) fn draw(
     Ok(())
 }
 
-/// The cells of a batch, row by row; `done` rows came before it.
+/// The cells of a batch, row by row; `done` rows preceded it.
 fn cells(schema: &Schema, batch: &RecordBatch, done: &mut u64) -> Result<Vec<Vec<String>>> {
     let columns = batch.columns().iter().map(types::plain).collect::<Result<Vec<_>, _>>()?;
     let mut rows = Vec::with_capacity(batch.num_rows());
@@ -96,7 +96,7 @@ fn cells(schema: &Schema, batch: &RecordBatch, done: &mut u64) -> Result<Vec<Vec
     Ok(rows)
 }
 
-/// Narrows the widest columns, but not those of numbers, until a line is no longer than `limit`.
+/// Narrows the widest columns, except those of numbers, until a line is no longer than `limit`.
 fn fit(widths: &mut [usize], numeric: &[bool], limit: usize) {
     let gaps = GAP.len() * widths.len().saturating_sub(1);
     let total = |cap: usize| -> usize {
@@ -104,7 +104,7 @@ fn fit(widths: &mut [usize], numeric: &[bool], limit: usize) {
             widths.iter().zip(numeric).map(|(width, fixed)| if *fixed { *width } else { cap.min(*width) });
         capped.sum::<usize>() + gaps
     };
-    // The largest cap that fits; no cap above the limit is of use.
+    // The largest cap that fits; a cap above the limit is useless.
     let cap =
         (LEAST_WIDTH..=limit.max(LEAST_WIDTH)).rev().find(|cap| total(*cap) <= limit).unwrap_or(LEAST_WIDTH);
     for (width, fixed) in widths.iter_mut().zip(numeric) {
@@ -114,7 +114,7 @@ fn fit(widths: &mut [usize], numeric: &[bool], limit: usize) {
     }
 }
 
-/// The cells of one line, numbers to the right, without blanks at the end.
+/// The cells of one line, numbers right-aligned, without trailing blanks.
 fn line(cells: &[String], widths: &[usize], numeric: &[bool]) -> String {
     let mut line = String::new();
     for (number, ((cell, width), right)) in cells.iter().zip(widths).zip(numeric).enumerate() {
@@ -133,7 +133,7 @@ fn line(cells: &[String], widths: &[usize], numeric: &[bool]) -> String {
     line
 }
 
-/// The text, or its beginning and … where it is wider than that.
+/// The text, or its beginning and … if it is wider than that.
 fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -149,7 +149,7 @@ fn cut(text: &str, width: usize) -> String {
     format!("{}…", &text[..end])
 }
 
-/// A value as the table shows it.
+/// A value in the form that the table shows.
 fn shown(column: &ArrayRef, row: usize) -> Result<String, ArrowError> {
     if cell::is_null(column, row) {
         return Ok("NULL".to_owned());
@@ -180,7 +180,7 @@ fn shown(column: &ArrayRef, row: usize) -> Result<String, ArrowError> {
     })
 }
 
-/// Control characters would break the lines of the table or steer the terminal, so they are spelled out.
+/// Control characters would break the table's lines or control the terminal, so they are escaped.
 fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! Files that were written are read back, and files that are not what they claim to be are refused in one line.
+//! Written files read back the same, and files that are not what they claim to be are rejected in one line.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ fn open(path: &Path) -> Result<Reader> {
     super::open(path, &ReadOptions::default())
 }
 
-/// The columns of these names, each once.
+/// The columns with these names, which must be unique.
 fn only(reader: Reader, names: &[&str]) -> Result<Reader> {
     let mut wanted = Vec::new();
     for name in names {
@@ -37,7 +37,7 @@ fn only(reader: Reader, names: &[&str]) -> Result<Reader> {
     reader.only(&wanted)
 }
 
-/// A batch with every type that can go out, and NULLs in every column.
+/// A batch with every type that can be written, and NULLs in every column.
 fn all_types() -> RecordBatch {
     let vector = FixedSizeListArray::from_iter_primitive::<Float32Type, _, _>(
         [Some(vec![Some(0.1), Some(-2.5e-8)]), None, Some(vec![Some(f32::MAX), None])],
@@ -94,7 +94,7 @@ fn load(path: &Path) -> RecordBatch {
     concat_batches(&schema, &batches).unwrap()
 }
 
-/// The columns, compared by their content: -0, NaN and NULL count as they are.
+/// The columns, compared by content: -0, NaN and NULL are distinguished.
 fn assert_same(left: &RecordBatch, right: &RecordBatch) {
     assert_eq!(left.schema(), right.schema());
     assert_eq!(left.num_rows(), right.num_rows());
@@ -104,7 +104,7 @@ fn assert_same(left: &RecordBatch, right: &RecordBatch) {
     }
 }
 
-/// The error of opening and reading the file, which must be one line that names the file.
+/// The error from opening and reading the file, which must be one line that names the file.
 fn refusal(path: &Path) -> String {
     let outcome = open(path).and_then(|reader| reader.collect::<Result<Vec<_>>>());
     let error = format!("{:#}", outcome.err().unwrap_or_else(|| anyhow!("{} was read", path.display())));
@@ -222,7 +222,7 @@ fn csv_of_other_programs() {
     assert_eq!(batch.column(1).as_string::<i32>().value(0), "[1,2]");
     assert!(batch.column(1).is_null(1));
 
-    // A column that is empty among the first rows is text, whatever comes later.
+    // A column that is empty in the first rows is text, whatever comes later.
     let late = format!("a,b\n{}1,late\n", "1,\n".repeat(20_000));
     fs::write(path("late.csv"), late).unwrap();
     assert_eq!(load(&path("late.csv")).column(1).as_string::<i32>().value(20_000), "late");

@@ -1,10 +1,10 @@
-//! What columns hold, whatever way they are stored in.
+//! The values of columns, independent of their storage.
 
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{ArrowError, DataType};
 
-/// The type of the values behind dictionaries and runs, which are ways of storing them.
+/// The type of the values in dictionaries and runs, which are storage forms.
 pub(crate) fn plain_type(data_type: &DataType) -> &DataType {
     match data_type {
         DataType::Dictionary(_, value) => plain_type(value),
@@ -21,7 +21,7 @@ pub(crate) fn plain(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     }
 }
 
-/// The column in another type. What does not fit is an error: it never becomes NULL.
+/// The column converted to another type. A value that does not fit is an error and never becomes NULL.
 pub(crate) fn exact(column: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
     cast_with_options(column, to, &CastOptions { safe: false, ..CastOptions::default() })
 }
@@ -37,7 +37,7 @@ pub(crate) fn is_binary(data_type: &DataType) -> bool {
     matches!(plain_type(data_type), Binary | LargeBinary | BinaryView | FixedSizeBinary(1..))
 }
 
-/// Whether it holds whole numbers that SQL has a type for.
+/// Whether it holds whole numbers of a type that SQL has.
 pub(crate) fn is_integer(data_type: &DataType) -> bool {
     use DataType::{Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32};
     matches!(plain_type(data_type), Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32)

@@ -1,4 +1,4 @@
-//! Vectors that stand in a column for each dimension.
+//! Vectors stored as one column per dimension.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(super) struct Wide {
 }
 
 impl Wide {
-    /// The columns whose names are the prefix and a number, which count from 0 or 1 without a gap.
+    /// The columns whose names are the prefix and a number, counting from 0 or 1 without a gap.
     pub(super) fn of(schema: &Schema, prefix: &str) -> Result<Wide> {
         let number = |field: &Field| field.name().strip_prefix(prefix)?.parse::<usize>().ok();
         let mut found: Vec<(usize, usize)> = schema
@@ -55,13 +55,13 @@ impl Wide {
         Ok(Wide { name: if name.is_empty() { "v".into() } else { name }, columns, item })
     }
 
-    /// The vectors as a column of their own.
+    /// The vectors as a single column.
     pub(super) fn field(&self) -> Field {
         let item = Arc::new(Field::new("item", self.item.clone(), true));
         Field::new(&self.name, DataType::FixedSizeList(item, self.columns.len() as i32), true)
     }
 
-    /// The vectors from their columns in order; `before` rows came before them. One without any component is NULL.
+    /// The vectors from their columns in order; `before` rows preceded them. A row without any component is NULL.
     pub(super) fn gather(&self, columns: &[ArrayRef], before: u64) -> Result<ArrayRef, ArrowError> {
         let columns = columns
             .iter()
@@ -85,7 +85,7 @@ impl Wide {
             values.extend(columns.iter().map(value));
         }
         let values: ArrayRef = match self.item {
-            // They were singles before.
+            // They were singles originally.
             DataType::Float32 => {
                 Arc::new(Float32Array::from_iter_values(values.into_iter().map(|v| v as f32)))
             }

@@ -1,4 +1,4 @@
-//! Rows in files.
+//! Writes rows to files.
 
 use std::io::Write;
 use std::path::Path;
@@ -16,12 +16,12 @@ use parquet::file::properties::WriterProperties;
 
 use super::{Format, csv, draft, guarded, json, reason};
 
-/// Bytes of a row group that are held until it is written.
+/// Bytes of a row group held until it is written.
 const GROUP_BYTES: usize = 64 << 20;
 
-/// Writes the batches as they come, which have the columns of `schema`, to a file of the format that its extension names, and
-/// returns the number of rows. The file appears, or replaces an older one, only when all is written; after an error everything
-/// is as it was before.
+/// Writes the batches as they arrive, which have the columns of `schema`, to a file in the format of its extension, and
+/// returns the number of rows. The file appears, or replaces an older one, only when it is complete; after an error
+/// everything is as before.
 pub(crate) fn write(
     path: &Path,
     schema: &SchemaRef,
@@ -31,7 +31,7 @@ pub(crate) fn write(
     draft::whole(path, |file| {
         let mut earlier = None;
         let mut batches = batches.into_iter();
-        // What fails before the writing is no fault of it.
+        // Errors of the batches themselves are not errors of writing.
         let mut batches = std::iter::from_fn(|| match batches.next()? {
             Ok(batch) => Some(Ok(batch)),
             Err(error) => {
@@ -47,7 +47,7 @@ pub(crate) fn write(
     })
 }
 
-/// That the format that the extension names is written, and has these types.
+/// Checks that the extension's format can be written, with these types.
 pub(crate) fn writable(path: &Path, schema: &Schema) -> Result<()> {
     let shown = path.display();
     match Format::of(path)? {
@@ -56,7 +56,7 @@ pub(crate) fn writable(path: &Path, schema: &Schema) -> Result<()> {
         }
         Format::Parquet => {
             for field in schema.fields() {
-                // Some types are refused with the first value only.
+                // Some types are rejected only with the first value.
                 let one = Arc::new(Schema::new(vec![field.as_ref().clone().with_nullable(true)]));
                 let convert = || {
                     let null = RecordBatch::try_new(one.clone(), vec![new_null_array(field.data_type(), 1)])?;

@@ -1,4 +1,4 @@
-//! What may be installed beside the wrappers: the scripts of sql/functions, sql/hartonomous and sql/scaleout as steps.
+//! Optional parts beside the wrappers: the scripts of sql/functions, sql/hartonomous and sql/scaleout as steps.
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
@@ -43,11 +43,11 @@ impl Addition {
         }
     }
 
-    /// Path below sql/ and text of its scripts.
+    /// Paths below sql/ and texts of its scripts.
     pub fn scripts(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Addition::Functions => scripts!["functions/vectors.sql", "functions/packed.sql"],
-            // The first one has the conditions, and names the others.
+            // The first script has the conditions, and lists the others.
             Addition::Hartonomous => scripts![
                 "hartonomous/install.sql",
                 "hartonomous/tables.sql",
@@ -71,17 +71,17 @@ impl Addition {
     }
 }
 
-/// The batches of a script, without the directives of sqlcmd.
+/// The batches of a script, without sqlcmd directives.
 pub fn plain_batches(script: &str) -> Vec<String> {
     let lines: String = script.split_inclusive('\n').filter(|line| !line.starts_with(':')).collect();
     batches(&lines)
 }
 
-/// What an addition needs that is no step of its own.
+/// A requirement of an addition that is not a step itself.
 struct Need {
-    /// Whether it is there.
+    /// Whether it is met.
     condition: String,
-    /// What to do where it is not.
+    /// What to do if it is not.
     remedy: String,
 }
 
@@ -107,7 +107,7 @@ pub struct AdditionOptions {
 const WITH_VECTOR: u32 = 17;
 
 impl AdditionOptions {
-    /// Those of a removal.
+    /// The options for a removal.
     pub fn to_remove(with: Vec<Addition>, functions_schema: String) -> AdditionOptions {
         AdditionOptions { with, dimensions: None, functions_schema, replace: false }
     }
@@ -118,13 +118,13 @@ impl AdditionOptions {
         Some(AdditionOptions::to_remove(vec![*addition], String::new()).step(*addition))
     }
 
-    /// Fails where an option lacks another one.
+    /// Fails if an option requires another one that is missing.
     pub fn check(&self) -> Result<()> {
         ensure!(
             self.dimensions.is_some() == self.with.contains(&Addition::Functions),
             "--dimensions N is that of the functions: say it with --with functions, and only then"
         );
-        // sqlcmd would take such a name for more than one line.
+        // sqlcmd would split such a name into several lines.
         ensure!(
             !self.functions_schema.is_empty() && !self.functions_schema.contains(char::is_control),
             "--functions-schema is {:?}; expected the name of a schema",
@@ -133,7 +133,7 @@ impl AdditionOptions {
         Ok(())
     }
 
-    /// Fails where the server lacks what an addition uses, and says all of it.
+    /// Fails if the server lacks anything that an addition uses, and lists all of it.
     pub fn check_server(&self, server: &mut Server, facts: &Facts) -> Result<()> {
         if let Some(addition) = self.with.iter().find(|a| a.needs_vector() && facts.major() < WITH_VECTOR) {
             anyhow::bail!(
@@ -195,7 +195,7 @@ impl AdditionOptions {
         &self.functions_schema
     }
 
-    /// Those that are named, in their order.
+    /// The named additions, in their order.
     pub fn sorted(&self) -> Vec<Addition> {
         let mut additions = self.with.clone();
         additions.sort_unstable();
@@ -208,7 +208,7 @@ impl AdditionOptions {
         self.sorted().into_iter().map(|addition| self.step(addition)).collect()
     }
 
-    /// The key of the mark. Functions may be there once for each schema.
+    /// The key of the mark. Functions may be installed once per schema.
     fn key(&self, addition: Addition) -> String {
         match addition {
             Addition::Functions => format!("{}.{}", addition.name(), self.functions_schema),
@@ -247,7 +247,8 @@ impl AdditionOptions {
         Marked { name, key, missing: missing.join(" OR "), foreign, statements, ..Marked::default() }.step()
     }
 
-    /// The steps that remove them, the last one first. Tables outside of our schemas stay: they hold the application's rows.
+    /// The steps that remove them, the last one first. Tables outside our schemas stay, because they hold the
+    /// application's rows.
     pub fn removals(&self) -> Vec<Step> {
         self.sorted().into_iter().rev().map(|addition| self.removal(addition)).collect()
     }
@@ -260,7 +261,7 @@ impl AdditionOptions {
         if addition == Addition::QueuedProjection {
             statements.push(FORGET_PROJECTION.into());
         }
-        // What was made last builds on what was made before it.
+        // Objects are dropped in reverse order, because later ones depend on earlier ones.
         statements.push(made.iter().rev().map(Object::drop).collect());
         if addition == Addition::Broker {
             statements.push(format!("DROP SCHEMA IF EXISTS [{WORK_SCHEMA}];\n"));
@@ -289,36 +290,36 @@ impl AdditionOptions {
         }
     }
 
-    /// What a removal removes.
+    /// The objects that a removal drops.
     pub fn removed(&self, addition: Addition) -> Vec<Object> {
         let made = objects(&self.statements(addition));
         made.into_iter().filter(|o| o.kind != Kind::Table || is_ours(o)).collect()
     }
 }
 
-/// The schema of work behind the queue, of which callers may call one procedure only.
+/// The schema of the queued work; callers may call only one of its procedures.
 pub const WORK_SCHEMA: &str = "hart_work";
 
-/// Whether an object lies in a schema that is this project's.
+/// Whether an object is in one of this project's schemas.
 fn is_ours(object: &Object) -> bool {
     object.is_in_schema(SCHEMA) || object.is_in_schema(WORK_SCHEMA)
 }
 
-/// Work of the kind that queued-projection does, which nobody would do any more.
+/// Removes work items for queued-projection, which nothing would process any more.
 const FORGET_PROJECTION: &str = "IF OBJECT_ID(N'hart_work.WorkItem', N'U') IS NOT NULL
     DELETE FROM [hart_work].[WorkItem] WHERE kind = N'project-embedding';
 IF OBJECT_ID(N'hart_work.WorkHandler', N'U') IS NOT NULL
     DELETE FROM [hart_work].[WorkHandler] WHERE kind = N'project-embedding';
 ";
 
-/// Modules of an addition's names where it has no mark: another one made them.
+/// Modules with an addition's names but without its mark: somebody else made them.
 fn not_from_here(made: &[Object], key: &str, name: &str) -> Foreign {
     let modules: Vec<String> = made
         .iter()
         .filter(|o| o.kind.is_module() && !is_ours(o))
         .map(|o| format!("OBJECT_ID({})", literal(&o.name)))
         .collect();
-    // NULL is no object's number.
+    // No object has the number NULL.
     let list = if modules.is_empty() { "NULL".into() } else { modules.join(", ") };
     let from = format!("FROM sys.objects AS o WHERE o.object_id IN ({list})");
     Foreign {
@@ -369,18 +370,18 @@ mod tests {
             functions.check
         );
         assert!(functions.check.contains("N'hart.functions.my ]schema'''"), "{}", functions.check);
-        // The refusals stand before it.
+        // The checks that refuse come before it.
         assert!(functions.statements[2].contains("VECTOR(384)"));
         assert!(steps[4].check.contains("N'dbo.AtomEmbeddings_QueueProjection'"));
         assert!(steps[3].check.contains("NOT (OBJECT_ID(N'[hart_work].[WorkQueue]') IS NOT NULL)"));
         assert!(steps[3].check.contains("FROM sys.services WHERE name = N'//hart/work/sender'"));
-        // What install.sql includes is what is installed.
+        // install.sql includes exactly what is installed.
         let [(_, install), rest @ ..] = Addition::Hartonomous.scripts() else { unreachable!() };
         let included: Vec<&str> = install.lines().filter_map(|l| l.strip_prefix(":r ")).collect();
         assert_eq!(included, rest.iter().map(|(path, _)| *path).collect::<Vec<_>>());
     }
 
-    /// The script that removes the scale-out by hand, and the removal, remove the same.
+    /// The script that removes the scale-out by hand removes the same as the removal.
     #[test]
     fn removals_are_those_of_the_script() {
         let script = include_str!("../../../../../sql/scaleout/uninstall.sql");
@@ -395,7 +396,7 @@ mod tests {
         assert_eq!(removals.iter().map(|s| s.name).collect::<Vec<_>>(), ["broker", "linked-search"]);
         let statements: String = removals.iter().flat_map(|s| s.statements.clone()).collect();
         assert_eq!(drops(&statements), drops(script));
-        // Rows of the application stay.
+        // The application's rows stay.
         let given = options(&[Addition::Hartonomous]);
         let hartonomous = given.removals().remove(0).statements.concat();
         assert!(hartonomous.contains("DROP PROCEDURE IF EXISTS dbo.sp_SemanticSearch;"));
@@ -403,7 +404,7 @@ mod tests {
         assert!(!hartonomous.contains("DROP TABLE"), "{hartonomous}");
     }
 
-    /// An installation replaces nothing that it did not make, unless it is told to.
+    /// An installation replaces nothing that it did not make, unless told to.
     #[test]
     fn what_is_not_from_here_is_refused() {
         let mut given = options(&[Addition::Functions]);
@@ -414,7 +415,7 @@ mod tests {
         given.replace = true;
         let other = given.steps().remove(0);
         assert!(!other.check.contains("N'foreign'") && !other.statements[0].contains("59917"));
-        // The mark is the same either way.
+        // The mark is the same in both cases.
         assert_eq!(step.statements.last(), other.statements.last());
     }
 

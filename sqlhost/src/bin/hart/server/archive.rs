@@ -1,4 +1,4 @@
-//! The archive that a server takes: a flat zip with the library and nothing else.
+//! The archive for a server: a flat zip with the library and nothing else.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -9,7 +9,7 @@ use zip::ZipArchive;
 
 use super::text::sha256;
 
-/// Largest archive that is read; a library has some megabytes.
+/// Maximum size of an archive; a library has some megabytes.
 const LARGEST: u64 = 512 * 1024 * 1024;
 
 /// A platform that SQL Server runs on.
@@ -25,7 +25,7 @@ impl Platform {
     /// Both.
     pub const ALL: [Platform; 2] = [Platform::Windows, Platform::Linux];
 
-    /// The word of CREATE EXTERNAL LANGUAGE and sys.external_language_files.
+    /// The platform's name in CREATE EXTERNAL LANGUAGE and sys.external_language_files.
     pub fn word(self) -> &'static str {
         match self {
             Platform::Windows => "WINDOWS",
@@ -57,7 +57,7 @@ impl Platform {
         }
     }
 
-    /// Fails where the bytes are no library of this platform.
+    /// Fails if the bytes are not a library of this platform.
     pub fn check_library(self, name: &str, start: &[u8]) -> Result<()> {
         ensure!(
             start.starts_with(self.magic()),
@@ -72,11 +72,11 @@ impl Platform {
 /// A checked archive.
 #[derive(Clone, Debug)]
 pub struct Archive {
-    /// For which platform.
+    /// Its platform.
     pub platform: Platform,
     /// Its bytes.
     pub bytes: Arc<Vec<u8>>,
-    /// SHA-256 in capital hexadecimal digits.
+    /// SHA-256 in uppercase hexadecimal.
     pub hash: String,
 }
 
@@ -130,7 +130,7 @@ impl ArchiveOptions {
         self.windows.is_some() || self.linux.is_some()
     }
 
-    /// Reads those that are named: one at least.
+    /// Reads the named archives; at least one is required.
     pub fn read(&self) -> Result<Vec<Archive>> {
         let mut archives = Vec::new();
         for (path, platform) in [(&self.windows, Platform::Windows), (&self.linux, Platform::Linux)] {

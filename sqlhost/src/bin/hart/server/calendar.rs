@@ -1,4 +1,4 @@
-//! Dates and times between text, the client's values and Arrow.
+//! Converts dates and times between text, the client's values and Arrow.
 
 use anyhow::{Context, Result, bail};
 use arrow_array::cast::AsArray;
@@ -8,7 +8,7 @@ use arrow_schema::{DataType, TimeUnit};
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use tiberius::{ColumnData, FromSql};
 
-/// What a type of the server holds.
+/// The kinds of date and time types on the server.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Form {
     Date,
@@ -22,8 +22,8 @@ pub enum Form {
 }
 
 impl Form {
-    /// A text in ISO form that the server reads in any language, or nothing where it is none of this type or would lose something.
-    /// `digits` of a second are kept.
+    /// A text in the ISO form that the server reads in any language; `None` if it is not of this type or would lose
+    /// precision. `digits` fractional digits of a second are kept.
     pub fn text(self, text: &str, digits: u8) -> Option<String> {
         let text = text.replacen(' ', "T", 1);
         let date_and_time = || {
@@ -71,11 +71,11 @@ impl Form {
     }
 }
 
-/// The part of a second, where so many digits hold it.
+/// The fraction of a second, if `digits` digits hold it.
 fn fraction(time: NaiveTime, digits: u8) -> Option<String> {
     let all = format!("{:09}", time.nanosecond() % 1_000_000_000);
     let needed = all.trim_end_matches('0');
-    // A leap second is none of the server's.
+    // The server has no leap seconds.
     (needed.len() <= usize::from(digits) && time.nanosecond() < 1_000_000_000).then_some(())?;
     Some(if needed.is_empty() { String::new() } else { format!(".{needed}") })
 }
@@ -119,7 +119,7 @@ pub fn of_server(data: &ColumnData<'static>) -> Result<Option<String>> {
             NaiveDateTime::from_sql(data)?.map(written)
         }
         ColumnData::DateTime(_) => NaiveDateTime::from_sql(data)?.map(|time| {
-            // Three hundredths of a second are shown as milliseconds, as the server shows them.
+            // datetime's ticks are shown as milliseconds, as the server shows them.
             let rounded = (time.nanosecond() + 500_000) / 1_000_000 * 1_000_000;
             written(time.with_nanosecond(rounded.min(999_000_000)).unwrap_or(time))
         }),

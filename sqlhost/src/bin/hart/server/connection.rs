@@ -1,4 +1,4 @@
-//! A connection to SQL Server, and its errors in words that say what to do.
+//! A connection to SQL Server, with error messages that say what to do.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -22,9 +22,9 @@ use crate::log;
 /// Port of a default instance.
 const PORT: u16 = 1433;
 
-/// Errors of a login to Azure SQL Database that pass by themselves: the database is moving or waking up, or busy.
+/// Transient login errors of Azure SQL Database: the database is moving, waking up or busy.
 const TRANSIENT: [u32; 6] = [40197, 40501, 40613, 49918, 49919, 49920];
-/// Times that such a login is tried again, after 1, 2 and 4 seconds.
+/// Retries of such a login, after 1, 2 and 4 seconds.
 const RETRIES: u32 = 3;
 
 /// How to say who is connecting.
@@ -192,7 +192,7 @@ impl ConnectionOptions {
         self.connector()?.connect()
     }
 
-    /// What is needed to connect, with the secret: asked for once, for any number of connections.
+    /// A connector with the secret, which is asked for once for any number of connections.
     pub fn connector(&self) -> Result<Connector> {
         self.address()?;
         self.database()?;
@@ -225,7 +225,7 @@ impl ConnectionOptions {
                     let (address, timeout) = (address.clone(), Duration::from_secs(self.timeout));
                     return Ok(Server { client, runtime, address, timeout, usable: true });
                 }
-                // A gateway, as that of Azure SQL Database, sends on to another server: once.
+                // A gateway, such as that of Azure SQL Database, redirects to another server: once.
                 Err(Error::Routing { host, port }) if !redirected => {
                     target = Address { host, port };
                     tracing::info!(%target, "sent on");
@@ -236,7 +236,7 @@ impl ConnectionOptions {
                         "{target} sends on to {host},{port} after {address} had sent on to it; connect to that one"
                     )
                 }
-                // Nothing has been done yet, so that trying again is safe; later it would not be.
+                // Nothing has been done yet, so a retry is safe; later it would not be.
                 Err(Error::Server(e)) if TRANSIENT.contains(&e.code()) && tries < RETRIES => {
                     tracing::warn!(
                         error = e.code(),
@@ -260,7 +260,7 @@ impl ConnectionOptions {
         Client::connect(config, tcp.compat_write()).await
     }
 
-    /// Why there is no connection, and what to do.
+    /// Why the connection failed, and what to do.
     fn explain(&self, address: &Address, database: &str, error: &Error) -> anyhow::Error {
         let user = self.user.as_deref().unwrap_or("");
         match error {
@@ -375,7 +375,7 @@ fn explain_tls(address: &Address, message: &str) -> anyhow::Error {
     }
 }
 
-/// Options with the secret that belongs to them.
+/// Options with their secret.
 #[derive(Clone)]
 pub struct Connector {
     options: ConnectionOptions,
@@ -399,12 +399,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Whether the connection can be used further: an error of a statement leaves it so, one of the network does not.
+    /// Whether the connection remains usable: yes after an error of a statement, no after one of the network.
     pub fn is_usable(&self) -> bool {
         self.usable
     }
 
-    /// Host and port, as the user said them.
+    /// Host and port as the user gave them.
     pub fn name(&self) -> String {
         self.address.to_string()
     }
@@ -441,7 +441,7 @@ impl Server {
         self.rows(sql).map(|_| ())
     }
 
-    /// Runs a batch and hands over what comes, until the end or until `take` wants no more.
+    /// Runs a batch and passes on what arrives, until the end or until `take` returns false.
     pub fn stream(&mut self, sql: &str, mut take: impl FnMut(QueryItem) -> Result<bool>) -> Result<()> {
         let (client, wait) = (&mut self.client, self.timeout);
         let _span = tracing::info_span!("stream", bytes = sql.len()).entered();
@@ -461,7 +461,8 @@ impl Server {
         self.note(result)?
     }
 
-    /// Appends rows to a table, whose name and columns are quoted, and returns how many of them the server took.
+    /// Appends rows to a table, whose name and columns are quoted, and returns the number of rows that the server
+    /// accepted.
     pub fn bulk<'r>(
         &mut self,
         table: &str,
@@ -487,11 +488,11 @@ impl Server {
                 }
             }
             let counts = bounded(wait, load.finalize()).await?;
-            // Before it come those of triggers.
+            // Counts of triggers come before it.
             Ok(Ok(counts.rows_affected().last().copied().unwrap_or(0)))
         });
         let loaded = self.note(result)?;
-        // A load that is given up leaves the server in the middle of a message.
+        // An abandoned load leaves the server in the middle of a message.
         self.usable &= loaded.is_ok();
         loaded
     }
@@ -506,7 +507,7 @@ impl Server {
     fn explain(&self, error: Error) -> anyhow::Error {
         let address = &self.address;
         match &error {
-            // What that leaves behind is said by those who know.
+            // The callers report the state that this leaves behind.
             Error::Io { kind: IoErrorKind::TimedOut, .. } => anyhow!(
                 "{address} did not finish a statement within {} s, and the connection is closed; --timeout waits longer",
                 self.timeout.as_secs()
@@ -526,20 +527,20 @@ impl Server {
     }
 }
 
-/// What the client's own limit does not reach: sending, and the start of a bulk load.
+/// A timeout for what the client's own limit does not cover: sending, and the start of a bulk load.
 async fn bounded<T>(wait: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let timed_out = |_| Error::Io { kind: IoErrorKind::TimedOut, message: String::new() };
     tokio::time::timeout(wait, work).await.map_err(timed_out)?
 }
 
-/// An error that the server answered a statement with.
+/// The server's error for a statement.
 #[derive(Debug)]
 pub struct StatementError {
     /// Its number.
     pub code: u32,
     /// Its message.
     pub message: String,
-    /// Both, with where it occurred and what to do.
+    /// Both, with the location and what to do.
     text: String,
 }
 
@@ -569,7 +570,7 @@ fn advice(code: u32) -> Option<&'static str> {
     })
 }
 
-/// A text column of a row; NULL is empty.
+/// A text column of a row; NULL becomes an empty text.
 pub fn text(row: &Row, column: usize) -> Result<&str> {
     ensure!(column < row.len(), "the server returned {} columns, expected more than {column}", row.len());
     let value: Option<&str> =

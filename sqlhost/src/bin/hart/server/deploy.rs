@@ -1,4 +1,4 @@
-//! `hart deploy`: installs or upgrades, and does nothing where nothing is to be done.
+//! `hart deploy`: installs or upgrades, and does nothing if everything is up to date.
 
 use std::io::Write;
 
@@ -39,10 +39,10 @@ pub struct DeployOptions {
     connection: ConnectionOptions,
 }
 
-/// Longest PARAMETERS and ENVIRONMENT_VARIABLES.
+/// Maximum length of PARAMETERS and ENVIRONMENT_VARIABLES.
 const LONGEST_SETTING: usize = 4000;
 
-/// Fails where the settings do not fit the server's columns, or would not be understood there.
+/// Fails if the settings do not fit the server's columns, or would not be understood there.
 pub fn check_settings(parameters: Option<&str>, environment: Option<&str>) -> Result<()> {
     for (option, value) in [("--parameters", parameters), ("--environment", environment)] {
         let length = value.map_or(0, |p| p.encode_utf16().count());
@@ -62,7 +62,7 @@ pub fn check_settings(parameters: Option<&str>, environment: Option<&str>) -> Re
     Ok(())
 }
 
-/// Runs the steps that are not done yet.
+/// Runs the steps that are not yet done.
 pub fn deploy(options: DeployOptions) -> Result<()> {
     install(options, false)
 }
@@ -107,7 +107,7 @@ fn install(options: DeployOptions, only_upgrade: bool) -> Result<()> {
     } else {
         server.run(plan::LOCK).context("nothing was changed")?;
     }
-    // What is refused is refused before the first change.
+    // All refusals come before the first change.
     let mut states = Vec::new();
     for step in &steps {
         let found = survey::state(&mut server, &step.check)?;
@@ -165,7 +165,7 @@ fn install(options: DeployOptions, only_upgrade: bool) -> Result<()> {
     Ok(())
 }
 
-/// The names of what makes a step refuse, as the end of a sentence.
+/// The names of the objects that make a step refuse, as the end of a sentence.
 pub fn in_the_way(server: &mut Server, step: &Step) -> Result<String> {
     let Some(names) = &step.in_the_way else { return Ok(String::new()) };
     let rows = server.rows(names.as_str())?;

@@ -1,8 +1,8 @@
-//! What a Linux library asks of the system that loads it: read from its ELF file, as the loader reads it.
+//! A Linux library's requirements on the system that loads it, read from its ELF file as the loader reads it.
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// A library that is needed, and a version of its symbols.
+/// A required library, and a version of its symbols.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     /// File of the library, such as `libc.so.6`.
@@ -11,12 +11,12 @@ pub struct Version {
     pub name: String,
 }
 
-/// What a library needs.
+/// The requirements of a library.
 #[derive(Debug)]
 pub struct Needs {
-    /// Libraries that the loader looks for.
+    /// Libraries for which the loader searches.
     pub libraries: Vec<String>,
-    /// Versions of their symbols (`.gnu.version_r`), in order, each once.
+    /// Versions of their symbols (`.gnu.version_r`), sorted and unique.
     pub versions: Vec<Version>,
 }
 
@@ -40,17 +40,17 @@ impl std::str::FromStr for Glibc {
 }
 
 impl Needs {
-    /// The oldest glibc that has all versions, and the version that says so.
+    /// The oldest glibc that has all versions, and the version that requires it.
     ///
     /// # Errors
     ///
-    /// A version that no release of glibc offers to others.
+    /// For a version that no glibc release offers publicly.
     pub fn glibc(&self) -> Result<Option<(Glibc, &Version)>> {
         let mut newest = None;
         for version in &self.versions {
             let Some(rest) = version.name.strip_prefix("GLIBC_") else { continue };
             let found = match rest {
-                // What the compact relocations of newer linkers ask for.
+                // Required by the compact relocations of newer linkers.
                 "ABI_DT_RELR" => Glibc(2, 36),
                 // 2.2.5 counts as 2.2: no system is that old.
                 _ => rest.splitn(3, '.').take(2).collect::<Vec<_>>().join(".").parse().map_err(|_| {
@@ -65,7 +65,7 @@ impl Needs {
     }
 }
 
-/// Bytes at a place, as numbers.
+/// Bytes that are read as numbers at offsets.
 struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
@@ -83,7 +83,7 @@ impl<'a> Bytes<'a> {
     }
 }
 
-/// Reads what an x86-64 library needs.
+/// Reads the requirements of an x86-64 library.
 ///
 /// # Errors
 ///
@@ -108,7 +108,7 @@ pub fn needs(file: &[u8]) -> Result<Needs> {
         let field = |offset: u64| bytes.number::<8>(at.saturating_add(offset));
         segments.push((bytes.number::<4>(at)?, field(8)?, field(16)?, field(32)?));
     }
-    // Where an address lies in the file.
+    // The file offset of an address.
     let place = |address: u64| {
         let segment = segments
             .iter()

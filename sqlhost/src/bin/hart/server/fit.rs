@@ -1,6 +1,6 @@
-//! Which values a table's column takes: what becomes of a result's type, found out before anything is computed, and of each value.
-//! A value is changed in its form only; the exceptions are those of an INSERT: a float is rounded to the nearest real, and what
-//! is NaN or infinite becomes NULL.
+//! Which values a table's column accepts: by a result's type, checked before anything is computed, and by value. Only
+//! the form of a value changes; the exceptions are those of an INSERT: a float is rounded to the nearest real, and NaN
+//! and infinity become NULL.
 
 use std::borrow::Cow;
 
@@ -14,14 +14,14 @@ use tiberius::{ColumnData, Uuid};
 use super::calendar;
 use crate::feed::vector_element;
 
-/// Longest value that the client's bulk load takes, although the column is (max).
+/// Maximum length of a value in the client's bulk load, although the column is (max).
 pub const LONGEST_IN_BULK: usize = 65_535;
 
 /// A column of a table, as the catalogue describes it.
 #[derive(Clone, Debug)]
 pub struct Column {
     pub name: String,
-    /// Its type without length: that of the system under an alias.
+    /// Its type without length; for an alias type, the system type.
     pub type_name: String,
     /// Bytes; −1 is (max).
     pub max_length: i64,
@@ -31,11 +31,11 @@ pub struct Column {
     pub identity: bool,
     pub computed: bool,
     pub has_default: bool,
-    /// Of char and varchar.
+    /// For char and varchar.
     pub code_page: u32,
 }
 
-/// What a column's values are made of.
+/// The kind of a column's values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Family {
     Bit,
@@ -76,7 +76,7 @@ impl Column {
         })
     }
 
-    /// The type as T-SQL writes it.
+    /// The type in T-SQL notation.
     pub fn sql(&self) -> String {
         let name = &self.type_name;
         let unit = if name.starts_with('n') { 2 } else { 1 };
@@ -99,8 +99,8 @@ impl Column {
         (self.max_length - 8) / 4
     }
 
-    /// Whether the client's bulk load describes the column to the server as what it is. It does not for types whose precision it
-    /// leaves out, those of fixed length, nvarchar(2001) to (4000), and text in UTF-8, which it takes for Latin.
+    /// Whether the client's bulk load describes the column to the server correctly. It does not for types whose
+    /// precision it omits, fixed-length types, nvarchar(2001) to (4000), and text in UTF-8, which it takes for Latin.
     pub fn goes_in_bulk(&self) -> bool {
         match self.type_name.as_str() {
             "bit" | "tinyint" | "smallint" | "int" | "bigint" | "real" | "float" | "uniqueidentifier"
@@ -111,7 +111,8 @@ impl Column {
         }
     }
 
-    /// How a parameter of a statement becomes this column's value. Text and bytes are not cast: a cast would cut them.
+    /// The expression that turns a statement's parameter into this column's value. Text and bytes are not cast: a cast
+    /// would truncate them.
     pub fn placeholder(&self, number: usize) -> String {
         match self.family() {
             Some(Family::Guid | Family::Decimal | Family::Date(_) | Family::Markup | Family::Vector) => {
@@ -121,7 +122,7 @@ impl Column {
         }
     }
 
-    /// Fails where values of this type cannot become this column's.
+    /// Fails if values of this type cannot become this column's.
     pub fn takes(&self, data_type: &DataType) -> Result<()> {
         use DataType::*;
         let refused = |what: &str, remedy: &str| {
@@ -167,7 +168,7 @@ impl Column {
         refused(&word(data_type), &format!("a column of type {remedy} takes it"))
     }
 
-    /// The value of row `i`, which fits; fails, without naming column and row, where it does not.
+    /// The value of row `i`, converted; fails if it does not fit, without naming column and row.
     pub fn value<'a>(&self, array: &'a ArrayRef, i: usize) -> Result<ColumnData<'a>> {
         let family = self.family().context("no column that takes values")?;
         let value = if array.is_null(i) { Value::Null } else { Value::of(array, i)? };
@@ -339,7 +340,7 @@ impl Column {
         Ok(bytes.len())
     }
 
-    /// Whether digits of a number fit before and after the point.
+    /// Whether a number's digits fit before and after the point.
     fn holds_decimal(&self, text: &str) -> bool {
         let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
         let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
@@ -366,17 +367,17 @@ impl Column {
     }
 }
 
-/// Bytes that a value takes in a bulk load, as far as its length is limited there.
+/// Bytes of a value in a bulk load, for types whose length is limited there.
 pub fn length_in_bulk(data: &ColumnData<'_>) -> usize {
     match data {
         ColumnData::Binary(Some(bytes)) => bytes.len(),
-        // At most twice its bytes in UTF-8, in UTF-16 and in every code page.
+        // At most twice its UTF-8 bytes, in UTF-16 and in every code page.
         ColumnData::String(Some(text)) => 2 * text.len(),
         _ => 0,
     }
 }
 
-/// A value without its type's width.
+/// A value independent of its type's width.
 enum Value<'a> {
     Null,
     Int(i64),
@@ -393,7 +394,7 @@ impl<'a> Value<'a> {
                 Value::Int(array.as_primitive::<$arrow>().value(i).into())
             };
         }
-        // REAL and FLOAT hold neither NaN nor infinity.
+        // REAL and FLOAT cannot hold NaN or infinity.
         let float = |v: f64| if v.is_finite() { Value::Float(v) } else { Value::Null };
         Ok(match array.data_type() {
             DataType::Boolean => Value::Int(array.as_boolean().value(i).into()),
@@ -441,7 +442,7 @@ impl std::fmt::Display for Value<'_> {
 
 /// The beginning of a text, for messages.
 fn shown(text: &str) -> String {
-    /// Characters that are shown.
+    /// Maximum characters shown.
     const FIRST: usize = 40;
     let first: String = text.chars().take(FIRST).collect();
     let more = if first.len() < text.len() { "…" } else { "" };
@@ -493,7 +494,7 @@ fn packed(vector: &ArrayRef) -> Result<Vec<u8>> {
     })
 }
 
-/// A result's type in T-SQL's word.
+/// A result's type in T-SQL's terms.
 fn word(data_type: &DataType) -> String {
     use DataType::*;
     match data_type {
@@ -514,7 +515,7 @@ fn word(data_type: &DataType) -> String {
     }
 }
 
-/// The type of column that takes such values whatever they are.
+/// The column type that accepts all such values.
 fn natural(integer: bool, text: bool, bytes: bool, decimal: bool) -> &'static str {
     match (integer, text, bytes, decimal) {
         (true, ..) => "bigint",

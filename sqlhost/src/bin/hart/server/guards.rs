@@ -1,15 +1,15 @@
-//! Checks of what only a server can tell: which `@source` the procedures that guard every call refuse, and with which error; that columns of the
-//! server's own types come through; that texts and rows arrive whole.
+//! Checks that only a server can perform: which `@source` the guarding procedures reject, and with which error; that
+//! columns of the server's own types pass unchanged; that texts and rows arrive whole.
 
-/// A batch, and what it must end with.
+/// A batch and its expected outcome.
 pub struct Guard {
-    /// What is tried.
+    /// The case under test.
     pub name: &'static str,
-    /// The batch. It changes nothing, whatever becomes of it.
+    /// The batch. It changes nothing, whatever its outcome.
     pub batch: &'static str,
-    /// Number of the error and the beginning of its message; `None` where it must go through.
+    /// Number of the error and the beginning of its message; `None` if it must succeed.
     pub error: Option<(u32, &'static str)>,
-    /// First major version of SQL Server that knows its types.
+    /// First major version of SQL Server that has the types it uses.
     pub since: u32,
 }
 
@@ -43,7 +43,7 @@ macro_rules! prepare {
     };
 }
 
-/// A search with the rows (7, (0, 0)) and (8, (3, 4)) that these types and this query make; 8 is the answer.
+/// A search in the rows (7, (0, 0)) and (8, (3, 4)) with these types and this query; 8 is the answer.
 macro_rules! search {
     ($source:expr) => {
         search!("", $source, "'[3,4]'")
@@ -74,7 +74,7 @@ macro_rules! rows {
     };
 }
 
-/// A query that must go through as it is.
+/// A query whose rows must pass unchanged.
 macro_rules! unchanged {
     ($source:expr) => {
         concat!(
@@ -96,7 +96,7 @@ macro_rules! rethrow {
     };
 }
 
-/// The checks. Sources that were let through by mistake would not be run by them.
+/// The checks. A source accepted by mistake would not be executed by them.
 pub const GUARDS: &[Guard] = &[
     Guard::refused(
         "@source that is no SELECT",

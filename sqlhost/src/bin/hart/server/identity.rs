@@ -1,5 +1,5 @@
-//! Access tokens of a machine's managed identity: of an Azure VM from its metadata service, of a machine in Azure Arc from the
-//! agent, which first asks for the content of a file that only its group may read.
+//! Access tokens for a machine's managed identity: an Azure VM's from its metadata service, an Azure Arc machine's from
+//! its agent, which first demands the content of a file that only the agent's group may read.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,32 +7,32 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
-/// For what a token is asked.
+/// The resource for which a token is requested.
 const RESOURCE: &str = "https://database.windows.net/";
-/// Metadata service of an Azure VM; Azure's own libraries take another one from this variable too.
+/// Metadata service of an Azure VM; like Azure's own libraries, this variable overrides it.
 const VM_HOST: &str = "http://169.254.169.254";
 const VM_HOST_VARIABLE: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
 /// Variables that the Arc agent sets on its machine.
 const ARC_VARIABLES: [&str; 2] = ["IDENTITY_ENDPOINT", "IMDS_ENDPOINT"];
-/// Where the agent listens if its variables are not set for this process.
+/// The agent's address if its variables are not set for this process.
 const ARC_ENDPOINT: &str = "http://localhost:40342/metadata/identity/oauth2/token";
-/// Largest file of the agent's challenge, as Azure's own libraries have it.
+/// Maximum size of the agent's challenge file, as in Azure's own libraries.
 const LARGEST_KEY: u64 = 4096;
-/// Largest answer; a token has some thousand bytes.
+/// Maximum size of an answer; a token has some thousand bytes.
 const LARGEST_ANSWER: u64 = 64 * 1024;
-/// Times that a busy service is asked; it is documented to be busy at times.
+/// Attempts on a busy service; it is documented to be busy at times.
 const TRIES: u32 = 3;
 
-/// Who gives the token.
+/// The source of a token.
 #[derive(Debug, PartialEq)]
 enum Source {
-    /// The Arc agent at this address, with the folder of its challenges.
+    /// The Arc agent at this address, with its challenge folder.
     Arc(String, PathBuf),
     /// A metadata service at this host.
     Vm(String),
 }
 
-/// An access token of this machine; `client_id` chooses among several identities of an Azure VM.
+/// An access token for this machine; `client_id` chooses among several identities of an Azure VM.
 pub fn token(client_id: Option<&str>) -> Result<String> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     match source(ARC_VARIABLES.map(variable), variable(VM_HOST_VARIABLE), client_id, key_folder()?)? {
@@ -41,7 +41,7 @@ pub fn token(client_id: Option<&str>) -> Result<String> {
     }
 }
 
-/// The Arc agent where its variables say so, or where nothing else is said and its folder is there.
+/// The Arc agent if its variables are set, or if no other source is configured and its folder exists.
 fn source(
     arc_variables: [Option<String>; 2],
     vm_host: Option<String>,
@@ -59,7 +59,7 @@ fn source(
     })
 }
 
-/// Where the Arc agent puts the files of its challenges.
+/// The folder of the Arc agent's challenge files.
 fn key_folder() -> Result<PathBuf> {
     if cfg!(windows) {
         let data = std::env::var_os("ProgramData").context("the variable ProgramData is not set")?;
@@ -68,7 +68,7 @@ fn key_folder() -> Result<PathBuf> {
     Ok("/var/opt/azcmagent/tokens".into())
 }
 
-/// An answer over HTTP.
+/// An HTTP answer.
 struct Answer {
     status: u16,
     challenge: Option<String>,
@@ -80,7 +80,7 @@ fn ask(url: &str, query: &[(&str, &str)], authorization: Option<&str>) -> Result
         .timeout_global(Some(Duration::from_secs(10)))
         .http_status_as_error(false)
         .max_redirects(0)
-        // The services are on this machine or its link: a proxy must not see a token.
+        // The services are on this machine or its link; a proxy must not see a token.
         .proxy(None)
         .build();
     let agent = ureq::Agent::new_with_config(config);
@@ -108,14 +108,14 @@ struct Token {
     access_token: String,
 }
 
-/// What a metadata service says of an error.
+/// A metadata service's error.
 #[derive(Deserialize)]
 struct Refusal {
     error: Option<String>,
     error_description: Option<String>,
 }
 
-/// The token in an answer. Of an answer that has none the reason is shown, where it is one of these services that answers.
+/// The token in an answer. If there is none, the reason is shown, provided that one of these services answered.
 fn read(answer: Answer) -> Result<String> {
     if answer.status != 200 {
         let reason = serde_json::from_str::<Refusal>(&answer.body)
@@ -145,7 +145,7 @@ fn vm(host: &str, client_id: Option<&str>) -> Result<String> {
 }
 
 fn arc(endpoint: &str, folder: &Path) -> Result<String> {
-    // The secret of the challenge goes to the agent on this machine and nowhere else.
+    // The secret of the challenge is sent to the agent on this machine and nowhere else.
     let local =
         ["http://localhost:", "http://127.0.0.1:", "http://[::1]:"].iter().any(|l| endpoint.starts_with(l));
     ensure!(
@@ -161,7 +161,7 @@ fn arc(endpoint: &str, folder: &Path) -> Result<String> {
         .strip_prefix("Basic realm=")
         .with_context(|| format!("{}: the challenge is '{challenge}'; expected Basic realm=FILE", about()))?;
     let path = Path::new(path.trim().trim_matches('"'));
-    // Whoever answers could else have any file sent to it.
+    // Otherwise whoever answers could request any file.
     let expected = path.parent() == Some(folder) && path.extension().is_some_and(|e| e == "key");
     ensure!(
         expected,
@@ -189,7 +189,7 @@ mod tests {
     use std::net::TcpListener;
     use std::sync::mpsc::{Receiver, channel};
 
-    /// Answers one request after the other with these texts; gives back its port and what was asked.
+    /// Answers successive requests with these texts; returns its port and the requests.
     fn responder(answers: Vec<String>) -> (u16, Receiver<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -287,7 +287,7 @@ mod tests {
         assert!(asked[1].contains("\r\nauthorization: basic c2vjcmv0\r\n"), "{}", asked[1]);
     }
 
-    /// Neither another file nor another machine gets or gives anything.
+    /// Other files are never sent, and other machines are never contacted.
     #[test]
     fn azure_arc_challenges_that_are_refused() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,23 +1,23 @@
-//! The step that makes the external language, or makes it anew with everything that it had.
+//! The step that creates the external language, or recreates it with its settings and permissions.
 
 use super::archive::Platform;
 use super::plan::{LANGUAGE, Plan, Step};
 use super::text::{fill, literal};
 
-/// What a text is compared in: settings that differ in the case of a letter are different settings.
+/// The collation for comparing settings, which are case-sensitive.
 const BINARY: &str = "COLLATE Latin1_General_100_BIN2";
 
 /// The files of our language.
 const FILES: &str = "sys.external_languages AS l JOIN sys.external_language_files AS f \
                      ON f.external_language_id = l.external_language_id AND l.language = N'hart'";
 
-/// Rights on our language, as p, with who has them, as g.
+/// Permissions on our language, as p, with their grantees, as g.
 pub const RIGHTS: &str = "sys.database_permissions AS p
     JOIN sys.database_principals AS g ON g.principal_id = p.grantee_principal_id
     WHERE (p.permission_name = N'EXECUTE EXTERNAL SCRIPT' OR REPLACE(p.class_desc, N'_', N' ') = N'EXTERNAL LANGUAGE')
         AND p.major_id = (SELECT external_language_id FROM sys.external_languages WHERE language = N'hart')";
 
-/// Whether the language is not ours: the condition of sql/install, and true as well where the files cannot be seen.
+/// Whether the language is not ours: the condition of sql/install; also true if the files are not visible.
 pub fn foreign_language() -> String {
     let names: Vec<String> = Platform::ALL.iter().map(|p| literal(p.file_name())).collect();
     format!(
@@ -45,7 +45,7 @@ pub fn step(plan: &Plan) -> Step {
         )
     });
     let same = same.collect::<Vec<_>>().join(" OR ");
-    // Without archives there is nothing that it could be the same as.
+    // Without archives there is nothing to compare with.
     let same = if same.is_empty() { "1 = 0".into() } else { same };
     let count = plan.archives.len().max(1);
     let state = format!(
@@ -81,9 +81,9 @@ pub fn step(plan: &Plan) -> Step {
     }
 }
 
-/// Makes the language, anew where it is there: ALTER EXTERNAL LANGUAGE takes no parameters on some versions. A platform
-/// that is not given keeps its file, and all keep their settings; the owner stays, and rights on the language are granted
-/// again.
+/// Creates the language, or recreates it: ALTER EXTERNAL LANGUAGE accepts no parameters on some versions. A platform
+/// that is not given keeps its file, and all keep their settings; the owner stays, and permissions on the language are
+/// granted again.
 const STATEMENT: &str = "SET NOCOUNT ON;
 DECLARE @state nvarchar(20) = {state};
 IF @state = N'foreign'
@@ -140,7 +140,7 @@ END;
 DROP TABLE #hart_content;
 ";
 
-/// The statements that remove the language, with the rights on it.
+/// The statements that remove the language and the permissions on it.
 pub fn removal() -> String {
     format!(
         "IF {}\n    THROW 59912, N'the external language {LANGUAGE} of this database is not this library; it was left as it is', 1;\n\

@@ -1,4 +1,4 @@
-//! The subcommands that install the kernels on a server, look at an installation, or compute with a server's rows.
+//! The subcommands that install the kernels on a server, inspect an installation, or compute with a server's rows.
 
 mod additions;
 mod archive;

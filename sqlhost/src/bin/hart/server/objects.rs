@@ -1,4 +1,4 @@
-//! The objects that a script creates, read from its text: one list for what is missing, what is in the way and what is removed.
+//! The objects that a script creates, read from its text: one list for checking, for conflicts and for removal.
 
 use super::text::literal;
 
@@ -10,7 +10,7 @@ pub enum Kind {
     Function,
     View,
     Trigger,
-    /// Rows: made once and kept.
+    /// Holds rows: created once and kept.
     Table,
     /// Service Broker's.
     Queue,
@@ -36,12 +36,12 @@ impl Kind {
         Kind::ALL.iter().find(|(_, kind)| *kind == self).map_or("", |(word, _)| word)
     }
 
-    /// Whether its text is replaced by every installation.
+    /// Whether every installation replaces its text.
     pub fn is_module(self) -> bool {
         matches!(self, Kind::Procedure | Kind::Function | Kind::View | Kind::Trigger)
     }
 
-    /// Where names that belong to no schema are kept.
+    /// The catalogue view for names that belong to no schema.
     fn catalogue(self) -> Option<&'static str> {
         match self {
             Kind::MessageType => Some("sys.service_message_types"),
@@ -57,19 +57,19 @@ impl Kind {
 pub struct Object {
     /// Its kind.
     pub kind: Kind,
-    /// Its name as it stands in the script, with brackets and schema.
+    /// Its name as in the script, with brackets and schema.
     pub name: String,
 }
 
 impl Object {
-    /// The object that a batch creates, if it creates one. In a batch that makes a module everything else is the module's.
+    /// The object that a batch creates, if any. In a batch that creates a module everything else belongs to the module.
     pub fn of(batch: &str) -> Option<Object> {
         let line = |start: &'static str| batch.lines().find_map(move |l| l.trim_start().strip_prefix(start));
         let rest = line("CREATE OR ALTER ").or_else(|| line("CREATE "))?;
         let (rest, kind) = Kind::ALL
             .iter()
             .find_map(|(word, kind)| Some((rest.strip_prefix(word)?.strip_prefix(' ')?, *kind)))?;
-        // A bracketed name may hold a blank, so that a blank alone does not end it.
+        // A bracketed name may contain a blank, so a blank alone does not end it.
         let end = [" (", " ON ", " VALIDATION", " AUTHORIZATION", " WITH "]
             .iter()
             .filter_map(|e| rest.find(e))
@@ -78,7 +78,7 @@ impl Object {
         Some(Object { kind, name: rest[..end].trim_end().into() })
     }
 
-    /// The condition that it is there.
+    /// The condition that the object exists.
     pub fn exists(&self) -> String {
         match self.kind.catalogue() {
             None => format!("OBJECT_ID({}) IS NOT NULL", literal(&self.name)),
@@ -88,7 +88,7 @@ impl Object {
         }
     }
 
-    /// The statement that removes it, where it is there.
+    /// The statement that drops it if it exists.
     pub fn drop(&self) -> String {
         let (word, name) = (self.kind.word(), &self.name);
         if self.kind.catalogue().is_some() || self.kind == Kind::Queue {
@@ -106,13 +106,13 @@ impl Object {
         }
     }
 
-    /// Whether it lies in a schema of ours, where everything is ours.
+    /// Whether it is in that schema of ours, where everything is ours.
     pub fn is_in_schema(&self, schema: &str) -> bool {
         self.name.starts_with(&format!("[{schema}]."))
     }
 }
 
-/// The objects that these batches create, in their order.
+/// The objects that these batches create, in order.
 pub fn objects(batches: &[String]) -> Vec<Object> {
     batches.iter().filter_map(|batch| Object::of(batch)).collect()
 }

@@ -1,4 +1,4 @@
-//! `hart package`: the archives that servers take, with checksums.
+//! `hart package`: the archives for servers, with checksums.
 
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
@@ -49,13 +49,13 @@ pub fn package(options: PackageOptions) -> Result<()> {
     ];
     for (path, platform, stem, more) in given {
         let Some(path) = path else { continue };
-        // A server takes the library and nothing else.
+        // A server accepts the library and nothing else.
         let library = if more.is_empty() { platform.file_name() } else { platform.native_file_name() };
         let bytes = pack(path, platform, library, more, options.glibc)?;
         let name = format!("{stem}-{}.zip", platform.word().to_lowercase());
         let target = options.output.join(&name);
         std::fs::write(&target, &bytes).with_context(|| format!("cannot write {}", target.display()))?;
-        // The form of sha256sum --check.
+        // The format of sha256sum --check.
         sums.push_str(&format!("{}  {name}\n", sha256(&bytes).to_lowercase()));
     }
     ensure!(
@@ -68,7 +68,7 @@ pub fn package(options: PackageOptions) -> Result<()> {
     Ok(())
 }
 
-/// Fails where the library would not load beside that glibc.
+/// Fails if the library would not load with that glibc.
 fn check_glibc(library: &[u8], oldest: Glibc) -> Result<()> {
     let needs = elf::needs(library)?;
     if let Some((glibc, version)) = needs.glibc()?.filter(|(glibc, _)| *glibc > oldest) {
@@ -82,7 +82,7 @@ fn check_glibc(library: &[u8], oldest: Glibc) -> Result<()> {
     Ok(())
 }
 
-/// A flat archive; the same library gives the same bytes, so that a hash tells whether it is installed.
+/// A flat archive; the same library gives the same bytes, so a hash tells whether it is installed.
 fn pack(
     path: &Path,
     platform: Platform,

@@ -1,4 +1,4 @@
-//! The steps of an installation: one list, which `hart script` writes down and `hart deploy` carries out.
+//! The steps of an installation: one list, which `hart script` writes and `hart deploy` runs.
 
 use std::borrow::Cow;
 
@@ -16,50 +16,50 @@ pub const ROLE: &str = "hart_caller";
 
 const CORE: &str = include_str!("../../../../../sql/install/core.sql");
 const PERMISSIONS: &str = include_str!("../../../../../sql/install/permissions.sql");
-/// A search whose answer is known.
+/// A search with a known answer.
 pub const CHECK: &str = include_str!("../../../../../sql/install/check.sql");
 
-/// Bytes of the archive in one statement: a line of some 8,000 characters, which every tool can read.
+/// Archive bytes per statement: a line of some 8,000 characters, which every tool can read.
 const LINE: usize = 4096;
-/// Statements in one batch.
+/// Statements per batch.
 const LINES: usize = 16;
 
-/// Only one installation at a time. The lock goes with the session.
+/// Prevents concurrent installations. The lock ends with the session.
 pub const LOCK: &str = "DECLARE @result int;
 EXEC @result = sp_getapplock @Resource = N'hart installation', @LockMode = N'Exclusive', @LockOwner = N'Session', @LockTimeout = 10000;
 IF @result < 0
     THROW 59918, N'another installation of hart is at work in this database; wait for its end', 1;
 ";
-/// Begins the transaction of a step. Procedures keep the first two settings.
+/// Begins the transaction of a step. Procedures store the first two settings.
 pub const BEGIN: &str = "SET QUOTED_IDENTIFIER, ANSI_NULLS, XACT_ABORT ON;\nBEGIN TRANSACTION;\n";
-/// Ends it.
+/// Commits it.
 pub const COMMIT: &str = "COMMIT TRANSACTION;\n";
-/// Undoes it, where there is still something to undo.
+/// Rolls it back, if it is still open.
 pub const ROLLBACK: &str = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION;\n";
 
-/// What a step's check may answer.
+/// The possible answers of a step's check.
 pub mod state {
     /// Everything is as the step would leave it.
     pub const SAME: &str = "same";
-    /// Nothing of it is there.
+    /// Nothing of it exists.
     pub const MISSING: &str = "missing";
-    /// Another version is there.
+    /// Another version exists.
     pub const DIFFERS: &str = "differs";
-    /// It is there without our mark: a script of sql/ made it, of which version is not known.
+    /// It exists without our mark: a script of sql/ made it, in an unknown version.
     pub const UNMARKED: &str = "unmarked";
-    /// Something of the name is there that is not ours.
+    /// Something with that name exists that is not ours.
     pub const FOREIGN: &str = "foreign";
 }
 
 /// A step: done in one transaction, or not at all.
 pub struct Step {
-    /// What the step is about.
+    /// The subject of the step.
     pub name: &'static str,
-    /// A SELECT of one word of [`state`].
+    /// A SELECT that returns one word of [`state`].
     pub check: String,
-    /// Why the step refuses where the state is foreign, and what to do about it.
+    /// Why the step refuses if the state is foreign, and what to do about it.
     pub refusal: String,
-    /// A SELECT of the names of the objects that are foreign.
+    /// A SELECT of the names of the foreign objects.
     pub in_the_way: Option<String>,
     /// Content to send before the transaction begins.
     pub content: Vec<Archive>,
@@ -70,8 +70,8 @@ pub struct Step {
 }
 
 impl Step {
-    /// The batches before the transaction: they fill the temporary table of the content. Made one by one, since all of
-    /// them together take several times the archive.
+    /// The batches before the transaction, which fill the temporary table of the content. They are generated one by
+    /// one, because together they take several times the archive's size.
     pub fn preparation(&self) -> impl Iterator<Item = Cow<'static, str>> + '_ {
         let table = (!self.content.is_empty()).then_some(Cow::Borrowed(
             "DROP TABLE IF EXISTS #hart_content;\n\
@@ -97,7 +97,7 @@ impl Step {
         }))
     }
 
-    /// What the preparation sends, in words.
+    /// Describes what the preparation sends.
     pub fn content(&self) -> impl Iterator<Item = String> + '_ {
         self.content.iter().map(|a| {
             format!("{} bytes for {}, SHA-256 {}", a.bytes.len(), a.platform.word(), a.hash.to_lowercase())
@@ -107,7 +107,7 @@ impl Step {
 
 /// What to install.
 pub struct Plan {
-    /// Archives, one for a platform.
+    /// Archives, one per platform.
     pub archives: Vec<Archive>,
     /// PARAMETERS of the language; `None` leaves them as they are.
     pub parameters: Option<String>,
@@ -115,12 +115,12 @@ pub struct Plan {
     pub environment: Option<String>,
     /// Whether to allow external scripts on the instance.
     pub enable: bool,
-    /// Steps that follow.
+    /// Further steps.
     pub additions: Vec<Step>,
 }
 
 impl Plan {
-    /// The steps in their order.
+    /// The steps in order.
     pub fn into_steps(self) -> Vec<Step> {
         let mut steps = Vec::new();
         if self.enable {
@@ -142,7 +142,7 @@ fn enable() -> Step {
         in_the_way: None,
         content: Vec::new(),
         statements: vec![ENABLE.into()],
-        // RECONFIGURE refuses to run in one.
+        // RECONFIGURE is not allowed in one.
         transaction: false,
     }
 }
@@ -167,7 +167,7 @@ fn set_property(name: &str, value: &str) -> String {
     )
 }
 
-/// The condition that the property of this key is not set: nothing was installed under it by this program.
+/// The condition that this key's property is not set: this program has installed nothing under it.
 pub fn is_unmarked(key: &str) -> String {
     format!("{} IS NULL", property(&mark(key)))
 }
@@ -187,37 +187,37 @@ fn mark(key: &str) -> String {
     literal(&format!("{SCHEMA}.{key}"))
 }
 
-/// What is in the way of a step: objects of its names that are not ours.
+/// Objects in the way of a step: they have its names but are not ours.
 pub struct Foreign {
     /// Whether there are any.
     pub condition: String,
     /// A SELECT of their names.
     pub names: String,
-    /// Why the step refuses then, and what to do.
+    /// Why the step then refuses, and what to do.
     pub refusal: String,
 }
 
-/// A step over objects, whose state is that of a property of the schema: the hash of the statements.
+/// A step over objects, whose state is a property of the schema: the hash of the statements.
 #[derive(Default)]
 pub struct Marked {
-    /// What the step is about.
+    /// The subject of the step.
     pub name: &'static str,
-    /// The property, without the schema's name before it.
+    /// The property, without the schema's name as prefix.
     pub key: String,
-    /// Whether something of it is not there.
+    /// The condition that some of it does not exist.
     pub missing: String,
-    /// Whether what is there is another version, whatever the property says.
+    /// The condition that another version exists, whatever the property says.
     pub differs: Option<String>,
-    /// What must not be replaced.
+    /// Objects that must not be replaced.
     pub foreign: Option<Foreign>,
-    /// What does the step.
+    /// The statements of the step.
     pub statements: Vec<String>,
-    /// The property's value, where it is not the hash of the statements.
+    /// The property's value, if it is not the hash of the statements.
     pub value: Option<String>,
 }
 
 impl Marked {
-    /// The step, which refuses within its transaction too what is foreign.
+    /// The step; it also checks for foreign objects within its transaction.
     pub fn step(self) -> Step {
         let value = self.value.unwrap_or_else(|| sha256(self.statements.concat().as_bytes()));
         let key = mark(&self.key);
@@ -254,7 +254,7 @@ impl Marked {
     }
 }
 
-/// Procedures of the core, each with a piece of its text that every version has.
+/// Procedures of the core, each with a piece of text that every version contains.
 pub const CORE_PROCEDURES: [(&str, &str); 2] =
     [("PrepareSource", "THROW 59901"), ("RethrowKernelError", " [hart error ")];
 
@@ -282,7 +282,7 @@ fn core() -> Step {
     .step()
 }
 
-/// Objects o of our schema, with their modules m, of which a condition holds.
+/// Objects o of our schema, with their modules m, that meet a condition.
 fn objects_in_the_way(condition: &str, refusal: &str) -> Foreign {
     let from = format!(
         "FROM sys.objects AS o LEFT JOIN sys.sql_modules AS m ON m.object_id = o.object_id \
@@ -295,13 +295,13 @@ fn objects_in_the_way(condition: &str, refusal: &str) -> Foreign {
     }
 }
 
-/// Whether the module `m` is a wrapper of some version of ours: the mark is the first line of its text.
+/// Whether the module `m` is a wrapper of some version of ours, by the mark in the first line of its text.
 pub fn is_wrapper() -> String {
     let mark = MARK.trim();
     format!("LEFT(m.definition, {}) LIKE {}", mark.chars().count() + 8, literal(&format!("%{mark}%")))
 }
 
-/// Whether a table type is there with other columns than this version's.
+/// Whether a table type exists with columns that differ from this version's.
 fn other_columns() -> String {
     let types = TABLE_TYPES.iter().map(|table| {
         let columns: Vec<String> =
@@ -404,7 +404,7 @@ fn role() -> Step {
 /// Version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The mark of the version, last: it says which version all the steps before it are of.
+/// The version's mark, set last: it gives the version of all steps before it.
 fn version() -> Step {
     Marked {
         name: "version",
@@ -425,7 +425,7 @@ mod tests {
         Archive { platform, hash: sha256(&bytes), bytes: bytes.into() }
     }
 
-    /// What the batches of the preparation put together on the server.
+    /// What the preparation's batches assemble on the server.
     #[test]
     fn content_is_sent_whole() {
         let bytes: Vec<u8> = (0..LINE * LINES + LINE + 17).map(|i| (i % 251) as u8).collect();
@@ -480,7 +480,7 @@ mod tests {
         assert!(steps[1].check.contains("= N'{\"A\": \"it''s\"}' COLLATE Latin1_General_100_BIN2"));
     }
 
-    /// By these pieces an installed procedure is known as ours.
+    /// These pieces identify an installed procedure as ours.
     #[test]
     fn procedures_of_the_core_have_their_pieces() {
         for (name, piece) in CORE_PROCEDURES {
@@ -492,7 +492,7 @@ mod tests {
         assert!(columns.contains("c.list <> N'id bigint, a varbinary(max), b varbinary(max)'"), "{columns}");
     }
 
-    /// A batch that creates a procedure holds nothing before it but comments; a GO within would cut a procedure in two.
+    /// A batch that creates a procedure has only comments before it; a GO within would split a procedure.
     #[test]
     fn each_procedure_is_a_batch() {
         let plan = Plan {

@@ -1,4 +1,5 @@
-//! Whether calls go through: the kernel `system_info` by way of the server, and what the server says where it does not come back.
+//! Checks that calls work: runs the kernel `system_info` through the server, and interprets the server's messages if it
+//! fails.
 
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +13,7 @@ use super::connection::{Server, StatementError, text};
 use super::plan::{LANGUAGE, ROLE};
 use super::survey::{Facts, Lack};
 
-/// The language itself is called, so that an installation half done can be asked too.
+/// Calls the language itself, so that an incomplete installation can be checked too.
 fn call() -> String {
     format!(
         "EXEC sp_execute_external_script @language = N'{LANGUAGE}', @script = N'system_info' \
@@ -20,7 +21,7 @@ fn call() -> String {
     )
 }
 
-/// What the library says of itself, or what is wrong.
+/// What the library reports about itself, or what is wrong.
 pub fn ask(server: &mut Server, facts: &Facts) -> Result<Result<Vec<(String, String)>, Lack>> {
     let messages = Messages::default();
     let rows = tracing::subscriber::with_default(messages.clone(), || server.rows(call()));
@@ -55,7 +56,7 @@ pub fn ask(server: &mut Server, facts: &Facts) -> Result<Result<Vec<(String, Str
     }))
 }
 
-/// What mends the cause, by the numbers and texts of all messages.
+/// The remedy for the cause, by the numbers and texts of all messages.
 fn remedy(said: &[Message], facts: &Facts) -> String {
     let linux = facts.platform.eq_ignore_ascii_case("Linux");
     let has = |codes: &[u32]| said.iter().any(|(code, _)| code.is_some_and(|c| codes.contains(&c)));
@@ -100,11 +101,12 @@ fn remedy(said: &[Message], facts: &Facts) -> String {
     }
 }
 
-/// Collects the messages that the client's library tells of while a call runs: it hands on the first error alone, and no other line.
+/// Collects the messages that the client library logs during a call, because it returns only the first error and no
+/// other line.
 #[derive(Clone, Default)]
 struct Messages(Arc<Mutex<Vec<Message>>>);
 
-/// The number of an error, and a text.
+/// An error's number, if any, and a text.
 type Message = (Option<u32>, String);
 
 impl Messages {
@@ -113,7 +115,7 @@ impl Messages {
     }
 }
 
-/// The fields of an event that are wanted.
+/// The relevant fields of an event.
 #[derive(Default)]
 struct Said {
     code: Option<u32>,
@@ -143,7 +145,7 @@ impl Subscriber for Messages {
     fn event(&self, event: &Event<'_>) {
         let mut said = Said::default();
         event.record(&mut said);
-        // An error has its number; a line of the process comes as information, and begins with whose it is.
+        // Errors have a number; a line of the external process arrives as information, and begins with its source.
         let wanted = said.code.is_some() || *event.metadata().level() == tracing::Level::DEBUG;
         let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if wanted && !said.message.is_empty() && list.len() < 20 {

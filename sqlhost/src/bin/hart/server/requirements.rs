@@ -1,4 +1,5 @@
-//! What a server needs beside what [`Facts::lacks`] asks for: a build that knows the interface, and memory for external processes.
+//! Requirements on a server beyond those of [`Facts::lacks`]: a build with the interface, and memory for external
+//! processes.
 
 use anyhow::Result;
 use serde::Serialize;
@@ -9,7 +10,7 @@ use super::survey::{Facts, Lack, Library};
 /// First build of SQL Server 2019 with the interface's version 2: its cumulative update 3.
 const FIRST_BUILD: u32 = 4023;
 
-/// What is missing where the build is too old.
+/// What is missing if the build is too old.
 pub fn build(facts: &Facts) -> Option<Lack> {
     let build: u32 = facts.version.split('.').nth(2)?.parse().ok()?;
     (facts.takes_languages() && facts.major() == 15 && build < FIRST_BUILD).then(|| Lack {
@@ -18,10 +19,10 @@ pub fn build(facts: &Facts) -> Option<Lack> {
     })
 }
 
-/// What may be wrong, but a call decides.
+/// Possible problems, which only a call can confirm.
 pub fn warnings(facts: &Facts) -> Vec<Lack> {
     let mut out = Vec::new();
-    // What the property is with the package of extensibility alone is documented nowhere.
+    // The property's value with only the extensibility package installed is undocumented.
     if facts.takes_languages() && !facts.feature_installed {
         let mend = match facts.platform.as_str() {
             "Linux" => {
@@ -37,7 +38,7 @@ pub fn warnings(facts: &Facts) -> Vec<Lack> {
     out
 }
 
-/// What the default external resource pool gives to external processes.
+/// The memory that the default external resource pool allows external processes.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Memory {
     /// Share of the machine's memory, in percent.
@@ -52,13 +53,13 @@ impl Memory {
         self.machine_mb * self.percent / 100
     }
 
-    /// Asks the server; `None` where this login may not know.
+    /// Queries the server; `None` if this login may not see it.
     pub fn read(server: &mut Server) -> Result<Option<Memory>> {
         const SQL: &str = "SELECT CAST(p.max_memory_percent AS nvarchar(20)), CAST(m.physical_memory_kb / 1024 AS nvarchar(20))\n\
              FROM sys.resource_governor_external_resource_pools AS p CROSS JOIN sys.dm_os_sys_info AS m\n\
              WHERE p.name = N'default';\n";
         let rows = match server.rows(SQL) {
-            // VIEW SERVER STATE, or VIEW SERVER PERFORMANCE STATE, is not everybody's.
+            // Not every login has VIEW SERVER STATE or VIEW SERVER PERFORMANCE STATE.
             Err(error)
                 if error
                     .downcast_ref::<StatementError>()
@@ -76,7 +77,7 @@ impl Memory {
             .map(|(percent, machine_mb)| Memory { percent, machine_mb }))
     }
 
-    /// What is said where a library may take more than the pool has.
+    /// The warning if a library may use more than the pool has.
     pub fn warning(self, libraries: &[Library], facts: &Facts) -> Option<Lack> {
         let library = libraries.iter().find(|l| l.platform.eq_ignore_ascii_case(&facts.platform))?;
         let pairs = library

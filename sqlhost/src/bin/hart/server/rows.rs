@@ -20,24 +20,24 @@ use super::calendar;
 use super::connection::{Connector, Server};
 use crate::data::BATCH_ROWS;
 
-/// Bytes of text and binary values after which a batch is sent on, though it has fewer rows.
+/// Bytes of text and binary values after which a batch is sent even if it has few rows.
 const BATCH_BYTES: usize = 64 << 20;
 
-/// Before the name of a column that the schema leaves out, with the reason, in the schema's metadata.
+/// In the schema's metadata, the prefix of the name of an omitted column; the value is the reason.
 pub const LEFT_OUT: &str = "left out: ";
 
-/// What the reader sends. That the channel closes is no end: only `End` is one.
+/// The reader's messages. A closed channel is not a proper end: only `End` is.
 enum Message {
     Columns(SchemaRef),
     Batch(RecordBatch),
     End,
 }
 
-/// Rows of a query, read by a thread of its own while they are used here; one batch waits.
+/// Rows of a query, read by a separate thread while they are used here; one batch waits.
 pub struct QueryRows {
     schema: SchemaRef,
     messages: Receiver<Message>,
-    /// Until it has ended.
+    /// Present until the reader has ended.
     reader: Option<JoinHandle<Result<()>>>,
 }
 
@@ -47,7 +47,7 @@ impl QueryRows {
         &self.schema
     }
 
-    /// Begins to read with a thread that tells what it reads.
+    /// Starts reading in a thread that sends what it reads.
     fn start(
         batch_bytes: usize,
         read: impl FnOnce(&mut Reading) -> Result<()> + Send + 'static,
@@ -69,7 +69,7 @@ impl QueryRows {
         Ok(rows)
     }
 
-    /// Why the reader sends nothing more, although it has not said that this is the end.
+    /// Why the reader has stopped without sending `End`.
     fn why_it_ended(&mut self) -> anyhow::Error {
         match self.reader.take().map(JoinHandle::join) {
             Some(Ok(Err(error))) => error,
@@ -84,7 +84,7 @@ impl QueryRows {
     }
 }
 
-/// What a panic said.
+/// A panic's message.
 fn said(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason was given")
@@ -94,7 +94,7 @@ impl Iterator for QueryRows {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        // It has ended, well or not.
+        // The reader has ended, well or not.
         self.reader.as_ref()?;
         match self.messages.recv() {
             Ok(Message::Batch(batch)) => Some(Ok(batch)),
@@ -109,7 +109,7 @@ impl Iterator for QueryRows {
 }
 
 impl Connector {
-    /// Begins to read the rows of a query: its first result set.
+    /// Starts reading the rows of a query: its first result set.
     pub fn query(&self, sql: String) -> Result<QueryRows> {
         let mut server = self.connect()?;
         QueryRows::start(BATCH_BYTES, move |reading| {
@@ -121,14 +121,14 @@ impl Connector {
     }
 }
 
-/// What becomes of rows as they come.
+/// Converts rows as they arrive.
 struct Reading {
     to: SyncSender<Message>,
-    /// Columns of the result; those of a type that nothing here takes have no builder.
+    /// Columns of the result; those of an unsupported type have no builder.
     columns: Vec<(String, Option<Builder>)>,
     batch_bytes: usize,
     rows: usize,
-    /// Rows of the batch that is being made, and bytes of its values.
+    /// Rows of the current batch, and bytes of its values.
     waiting: usize,
     bytes: usize,
 }
@@ -165,11 +165,11 @@ impl Reading {
         Schema::new(fields.collect::<Vec<_>>())
     }
 
-    /// The next row; false where nobody wants more.
+    /// Adds the next row; false if no more are wanted.
     fn row(&mut self, row: &Row) -> Result<bool> {
         let cells = || row.cells().map(|(_, data)| data);
         let bytes: usize = cells().map(length).sum();
-        // A value as long as the server has any still fits beside what waits.
+        // Even a value of the server's maximum length still fits beside what waits.
         if self.waiting > 0 && self.bytes + bytes > self.batch_bytes && !self.send()? {
             return Ok(false);
         }
@@ -193,11 +193,11 @@ impl Reading {
         Ok(self.to.send(Message::Batch(batch)).is_ok())
     }
 
-    /// The end of the result.
+    /// Ends the result.
     fn end(&mut self) -> Result<()> {
         ensure!(!self.columns.is_empty(), "the query returns no rows and no columns; expected a SELECT");
         if self.waiting == 0 || self.send()? {
-            // Nobody is left to be told after `head`.
+            // After `head` nobody is listening any more.
             let _ = self.to.send(Message::End);
         }
         Ok(())
@@ -222,7 +222,7 @@ enum Builder {
     Float32(Float32Builder),
     Float64(Float64Builder),
     Text(StringBuilder),
-    /// What no kernel computes with, but can be carried.
+    /// Types with which no kernel computes, but that can be passed through.
     AsText(StringBuilder),
     Binary(BinaryBuilder),
 }
@@ -291,7 +291,7 @@ impl Builder {
     }
 }
 
-/// A value in the form in which the server writes it as text.
+/// A value in the text form that the server uses.
 fn as_text(data: &ColumnData<'static>) -> Result<Option<String>> {
     Ok(match data {
         ColumnData::Numeric(v) => v.map(decimal),
@@ -314,7 +314,7 @@ fn decimal(number: Numeric) -> String {
 
 /// Money arrives as a double.
 fn money(v: f64) -> Result<String> {
-    /// Beyond, neighbouring doubles are further apart than a ten-thousandth is.
+    /// Beyond this, neighbouring doubles are more than a ten-thousandth apart.
     const LARGEST: f64 = 900_719_925_474.0;
     ensure!(
         v.abs() <= LARGEST,
@@ -324,7 +324,7 @@ fn money(v: f64) -> Result<String> {
 }
 
 impl Server {
-    /// Runs a query and hands over its columns and rows; false where nobody wanted all of them.
+    /// Runs a query and passes on its columns and rows; false if not all of them were wanted.
     fn each(&mut self, sql: &str, reading: &mut Reading) -> Result<bool> {
         let mut wanted = true;
         self.stream(sql, |item| {
@@ -343,7 +343,7 @@ impl Server {
 mod tests {
     use super::*;
 
-    /// A reader of rows with a text of so many bytes, which then ends as `end` says.
+    /// A reader of rows with texts of these lengths, which then ends as `end` says.
     fn rows(
         lengths: &'static [usize],
         batch_bytes: usize,
@@ -367,13 +367,13 @@ mod tests {
             |lengths| rows(lengths, 10, Reading::end).map(|b| b.unwrap().num_rows()).collect::<Vec<_>>();
         assert_eq!(counts(&[4, 6, 1]), [2, 1]);
         assert_eq!(counts(&[4, 7, 3, 1]), [1, 2, 1]);
-        // A value that is longer than a batch is one of its own.
+        // A value longer than a batch gets its own.
         assert_eq!(counts(&[1, 30, 1]), [1, 1, 1]);
         assert_eq!(counts(&[0, 0, 0]), [3]);
         assert_eq!(counts(&[]), [0usize; 0]);
     }
 
-    /// Whatever ends a reader but its own word is an error, after the rows that it had sent.
+    /// A reader that ends without saying so is an error, after the rows that it has sent.
     #[test]
     fn a_reader_that_fails_is_no_end() {
         type End = fn(&mut Reading) -> Result<()>;
@@ -392,7 +392,7 @@ mod tests {
         }
         let panics = QueryRows::start(10, |_| panic!("at the start"));
         assert!(panics.err().unwrap().to_string().contains("at the start"));
-        // A panic after the end was said.
+        // A panic after `End` was sent.
         let after: End = |reading| {
             reading.end()?;
             panic!("late")

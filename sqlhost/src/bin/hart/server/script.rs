@@ -35,7 +35,7 @@ pub struct ScriptOptions {
     output: Option<PathBuf>,
 }
 
-/// What the steps take for granted; a tool says it in more words.
+/// The preconditions of the steps.
 const READY: &str = "IF CAST(PARSENAME(CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)), 4) AS int) < 15
    OR CAST(SERVERPROPERTY('EngineEdition') AS int) IN (5, 6, 8, 9, 11, 12)
     THROW 59913, N'SQL Server 2019 or later is needed, not an Azure SQL service: only it has external languages', 1;
@@ -49,7 +49,7 @@ const ENABLED: &str = "IF NOT EXISTS (SELECT * FROM sys.configurations WHERE nam
     THROW 59910, N'external scripts are not in use: EXEC sp_configure N''external scripts enabled'', 1; RECONFIGURE WITH OVERRIDE; then restart the Launchpad service', 1;
 ";
 
-/// Each sqlcmd takes a file for another encoding where it is not told.
+/// Without being told, each sqlcmd assumes another encoding for a file.
 fn ascii(option: &str, value: &str) -> Result<()> {
     ensure!(
         value.is_ascii(),
@@ -62,7 +62,7 @@ fn ascii(option: &str, value: &str) -> Result<()> {
 pub fn script(options: ScriptOptions) -> Result<()> {
     check_settings(options.parameters.as_deref(), options.environment.as_deref())?;
     options.additions.check()?;
-    // sqlcmd would take such a line for the end of the batch, also within a literal.
+    // sqlcmd would take such a line for the end of the batch, even within a literal.
     let lines = |text: &str| text.lines().count() > 1;
     for (option, value) in [("--parameters", &options.parameters), ("--environment", &options.environment)] {
         ensure!(!value.as_deref().is_some_and(lines), "{option} has more than one line; expected one");
@@ -86,7 +86,7 @@ pub fn script(options: ScriptOptions) -> Result<()> {
     }
 }
 
-/// A batch that goes without its transaction where the server refuses it there, as `hart deploy` does.
+/// A batch that runs without its transaction if the server rejects it there, as in `hart deploy`.
 fn with_a_way_out(step: &Step, statement: &str) -> String {
     let codes = NOT_IN_A_TRANSACTION.map(|code| code.to_string()).join(", ");
     format!(

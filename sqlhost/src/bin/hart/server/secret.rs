@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-/// Longest secret file; a token of Microsoft Entra has some thousand bytes.
+/// Maximum size of a secret file; a token of Microsoft Entra has some thousand bytes.
 const LONGEST: u64 = 64 * 1024;
 
 fn from_file(path: &Path, insecure: bool) -> Result<String> {
@@ -24,14 +24,14 @@ fn from_file(path: &Path, insecure: bool) -> Result<String> {
     Ok(line.to_string())
 }
 
-/// Whether only its owner has rights on a file, as ssh demands of keys.
+/// Whether only its owner has permissions on a file, as ssh demands for keys.
 #[cfg(unix)]
 fn is_private(about: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt;
     about.permissions().mode() & 0o077 == 0
 }
 
-/// Rights are lists here, which nothing in the standard library reads.
+/// On other systems permissions are access lists, which nothing in the standard library reads.
 #[cfg(not(unix))]
 fn is_private(_: &std::fs::Metadata) -> bool {
     true
@@ -42,7 +42,7 @@ fn from_environment(name: &str) -> Result<Option<String>> {
         Ok(value) if value.is_empty() => Ok(None),
         Ok(value) => Ok(Some(value)),
         Err(std::env::VarError::NotPresent) => Ok(None),
-        // Its text would show the value.
+        // The error's own text would show the value.
         Err(std::env::VarError::NotUnicode(_)) => Err(anyhow::anyhow!("{name} is not Unicode")),
     }
 }

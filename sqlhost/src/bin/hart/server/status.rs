@@ -1,4 +1,4 @@
-//! `hart status`: what a server has, what it lacks, and what mends it.
+//! `hart status`: what a server has, what it lacks, and how to fix it.
 
 use std::io::Write;
 
@@ -40,16 +40,16 @@ struct Status {
     facts: Facts,
     /// Version of this program, with which the steps are compared.
     program: &'static str,
-    /// Version that is installed, where a mark says so.
+    /// The installed version, if a mark states it.
     installed: Option<String>,
     kernels: usize,
     libraries: Vec<Library>,
     steps: Vec<StepStatus>,
     additions: Vec<StepStatus>,
     callers: Vec<String>,
-    /// Memory of external processes, where this login may know it.
+    /// Memory for external processes, if this login may see it.
     memory: Option<Memory>,
-    /// What the library says of itself, called through the server: property and value.
+    /// What the library reports about itself when called through the server: property and value.
     library: Vec<(String, String)>,
     warnings: Vec<Lack>,
     missing: Vec<Lack>,
@@ -61,7 +61,7 @@ struct StepStatus {
     state: String,
 }
 
-/// Prints the status; fails where something is missing.
+/// Prints the status; fails if something is missing.
 pub fn status(options: StatusOptions) -> Result<()> {
     let archives = if options.archives.any() { options.archives.read()? } else { Vec::new() };
     let compare = !archives.is_empty();
@@ -105,13 +105,13 @@ fn installation(server: &mut Server, plan: Plan, compare: bool, status: &mut Sta
     status.libraries = survey::libraries(server)?;
     status.callers = survey::members(server)?;
     for step in plan.into_steps() {
-        // Without an archive there is nothing to compare the language with: it is there, or not.
+        // Without an archive there is nothing to compare the language with: it exists or not.
         let mut found = survey::state(server, &step.check)?;
         if step.name == "language" && !compare && found == state::DIFFERS {
             found = "installed".into();
         }
         let mend = match found.as_str() {
-            // Which version a script installed is not known, but it is there.
+            // The version that a script installed is unknown, but it exists.
             state::SAME | state::UNMARKED | "installed" => None,
             state::FOREIGN => Some(step.refusal.clone()),
             state::MISSING | state::DIFFERS => {
@@ -157,7 +157,7 @@ fn installation(server: &mut Server, plan: Plan, compare: bool, status: &mut Sta
     Ok(())
 }
 
-/// An addition by its mark. What the functions are compared with depends on their dimension, which the mark does not say.
+/// An addition by its mark. The functions' text depends on their dimension, which the mark does not state.
 fn addition(server: &mut Server, key: String, status: &mut Status) -> Result<()> {
     let found = match AdditionOptions::named(&key) {
         Some(step) => survey::state(server, &step.check)?,

@@ -1,4 +1,4 @@
-//! What a server and a database have, and what they lack for the kernels.
+//! The state of a server and a database, and what they lack for the kernels.
 
 use anyhow::{Result, bail, ensure};
 use hart_sqlhost::tsql::SCHEMA;
@@ -9,7 +9,7 @@ use super::connection::{Server, text};
 use super::plan::{ENABLE, LANGUAGE, ROLE};
 use super::text::literal;
 
-/// Facts about the server and this login; every version of SQL Server answers.
+/// Facts about the server and this login; works on every version of SQL Server.
 pub const FACTS: &str = "SELECT name, CAST(value AS nvarchar(4000)) AS value
 FROM (VALUES
     (N'version', CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(4000))),
@@ -27,7 +27,7 @@ FROM (VALUES
 ) AS facts (name, value);
 ";
 
-/// Permissions that an installation needs, with whether this login has them. SQL Server 2019 and later.
+/// Permissions that an installation needs. SQL Server 2019 and later.
 const NEEDED: &[&str] = &[
     "CREATE EXTERNAL LANGUAGE",
     "ALTER ANY EXTERNAL LANGUAGE",
@@ -82,7 +82,7 @@ pub struct Lack {
 }
 
 impl Facts {
-    /// Asks the server.
+    /// Queries the server.
     pub fn read(server: &mut Server) -> Result<Facts> {
         let mut facts = Facts::default();
         for row in server.rows(FACTS)? {
@@ -124,7 +124,7 @@ impl Facts {
         self.major() >= 15 && !self.is_azure()
     }
 
-    /// Azure SQL Database and its kin, by EngineEdition.
+    /// Azure SQL Database and its relatives, by EngineEdition.
     fn is_azure(&self) -> bool {
         matches!(self.engine.as_str(), "5" | "6" | "8" | "9" | "11" | "12")
     }
@@ -134,7 +134,7 @@ impl Facts {
         self.engine == "3"
     }
 
-    /// What the server lacks before anything of ours comes into it; `enable` says that the setting will be made.
+    /// What the server lacks before an installation can start; `enable` says that the setting will be changed.
     pub fn lacks(&self, enable: bool) -> Vec<Lack> {
         let lack = |what: String, mend: String| Lack { what, mend };
         if self.is_azure() {
@@ -230,7 +230,7 @@ pub fn libraries(server: &mut Server) -> Result<Vec<Library>> {
         .collect()
 }
 
-/// Members of the role of callers.
+/// Members of the callers' role.
 pub fn members(server: &mut Server) -> Result<Vec<String>> {
     let sql = format!(
         "SELECT m.name FROM sys.database_role_members AS r\n\
@@ -240,7 +240,7 @@ pub fn members(server: &mut Server) -> Result<Vec<String>> {
     server.rows(sql)?.iter().map(|row| Ok(text(row, 0)?.to_string())).collect()
 }
 
-/// The marks of installed steps: key of the step, and the hash or version.
+/// The marks of installed steps: the step's key, and the hash or version.
 pub fn marks(server: &mut Server) -> Result<Vec<(String, String)>> {
     let sql = format!(
         "SELECT SUBSTRING(name, {}, 128), CAST(value AS nvarchar(64)) FROM sys.extended_properties\n\
@@ -251,13 +251,13 @@ pub fn marks(server: &mut Server) -> Result<Vec<(String, String)>> {
     server.rows(sql)?.iter().map(|row| Ok((text(row, 0)?.into(), text(row, 1)?.into()))).collect()
 }
 
-/// The version that is installed, where a mark says so.
+/// The installed version, if a mark states it.
 pub fn version(server: &mut Server) -> Result<Option<String>> {
     let marks = marks(server)?;
     Ok(marks.into_iter().find(|(key, _)| key == "version").map(|(_, value)| value))
 }
 
-/// Queues of our work that take or start no work, each with the statement that turns it on.
+/// Our queues that are disabled or do not start work, each with the statement that enables it.
 pub fn disabled_queues(server: &mut Server) -> Result<Vec<Lack>> {
     let sql = format!(
         "SELECT QUOTENAME(name) FROM sys.service_queues\n\
@@ -277,7 +277,7 @@ pub fn disabled_queues(server: &mut Server) -> Result<Vec<Lack>> {
         .collect()
 }
 
-/// The one word that a check answers.
+/// The single word that a check returns.
 pub fn state(server: &mut Server, check: &str) -> Result<String> {
     let rows = server.rows(check)?;
     let word = match rows.as_slice() {

@@ -1,4 +1,4 @@
-//! A table of a server that takes the rows of a result: all of them or none.
+//! A table on a server that receives the rows of a result: all of them or none.
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use arrow_array::RecordBatch;
@@ -11,11 +11,11 @@ use super::fit::{Column, LONGEST_IN_BULK, length_in_bulk};
 use super::text::literal;
 use super::transaction::{Failure, within};
 
-/// Most parameters of one statement; the server takes 2,100, and two are the statement itself.
+/// Maximum parameters per statement; the server allows 2,100, and two are the statement itself.
 const PARAMETERS: usize = 2000;
-/// Most rows of one VALUES.
+/// Maximum rows per VALUES.
 const ROWS: usize = 1000;
-/// Bytes of values after which a statement is sent on.
+/// Bytes of values after which a statement is sent.
 const STATEMENT_BYTES: usize = 8 << 20;
 
 /// What a load does beside appending rows.
@@ -31,20 +31,20 @@ pub struct LoadOptions {
     fire_triggers: bool,
 }
 
-/// A table that takes rows.
+/// A table that receives rows.
 pub struct Target {
     connector: Connector,
     /// Its name in brackets.
     table: String,
     columns: Vec<Column>,
-    /// Whether this login may read it, which a bulk load needs.
+    /// Whether this login may read it, which a bulk load requires.
     readable: bool,
     options: LoadOptions,
 }
 
 impl Target {
-    /// Fails where the table's name is none, the server does not show the table, or this login may not insert into it: before
-    /// anything is computed for it.
+    /// Fails if the table's name is invalid, the server does not show the table, or this login may not insert into it:
+    /// before anything is computed for it.
     pub fn open(connector: Connector, table: &str, options: LoadOptions) -> Result<Target> {
         let parts = name_parts(table)?;
         let quoted: Vec<String> = parts.iter().map(|p| format!("[{}]", p.replace(']', "]]"))).collect();
@@ -73,7 +73,7 @@ impl Target {
                 has_default: number(8)? != 0,
                 code_page: number(9)? as u32,
             });
-            // Empty where the server does not say.
+            // Empty if the server does not say.
             insertable &= text(row, 10)? != "0";
             readable &= text(row, 11)? != "0";
         }
@@ -85,7 +85,7 @@ impl Target {
         Ok(Target { connector, table, columns, readable, options })
     }
 
-    /// Fails where the table does not take columns of these names and types.
+    /// Fails if the table does not accept columns with these names and types.
     pub fn expect(&self, columns: &[(String, DataType)]) -> Result<()> {
         self.places(columns)
             .with_context(|| format!("--into {}: nothing was computed or loaded", self.table))?;
@@ -124,14 +124,14 @@ impl Target {
         Ok(places)
     }
 
-    /// Appends the rows: in one transaction, which is committed when the server has counted all of them.
+    /// Appends the rows in one transaction, which is committed when the server has counted all of them.
     pub fn load(&self, batches: &[RecordBatch]) -> Result<u64> {
         let Some(first) = batches.first() else { return Ok(0) };
         let table = &self.table;
         let nothing = || format!("--into {table}: nothing was loaded");
         let columns = self.places(&fields(&first.schema())).with_context(nothing)?;
         let rows = Rows::new(batches, columns);
-        // That every value fits is known before anything is sent.
+        // All values are checked before anything is sent.
         let by_statement = match self.readable && rows.columns.iter().all(|c| c.goes_in_bulk()) {
             true => rows.too_long_for_bulk().with_context(nothing)?,
             false => {
@@ -158,7 +158,7 @@ impl Target {
         let total = rows.count;
         let mut taken = 0;
         if by_statement.len() < total {
-            // Without counts, as a server may be set up for all sessions, nothing could be compared.
+            // A server may disable counts for all sessions; without them nothing could be compared.
             server.run("SET NOCOUNT OFF;\n")?;
             let names: Vec<String> = rows.columns.iter().map(|c| quoted(&c.name)).collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -195,7 +195,7 @@ impl Target {
     }
 }
 
-/// Rows on their way to an INSERT.
+/// Rows collected for an INSERT.
 #[derive(Default)]
 struct Statement<'a> {
     values: Vec<ColumnData<'a>>,
@@ -214,7 +214,7 @@ impl<'a> Statement<'a> {
         self.values.extend(values);
     }
 
-    /// Rows that the server took.
+    /// Sends the rows; returns the number that the server accepted.
     fn send(&mut self, server: &mut Server, target: &Target, columns: &[&Column]) -> Result<u64> {
         if self.rows == 0 {
             return Ok(0);
@@ -232,7 +232,7 @@ impl<'a> Statement<'a> {
             format!("({})", tuple.join(", "))
         });
         let tuples: Vec<String> = tuples.collect();
-        // Triggers count rows of their own, which are none of these.
+        // Triggers count their own rows, which must not be included.
         let sql = format!(
             "SET NOCOUNT ON;\nINSERT INTO {} ({})\nVALUES {};\nSELECT CAST(ROWCOUNT_BIG() AS nvarchar(20));\n",
             target.table,
@@ -246,7 +246,7 @@ impl<'a> Statement<'a> {
     }
 }
 
-/// The rows of a result for the columns that take them.
+/// The rows of a result, with the columns that receive them.
 struct Rows<'a> {
     batches: &'a [RecordBatch],
     /// The first row of each batch.
@@ -278,7 +278,7 @@ impl<'a> Rows<'a> {
         cells.collect()
     }
 
-    /// The rows with a value too long for a bulk load; fails where a value does not fit its column.
+    /// The rows with a value too long for a bulk load; fails if a value does not fit its column.
     fn too_long_for_bulk(&self) -> Result<Vec<usize>> {
         let mut out = Vec::new();
         for row in 0..self.count {
@@ -298,7 +298,7 @@ fn quoted(name: &str) -> String {
     format!("[{}]", name.replace(']', "]]"))
 }
 
-/// The question for a table's columns, and whether this login may insert and read. INSERT alone shows them.
+/// The query for a table's columns, and whether this login may insert and read. INSERT permission alone shows them.
 fn catalogue(table: &str, database: &str) -> String {
     let name = literal(table);
     let number = |value: &str| format!("CAST({value} AS nvarchar(20))");
@@ -330,7 +330,7 @@ fn catalogue(table: &str, database: &str) -> String {
     )
 }
 
-/// The parts of a table's name: one to three, in brackets or not.
+/// The parts of a table's name: one to three, with or without brackets.
 fn name_parts(name: &str) -> Result<Vec<String>> {
     let mut parts: Vec<String> = Vec::new();
     let mut rest = name;

@@ -22,7 +22,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes)).split_off(2)
 }
 
-/// The text with each of these words replaced by its value, all in one pass: what stands in a value is never replaced.
+/// The text with each of these words replaced by its value, in one pass: text within a value is never replaced.
 pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut out = String::with_capacity(template.len());
     let mut rest = template;
@@ -38,8 +38,8 @@ pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
     out + rest
 }
 
-/// The batches of a script: what stands between lines with GO alone, but for the settings that our connections have anyway. Directives of
-/// sqlcmd have no place in it.
+/// The batches of a script, which are separated by lines with GO alone, except batches of settings that our connections
+/// have anyway. The script must not contain sqlcmd directives.
 pub fn batches(script: &str) -> Vec<String> {
     let mut out = Vec::new();
     let mut batch = String::new();

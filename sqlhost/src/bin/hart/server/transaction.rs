@@ -1,4 +1,4 @@
-//! How a change to a database is made, and how it may end other than well.
+//! Makes a change to a database, and tells how it failed.
 
 use anyhow::{Error, Result, ensure};
 
@@ -6,19 +6,19 @@ use super::connection::{Server, StatementError};
 use super::plan::{self, Step, state};
 use super::survey;
 
-/// Why a change did not come to its end, by what that leaves behind.
+/// Why a change did not complete, by the state that it leaves behind.
 #[derive(Debug)]
 pub enum Failure {
-    /// Nothing of it was kept.
+    /// Nothing was kept.
     NotDone(Error),
-    /// The server was told to keep it, and its answer did not arrive: all of it was kept, or nothing.
+    /// The commit was sent, but its answer did not arrive: everything was kept, or nothing.
     Unknown(Error),
     /// It was not in a transaction: what was done before the error was kept.
     Partial(Error),
 }
 
 impl Failure {
-    /// The error, with what it leaves behind; `look` says where to see that.
+    /// The error and the state that it leaves behind; `look` says where to check that.
     pub fn explain(self, what: &str, look: &str) -> Error {
         match self {
             Failure::NotDone(error) => error.context(format!("{what} failed and nothing of it was kept")),
@@ -33,10 +33,10 @@ impl Failure {
     }
 }
 
-/// Errors of a statement that the server refuses within a transaction.
+/// Errors of a statement that the server rejects within a transaction.
 pub const NOT_IN_A_TRANSACTION: [u32; 2] = [226, 574];
 
-/// Carries out a step: in its transaction, which is committed only if the step's own check then says that it is done.
+/// Runs a step in its transaction, which is committed only if the step's own check then says that it is done.
 pub fn carry_out(server: &mut Server, step: &Step) -> Result<(), Failure> {
     let _span = tracing::info_span!("step", name = step.name, transaction = step.transaction).entered();
     for batch in step.preparation() {
@@ -64,7 +64,7 @@ fn is_refused_in_a_transaction(error: &Error) -> bool {
     error.downcast_ref::<StatementError>().is_some_and(|e| NOT_IN_A_TRANSACTION.contains(&e.code))
 }
 
-/// Does the work in a transaction, and commits it if that ends well.
+/// Does the work in a transaction, and commits it on success.
 pub fn within(server: &mut Server, work: impl FnOnce(&mut Server) -> Result<()>) -> Result<(), Failure> {
     if let Err(error) = server.run(plan::BEGIN).and_then(|()| work(server)) {
         return Err(Failure::NotDone(match roll_back(server) {
@@ -78,7 +78,7 @@ pub fn within(server: &mut Server, work: impl FnOnce(&mut Server) -> Result<()>)
     })
 }
 
-/// Whether the server has said that nothing of the transaction is left.
+/// Whether the server has confirmed that nothing of the transaction is left.
 fn roll_back(server: &mut Server) -> bool {
     server.is_usable() && server.run(plan::ROLLBACK).is_ok()
 }

@@ -1,4 +1,4 @@
-//! `hart undeploy`: removes what `hart deploy` installed, and leaves nothing of it.
+//! `hart undeploy`: removes everything that `hart deploy` installed.
 
 use std::io::Write;
 
@@ -31,7 +31,7 @@ pub struct UndeployOptions {
     connection: ConnectionOptions,
 }
 
-/// Removes, part by part.
+/// Removes the installation, part by part.
 pub fn undeploy(options: UndeployOptions) -> Result<()> {
     let additions = AdditionOptions::to_remove(options.with, options.functions_schema);
     let mut server = options.connection.connect()?;
@@ -69,7 +69,7 @@ pub fn undeploy(options: UndeployOptions) -> Result<()> {
             others.join(", ")
         );
     }
-    // Functions and procedures in other schemas hold nothing up, but their marks go with the schema.
+    // Functions and procedures in other schemas do not block the removal, but their marks go with the schema.
     let mut staying = survey::marks(&mut server)?;
     staying.retain(|(key, _)| !STEPS.contains(&key.as_str()) && !additions.keys().contains(key));
     let mut parts = additions.removals();
@@ -108,7 +108,7 @@ pub fn undeploy(options: UndeployOptions) -> Result<()> {
     Ok(())
 }
 
-/// Steps that are no additions.
+/// Steps that are not additions.
 const STEPS: [&str; 4] = ["core", "wrappers", "role", "version"];
 
 fn list(names: &[impl AsRef<str>]) -> String {

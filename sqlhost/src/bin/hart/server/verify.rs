@@ -21,15 +21,16 @@ use super::text::batches;
 use super::transaction::carry_out;
 
 const APPLICATION: &str = include_str!("../../../../../sql/verify/application.sql");
-/// The second one's follow the first one's.
+/// The second file's scenarios build on the first file's.
 const SCENARIOS: [&str; 2] = [
     include_str!("../../../../../sql/verify/scenarios.sql"),
     include_str!("../../../../../sql/verify/procedures.sql"),
 ];
-/// What is installed in the scratch database beside the wrappers. The functions need a dimension and have no scenario.
+/// Additions installed in the scratch database beside the wrappers. The functions need a dimension and have no
+/// scenario.
 const ADDITIONS: [Addition; 4] =
     [Addition::Hartonomous, Addition::LinkedSearch, Addition::Broker, Addition::QueuedProjection];
-/// What stands before the name of a scenario.
+/// Marks the name of a scenario.
 const SCENARIO: &str = "-- Scenario: ";
 
 /// Options of `hart verify`.
@@ -82,7 +83,7 @@ struct Report {
     checks: Vec<Check>,
 }
 
-/// Runs every check and reports; fails where one failed.
+/// Runs every check and reports; fails if one failed.
 pub fn verify(options: VerifyOptions) -> Result<()> {
     let mut server = options.connection.connect()?;
     let facts = Facts::read(&mut server)?;
@@ -92,7 +93,7 @@ pub fn verify(options: VerifyOptions) -> Result<()> {
         facts.edition,
         facts.version
     );
-    // Else every check would fail, each for this one reason.
+    // Otherwise every check would fail for this one reason.
     ensure!(
         !survey::libraries(&mut server)?.is_empty(),
         "{}: the language hart is not installed in database {}: run `hart deploy` first",
@@ -104,7 +105,7 @@ pub fn verify(options: VerifyOptions) -> Result<()> {
     let count = |outcome: Outcome| checks.iter().filter(|c| c.outcome == outcome).count();
     let (passed, failed, skipped) = (count(Outcome::Pass), count(Outcome::Fail), count(Outcome::Skip));
     let total = checks.len();
-    // Also of what broke off: the report says as far as it came.
+    // Also after a broken run: the report covers what was reached.
     if let Some(path) = &options.json {
         let report =
             Report { server: server.name(), facts, program: VERSION, passed, failed, skipped, checks };
@@ -118,7 +119,7 @@ pub fn verify(options: VerifyOptions) -> Result<()> {
     Ok(())
 }
 
-/// Runs the checks in their order, telling each; fails where the connection breaks.
+/// Runs the checks in order, reporting each; fails if the connection breaks.
 fn run(server: &mut Server, facts: &Facts, no_scenarios: bool, checks: &mut Vec<Check>) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let mut tell = |server: &Server, check: Check| -> Result<()> {
@@ -157,7 +158,7 @@ fn run(server: &mut Server, facts: &Facts, no_scenarios: bool, checks: &mut Vec<
     in_scratch(server, facts, &mut tell)
 }
 
-/// Whether a guard ended as it must.
+/// Whether a guard had its expected outcome.
 fn judge(guard: &Guard, result: Result<()>) -> Result<()> {
     match (guard.error, result) {
         (None, result) => result,
@@ -183,11 +184,11 @@ fn example(server: &mut Server, kernel: &'static Kernel) -> Check {
     Check::of(name, server.rows(call).and_then(|rows| compare(kernel, &rows)))
 }
 
-/// Fails where the rows are not the example's, as the project's own tests compare them.
+/// Fails if the rows differ from the example's, by the same comparison as in the project's tests.
 fn compare(kernel: &Kernel, rows: &[Row]) -> Result<()> {
     let expected = kernel.example.outputs;
     if expected.is_empty() {
-        // It depends on the machine.
+        // The result depends on the machine.
         return Ok(());
     }
     ensure!(rows.len() == expected.len(), "{} rows, expected {}", rows.len(), expected.len());
@@ -208,7 +209,7 @@ fn compare(kernel: &Kernel, rows: &[Row]) -> Result<()> {
     Ok(())
 }
 
-/// A value in the form in which values are compared.
+/// A value in comparable form.
 #[derive(Debug, PartialEq)]
 enum Value {
     Null,
@@ -220,7 +221,7 @@ enum Value {
 }
 
 impl Value {
-    /// Its bytes as a result column has them.
+    /// Its bytes in the form of a result column.
     fn bytes(&self) -> Option<Vec<u8>> {
         Some(match self {
             Value::Null => return None,
@@ -232,7 +233,7 @@ impl Value {
         })
     }
 
-    /// How those bytes are to be read.
+    /// The kind by which those bytes are read.
     fn kind(&self) -> Kind {
         match self {
             Value::Null | Value::Text(_) => Kind::Text,
@@ -266,7 +267,7 @@ fn wanted(cell: &Cell, kind: Kind) -> Value {
         Cell::Null => Value::Null,
         Cell::Int(v) if kind == Kind::Float => Value::Float(*v as f64),
         Cell::Int(v) => Value::Int(*v),
-        // SQL Server's FLOAT holds neither NaN nor infinity.
+        // SQL Server's FLOAT cannot hold NaN or infinity.
         Cell::Float(v) if !v.is_finite() => Value::Null,
         Cell::Float(v) => Value::Float(*v),
         Cell::Text(v) => Value::Text((*v).into()),
@@ -288,8 +289,8 @@ fn scenarios() -> Vec<(String, String)> {
     named.collect()
 }
 
-/// A database of its own with the installed library, the application's tables, the additions and the scenarios; it is dropped
-/// whatever happens in it.
+/// Runs in a scratch database with the installed library, the application's tables, the additions and the scenarios; it
+/// is dropped whatever happens in it.
 fn in_scratch(
     server: &mut Server,
     facts: &Facts,
@@ -306,7 +307,7 @@ fn in_scratch(
     let dropped = server.run(drop).with_context(|| format!("database {name} could not be dropped; drop it"));
     let Err(error) = dropped else { return result };
     match result {
-        // What broke first is what is told; the database is named with it.
+        // The first failure is reported; the database is named with it.
         Err(first) => Err(first.context(format!("{error:#}"))),
         Ok(()) => tell(server, Check::of("scratch database".into(), Err(error))),
     }
@@ -326,7 +327,7 @@ fn fill(
         let result = batches.into_iter().try_for_each(|batch| server.run(batch));
         tell(server, Check::of(name, result))
     };
-    // The tables first, then what is built on them.
+    // The tables first, then what builds on them.
     all(server, "sql/verify/application.sql".into(), batches(APPLICATION))?;
     for (path, script) in ADDITIONS.iter().flat_map(|addition| addition.scripts()) {
         all(server, format!("sql/{path}"), plain_batches(script))?;
@@ -347,7 +348,7 @@ fn create(server: &mut Server, facts: &Facts, name: &str) -> Result<()> {
         })
         .collect();
     ensure!(!archives.is_empty(), "no library is installed here; run hart deploy");
-    // The settings under which the library runs on this server.
+    // The settings with which the library runs on this server.
     let own = libraries.iter().find(|l| l.platform.eq_ignore_ascii_case(&facts.platform));
     let plan = Plan {
         archives,
@@ -356,7 +357,7 @@ fn create(server: &mut Server, facts: &Facts, name: &str) -> Result<()> {
         enable: false,
         additions: Vec::new(),
     };
-    // The content goes from database to database without leaving the server.
+    // The content is copied between databases without leaving the server.
     server.run(
         "DROP TABLE IF EXISTS #hart_content;\n\
          SELECT f.platform_desc AS platform, f.content INTO #hart_content\n\
@@ -368,7 +369,7 @@ fn create(server: &mut Server, facts: &Facts, name: &str) -> Result<()> {
     server.run(format!("ALTER DATABASE [{name}] SET ENABLE_BROKER WITH ROLLBACK IMMEDIATE;\n"))?;
     server.run(format!("USE [{name}];\n"))?;
     for mut step in plan.into_steps() {
-        // It is there already.
+        // The content is on the server already.
         step.content.clear();
         carry_out(server, &step).map_err(|f| f.explain(&format!("step {}", step.name), "`hart status`"))?;
     }

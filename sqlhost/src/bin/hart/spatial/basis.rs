@@ -1,4 +1,4 @@
-//! The basis that is asked for, fitted to the vectors of a file or read from one.
+//! The requested basis, fitted to the vectors of a file or read from one.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use hart_kernels::spatial;
 use super::{Vectors, numbers, whole, word};
 use crate::engine::EngineOptions;
 
-/// Dimensions of the axes of the replaced assembly.
+/// Dimensions of the replaced assembly's axes.
 const CLR_DIMENSION: usize = 1998;
 
 /// Where axes come from.
@@ -59,13 +59,13 @@ impl Choice {
         }
     }
 
-    /// Whether its number of axes is a matter of choice.
+    /// Whether its number of axes can be chosen.
     pub fn has_axes_to_choose(&self) -> bool {
         !matches!(self, Choice::Kind(Kind::ClrV1) | Choice::File(_))
     }
 }
 
-/// What the command line says: the name of a kind, else of a file.
+/// Parses the option: the name of a kind, else of a file.
 pub fn choice(text: &str) -> Result<Choice, String> {
     if let Ok(kind) = Kind::from_str(text, true) {
         return Ok(Choice::Kind(kind));
@@ -93,7 +93,7 @@ pub struct FitOptions {
     sample: Option<u64>,
 }
 
-/// A basis as bytes, and what is known of it.
+/// A basis as bytes, and facts about it.
 pub struct Basis {
     pub bytes: Vec<u8>,
     pub axes: usize,
@@ -107,7 +107,7 @@ impl FitOptions {
         dimension == CLR_DIMENSION || (self.pad && dimension < CLR_DIMENSION)
     }
 
-    /// Refuses options that none of the bases would look at.
+    /// Rejects options that none of the bases would use.
     pub fn check(&self, bases: &[Choice], axes_given: bool) -> Result<()> {
         let names = || bases.iter().map(Choice::name).collect::<Vec<_>>().join(", ");
         let any = |wanted| bases.iter().any(|basis| matches!(basis, Choice::Kind(kind) if *kind == wanted));
@@ -118,7 +118,7 @@ impl FitOptions {
         Ok(())
     }
 
-    /// Reads the basis of a file, or fits one to the vectors, and says where it has fewer axes than were asked for.
+    /// Reads the basis of a file, or fits one to the vectors, and reports if it has fewer axes than requested.
     pub fn basis(
         &self,
         engine: &EngineOptions,
@@ -152,7 +152,7 @@ impl FitOptions {
         }
     }
 
-    /// Fits a basis to the vectors. Landmarks and anchors are chosen from the vectors, far from each other.
+    /// Fits a basis to the vectors. Landmarks and anchors are chosen among the vectors, far from each other.
     fn fit(&self, engine: &EngineOptions, vectors: &Vectors, kind: Kind, axes: u64) -> Result<Basis> {
         let taken;
         let chosen = matches!(kind, Kind::Landmarks | Kind::Trilateration);

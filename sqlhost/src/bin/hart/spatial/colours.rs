@@ -11,19 +11,19 @@ use arrow_schema::DataType;
 use crate::data::{cell, types};
 use crate::plot::{COLOURS, Colour, GREY};
 
-/// More different numbers than this are a scale.
+/// More distinct numbers than this are shown on a scale.
 const FEW: usize = COLOURS.len();
-/// The scale from the least number to the greatest, dark to light.
+/// The scale from the least to the greatest number, dark to light.
 const SCALE: [Colour; 5] = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
 
-/// A colour for each row, and what the colours mean.
+/// A colour per row, and the meaning of the colours.
 pub struct Coloured {
     pub rows: Vec<Colour>,
     pub legend: Vec<(Colour, String)>,
 }
 
-/// A colour for each row and what the colours mean. Numbers of many values are a scale; else the most frequent values have
-/// colours, and all others are grey.
+/// A colour per row and the meaning of the colours. Many distinct numbers are shown on a scale; otherwise the most
+/// frequent values have colours, and all others are grey.
 pub fn of(name: &str, column: &ArrayRef) -> Result<Coloured> {
     let column = &types::plain(column)?;
     let text = |row: usize| -> Result<Option<String>> {
@@ -65,7 +65,7 @@ fn scale(name: &str, column: &ArrayRef) -> Result<Coloured> {
     let finite = || numbers.iter().flatten().filter(|v| v.is_finite());
     let (least, most) = finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
     let colour = |value: Option<f64>| match value.filter(|v| v.is_finite()) {
-        // Halves, because the difference of two finite numbers may overflow.
+        // Halved, because the difference of two finite numbers may overflow.
         Some(value) if most > least => at((value / 2.0 - least / 2.0) / (most / 2.0 - least / 2.0)),
         Some(_) => SCALE[0],
         None => GREY,
@@ -77,7 +77,7 @@ fn scale(name: &str, column: &ArrayRef) -> Result<Coloured> {
     Ok(Coloured { rows: numbers.iter().map(colour).collect(), legend: (0..SCALE.len()).map(step).collect() })
 }
 
-/// The colour at a place of the scale, from 0 to 1.
+/// The colour at a position of the scale, from 0 to 1.
 fn at(place: f64) -> Colour {
     let last = SCALE.len() - 1;
     let place = (place * last as f64).clamp(0.0, last as f64);

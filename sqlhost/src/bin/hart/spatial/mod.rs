@@ -27,16 +27,16 @@ use crate::memory;
 use crate::run::{batch_of, param};
 use crate::search::{json_column, vectors_of};
 
-/// A column of vectors, ready for kernels that take ids and vectors: the ids are places, from 0.
+/// A vector column for kernels that take ids and vectors; the ids are row numbers, from 0.
 pub struct Vectors {
     element: Element,
     field: HostField,
     host: [HostColumn; 2],
-    /// Places of the rows in the file, where they are not all of it.
+    /// Row numbers in the file, if these are not all of its rows.
     places: Option<Vec<u32>>,
 }
 
-/// The other columns of a file, as it has them.
+/// The other columns of a file, as stored.
 pub struct Others {
     pub schema: SchemaRef,
     pub batches: Vec<RecordBatch>,
@@ -54,8 +54,8 @@ impl Others {
 }
 
 impl Vectors {
-    /// Reads the vectors of a file, from the named or only column of them, and other columns, which `others` picks by the columns
-    /// of the file and the place of the vectors among them.
+    /// Reads the vectors of a file, from the named or only vector column, and other columns, which `others` picks from
+    /// the file's columns and the position of the vectors among them.
     pub fn read(
         path: &Path,
         options: &ReadOptions,
@@ -82,7 +82,7 @@ impl Vectors {
             false => host_field("v", schema.field(column).data_type(), false)?,
         };
         let mut host = [empty_column(CType::BigInt), empty_column(field.ctype)];
-        // Where the file states its rows, the memory is taken once.
+        // If the file states its number of rows, memory is allocated once.
         if let Some(rows) = reader.rows().and_then(|rows| usize::try_from(rows).ok()) {
             let each = if matches!(schema.field(column).data_type(), DataType::FixedSizeList(..)) {
                 field.size
@@ -106,23 +106,23 @@ impl Vectors {
         Ok((Vectors { element, field, host, places: None }, out))
     }
 
-    /// Rows, those without a vector included.
+    /// Rows, including those without a vector.
     pub fn len(&self) -> usize {
         self.host[1].indicators.len()
     }
 
-    /// Dimensions of the first vector, 0 where there is none.
+    /// Dimensions of the first vector; 0 if there is none.
     pub fn dimension(&self) -> usize {
         let bytes = self.host[1].indicators.iter().find_map(|length| usize::try_from(*length).ok());
         bytes.unwrap_or(0) / self.element.size()
     }
 
-    /// Rows that have a vector.
+    /// Rows with a vector.
     pub fn present(&self) -> usize {
         self.host[1].indicators.iter().filter(|length| **length != SQL_NULL_DATA).count()
     }
 
-    /// The rows at these places.
+    /// The rows at these positions.
     pub fn take(&self, rows: &[u32]) -> Result<Vectors> {
         let mut starts = Vec::with_capacity(self.len());
         let mut end = 0;
@@ -142,7 +142,7 @@ impl Vectors {
         Ok(Vectors { element: self.element, field: self.field.clone(), host, places })
     }
 
-    /// The rows that have a vector, apart from those that are chosen by their number among them. Nothing is held twice.
+    /// Splits the rows with a vector by whether their number among them is chosen. Nothing is held twice.
     pub fn split(mut self, chosen: impl Fn(usize) -> bool) -> Result<(Vectors, Vectors)> {
         let vectors = &mut self.host[1];
         let mut other = empty_column(self.field.ctype);
@@ -175,7 +175,7 @@ impl Vectors {
         Ok((self, other))
     }
 
-    /// The vectors one after the other; `None` where they are not all there or not all of one dimension.
+    /// The vectors back to back; `None` if some are missing or their dimensions differ.
     pub fn bytes(&self) -> Option<&[u8]> {
         let lengths = &self.host[1].indicators;
         let same =
@@ -183,8 +183,8 @@ impl Vectors {
         same.then_some(&self.host[1].bytes)
     }
 
-    /// Runs a kernel on all rows. Of some rows of a file an error is to name those of the file, so they are computed with in this
-    /// process: the library counts the rows that it gets.
+    /// Runs a kernel on all rows. If these are only some rows of a file, they are computed in this process, so that an
+    /// error can name the file's row: the library counts the rows that it gets.
     pub fn call(
         &self,
         engine: &EngineOptions,
@@ -202,7 +202,7 @@ impl Vectors {
         result.map_err(|error| self.of_file(error))
     }
 
-    /// The error with the row of the file that it is about, where these rows are some of it.
+    /// The error with the file's row number, if these are only some of its rows.
     fn of_file(&self, error: anyhow::Error) -> anyhow::Error {
         let Some(places) = &self.places else { return error };
         let text = format!("{error:#}");
@@ -226,7 +226,7 @@ fn number(host: &mut [HostColumn; 2]) -> Result<()> {
     Ok(())
 }
 
-/// Appends vectors that are texts as bytes, so that a query can be made of any of them.
+/// Appends vectors given as text in packed form, so that any of them can become a query.
 fn append_texts(name: &str, array: &ArrayRef, before: usize, out: &mut HostColumn) -> Result<()> {
     let array = types::plain(array)?;
     for row in 0..array.len() {
@@ -247,17 +247,17 @@ fn append_texts(name: &str, array: &ArrayRef, before: usize, out: &mut HostColum
     Ok(())
 }
 
-/// A parameter that is a word.
+/// A word parameter.
 fn word(name: &str, value: &str) -> ParamField {
     param(name, CType::Char, value.into())
 }
 
-/// A parameter that is a whole number.
+/// A whole-number parameter.
 fn whole(name: &str, value: u64) -> ParamField {
     param(name, CType::BigInt, value.to_le_bytes().to_vec())
 }
 
-/// A column of numbers of a result.
+/// A numeric column of a result.
 fn numbers<'a, T: ArrowPrimitiveType>(batch: &'a RecordBatch, name: &str) -> Result<&'a PrimitiveArray<T>> {
     let column = batch.column_by_name(name).with_context(|| format!("the result has no column {name}"))?;
     column.as_primitive_opt::<T>().with_context(|| format!("the result's column {name} has another type"))

@@ -20,7 +20,7 @@ use crate::engine::EngineOptions;
 use crate::plot::{self, ASPECT, COLOURS, Marks, Plot};
 use crate::run::param;
 
-/// Axes of a basis that is fitted.
+/// Axes of a fitted basis.
 const AXES: u64 = 3;
 
 /// Options of `hart project`.
@@ -63,7 +63,7 @@ pub struct ProjectOptions {
     engine: EngineOptions,
 }
 
-/// Fits or reads the basis, projects all rows, and writes what is asked for.
+/// Fits or reads the basis, projects all rows, and writes the requested files.
 pub fn project(options: &ProjectOptions) -> Result<()> {
     let inputs = || {
         let basis = match &options.basis {
@@ -90,7 +90,7 @@ pub fn project(options: &ProjectOptions) -> Result<()> {
         )?;
     }
     options.fit.check(std::slice::from_ref(&options.basis), options.axes.is_some())?;
-    // The column of colours is read as what it means beside the columns to keep, which are read as they stand.
+    // The colour column is read with its computed type; the columns to keep are read as written.
     let others = |schema: &SchemaRef, vectors: usize| {
         let find = |name: &String| {
             data::find(schema, name).map_err(|problem| anyhow!("{}: {problem}", options.file.display()))
@@ -143,8 +143,8 @@ pub fn project(options: &ProjectOptions) -> Result<()> {
     Ok(())
 }
 
-/// The file's other columns, then the points' without the ids, which are places. A column that has the name of one of theirs
-/// gets another one.
+/// The file's other columns, then the points' without the ids, which are row numbers. A column whose name one of the
+/// points' columns has gets another name.
 fn schema(kept: &Schema, points: &RecordBatch) -> SchemaRef {
     let results = points.schema();
     let results = &results.fields()[1..];
@@ -159,7 +159,7 @@ fn schema(kept: &Schema, points: &RecordBatch) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// The rows of that table, as the file has them in batches.
+/// The rows of that table, in the file's batches.
 fn table<'a>(
     rest: &'a Others,
     kept: &'a [usize],
@@ -176,7 +176,7 @@ fn table<'a>(
     })
 }
 
-/// x and y, and beside them x and z.
+/// Two plots: x and y, and x and z.
 fn picture(
     path: &Path,
     points: &RecordBatch,

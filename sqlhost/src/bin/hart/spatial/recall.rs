@@ -1,4 +1,4 @@
-//! `hart recall`: how many true neighbours a search through space keeps, for each basis and order.
+//! `hart recall`: the share of true neighbours that a search through space keeps, per basis and order.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,9 +20,9 @@ use crate::engine::EngineOptions;
 use crate::plot::{self, COLOURS, Colour, GREY, Marks, Plot};
 use crate::run::param;
 
-/// Numbers of axes where none are given, as far as the vectors have as many dimensions.
+/// Default numbers of axes, as far as the vectors have that many dimensions.
 const AXES: [u64; 4] = [3, 8, 16, 64];
-/// Orders that candidates are picked in, and what they are called in the picture.
+/// Orders in which candidates are picked, and their names in the picture.
 const ORDERS: [(&str, &str); 5] = [
     ("bound", "order bound: by the proven bound"),
     ("axes", "order axes: by distance on all axes"),
@@ -87,7 +87,7 @@ pub struct RecallOptions {
     engine: EngineOptions,
 }
 
-/// What was measured of one basis.
+/// The measurements of one basis.
 struct Measured {
     basis: String,
     axes: usize,
@@ -148,7 +148,7 @@ pub fn recall(options: &RecallOptions) -> Result<()> {
     Ok(())
 }
 
-/// The rows that are searched, and what is searched for.
+/// The rows to search, and the queries.
 fn vectors(options: &RecallOptions) -> Result<(Vectors, Vectors)> {
     let read = |path| {
         let read = Vectors::read(path, &options.read, options.vectors.as_deref(), |_, _| Ok(Vec::new()));
@@ -236,7 +236,7 @@ fn lines<'a>(lines: &'a RecordBatch, order: &str) -> Result<Vec<(&'a str, f64, f
     Ok(rows.map(|row| (measures.value(row), candidates.value(row), recall.value(row))).collect())
 }
 
-/// One line for each basis and order: recalls rounded to four places, numbers of rows rounded to whole ones.
+/// One line per basis and order: recalls rounded to four places, row counts rounded to whole numbers.
 fn summary(measured: &[Measured]) -> Result<RecordBatch> {
     let (mut bases, mut axes, mut variances, mut orders) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut found = Vec::new();
@@ -285,7 +285,8 @@ fn summary(measured: &[Measured]) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }
 
-/// Numbers of candidates for the table: k and the powers of ten above it, but for all rows, where nothing is lost.
+/// Candidate counts for the table: k and the powers of ten above it, without the count of all rows, which loses
+/// nothing.
 fn steps(lines: &[(&str, f64, f64)]) -> Vec<f64> {
     let steps: Vec<f64> = lines.iter().filter(|line| line.0 == "recall").map(|line| line.1).collect();
     let inner = steps.len().saturating_sub(1).max(1).min(steps.len());
@@ -297,7 +298,7 @@ fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
 
-/// A plot for each order, with a curve for each basis.
+/// One plot per order, with one curve per basis.
 fn picture(path: &std::path::Path, measured: &[Measured], options: &RecallOptions) -> Result<()> {
     let colour = |n: usize| -> Colour { COLOURS.get(n).copied().unwrap_or_else(|| mixed(n, measured.len())) };
     let mut plots = Vec::new();
@@ -333,7 +334,7 @@ fn picture(path: &std::path::Path, measured: &[Measured], options: &RecallOption
     plot::write(path, &plots, &legend)
 }
 
-/// A colour of its own for curves beyond the list: around the circle of hues, darker than the list.
+/// A colour for curves beyond the list: around the circle of hues, darker than the list.
 fn mixed(n: usize, count: usize) -> Colour {
     let turn = 6.0 * n as f64 / count.max(1) as f64;
     let part = |shift: f64| {

@@ -78,7 +78,7 @@ struct Target {
     energy: Option<f64>,
 }
 
-/// All components, which is what the kernel takes 0 for.
+/// All components; 0 to the kernel.
 const ALL: usize = 0;
 
 fn rank(text: &str) -> Result<usize, String> {
@@ -95,7 +95,7 @@ fn below_one(text: &str) -> Result<f64, String> {
     fraction(text).ok().filter(|n| *n < 1.0).ok_or("expected a number above 0 and below 1".into())
 }
 
-/// What became of a tensor.
+/// The outcome for a tensor.
 struct Line<'a> {
     tensor: &'a Tensor,
     components: usize,
@@ -110,7 +110,7 @@ pub fn run(options: &AtomizeOptions) -> Result<()> {
     }
     let model = super::open(&options.model)?;
     if let Some(path) = &options.svg {
-        // Found out before the work is done, not after.
+        // Checked before the work is done rather than after.
         plot::check(path)?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new(".")).canonicalize();
@@ -179,7 +179,7 @@ fn chosen<'a>(model: &'a Model, names: &[String], skip: bool) -> Result<Vec<&'a 
     }
     ensure!(!out.is_empty(), "the file has no tensor of weights");
     for tensor in &out {
-        // Found out before the first tensor is factored.
+        // Checked before the first tensor is factored.
         let name = Shown(&tensor.name);
         match tensor.element_type {
             ElementType::Payload(_) => {}
@@ -202,7 +202,7 @@ fn chosen<'a>(model: &'a Model, names: &[String], skip: bool) -> Result<Vec<&'a 
     Ok(out)
 }
 
-/// Whether a name fits a pattern: `*` stands for any characters, `?` for one.
+/// Whether a name matches a pattern: `*` stands for any characters, `?` for one.
 fn fits(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
     let (mut p, mut n, mut star) = (0, 0, None);
@@ -213,7 +213,7 @@ fn fits(pattern: &str, name: &str) -> bool {
         } else if p < pattern.len() && (pattern[p] == '?' || pattern[p] == name[n]) {
             (p, n) = (p + 1, n + 1);
         } else if let Some((at, from)) = star {
-            // The last star takes one more.
+            // The last star matches one more character.
             star = Some((at, from + 1));
             (p, n) = (at + 1, from + 1);
         } else {
@@ -223,7 +223,7 @@ fn fits(pattern: &str, name: &str) -> bool {
     pattern[p..].iter().all(|c| *c == '*')
 }
 
-/// The rows and columns of a tensor that is factored, not stored whole.
+/// The rows and columns of a tensor that is factored; `None` if it is stored whole.
 fn factored(tensor: &Tensor) -> Option<(usize, usize)> {
     (tensor.shape.len() >= 2 && tensor.elements() > 0).then(|| tensor.matrix())
 }
@@ -247,7 +247,7 @@ fn write<'a>(model: &Model, chosen: &[&'a Tensor], options: &AtomizeOptions) -> 
             if options.svg.is_some() {
                 curves.push(Curve::of(tensor, &svd));
             }
-            // From here on as they are written.
+            // From here on, values as written to the files.
             for sigma in &mut svd.singular_values {
                 let (left, right) = coefficients(*sigma);
                 *sigma = f64::from(left) * f64::from(right);
@@ -274,7 +274,7 @@ fn write<'a>(model: &Model, chosen: &[&'a Tensor], options: &AtomizeOptions) -> 
         bar.inc(tensor.elements() as u64);
     }
     bar.finish_and_clear();
-    // Before the folder appears, so that it does not where the picture cannot be written.
+    // Before the folder appears, so that there is no folder if the picture cannot be written.
     if let Some(path) = &options.svg {
         picture::write(path, &curves)?;
     }
@@ -282,7 +282,7 @@ fn write<'a>(model: &Model, chosen: &[&'a Tensor], options: &AtomizeOptions) -> 
     Ok(lines)
 }
 
-/// The relative error of a matrix as its components give it back: see `synthesize`.
+/// The relative error of a matrix reconstructed from its components: see `synthesize`.
 fn distance(elements: &[f32], svd: &Svd) -> Result<f64> {
     let back = reconstruct(svd)?;
     if let Some((value, row, column)) = super::not_finite(&back, svd.columns) {
@@ -292,7 +292,7 @@ fn distance(elements: &[f32], svd: &Svd) -> Result<f64> {
 }
 
 impl AtomizeOptions {
-    /// The kernel's options for a matrix of that full rank.
+    /// The kernel's options for a matrix with that full rank.
     fn svd(&self, full: usize) -> SvdOptions {
         let Target { rank, error, energy } = self.target;
         SvdOptions::default()
@@ -307,7 +307,7 @@ impl AtomizeOptions {
     }
 }
 
-/// That all elements are numbers: no factorization has a meaning otherwise, and no sum with them.
+/// Checks that all elements are finite: otherwise neither a factorization nor a sum has a meaning.
 fn finite(tensor: &Tensor, elements: &[f32], columns: usize) -> Result<()> {
     if let Some((value, row, column)) = super::not_finite(elements, columns) {
         let of = match tensor.shape.len() {

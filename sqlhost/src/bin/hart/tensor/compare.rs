@@ -28,7 +28,7 @@ pub struct CompareOptions {
     threads: Threads,
 }
 
-/// A tensor that one of the two has, or both.
+/// A tensor in one of the two models, or in both.
 struct Line<'a> {
     tensor: &'a str,
     shape: &'a [usize],
@@ -36,7 +36,7 @@ struct Line<'a> {
     difference: Option<Difference>,
 }
 
-/// Prints how far the tensors of the same names are apart.
+/// Prints the distances between tensors of the same names.
 pub fn run(options: &CompareOptions) -> Result<()> {
     let limit = options.threads.limit()?;
     let (a, b) = (Source::open(&options.a, limit)?, Source::open(&options.b, limit)?);
@@ -75,7 +75,7 @@ fn compare<'a>(a: &'a Source, b: &'a Source) -> Result<Vec<Line<'a>>> {
                 line.status = format!("type {name}");
             } else {
                 let (own, others) = (a.load(n)?, b.load(other)?);
-                // The innermost dimensions together, as `atomize` has them.
+                // The innermost dimensions combined, as in `atomize`.
                 let columns = matrix(shape).1;
                 let wrong = |side, values: &[f32]| {
                     let (value, row, column) = super::not_finite(values, columns)?;

@@ -21,16 +21,16 @@ use super::available;
 use super::tables::{ATOMS, COEFFICIENTS, LAYERS, PAYLOADS, Role};
 use crate::data::{self, ReadOptions, Wanted, types};
 
-/// Payload bytes that are read at a time, as far as rows are not larger.
+/// Payload bytes read at a time, unless a row is larger.
 const READ_BYTES: usize = 8 << 20;
 
-/// A layer, and what it is made of.
+/// A layer and its parts.
 pub struct Layer {
     pub name: String,
     pub shape: Vec<usize>,
     id: i64,
     index: i64,
-    /// Components that it was written with, where the table says so.
+    /// Number of components with which it was written, if the table states it.
     components: Option<usize>,
     parts: Vec<Part>,
 }
@@ -38,15 +38,15 @@ pub struct Layer {
 /// An atom's place in a layer.
 struct Part {
     role: Role,
-    /// From 1. In role [`Role::Whole`], which stands for every role but those of singular vectors, it counts for nothing.
+    /// From 1. Ignored in role [`Role::Whole`], which stands for every role except those of singular vectors.
     component: usize,
     coefficient: f32,
     atom: i64,
 }
 
-/// What a layer's atoms have to say.
+/// The content of a layer's atoms.
 enum Content {
-    /// Coefficients and elements, whose weighted sum the layer is.
+    /// Coefficients and elements; the layer is their weighted sum.
     Whole(Vec<(f64, Vec<f32>)>),
     Components(Svd),
 }
@@ -61,21 +61,21 @@ pub struct Folder {
     limit: Option<u64>,
 }
 
-/// What `ModelLayers.Parameters` may say.
+/// The supported content of `ModelLayers.Parameters`.
 #[derive(Default, Deserialize)]
 struct Parameters {
     components: Option<usize>,
 }
 
-/// What `TensorAtoms.Metadata` must say of a singular vector.
+/// The required content of `TensorAtoms.Metadata` for a singular vector.
 #[derive(Deserialize)]
 struct Metadata {
     component: usize,
 }
 
 impl Folder {
-    /// Reads everything but the payloads. Tables of a server may have layers that nobody has taken apart: they are left out
-    /// with a line on standard error. `limit`: bytes of memory that a layer may take.
+    /// Reads everything except the payloads. Tables of a server may contain layers that have not been factored; they
+    /// are skipped with a line on standard error. `limit`: bytes of memory that a layer may take.
     pub fn open(path: &Path, limit: Option<u64>) -> Result<Folder> {
         let mut layers = layers(path, parts(path)?)?;
         let table = Columns::read(path, PAYLOADS, &["TensorAtomId"])?;
@@ -92,7 +92,7 @@ impl Folder {
         &self.layers
     }
 
-    /// That the layer's components are there, each once, with their payloads.
+    /// Checks that the layer's components are complete, each occurring once, with their payloads.
     pub fn check(&self, layer: &Layer) -> Result<()> {
         let check = || -> Result<()> {
             let mut found = BTreeMap::new();
@@ -115,7 +115,7 @@ impl Folder {
                 Some(n) => format!("; the layer was written with {n} components"),
                 None => String::new(),
             };
-            // Without a number, those are expected of which there is one atom at least.
+            // Without a number, every component with at least one atom is expected.
             let expected: Box<dyn Iterator<Item = usize>> = match layer.components {
                 Some(n) => Box::new(1..=n),
                 None => {
@@ -165,11 +165,11 @@ impl Folder {
         format!("{}: layer {}", self.path.display(), Shown(&layer.name))
     }
 
-    /// The payloads of the layer, and its coefficients. The parts are complete: see [`Folder::check`].
+    /// The payloads of the layer and its coefficients. The parts must be complete: see [`Folder::check`].
     fn content(&self, layer: &Layer) -> Result<Content> {
         let (rows, columns) = matrix(&layer.shape);
         let whole = layer.parts.iter().any(|part| part.role == Role::Whole);
-        // The components in ascending order, whatever numbers they have.
+        // The components in ascending order, whatever their numbers.
         let numbers: BTreeSet<usize> = layer.parts.iter().map(|part| part.component).collect();
         let places: HashMap<usize, usize> = numbers.iter().enumerate().map(|(n, c)| (*c, n)).collect();
         let count = if whole { 0 } else { numbers.len() };
@@ -177,12 +177,12 @@ impl Folder {
         let sides = count.saturating_mul(rows.saturating_add(columns));
         let vectors = if whole { layer.parts.len().saturating_mul(result) } else { sides };
         available("its payloads", result, (vectors as u64).saturating_mul(4), self.limit)?;
-        // Not touched before a payload that is as long as the shape says comes to fill it.
+        // Untouched memory until a payload as long as the shape says fills it.
         let mut atoms: Vec<(f64, Vec<f32>)> = Vec::new();
         let (mut u, mut v) = (vec![0.0; count * rows], vec![0.0; count * columns]);
         let mut singular_values = vec![1.0; count];
 
-        // Payloads come in the order of the file.
+        // Payloads come in file order.
         let mut wanted: Vec<(usize, usize)> =
             layer.parts.iter().enumerate().map(|(n, part)| (self.payloads[&part.atom], n)).collect();
         wanted.sort_unstable();
@@ -223,7 +223,7 @@ impl Folder {
         Ok(Content::Components(Svd { rows, columns, singular_values, u, v, ..Svd::default() }))
     }
 
-    /// The ids and payloads of these rows, which ascend.
+    /// The ids and payloads of these rows, which must ascend.
     fn payload_rows(
         &self,
         wanted: &[(usize, usize)],
@@ -239,7 +239,7 @@ impl Folder {
             let column =
                 |name: &str| data::find(&schema, name).map_err(arrow_schema::ArrowError::SchemaError);
             let columns = [column("TensorAtomId")?, column("Payload")?];
-            // Only the row groups that hold a wanted row.
+            // Only the row groups with a wanted row.
             let (mut groups, mut ranges, mut skipped, mut start) = (Vec::new(), Vec::new(), 0, 0);
             let mut rest = wanted;
             for (n, group) in builder.metadata().row_groups().iter().enumerate() {
@@ -261,7 +261,7 @@ impl Folder {
                 .with_projection(mask)
                 .with_batch_size(batch_rows)
                 .build()?;
-            // The columns come in the order of the file.
+            // The columns come in file order.
             Ok((reader, columns[0] > columns[1]))
         };
         let (mut reader, swapped) = data::guarded(open).map_err(|e| failed(&e))?;
@@ -273,7 +273,7 @@ impl Folder {
 }
 
 impl Part {
-    /// Puts the elements of its payload into `out`, which has as many as are expected.
+    /// Decodes the payload's elements into `out`, which has the expected length.
     fn fill(&self, out: &mut [f32], bytes: &[u8]) -> Result<()> {
         let Part { role, component, atom, .. } = self;
         let of = || match role {
@@ -301,9 +301,9 @@ impl Part {
 #[derive(Default)]
 struct Coefficients {
     parts: Vec<Part>,
-    /// The place of the first one in another role than those of singular vectors.
+    /// The location of the first coefficient in a role other than those of singular vectors.
     other: Option<String>,
-    /// The place of the first one.
+    /// The location of the first coefficient.
     place: String,
 }
 
@@ -324,7 +324,7 @@ fn parts(path: &Path) -> Result<HashMap<i64, Coefficients>> {
         }
         let name = if table.is_null(2, row) { None } else { Some(table.text(2, row)?) };
         let known = Role::ALL.into_iter().find(|known| Some(known.name()) == name);
-        // As on the server, what is no component is a term of a weighted sum, whatever its role is called.
+        // As on the server, anything but a component is a term of a weighted sum, whatever its role is called.
         let role = known.unwrap_or(Role::Whole);
         if role == Role::Whole {
             let found = name.map_or("NULL".into(), |name| format!("`{}`", Shown(name)));
@@ -399,7 +399,7 @@ fn layers(path: &Path, mut coefficients: HashMap<i64, Coefficients>) -> Result<V
     Ok(layers)
 }
 
-/// Adds the id in the table's first column, which must not be there yet.
+/// Adds the id in the table's first column, which must be new.
 fn insert_new(map: &mut HashMap<i64, usize>, table: &Columns, row: usize, value: usize) -> Result<()> {
     match map.entry(table.integer(0, row)?) {
         Entry::Occupied(entry) => bail!("{}: {} comes twice", table.place(0, row), entry.key()),

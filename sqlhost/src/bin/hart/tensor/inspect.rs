@@ -79,7 +79,7 @@ fn statistics(model: &Model) -> Result<Vec<Option<Statistics>>> {
     all
 }
 
-/// Statistics of at least one element, all NaN where one element is.
+/// Statistics of at least one element; all NaN if an element is NaN.
 struct Statistics {
     count: f64,
     min: f32,
@@ -105,8 +105,8 @@ impl Statistics {
         }
     }
 
-    /// Those of both together: Chan, Golub, LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample
-    /// variances".
+    /// The statistics of both together: Chan, Golub, LeVeque 1979, "Updating formulae and a pairwise algorithm for
+    /// computing sample variances".
     fn and(&self, other: &Statistics) -> Statistics {
         let count = self.count + other.count;
         let distance = other.mean - self.mean;

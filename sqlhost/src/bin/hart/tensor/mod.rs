@@ -1,4 +1,4 @@
-//! `hart tensor`: model files to atoms and coefficients and back.
+//! `hart tensor`: converts model files to atoms and coefficients and back.
 
 mod atomize;
 mod compare;
@@ -59,7 +59,7 @@ impl Threads {
         Ok(Some(self.settings()?.memory_limit()))
     }
 
-    /// Runs `work` where the kernels find that many threads.
+    /// Runs `work` with that number of threads for the kernels.
     fn run<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         let pool = Pool::default();
         let out = pool.run(self.settings()?.threads, work);
@@ -82,7 +82,7 @@ fn open(path: &Path) -> Result<Model> {
     Model::open(path).with_context(|| path.display().to_string())
 }
 
-/// The position of that name among those there are.
+/// The index of that name in the list.
 fn position<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a str> + Clone) -> Result<usize> {
     if let Some(found) = names.clone().position(|other| other == name) {
         return Ok(found);
@@ -95,13 +95,13 @@ fn position<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a str> + C
     }
 }
 
-/// The first NaN or infinity: what it is, and its row and column, from 1, in a matrix of so many columns.
+/// The first NaN or infinity: its value, and its row and column, from 1, in a matrix with that many columns.
 fn not_finite(elements: &[f32], columns: usize) -> Option<(f32, usize, usize)> {
     let at = elements.iter().position(|v| !v.is_finite())?;
     Some((elements[at], at / columns + 1, at % columns + 1))
 }
 
-/// A bar for long work on a terminal, which moves with the elements that are done; hidden elsewhere.
+/// A progress bar for long work on a terminal, advancing by elements; hidden elsewhere.
 fn progress(elements: usize) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -113,7 +113,7 @@ fn progress(elements: usize) -> ProgressBar {
     }
 }
 
-/// A table of results from named columns.
+/// Prints a table of results from named columns.
 fn print(style: Style, columns: Vec<(&str, ArrayRef)>) -> Result<()> {
     let fields: Vec<Field> =
         columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true)).collect();
@@ -133,15 +133,15 @@ fn shapes<'a>(shapes: impl Iterator<Item = &'a [usize]>) -> ArrayRef {
     Arc::new(column.finish())
 }
 
-/// That there is memory for a tensor's elements and as many bytes beside them: within the limit, if there is one, and of the
-/// system, which would end this process later on.
+/// Checks that there is memory for a tensor's elements and `beside` more bytes: within the limit, if there is one, and
+/// of the system, which would kill this process later on.
 pub fn available(what: &str, elements: usize, beside: u64, limit: Option<u64>) -> Result<(), Error> {
     let bytes = (elements as u64).saturating_mul(4).saturating_add(beside);
     let refused = |limit| Error::Memory { what: what.into(), bytes, limit };
     if let Some(limit) = limit.filter(|limit| bytes > *limit) {
         return Err(refused(limit));
     }
-    // With something for all else that this command does, and for the gaps between what it takes.
+    // Plus a margin for everything else that this command does, and for fragmentation.
     let wanted = usize::try_from(bytes.saturating_add(bytes / 8).saturating_add(64 << 20));
     let wanted = wanted.map_err(|_| refused(Error::REFUSED))?;
     Vec::<u8>::new().try_reserve_exact(wanted).map_err(|_| refused(Error::REFUSED))

@@ -11,7 +11,7 @@ use plotters::prelude::*;
 
 use crate::plot::{save, shown_name};
 
-/// Curves with a colour and a name; others are grey.
+/// Curves with their own colour and name; others are grey.
 const NAMED: usize = 10;
 const COLOURS: [RGBColor; NAMED] = [
     RGBColor(31, 119, 180),

@@ -1,4 +1,4 @@
-//! What `compare` compares: a model file, or a folder of atoms.
+//! The inputs of `compare`: a model file, or a folder of atoms.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ enum Kind {
 }
 
 impl Source {
-    /// Opens the folder or the file of that path. `limit`: bytes of memory that a layer of a folder may take.
+    /// Opens the folder or file at that path. `limit`: bytes of memory that a layer of a folder may take.
     pub fn open(path: &Path, limit: Option<u64>) -> Result<Source> {
         let kind = if path.is_dir() {
             Kind::Folder(Folder::open(path, limit)?)

@@ -49,7 +49,7 @@ pub fn run(options: &SynthesizeOptions) -> Result<()> {
     }
     for layer in &chosen {
         ensure!(layer.name != METADATA, "a tensor of a safetensors file cannot have the name {METADATA}");
-        // Found out before the first layer is rebuilt.
+        // Checked before the first layer is rebuilt.
         folder.check(layer)?;
     }
     options.threads.run(|| write(&folder, &chosen, options))
@@ -75,12 +75,12 @@ fn write(folder: &Folder, layers: &[&Layer], options: &SynthesizeOptions) -> Res
     })
 }
 
-/// What stands before the elements of these layers: see [`hart_sqlhost::model::safetensors`].
+/// The header before the elements of these layers: see [`hart_sqlhost::model::safetensors`].
 fn header(layers: &[&Layer]) -> Vec<u8> {
     let mut entries = Map::new();
     let mut start = 0usize;
     for layer in layers {
-        // Counted when the folder was opened.
+        // Checked when the folder was opened.
         let end = start + elements(&layer.shape).unwrap_or(0) * 4;
         entries.insert(
             layer.name.clone(),
@@ -89,7 +89,7 @@ fn header(layers: &[&Layer]) -> Vec<u8> {
         start = end;
     }
     let mut text = Value::Object(entries).to_string();
-    // Blanks, so that the elements start at a multiple of eight.
+    // Padded with blanks, so that the elements start at a multiple of eight.
     text.push_str(&" ".repeat(text.len().next_multiple_of(8) - text.len()));
     [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat()
 }

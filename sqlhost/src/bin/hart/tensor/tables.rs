@@ -1,13 +1,13 @@
-//! The tables of tensor coefficients as Parquet files, written layer by layer.
+//! Writes the tables of tensor coefficients as Parquet files, layer by layer.
 //!
-//! Files and columns have the names of the tables that they are loaded into. A column that is missing here takes its default
-//! there; `TensorAtoms.AtomId` has none and must be supplied by the loading statement.
+//! Files and columns are named like the tables into which they are loaded. A column that is missing here gets its
+//! default there; `TensorAtoms.AtomId` has none, so the loading statement must supply it.
 //!
-//! A matrix is the sum over its components of (c · u) (c′ · v)ᵀ. Vector v is an atom of type `svd_right`, whose coefficient
-//! c′ in role `v` is the singular value; u is an atom of type `svd_left`, whose coefficient c in role `u` is 1. A singular
-//! value that is no normal single is shared: c is 2⁶⁴ or 2⁻⁶⁴ then, and c · c′ the singular value. What is not factored is
-//! one atom of type `whole`, with the coefficient 1 in role `whole`. `TensorAtoms.Metadata` has the number of the component,
-//! from 1.
+//! A matrix is the sum over its components of (c · u) (c′ · v)ᵀ. Vector v is an atom of type `svd_right`, whose
+//! coefficient c′ in role `v` is the singular value; u is an atom of type `svd_left`, whose coefficient c in role `u`
+//! is 1. If a singular value is not a normal single, it is split: c is 2⁶⁴ or 2⁻⁶⁴, and c · c′ is the singular value. A
+//! tensor that is not factored is one atom of type `whole`, with the coefficient 1 in role `whole`.
+//! `TensorAtoms.Metadata` has the number of the component, from 1.
 
 use std::fs::{self, File};
 use std::iter::repeat_n;
@@ -32,12 +32,12 @@ pub const ATOMS: &str = "TensorAtoms.parquet";
 pub const COEFFICIENTS: &str = "TensorAtomCoefficients.parquet";
 pub const PAYLOADS: &str = "TensorAtomPayloads.parquet";
 
-/// Payload bytes of a row group, of which one is in memory at a time.
+/// Payload bytes of a row group; one row group is in memory at a time.
 const GROUP_BYTES: usize = 32 << 20;
-/// Rows of a row group of the other tables, so that memory does not grow with their number.
+/// Rows per row group of the other tables, so that memory does not grow with their number.
 const GROUP_ROWS: usize = 1 << 16;
 
-/// Rows' identifiers are derived from this and from what the rows hold, so the same model gives the same files.
+/// Row identifiers are derived from this and from the rows' content, so the same model gives the same files.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f1a_3c0e_27d4_5b8f_9a41_c5d2_e07b_3f96);
 
 /// The coefficients of a component in the roles u and v.
@@ -52,12 +52,12 @@ pub fn coefficients(sigma: f64) -> (f32, f32) {
     (left, (sigma / f64::from(left)) as f32)
 }
 
-/// The place of an atom in its layer.
+/// The role of an atom in its layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// A left singular vector, with one element for each row.
+    /// A left singular vector, with one element per row.
     Left,
-    /// A right singular vector, with one element for each column.
+    /// A right singular vector, with one element per column.
     Right,
     /// All elements of a layer that is not factored.
     Whole,
@@ -106,7 +106,7 @@ pub struct Numbering {
     first_id: i64,
 }
 
-/// The folder with the four files. It appears when all is written; before that there is a draft beside it.
+/// The folder with the four files. It appears when it is complete; before that there is a draft beside it.
 pub struct Tables {
     numbering: Numbering,
     target: PathBuf,
@@ -118,10 +118,10 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Begins the folder, which must not exist yet or be empty.
+    /// Starts the folder, which must be new or empty.
     pub fn create(target: &Path, numbering: Numbering) -> Result<Tables> {
         let shown = target.display();
-        // A folder cannot take the place of a link to one.
+        // A folder cannot replace a link to one.
         let target = &match fs::symlink_metadata(target) {
             Ok(about) if about.is_symlink() => fs::canonicalize(target)
                 .with_context(|| format!("--output {shown}: the link leads nowhere"))?,
@@ -183,7 +183,7 @@ impl Tables {
         create().with_context(|| format!("cannot write {shown}"))
     }
 
-    /// Writes a layer with its atoms, and what `Parameters` says of it beside its size.
+    /// Writes a layer with its atoms, and `Parameters` beside its size.
     pub fn write(
         &mut self,
         tensor: &Tensor,
@@ -198,7 +198,7 @@ impl Tables {
     }
 
     fn write_layer(&mut self, tensor: &Tensor, components: usize, error: f64) -> Result<()> {
-        // The type of the elements where they are plain, and that of what the blocks decode to where they are not.
+        // The elements' own type if they are plain, or the type to which blocks decode.
         let (dtype, quantization) = match tensor.element_type {
             ElementType::Payload(PayloadType::F32) => ("float32", None),
             ElementType::Payload(PayloadType::F16) => ("float16", None),
@@ -232,7 +232,7 @@ impl Tables {
         ])
     }
 
-    /// Writes the atoms of the layer that was written last.
+    /// Writes the atoms of the layer written last.
     fn write_atoms(&mut self, atoms: &[Atom<'_>]) -> Result<()> {
         let Numbering { model_id, first_id } = self.numbering;
         let count = atoms.len();
@@ -265,14 +265,14 @@ impl Tables {
         Ok(())
     }
 
-    /// Writes a row group of payloads. None reaches beyond a layer, so a reader of one layer need not pass over others.
+    /// Writes the payloads in row groups. None spans two layers, so reading one layer need not skip others.
     fn write_payloads(&mut self, atoms: &[Atom<'_>], first_atom: i64) -> Result<()> {
         let Numbering { model_id, first_id } = self.numbering;
         let first = first_id + self.payloads.rows;
         let (mut payloads, mut guids) = (Vec::new(), Vec::new());
         for (id, atom) in (first..).zip(atoms) {
             let payload: Vec<u8> = atom.elements.iter().flat_map(|v| v.to_le_bytes()).collect();
-            // With the model and the id in it, no two rows of a table share an identifier.
+            // Including the model and the id, so that no two rows of a table share an identifier.
             let named = [format!("{model_id:?} {id} ").as_bytes(), &payload].concat();
             guids.push(Uuid::new_v5(&NAMESPACE, &named).hyphenated().to_string());
             payloads.push(payload);
@@ -291,14 +291,14 @@ impl Tables {
         Ok(self.payloads.writer.flush()?)
     }
 
-    /// Completes the files and gives the folder its name.
+    /// Completes the files and renames the folder to its final name.
     pub fn finish(self) -> Result<()> {
         let Tables { target, draft, layers, atoms, coefficients, payloads, .. } = self;
         let finish = || -> Result<()> {
             for table in [layers, atoms, coefficients, payloads] {
                 table.writer.close()?;
             }
-            // An empty folder of that name is in the way on some systems.
+            // On some systems an empty folder with that name blocks the rename.
             if target.exists() {
                 fs::remove_dir(&target)?;
             }
@@ -308,13 +308,13 @@ impl Tables {
     }
 }
 
-/// The atoms in groups of about as many bytes as a row group may have, and of one at least.
+/// The atoms in groups with about the payload bytes of a row group, and at least one atom.
 fn groups<'a, 'b>(atoms: &'a [Atom<'b>]) -> Result<Vec<&'a [Atom<'b>]>> {
     let mut out = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for (n, atom) in atoms.iter().enumerate() {
         let size = size_of_val(atom.elements);
-        // VARBINARY(MAX) ends here, and so do the offsets of a column in memory.
+        // The limit of VARBINARY(MAX), and of the offsets of a column in memory.
         if i32::try_from(size).is_err() {
             bail!("a payload of {size} bytes; a row holds at most {}", i32::MAX);
         }
@@ -330,7 +330,7 @@ fn groups<'a, 'b>(atoms: &'a [Atom<'b>]) -> Result<Vec<&'a [Atom<'b>]>> {
     Ok(out)
 }
 
-/// A Parquet file in the making.
+/// A Parquet file being written.
 struct Table {
     writer: ArrowWriter<File>,
     schema: Arc<Schema>,
@@ -343,7 +343,7 @@ impl Table {
         let nullable = |name: &str| ["ModelId", "QuantizationType"].contains(&name);
         let field = |(name, of): &(&str, DataType)| Field::new(*name, of.clone(), nullable(name));
         let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
-        // Weights do not compress, none comes twice, and nobody looks for the smallest.
+        // Weights do not compress, do not repeat, and nobody searches for their minimum.
         let payload = ColumnPath::from("Payload");
         let properties = WriterProperties::builder()
             .set_max_row_group_row_count(Some(GROUP_ROWS))
