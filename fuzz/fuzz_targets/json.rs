@@ -6,8 +6,8 @@ mod decimal;
 
 use arbitrary::Arbitrary;
 use decimal::{DOUBLE, Format, SINGLE};
-use hart_kernels::text::{self, JsonError};
 use hart_kernels::Element;
+use hart_kernels::text::{self, JsonError};
 use libfuzzer_sys::fuzz_target;
 
 /// A text, or a number whose digits no text of random bytes would have.
@@ -40,7 +40,11 @@ impl Input<'_> {
 }
 
 /// Checks what the parser made of a text, and returns it.
-fn checked<T: Copy + Into<f64>>(format: Format, text: &[u8], parsed: Result<Vec<T>, JsonError>) -> Option<Vec<T>> {
+fn checked<T: Copy + Into<f64>>(
+    format: Format,
+    text: &[u8],
+    parsed: Result<Vec<T>, JsonError>,
+) -> Option<Vec<T>> {
     match parsed {
         Ok(values) => {
             let text = std::str::from_utf8(text).expect("accepted text is ASCII");

@@ -100,7 +100,8 @@ fn run(input: &Input, settings: &Settings) -> Result<Values, Fault> {
 
 fuzz_target!(|input: Input| {
     // Every declared parameter may be asked for a million rows; the input is small, so the result is too.
-    let settings = |threads| Settings { threads, interface_version: 2, max_memory_mb: Some(64), max_column_bytes: 8000 };
+    let settings =
+        |threads| Settings { threads, interface_version: 2, max_memory_mb: Some(64), max_column_bytes: 8000 };
     let first = run(&input, &settings(1)).map_err(|e| e.to_string());
     let second = run(&input, &settings(2)).map_err(|e| e.to_string());
     // What describes the library itself names the number of threads.

@@ -165,8 +165,7 @@ fn a_value_keeps_the_srid_that_it_names() {
     let from_texts = |srid| srids("spatial_from_wkt", Input::Texts(texts.clone()), srid);
     assert_eq!(from_texts(0), Ok(vec![4326, 0]));
     assert_eq!(from_texts(4326), Ok(vec![4326, 4326]));
-    let expected =
-        "row 1: SRID 4326; expected SRID 3857, as srid says; without srid each value has its own";
+    let expected = "row 1: SRID 4326; expected SRID 3857, as srid says; without srid each value has its own";
     assert_eq!(from_texts(3857), Err(format!("column wkt, {expected}")));
     let from_wkb =
         |srid| srids("spatial_from_wkb", Input::Binary(wkb.iter().map(|v| Some(&v[..])).collect()), srid);
