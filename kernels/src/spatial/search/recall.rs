@@ -72,7 +72,7 @@ fn share(places: &[usize], candidates: usize) -> f64 {
 ///
 /// # Errors
 ///
-/// As [`crate::vector::top_k()`] and [`crate::spatial::basis::project`]; for [`Order::Bound`] as [`Sieve::new`].
+/// As [`crate::vector::top_k()`] and [`crate::spatial::project()`]; for [`Order::Bound`] as [`Sieve::new`].
 ///
 /// # Examples
 ///
