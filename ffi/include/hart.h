@@ -184,7 +184,7 @@ struct ArrowArray {
 #define HART_OUTSIDE_CLAMP 1
 
 /**
- * A setting of this library (an environment variable, or what a host passes at the start) is not what it may be.
+ * A setting of this library (an environment variable, or what a host passes at startup) has an invalid value.
  */
 #define HART_STATUS_SETTING 1
 
@@ -219,7 +219,7 @@ struct ArrowArray {
 #define HART_STATUS_COLUMN_TYPE 7
 
 /**
- * A packed vector's byte length is no multiple of the element's size.
+ * A packed vector's byte length is not a multiple of the element size.
  */
 #define HART_STATUS_VECTOR_BYTES 8
 
@@ -254,12 +254,12 @@ struct ArrowArray {
 #define HART_STATUS_UNKNOWN_PAYLOAD_TYPE 14
 
 /**
- * A tensor's payload does not have the length that its type, or its output, asks for.
+ * A tensor's payload does not have the length that its type or its output requires.
  */
 #define HART_STATUS_PAYLOAD 15
 
 /**
- * A value that the kernel cannot work with.
+ * A value that the kernel cannot use.
  */
 #define HART_STATUS_VALUE 16
 

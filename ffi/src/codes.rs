@@ -1,6 +1,6 @@
 //! The status codes of the kernels' errors, and words as numbers. Generated: `cargo run -p hart-ffi --example generate`.
 
-/// A setting of this library (an environment variable, or what a host passes at the start) is not what it may be.
+/// A setting of this library (an environment variable, or what a host passes at startup) has an invalid value.
 pub const HART_STATUS_SETTING: i32 = 1;
 /// No kernel has this name.
 pub const HART_STATUS_UNKNOWN_KERNEL: i32 = 2;
@@ -14,7 +14,7 @@ pub const HART_STATUS_PARAMETER_VALUE: i32 = 5;
 pub const HART_STATUS_COLUMNS: i32 = 6;
 /// A column's type does not fit the declared one.
 pub const HART_STATUS_COLUMN_TYPE: i32 = 7;
-/// A packed vector's byte length is no multiple of the element's size.
+/// A packed vector's byte length is not a multiple of the element size.
 pub const HART_STATUS_VECTOR_BYTES: i32 = 8;
 /// Two vectors that belong together have different dimensions.
 pub const HART_STATUS_DIMENSIONS: i32 = 9;
@@ -28,9 +28,9 @@ pub const HART_STATUS_MEMORY: i32 = 12;
 pub const HART_STATUS_BUFFER: i32 = 13;
 /// A tensor's payload type is not known, or cannot be decoded.
 pub const HART_STATUS_UNKNOWN_PAYLOAD_TYPE: i32 = 14;
-/// A tensor's payload does not have the length that its type, or its output, asks for.
+/// A tensor's payload does not have the length that its type or its output requires.
 pub const HART_STATUS_PAYLOAD: i32 = 15;
-/// A value that the kernel cannot work with.
+/// A value that the kernel cannot use.
 pub const HART_STATUS_VALUE: i32 = 16;
 
 /// The metric `cosine`: 1 − cosine similarity.

@@ -350,7 +350,7 @@ fn result_vectors_are_written_as_asked() {
         assert_eq!(message, "parameter result_vectors is 'xml'; expected one of packed, json");
         let twice = [words(c"result_vectors", "json"), words(c"RESULT_VECTORS", "json")];
         let (_, message) = run(&twice).unwrap_err();
-        assert_eq!(message, "parameter @result_vectors is 'json'; expected to be given once");
+        assert_eq!(message, "parameter result_vectors is 'json'; expected to be given once");
     }
     // It is no parameter of a kernel: one without vectors takes it as well.
     let norms = invoke(

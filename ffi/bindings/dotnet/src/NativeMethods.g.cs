@@ -108,7 +108,7 @@ namespace Hart.Native
         /// </summary>
         internal const int HART_OUTSIDE_CLAMP = 1;
         /// <summary>
-        ///  A setting of this library (an environment variable, or what a host passes at the start) is not what it may be.
+        ///  A setting of this library (an environment variable, or what a host passes at startup) has an invalid value.
         /// </summary>
         internal const int HART_STATUS_SETTING = 1;
         /// <summary>
@@ -136,7 +136,7 @@ namespace Hart.Native
         /// </summary>
         internal const int HART_STATUS_COLUMN_TYPE = 7;
         /// <summary>
-        ///  A packed vector's byte length is no multiple of the element's size.
+        ///  A packed vector's byte length is not a multiple of the element size.
         /// </summary>
         internal const int HART_STATUS_VECTOR_BYTES = 8;
         /// <summary>
@@ -164,11 +164,11 @@ namespace Hart.Native
         /// </summary>
         internal const int HART_STATUS_UNKNOWN_PAYLOAD_TYPE = 14;
         /// <summary>
-        ///  A tensor's payload does not have the length that its type, or its output, asks for.
+        ///  A tensor's payload does not have the length that its type or its output requires.
         /// </summary>
         internal const int HART_STATUS_PAYLOAD = 15;
         /// <summary>
-        ///  A value that the kernel cannot work with.
+        ///  A value that the kernel cannot use.
         /// </summary>
         internal const int HART_STATUS_VALUE = 16;
         /// <summary>
