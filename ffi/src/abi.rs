@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 
 /// Version of this interface: raised when a function, a constant or a structure is added. What is there never changes.
-pub const HART_ABI_VERSION: u32 = 2;
+pub const HART_ABI_VERSION: u32 = 3;
 
 /// Success. Every other status is an error whose text `hart_last_error` gives.
 pub const HART_OK: i32 = 0;

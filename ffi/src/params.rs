@@ -3,22 +3,16 @@
 use hart_kernels::registry::ParamKind;
 use hart_kernels::{Error, Metric};
 
-use crate::codes::{HART_METRIC_COSINE, HART_METRIC_DOT, HART_METRIC_EUCLIDEAN};
 use crate::failure::Failure;
 
 /// The metric of a `HART_METRIC_…` constant.
 #[inline]
 pub(crate) fn metric(value: i32) -> Result<Metric, Failure> {
-    match value {
-        HART_METRIC_COSINE => Ok(Metric::Cosine),
-        HART_METRIC_EUCLIDEAN => Ok(Metric::Euclidean),
-        HART_METRIC_DOT => Ok(Metric::Dot),
-        _ => Err(Failure::Constant {
-            name: "metric",
-            value: value.into(),
-            expected: format!("HART_METRIC_… for {}", Metric::NAMES.join(", ")),
-        }),
-    }
+    Metric::ALL.iter().copied().find(|metric| metric.code() == value).ok_or_else(|| Failure::Constant {
+        name: "metric",
+        value: value.into(),
+        expected: format!("HART_METRIC_… for {}", Metric::NAMES.join(", ")),
+    })
 }
 
 /// A number within bounds, both included.

@@ -167,6 +167,18 @@ class Sums:
 
     euclidean = euclidean_distance
 
+    def manhattan_distance(self, a, b):
+        fl = single if self.single_lanes else float
+        lanes = [0.0] * 32
+        for i, (x, y) in enumerate(zip(a, b)):
+            lanes[i & 31] = fl(lanes[i & 31] + abs(fl(x - y)))
+        total = tree(lanes)
+        if math.isfinite(total) or not self.single_lanes:
+            return total
+        return Sums("f32", "f64").manhattan_distance(a, b)
+
+    manhattan = manhattan_distance
+
 
 # What is no sum: the functions' documentation.
 
@@ -252,7 +264,7 @@ def hashed(values, form):
 
 
 SINGLES = Sums()
-NUMBERS = ("dot_product", "cosine_similarity", "euclidean_distance", "cosine", "euclidean", "dot", "norm")
+NUMBERS = ("dot_product", "cosine_similarity", "euclidean_distance", "cosine", "euclidean", "dot", "manhattan", "norm")
 
 
 def pair(a, b):
@@ -275,8 +287,8 @@ def batch(rows, n):
 
 
 def hits(lines, at):
-    """The distances of the rows that the searches found: three queries, four hits each, in three metrics."""
-    for name in ("cosine", "euclidean", "dot"):
+    """The distances of the rows that the searches found: three queries, four hits each, in four metrics."""
+    for name in ("cosine", "euclidean", "dot", "manhattan"):
         for i in range(12):
             row = int(lines[at + 1].split()[2], 16)
             query, found = vector(6, 100, i // 4 * 100), vector(5, 100, row * 100)

@@ -46,7 +46,7 @@ fn packed(element: Element, values: &[f64]) -> Vec<u8> {
 
 /// What the kernel of that name, or `vector_distance` in that metric, gives for a pair.
 fn result(name: &str, element: Element, accumulate: &str, a: &[f64], b: &[f64]) -> f64 {
-    let metric = ["cosine", "euclidean", "dot"].contains(&name);
+    let metric = ["cosine", "euclidean", "dot", "manhattan"].contains(&name);
     let kernel = if metric { "vector_distance".into() } else { format!("vector_{name}") };
     let kernel = registry::find(&kernel).unwrap();
     let mut given = vec![
@@ -72,8 +72,8 @@ fn python_gives_the_same_bits_from_the_definition_alone() {
     if !needs("python3", Command::new("python3").arg("--version")) {
         return;
     }
-    const NAMES: [&str; 7] =
-        ["dot_product", "cosine_similarity", "euclidean_distance", "norm", "cosine", "euclidean", "dot"];
+    const NAMES: [&str; 8] =
+        ["dot_product", "cosine_similarity", "euclidean_distance", "norm", "cosine", "euclidean", "dot", "manhattan"];
     let mut random = Random(21);
     let mut cases = String::new();
     let mut count = 0;

@@ -39,8 +39,12 @@ fn vector(seed: u32, n: usize) -> Vec<f32> {
     (0..n).map(|i| value(seed, i)).collect()
 }
 
-const METRICS: [(&str, Metric); 3] =
-    [("cosine", Metric::Cosine), ("euclidean", Metric::Euclidean), ("dot", Metric::Dot)];
+const METRICS: [(&str, Metric); 4] = [
+    ("cosine", Metric::Cosine),
+    ("euclidean", Metric::Euclidean),
+    ("dot", Metric::Dot),
+    ("manhattan", Metric::Manhattan),
+];
 
 #[derive(Default)]
 struct Lines(String);

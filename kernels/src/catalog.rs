@@ -16,6 +16,7 @@ pub static KERNELS: &[&Kernel] = &[
     &vector::dot_product::KERNEL,
     &vector::euclidean_distance::KERNEL,
     &vector::lerp::KERNEL,
+    &vector::manhattan_distance::KERNEL,
     &vector::norm::KERNEL,
     &vector::normalize::KERNEL,
     &vector::scale::KERNEL,

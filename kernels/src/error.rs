@@ -238,6 +238,42 @@ impl fmt::Display for Error {
     }
 }
 
+/// [`Error::code`] and [`Error::CODES`] from one table.
+macro_rules! codes {
+    ($($name:ident = $code:literal: $meaning:literal,)*) => {
+        impl Error {
+            /// Every variant's name, code and meaning, for hosts that publish them.
+            pub const CODES: &[(&str, u16, &str)] = &[$((stringify!($name), $code, $meaning),)*];
+
+            /// A stable number for programs; numbers are never reused.
+            pub fn code(&self) -> u16 {
+                match self {
+                    $(Error::$name { .. } => $code,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    Setting = 1: "A setting of this library (an environment variable, or what a host passes at startup) has an invalid value.",
+    UnknownKernel = 2: "No kernel has this name.",
+    UnknownParameter = 3: "The kernel has no such parameter.",
+    MissingParameter = 4: "A parameter without default was not given, or was NULL.",
+    ParameterValue = 5: "A parameter's value is of the wrong type or out of range.",
+    Columns = 6: "The input's columns cannot be bound to the declared ones.",
+    ColumnType = 7: "A column's type does not fit the declared one.",
+    VectorBytes = 8: "A packed vector's byte length is not a multiple of the element size.",
+    Dimensions = 9: "Two vectors that belong together have different dimensions.",
+    Json = 10: "A text is not a JSON array of numbers.",
+    Text = 11: "A text is not UTF-8 or UTF-16.",
+    Memory = 12: "The result would take more memory than allowed.",
+    Buffer = 13: "A column's buffer is shorter than its rows' lengths say.",
+    UnknownPayloadType = 14: "A tensor's payload type is not known, or cannot be decoded.",
+    Payload = 15: "A tensor's payload does not have the length that its type or its output requires.",
+    Value = 16: "A value that the kernel cannot use.",
+}
+
 /// An error's text in T-SQL's words: see [`Error::in_sql`].
 #[derive(Debug)]
 pub struct InSql<'a>(&'a Error);
@@ -258,28 +294,6 @@ impl Error {
     /// ```
     pub fn in_sql(&self) -> InSql<'_> {
         InSql(self)
-    }
-
-    /// A stable number for programs; numbers are never reused.
-    pub fn code(&self) -> u16 {
-        match self {
-            Error::Setting { .. } => 1,
-            Error::UnknownKernel { .. } => 2,
-            Error::UnknownParameter { .. } => 3,
-            Error::MissingParameter { .. } => 4,
-            Error::ParameterValue { .. } => 5,
-            Error::Columns { .. } => 6,
-            Error::ColumnType { .. } => 7,
-            Error::VectorBytes { .. } => 8,
-            Error::Dimensions { .. } => 9,
-            Error::Json { .. } => 10,
-            Error::Text { .. } => 11,
-            Error::Memory { .. } => 12,
-            Error::Buffer { .. } => 13,
-            Error::UnknownPayloadType { .. } => 14,
-            Error::Payload { .. } => 15,
-            Error::Value { .. } => 16,
-        }
     }
 
     /// The same error with its row shifted by the `rows` rows that came before this input.

@@ -264,6 +264,17 @@ fn euclidean_distances() {
 }
 
 #[test]
+fn manhattan_distances() {
+    for setting in SETTINGS {
+        setting.attack("Manhattan distance", 6, (centres(setting), ROUNDS), |a, b| {
+            let distance = Sums::of(a, b).distance;
+            let bound = relative(setting.gamma(a.len(), 1), &distance);
+            share(setting.number("vector_manhattan_distance", &[a, b]), &distance, &bound)
+        });
+    }
+}
+
+#[test]
 fn cosines() {
     for setting in SETTINGS {
         setting.attack("cosine similarity", 4, (centres(setting), ROUNDS), |a, b| {
@@ -442,6 +453,7 @@ fn doubles_of_any_size_have_their_norms_distances_and_cosines() {
         let (a, b) = ([scale(3.0), scale(4.0)], [scale(-4.0), scale(3.0)]);
         assert_eq!(number("vector_norm", &[&a]), scale(5.0), "{power}");
         assert_eq!(number("vector_euclidean_distance", &[&a, &[0.0, 0.0]]), scale(5.0), "{power}");
+        assert_eq!(number("vector_manhattan_distance", &[&a, &[0.0, 0.0]]), scale(7.0), "{power}");
         assert_eq!(number("vector_cosine_similarity", &[&a, &a]), 1.0, "{power}");
         assert_eq!(number("vector_cosine_similarity", &[&a, &b]), 0.0, "{power}");
         assert_eq!(number("vector_cosine_similarity", &[&a, &[5.0, 0.0]]), 0.6, "{power}");
@@ -450,6 +462,8 @@ fn doubles_of_any_size_have_their_norms_distances_and_cosines() {
     let apart = number("vector_euclidean_distance", &[&[f64::MAX / 2.0, 0.0], &[-f64::MAX / 2.0, 0.0]]);
     assert_eq!(apart, f64::MAX);
     assert_eq!(number("vector_euclidean_distance", &[&[f64::MAX], &[f64::MIN]]), f64::INFINITY);
+    assert_eq!(number("vector_manhattan_distance", &[&[f64::MAX / 2.0], &[-f64::MAX / 2.0]]), f64::MAX);
+    assert_eq!(number("vector_manhattan_distance", &[&[f64::MAX], &[f64::MIN]]), f64::INFINITY);
     assert_eq!(number("vector_dot_product", &[&[1e200, 1e200], &[1e200, 1e200]]), f64::INFINITY);
     // Terms beyond the doubles that cancel, and the term that is left.
     assert_eq!(number("vector_dot_product", &[&[1e200, 1e200], &[1e200, -1e200]]), 0.0);

@@ -10,7 +10,7 @@ use common::{
 use hart_kernels::registry::{Call, Family, Input, KERNELS, Kernel, Kind, Output, ParamKind, Value};
 use hart_kernels::{Accumulate, Compute, Element, Error, Level, Metric, TopK, Vectors, vector};
 
-const METRICS: [Metric; 3] = [Metric::Cosine, Metric::Euclidean, Metric::Dot];
+const METRICS: [Metric; 4] = [Metric::Cosine, Metric::Euclidean, Metric::Dot, Metric::Manhattan];
 
 /// The levels to compare with the scalar one.
 fn faster_levels() -> Vec<Level> {
@@ -134,6 +134,7 @@ fn functions_on_slices_have_the_same_bits_on_every_level() {
                         vector::dot_product_with(compute, a, b).unwrap(),
                         vector::cosine_similarity_with(compute, a, b).unwrap(),
                         vector::euclidean_distance_with(compute, a, b).unwrap(),
+                        vector::manhattan_distance_with(compute, a, b).unwrap(),
                         vector::norm_with(compute, a).unwrap(),
                     ];
                     values.extend(METRICS.map(|m| vector::distance_with(compute, m, a, b).unwrap()));

@@ -37,6 +37,10 @@ fn euclidean_bound(n: usize, u: f64, sums: &Sums) -> f64 {
     (u + gamma(n.div_ceil(32) + 2, u) / 2.0) * sums.squared_distance.sqrt().value()
 }
 
+fn manhattan_bound(n: usize, u: f64, sums: &Sums) -> f64 {
+    gamma(n.div_ceil(32) + 1, u) * sums.distance.value()
+}
+
 fn norm_bound(n: usize, u: f64, sums: &Sums) -> f64 {
     gamma(n.div_ceil(32), u) / 2.0 * sums.aa.sqrt().value()
 }
@@ -89,7 +93,7 @@ fn singles(values: &[f64]) -> Vec<f32> {
     values.iter().map(|v| *v as f32).collect()
 }
 
-/// Dot product, cosine similarity, Euclidean distance, norm and the three distances.
+/// Dot product, cosine similarity, Euclidean and Manhattan distance, norm and the four distances.
 fn sums_of(element: Element) {
     for n in lengths() {
         let [a, b] = pairs(element, n);
@@ -108,8 +112,9 @@ fn sums_of(element: Element) {
             let dot = run("vector_dot_product", &columns);
             let cosine = run("vector_cosine_similarity", &columns);
             let euclidean = run("vector_euclidean_distance", &columns);
+            let manhattan = run("vector_manhattan_distance", &columns);
             let norm = run("vector_norm", &columns[..1]);
-            let distances = [distance("cosine"), distance("euclidean"), distance("dot")];
+            let distances = ["cosine", "euclidean", "dot", "manhattan"].map(distance);
             for (i, sums) in exact.iter().enumerate() {
                 let context =
                     |what: &str| format!("{what}, {}, accumulate {word}, n = {n}, row {i}", element.name());
@@ -117,18 +122,20 @@ fn sums_of(element: Element) {
                 check(dot[i], sums.ab, dot_bound(n, u, sums), &context("dot product"));
                 check(cosine[i], sums.cosine(), cosine_bound(n, u), &context("cosine similarity"));
                 check(euclidean[i], root, euclidean_bound(n, u, sums), &context("euclidean distance"));
+                check(manhattan[i], sums.distance, manhattan_bound(n, u, sums), &context("manhattan"));
                 check(norm[i], sums.aa.sqrt(), norm_bound(n, u, sums), &context("norm"));
                 let from_one = Wide::from(1.0) - sums.cosine();
                 check(distances[0][i], from_one, cosine_distance_bound(n, u), &context("cosine distance"));
                 check(distances[1][i], root, euclidean_bound(n, u, sums), &context("distance euclidean"));
                 check(distances[2][i], -sums.ab, dot_bound(n, u, sums), &context("dot distance"));
+                check(distances[3][i], sums.distance, manhattan_bound(n, u, sums), &context("distance manhattan"));
                 if element == Element::F32 {
                     slices_have_the_same_bits(
                         &a,
                         &b,
                         i,
                         accumulate,
-                        [&dot, &cosine, &euclidean, &norm],
+                        [&dot, &cosine, &euclidean, &manhattan, &norm],
                         &distances,
                     );
                 }
@@ -143,8 +150,8 @@ fn slices_have_the_same_bits(
     b: &Column,
     i: usize,
     accumulate: Accumulate,
-    columns: [&[Option<f64>]; 4],
-    distances: &[Vec<Option<f64>>; 3],
+    columns: [&[Option<f64>]; 5],
+    distances: &[Vec<Option<f64>>; 4],
 ) {
     let compute = compute().accumulate(accumulate);
     let (a, b) = (singles(&a.row(i).unwrap()), singles(&b.row(i).unwrap()));
@@ -152,12 +159,13 @@ fn slices_have_the_same_bits(
         vector::dot_product_with(compute, &a, &b),
         vector::cosine_similarity_with(compute, &a, &b),
         vector::euclidean_distance_with(compute, &a, &b),
+        vector::manhattan_distance_with(compute, &a, &b),
         vector::norm_with(compute, &a),
     ];
     for (value, column) in values.into_iter().zip(columns) {
         assert_eq!(value.unwrap().to_bits(), column[i].unwrap().to_bits());
     }
-    for (metric, column) in [Metric::Cosine, Metric::Euclidean, Metric::Dot].into_iter().zip(distances) {
+    for (metric, column) in [Metric::Cosine, Metric::Euclidean, Metric::Dot, Metric::Manhattan].into_iter().zip(distances) {
         let value = vector::distance_with(compute, metric, &a, &b).unwrap();
         assert_eq!(value.to_bits(), column[i].unwrap().to_bits());
     }
@@ -166,6 +174,7 @@ fn slices_have_the_same_bits(
             vector::dot_product(&a, &b),
             vector::cosine_similarity(&a, &b),
             vector::euclidean_distance(&a, &b),
+            vector::manhattan_distance(&a, &b),
             vector::norm(&a),
         ];
         for (value, column) in values.into_iter().zip(columns) {
@@ -373,7 +382,7 @@ fn top_k_finds_the_nearest_rows_by_the_oracle() {
             let column = Column::new(element, &rows, (n + 5) % 8);
             let ids: Vec<_> = [70, 60, 50, 40, 30, 20, 10].map(Some).to_vec();
             let bytes = common::columns::pack(element, &queries.concat());
-            for metric in ["cosine", "euclidean", "dot"] {
+            for metric in ["cosine", "euclidean", "dot", "manhattan"] {
                 let (word, accumulate) = MODES[n % 2];
                 let u = unit(element, accumulate);
                 let params = [
@@ -401,6 +410,7 @@ fn top_k_finds_the_nearest_rows_by_the_oracle() {
                             match metric {
                                 "cosine" => (Wide::from(1.0) - sums.cosine(), cosine_distance_bound(n, u)),
                                 "euclidean" => (sums.squared_distance.sqrt(), euclidean_bound(n, u, &sums)),
+                                "manhattan" => (sums.distance, manhattan_bound(n, u, &sums)),
                                 _ => (-sums.ab, dot_bound(n, u, &sums)),
                             }
                         })

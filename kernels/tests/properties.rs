@@ -35,7 +35,7 @@ fn pair<S: Strategy<Value = f32>>(element: fn() -> S) -> impl Strategy<Value = (
 }
 
 fn metric() -> impl Strategy<Value = Metric> {
-    select(vec![Metric::Cosine, Metric::Euclidean, Metric::Dot])
+    select(vec![Metric::Cosine, Metric::Euclidean, Metric::Dot, Metric::Manhattan])
 }
 
 fn accumulate() -> impl Strategy<Value = Accumulate> {

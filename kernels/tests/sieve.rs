@@ -9,7 +9,7 @@ use hart_kernels::spatial::{Basis, BasisKind, Sieve};
 use hart_kernels::{Accumulate, Compute, Element, Level, Metric, TopK, Vectors, vector};
 use proptest::prelude::*;
 
-const METRICS: [Metric; 3] = [Metric::Cosine, Metric::Euclidean, Metric::Dot];
+const METRICS: [Metric; 4] = [Metric::Cosine, Metric::Euclidean, Metric::Dot, Metric::Manhattan];
 
 fn name(metric: Metric) -> &'static str {
     Metric::NAMES[METRICS.iter().position(|m| *m == metric).unwrap()]

@@ -36,6 +36,8 @@ fn tiny_vectors_have_a_direction() {
                 assert!(close(vector::norm_with(compute, &v).unwrap(), expected, 1e-15));
                 let apart = vector::euclidean_distance_with(compute, &v, &opposite).unwrap();
                 assert!(close(apart, 2.0 * expected, 1e-15), "{apart:e}");
+                let along = vector::manhattan_distance_with(compute, &v, &opposite).unwrap();
+                assert!(close(along, 2.0 * f64::from(tiny) * n as f64, 1e-5), "{along:e}");
             }
             let unit = vector::normalize(&vec![tiny; n]).unwrap();
             let expected = 1.0 / (n as f64).sqrt();
@@ -63,6 +65,8 @@ fn huge_vectors_do_not_overflow() {
                 assert!(close(vector::norm_with(compute, &v).unwrap(), expected, 1e-14));
                 let apart = vector::euclidean_distance_with(compute, &v, &opposite).unwrap();
                 assert!(close(apart, 2.0 * expected, 1e-14), "{apart:e}");
+                let along = vector::manhattan_distance_with(compute, &v, &opposite).unwrap();
+                assert!(close(along, 2.0 * f64::from(huge) * n as f64, 1e-5), "{along:e}");
                 assert_eq!(vector::cosine_similarity_with(compute, &v, &v).unwrap(), 1.0);
                 assert_eq!(vector::cosine_similarity_with(compute, &v, &opposite).unwrap(), -1.0);
                 let dot = vector::dot_product_with(compute, &v, &opposite).unwrap();
@@ -208,6 +212,7 @@ fn nan_and_infinity_follow_the_standard() {
                 assert_value(metric(Metric::Dot), -dot, &context);
                 assert_value(metric(Metric::Cosine), nan, &context);
                 assert_value(metric(Metric::Euclidean), distance, &context);
+                assert_value(metric(Metric::Manhattan), distance, &context);
             }
         }
         let unit = vector::normalize(&with(INF)).unwrap();
@@ -300,6 +305,8 @@ fn null_and_empty_vectors() {
             ("vector_distance", 2, Some(("metric", text("cosine"))), "1", "0"),
             ("vector_distance", 2, Some(("metric", text("euclidean"))), "0", "1"),
             ("vector_distance", 2, Some(("metric", text("dot"))), "0", "-12"),
+            ("vector_distance", 2, Some(("metric", text("manhattan"))), "0", "1"),
+            ("vector_manhattan_distance", 2, None, "0", "1"),
             ("vector_norm", 1, None, "0", "3"),
             ("vector_normalize", 1, None, "[]", "[1.0]"),
             ("vector_add", 2, None, "[]", "[7.0]"),

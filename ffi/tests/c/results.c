@@ -28,6 +28,7 @@ static void line(const char *name, size_t n, uint64_t result)
 
 static const struct { const char *name; int32_t value; } metrics[] = {
     {"cosine", HART_METRIC_COSINE}, {"euclidean", HART_METRIC_EUCLIDEAN}, {"dot", HART_METRIC_DOT},
+    {"manhattan", HART_METRIC_MANHATTAN},
 };
 
 static void single(const float *a, const float *b, size_t n)
@@ -43,7 +44,7 @@ static void single(const float *a, const float *b, size_t n)
     line("cosine_similarity", n, bits(r));
     OK(hart_vector_euclidean_distance_f32(a, b, n, &r));
     line("euclidean_distance", n, bits(r));
-    for (m = 0; m < 3; m++) {
+    for (m = 0; m < 4; m++) {
         OK(hart_vector_distance_f32(metrics[m].value, a, b, n, &r));
         line(metrics[m].name, n, bits(r));
     }
@@ -123,7 +124,7 @@ static void searches(size_t rows, size_t n)
     for (i = 0; i < rows; i++)
         ids[i] = (int64_t)(i * 7 % 1009);
     OK(hart_index_create_f32(a, rows, n, ids, NULL, &index));
-    for (m = 0; m < 3; m++) {
+    for (m = 0; m < 4; m++) {
         OK(hart_vector_top_k_f32(a, rows, n, ids, q, QUERIES, K, metrics[m].value, hits, QUERIES * K, &written));
         for (i = 0; i < written; i++) {
             line("top_k_id", i, (uint64_t)hits[i].id);

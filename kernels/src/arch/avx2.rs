@@ -91,6 +91,11 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn add_absolute_f32(self, a: Self::F32, c: Self::F32) -> Self::F32 {
+        registers!(c, |r| self.add_absolute_r32(a[r], c[r]))
+    }
+
+    #[inline(always)]
     fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
         registers!(c, |r| self.fma_r32(a[r], b[r], c[r]))
     }
@@ -140,6 +145,11 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn sub_f64(self, a: Self::F64, b: Self::F64) -> Self::F64 {
         registers!(a, |r| self.sub_r64(a[r], b[r]))
+    }
+
+    #[inline(always)]
+    fn add_absolute_f64(self, a: Self::F64, c: Self::F64) -> Self::F64 {
+        registers!(c, |r| self.add_absolute_r64(a[r], c[r]))
     }
 
     #[inline(always)]
@@ -203,9 +213,21 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn add_absolute_r32(self, a: Self::R32, c: Self::R32) -> Self::R32 {
+        // SAFETY: the token proves AVX2.
+        unsafe { _mm256_add_ps(_mm256_andnot_ps(_mm256_set1_ps(-0.0), a), c) }
+    }
+
+    #[inline(always)]
     fn sub_r64(self, a: Self::R64, b: Self::R64) -> Self::R64 {
         // SAFETY: the token proves AVX2.
         unsafe { _mm256_sub_pd(a, b) }
+    }
+
+    #[inline(always)]
+    fn add_absolute_r64(self, a: Self::R64, c: Self::R64) -> Self::R64 {
+        // SAFETY: the token proves AVX2.
+        unsafe { _mm256_add_pd(_mm256_andnot_pd(_mm256_set1_pd(-0.0), a), c) }
     }
 
     #[inline(always)]

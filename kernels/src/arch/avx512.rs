@@ -136,6 +136,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn add_absolute_f32(self, a: Self::F32, c: Self::F32) -> Self::F32 {
+        registers!(c, |r| self.add_absolute_r32(a[r], c[r]))
+    }
+
+    #[inline(always)]
     fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
         registers!(c, |r| self.fma_r32(a[r], b[r], c[r]))
     }
@@ -195,6 +200,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn add_absolute_f64(self, a: Self::F64, c: Self::F64) -> Self::F64 {
+        registers!(c, |r| self.add_absolute_r64(a[r], c[r]))
+    }
+
+    #[inline(always)]
     fn mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64 {
         registers!(c, |r| self.mul_add_r64(a[r], b[r], c[r]))
     }
@@ -249,9 +259,21 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn add_absolute_r32(self, a: Self::R32, c: Self::R32) -> Self::R32 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_add_ps(_mm512_abs_ps(a), c) }
+    }
+
+    #[inline(always)]
     fn sub_r64(self, a: Self::R64, b: Self::R64) -> Self::R64 {
         // SAFETY: the token proves AVX-512.
         unsafe { _mm512_sub_pd(a, b) }
+    }
+
+    #[inline(always)]
+    fn add_absolute_r64(self, a: Self::R64, c: Self::R64) -> Self::R64 {
+        // SAFETY: the token proves AVX-512.
+        unsafe { _mm512_add_pd(_mm512_abs_pd(a), c) }
     }
 
     #[inline(always)]

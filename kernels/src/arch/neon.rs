@@ -79,6 +79,11 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn add_absolute_f32(self, a: Self::F32, c: Self::F32) -> Self::F32 {
+        registers!(c, |r| self.add_absolute_r32(a[r], c[r]))
+    }
+
+    #[inline(always)]
     fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
         registers!(c, |r| self.fma_r32(a[r], b[r], c[r]))
     }
@@ -123,6 +128,11 @@ impl Simd for Neon {
     #[inline(always)]
     fn sub_f64(self, a: Self::F64, b: Self::F64) -> Self::F64 {
         registers!(a, |r| self.sub_r64(a[r], b[r]))
+    }
+
+    #[inline(always)]
+    fn add_absolute_f64(self, a: Self::F64, c: Self::F64) -> Self::F64 {
+        registers!(c, |r| self.add_absolute_r64(a[r], c[r]))
     }
 
     #[inline(always)]
@@ -185,9 +195,21 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn add_absolute_r32(self, a: Self::R32, c: Self::R32) -> Self::R32 {
+        // SAFETY: the token proves NEON.
+        unsafe { vaddq_f32(vabsq_f32(a), c) }
+    }
+
+    #[inline(always)]
     fn sub_r64(self, a: Self::R64, b: Self::R64) -> Self::R64 {
         // SAFETY: the token proves NEON.
         unsafe { vsubq_f64(a, b) }
+    }
+
+    #[inline(always)]
+    fn add_absolute_r64(self, a: Self::R64, c: Self::R64) -> Self::R64 {
+        // SAFETY: the token proves NEON.
+        unsafe { vaddq_f64(vabsq_f64(a), c) }
     }
 
     #[inline(always)]

@@ -104,6 +104,11 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    fn add_absolute_f32(self, a: Self::F32, c: Self::F32) -> Self::F32 {
+        map2(a, c, |a, c| a.abs() + c)
+    }
+
+    #[inline(always)]
     fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
         let mut out = c;
         for j in 0..LANES {
@@ -149,6 +154,11 @@ impl Simd for Scalar {
     #[inline(always)]
     fn sub_f64(self, a: Self::F64, b: Self::F64) -> Self::F64 {
         map2(a, b, |a, b| a - b)
+    }
+
+    #[inline(always)]
+    fn add_absolute_f64(self, a: Self::F64, c: Self::F64) -> Self::F64 {
+        map2(a, c, |a, c| a.abs() + c)
     }
 
     #[inline(always)]
@@ -202,8 +212,18 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    fn add_absolute_r32(self, a: Self::R32, c: Self::R32) -> Self::R32 {
+        self.add_absolute_f32(a, c)
+    }
+
+    #[inline(always)]
     fn sub_r64(self, a: Self::R64, b: Self::R64) -> Self::R64 {
         self.sub_f64(a, b)
+    }
+
+    #[inline(always)]
+    fn add_absolute_r64(self, a: Self::R64, c: Self::R64) -> Self::R64 {
+        self.add_absolute_f64(a, c)
     }
 
     #[inline(always)]

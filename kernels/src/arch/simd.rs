@@ -42,6 +42,8 @@ pub(crate) trait Simd: Copy {
     fn splat_f32(self, value: f32) -> Self::F32;
     fn store_f32(self, a: Self::F32, block: &mut [u8; F32_BLOCK]);
     fn sub_f32(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// |a| + c.
+    fn add_absolute_f32(self, a: Self::F32, c: Self::F32) -> Self::F32;
     /// a·b + c, rounded once.
     fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
     /// The lanes added in double precision, in the order of the definition.
@@ -53,6 +55,8 @@ pub(crate) trait Simd: Copy {
     fn widen(self, a: Self::F32) -> Self::F64;
     fn add_f64(self, a: Self::F64, b: Self::F64) -> Self::F64;
     fn sub_f64(self, a: Self::F64, b: Self::F64) -> Self::F64;
+    /// |a| + c.
+    fn add_absolute_f64(self, a: Self::F64, c: Self::F64) -> Self::F64;
     /// a·b + c, rounded twice.
     fn mul_add_f64(self, a: Self::F64, b: Self::F64, c: Self::F64) -> Self::F64;
     /// a·b + c where a and b are widened singles: their product is exact, so fusing makes no difference.
@@ -72,6 +76,10 @@ pub(crate) trait Simd: Copy {
     fn sub_r32(self, a: Self::R32, b: Self::R32) -> Self::R32;
     /// One register of [`Simd::sub_f64`].
     fn sub_r64(self, a: Self::R64, b: Self::R64) -> Self::R64;
+    /// One register of [`Simd::add_absolute_f32`].
+    fn add_absolute_r32(self, a: Self::R32, c: Self::R32) -> Self::R32;
+    /// One register of [`Simd::add_absolute_f64`].
+    fn add_absolute_r64(self, a: Self::R64, c: Self::R64) -> Self::R64;
     /// One register of [`Simd::fma_f32`].
     fn fma_r32(self, a: Self::R32, b: Self::R32, c: Self::R32) -> Self::R32;
     /// One register of [`Simd::mul_add_f64`].

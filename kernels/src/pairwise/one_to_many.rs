@@ -13,6 +13,7 @@ pub(crate) enum Wanted {
     /// Also the row's dot product with itself.
     DotAndSquare,
     EuclideanDistance,
+    ManhattanDistance,
 }
 
 /// One vector and the rows of a panel, all of the same length.
@@ -59,6 +60,10 @@ impl<M: Precision, S: Simd> Part<S> for OneToMany<'_, M> {
                 (Wanted::EuclideanDistance, true) => *out = reduce::euclidean::<M, S, true>(simd, query, row),
                 (Wanted::EuclideanDistance, false) => {
                     *out = reduce::euclidean::<M, S, false>(simd, query, row);
+                }
+                (Wanted::ManhattanDistance, true) => *out = reduce::manhattan::<M, S, true>(simd, query, row),
+                (Wanted::ManhattanDistance, false) => {
+                    *out = reduce::manhattan::<M, S, false>(simd, query, row);
                 }
             }
         }

@@ -61,6 +61,13 @@ pub(crate) trait Precision: Copy {
         b: Self::Vec<S>,
         acc: Self::Vec<S>,
     ) -> Self::Vec<S>;
+    /// |a − b| + acc.
+    fn absolute_difference<S: Simd>(
+        simd: S,
+        a: Self::Vec<S>,
+        b: Self::Vec<S>,
+        acc: Self::Vec<S>,
+    ) -> Self::Vec<S>;
     fn sum<S: Simd>(simd: S, acc: Self::Vec<S>) -> f64;
     /// The registers of a block, in the order of their lanes.
     fn registers<S: Simd>(block: &Self::Vec<S>) -> &[Self::Register<S>];
@@ -74,6 +81,13 @@ pub(crate) trait Precision: Copy {
     ) -> Self::Register<S>;
     /// One register of [`Precision::square_of_difference`].
     fn square_of_difference_register<S: Simd>(
+        simd: S,
+        a: Self::Register<S>,
+        b: Self::Register<S>,
+        acc: Self::Register<S>,
+    ) -> Self::Register<S>;
+    /// One register of [`Precision::absolute_difference`].
+    fn absolute_difference_register<S: Simd>(
         simd: S,
         a: Self::Register<S>,
         b: Self::Register<S>,
@@ -136,6 +150,10 @@ impl Precision for Single {
         simd.fma_f32(d, d, acc)
     }
     #[inline(always)]
+    fn absolute_difference<S: Simd>(simd: S, a: S::F32, b: S::F32, acc: S::F32) -> S::F32 {
+        simd.add_absolute_f32(simd.sub_f32(a, b), acc)
+    }
+    #[inline(always)]
     fn sum<S: Simd>(simd: S, acc: S::F32) -> f64 {
         simd.sum_f32(acc)
     }
@@ -155,6 +173,10 @@ impl Precision for Single {
     fn square_of_difference_register<S: Simd>(simd: S, a: S::R32, b: S::R32, acc: S::R32) -> S::R32 {
         let d = simd.sub_r32(a, b);
         simd.fma_r32(d, d, acc)
+    }
+    #[inline(always)]
+    fn absolute_difference_register<S: Simd>(simd: S, a: S::R32, b: S::R32, acc: S::R32) -> S::R32 {
+        simd.add_absolute_r32(simd.sub_r32(a, b), acc)
     }
     #[inline(always)]
     fn splat<S: Simd>(simd: S, number: f32) -> S::R32 {
@@ -201,6 +223,10 @@ impl Precision for Widened {
         Double::square_of_difference(simd, a, b, acc)
     }
     #[inline(always)]
+    fn absolute_difference<S: Simd>(simd: S, a: S::F64, b: S::F64, acc: S::F64) -> S::F64 {
+        Double::absolute_difference(simd, a, b, acc)
+    }
+    #[inline(always)]
     fn sum<S: Simd>(simd: S, acc: S::F64) -> f64 {
         simd.sum_f64(acc)
     }
@@ -219,6 +245,10 @@ impl Precision for Widened {
     #[inline(always)]
     fn square_of_difference_register<S: Simd>(simd: S, a: S::R64, b: S::R64, acc: S::R64) -> S::R64 {
         Double::square_of_difference_register(simd, a, b, acc)
+    }
+    #[inline(always)]
+    fn absolute_difference_register<S: Simd>(simd: S, a: S::R64, b: S::R64, acc: S::R64) -> S::R64 {
+        Double::absolute_difference_register(simd, a, b, acc)
     }
     #[inline(always)]
     fn splat<S: Simd>(simd: S, number: f32) -> S::R64 {
@@ -265,6 +295,10 @@ impl Precision for Double {
         simd.mul_add_f64(d, d, acc)
     }
     #[inline(always)]
+    fn absolute_difference<S: Simd>(simd: S, a: S::F64, b: S::F64, acc: S::F64) -> S::F64 {
+        simd.add_absolute_f64(simd.sub_f64(a, b), acc)
+    }
+    #[inline(always)]
     fn sum<S: Simd>(simd: S, acc: S::F64) -> f64 {
         simd.sum_f64(acc)
     }
@@ -284,6 +318,10 @@ impl Precision for Double {
     fn square_of_difference_register<S: Simd>(simd: S, a: S::R64, b: S::R64, acc: S::R64) -> S::R64 {
         let d = simd.sub_r64(a, b);
         simd.mul_add_r64(d, d, acc)
+    }
+    #[inline(always)]
+    fn absolute_difference_register<S: Simd>(simd: S, a: S::R64, b: S::R64, acc: S::R64) -> S::R64 {
+        simd.add_absolute_r64(simd.sub_r64(a, b), acc)
     }
     #[inline(always)]
     fn splat<S: Simd>(simd: S, number: f64) -> S::R64 {

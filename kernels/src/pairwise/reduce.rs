@@ -10,11 +10,11 @@ use crate::pairwise::precision::{Accumulate, Double, Precision, with_precision};
 use crate::pairwise::scaled;
 
 /// What is computed from a pair of equally long vectors.
-pub(crate) trait Form: AtScale {
+pub(crate) trait Form: Copy + Send + Sync {
     fn pair<M: Precision, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64;
 }
 
-/// The same for doubles, with scaled sums.
+/// The same for doubles whose sum may leave their range, with scaled sums.
 pub(crate) trait AtScale: Copy + Send + Sync {
     fn scaled(self, a: &[u8], b: &[u8]) -> f64;
 }
@@ -31,6 +31,9 @@ pub(crate) struct Euclidean;
 /// [`Euclidean`] after the sum overflowed, possibly because differences did.
 #[derive(Clone, Copy)]
 struct EuclideanOfHalves;
+/// Σ |aᵢ − bᵢ|
+#[derive(Clone, Copy)]
+pub(crate) struct Manhattan;
 /// Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²)
 #[derive(Clone, Copy)]
 pub(crate) struct Cosine;
@@ -82,7 +85,7 @@ fn plain_squared_distance<M: Precision, S: Simd, const STREAM: bool>(simd: S, a:
 
 /// Recomputes a sum that may have left the range of its lanes: for singles in double lanes, for doubles with a scale.
 #[inline(always)]
-fn again<M: Precision, S: Simd>(simd: S, form: impl Form, a: &[u8], b: &[u8]) -> f64 {
+fn again<M: Precision, S: Simd>(simd: S, form: impl Form + AtScale, a: &[u8], b: &[u8]) -> f64 {
     match M::WIDTH {
         Width::F32 => simd.run(Pair { form, width: Width::F32, accumulate: Accumulate::F64, a, b }),
         Width::F64 => simd.run(Scaled { form, a, b }),
@@ -267,6 +270,25 @@ pub(crate) fn distance_of_sum<M: Precision, S: Simd>(simd: S, sum: f64, a: &[u8]
     }
 }
 
+/// Manhattan distance; `STREAM` where `b` streams from memory.
+#[inline(always)]
+pub(crate) fn manhattan<M: Precision, S: Simd, const STREAM: bool>(simd: S, a: &[u8], b: &[u8]) -> f64 {
+    let mut acc = M::zero(simd);
+    over_blocks!(M, STREAM, simd, a, b, |x, y| acc = M::absolute_difference(simd, x, y, acc));
+    checked_manhattan::<M, S>(simd, M::sum(simd, acc), a, b)
+}
+
+/// The sum, recomputed in double lanes if it overflowed in single ones. A small sum has lost nothing: no term is a
+/// product. A sum of doubles overflows only where the distance itself does.
+#[inline(always)]
+pub(crate) fn checked_manhattan<M: Precision, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
+    if M::WIDTH == Width::F32 && M::suspect(sum) && !sum.is_finite() {
+        simd.run(Pair { form: Manhattan, width: Width::F32, accumulate: Accumulate::F64, a, b })
+    } else {
+        sum
+    }
+}
+
 #[inline(always)]
 fn load_part<M: Precision, S: Simd>(simd: S, part: &[u8]) -> M::Vec<S> {
     if part.len() == M::BLOCK { M::load(simd, part) } else { M::load_tail(simd, part) }
@@ -333,6 +355,13 @@ impl AtScale for Euclidean {
     #[inline(always)]
     fn scaled(self, a: &[u8], b: &[u8]) -> f64 {
         scaled::squared_distance(a, b, 1.0).root().value()
+    }
+}
+
+impl Form for Manhattan {
+    #[inline(always)]
+    fn pair<M: Precision, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64 {
+        manhattan::<M, S, false>(simd, a, b)
     }
 }
 

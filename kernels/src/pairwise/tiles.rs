@@ -4,7 +4,7 @@
 //! time. Each pair then needs one register for its sum, a tile holds as many pairs as there are registers, and every
 //! loaded number serves many products. Vectors are packed in the order in which a tile reads them, aligned to cache
 //! lines (Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication"). The bits are those of
-//! [`reduce::dot`] and [`reduce::euclidean`].
+//! [`reduce::dot`], [`reduce::euclidean`] and [`reduce::manhattan`].
 
 use std::marker::PhantomData;
 
@@ -13,7 +13,7 @@ use crate::pairwise::lane_major::{LaneMajor, Packed};
 use crate::pairwise::one_to_many::{OneToMany, Wanted};
 use crate::pairwise::precision::Precision;
 use crate::pairwise::prefetch::{Ahead, Asks, LINE};
-use crate::pairwise::reduce::{self, Dot, Euclidean};
+use crate::pairwise::reduce::{self, Dot, Euclidean, Manhattan};
 use crate::parallel::PANEL;
 
 /// Blocks per pass of a tile. One register of each block of queries and rows then fits the L1 cache, where the queries
@@ -82,6 +82,26 @@ impl Sum for Euclidean {
     const IS_LANE_MAJOR: bool = false;
 }
 
+impl Sum for Manhattan {
+    #[inline(always)]
+    fn add_register<M: Precision, S: Simd>(
+        simd: S,
+        a: M::Register<S>,
+        b: M::Register<S>,
+        acc: M::Register<S>,
+    ) -> M::Register<S> {
+        M::absolute_difference_register(simd, a, b, acc)
+    }
+    #[inline(always)]
+    fn checked<M: Precision, S: Simd>(simd: S, sum: f64, a: &[u8], b: &[u8]) -> f64 {
+        reduce::checked_manhattan::<M, S>(simd, sum, a, b)
+    }
+    fn wanted(_: bool) -> Wanted {
+        Wanted::ManhattanDistance
+    }
+    const IS_LANE_MAJOR: bool = false;
+}
+
 /// Queries packed for panels of rows. All vectors have the same length.
 pub(crate) struct Tiles<'a, M: Precision, S: Simd> {
     queries: &'a [&'a [u8]],
@@ -136,10 +156,10 @@ impl<'a, M: Precision, S: Simd> Tiles<'a, M, S> {
         simd.run(Panel { tiles: self, panel, squares, out, sum: PhantomData::<Dot> });
     }
 
-    /// Euclidean distances of a panel's rows from all queries, [`PANEL`] places per query.
+    /// Distances of a panel's rows from all queries, [`PANEL`] places per query.
     #[inline(always)]
-    pub(crate) fn distances(&mut self, simd: S, panel: &[(usize, &[u8])], out: &mut [f64]) {
-        simd.run(Panel { tiles: self, panel, squares: false, out, sum: PhantomData::<Euclidean> });
+    pub(crate) fn distances<F: Sum>(&mut self, simd: S, panel: &[(usize, &[u8])], out: &mut [f64]) {
+        simd.run(Panel { tiles: self, panel, squares: false, out, sum: PhantomData::<F> });
     }
 
     /// Takes the queries one by one.

@@ -25,7 +25,7 @@ pub use crate::number::canonical::{canonical, canonical_number};
 use crate::number::element::Width;
 use crate::pairwise::compute::Compute;
 use crate::pairwise::precision::Single;
-use crate::pairwise::reduce::{Cosine, Dot, Euclidean, Form, Norm};
+use crate::pairwise::reduce::{Cosine, Dot, Euclidean, Form, Manhattan, Norm};
 use crate::parallel;
 use crate::vector::add::Add;
 use crate::vector::arg_max::ArgMax;
@@ -75,6 +75,15 @@ pub fn euclidean_distance(a: &[f32], b: &[f32], dimensions: usize, out: &mut [f6
     numbers(Compute::new()?, Euclidean, [("a", a), ("b", b)], dimensions, |v| v, out)
 }
 
+/// Sums of absolute differences, as [`crate::vector::manhattan_distance`].
+///
+/// # Errors
+///
+/// As [the module](self).
+pub fn manhattan_distance(a: &[f32], b: &[f32], dimensions: usize, out: &mut [f64]) -> Result<(), Error> {
+    numbers(Compute::new()?, Manhattan, [("a", a), ("b", b)], dimensions, |v| v, out)
+}
+
 /// Distances in a metric, as [`crate::vector::distance()`].
 ///
 /// # Errors
@@ -92,6 +101,7 @@ pub fn distance(
         Metric::Cosine => numbers(compute, Cosine, inputs, dimensions, from_similarity, out),
         Metric::Euclidean => numbers(compute, Euclidean, inputs, dimensions, |v| v, out),
         Metric::Dot => numbers(compute, Dot, inputs, dimensions, from_dot, out),
+        Metric::Manhattan => numbers(compute, Manhattan, inputs, dimensions, |v| v, out),
     }
 }
 
@@ -331,10 +341,11 @@ mod tests {
             let mut out = vec![0.0; rows];
             type Single = fn(&[f32], &[f32]) -> Result<f64, Error>;
             type Batch = fn(&[f32], &[f32], usize, &mut [f64]) -> Result<(), Error>;
-            let pairs: [(Single, Batch); 6] = [
+            let pairs: [(Single, Batch); 7] = [
                 (vector::dot_product, dot_product),
                 (vector::cosine_similarity, cosine_similarity),
                 (vector::euclidean_distance, euclidean_distance),
+                (vector::manhattan_distance, manhattan_distance),
                 (
                     |a, b| vector::distance(Metric::Cosine, a, b),
                     |a, b, n, o| distance(Metric::Cosine, a, b, n, o),

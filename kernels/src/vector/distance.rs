@@ -1,4 +1,4 @@
-//! Distances under the names and signs of SQL Server's VECTOR_DISTANCE.
+//! Distances. Those that SQL Server's VECTOR_DISTANCE has too have its names and signs.
 
 use crate::contract::shared::{self, A, ACCUMULATE, B, ELEMENT, ID};
 use crate::contract::{
@@ -6,10 +6,10 @@ use crate::contract::{
 };
 use crate::error::Error;
 use crate::pairwise::compute::Compute;
-use crate::pairwise::reduce::{Cosine, Dot, Euclidean};
+use crate::pairwise::reduce::{Cosine, Dot, Euclidean, Manhattan};
 use crate::vector::rows;
 
-/// A distance: smaller means more alike. Names and signs are those of SQL Server's VECTOR_DISTANCE.
+/// A distance: smaller means more alike. The first three have the names and signs of SQL Server's VECTOR_DISTANCE.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Metric {
@@ -20,20 +20,46 @@ pub enum Metric {
     Euclidean,
     /// −Σ aᵢ·bᵢ, negated so that smaller is more alike.
     Dot,
+    /// Σ |aᵢ − bᵢ|, also known as taxicab, city block or L1 distance.
+    Manhattan,
 }
 
 impl Metric {
     /// Names as [`Metric::parse`] takes them.
-    pub const NAMES: &[&str] = &["cosine", "euclidean", "dot"];
+    pub const NAMES: &[&str] = &["cosine", "euclidean", "dot", "manhattan"];
 
-    /// The metric of that name: `cosine`, `euclidean` or `dot`.
+    /// Every metric, in the order of [`Metric::NAMES`].
+    pub const ALL: &[Metric] = &[Metric::Cosine, Metric::Euclidean, Metric::Dot, Metric::Manhattan];
+
+    /// The metric of that name: one of [`Metric::NAMES`].
     pub fn parse(name: &str) -> Option<Metric> {
-        match name {
-            "cosine" => Some(Metric::Cosine),
-            "euclidean" => Some(Metric::Euclidean),
-            "dot" => Some(Metric::Dot),
-            _ => None,
+        let at = Metric::NAMES.iter().position(|other| *other == name)?;
+        Some(Metric::ALL[at])
+    }
+
+    /// A stable number for programs, from 0; numbers are never reused.
+    pub fn code(self) -> i32 {
+        match self {
+            Metric::Cosine => 0,
+            Metric::Euclidean => 1,
+            Metric::Dot => 2,
+            Metric::Manhattan => 3,
         }
+    }
+
+    /// What it is, in a few words.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Metric::Cosine => "1 − cosine similarity",
+            Metric::Euclidean => "straight-line distance, not squared",
+            Metric::Dot => "negated inner product",
+            Metric::Manhattan => "sum of absolute differences",
+        }
+    }
+
+    /// Whether the distance is a sum over differences, not over products.
+    pub(crate) fn of_differences(self) -> bool {
+        matches!(self, Metric::Euclidean | Metric::Manhattan)
     }
 }
 
@@ -42,7 +68,7 @@ pub(crate) fn metric_of(call: &Call<'_>) -> Result<Metric, Error> {
     call.chosen(&METRIC, Metric::parse)
 }
 
-/// Distance of two vectors, as `VECTOR_DISTANCE(metric, a, b)`.
+/// Distance of two vectors in a metric.
 ///
 /// # Shapes
 ///
@@ -55,7 +81,7 @@ pub(crate) fn metric_of(call: &Call<'_>) -> Result<Metric, Error> {
 /// # Accuracy
 ///
 /// That of [`crate::vector::cosine_similarity()`], plus 2⁻⁵³ for 1 − x; of [`crate::vector::euclidean_distance()`]; of
-/// [`crate::vector::dot_product()`].
+/// [`crate::vector::dot_product()`]; of [`crate::vector::manhattan_distance()`].
 ///
 /// # Examples
 ///
@@ -65,6 +91,7 @@ pub(crate) fn metric_of(call: &Call<'_>) -> Result<Metric, Error> {
 /// assert_eq!(distance(Metric::Cosine, &q, &v)?, 0.4);
 /// assert_eq!(distance(Metric::Euclidean, &q, &v)?, 20f64.sqrt());
 /// assert_eq!(distance(Metric::Dot, &q, &v)?, -3.0);
+/// assert_eq!(distance(Metric::Manhattan, &q, &v)?, 6.0);
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn distance(metric: Metric, a: &[f32], b: &[f32]) -> Result<f64, Error> {
@@ -81,6 +108,7 @@ pub fn distance_with(compute: Compute, metric: Metric, a: &[f32], b: &[f32]) -> 
         Metric::Cosine => Ok(from_similarity(rows::pair(Cosine, compute, a, b)?)),
         Metric::Euclidean => rows::pair(Euclidean, compute, a, b),
         Metric::Dot => Ok(from_dot(rows::pair(Dot, compute, a, b)?)),
+        Metric::Manhattan => rows::pair(Manhattan, compute, a, b),
     }
 }
 
@@ -98,15 +126,15 @@ pub(crate) const METRIC: Param = Param {
     name: "metric",
     kind: ParamKind::Choice(Metric::NAMES),
     default: Some("cosine"),
-    summary: "cosine = 1 − similarity, euclidean = unsquared, dot = negated dot product.",
+    summary: "cosine = 1 − similarity, euclidean = unsquared, dot = negated dot product, manhattan = sum of absolute differences.",
 };
 
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "vector_distance",
     family: Family::Vector,
     summary: "Distance of two vectors in a chosen metric.",
-    details: "As VECTOR_DISTANCE(metric, a, b): cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); \
-              dot = −Σ aᵢ·bᵢ. The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.",
+    details: "cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. \
+              The first three are those of SQL Server's VECTOR_DISTANCE(metric, a, b). The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.",
     inputs: &[ID, A, B],
     params: &[METRIC, ELEMENT, ACCUMULATE],
     outputs: &[
@@ -115,9 +143,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
     ],
     rows: RowShape::Same,
     nulls: shared::NULLS,
-    empty: "Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0.",
+    empty: "Two empty vectors have cosine distance 1, euclidean, dot and manhattan distance 0.",
     nan: shared::NAN_SUM,
-    accuracy: "As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product. \
+    accuracy: "As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product; as vector_manhattan_distance. \
                Same bits on every instruction set, thread count and batch shape.",
     streaming: Streaming::Rows,
     source: "SQL Server 2025, VECTOR_DISTANCE.",
@@ -132,6 +160,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
             Metric::Cosine => rows::numbers(compute, Cosine, a, b, from_similarity)?,
             Metric::Euclidean => rows::numbers(compute, Euclidean, a, b, |v| v)?,
             Metric::Dot => rows::numbers(compute, Dot, a, b, from_dot)?,
+            Metric::Manhattan => rows::numbers(compute, Manhattan, a, b, |v| v)?,
         };
         Ok(Output::same(Values::Float(values)))
     },

@@ -15,7 +15,7 @@ use crate::memory::{check_memory, default_memory_limit};
 use crate::pairwise::compute::Compute;
 use crate::pairwise::lane_major::Packed;
 use crate::pairwise::precision::{Accumulate, Precision, with_precision};
-use crate::pairwise::reduce::{self, Dot, Pair};
+use crate::pairwise::reduce::{self, Dot, Euclidean, Manhattan, Pair};
 use crate::pairwise::tiles::Tiles;
 use crate::parallel;
 use crate::parallel::PANEL;
@@ -273,7 +273,7 @@ pub(crate) fn search(
     }
     let packed = packed(queries)?;
     let copied = Packed::default();
-    let copied = (metric != Metric::Euclidean).then_some(&copied);
+    let copied = (!metric.of_differences()).then_some(&copied);
     let none = || packed.iter().map(|_| Best::new(k)).collect::<Vec<_>>();
     let best = parallel::fold(
         rows.len(),
@@ -415,8 +415,10 @@ fn panel_distances<M: Precision, S: Simd>(
     panel: &[(usize, &[u8])],
     distances: &mut [f64],
 ) {
-    if metric == Metric::Euclidean {
-        return tiles.distances(simd, panel, distances);
+    match metric {
+        Metric::Euclidean => return tiles.distances::<Euclidean>(simd, panel, distances),
+        Metric::Manhattan => return tiles.distances::<Manhattan>(simd, panel, distances),
+        Metric::Cosine | Metric::Dot => {}
     }
     tiles.dots(simd, panel, metric == Metric::Cosine, distances);
     for ((query, square), distances) in queries.iter().zip(squares).zip(distances.chunks_exact_mut(PANEL)) {
@@ -426,7 +428,7 @@ fn panel_distances<M: Precision, S: Simd>(
                     let sums = [*distance, *square, *row_square];
                     from_similarity(reduce::checked_cosine::<M, S>(simd, sums, query, row))
                 }
-                Metric::Dot | Metric::Euclidean => from_dot(*distance),
+                Metric::Dot | Metric::Euclidean | Metric::Manhattan => from_dot(*distance),
             };
         }
     }

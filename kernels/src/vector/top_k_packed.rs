@@ -7,7 +7,6 @@ use crate::number::element::Element;
 use crate::pairwise::compute::Compute;
 use crate::pairwise::lane_major::Packed;
 use crate::parallel;
-use crate::vector::distance::Metric;
 use crate::vector::top_k::{
     Best, CANDIDATES, Hit, Scan, TopK, candidates_bytes, check_count, check_k, merged, packed,
 };
@@ -69,7 +68,7 @@ impl TopK<'_> {
         let id = |row: usize| self.ids.map_or(row as i64, |ids| ids[row]);
         let queries_packed = packed(queries)?;
         let copied = Packed::default();
-        let copied = (self.metric != Metric::Euclidean).then_some(&copied);
+        let copied = (!self.metric.of_differences()).then_some(&copied);
         let step = (CONVERTED / (4 * dimensions)).max(1);
         let best = parallel::fold(
             count,
@@ -108,6 +107,7 @@ impl TopK<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vector::distance::Metric;
     use crate::text::pack;
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
         let ids: Vec<i64> = (0..3000).rev().collect();
         let matrix = Vectors::matrix(&singles, 70).unwrap();
         let queries = Vectors::matrix(&singles[..140], 70).unwrap();
-        for metric in [Metric::Cosine, Metric::Euclidean, Metric::Dot] {
+        for metric in [Metric::Cosine, Metric::Euclidean, Metric::Dot, Metric::Manhattan] {
             let search = TopK::new(9).metric(metric).ids(&ids);
             let expected = search.search(&matrix, &queries).unwrap();
             for element in [Element::F16, Element::Bf16, Element::F32] {

@@ -93,12 +93,21 @@ pub(crate) struct Sums {
     pub(crate) bb: Exact,
     /// Σ (aᵢ − bᵢ)²
     pub(crate) squared_distance: Exact,
+    /// Σ |aᵢ − bᵢ|
+    pub(crate) distance: Exact,
 }
 
 impl Sums {
     pub(crate) fn of(a: &[f64], b: &[f64]) -> Sums {
         let zero = Exact::zero;
-        let mut sums = Sums { ab: zero(), terms: zero(), aa: zero(), bb: zero(), squared_distance: zero() };
+        let mut sums = Sums {
+            ab: zero(),
+            terms: zero(),
+            aa: zero(),
+            bb: zero(),
+            squared_distance: zero(),
+            distance: zero(),
+        };
         for (x, y) in a.iter().zip(b) {
             let (x, y) = (Exact::from(*x), Exact::from(*y));
             let (product, difference) = (x.times(&y), x.minus(&y));
@@ -107,6 +116,7 @@ impl Sums {
             sums.aa = sums.aa.plus(&x.times(&x));
             sums.bb = sums.bb.plus(&y.times(&y));
             sums.squared_distance = sums.squared_distance.plus(&difference.times(&difference));
+            sums.distance = sums.distance.plus(&difference.abs());
         }
         sums
     }

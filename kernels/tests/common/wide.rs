@@ -144,14 +144,22 @@ pub(crate) struct Sums {
     pub(crate) bb: Wide,
     /// Σ (aᵢ − bᵢ)²
     pub(crate) squared_distance: Wide,
+    /// Σ |aᵢ − bᵢ|
+    pub(crate) distance: Wide,
 }
 
 impl Sums {
     /// The sums of two equally long vectors of finite numbers.
     pub(crate) fn of(a: &[f64], b: &[f64]) -> Sums {
         assert_eq!(a.len(), b.len());
-        let mut sums =
-            Sums { ab: Wide::ZERO, terms: 0.0, aa: Wide::ZERO, bb: Wide::ZERO, squared_distance: Wide::ZERO };
+        let mut sums = Sums {
+            ab: Wide::ZERO,
+            terms: 0.0,
+            aa: Wide::ZERO,
+            bb: Wide::ZERO,
+            squared_distance: Wide::ZERO,
+            distance: Wide::ZERO,
+        };
         for (&x, &y) in a.iter().zip(b) {
             sums.ab = sums.ab + Wide::product(x, y);
             sums.terms += (x * y).abs();
@@ -159,6 +167,7 @@ impl Sums {
             sums.bb = sums.bb + Wide::product(y, y);
             let difference = Wide::difference(x, y);
             sums.squared_distance = sums.squared_distance + difference * difference;
+            sums.distance = sums.distance + if difference.high < 0.0 { -difference } else { difference };
         }
         sums
     }

@@ -13,6 +13,8 @@ namespace Hart.Native
         Euclidean = NativeMethods.HART_METRIC_EUCLIDEAN,
         /// <summary>Negated inner product.</summary>
         Dot = NativeMethods.HART_METRIC_DOT,
+        /// <summary>Sum of absolute differences.</summary>
+        Manhattan = NativeMethods.HART_METRIC_MANHATTAN,
     }
 
     /// <summary>A row that a search found.</summary>

@@ -9,7 +9,7 @@ using Hart.Native;
 static unsafe class Results
 {
     static readonly StringBuilder File = new StringBuilder();
-    static readonly Metric[] Metrics = { Metric.Cosine, Metric.Euclidean, Metric.Dot };
+    static readonly Metric[] Metrics = { Metric.Cosine, Metric.Euclidean, Metric.Dot, Metric.Manhattan };
 
     static void Line(string name, long n, ulong result)
     {

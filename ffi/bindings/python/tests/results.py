@@ -8,7 +8,7 @@ import pyarrow as pa
 
 import hart_native as hart
 
-METRICS = ("cosine", "euclidean", "dot")
+METRICS = ("cosine", "euclidean", "dot", "manhattan")
 LINES = []
 
 

@@ -4,6 +4,7 @@ mod codes;
 mod csharp;
 mod csharp_vectors;
 mod header;
+pub mod interface;
 mod python;
 mod typed;
 

@@ -42,7 +42,7 @@ fn ctype(of: &Type) -> String {
 
 pub fn text() -> String {
     let mut out = String::from(
-        "\"\"\"Constants, structures and prototypes. Generated: cargo run -p hart-ffi --example generate.\"\"\"\n\nimport ctypes\n\n",
+        "\"\"\"Constants, structures and prototypes. Generated: bash .ci/generate.\"\"\"\n\nimport ctypes\n\n",
     );
     let types: Vec<Item> = TYPES.iter().flat_map(|path| parse(&root().join(path)).items).collect();
     for item in &types {

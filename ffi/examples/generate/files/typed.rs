@@ -240,7 +240,7 @@ fn canonical_nan(text: &str, gives: Gives) -> String {
 
 pub fn text() -> String {
     let mut out = String::from(
-        "//! Typed functions of the vector kernels, on singles. Generated from the registry: `cargo run -p hart-ffi --example generate`.\n\
+        "//! Typed functions of the vector kernels, on singles. Generated from the registry: `bash .ci/generate`.\n\
          #![allow(unsafe_code)]\n\n\
          use hart_kernels::vector::batch::canonical_number;\nuse hart_kernels::vector::{self, batch};\n\n\
          use crate::failure::guard;\n\

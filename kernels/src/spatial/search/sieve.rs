@@ -147,7 +147,7 @@ impl Rounding {
     fn point(&self, metric: Metric, coordinates: &[f64], square: f64) -> Option<Point> {
         let range = match metric {
             Metric::Cosine => (-900f64).exp2()..900f64.exp2(),
-            Metric::Euclidean | Metric::Dot => 0.0..100f64.exp2(),
+            Metric::Euclidean | Metric::Dot | Metric::Manhattan => 0.0..100f64.exp2(),
         };
         if !range.contains(&square) || !self.search.is_finite() || !self.index.is_finite() {
             return None;
@@ -384,7 +384,7 @@ impl<'a> Sieve<'a> {
         let mut sum = 0.0f32;
         for (lanes, q) in block.iter().zip(&query.numbers) {
             let x = lanes[row % LANES];
-            sum += if self.metric == Metric::Euclidean { (x - q) * (x - q) } else { x * q };
+            sum += if self.metric.of_differences() { (x - q) * (x - q) } else { x * q };
         }
         self.bound(query, self.slack[row], self.length[row], f64::from(sum))
     }
@@ -396,7 +396,8 @@ impl<'a> Sieve<'a> {
         if !slack.is_finite() {
             return unknown(slack);
         }
-        if self.metric == Metric::Euclidean {
+        // A Manhattan distance is never less than the Euclidean one.
+        if self.metric.of_differences() {
             let underflow = rounding.numbers * (-74f64).exp2();
             let distance = sum.sqrt() * (1.0 - rounding.index) - slack - query.slack - underflow;
             return distance * (1.0 - rounding.search);
@@ -502,7 +503,7 @@ impl Task for Bounds<'_> {
                 };
                 let mut sums = [0.0f32; LANES];
                 for (x, q) in lanes.iter().zip(&query.numbers) {
-                    if sieve.metric == Metric::Euclidean {
+                    if sieve.metric.of_differences() {
                         for j in 0..LANES {
                             sums[j] += (x[j] - q) * (x[j] - q);
                         }
