@@ -89,10 +89,7 @@ fn own(level: LevelFilter) -> Targets {
 }
 
 fn traces() -> Result<SdkTracerProvider> {
-    let config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .tls_config(ureq::tls::TlsConfig::builder().provider(ureq::tls::TlsProvider::NativeTls).build())
-        .build();
+    let config = ureq::Agent::config_builder().http_status_as_error(false).build();
     let client = Client(ureq::Agent::new_with_config(config));
     let exporter = SpanExporter::builder().with_http().with_http_client(client).build()?;
     let mut resource = Resource::builder();

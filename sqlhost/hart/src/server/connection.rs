@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
-use super::{identity, secret};
+use super::{identity, secret, tls};
 use crate::log;
 
 /// Port of a default instance.
@@ -263,6 +263,9 @@ impl ConnectionOptions {
     /// Why the connection failed, and what to do.
     fn explain(&self, address: &Address, database: &str, error: &Error) -> anyhow::Error {
         let user = self.user.as_deref().unwrap_or("");
+        if let Some(reason) = tls::reason(error).filter(|reason| !is_about_ca_file(reason)) {
+            return tls::explain(&address.to_string(), self.encrypt == Encrypt::Strict, reason);
+        }
         match error {
             Error::Io { kind: IoErrorKind::TimedOut, .. } => anyhow!(
                 "{address} did not answer within {} s: check the name, the port and the firewall between; \
@@ -273,14 +276,9 @@ impl ConnectionOptions {
                 "nothing listens on {address}: check that SQL Server runs, that TCP/IP is enabled for it, and the \
                  port (a named instance has its own)"
             ),
-            Error::Io { kind: IoErrorKind::InvalidData, message }
-                if message.contains("CA source") || message.contains("CA bundle") =>
-            {
+            Error::Io { kind: IoErrorKind::InvalidData, message } if is_about_ca_file(message) => {
                 let file = self.ca_certificate.as_deref().unwrap_or(std::path::Path::new("")).display();
                 anyhow!("--ca-certificate {file} holds no certificate in PEM or DER form ({message})")
-            }
-            Error::Tls(message) if self.encrypt == Encrypt::Strict && !is_about_certificate(message) => {
-                not_strict(address, message)
             }
             Error::Io { kind, message } => match kind {
                 IoErrorKind::UnexpectedEof | IoErrorKind::ConnectionReset | IoErrorKind::BrokenPipe => {
@@ -296,7 +294,6 @@ impl ConnectionOptions {
                 }
                 _ => anyhow!("{address} cannot be reached ({message}): check the name and the network"),
             },
-            Error::Tls(message) => explain_tls(address, message),
             Error::Protocol(message) if message.contains("encryption level") => anyhow!(
                 "{address} offers no encryption, and nothing is sent without: give SQL Server a certificate (it makes \
                  one of its own if it has none), or check that the port is that of SQL Server"
@@ -342,37 +339,8 @@ impl ConnectionOptions {
     }
 }
 
-fn not_strict(address: &Address, message: &str) -> anyhow::Error {
-    anyhow!(
-        "{address} does not begin with encryption, as --encrypt strict demands ({message}): SQL Server 2022 and later do, where \
-         they have a certificate; --encrypt required negotiates it"
-    )
-}
-
-fn is_for_another_name(message: &str) -> bool {
-    let lower = message.to_lowercase();
-    ["hostname mismatch", "ip address mismatch", "cn_no_match"].iter().any(|part| lower.contains(part))
-}
-
-fn is_about_certificate(message: &str) -> bool {
-    is_for_another_name(message) || message.to_lowercase().contains("certificate")
-}
-
-fn explain_tls(address: &Address, message: &str) -> anyhow::Error {
-    if is_for_another_name(message) {
-        anyhow!(
-            "the certificate of {address} is for another name ({message}): connect by the name in the certificate, \
-             or say it with --certificate-host"
-        )
-    } else if is_about_certificate(message) {
-        anyhow!(
-            "the certificate of {address} is not trusted ({message}): name its authority with --ca-certificate FILE or \
-             add it to this machine's, or, on a network of which you are sure, go without the check with \
-             --trust-certificate"
-        )
-    } else {
-        anyhow!("no encrypted connection to {address} ({message}): check that the port is that of SQL Server")
-    }
+fn is_about_ca_file(message: &str) -> bool {
+    message.contains("CA source") || message.contains("CA bundle")
 }
 
 /// Options with their secret.

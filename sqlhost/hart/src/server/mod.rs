@@ -22,6 +22,7 @@ mod status;
 mod survey;
 mod target;
 mod text;
+mod tls;
 mod transaction;
 mod undeploy;
 mod verify;

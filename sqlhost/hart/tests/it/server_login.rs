@@ -13,7 +13,10 @@ use mssql_mock_tds::{
     ColumnDefinition, ColumnValue, LOGIN_DELAY_KEY, MockTdsServer, QueryResponse, Row, SqlDataType,
     create_test_identity,
 };
+use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
+use openssl::rsa::Rsa;
+use openssl::ssl::{SslAcceptor, SslMethod, SslVersion};
 use openssl::x509::X509;
 use tokio::runtime::Runtime;
 
@@ -35,6 +38,10 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let certificate = tds::certificate();
         std::fs::write(folder.path().join("ca.pem"), certificate.0.to_pem().unwrap()).unwrap();
+        // The authorities of this machine: one that has nothing to do with the servers.
+        let authority = tds::Certificate { name: "somebody else", authority: true, ..Default::default() };
+        let authority = authority.signed_with(&certificate.1).to_pem().unwrap();
+        std::fs::write(folder.path().join("system.pem"), authority).unwrap();
         World { runtime: Runtime::new().unwrap(), folder, certificate }
     }
 
@@ -94,6 +101,7 @@ impl World {
         command
             .env_clear()
             .env("HART_PASSWORD", "s3cret")
+            .env("SSL_CERT_FILE", self.folder.path().join("system.pem"))
             .args(["status", "--server", address, "--database", "db"])
             .args(more);
         command
@@ -179,7 +187,10 @@ fn encryption() {
     for (tls, level) in [(Tls::Negotiated, "required"), (Tls::Strict, "strict")] {
         let server = world.start(world.server(tls));
         let encrypt = ["--encrypt", level];
-        fails(&world.status(&server, &encrypt), &["not trusted", "--ca-certificate", "--trust-certificate"]);
+        fails(
+            &world.status(&server, &encrypt),
+            &["is not trusted", "--ca-certificate", "--trust-certificate"],
+        );
         let blind = world.status(&server, &[&encrypt[..], &["--trust-certificate"]].concat());
         connected(&blind);
         // Each time.
@@ -189,7 +200,106 @@ fn encryption() {
         let by_number = server.replace("localhost", "127.0.0.1");
         fails(&world.status(&by_number, &trusted), &["for another name", "--certificate-host"]);
         connected(&world.status(&by_number, &[&trusted[..], &["--certificate-host", "localhost"]].concat()));
+        let no_name = [&trusted[..], &["--certificate-host", "local host"]].concat();
+        fails(&world.status(&server, &no_name), &["none that a certificate can bear", "--certificate-host"]);
     }
+}
+
+/// A server that offers no more than these, in the manner of TDS 8.0.
+fn old_server(
+    world: &World,
+    key: &PKey<Private>,
+    certificate: &X509,
+    limit: impl FnOnce(&mut openssl::ssl::SslAcceptorBuilder),
+) -> (String, String) {
+    let file = world.folder.path().join("old.pem");
+    std::fs::write(&file, certificate.to_pem().unwrap()).unwrap();
+    let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
+    // OpenSSL's own refusal of what is old.
+    acceptor.set_security_level(0);
+    acceptor.set_private_key(key).unwrap();
+    acceptor.set_certificate(certificate).unwrap();
+    limit(&mut acceptor);
+    let acceptor = acceptor.build();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("localhost,{}", listener.local_addr().unwrap().port());
+    std::thread::spawn(move || {
+        for socket in listener.incoming().map_while(Result::ok) {
+            // The client gives up in the handshake, or after it when nothing comes.
+            let _ = acceptor.accept(socket).map(|mut stream| stream.shutdown());
+        }
+    });
+    (address, file.to_str().unwrap().into())
+}
+
+#[test]
+fn what_old_servers_offer_is_named() {
+    let world = World::new();
+    let rsa = |bits| PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap();
+    let (key, short) = (rsa(2048), rsa(1024));
+    let ec = world.certificate.1.clone();
+    let today = tds::Certificate::default;
+    let of = |certificate: tds::Certificate, key: &PKey<Private>| (key.clone(), certificate.signed_with(key));
+    let refused = |(key, certificate): (PKey<Private>, X509), parts: &[&str]| {
+        let (address, file) = old_server(&world, &key, &certificate, |_| ());
+        fails(&world.status(&address, &["--encrypt", "strict", "--ca-certificate", &file]), parts);
+        // Without the check the handshake is done, and only then nothing more comes.
+        let blind = world.status(&address, &["--encrypt", "strict", "--trust-certificate"]);
+        let told = String::from_utf8(blind.stderr).unwrap();
+        assert!(!blind.status.success() && told.contains("closed the connection"), "{told}");
+    };
+    let old = &["cannot be checked", "SHA-1", "1,024 bits", "newer certificate", "--trust-certificate"];
+    refused(of(tds::Certificate { version: 1, ..today() }, &key), old);
+    refused(of(tds::Certificate { digest: MessageDigest::sha1(), ..today() }, &short), old);
+    // One of the same name, with another key.
+    let (_, other) = of(today(), &rsa(2048));
+    let (address, _) = old_server(&world, &key, &of(today(), &key).1, |_| ());
+    let file = world.folder.path().join("other.pem");
+    std::fs::write(&file, other.to_pem().unwrap()).unwrap();
+    fails(
+        &world.status(&address, &["--encrypt", "strict", "--ca-certificate", file.to_str().unwrap()]),
+        &["cannot be checked", "its signature is wrong"],
+    );
+    refused(of(tds::Certificate { authority: true, ..today() }, &ec), &["an authority", "CA:FALSE"]);
+    refused(of(tds::Certificate { expired: true, ..today() }, &ec), &["not trusted", "expired"]);
+    let (key, certificate) = of(today(), &key);
+    let strict = ["--encrypt", "strict", "--trust-certificate"];
+    let no_tls = &["no encryption that this program takes", "TLS 1.2", "TLS 1.0", "Windows Server 2012 R2"];
+    for version in [SslVersion::TLS1, SslVersion::TLS1_1] {
+        let (address, _) = old_server(&world, &key, &certificate, |acceptor| {
+            acceptor.set_min_proto_version(Some(SslVersion::TLS1)).unwrap();
+            acceptor.set_max_proto_version(Some(version)).unwrap();
+            acceptor.set_cipher_list("ALL:@SECLEVEL=0").unwrap();
+        });
+        told_at_last(&world.status(&address, &strict), no_tls);
+    }
+    let (address, _) = old_server(&world, &key, &certificate, |acceptor| {
+        acceptor.set_max_proto_version(Some(SslVersion::TLS1_2)).unwrap();
+        acceptor.set_cipher_list("ECDHE-RSA-AES128-SHA:AES128-GCM-SHA256").unwrap();
+    });
+    told_at_last(&world.status(&address, &strict), no_tls);
+}
+
+/// After the warning that the certificate is not checked.
+#[track_caller]
+fn told_at_last(output: &Output, parts: &[&str]) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 2), "{stderr}");
+    let last = stderr.lines().last().unwrap();
+    parts.iter().for_each(|part| assert!(last.contains(part), "`{part}` is not in {last}"));
+}
+
+#[test]
+fn a_machine_without_authorities() {
+    let world = World::new();
+    let server = world.start(world.server(Tls::Negotiated));
+    let none = world.folder.path().join("none");
+    std::fs::write(&none, "").unwrap();
+    let mut command = world.command(&server, &["--user", "sa"]);
+    let output = command.env("SSL_CERT_FILE", &none).output().unwrap();
+    fails(&output, &["knows no authorities", "ca-certificates", "--ca-certificate"]);
+    let mut command = world.command(&server, &["--user", "sa", "--ca-certificate", &world.ca()]);
+    connected(&command.env("SSL_CERT_FILE", &none).output().unwrap());
 }
 
 #[test]

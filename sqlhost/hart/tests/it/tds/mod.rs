@@ -224,27 +224,62 @@ impl Answer {
     }
 }
 
-/// A certificate of its own authority for the host localhost, and its key.
+/// A certificate for the host localhost that vouches for itself, and its key.
 pub fn certificate() -> (X509, PKey<Private>) {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
     let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
-    let mut name = X509NameBuilder::new().unwrap();
-    name.append_entry_by_text("CN", "localhost").unwrap();
-    let name = name.build();
-    let mut builder = X509::builder().unwrap();
-    builder.set_version(2).unwrap();
-    builder.set_serial_number(&BigNum::from_u32(7).unwrap().to_asn1_integer().unwrap()).unwrap();
-    builder.set_subject_name(&name).unwrap();
-    builder.set_issuer_name(&name).unwrap();
-    builder.set_pubkey(&key).unwrap();
-    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-    builder.set_not_after(&Asn1Time::days_from_now(2).unwrap()).unwrap();
-    builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
-    let names =
-        SubjectAlternativeName::new().dns("localhost").build(&builder.x509v3_context(None, None)).unwrap();
-    builder.append_extension(names).unwrap();
-    builder.sign(&key, MessageDigest::sha256()).unwrap();
-    (builder.build(), key)
+    (Certificate::default().signed_with(&key), key)
+}
+
+/// Kinds of such a certificate, old ones too.
+pub struct Certificate {
+    pub name: &'static str,
+    /// X.509 version.
+    pub version: i32,
+    pub digest: MessageDigest,
+    /// Whether it is that of an authority.
+    pub authority: bool,
+    pub expired: bool,
+}
+
+impl Default for Certificate {
+    fn default() -> Certificate {
+        Certificate {
+            name: "localhost",
+            version: 3,
+            digest: MessageDigest::sha256(),
+            authority: false,
+            expired: false,
+        }
+    }
+}
+
+impl Certificate {
+    pub fn signed_with(&self, key: &PKey<Private>) -> X509 {
+        let mut name = X509NameBuilder::new().unwrap();
+        name.append_entry_by_text("CN", self.name).unwrap();
+        let name = name.build();
+        let mut builder = X509::builder().unwrap();
+        builder.set_version(self.version - 1).unwrap();
+        builder.set_serial_number(&BigNum::from_u32(7).unwrap().to_asn1_integer().unwrap()).unwrap();
+        builder.set_subject_name(&name).unwrap();
+        builder.set_issuer_name(&name).unwrap();
+        builder.set_pubkey(key).unwrap();
+        builder.set_not_before(&Asn1Time::from_unix(0).unwrap()).unwrap();
+        let end = if self.expired { Asn1Time::from_unix(1) } else { Asn1Time::days_from_now(2) };
+        builder.set_not_after(&end.unwrap()).unwrap();
+        if self.version == 3 {
+            let mut names = SubjectAlternativeName::new();
+            let names = names.dns("localhost");
+            let names = names.build(&builder.x509v3_context(None, None)).unwrap();
+            builder.append_extension(names).unwrap();
+        }
+        if self.authority {
+            builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
+        }
+        builder.sign(key, self.digest).unwrap();
+        builder.build()
+    }
 }
 
 type Stream = SslStream<TcpStream>;
