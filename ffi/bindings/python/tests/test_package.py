@@ -119,7 +119,7 @@ class Vectors(unittest.TestCase):
             hart.dot_product(ROWS, ROWS[:7])
         with self.assertRaisesRegex(TypeError, "v: expected float32, found complex"):
             hart.norm(ROWS.astype(np.complex64))
-        with self.assertRaisesRegex(ValueError, "metric: expected one of cosine, euclidean, dot, found 'manhattan'"):
+        with self.assertRaisesRegex(ValueError, "metric: expected one of cosine, euclidean, dot, manhattan, found 'manhattan'"):
             hart.distance(ROWS, ROWS, "minkowski")
 
     def test_no_rows_and_no_dimensions(self):
@@ -192,7 +192,7 @@ class Search(unittest.TestCase):
             hart.top_k(ROWS[:2], ROWS[0], 1, ids=np.array([1, 2**63], np.uint64))
 
     def test_what_is_wrong_is_named(self):
-        with self.assertRaisesRegex(ValueError, "metric: expected one of cosine, euclidean, dot, found 0"):
+        with self.assertRaisesRegex(ValueError, "metric: expected one of cosine, euclidean, dot, manhattan, found 0"):
             hart.top_k(ROWS, ROWS[0], 1, metric=0)
         with self.assertRaisesRegex(ValueError, "ids: expected 300 numbers"):
             hart.top_k(ROWS, ROWS[0], 1, ids=[1, 2])

@@ -298,7 +298,7 @@ fn objects_in_the_way(condition: &str, refusal: &str) -> Foreign {
 /// Whether the module `m` is a wrapper of some version of ours, by the mark in the first line of its text.
 pub fn is_wrapper() -> String {
     let mark = MARK.trim();
-    format!("LEFT(m.definition, {}) LIKE {}", mark.chars().count() + 8, literal(&format!("%{mark}%")))
+    format!("CHARINDEX({}, LEFT(m.definition, {})) > 0", literal(mark), mark.chars().count() + 8)
 }
 
 /// Whether a table type exists with columns that differ from this version's.
@@ -310,7 +310,7 @@ fn other_columns() -> String {
     });
     format!(
         "EXISTS (SELECT * FROM sys.table_types AS t CROSS APPLY (SELECT STRING_AGG(CONCAT(c.name, N' ', y.name, \
-         CASE WHEN y.name LIKE N'var%' THEN CONCAT(N'(', COALESCE(CAST(NULLIF(c.max_length, -1) AS nvarchar(10)), N'max'), N')') END), N', ') \
+         CASE WHEN LEFT(y.name, 3) = N'var' THEN CONCAT(N'(', COALESCE(CAST(NULLIF(c.max_length, -1) AS nvarchar(10)), N'max'), N')') END), N', ') \
          WITHIN GROUP (ORDER BY c.column_id) AS list FROM sys.columns AS c \
          JOIN sys.types AS y ON y.user_type_id = c.user_type_id WHERE c.object_id = t.type_table_object_id) AS c WHERE t.schema_id = SCHEMA_ID(N'{SCHEMA}') AND ({}))",
         types.collect::<Vec<_>>().join(" OR ")
