@@ -20,6 +20,8 @@ mod search;
 mod server;
 mod spatial;
 mod tensor;
+#[cfg_attr(not(feature = "otlp"), path = "no_traces.rs")]
+mod traces;
 pub mod tsql;
 
 use std::path::PathBuf;
@@ -33,11 +35,14 @@ use hart_sqlhost::local::LocalError;
 /// Kernels run in the library that SQL Server loads as an external language, through the same calls, so what works
 /// here works there. Only deploy, upgrade, undeploy, status, verify and the option --query talk to a server.
 #[derive(Parser)]
-#[command(name = "hart", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "hart", version, max_term_width = 100, arg_required_else_help = true, after_help = ENVIRONMENT)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
+
+const ENVIRONMENT: &str = "HART_LOG=info (error, warn, debug, trace) tells the steps on standard error, \
+    OTEL_EXPORTER_OTLP_ENDPOINT sends them to a collector, if hart was built with --features otlp.";
 
 #[derive(Subcommand)]
 enum Command {

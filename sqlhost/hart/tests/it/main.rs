@@ -24,6 +24,8 @@ mod server_rows;
 mod spatial_cli;
 mod tensor_cli;
 mod tensor_tables;
+#[cfg(feature = "otlp")]
+mod traces;
 mod tsql;
 mod tsql_install;
 mod tsql_rules;
