@@ -17,6 +17,7 @@ pub mod columns;
 pub mod convert;
 pub mod example;
 pub mod exports;
+pub mod hex;
 pub mod host;
 pub mod local;
 mod raw;

@@ -1,6 +1,9 @@
 //! Rules of the house that a compiler does not hold.
 
-use std::collections::BTreeSet;
+#[path = "../../kernels/tests/common/imports.rs"]
+mod imports;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The only files that may contain unsafe code. A test that plays host is a border too.
@@ -91,5 +94,19 @@ fn files_stay_readable() {
     // What is generated is not read.
     for (name, text) in sources().into_iter().filter(|(name, _)| name != "ffi/src/typed.rs") {
         assert!(text.lines().count() <= 650, "{name} has {} lines", text.lines().count());
+    }
+}
+
+/// As in the kernels, whose test also says which room may import which.
+#[test]
+fn files_import_each_other_in_no_circle() {
+    for (folder, least) in [("sqlhost/src", 20), ("sqlhost/hart/src", 150)] {
+        let mut files = BTreeMap::new();
+        imports::sources(&root().join(folder), "", &mut files);
+        let imports = imports::imports(&files);
+        let count: usize = imports.values().map(BTreeSet::len).sum();
+        assert!(count >= least, "{folder}: {count} imports were found");
+        let circle = imports::circle(&imports).map(|files| files.join(" -> "));
+        assert_eq!(circle, None, "{folder}: files import each other in a circle");
     }
 }

@@ -6,17 +6,7 @@ use hart_kernels::registry::{ANY_NAME, Cell, KERNELS, Kernel, Kind};
 
 use hart_sqlhost::session::{RESULT_VECTORS, ROWS_IN, ROWS_OUT};
 
-/// A value of an example in T-SQL notation.
-pub fn cell(cell: &Cell) -> String {
-    match cell {
-        Cell::Null => "NULL".into(),
-        Cell::Int(v) => v.to_string(),
-        Cell::Float(v) => v.to_string(),
-        Cell::Text(v) => format!("'{v}'"),
-        Cell::Binary(v) => format!("0x{}", v.iter().map(|b| format!("{b:02X}")).collect::<String>()),
-        Cell::Vector(v) => format!("[{}]", v.iter().map(f32::to_string).collect::<Vec<_>>().join(", ")),
-    }
-}
+use crate::tsql;
 
 fn table(out: &mut String, head: &[&str], rows: impl Iterator<Item = Vec<String>>) {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
@@ -70,11 +60,12 @@ pub fn kernel(kernel: &Kernel) -> String {
     }
     if !kernel.example.outputs.is_empty() {
         let params: Vec<String> =
-            kernel.example.params.iter().map(|(n, v)| format!("@{n} = {}", cell(v))).collect();
+            kernel.example.params.iter().map(|(n, v)| format!("@{n} = {}", tsql::shown(v))).collect();
         let with = if params.is_empty() { String::new() } else { format!(" with {}", params.join(", ")) };
         let _ = writeln!(out, "\nExample{with}:\n");
-        let rows =
-            |rows: &[&[Cell]]| rows.iter().map(|r| r.iter().map(cell).collect()).collect::<Vec<Vec<_>>>();
+        let rows = |rows: &[&[Cell]]| {
+            rows.iter().map(|r| r.iter().map(tsql::shown).collect()).collect::<Vec<Vec<_>>>()
+        };
         let names =
             |columns: &[hart_kernels::registry::Column]| columns.iter().map(|c| c.name).collect::<Vec<_>>();
         table(&mut out, &names(kernel.inputs), rows(kernel.example.inputs).into_iter());
@@ -105,7 +96,7 @@ fn result_type(kind: Kind) -> &'static str {
         Kind::Int => "int",
         Kind::BigInt => "bigint",
         Kind::Binary => "varbinary(max)",
-        Kind::Point => crate::tsql::POINT,
+        Kind::Point => tsql::POINT,
         Kind::Text => "varchar(8000)",
         Kind::LongText => "varchar(max)",
     }

@@ -15,6 +15,7 @@ mod memory;
 pub mod model;
 mod partition;
 mod plot;
+mod progress;
 mod run;
 mod search;
 mod server;
@@ -119,7 +120,7 @@ pub fn main() -> ExitCode {
     log.finish();
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if data::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // The extension has already written its reason to stderr, as it does under SQL Server.
             let refused = |cause: &(dyn std::error::Error + 'static)| {
@@ -151,29 +152,5 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
         Command::Verify(options) => server::verify(options),
         Command::Docs { folder, check } => catalogue::docs(&folder, check),
         Command::Sql { folder, check } => catalogue::sql(&folder, check),
-    }
-}
-
-/// `hart … | head` is not an error.
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
-}
-
-/// A progress bar for long work on a terminal; hidden elsewhere.
-fn progress(rows: Option<u64>) -> indicatif::ProgressBar {
-    use std::io::IsTerminal;
-    /// Shorter inputs finish before a bar would be noticed.
-    const LONG: u64 = 50_000;
-    match rows.filter(|rows| *rows >= LONG && std::io::stderr().is_terminal()) {
-        None => indicatif::ProgressBar::hidden(),
-        Some(rows) => {
-            let style =
-                indicatif::ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} rows, {eta} left");
-            let bar = indicatif::ProgressBar::new(rows);
-            if let Ok(style) = style { bar.with_style(style) } else { bar }
-        }
     }
 }

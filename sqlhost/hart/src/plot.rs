@@ -169,7 +169,8 @@ pub fn shown_name(name: &str, longest: usize) -> String {
     name
 }
 
-fn rgb([r, g, b]: Colour) -> RGBColor {
+/// The same for the library that draws.
+pub fn rgb([r, g, b]: Colour) -> RGBColor {
     RGBColor(r, g, b)
 }
 

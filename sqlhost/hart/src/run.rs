@@ -114,7 +114,7 @@ pub fn run(options: RunOptions) -> Result<()> {
         params.push(param("r_rowsPerRead", CType::Int, rows.to_le_bytes().to_vec()));
     }
     let places = Places::new(kernel, &schema, &sources);
-    let bar = crate::progress(reader.rows());
+    let bar = crate::progress::of_rows(reader.rows());
     let rows = reader.only(&places.wanted)?;
     let schema = rows.schema().clone();
     if let Some(path) = &options.output {

@@ -85,7 +85,7 @@ pub fn search(options: SearchOptions) -> Result<()> {
     let carried: Vec<usize> = (wanted.len()..wanted.len() + plan.texts.len()).collect();
     wanted.extend(plan.texts.iter().map(|&column| Wanted::AsIs(column)));
     let reader = input.open()?;
-    let bar = crate::progress(reader.rows());
+    let bar = crate::progress::of_rows(reader.rows());
     let rows = reader.only(&wanted)?;
     let declared = [("id".to_owned(), id), ("v".to_owned(), Origin::Column(0))];
     let call = Call::new(

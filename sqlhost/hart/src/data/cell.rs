@@ -1,7 +1,5 @@
 //! One value of a column as text.
 
-use std::fmt::Write;
-
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Float16Type, Float32Type, Float64Type,
@@ -10,6 +8,7 @@ use arrow_array::{Array, ArrayRef, UnionArray};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::ArrowError;
 use arrow_schema::DataType;
+use hart_sqlhost::hex;
 
 use super::types;
 
@@ -39,7 +38,8 @@ pub(crate) fn text(column: &ArrayRef, row: usize) -> Result<String, ArrowError> 
     }
     let mut text = String::new();
     if let Some(bytes) = bytes(column, row) {
-        hex(&mut text, bytes);
+        text.push_str("0x");
+        hex::push(&mut text, bytes);
     } else if let Some((child, place)) = chosen(column, row) {
         return self::text(&types::plain(&child)?, place);
     } else if column.data_type().is_nested() {
@@ -178,14 +178,6 @@ pub(crate) fn bytes(column: &ArrayRef, row: usize) -> Option<&[u8]> {
         DataType::BinaryView => Some(column.as_binary_view().value(row)),
         DataType::FixedSizeBinary(_) => Some(column.as_fixed_size_binary().value(row)),
         _ => None,
-    }
-}
-
-/// Appends bytes in T-SQL's notation.
-pub(super) fn hex(out: &mut String, bytes: &[u8]) {
-    out.push_str("0x");
-    for byte in bytes {
-        let _ = write!(out, "{byte:02X}");
     }
 }
 

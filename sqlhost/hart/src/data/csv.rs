@@ -16,7 +16,7 @@ use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use flate2::read::MultiGzDecoder;
 
-use super::read::{BATCH_ROWS, Source};
+use super::source::{BATCH_ROWS, Source};
 use super::{cell, in_cell, types};
 
 /// The number of rows that decide the columns' types.

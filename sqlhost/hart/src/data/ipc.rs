@@ -11,7 +11,7 @@ use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_ipc::{Block, CompressionType, Message, root_as_footer, root_as_message};
 use arrow_schema::{ArrowError, SchemaRef};
 
-use super::read::{BATCH_BYTES, BATCH_ROWS, Batches, Source};
+use super::source::{BATCH_BYTES, BATCH_ROWS, Batches, Source};
 
 /// Precedes the length of a message, in all files except those from before 2019.
 const CONTINUATION: [u8; 4] = [0xff; 4];

@@ -10,6 +10,7 @@ mod npy;
 mod npz;
 mod print;
 mod read;
+mod source;
 mod table;
 pub(crate) mod types;
 mod wide;
@@ -24,8 +25,9 @@ use anyhow::{Result, anyhow, bail};
 use arrow_schema::{ArrowError, Schema};
 
 pub(crate) use draft::{Kept, apart, check, whole};
-pub(crate) use print::{Style, print};
-pub(crate) use read::{BATCH_ROWS, ReadOptions, Reader, Wanted, find, forget_input, guarded, open, reason};
+pub(crate) use print::{Style, is_closed_pipe, print};
+pub(crate) use read::{ReadOptions, Reader, Wanted, find, forget_input, guarded, open, reason};
+pub(crate) use source::BATCH_ROWS;
 pub(crate) use write::{writable, write};
 
 /// The file formats, by extension.

@@ -16,7 +16,7 @@ use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use half::f16;
 
-use super::read::{BATCH_BYTES, BATCH_ROWS, Source};
+use super::source::{BATCH_BYTES, BATCH_ROWS, Source};
 
 pub(super) const MAGIC: &[u8] = b"\x93NUMPY";
 

@@ -10,7 +10,7 @@ use arrow_schema::{ArrowError, Field, Schema, SchemaRef};
 
 use super::draft::Kept;
 use super::npy;
-use super::read::{Batches, Source};
+use super::source::{Batches, Source};
 
 /// Reads the arrays as columns with their names; all must have one value per row. An archive with one array reads like
 /// that array alone.

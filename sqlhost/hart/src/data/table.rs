@@ -8,6 +8,7 @@ use arrow_array::types::{Float16Type, Float32Type, Float64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Schema};
+use hart_sqlhost::hex;
 use unicode_width::UnicodeWidthStr;
 
 use super::{cell, in_cell, types};
@@ -161,7 +162,7 @@ fn shown(column: &ArrayRef, row: usize) -> Result<String, ArrowError> {
         _ => {
             if let Some(bytes) = cell::bytes(column, row) {
                 let mut text = String::new();
-                cell::hex(&mut text, &bytes[..bytes.len().min(SHOWN_BYTES)]);
+                text.push_str(&hex::literal(&bytes[..bytes.len().min(SHOWN_BYTES)]));
                 if bytes.len() > SHOWN_BYTES {
                     text.push_str(&format!("… ({} bytes)", bytes.len()));
                 }

@@ -1,12 +1,13 @@
 //! Optional parts beside the wrappers: the scripts of sql/functions, sql/hartonomous and sql/scaleout as steps.
 
-use crate::tsql::SCHEMA;
+use crate::tsql::{SCHEMA, WORK_SCHEMA};
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 
 use super::connection::Server;
 use super::objects::{Kind, Object, objects};
-use super::plan::{Foreign, Marked, Step, drop_mark, is_unmarked, state};
+use super::plan::{Foreign, Marked, drop_mark, is_unmarked};
+use super::step::{Step, state};
 use super::survey::{self, Facts};
 use super::text::{batches, fill, literal};
 
@@ -296,9 +297,6 @@ impl AdditionOptions {
         made.into_iter().filter(|o| o.kind != Kind::Table || is_ours(o)).collect()
     }
 }
-
-/// The schema of the queued work; callers may call only one of its procedures.
-pub const WORK_SCHEMA: &str = "hart_work";
 
 /// Whether an object is in one of this project's schemas.
 fn is_ours(object: &Object) -> bool {

@@ -8,8 +8,9 @@ use clap::Args;
 use super::additions::AdditionOptions;
 use super::archive::ArchiveOptions;
 use super::connection::{ConnectionOptions, Server, text};
-use super::plan::{self, Plan, Step, VERSION, state};
+use super::plan::{self, Plan, VERSION};
 use super::requirements;
+use super::step::{Step, state};
 use super::survey::{self, Facts};
 use super::transaction::carry_out;
 

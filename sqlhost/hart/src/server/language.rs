@@ -1,8 +1,11 @@
 //! The step that creates the external language, or recreates it with its settings and permissions.
 
-use super::archive::Platform;
-use super::plan::{LANGUAGE, Plan, Step};
+use super::archive::{Archive, Platform};
+use super::step::Step;
 use super::text::{fill, literal};
+
+/// Its name.
+pub const LANGUAGE: &str = "hart";
 
 /// The collation for comparing settings, which are case-sensitive.
 const BINARY: &str = "COLLATE Latin1_General_100_BIN2";
@@ -28,26 +31,26 @@ pub fn foreign_language() -> String {
     )
 }
 
-/// The step for the archives and settings of a plan.
-pub fn step(plan: &Plan) -> Step {
-    let text = |value: &Option<String>| value.as_deref().map_or("NULL".into(), literal);
-    let given = |column: &str, value: &Option<String>| match value {
+/// The step for these archives and settings; a setting that is not given stays as it is.
+pub fn step(archives: &[Archive], parameters: Option<&str>, environment: Option<&str>) -> Step {
+    let text = |value: Option<&str>| value.map_or("NULL".into(), literal);
+    let given = |column: &str, value: Option<&str>| match value {
         Some(v) => format!(" AND COALESCE(f.{column}, N'') = {} {BINARY}", literal(v)),
         None => String::new(),
     };
-    let same = plan.archives.iter().map(|a| {
+    let same = archives.iter().map(|a| {
         format!(
             "(f.platform_desc = {} AND HASHBYTES('SHA2_256', f.content) = 0x{}{}{})",
             literal(a.platform.word()),
             a.hash,
-            given("parameters", &plan.parameters),
-            given("environment_variables", &plan.environment)
+            given("parameters", parameters),
+            given("environment_variables", environment)
         )
     });
     let same = same.collect::<Vec<_>>().join(" OR ");
     // Without archives there is nothing to compare with.
     let same = if same.is_empty() { "1 = 0".into() } else { same };
-    let count = plan.archives.len().max(1);
+    let count = archives.len().max(1);
     let state = format!(
         "CASE\n    WHEN NOT EXISTS (SELECT * FROM sys.external_languages WHERE language = N'{LANGUAGE}') THEN N'missing'\n    \
          WHEN {} THEN N'foreign'\n    \
@@ -55,7 +58,7 @@ pub fn step(plan: &Plan) -> Step {
          ELSE N'differs'\nEND",
         foreign_language()
     );
-    let files = plan.archives.iter().map(|a| {
+    let files = archives.iter().map(|a| {
         format!("({}, {}, 0x{})", literal(a.platform.word()), literal(a.platform.file_name()), a.hash)
     });
     let statement = fill(
@@ -64,8 +67,8 @@ pub fn step(plan: &Plan) -> Step {
             ("{state}", &state),
             ("{rights}", RIGHTS),
             ("{given}", &files.collect::<Vec<_>>().join(", ")),
-            ("{parameters}", &text(&plan.parameters)),
-            ("{environment}", &text(&plan.environment)),
+            ("{parameters}", &text(parameters)),
+            ("{environment}", &text(environment)),
         ],
     );
     Step {
@@ -75,7 +78,7 @@ pub fn step(plan: &Plan) -> Step {
                   this login); it is not touched: DROP EXTERNAL LANGUAGE [hart]; if nobody needs it"
             .into(),
         in_the_way: None,
-        content: plan.archives.clone(),
+        content: archives.to_vec(),
         statements: vec![statement],
         transaction: true,
     }

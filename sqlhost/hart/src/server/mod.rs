@@ -19,6 +19,7 @@ mod rows;
 mod script;
 mod secret;
 mod status;
+mod step;
 mod survey;
 mod target;
 mod text;

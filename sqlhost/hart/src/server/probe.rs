@@ -10,7 +10,8 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
 use super::connection::{Server, StatementError, text};
-use super::plan::{LANGUAGE, ROLE};
+use super::language::LANGUAGE;
+use super::plan::ROLE;
 use super::survey::{Facts, Lack};
 
 /// Calls the language itself, so that an incomplete installation can be checked too.

@@ -10,7 +10,8 @@ use clap::Args;
 use super::additions::AdditionOptions;
 use super::archive::ArchiveOptions;
 use super::deploy::check_settings;
-use super::plan::{self, Plan, Step};
+use super::plan::{self, Plan};
+use super::step::Step;
 use super::text::{batches, literal};
 use super::transaction::NOT_IN_A_TRANSACTION;
 

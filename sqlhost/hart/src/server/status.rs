@@ -10,9 +10,11 @@ use serde::Serialize;
 use super::additions::AdditionOptions;
 use super::archive::{ArchiveOptions, Platform};
 use super::connection::{ConnectionOptions, Server};
-use super::plan::{LANGUAGE, Plan, ROLE, VERSION, state};
+use super::language::LANGUAGE;
+use super::plan::{Plan, ROLE, VERSION};
 use super::probe;
 use super::requirements::{self, Memory};
+use super::step::state;
 use super::survey::{self, Facts, Lack, Library};
 
 /// Options of `hart status`.

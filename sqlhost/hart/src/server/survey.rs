@@ -1,12 +1,12 @@
 //! The state of a server and a database, and what they lack for the kernels.
 
-use crate::tsql::SCHEMA;
+use crate::tsql::{SCHEMA, WORK_SCHEMA};
 use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 
-use super::additions::WORK_SCHEMA;
 use super::connection::{Server, text};
-use super::plan::{ENABLE, LANGUAGE, ROLE};
+use super::language::LANGUAGE;
+use super::plan::{ENABLE, ROLE};
 use super::text::literal;
 
 /// Facts about the server and this login; works on every version of SQL Server.

@@ -1,25 +1,16 @@
 //! Pieces of T-SQL.
 
-use crate::tsql::SETTINGS;
+use hart_sqlhost::hex;
 use sha2::{Digest, Sha256};
 
-/// A text as a literal.
-pub fn literal(text: &str) -> String {
-    format!("N'{}'", text.replace('\'', "''"))
-}
-
-/// Bytes as a literal.
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(2 + 2 * bytes.len());
-    out.push_str("0x");
-    let digit = |n: u8| char::from(if n < 10 { b'0' + n } else { b'A' + n - 10 });
-    out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
-    out
-}
+use crate::tsql::SETTINGS;
+pub use crate::tsql::text as literal;
 
 /// SHA-256 as SQL Server's CONVERT(…, 2) writes it.
 pub fn sha256(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes)).split_off(2)
+    let mut out = String::new();
+    hex::push(&mut out, &Sha256::digest(bytes));
+    out
 }
 
 /// The text with each of these words replaced by its value, in one pass: text within a value is never replaced.
@@ -64,8 +55,6 @@ mod tests {
     #[test]
     fn pieces() {
         assert_eq!(literal("a'b"), "N'a''b'");
-        assert_eq!(hexadecimal(&[0, 0xAB]), "0x00AB");
-        assert_eq!(hexadecimal(&[]), "0x");
         assert!(sha256(b"abc").starts_with("BA7816BF8F01CFEA"));
         assert_eq!(batches("A\nGO\n\n go \nB GO\nGO\nC"), ["A\n", "B GO\n", "C\n"]);
         assert_eq!(batches(&format!("-- head\n{SETTINGS}\nGO\nA")), ["A\n"]);

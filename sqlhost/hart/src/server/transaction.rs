@@ -3,7 +3,8 @@
 use anyhow::{Error, Result, ensure};
 
 use super::connection::{Server, StatementError};
-use super::plan::{self, Step, state};
+use super::plan;
+use super::step::{Step, state};
 use super::survey;
 
 /// Why a change did not complete, by the state that it leaves behind.

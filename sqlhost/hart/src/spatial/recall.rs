@@ -117,7 +117,7 @@ pub fn recall(options: &RecallOptions) -> Result<()> {
     let query = queries.bytes().with_context(|| {
         format!("{queries_at}: the vectors to search for must all be there and have one dimension")
     })?;
-    let bar = crate::progress(Some((rows.len() * jobs.len()) as u64));
+    let bar = crate::progress::of_rows(Some((rows.len() * jobs.len()) as u64));
     let mut measured = Vec::with_capacity(jobs.len());
     for (choice, axes) in jobs {
         let basis = options.fit.basis(&options.engine, &rows, &choice, axes)?;

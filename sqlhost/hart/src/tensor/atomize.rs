@@ -231,7 +231,7 @@ fn factored(tensor: &Tensor) -> Option<(usize, usize)> {
 fn write<'a>(model: &Model, chosen: &[&'a Tensor], options: &AtomizeOptions) -> Result<Vec<Line<'a>>> {
     let limit = options.threads.limit()?;
     let mut tables = Tables::create(&options.output, options.numbering)?;
-    let bar = super::progress(chosen.iter().map(|t| t.elements()).sum());
+    let bar = crate::progress::of_elements(chosen.iter().map(|t| t.elements()).sum());
     let (mut lines, mut curves) = (Vec::new(), Vec::new());
     for &tensor in chosen {
         let about = || format!("tensor {}", Shown(&tensor.name));

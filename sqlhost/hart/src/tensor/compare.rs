@@ -61,7 +61,9 @@ fn compare<'a>(a: &'a Source, b: &'a Source) -> Result<Vec<Line<'a>>> {
     let (of_a, of_b) = (a.tensors(), b.tensors());
     let numbers: HashMap<&str, usize> = of_b.iter().enumerate().map(|(n, (name, _))| (*name, n)).collect();
     let size = |shape: &[usize]| elements(shape).unwrap_or(usize::MAX);
-    let bar = super::progress(of_a.iter().fold(0usize, |sum, (_, shape)| sum.saturating_add(size(shape))));
+    let bar = crate::progress::of_elements(
+        of_a.iter().fold(0usize, |sum, (_, shape)| sum.saturating_add(size(shape))),
+    );
     let mut both = vec![false; of_b.len()];
     let mut lines = Vec::new();
     for (n, (tensor, shape)) in of_a.into_iter().enumerate() {

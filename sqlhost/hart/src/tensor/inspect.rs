@@ -58,7 +58,7 @@ pub fn run(options: &InspectOptions) -> Result<()> {
 }
 
 fn statistics(model: &Model) -> Result<Vec<Option<Statistics>>> {
-    let bar = super::progress(model.tensors().iter().map(Tensor::elements).sum());
+    let bar = crate::progress::of_elements(model.tensors().iter().map(Tensor::elements).sum());
     let of = |tensor: &Tensor| -> Result<Option<Statistics>> {
         bar.set_message(Shown(&tensor.name).to_string());
         let mut out: Option<Statistics> = None;

@@ -9,7 +9,6 @@ mod source;
 mod synthesize;
 mod tables;
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,7 +22,6 @@ use hart_kernels::Error;
 use hart_kernels::Pool;
 use hart_kernels::registry::nearest;
 use hart_sqlhost::settings::Settings;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data::{self, Style};
 
@@ -99,18 +97,6 @@ fn position<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a str> + C
 fn not_finite(elements: &[f32], columns: usize) -> Option<(f32, usize, usize)> {
     let at = elements.iter().position(|v| !v.is_finite())?;
     Some((elements[at], at / columns + 1, at % columns + 1))
-}
-
-/// A progress bar for long work on a terminal, advancing by elements; hidden elsewhere.
-fn progress(elements: usize) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(elements as u64);
-    match ProgressStyle::with_template("{bar:30} {percent}%, {eta} left, {wide_msg}") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 /// Prints a table of results from named columns.

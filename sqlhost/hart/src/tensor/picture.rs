@@ -9,23 +9,10 @@ use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 
-use crate::plot::{save, shown_name};
+use crate::plot::{COLOURS, Colour, GREY, rgb, save, shown_name};
 
 /// Curves with their own colour and name; others are grey.
-const NAMED: usize = 10;
-const COLOURS: [RGBColor; NAMED] = [
-    RGBColor(31, 119, 180),
-    RGBColor(255, 127, 14),
-    RGBColor(44, 160, 44),
-    RGBColor(214, 39, 40),
-    RGBColor(148, 103, 189),
-    RGBColor(140, 86, 75),
-    RGBColor(227, 119, 194),
-    RGBColor(110, 110, 110),
-    RGBColor(188, 189, 34),
-    RGBColor(23, 190, 207),
-];
-const GREY: RGBColor = RGBColor(205, 205, 205);
+const NAMED: usize = COLOURS.len();
 
 const WIDTH: u32 = 1160;
 const PLOTS: u32 = 460;
@@ -160,7 +147,7 @@ where
         .y_desc(axes.y)
         .draw()?;
     for (n, points) in curves.iter().enumerate().rev() {
-        let style = COLOURS.get(n).unwrap_or(&GREY).stroke_width(if n < NAMED { 2 } else { 1 });
+        let style = rgb(*COLOURS.get(n).unwrap_or(&GREY)).stroke_width(if n < NAMED { 2 } else { 1 });
         chart.draw_series(LineSeries::new(points.iter().copied(), style))?;
     }
     Ok(())
@@ -171,13 +158,13 @@ fn label<'a>(
     area: &Area<'a>,
     column: u32,
     line: u32,
-    colour: RGBColor,
+    colour: Colour,
     name: &str,
 ) -> Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>> {
     /// Characters that fit beside the next column.
     const LONGEST: usize = 66;
     let (x, y) = ((78 + column * (WIDTH / 2)) as i32, (line * LINE + LINE / 2) as i32);
-    area.draw(&PathElement::new([(x - 30, y), (x - 8, y)], colour.stroke_width(3)))?;
+    area.draw(&PathElement::new([(x - 30, y), (x - 8, y)], rgb(colour).stroke_width(3)))?;
     area.draw(&Text::new(shown_name(name, LONGEST), (x, y - 7), ("sans-serif", 13)))
 }
 

@@ -58,7 +58,7 @@ pub fn run(options: &SynthesizeOptions) -> Result<()> {
 fn write(folder: &Folder, layers: &[&Layer], options: &SynthesizeOptions) -> Result<()> {
     let cannot = || format!("cannot write {}", options.output.display());
     let size = |layer: &&Layer| elements(&layer.shape).unwrap_or(0);
-    let bar = super::progress(layers.iter().map(size).sum());
+    let bar = crate::progress::of_elements(layers.iter().map(size).sum());
     data::whole(&options.output, |file| {
         file.write_all(&header(layers)).with_context(cannot)?;
         for layer in layers {

@@ -2,36 +2,8 @@
 
 use hart_kernels::registry::{Cell, Kernel, Kind};
 
-use super::types::{POINT, SCHEMA, quoted};
-use super::wrapper::{has_result_vectors, takes_source};
-
-/// A text as a literal.
-pub(super) fn text(value: &str) -> String {
-    format!("N'{}'", value.replace('\'', "''"))
-}
-
-/// Bytes as a literal.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    format!("0x{}", bytes.iter().map(|b| format!("{b:02X}")).collect::<String>())
-}
-
-/// A value as a literal; `None` for NaN and infinity, for which T-SQL has no literal.
-fn literal(cell: &Cell, binary: bool) -> Option<String> {
-    Some(match cell {
-        Cell::Null => "NULL".into(),
-        Cell::Int(v) => v.to_string(),
-        Cell::Float(v) => v.is_finite().then(|| format!("{v:e}"))?,
-        Cell::Text(v) => text(v),
-        Cell::Binary(v) => hexadecimal(v),
-        Cell::Vector(v) if binary => {
-            hexadecimal(&v.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>())
-        }
-        Cell::Vector(v) if v.iter().all(|x| x.is_finite()) => {
-            format!("'[{}]'", v.iter().map(f32::to_string).collect::<Vec<_>>().join(","))
-        }
-        Cell::Vector(_) => return None,
-    })
-}
+use super::literal::{text, value};
+use super::types::{POINT, SCHEMA, has_result_vectors, quoted, takes_source};
 
 fn cast(kind: Kind, literal: &str) -> String {
     let sql = match kind {
@@ -52,7 +24,7 @@ fn source(kernel: &Kernel) -> Option<String> {
     let row = |row: &&[Cell]| {
         let cells = kernel.inputs.iter().zip(row.iter());
         let cells: Option<Vec<String>> =
-            cells.map(|(c, cell)| Some(cast(c.kind, &literal(cell, c.kind == Kind::Binary)?))).collect();
+            cells.map(|(c, cell)| Some(cast(c.kind, &value(cell, c.kind == Kind::Binary)?))).collect();
         Some(format!("({})", cells?.join(", ")))
     };
     let rows: Option<Vec<String>> = kernel.example.inputs.iter().map(row).collect();
@@ -74,7 +46,7 @@ pub fn call(kernel: &Kernel) -> Option<String> {
     for (name, cell) in kernel.example.params {
         let declared = kernel.params.iter().find(|p| p.name == *name)?;
         let binary = declared.kind == hart_kernels::registry::ParamKind::Binary;
-        arguments.push(format!("@{name} = {}", literal(cell, binary)?));
+        arguments.push(format!("@{name} = {}", value(cell, binary)?));
     }
     if has_result_vectors(kernel) {
         arguments.push("@result_vectors = 'json'".into());

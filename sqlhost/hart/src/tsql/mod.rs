@@ -6,15 +6,19 @@
 
 mod ascii;
 mod example;
+mod literal;
 mod types;
 mod wrapper;
 
 pub use example::call as example_call;
+pub use literal::{shown, text};
 pub(crate) use types::POINT;
-pub use types::{SCHEMA, TABLE_TYPES, TableType, param_type, quoted, result_type, row_type, table_type};
+pub use types::{
+    SCHEMA, TABLE_TYPES, TableType, WORK_SCHEMA, param_type, quoted, result_type, row_type, table_type,
+    takes_source,
+};
 pub use wrapper::{
     BY_PART, PARALLEL, PART, ROWS_PER_READ, SOURCE, SOURCE_ROWS, is_row_by_row, packed_name, procedure,
-    takes_source,
 };
 
 use std::fmt::Write;

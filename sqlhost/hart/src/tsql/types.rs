@@ -1,9 +1,11 @@
 //! T-SQL types of the registry's columns and parameters.
 
-use hart_kernels::registry::{Kernel, Kind, POINT_BYTES, ParamKind, ResultVectors};
+use hart_kernels::registry::{Kernel, Kind, POINT_BYTES, ParamKind, ResultVectors, RowShape};
 
 /// Schema of the wrappers.
 pub const SCHEMA: &str = "hart";
+/// Schema of the queued work; callers may call only one of its procedures.
+pub const WORK_SCHEMA: &str = "hart_work";
 
 /// A table type for a kernel's input.
 #[derive(Debug)]
@@ -33,6 +35,15 @@ pub const TABLE_TYPES: &[TableType] = &[
 pub fn table_type(kernel: &Kernel) -> Option<&'static TableType> {
     let same = |t: &&TableType| kernel.inputs.iter().map(|c| (c.name, c.kind)).eq(t.columns.iter().copied());
     TABLE_TYPES.iter().find(same)
+}
+
+/// Whether the kernel takes input: declared columns, or any columns that it returns.
+pub fn takes_source(kernel: &Kernel) -> bool {
+    !kernel.inputs.is_empty() || kernel.rows == RowShape::Same
+}
+
+pub(super) fn has_result_vectors(kernel: &Kernel) -> bool {
+    kernel.outputs.iter().any(|c| c.kind == Kind::Vector)
 }
 
 /// Type of a table type's column.

@@ -8,8 +8,11 @@ use hart_kernels::registry::{
 
 use super::ascii::ascii;
 use super::example;
-use super::types::{SCHEMA, TableType, input_types, param_type, quoted, result_type, table_type};
-use crate::docs;
+use super::literal::{shown, text};
+use super::types::{
+    SCHEMA, TableType, has_result_vectors, input_types, param_type, quoted, result_type, table_type,
+    takes_source,
+};
 use hart_sqlhost::columns::LONGEST_IN_ROW;
 use hart_sqlhost::session::{RESULT_VECTORS, ROWS_JSON};
 
@@ -38,15 +41,6 @@ pub fn is_row_by_row(kernel: &Kernel) -> bool {
     kernel.rows == RowShape::Same && !kernel.inputs.is_empty() && kernel.streaming == Streaming::Rows
 }
 
-/// Whether the kernel takes input: declared columns, or any columns that it returns.
-pub fn takes_source(kernel: &Kernel) -> bool {
-    !kernel.inputs.is_empty() || kernel.rows == RowShape::Same
-}
-
-pub(super) fn has_result_vectors(kernel: &Kernel) -> bool {
-    kernel.outputs.iter().any(|c| c.kind == Kind::Vector)
-}
-
 /// The name of a vector parameter's twin, which takes packed elements.
 pub fn packed_name(param: &Param) -> Option<String> {
     (param.kind == ParamKind::Vector).then(|| format!("{}_packed", param.name))
@@ -61,7 +55,7 @@ fn default(param: &Param) -> Option<String> {
     let value = match param.kind {
         ParamKind::Int { .. } | ParamKind::Float { .. } => param.default?.into(),
         ParamKind::Choice(_) => format!("'{}'", param.default?.replace('\'', "''")),
-        ParamKind::Text | ParamKind::Any => example::text(param.default?),
+        ParamKind::Text | ParamKind::Any => text(param.default?),
         ParamKind::Binary if param.default?.is_empty() => "0x".into(),
         ParamKind::Binary => param.default?.into(),
         // The value may come in the twin parameter, so T-SQL requires neither; the kernel reports it if both are
@@ -404,7 +398,7 @@ fn header(kernel: &Kernel) -> String {
         let cell = |c: &Cell| match c {
             // Packed singles would not be readable.
             Cell::Vector(v) => format!("[{}]", v.iter().map(f32::to_string).collect::<Vec<_>>().join(",")),
-            other => docs::cell(other),
+            other => shown(other),
         };
         for row in kernel.example.outputs {
             let cells = row.iter().map(cell).collect::<Vec<_>>().join(" | ");
