@@ -24,9 +24,9 @@ const UNSAFE: &[&str] = &[
     "kernels/src/arch/pages.rs",
     "kernels/src/arch/scalar.rs",
     "kernels/src/arch/windows.rs",
+    "sqlhost/hart/src/model/map.rs",
     "sqlhost/src/exports.rs",
     "sqlhost/src/local.rs",
-    "sqlhost/src/model/map.rs",
     "sqlhost/src/raw.rs",
     "sqlhost/src/sys.rs",
     "sqlhost/tests/abi_misuse.rs",
@@ -80,7 +80,7 @@ fn unsafe_code_is_where_it_may_be() {
 
 #[test]
 fn every_member_takes_the_lints_of_the_workspace() {
-    for member in ["kernels", "sqlhost", "ffi", "benches"] {
+    for member in ["kernels", "sqlhost", "sqlhost/hart", "ffi", "benches"] {
         let manifest = std::fs::read_to_string(root().join(member).join("Cargo.toml")).unwrap();
         assert!(manifest.contains("[lints]\nworkspace = true"), "{member}/Cargo.toml");
     }
@@ -92,14 +92,4 @@ fn files_stay_readable() {
     for (name, text) in sources().into_iter().filter(|(name, _)| name != "ffi/src/typed.rs") {
         assert!(text.lines().count() <= 650, "{name} has {} lines", text.lines().count());
     }
-}
-
-#[test]
-fn generated_documentation_is_current() {
-    let docs = root().join("docs/KERNELS.md");
-    let found = std::fs::read_to_string(&docs).unwrap().replace("\r\n", "\n");
-    assert!(
-        found == hart_sqlhost::docs::all(),
-        "docs/KERNELS.md differs; `cargo run -- docs` writes it anew"
-    );
 }
