@@ -1,9 +1,11 @@
 """What a notebook does with the package, and what it says when something is wrong: python -m unittest."""
 
 import ctypes
+import doctest
 import multiprocessing
 import os
 import pickle
+import sys
 import unittest
 import warnings
 import weakref
@@ -29,6 +31,35 @@ def spy(function):
 
     vectors._functions.cache_clear()
     return mock.patch.object(library, function, call), calls
+
+
+def load_tests(loader, tests, pattern):
+    """The examples in the functions' own texts, too."""
+    for module in ("vectors", "search", "tensors", "kernels"):
+        module = sys.modules[f"hart_native.{module}"]
+        tests.addTests(doctest.DocTestSuite(module))
+    return tests
+
+
+class Package(unittest.TestCase):
+    def test_it_says_what_it_is(self):
+        self.assertEqual(hart.__version__, hart.capabilities()["version"])
+        index = hart.Index(ROWS)
+        self.assertEqual(repr(index), "Index(rows=300, dimensions=64)")
+        index.close()
+        self.assertEqual(repr(index), "Index(rows=300, dimensions=64, closed)")
+        batch = hart.invoke("system_info", result="capsule")
+        self.assertRegex(repr(batch), r"<batch of Arrow columns: \d+ rows, \d+ columns>")
+        self.assertRegex(repr(hart.svd([[3, 0], [0, 4]], 2)), r"Svd\(u=2×2, singular_values=array\(\[4\., 3\.\]\), v=2×2\)")
+        self.assertEqual(repr(hart.HartError(7, "a text")), "HartError(7, 'a text')")
+
+    def test_every_function_states_shapes_and_types(self):
+        for name in hart.__all__:
+            member = getattr(hart, name)
+            if callable(member) and name not in ("HartError", "shutdown", "capabilities", "Svd"):
+                for part in ("Parameters\n---", "Returns\n---"):
+                    if (name, part[0]) not in (("kernels", "P"), ("Index", "R"), ("set_threads", "R")):
+                        self.assertIn(part, member.__doc__.replace("\n    ", "\n"), name)
 
 
 class Vectors(unittest.TestCase):
@@ -460,11 +491,11 @@ class Processes(unittest.TestCase):
         with warnings.catch_warnings():
             # Python warns of threads, which a child does not have; the library starts its own there.
             warnings.simplefilter("ignore", DeprecationWarning)
-            with multiprocessing.get_context("fork").Pool(2) as pool:
-                self.assertEqual(pool.map_async(large_call, [rows] * 4).get(60), [expected] * 4)
-                with self.assertRaisesRegex(hart.HartError, "^a text$") as caught:
-                    pool.apply_async(failing_call, (7,)).get(60)
-        self.assertEqual(caught.exception.status, 7)
+            with multiprocessing.get_context("fork").Pool(8) as pool:
+                self.assertEqual(pool.map_async(large_call, [rows] * 16).get(60), [expected] * 16)
+                for result in [pool.apply_async(failing_call, (status,)) for status in range(1000)]:
+                    with self.assertRaisesRegex(hart.HartError, "^a text$"):
+                        result.get(60)
 
     def test_errors_are_pickled(self):
         with self.assertRaises(hart.HartError) as caught:
