@@ -19,6 +19,7 @@ pub mod docs;
 pub mod example;
 pub mod exports;
 pub mod host;
+pub mod in_sql;
 pub mod local;
 #[cfg(feature = "model")]
 pub mod model;

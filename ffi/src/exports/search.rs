@@ -1,7 +1,7 @@
 //! Exact search for the nearest rows: in the caller's memory, or in an index.
 #![allow(unsafe_code)]
 
-use hart_kernels::Error;
+use hart_kernels::{Error, Place};
 
 use crate::abi::{HART_INDEX_BORROW_ROWS, HartHit, HartIndex, HartIndexOptions};
 use crate::failure::{Failure, guard};
@@ -232,10 +232,10 @@ pub unsafe extern "C" fn hart_index_top_k_f32(
     let search = |index: &Index| {
         if dimensions != index.dimensions {
             return Err(Error::Dimensions {
-                column: "queries".into(),
+                place: "queries".into(),
                 row: 0,
                 found: dimensions,
-                other: "the index".into(),
+                other: Place::whole("the index"),
                 expected: index.dimensions,
             }
             .into());

@@ -1,7 +1,7 @@
 //! Projection, curve keys and GEOMETRY bytes of many points.
 #![allow(unsafe_code)]
 
-use hart_kernels::Error;
+use hart_kernels::{Error, Place};
 use hart_kernels::spatial::curve::{Grid, Outside};
 use hart_kernels::spatial::geometry::SpatialType;
 use hart_kernels::spatial::geometry::points::{self, Points};
@@ -47,10 +47,10 @@ pub unsafe extern "C" fn hart_spatial_project_f32(
         };
         if dimensions != basis.dimension() {
             return Err(Error::Dimensions {
-                column: "rows".into(),
+                place: "rows".into(),
                 row: 0,
                 found: dimensions,
-                other: "the basis".into(),
+                other: Place::whole("the basis"),
                 expected: basis.dimension(),
             }
             .into());

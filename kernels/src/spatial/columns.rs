@@ -185,7 +185,7 @@ pub(crate) fn check_finite(column: &str, row: usize, v: f64) -> Result<(), Error
         return Ok(());
     }
     Err(Error::Value {
-        column: column.into(),
+        place: column.into(),
         row: row as u64 + 1,
         found: format!("{v:?}"),
         expected: "a finite number".into(),

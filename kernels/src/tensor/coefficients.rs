@@ -253,7 +253,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let own: Vec<usize> = (0..call.rows).filter(|row| ids[*row].is_none()).collect();
     if own.is_empty() {
         return Err(Error::Value {
-            column: ATOM_ID.name.into(),
+            place: ATOM_ID.name.into(),
             row: 0,
             found: "no row without an atom".into(),
             expected: "the layer's payload in rows with NULL".into(),

@@ -3,7 +3,7 @@
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values,
 };
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::number::range;
 use crate::pairwise::reduce::cosine_of_sums;
 use crate::tensor::numbers::{self, Sum, wrong};
@@ -75,7 +75,7 @@ pub fn compare(pairs: &[(Option<f64>, Option<f64>)]) -> Result<Comparison, Error
     }
     if pairs.is_empty() {
         return Err(Error::Value {
-            column: "the layer".into(),
+            place: Place::whole("the layer"),
             row: 0,
             found: "no atoms".into(),
             expected: "at least one".into(),

@@ -3,7 +3,7 @@
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, RowShape, Streaming, Values,
 };
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::parallel;
 use crate::tensor::numbers::wrong;
 use crate::tensor::payload::{CHUNK, PAYLOAD, Payload, TYPE};
@@ -66,7 +66,7 @@ pub fn error(a: &[f32], b: &[f32]) -> Result<Difference, Error> {
     if a.len() != b.len() {
         let expected = format!("{}, as the original has", a.len());
         return Err(Error::Value {
-            column: "the approximation".into(),
+            place: Place::whole("the approximation"),
             row: 0,
             found: format!("{} elements", b.len()),
             expected,
@@ -75,7 +75,7 @@ pub fn error(a: &[f32], b: &[f32]) -> Result<Difference, Error> {
     for (name, layer) in [("the original", a), ("the approximation", b)] {
         if let Some(element) = layer.iter().position(|x| !x.is_finite()) {
             return Err(Error::Value {
-                column: name.into(),
+                place: name.into(),
                 row: 0,
                 found: format!("element {element} is {}", layer[element]),
                 expected: "finite numbers".into(),

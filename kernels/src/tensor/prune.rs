@@ -108,7 +108,7 @@ pub fn prune(
     for (name, values) in [("importance", importance), ("energy", energy)] {
         if values.len() != ids.len() {
             return Err(Error::Value {
-                column: name.into(),
+                place: name.into(),
                 row: 0,
                 found: format!("{} numbers", values.len()),
                 expected: format!("{}, one for each id", ids.len()),

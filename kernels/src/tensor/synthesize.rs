@@ -4,7 +4,7 @@ use std::iter;
 
 use crate::arch::{Simd, Task, zeros};
 use crate::contract::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming};
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::pairwise::compute::Compute;
 use crate::parallel;
 use crate::tensor::atoms::{self, ATOM_ID, Atom};
@@ -96,7 +96,7 @@ fn fits(sum: f64) -> bool {
 
 fn too_large(element: usize, sum: f64) -> Error {
     Error::Value {
-        column: "the layer".into(),
+        place: Place::whole("the layer"),
         row: 0,
         found: format!("element {element} would be {sum}"),
         expected: format!("at most {:e}, the largest single", f32::MAX),

@@ -29,10 +29,10 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     };
     if kind == BasisKind::Random && dimension == 0 && of_rows.is_none() {
         return Err(Error::Value {
-            column: vectors.name().into(),
+            place: vectors.place().clone(),
             row: 0,
             found: "no vectors".into(),
-            expected: "a row with a vector, or @dimension".into(),
+            expected: "a row with a vector, or dimension above 0".into(),
         });
     }
     let axes = match kind {

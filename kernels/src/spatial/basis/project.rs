@@ -10,7 +10,7 @@ use crate::contract::shared::{ELEMENT, ID, V};
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, PackedBytes, RowShape, Streaming, Values,
 };
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::number::canonical::canonical_number;
 use crate::number::element::Width;
 use crate::number::range;
@@ -236,7 +236,7 @@ fn fill(
 /// # Errors
 ///
 /// [`Error::Value`] that names the row and the axis.
-pub(crate) fn check_finite(column: &str, row: usize, point: &[f64]) -> Result<(), Error> {
+pub(crate) fn check_finite(place: &Place, row: usize, point: &[f64]) -> Result<(), Error> {
     let Some(axis) = point.iter().position(|c| !c.is_finite()) else { return Ok(()) };
     let name = match axis {
         0 => "x".to_string(),
@@ -245,7 +245,7 @@ pub(crate) fn check_finite(column: &str, row: usize, point: &[f64]) -> Result<()
         more => format!("number {}", more + 1),
     };
     Err(Error::Value {
-        column: column.into(),
+        place: place.clone(),
         row: row as u64 + 1,
         found: format!("coordinate {name} is {}", point[axis]),
         expected: "finite coordinates, as a point has".into(),
@@ -279,7 +279,7 @@ impl<'a> Block<'a> {
         let Some(row) = self.vectors.row(i) else { return Ok(None) };
         let full = self.basis.dimension() * self.vectors.width().bytes();
         if row.len() > full || (row.len() < full && !self.pad) {
-            return Err(self.vectors.mismatch(i, "the basis".into(), self.basis.dimension()));
+            return Err(self.vectors.mismatch(i, Place::whole("the basis"), self.basis.dimension()));
         }
         Ok(Some(row))
     }
@@ -480,7 +480,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     call.check_memory("the points", bytes)?;
     let projection = project_with(rows::compute_of(call)?, &basis, vectors, params::pad_of(call))?;
     for i in 0..call.rows {
-        check_finite(vectors.name(), i, projection.point(i).unwrap_or_default())?;
+        check_finite(vectors.place(), i, projection.point(i).unwrap_or_default())?;
     }
     let [x, y, z] = [0, 1, 2].map(|axis| -> Vec<Option<f64>> {
         let of = |i| projection.point(i).map(|point| params::coordinate(point, axis));
@@ -529,7 +529,7 @@ impl Basis {
         let mut rows = 0;
         for row in 0..sample.len() {
             let Some(point) = projection.point(row) else { continue };
-            check_finite(sample.name(), row, point)?;
+            check_finite(sample.place(), row, point)?;
             rows += 1;
             for (bound, value) in bounds.iter_mut().zip(point) {
                 *bound = [bound[0].min(*value), bound[1].max(*value)];

@@ -30,7 +30,7 @@ const LEVELS: Param = Param {
 /// The cell, or an error that names the column and row.
 pub(crate) fn cell_at(column: &str, row: usize, v: f64, size: f64) -> Result<i64, Error> {
     cell(v, size).ok_or_else(|| Error::Value {
-        column: column.into(),
+        place: column.into(),
         row: row as u64 + 1,
         found: format!("{v:?}"),
         expected: format!("a finite number, less than 2⁵³ cells of {size:?} from 0"),

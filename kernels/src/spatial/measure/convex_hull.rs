@@ -86,7 +86,7 @@ fn check(column: &str, row: usize, v: f64) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Value {
-        column: column.into(),
+        place: column.into(),
         row: row as u64 + 1,
         found: format!("{v:?}"),
         expected: "a number from -1e100 to 1e100".into(),

@@ -40,7 +40,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
                 let first = Space::first(measure, rows, &key, candidates);
                 let list: Vec<usize> = first.iter().map(|c| c.row).collect();
                 let mut best = Best::new(k);
-                let query = (queries.name(), packed[q]);
+                let query = (queries.place(), packed[q]);
                 top_k::offer_rows(compute, rows, &key, query, metric, &list, &mut best)?;
                 Ok((best.into_sorted().into_iter().map(|c| (c, measure[c.row])).collect(), list.len()))
             })?

@@ -109,7 +109,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         return Err(Error::ParameterValue {
             name: FINE.name.into(),
             value: call.params.int(FINE.name).to_string(),
-            expected: "from @k to @coarse_candidates rows".into(),
+            expected: "from k to coarse_candidates rows".into(),
         });
     }
     check_memory(call, &queries, basis.axes(), coarse + fine, k)?;
@@ -124,7 +124,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
             let near = stages.fine(target, &first, &key, fine);
             let list: Vec<usize> = near.iter().map(|c| c.row).collect();
             let mut best = Best::new(k);
-            let query = (queries.name(), packed[q]);
+            let query = (queries.place(), packed[q]);
             top_k::offer_rows(compute, rows, &key, query, metric, &list, &mut best)?;
             let with = |c: Candidate| {
                 (c, stages.coarse_distance(target, c.row), stages.points.distance(target, c.row))

@@ -145,7 +145,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let keys = call.keys().ok_or_else(|| Error::ColumnType {
-        column: ID.name.into(),
+        place: ID.name.into(),
         found: "no integer type".into(),
         expected: "an integer type, because neighbours are named by id".into(),
     })?;
@@ -172,7 +172,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         for (name, v) in AXES.into_iter().zip(p) {
             if v.is_nan() || v.abs() > LARGEST {
                 return Err(Error::Value {
-                    column: name.into(),
+                    place: name.into(),
                     row: row as u64 + 1,
                     found: format!("{v:?}"),
                     expected: "a number from -1e307 to 1e307".into(),
