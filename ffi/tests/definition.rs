@@ -72,8 +72,16 @@ fn python_gives_the_same_bits_from_the_definition_alone() {
     if !needs("python3", Command::new("python3").arg("--version")) {
         return;
     }
-    const NAMES: [&str; 8] =
-        ["dot_product", "cosine_similarity", "euclidean_distance", "norm", "cosine", "euclidean", "dot", "manhattan"];
+    const NAMES: [&str; 8] = [
+        "dot_product",
+        "cosine_similarity",
+        "euclidean_distance",
+        "norm",
+        "cosine",
+        "euclidean",
+        "dot",
+        "manhattan",
+    ];
     let mut random = Random(21);
     let mut cases = String::new();
     let mut count = 0;

@@ -15,10 +15,7 @@ fn generated_files_are_current() {
     for (path, text) in files::ALL {
         let found =
             std::fs::read_to_string(files::root().join(path)).unwrap_or_default().replace("\r\n", "\n");
-        assert!(
-            found == text(),
-            "ffi/{path} differs; `bash .ci/generate` writes it anew"
-        );
+        assert!(found == text(), "ffi/{path} differs; `bash .ci/generate` writes it anew");
     }
 }
 

@@ -128,7 +128,12 @@ fn sums_of(element: Element) {
                 check(distances[0][i], from_one, cosine_distance_bound(n, u), &context("cosine distance"));
                 check(distances[1][i], root, euclidean_bound(n, u, sums), &context("distance euclidean"));
                 check(distances[2][i], -sums.ab, dot_bound(n, u, sums), &context("dot distance"));
-                check(distances[3][i], sums.distance, manhattan_bound(n, u, sums), &context("distance manhattan"));
+                check(
+                    distances[3][i],
+                    sums.distance,
+                    manhattan_bound(n, u, sums),
+                    &context("distance manhattan"),
+                );
                 if element == Element::F32 {
                     slices_have_the_same_bits(
                         &a,
@@ -165,7 +170,9 @@ fn slices_have_the_same_bits(
     for (value, column) in values.into_iter().zip(columns) {
         assert_eq!(value.unwrap().to_bits(), column[i].unwrap().to_bits());
     }
-    for (metric, column) in [Metric::Cosine, Metric::Euclidean, Metric::Dot, Metric::Manhattan].into_iter().zip(distances) {
+    for (metric, column) in
+        [Metric::Cosine, Metric::Euclidean, Metric::Dot, Metric::Manhattan].into_iter().zip(distances)
+    {
         let value = vector::distance_with(compute, metric, &a, &b).unwrap();
         assert_eq!(value.to_bits(), column[i].unwrap().to_bits());
     }

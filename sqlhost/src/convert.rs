@@ -1,7 +1,7 @@
 //! Converts values between the host's C types and the kernels' parameters and keys.
 
-use hart_kernels::{Error, Place};
 use hart_kernels::registry::Value;
+use hart_kernels::{Error, Place};
 
 use crate::columns::{CType, ColumnData, Field, guid_text, is_true};
 

@@ -26,12 +26,22 @@ fn main() {
 /// stays, and a test compares the snapshots with the sources. Returns the files that have grown.
 fn add_new(version: u32) -> Vec<&'static str> {
     let lines = interface::lines();
-    let symbols = lines.iter().filter_map(|line| line.strip_prefix("fn ")?.split_once('(')).map(|(name, _)| name.to_string());
+    let symbols = lines
+        .iter()
+        .filter_map(|line| line.strip_prefix("fn ")?.split_once('('))
+        .map(|(name, _)| name.to_string());
     let grown = |path: &'static str, prefix: String, wanted: BTreeSet<String>| {
         let file = root().join(path);
         let mut text = fs::read_to_string(&file).expect("the snapshot can be read");
-        let known: BTreeSet<&str> = text.lines().map(|line| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ')).collect();
-        let new: String = wanted.iter().filter(|line| !known.contains(line.as_str())).map(|line| format!("{prefix}{line}\n")).collect();
+        let known: BTreeSet<&str> = text
+            .lines()
+            .map(|line| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' '))
+            .collect();
+        let new: String = wanted
+            .iter()
+            .filter(|line| !known.contains(line.as_str()))
+            .map(|line| format!("{prefix}{line}\n"))
+            .collect();
         text.push_str(&new);
         fs::write(&file, text).expect("the snapshot can be written");
         (!new.is_empty()).then_some(path)

@@ -1,11 +1,11 @@
 //! Projection, curve keys and GEOMETRY bytes of many points.
 #![allow(unsafe_code)]
 
-use hart_kernels::{Error, Place};
 use hart_kernels::spatial::curve::{Grid, Outside};
 use hart_kernels::spatial::geometry::SpatialType;
 use hart_kernels::spatial::geometry::points::{self, Points};
 use hart_kernels::spatial::{Basis, hilbert, project_into};
+use hart_kernels::{Error, Place};
 
 use crate::abi::{HART_OUTSIDE_CLAMP, HART_OUTSIDE_ERROR, HART_SPATIAL_GEOGRAPHY, HART_SPATIAL_GEOMETRY};
 use crate::failure::{Failure, guard};

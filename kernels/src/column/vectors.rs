@@ -111,7 +111,8 @@ impl<'a> Vectors<'a> {
             element: element.name(),
             size,
         };
-        let too_short = |expected: usize| Error::Buffer { place: place.clone(), found: bytes.len(), expected };
+        let too_short =
+            |expected: usize| Error::Buffer { place: place.clone(), found: bytes.len(), expected };
         let first = lengths.first().copied().unwrap_or(0);
         if first > 0 && lengths.iter().all(|&l| l == first) {
             let row_bytes = first as usize;

@@ -167,7 +167,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     family: Family::Tensor,
     summary: "How far a layer is from its approximation: relative Frobenius error, largest difference, cosine.",
     details: "The layers may be stored in different types and in different numbers of chunks: each is put together from the rows in \
-              which its own column is not NULL. One pair in a call: partition by the layer for several.",
+              which its own column is not NULL. One pair in a call.",
     inputs: &[CHUNK, PAYLOAD, APPROXIMATION],
     params: &[TYPE, APPROXIMATION_TYPE],
     outputs: &[
@@ -206,6 +206,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
                any chunks and any number of threads, on every machine.",
     streaming: Streaming::Whole("all chunks of both layers"),
     source: "Golub and Van Loan, Matrix Computations, 2.3.",
+    elements: "",
+    sql: "Several pairs: one partition each.",
     example: Example {
         inputs: &[&[Cell::Null, Cell::Vector(&[3.0, 4.0]), Cell::Vector(&[3.0, 1.0])]],
         params: &[],

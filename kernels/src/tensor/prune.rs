@@ -228,7 +228,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
             name: "target",
             kind: ParamKind::Choice(&TARGETS),
             default: Some("ratio"),
-            summary: "What @value is: a share of the atoms, the smallest importance, or the largest relative error.",
+            summary: "What `value` is: a share of the atoms, the smallest importance, or the largest relative error.",
         },
         Param {
             name: "value",
@@ -266,6 +266,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     streaming: Streaming::Whole("all rows"),
     source: "Eckart and Young 1936, \"The approximation of one matrix by another of lower rank\"; sp_ExtractStudentModel of the \
              replaced procedures.",
+    elements: "",
+    sql: "",
     example: Example {
         inputs: &[
             &[Cell::Int(1), Cell::Float(9.0), Cell::Null],

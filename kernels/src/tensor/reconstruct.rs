@@ -392,7 +392,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     family: Family::Tensor,
     summary: "A matrix from its components: the inverse of tensor_svd.",
     details: "Σ σ·u·vᵀ, row after row. Takes what tensor_svd gives, all of it or a part, with singular values as they are or changed. \
-              Rows come in any order. One matrix in a call: partition by the matrix for several.",
+              Rows come in any order. One matrix in a call.",
     inputs: &[COMPONENT, CHUNK, SINGULAR_VALUE, U, V],
     params: &[],
     outputs: &[layer::CHUNK, layer::PAYLOAD],
@@ -408,6 +408,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
                every machine.",
     streaming: Streaming::Whole("all components"),
     source: "Eckart and Young 1936; clr_ReconstructFromSVD of the replaced functions, which had no left vectors to use.",
+    elements: "",
+    sql: "Several matrices: one partition each.",
     example: Example {
         inputs: &[
             &[

@@ -492,7 +492,7 @@ pub(crate) const QUERY_COUNT: Param = Param {
     name: "query_count",
     kind: ParamKind::Int { min: 1, max: 1_000_000 },
     default: Some("1"),
-    summary: "Number of queries in @query.",
+    summary: "Number of queries in `query`.",
 };
 pub(crate) const K: Param = Param {
     name: "k",
@@ -540,15 +540,15 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: "A row whose vector is NULL is no candidate. A NULL id is kept and loses every tie.",
     empty: "No rows give no result rows.",
     nan: "A row whose distance is NaN comes after all others; it is never dropped. Finite f32 vectors always have finite \
-          distances, and f64 ones where the distance is no greater than the greatest double; infinite distances rank by their value. SQL Server's FLOAT can hold neither NaN nor infinity: such a distance \
-          arrives as NULL, so the merge of chunks puts both last.",
+          distances, and f64 ones where the distance is no greater than the greatest double; infinite distances rank by their value.",
     accuracy: "The distances have the bits of vector_distance, so the order is the same on every machine, for any number of \
                threads and queries.",
     streaming: Streaming::Parts(
-        "Each chunk or partition gives its own best k; the caller merges, by distance and then id: \
-                SELECT TOP (k) … ORDER BY CASE WHEN distance IS NULL THEN 1 ELSE 0 END, distance, id.",
+        "Each chunk gives its own best k; the caller merges them, by distance and then id.",
     ),
-    source: "Exhaustive search; metrics of SQL Server 2025's VECTOR_DISTANCE.",
+    source: "Exhaustive search.",
+    elements: "",
+    sql: "To merge the best of several parts: SELECT TOP (k) … ORDER BY CASE WHEN distance IS NULL THEN 1 ELSE 0 END, distance, id. NULL stands for NaN and for infinity, so both come last.",
     example: Example {
         inputs: &[
             &[Cell::Int(7), Cell::Vector(&[0.0, 0.0])],

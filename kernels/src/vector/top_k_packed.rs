@@ -107,8 +107,8 @@ impl TopK<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vector::distance::Metric;
     use crate::text::pack;
+    use crate::vector::distance::Metric;
 
     #[test]
     fn narrow_rows_are_found_as_their_singles_are() {

@@ -381,14 +381,8 @@ fn header(kernel: &Kernel) -> String {
         comment(&mut out, &format!("  {} ", c.name), &format!("{sql}{}: {}", unit(c.unit), c.summary));
     }
     out.push_str("--\n");
-    for (title, text) in [
-        ("NULL", kernel.nulls),
-        ("Empty", kernel.empty),
-        ("NaN and infinity", kernel.nan),
-        ("Accuracy", kernel.accuracy),
-        ("Chunks", &kernel.streaming.describe()),
-    ] {
-        comment(&mut out, &format!("{title}: "), text);
+    for (title, text) in docs::remarks(kernel) {
+        comment(&mut out, &format!("{title}: "), &text);
     }
     comment(
         &mut out,

@@ -210,10 +210,12 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: "A row whose vector is NULL is left out. A NULL id loses every tie.",
     empty: "No rows give no landmarks.",
     nan: "A vector that is not finite is an error that names its row.",
-    accuracy: "Distances as vector_euclidean_distance with @accumulate = f64, to the nearest landmark chosen before; of the \
+    accuracy: "Distances as vector_euclidean_distance with accumulate = f64, to the nearest landmark chosen before; of the \
                first from the mean, rounded to the precision of the vectors. Same bits on every instruction set and for any number of threads.",
     streaming: Streaming::Whole("all rows"),
     source: "Gonzalez 1985, Clustering to minimize the maximum intercluster distance.",
+    elements: "",
+    sql: "",
     example: Example {
         inputs: &[
             &[Cell::Int(1), Cell::Vector(&[0.0, 0.0])],

@@ -65,6 +65,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "The quotient is rounded to double precision before it is rounded down; the same on every machine.",
     streaming: Streaming::Rows,
     source: "The columns SpatialBucketX, SpatialBucketY and SpatialBucketZ of the original's tables, which truncated towards 0.",
+    elements: "",
+    sql: "",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Float(0.25), Cell::Float(-0.05), Cell::Null]],
         params: &[("cell_size", Cell::Float(0.125)), ("levels", Cell::Int(2))],

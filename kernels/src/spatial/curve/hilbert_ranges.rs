@@ -193,6 +193,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "Exact: no position of the box is left out.",
     streaming: Streaming::Rows,
     source: "Skilling 2004, as spatial_hilbert; the cubes of an octree have consecutive keys.",
+    elements: "",
+    sql: curve::SQL_BOUNDS,
     example: Example {
         inputs: &[&[
             Cell::Int(1),

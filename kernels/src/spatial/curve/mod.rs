@@ -358,7 +358,7 @@ pub(crate) const MIN: Param = Param {
     name: "min",
     kind: ParamKind::Text,
     default: Some("0"),
-    summary: "Lower bounds: one number for all axes, or three, as in '-1, -1, 0'. From float columns by CONVERT(varchar(40), x, 3), which keeps all digits.",
+    summary: "Lower bounds: one number for all axes, or three, as in '-1, -1, 0'.",
 };
 pub(crate) const MAX: Param = Param {
     name: "max",
@@ -374,10 +374,12 @@ pub(crate) const OUTSIDE: Param = Param {
 };
 
 pub(crate) const NULLS: &str = "NULL in any coordinate gives NULL.";
-pub(crate) const NAN: &str = "NaN and infinities are errors, also with @outside = clamp.";
+pub(crate) const NAN: &str = "NaN and infinities are errors, also with outside = clamp.";
 pub(crate) const EMPTY: &str = "No rows give no rows.";
 pub(crate) const ACCURACY: &str =
     "Cells are exact results of the formula in double precision, the same on every machine; keys are exact.";
+
+pub(crate) const SQL_BOUNDS: &str = "Bounds from float columns: CONVERT(varchar(40), x, 3) keeps all digits.";
 
 pub(crate) const MIDDLES: &str = "Cells are exact. A middle is off by at most half a unit in the last place of the larger bound and 2⁻⁵¹ of the distance of the bounds, and its key is the one given. Same bits on every machine.";
 

@@ -314,7 +314,7 @@ pub(crate) fn check_srid(srid: i32, kind: SpatialType) -> Result<(), Error> {
         // The SRIDs of sys.spatial_reference_systems.
         SpatialType::Geography => (
             (4120..=4999).contains(&srid) || srid == 104_001,
-            "one that the server knows for geography: 4120 to 4999, such as 4326, or 104001",
+            "one for the globe: 4120 to 4999, such as 4326, or 104001",
         ),
     };
     if there {

@@ -33,6 +33,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "Exact for vectors that spatial_weights has written, but for −0, which comes back as 0.",
     streaming: Streaming::Rows,
     source: SOURCE,
+    elements: "",
+    sql: "CAST(g AS varbinary(max)) gives the bytes.",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Binary(LINE)], &[Cell::Int(2), Cell::Null]],
         params: &[],

@@ -127,6 +127,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "The search is exact in the computed distances, whose relative error is at most 4·2⁻⁵³ for coordinates of any size; below the range of normal doubles half a unit in the last place comes on top. The same result for any number of threads, on every machine.",
     streaming: Streaming::Whole("all rows"),
     source: "Roussopoulos, Kelley and Vincent 1995, \"Nearest neighbor queries\", by the crate rstar.",
+    elements: "",
+    sql: "",
     example: Example {
         inputs: &[
             &[Cell::Int(1), Cell::Float(0.0), Cell::Float(0.0), Cell::Float(0.0)],
