@@ -143,13 +143,15 @@ fn kernel_but(kernel: &'static Kernel, shared: &Shared) -> String {
         let params: Vec<String> =
             kernel.example.params.iter().map(|(n, v)| format!("@{n} = {}", cell(v))).collect();
         let with = if params.is_empty() { String::new() } else { format!(" with {}", params.join(", ")) };
-        let _ = writeln!(out, "\nExample{with}:\n");
+        let _ = writeln!(out, "\nExample{with}{}\n", if kernel.inputs.is_empty() { " gives" } else { ":" });
         let rows =
             |rows: &[&[Cell]]| rows.iter().map(|r| r.iter().map(cell).collect()).collect::<Vec<Vec<_>>>();
         let names =
             |columns: &[hart_kernels::registry::Column]| columns.iter().map(|c| c.name).collect::<Vec<_>>();
-        table(&mut out, &names(kernel.inputs), rows(kernel.example.inputs).into_iter());
-        out.push_str("\ngives\n\n");
+        if !kernel.inputs.is_empty() {
+            table(&mut out, &names(kernel.inputs), rows(kernel.example.inputs).into_iter());
+            out.push_str("\ngives\n\n");
+        }
         table(&mut out, &names(kernel.outputs), rows(kernel.example.outputs).into_iter());
     }
     out

@@ -58,6 +58,51 @@ impl Request<'_> {
     }
 }
 
+/// Searches rows of one element type, with the kernel for that type; the rest is [`hart_vector_top_k_f32`].
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written,
+/// during the call.
+#[expect(clippy::too_many_arguments, reason = "the arguments of the exports")]
+unsafe fn top_k<T>(
+    kernel: impl Fn(&[T], usize, Option<&[i64]>, &Search<'_>, &mut [HartHit]) -> Result<(), Failure>,
+    rows: *const T,
+    row_count: usize,
+    dimensions: usize,
+    ids: *const i64,
+    queries: *const f32,
+    query_count: usize,
+    k: usize,
+    metric: i32,
+    hits: *mut HartHit,
+    capacity: usize,
+    written: *mut usize,
+) -> i32 {
+    guard(|| {
+        let rows = raw::matrix("rows", rows, row_count, dimensions)?;
+        let given = raw::input("ids", ids, if ids.is_null() { 0 } else { row_count })?;
+        let request = Request {
+            queries: raw::matrix("queries", queries, query_count, dimensions)?,
+            query_count,
+            k,
+            metric,
+            hits: raw::output("hits", hits, capacity)?,
+            capacity,
+            written: raw::output("written", written, 1)?,
+            inputs: &[rows.span(), given.span()],
+        };
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches
+        // what is written during the call.
+        unsafe {
+            request.run(row_count, |search, hits| {
+                let ids = (!ids.is_null()).then(|| given.slice());
+                kernel(rows.slice(), dimensions, ids, search, hits)
+            })
+        }
+    })
+}
+
 /// The `k` rows nearest to each query, nearest first: exact, by looking at every row.
 ///
 /// Each query gets min(k, row_count) hits, behind those of the query before; their number in all goes to `written`, also where
@@ -84,28 +129,25 @@ pub unsafe extern "C" fn hart_vector_top_k_f32(
     capacity: usize,
     written: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let rows = raw::matrix("rows", rows, row_count, dimensions)?;
-        let given = raw::input("ids", ids, if ids.is_null() { 0 } else { row_count })?;
-        let request = Request {
-            queries: raw::matrix("queries", queries, query_count, dimensions)?,
+    let kernel = handles::search;
+    // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches what is
+    // written during the call.
+    unsafe {
+        top_k(
+            kernel,
+            rows,
+            row_count,
+            dimensions,
+            ids,
+            queries,
             query_count,
             k,
             metric,
-            hits: raw::output("hits", hits, capacity)?,
+            hits,
             capacity,
-            written: raw::output("written", written, 1)?,
-            inputs: &[rows.span(), given.span()],
-        };
-        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches
-        // what is written during the call.
-        unsafe {
-            request.run(row_count, |search, hits| {
-                let ids = (!ids.is_null()).then(|| given.slice());
-                handles::search(rows.slice(), dimensions, ids, search, hits)
-            })
-        }
-    })
+            written,
+        )
+    }
 }
 
 /// As `hart_vector_top_k_f32`, over rows of halves, IEEE 754 binary16 as bits, which are converted, exactly, a few at a time: the same
@@ -128,28 +170,25 @@ pub unsafe extern "C" fn hart_vector_top_k_f16(
     capacity: usize,
     written: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let rows = raw::matrix("rows", rows, row_count, dimensions)?;
-        let given = raw::input("ids", ids, if ids.is_null() { 0 } else { row_count })?;
-        let request = Request {
-            queries: raw::matrix("queries", queries, query_count, dimensions)?,
+    let kernel = handles::search_halves;
+    // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches what is
+    // written during the call.
+    unsafe {
+        top_k(
+            kernel,
+            rows,
+            row_count,
+            dimensions,
+            ids,
+            queries,
             query_count,
             k,
             metric,
-            hits: raw::output("hits", hits, capacity)?,
+            hits,
             capacity,
-            written: raw::output("written", written, 1)?,
-            inputs: &[rows.span(), given.span()],
-        };
-        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches
-        // what is written during the call.
-        unsafe {
-            request.run(row_count, |search, hits| {
-                let ids = (!ids.is_null()).then(|| given.slice());
-                handles::search_halves(rows.slice(), dimensions, ids, search, hits)
-            })
-        }
-    })
+            written,
+        )
+    }
 }
 
 /// Makes an index of rows for repeated searches. It keeps a copy of the ids and, unless `options` say otherwise, of the rows.

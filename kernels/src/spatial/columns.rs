@@ -58,7 +58,8 @@ pub(crate) const NULL_INSTANCES: &str =
 pub(crate) const EMPTY: &str = "Empty shapes are kept as such. No rows give no rows.";
 pub(crate) const NAN: &str = "x and y that are not finite are errors; NaN in Z or M counts as missing.";
 pub(crate) const EXACT: &str = "Exact, but for −0, which is written as 0.";
-pub(crate) const SQL_WRITES: &str = "CAST(geometry AS GEOMETRY) takes the bytes.";
+pub(crate) const SQL_WRITES: &str =
+    "CAST(geometry AS GEOMETRY) takes the bytes. Values of different SRIDs cannot be compared.";
 pub(crate) const FORMAT: &str = "[MS-SSCLRT] sections 1.6 and 2.1.";
 
 /// The spatial type of a call's bytes.
