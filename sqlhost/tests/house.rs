@@ -96,10 +96,14 @@ fn files_stay_readable() {
 
 #[test]
 fn generated_documentation_is_current() {
-    let docs = root().join("docs/KERNELS.md");
-    let found = std::fs::read_to_string(&docs).unwrap().replace("\r\n", "\n");
-    assert!(
-        found == hart_sqlhost::docs::all(),
-        "docs/KERNELS.md differs; `cargo run -- docs` writes it anew"
-    );
+    let docs = root().join("docs");
+    let files = hart_sqlhost::docs::files();
+    for (name, text) in &files {
+        let found = std::fs::read_to_string(docs.join(name)).unwrap().replace("\r\n", "\n");
+        assert!(found == *text, "docs/{name} differs; `cargo run -- docs` writes it anew");
+    }
+    for entry in std::fs::read_dir(docs.join("kernels")).unwrap() {
+        let name = format!("kernels/{}", entry.unwrap().file_name().to_str().unwrap());
+        assert!(files.iter().any(|(known, _)| *known == name), "docs/{name} is no longer generated");
+    }
 }

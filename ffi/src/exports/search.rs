@@ -64,7 +64,6 @@ impl Request<'_> {
 ///
 /// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written,
 /// during the call.
-#[expect(clippy::too_many_arguments, reason = "the arguments of the exports")]
 unsafe fn top_k<T>(
     kernel: impl Fn(&[T], usize, Option<&[i64]>, &Search<'_>, &mut [HartHit]) -> Result<(), Failure>,
     rows: *const T,
