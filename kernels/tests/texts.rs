@@ -143,7 +143,7 @@ fn words_of_sql_are_found() {
         assert_eq!(sql_in(text), None);
     }
     let mut found = Vec::new();
-    let code = "#![doc = \"SQL\"] /// SQL\nstatic K: Kernel = Kernel { name: \"a\", sql: concat!(\"b\"), run: |_| f(\"c\") }; const SQL_X: &str = \"d\";";
+    let code = "#![doc = \"SQL\"] /// SQL\nstatic K: Kernel = Kernel { name: \"a\", sql: \"b\", run: |_| f(\"c\") }; const SQL_X: &str = \"d\";";
     literals(code.parse().unwrap(), &mut found);
     assert_eq!(found, ["\"a\"", "\"c\""]);
 }

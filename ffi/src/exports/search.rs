@@ -149,8 +149,8 @@ pub unsafe extern "C" fn hart_vector_top_k_f32(
     }
 }
 
-/// As `hart_vector_top_k_f32`, over rows of halves, IEEE 754 binary16 as bits, which are converted, exactly, a few at a time: the same
-/// hits as of the rows as singles, without a copy of the whole. The queries are singles.
+/// As `hart_vector_top_k_f32`, over rows of halves: the bits of IEEE 754 binary16. They are converted to singles a few at a time,
+/// exactly, so the hits are those of the converted rows, without a copy of them all. The queries are singles.
 ///
 /// # Safety
 ///

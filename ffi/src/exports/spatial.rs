@@ -109,8 +109,8 @@ pub unsafe extern "C" fn hart_spatial_hilbert(
     })
 }
 
-/// Serializes points as SQL Server stores them in `geometry` and `geography`: back to back, 22 bytes each, 8 more where there is z, 8 more
-/// where there is m. The bytes of one point go to `stride`, also where `capacity` bytes are too few (`HART_STATUS_CAPACITY`).
+/// Serializes points in the format of MS-SSCLRT, that of SQL Server's `geometry` and `geography`: back to back, 22 bytes each, 8 more
+/// where there is z, 8 more where there is m. The bytes of one point go to `stride`, also where `capacity` bytes are too few (`HART_STATUS_CAPACITY`).
 ///
 /// `x`, `y`, `z`, `m`: `count` numbers each, the last two NULL where the points have none. `srid`: the spatial reference, such as 0 or
 /// 4326. `kind`: `HART_SPATIAL_…`. `out`: room for `capacity` bytes.

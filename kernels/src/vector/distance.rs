@@ -145,7 +145,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: shared::NULLS,
     empty: "Two empty vectors have cosine distance 1, euclidean, dot and manhattan distance 0.",
     nan: shared::NAN_SUM,
-    accuracy: "As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product; as vector_manhattan_distance. \
+    accuracy: "cosine as vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; the others as vector_euclidean_distance, vector_dot_product and vector_manhattan_distance. \
                Same bits on every instruction set, thread count and batch shape.",
     streaming: Streaming::Rows,
     source: "Those of vector_cosine_similarity, vector_euclidean_distance, vector_dot_product and vector_manhattan_distance.",
