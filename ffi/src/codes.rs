@@ -1,4 +1,4 @@
-//! The status codes of the kernels' errors, and words as numbers. Generated: `cargo run -p hart-ffi --example generate`.
+//! The status codes of the kernels' errors, and words as numbers. Generated: `bash .ci/generate`.
 
 /// A setting of this library (an environment variable, or what a host passes at startup) has an invalid value.
 pub const HART_STATUS_SETTING: i32 = 1;
@@ -39,3 +39,5 @@ pub const HART_METRIC_COSINE: i32 = 0;
 pub const HART_METRIC_EUCLIDEAN: i32 = 1;
 /// The metric `dot`: negated inner product.
 pub const HART_METRIC_DOT: i32 = 2;
+/// The metric `manhattan`: sum of absolute differences.
+pub const HART_METRIC_MANHATTAN: i32 = 3;

@@ -1,4 +1,4 @@
-//! Typed functions of the vector kernels, on singles. Generated from the registry: `cargo run -p hart-ffi --example generate`.
+//! Typed functions of the vector kernels, on singles. Generated from the registry: `bash .ci/generate`.
 #![allow(unsafe_code)]
 
 use hart_kernels::vector::batch::canonical_number;
@@ -201,15 +201,16 @@ pub unsafe extern "C" fn hart_vector_cosine_similarity_f32_batch(
 
 /// Distance of two vectors in a chosen metric.
 ///
-/// As VECTOR_DISTANCE(metric, a, b): cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ.
-/// The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
+/// cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. The first
+/// three are those of SQL Server's VECTOR_DISTANCE(metric, a, b). The smaller, the more alike. A zero vector has cosine
+/// distance 1 from everything finite.
 ///
 /// `a` and `b`: n singles. `result`: the number.
 /// `metric`: `HART_METRIC_…`.
-/// Empty: Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0. NaN: NaN and infinities follow
+/// Empty: Two empty vectors have cosine distance 1, euclidean, dot and manhattan distance 0. NaN: NaN and infinities follow
 /// IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product. Same
-/// bits on every instruction set, thread count and batch shape.
+/// Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product; as
+/// vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -238,16 +239,17 @@ pub unsafe extern "C" fn hart_vector_distance_f32(
 
 /// Distance of two vectors in a chosen metric.
 ///
-/// As VECTOR_DISTANCE(metric, a, b): cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ.
-/// The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
+/// cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. The first
+/// three are those of SQL Server's VECTOR_DISTANCE(metric, a, b). The smaller, the more alike. A zero vector has cosine
+/// distance 1 from everything finite.
 ///
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
 /// `out`: room for rows numbers. Large matrices are shared among the library's threads.
 /// `metric`: `HART_METRIC_…`.
-/// Empty: Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0. NaN: NaN and infinities follow
+/// Empty: Two empty vectors have cosine distance 1, euclidean, dot and manhattan distance 0. NaN: NaN and infinities follow
 /// IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product. Same
-/// bits on every instruction set, thread count and batch shape.
+/// Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product; as
+/// vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -494,6 +496,76 @@ pub unsafe extern "C" fn hart_vector_lerp_f32_batch(
         // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
         let (inputs, out) = unsafe { ([a.slice_unless(same[0]), b.slice_unless(same[1])], out.slice()) };
         state::run(|| in_place::run(same, inputs, n, out, |[a, b], out| batch::lerp(a, b, t, n, out)))
+    })
+}
+
+/// Manhattan distance of two vectors.
+///
+/// Σ |aᵢ − bᵢ|, also known as taxicab, city block or L1 distance.
+///
+/// `a` and `b`: n singles. `result`: the number.
+/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+/// Accuracy: Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64).
+/// It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every
+/// instruction set, thread count and batch shape.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_manhattan_distance_f32(
+    a: *const f32,
+    b: *const f32,
+    n: usize,
+    result: *mut f64,
+) -> i32 {
+    guard(|| {
+        let a = raw::input("a", a, n)?;
+        let b = raw::input("b", b, n)?;
+        let result = raw::output("result", result, 1)?;
+        raw::apart(&[result.span()], &[a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (a, b, result) = unsafe { (a.slice(), b.slice(), result.slice()) };
+        result[0] = canonical_number(vector::manhattan_distance(a, b)?);
+        Ok(())
+    })
+}
+
+/// Manhattan distance of two vectors.
+///
+/// Σ |aᵢ − bᵢ|, also known as taxicab, city block or L1 distance.
+///
+/// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
+/// `out`: room for rows numbers. Large matrices are shared among the library's threads.
+/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+/// Accuracy: Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64).
+/// It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every
+/// instruction set, thread count and batch shape.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+/// the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_vector_manhattan_distance_f32_batch(
+    a: *const f32,
+    a_rows: usize,
+    b: *const f32,
+    b_rows: usize,
+    n: usize,
+    out: *mut f64,
+    rows: usize,
+) -> i32 {
+    guard(|| {
+        let a = raw::matrix("a", a, a_rows, n)?;
+        let b = raw::matrix("b", b, b_rows, n)?;
+        let out = raw::output("out", out, rows)?;
+        raw::apart(&[out.span()], &[a.span(), b.span()])?;
+        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
+        state::run(|| batch::manhattan_distance(a, b, n, out))?;
+        Ok(())
     })
 }
 

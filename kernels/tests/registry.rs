@@ -302,8 +302,8 @@ fn parameters_are_checked() {
         assert!(message.ends_with("; expected an integer from 1 to 2147483647"), "{message}");
     }
     assert!(error(top_k, &[query(), ("query_count", Value::Int(0))]).contains("from 1 to 1000000"));
-    let metric = error(top_k, &[query(), ("metric", text("manhattan"))]);
-    assert_eq!(metric, "parameter metric is 'manhattan'; expected one of cosine, euclidean, dot");
+    let metric = error(top_k, &[query(), ("metric", text("minkowski"))]);
+    assert_eq!(metric, "parameter metric is 'minkowski'; expected one of cosine, euclidean, dot, manhattan");
     assert!(error(top_k, &[query(), ("metric", Value::Int(1))]).contains("metric is 1;"));
     assert!(error(top_k, &[("query", Value::Int(1))]).contains("expected a vector"));
     let long = error(top_k, &[query(), ("metric", text(&"x".repeat(1000)))]);

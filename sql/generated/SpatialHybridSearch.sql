@@ -20,7 +20,8 @@ GO
 --          @query, packed elements in @query_packed.
 --   @query_count (an integer from 1 to 1000000) Number of queries in @query.
 --   @k (an integer from 1 to 2147483647) Rows wanted for each query.
---   @metric (one of cosine, euclidean, dot) cosine = 1 - similarity, euclidean = unsquared, dot = negated dot product.
+--   @metric (one of cosine, euclidean, dot, manhattan) cosine = 1 - similarity, euclidean = unsquared, dot = negated
+--           dot product, manhattan = sum of absolute differences.
 --   @basis (binary, or its hexadecimal text (0x...)) The basis, as spatial_fit returns it. Empty: clr_v1, the three
 --          axes for 1998 dimensions of the replaced assembly.
 --   @pad (one of no, yes) yes: vectors shorter than the dimension of the basis are filled up with zeros; no: they are

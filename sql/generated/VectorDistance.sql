@@ -2,8 +2,9 @@ SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
 GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.VectorDistance: Distance of two vectors in a chosen metric.
--- As VECTOR_DISTANCE(metric, a, b): cosine = 1 - cosine similarity, in [0, 2]; euclidean = sqrt(sum (a_i - b_i)^2); dot
--- = -sum a_i*b_i. The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
+-- cosine = 1 - cosine similarity, in [0, 2]; euclidean = sqrt(sum (a_i - b_i)^2); dot = -sum a_i*b_i; manhattan = sum
+-- |a_i - b_i|. The first three are those of SQL Server's VECTOR_DISTANCE(metric, a, b). The smaller, the more alike. A
+-- zero vector has cosine distance 1 from everything finite.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorPairs), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -13,7 +14,8 @@ GO
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @metric (one of cosine, euclidean, dot) cosine = 1 - similarity, euclidean = unsquared, dot = negated dot product.
+--   @metric (one of cosine, euclidean, dot, manhattan) cosine = 1 - similarity, euclidean = unsquared, dot = negated
+--           dot product, manhattan = sum of absolute differences.
 --   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
 --            ones. f16, bf16 and i8 are converted exactly to f32.
 --   @accumulate (one of f32, f64) Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.
@@ -27,11 +29,11 @@ GO
 --   distance float [that of the metric]: The distance.
 --
 -- NULL: NULL in any vector of a row gives NULL.
--- Empty: Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0.
+-- Empty: Two empty vectors have cosine distance 1, euclidean, dot and manhattan distance 0.
 -- NaN and infinity: NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it
 --                   arrives as NULL.
--- Accuracy: As vector_cosine_similarity, and 2^-53 more for 1 - x; as vector_euclidean_distance; as vector_dot_product.
---           Same bits on every instruction set, thread count and batch shape.
+-- Accuracy: As vector_cosine_similarity, and 2^-53 more for 1 - x; as vector_euclidean_distance; as vector_dot_product;
+--           as vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.
 -- Chunks: Row by row: chunks and partitions do not change results.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages

@@ -17,7 +17,8 @@ GO
 --          @query, packed elements in @query_packed.
 --   @query_count (an integer from 1 to 1000000) Number of queries in @query.
 --   @k (an integer from 1 to 2147483647) Rows wanted for each query.
---   @metric (one of cosine, euclidean, dot) cosine = 1 - similarity, euclidean = unsquared, dot = negated dot product.
+--   @metric (one of cosine, euclidean, dot, manhattan) cosine = 1 - similarity, euclidean = unsquared, dot = negated
+--           dot product, manhattan = sum of absolute differences.
 --   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
 --            ones. f16, bf16 and i8 are converted exactly to f32.
 --   @accumulate (one of f32, f64) Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.

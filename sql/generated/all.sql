@@ -8,6 +8,7 @@
 :r generated/VectorDotProduct.sql
 :r generated/VectorEuclideanDistance.sql
 :r generated/VectorLerp.sql
+:r generated/VectorManhattanDistance.sql
 :r generated/VectorNorm.sql
 :r generated/VectorNormalize.sql
 :r generated/VectorScale.sql

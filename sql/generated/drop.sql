@@ -9,6 +9,7 @@ DROP PROCEDURE IF EXISTS [hart].[VectorDistance];
 DROP PROCEDURE IF EXISTS [hart].[VectorDotProduct];
 DROP PROCEDURE IF EXISTS [hart].[VectorEuclideanDistance];
 DROP PROCEDURE IF EXISTS [hart].[VectorLerp];
+DROP PROCEDURE IF EXISTS [hart].[VectorManhattanDistance];
 DROP PROCEDURE IF EXISTS [hart].[VectorNorm];
 DROP PROCEDURE IF EXISTS [hart].[VectorNormalize];
 DROP PROCEDURE IF EXISTS [hart].[VectorScale];

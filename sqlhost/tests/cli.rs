@@ -303,8 +303,8 @@ fn what_is_wrong_is_said_in_one_line() {
     fails(2, &["search", "--input", DATA, "--like", "name=x", "-k", "0"], &["0"]);
     fails(
         2,
-        &["search", "--input", DATA, "--like", "name=x", "--metric", "manhattan"],
-        &["manhattan", "cosine"],
+        &["search", "--input", DATA, "--like", "name=x", "--metric", "minkowski"],
+        &["minkowski", "cosine"],
     );
     fails(2, &["frobnicate"], &["frobnicate"]);
     assert!(!Path::new("x.doc").exists());

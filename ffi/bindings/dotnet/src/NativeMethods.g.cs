@@ -17,7 +17,7 @@ namespace Hart.Native
         /// <summary>
         ///  Version of this interface: raised when a function, a constant or a structure is added. What is there never changes.
         /// </summary>
-        internal const uint HART_ABI_VERSION = 2;
+        internal const uint HART_ABI_VERSION = 3;
         /// <summary>
         ///  Success. Every other status is an error whose text `hart_last_error` gives.
         /// </summary>
@@ -183,6 +183,10 @@ namespace Hart.Native
         ///  The metric `dot`: negated inner product.
         /// </summary>
         internal const int HART_METRIC_DOT = 2;
+        /// <summary>
+        ///  The metric `manhattan`: sum of absolute differences.
+        /// </summary>
+        internal const int HART_METRIC_MANHATTAN = 3;
 
 
 
@@ -393,15 +397,16 @@ namespace Hart.Native
         /// <summary>
         ///  Distance of two vectors in a chosen metric.
         ///
-        ///  As VECTOR_DISTANCE(metric, a, b): cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ.
-        ///  The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
+        ///  cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. The first
+        ///  three are those of SQL Server's VECTOR_DISTANCE(metric, a, b). The smaller, the more alike. A zero vector has cosine
+        ///  distance 1 from everything finite.
         ///
         ///  `a` and `b`: n singles. `result`: the number.
         ///  `metric`: `HART_METRIC_…`.
-        ///  Empty: Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0. NaN: NaN and infinities follow
+        ///  Empty: Two empty vectors have cosine distance 1, euclidean, dot and manhattan distance 0. NaN: NaN and infinities follow
         ///  IEEE 754. A NaN in a result is the canonical one.
-        ///  Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product. Same
-        ///  bits on every instruction set, thread count and batch shape.
+        ///  Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product; as
+        ///  vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.
         ///
         ///  # Safety
         ///
@@ -414,16 +419,17 @@ namespace Hart.Native
         /// <summary>
         ///  Distance of two vectors in a chosen metric.
         ///
-        ///  As VECTOR_DISTANCE(metric, a, b): cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ.
-        ///  The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
+        ///  cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. The first
+        ///  three are those of SQL Server's VECTOR_DISTANCE(metric, a, b). The smaller, the more alike. A zero vector has cosine
+        ///  distance 1 from everything finite.
         ///
         ///  `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
         ///  `out`: room for rows numbers. Large matrices are shared among the library's threads.
         ///  `metric`: `HART_METRIC_…`.
-        ///  Empty: Two empty vectors have cosine distance 1, euclidean distance 0 and dot distance 0. NaN: NaN and infinities follow
+        ///  Empty: Two empty vectors have cosine distance 1, euclidean, dot and manhattan distance 0. NaN: NaN and infinities follow
         ///  IEEE 754. A NaN in a result is the canonical one.
-        ///  Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product. Same
-        ///  bits on every instruction set, thread count and batch shape.
+        ///  Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product; as
+        ///  vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.
         ///
         ///  # Safety
         ///
@@ -557,6 +563,45 @@ namespace Hart.Native
         /// </summary>
         [DllImport(__DllName, EntryPoint = "hart_vector_lerp_f32_batch", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int hart_vector_lerp_f32_batch(float* a, System.UIntPtr a_rows, float* b, System.UIntPtr b_rows, System.UIntPtr n, double t, float* @out, System.UIntPtr rows);
+
+        /// <summary>
+        ///  Manhattan distance of two vectors.
+        ///
+        ///  Σ |aᵢ − bᵢ|, also known as taxicab, city block or L1 distance.
+        ///
+        ///  `a` and `b`: n singles. `result`: the number.
+        ///  Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+        ///  Accuracy: Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64).
+        ///  It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every
+        ///  instruction set, thread count and batch shape.
+        ///
+        ///  # Safety
+        ///
+        ///  The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+        ///  the call.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "hart_vector_manhattan_distance_f32", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int hart_vector_manhattan_distance_f32(float* a, float* b, System.UIntPtr n, double* result);
+
+        /// <summary>
+        ///  Manhattan distance of two vectors.
+        ///
+        ///  Σ |aᵢ − bᵢ|, also known as taxicab, city block or L1 distance.
+        ///
+        ///  `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
+        ///  `out`: room for rows numbers. Large matrices are shared among the library's threads.
+        ///  Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
+        ///  Accuracy: Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64).
+        ///  It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every
+        ///  instruction set, thread count and batch shape.
+        ///
+        ///  # Safety
+        ///
+        ///  The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
+        ///  the call.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "hart_vector_manhattan_distance_f32_batch", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int hart_vector_manhattan_distance_f32_batch(float* a, System.UIntPtr a_rows, float* b, System.UIntPtr b_rows, System.UIntPtr n, double* @out, System.UIntPtr rows);
 
         /// <summary>
         ///  Euclidean norm of a vector.

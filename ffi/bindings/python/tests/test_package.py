@@ -120,7 +120,7 @@ class Vectors(unittest.TestCase):
         with self.assertRaisesRegex(TypeError, "v: expected float32, found complex"):
             hart.norm(ROWS.astype(np.complex64))
         with self.assertRaisesRegex(ValueError, "metric: expected one of cosine, euclidean, dot, found 'manhattan'"):
-            hart.distance(ROWS, ROWS, "manhattan")
+            hart.distance(ROWS, ROWS, "minkowski")
 
     def test_no_rows_and_no_dimensions(self):
         self.assertEqual(hart.norm(ROWS[:0]).shape, (0,))

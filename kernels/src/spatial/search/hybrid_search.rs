@@ -106,7 +106,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Projects all rows and queries on the basis, picks candidates by where they are, and ranks those by the exact distance of \
               the vectors. With sieve = proven the set of candidates grows, from `candidates`, until a proven bound says that no \
               better neighbour can exist: the result equals that of vector_top_k, bit for bit. A query for which the bound leaves more \
-              than a quarter of all rows is answered by exact search. The projection costs as \
+              than a quarter of all rows is answered by exact search; with the manhattan metric that is the rule, because the \
+              bound is the Euclidean distance. The projection costs as \
               much as a search with one query for each axis, so a sieve pays with many queries in one call. docs/SPATIAL-RECALL.md \
               has measurements.",
     inputs: &[ID, V],

@@ -1,8 +1,8 @@
-"""Constants, structures and prototypes. Generated: cargo run -p hart-ffi --example generate."""
+"""Constants, structures and prototypes. Generated: bash .ci/generate."""
 
 import ctypes
 
-HART_ABI_VERSION = 2
+HART_ABI_VERSION = 3
 HART_OK = 0
 HART_STATUS_NULL_POINTER = 1001
 HART_STATUS_ALIGNMENT = 1002
@@ -44,6 +44,7 @@ HART_STATUS_VALUE = 16
 HART_METRIC_COSINE = 0
 HART_METRIC_EUCLIDEAN = 1
 HART_METRIC_DOT = 2
+HART_METRIC_MANHATTAN = 3
 
 
 class HartCapabilities(ctypes.Structure):
@@ -326,6 +327,27 @@ PROTOTYPES = {
             ctypes.c_size_t,  # b_rows
             ctypes.c_size_t,  # n
             ctypes.c_double,  # t
+            ctypes.c_void_p,  # out
+            ctypes.c_size_t,  # rows
+        ],
+    ),
+    "hart_vector_manhattan_distance_f32": (
+        ctypes.c_int32,
+        [
+            ctypes.c_void_p,  # a
+            ctypes.c_void_p,  # b
+            ctypes.c_size_t,  # n
+            ctypes.c_void_p,  # result
+        ],
+    ),
+    "hart_vector_manhattan_distance_f32_batch": (
+        ctypes.c_int32,
+        [
+            ctypes.c_void_p,  # a
+            ctypes.c_size_t,  # a_rows
+            ctypes.c_void_p,  # b
+            ctypes.c_size_t,  # b_rows
+            ctypes.c_size_t,  # n
             ctypes.c_void_p,  # out
             ctypes.c_size_t,  # rows
         ],

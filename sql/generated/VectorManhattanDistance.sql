@@ -1,0 +1,115 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.VectorManhattanDistance: Manhattan distance of two vectors.
+-- sum |a_i - b_i|, also known as taxicab, city block or L1 distance.
+--
+-- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorPairs), with these columns and no others.
+--        They are bound by name, or, where not all of these names are there, by position:
+--   id bigint: The caller's key; returned unchanged.
+--   a varbinary (packed), varchar or nvarchar (JSON), or VECTOR: First vector.
+--   b varbinary (packed), varchar or nvarchar (JSON), or VECTOR: Second vector, of the same dimension as a.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
+--            ones. f16, bf16 and i8 are converted exactly to f32.
+--   @accumulate (one of f32, f64) Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.
+--   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
+--
+-- Result:
+--   id bigint: The caller's key; returned unchanged.
+--   manhattan_distance float [the vectors' unit]: At least 0.
+--
+-- NULL: NULL in any vector of a row gives NULL.
+-- Empty: Two empty vectors give 0.
+-- NaN and infinity: NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it
+--                   arrives as NULL.
+-- Accuracy: Relative error <= gamma(ceiling(n/32) + 1) + 6*2^-53 with gamma(k) = k*u/(1 - k*u) and u = 2^-24
+--           (accumulate f32) or 2^-53 (f64). It is infinite only where it is beyond the doubles, which it never is of
+--           finite f32 vectors. Same bits on every instruction set, thread count and batch shape.
+-- Chunks: Row by row: chunks and partitions do not change results.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
+--
+-- Example:
+--   EXEC [hart].[VectorManhattanDistance]
+--       @source = N'SELECT [id], [a], [b] FROM (VALUES (CAST(1 AS bigint), CAST(''[0,0]'' AS varchar(max)), CAST(''[3,-4]'' AS varchar(max)))) AS [example] ([id], [a], [b])';
+--   gives 1 | 7
+CREATE OR ALTER PROCEDURE [hart].[VectorManhattanDistance]
+(
+    @source nvarchar(max) = NULL,
+    @source_rows [hart].[VectorPairs] READONLY,
+    @element varchar(64) = 'f32',
+    @accumulate varchar(64) = 'f32',
+    @by_part bit = 0,
+    @parallel bit = 0,
+    @rows_per_read int = 10000,
+    @rows_json varchar(max) = NULL OUTPUT
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    IF @source IS NOT NULL AND EXISTS (SELECT * FROM @source_rows)
+        THROW 59908, N'@source and @source_rows are both given; expected one of them', 1;
+    IF @source IS NULL
+    BEGIN
+        IF NOT EXISTS (SELECT * FROM @source_rows)
+            THROW 59909, N'neither @source nor a row in @source_rows is given; expected one of them', 1;
+        IF @by_part = 1
+            THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
+        SELECT [id], [a], [b] INTO [#hart_rows] FROM @source_rows;
+        SET @source =
+            CASE WHEN EXISTS (SELECT * FROM [#hart_rows] WHERE DATALENGTH([a]) > 8000 OR DATALENGTH([b]) > 8000)
+                THEN N'SELECT [id], [a], [b] FROM [#hart_rows]'
+                ELSE N'SELECT [id], CAST([a] AS varbinary(8000)) AS [a], CAST([b] AS varbinary(8000)) AS [b] FROM [#hart_rows]'
+            END;
+    END;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,a,b', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
+    BEGIN TRY
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_manhattan_distance',
+                @input_data_1 = @input,
+                @params = N'@element varchar(64), @accumulate varchar(64), @r_rowsPerRead int, @rows_json varchar(max) OUTPUT',
+                @element = @element,
+                @accumulate = @accumulate,
+                @r_rowsPerRead = @rows_per_read,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_manhattan_distance',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@element varchar(64), @accumulate varchar(64)',
+                @element = @element,
+                @accumulate = @accumulate
+                WITH RESULT SETS (([id] bigint, [manhattan_distance] float, [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_manhattan_distance',
+                @input_data_1 = @input,
+                @parallel = @parallel,
+                @params = N'@element varchar(64), @accumulate varchar(64), @r_rowsPerRead int',
+                @element = @element,
+                @accumulate = @accumulate,
+                @r_rowsPerRead = @rows_per_read
+                WITH RESULT SETS (([id] bigint, [manhattan_distance] float));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO
