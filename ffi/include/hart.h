@@ -6,6 +6,9 @@
  * RESULTS have the same bits on every processor, for any number of threads and rows, unless a function or the description of a kernel
  * says less. A NaN in a result is the canonical one.
  *
+ * ACCURACY. In bounds, n is the number of elements, u = 2⁻²⁴ the unit roundoff of singles, and
+ * γ(k) = k·u / (1 − k·u) + 8·2⁻⁵³ + n·2⁻⁴⁹, for k·u ≤ 1/4.
+ *
  * STATUS. Functions return HART_OK (0) or a status above 0; then hart_last_error gives a text that names the parameter or the
  * column and row, the value found and what was expected, for the calling thread. Statuses below 1000 are the kernels' errors,
  * the same numbers as everywhere in Hart; those from 1001 on are this interface's. Output is not valid after a failure, unless
@@ -14,7 +17,8 @@
  * MEMORY belongs to the caller, who gives pointers with lengths in elements (not bytes, unless the name says so). The library keeps no
  * pointer beyond a call, except for an index with HART_INDEX_BORROW_ROWS. A pointer may be NULL where its length is 0. What is
  * written must not overlap anything else of the call, and pointers must be aligned for their type: both are checked, and so are
- * NULL pointers and lengths that overflow.
+ * NULL pointers and lengths that overflow. What cannot be checked is the caller's promise: a pointer that is not NULL points to as
+ * many elements as said, and during the call nobody else writes what it reads, or touches what it writes.
  *
  * THREADS. Every function may be called from any number of threads at once. Calls on large matrices use the library's own threads,
  * which start with the first such call and end with hart_shutdown.
@@ -371,7 +375,7 @@ typedef struct HartParam {
      */
     uint32_t kind;
     /**
-     * Name without `@`, with a terminator; case does not count.
+     * Name, with a terminator; case does not count.
      */
     const char *name;
     /**
@@ -438,7 +442,7 @@ int32_t hart_last_error_status(void);
  * Writes at most `capacity` bytes with the terminator, cut between two characters where it does not fit, and returns the bytes
  * that the whole needs with its terminator. `buffer` may be NULL where `capacity` is 0. Calls that succeed leave the text as it is.
  *
- * Premises:
+ * Requires:
  *
  * `buffer` has `capacity` writable bytes.
  */
@@ -448,7 +452,7 @@ size_t hart_last_error(char *buffer,
 /**
  * What this library and this machine can do. Set `capabilities->size` before the call.
  *
- * Premises:
+ * Requires:
  *
  * `capabilities` is NULL or points to a writable structure of the size that it says.
  */
@@ -464,11 +468,11 @@ int32_t hart_capabilities(struct HartCapabilities *capabilities);
 int32_t hart_set_threads(uint32_t threads);
 
 /**
- * Ends the library's threads and waits for them, so that it can be unloaded; waits for the calls that use them. A later large
- * call starts them anew. Indexes stay.
+ * Ends the library's threads, so that it can be unloaded: waits for the calls that use them, then for the threads. A later large
+ * call starts new ones. Indexes stay.
  *
- * On Linux, `dlclose` takes the library out of memory only where the thread has ended before whose call had started the library's threads:
- * Rust's standard library holds on to it so long. Otherwise it stays, until it has been opened and closed once more.
+ * On Linux, one thread of yours keeps the library loaded: the one whose call started the library's threads. End that thread
+ * before `dlclose`. Otherwise the library stays in memory until it is opened and closed again.
  */
 int32_t hart_shutdown(void);
 
@@ -478,7 +482,7 @@ int32_t hart_shutdown(void);
  * Writes it with its terminator; the bytes that it needs go to `needed`, which may be NULL. With a NULL `buffer` and a `capacity` of
  * 0 it only asks for those; otherwise a buffer that is too small is `HART_STATUS_CAPACITY`.
  *
- * Premises:
+ * Requires:
  *
  * `buffer` has `capacity` writable bytes; `needed` is NULL or writable.
  */
@@ -490,9 +494,10 @@ int32_t hart_kernel_name(size_t index,
 /**
  * What a kernel takes and gives, as a JSON object: `name`, `family`, `summary`, `details`, `inputs` and `outputs` (each with
  * `name`, `kind`, `unit`, `summary`), `params` (each with `name`, `takes`, `default`, `summary`), `rows`, `nulls`, `empty`, `nan`,
- * `accuracy`, `streaming`, `source`. Buffers as in `hart_kernel_name`.
+ * `accuracy`, `elements`, `streaming`, `source`. A `kind` is vector, float64, int32, int64, text or binary. Buffers as in
+ * `hart_kernel_name`.
  *
- * Premises:
+ * Requires:
  *
  * `kernel` is NULL or a text with a terminator; `buffer` has `capacity` writable bytes; `needed` is NULL or writable.
  */
@@ -508,14 +513,8 @@ int32_t hart_kernel_describe(const char *kernel,
  *
  * `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
  * replaces; memory that overlaps otherwise is refused.
- * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
- * result is the canonical one.
- * Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
+ * Accuracy: Correctly rounded.
  */
 int32_t hart_vector_add_f32(const float *a,
                             const float *b,
@@ -530,14 +529,8 @@ int32_t hart_vector_add_f32(const float *a,
  * `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
  * `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
  * overlaps otherwise is refused. Large matrices are shared among the library's threads.
- * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
- * result is the canonical one.
- * Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
+ * Accuracy: Correctly rounded.
  */
 int32_t hart_vector_add_f32_batch(const float *a,
                                   size_t a_rows,
@@ -553,14 +546,9 @@ int32_t hart_vector_add_f32_batch(const float *a,
  * Index from 0; of equal components the first.
  *
  * `v`: n singles. `result`: the number.
- * −1 stands for no index (NULL in SQL).
+ * −1 stands for NULL: no index.
  * Empty: The empty vector gives NULL. NaN: NaN is never the greatest; a vector of nothing but NaN gives NULL.
  * Accuracy: Exact. −0 and 0 are equal.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
  */
 int32_t hart_vector_arg_max_f32(const float *v,
                                 size_t n,
@@ -573,14 +561,9 @@ int32_t hart_vector_arg_max_f32(const float *v,
  *
  * `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows
  * numbers. Large matrices are shared among the library's threads.
- * −1 stands for no index (NULL in SQL).
+ * −1 stands for NULL: no index.
  * Empty: The empty vector gives NULL. NaN: NaN is never the greatest; a vector of nothing but NaN gives NULL.
  * Accuracy: Exact. −0 and 0 are equal.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
  */
 int32_t hart_vector_arg_max_f32_batch(const float *v,
                                       size_t v_rows,
@@ -591,18 +574,13 @@ int32_t hart_vector_arg_max_f32_batch(const float *v,
 /**
  * Cosine of the angle between two vectors.
  *
- * Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]: 1 − VECTOR_DISTANCE('cosine', a, b). A vector has similarity 1 with
- * itself, exactly; a zero vector has similarity 0 with everything finite.
+ * Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]. A vector has similarity 1 with itself, exactly; a zero vector has
+ * similarity 0 with everything finite.
  *
  * `a` and `b`: n singles. `result`: the number.
- * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
- * Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64), however small or great the components are.
- * Same bits on every instruction set, thread count and batch shape.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+ * Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴, however small or great the components are. Same bits on every instruction
+ * set, thread count and batch shape.
  */
 int32_t hart_vector_cosine_similarity_f32(const float *a,
                                           const float *b,
@@ -612,19 +590,14 @@ int32_t hart_vector_cosine_similarity_f32(const float *a,
 /**
  * Cosine of the angle between two vectors.
  *
- * Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]: 1 − VECTOR_DISTANCE('cosine', a, b). A vector has similarity 1 with
- * itself, exactly; a zero vector has similarity 0 with everything finite.
+ * Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]. A vector has similarity 1 with itself, exactly; a zero vector has
+ * similarity 0 with everything finite.
  *
  * `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
  * `out`: room for rows numbers. Large matrices are shared among the library's threads.
- * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
- * Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64), however small or great the components are.
- * Same bits on every instruction set, thread count and batch shape.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+ * Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴, however small or great the components are. Same bits on every instruction
+ * set, thread count and batch shape.
  */
 int32_t hart_vector_cosine_similarity_f32_batch(const float *a,
                                                 size_t a_rows,
@@ -637,21 +610,15 @@ int32_t hart_vector_cosine_similarity_f32_batch(const float *a,
 /**
  * Distance of two vectors in a chosen metric.
  *
- * cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. The first
- * three are those of SQL Server's VECTOR_DISTANCE(metric, a, b). The smaller, the more alike. A zero vector has cosine
- * distance 1 from everything finite.
+ * cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. The
+ * smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
  *
  * `a` and `b`: n singles. `result`: the number.
  * `metric`: `HART_METRIC_…`.
  * Empty: Two empty vectors have cosine distance 1, euclidean, dot and manhattan distance 0. NaN: NaN and infinities follow
- * IEEE 754. A NaN in a result is the canonical one.
- * Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product; as
- * vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * IEEE 754.
+ * Accuracy: cosine as vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; the others as vector_euclidean_distance,
+ * vector_dot_product and vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.
  */
 int32_t hart_vector_distance_f32(int32_t metric,
                                  const float *a,
@@ -662,22 +629,16 @@ int32_t hart_vector_distance_f32(int32_t metric,
 /**
  * Distance of two vectors in a chosen metric.
  *
- * cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. The first
- * three are those of SQL Server's VECTOR_DISTANCE(metric, a, b). The smaller, the more alike. A zero vector has cosine
- * distance 1 from everything finite.
+ * cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. The
+ * smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
  *
  * `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
  * `out`: room for rows numbers. Large matrices are shared among the library's threads.
  * `metric`: `HART_METRIC_…`.
  * Empty: Two empty vectors have cosine distance 1, euclidean, dot and manhattan distance 0. NaN: NaN and infinities follow
- * IEEE 754. A NaN in a result is the canonical one.
- * Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product; as
- * vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * IEEE 754.
+ * Accuracy: cosine as vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; the others as vector_euclidean_distance,
+ * vector_dot_product and vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.
  */
 int32_t hart_vector_distance_f32_batch(int32_t metric,
                                        const float *a,
@@ -691,18 +652,13 @@ int32_t hart_vector_distance_f32_batch(int32_t metric,
 /**
  * Inner product of two vectors.
  *
- * Σ aᵢ·bᵢ, positive for vectors that point alike: the negative of VECTOR_DISTANCE('dot', a, b).
+ * Σ aᵢ·bᵢ, positive for vectors that point alike.
  *
  * `a` and `b`: n singles. `result`: the number.
- * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
- * Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by up to
- * 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
- * every instruction set, thread count and batch shape.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+ * Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴; a subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is infinite only
+ * where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count
+ * and batch shape.
  */
 int32_t hart_vector_dot_product_f32(const float *a,
                                     const float *b,
@@ -712,19 +668,14 @@ int32_t hart_vector_dot_product_f32(const float *a,
 /**
  * Inner product of two vectors.
  *
- * Σ aᵢ·bᵢ, positive for vectors that point alike: the negative of VECTOR_DISTANCE('dot', a, b).
+ * Σ aᵢ·bᵢ, positive for vectors that point alike.
  *
  * `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
  * `out`: room for rows numbers. Large matrices are shared among the library's threads.
- * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
- * Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by up to
- * 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
- * every instruction set, thread count and batch shape.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+ * Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴; a subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is infinite only
+ * where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count
+ * and batch shape.
  */
 int32_t hart_vector_dot_product_f32_batch(const float *a,
                                           size_t a_rows,
@@ -737,18 +688,13 @@ int32_t hart_vector_dot_product_f32_batch(const float *a,
 /**
  * Euclidean distance of two vectors.
  *
- * √(Σ (aᵢ − bᵢ)²), not squared: VECTOR_DISTANCE('euclidean', a, b).
+ * √(Σ (aᵢ − bᵢ)²), not squared.
  *
  * `a` and `b`: n singles. `result`: the number.
- * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
- * Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by
- * up to 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits
- * on every instruction set, thread count and batch shape.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+ * Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴; a subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is
+ * infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set,
+ * thread count and batch shape.
  */
 int32_t hart_vector_euclidean_distance_f32(const float *a,
                                            const float *b,
@@ -758,19 +704,14 @@ int32_t hart_vector_euclidean_distance_f32(const float *a,
 /**
  * Euclidean distance of two vectors.
  *
- * √(Σ (aᵢ − bᵢ)²), not squared: VECTOR_DISTANCE('euclidean', a, b).
+ * √(Σ (aᵢ − bᵢ)²), not squared.
  *
  * `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
  * `out`: room for rows numbers. Large matrices are shared among the library's threads.
- * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
- * Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by
- * up to 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits
- * on every instruction set, thread count and batch shape.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+ * Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴; a subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is
+ * infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set,
+ * thread count and batch shape.
  */
 int32_t hart_vector_euclidean_distance_f32_batch(const float *a,
                                                  size_t a_rows,
@@ -783,22 +724,15 @@ int32_t hart_vector_euclidean_distance_f32_batch(const float *a,
 /**
  * Linear interpolation between two vectors.
  *
- * aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements are
- * f64; a component that is not finite so, and every one where t lies between 0 and ±2⁻¹²⁶, is computed in f64.
+ * aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first; a component that
+ * overflows by that, and every component where 0 < |t| < 2⁻¹²⁶, is computed in f64 from the t given.
  *
  * `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
  * replaces; memory that overlaps otherwise is refused.
- * `t`: 0 gives a, 1 gives b. a finite number.
- * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
- * result is the canonical one.
+ * `t`: a finite number. 0 gives a, 1 gives b.
+ * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
  * Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. |error| ≤ 4u·(|aᵢ|·(1 + |t|) +
- * |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is; for f64 elements u = 2⁻⁵³ and
- * 2⁻¹⁰⁷⁴, where no product overflows. For f16 and bf16 the f32 result is rounded once more.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is.
  */
 int32_t hart_vector_lerp_f32(const float *a,
                              const float *b,
@@ -809,23 +743,16 @@ int32_t hart_vector_lerp_f32(const float *a,
 /**
  * Linear interpolation between two vectors.
  *
- * aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements are
- * f64; a component that is not finite so, and every one where t lies between 0 and ±2⁻¹²⁶, is computed in f64.
+ * aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first; a component that
+ * overflows by that, and every component where 0 < |t| < 2⁻¹²⁶, is computed in f64 from the t given.
  *
  * `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
  * `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
  * overlaps otherwise is refused. Large matrices are shared among the library's threads.
- * `t`: 0 gives a, 1 gives b. a finite number.
- * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
- * result is the canonical one.
+ * `t`: a finite number. 0 gives a, 1 gives b.
+ * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
  * Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. |error| ≤ 4u·(|aᵢ|·(1 + |t|) +
- * |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is; for f64 elements u = 2⁻⁵³ and
- * 2⁻¹⁰⁷⁴, where no product overflows. For f16 and bf16 the f32 result is rounded once more.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is.
  */
 int32_t hart_vector_lerp_f32_batch(const float *a,
                                    size_t a_rows,
@@ -842,15 +769,10 @@ int32_t hart_vector_lerp_f32_batch(const float *a,
  * Σ |aᵢ − bᵢ|, also known as taxicab, city block or L1 distance.
  *
  * `a` and `b`: n singles. `result`: the number.
- * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
- * Accuracy: Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64).
- * It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every
- * instruction set, thread count and batch shape.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+ * Accuracy: Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴. It is infinite only where it is
+ * beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch
+ * shape.
  */
 int32_t hart_vector_manhattan_distance_f32(const float *a,
                                            const float *b,
@@ -864,15 +786,10 @@ int32_t hart_vector_manhattan_distance_f32(const float *a,
  *
  * `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
  * `out`: room for rows numbers. Large matrices are shared among the library's threads.
- * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
- * Accuracy: Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64).
- * It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every
- * instruction set, thread count and batch shape.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+ * Accuracy: Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴. It is infinite only where it is
+ * beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch
+ * shape.
  */
 int32_t hart_vector_manhattan_distance_f32_batch(const float *a,
                                                  size_t a_rows,
@@ -885,18 +802,13 @@ int32_t hart_vector_manhattan_distance_f32_batch(const float *a,
 /**
  * Euclidean norm of a vector.
  *
- * √(Σ vᵢ²): VECTOR_NORM(v, 'norm2').
+ * √(Σ vᵢ²)
  *
  * `v`: n singles. `result`: the number.
- * Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
- * Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). A subnormal result is off by up to
- * 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
- * every instruction set, thread count and batch shape.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754.
+ * Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴. A subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is infinite only
+ * where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count
+ * and batch shape.
  */
 int32_t hart_vector_norm_f32(const float *v,
                              size_t n,
@@ -905,19 +817,14 @@ int32_t hart_vector_norm_f32(const float *v,
 /**
  * Euclidean norm of a vector.
  *
- * √(Σ vᵢ²): VECTOR_NORM(v, 'norm2').
+ * √(Σ vᵢ²)
  *
  * `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows
  * numbers. Large matrices are shared among the library's threads.
- * Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
- * Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). A subnormal result is off by up to
- * 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
- * every instruction set, thread count and batch shape.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754.
+ * Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴. A subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is infinite only
+ * where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count
+ * and batch shape.
  */
 int32_t hart_vector_norm_f32_batch(const float *v,
                                    size_t v_rows,
@@ -928,20 +835,14 @@ int32_t hart_vector_norm_f32_batch(const float *v,
 /**
  * The vector divided by its Euclidean norm.
  *
- * vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
+ * vᵢ / √(Σ vⱼ²). A zero vector is returned unchanged.
  *
  * `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
  * that overlaps otherwise is refused.
  * Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
- * the finite ones 0. A NaN in a result is the canonical one.
- * Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), and half the least number of that
- * precision where it becomes subnormal. For f16 and bf16 the f32 result is rounded once more. Same bits on every instruction
- * set.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * the finite ones 0.
+ * Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴, and half the least f32 number where it becomes
+ * subnormal. Same bits on every instruction set.
  */
 int32_t hart_vector_normalize_f32(const float *v,
                                   size_t n,
@@ -950,21 +851,15 @@ int32_t hart_vector_normalize_f32(const float *v,
 /**
  * The vector divided by its Euclidean norm.
  *
- * vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
+ * vᵢ / √(Σ vⱼ²). A zero vector is returned unchanged.
  *
  * `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
  * singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
  * refused. Large matrices are shared among the library's threads.
  * Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
- * the finite ones 0. A NaN in a result is the canonical one.
- * Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), and half the least number of that
- * precision where it becomes subnormal. For f16 and bf16 the f32 result is rounded once more. Same bits on every instruction
- * set.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * the finite ones 0.
+ * Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴, and half the least f32 number where it becomes
+ * subnormal. Same bits on every instruction set.
  */
 int32_t hart_vector_normalize_f32_batch(const float *v,
                                         size_t v_rows,
@@ -975,22 +870,15 @@ int32_t hart_vector_normalize_f32_batch(const float *v,
 /**
  * A vector times a number.
  *
- * vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64; a component that is not finite so, and every
- * one where the factor lies between 0 and ±2⁻¹²⁶, is computed in f64.
+ * vᵢ·factor. The factor is rounded to f32 first; a component that overflows by that, and every component where 0 < |factor|
+ * < 2⁻¹²⁶, is computed in f64 from the factor given.
  *
  * `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
  * that overlaps otherwise is refused.
- * `factor`: What every component is multiplied by. a finite number.
- * Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
- * result is the canonical one.
+ * `factor`: a finite number. What every component is multiplied by.
+ * Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
  * Accuracy: Correctly rounded product of the vector's component and the rounded factor; where it is computed in f64, of the
- * factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is. For f16 and bf16 the f32 result is
- * rounded once more.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is.
  */
 int32_t hart_vector_scale_f32(const float *v,
                               size_t n,
@@ -1000,23 +888,16 @@ int32_t hart_vector_scale_f32(const float *v,
 /**
  * A vector times a number.
  *
- * vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64; a component that is not finite so, and every
- * one where the factor lies between 0 and ±2⁻¹²⁶, is computed in f64.
+ * vᵢ·factor. The factor is rounded to f32 first; a component that overflows by that, and every component where 0 < |factor|
+ * < 2⁻¹²⁶, is computed in f64 from the factor given.
  *
  * `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
  * singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
  * refused. Large matrices are shared among the library's threads.
- * `factor`: What every component is multiplied by. a finite number.
- * Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
- * result is the canonical one.
+ * `factor`: a finite number. What every component is multiplied by.
+ * Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
  * Accuracy: Correctly rounded product of the vector's component and the rounded factor; where it is computed in f64, of the
- * factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is. For f16 and bf16 the f32 result is
- * rounded once more.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is.
  */
 int32_t hart_vector_scale_f32_batch(const float *v,
                                     size_t v_rows,
@@ -1033,15 +914,9 @@ int32_t hart_vector_scale_f32_batch(const float *v,
  * `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
  * that overlaps otherwise is refused.
  * Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
- * beside finite components gives 0 there. A NaN in a result is the canonical one.
- * Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. For f64 elements the
- * relative error of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. Same
- * bits on every instruction set: the exponential is the library's own.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * beside finite components gives 0 there.
+ * Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. Same bits on every
+ * instruction set: the exponential is the library's own.
  */
 int32_t hart_vector_softmax_f32(const float *v,
                                 size_t n,
@@ -1056,15 +931,9 @@ int32_t hart_vector_softmax_f32(const float *v,
  * singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
  * refused. Large matrices are shared among the library's threads.
  * Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
- * beside finite components gives 0 there. A NaN in a result is the canonical one.
- * Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. For f64 elements the
- * relative error of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. Same
- * bits on every instruction set: the exponential is the library's own.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * beside finite components gives 0 there.
+ * Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. Same bits on every
+ * instruction set: the exponential is the library's own.
  */
 int32_t hart_vector_softmax_f32_batch(const float *v,
                                       size_t v_rows,
@@ -1079,14 +948,8 @@ int32_t hart_vector_softmax_f32_batch(const float *v,
  *
  * `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
  * replaces; memory that overlaps otherwise is refused.
- * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
- * result is the canonical one.
- * Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
+ * Accuracy: Correctly rounded.
  */
 int32_t hart_vector_subtract_f32(const float *a,
                                  const float *b,
@@ -1101,14 +964,8 @@ int32_t hart_vector_subtract_f32(const float *a,
  * `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
  * `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
  * overlaps otherwise is refused. Large matrices are shared among the library's threads.
- * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
- * result is the canonical one.
- * Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during
- * the call.
+ * Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
+ * Accuracy: Correctly rounded.
  */
 int32_t hart_vector_subtract_f32_batch(const float *a,
                                        size_t a_rows,
@@ -1127,10 +984,6 @@ int32_t hart_vector_subtract_f32_batch(const float *a,
  *
  * `rows`: row_count · dimensions singles, row-major. `ids`: row_count numbers, or NULL for the positions. `queries`:
  * query_count · dimensions singles. `metric`: `HART_METRIC_…`.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
  */
 int32_t hart_vector_top_k_f32(const float *rows,
                               size_t row_count,
@@ -1145,12 +998,8 @@ int32_t hart_vector_top_k_f32(const float *rows,
                               size_t *written);
 
 /**
- * As `hart_vector_top_k_f32`, over rows of halves, IEEE 754 binary16 as bits, which are converted, exactly, a few at a time: the same
- * hits as of the rows as singles, without a copy of the whole. The queries are singles.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
+ * As `hart_vector_top_k_f32`, over rows of halves: the bits of IEEE 754 binary16. They are converted to singles a few at a time,
+ * exactly, so the hits are those of the converted rows, without a copy of them all. The queries are singles.
  */
 int32_t hart_vector_top_k_f16(const uint16_t *rows,
                               size_t row_count,
@@ -1171,7 +1020,7 @@ int32_t hart_vector_top_k_f16(const uint16_t *rows,
  * `options`: NULL for the default. `index` is NULL after a failure. Searches may run in many threads at once. Every index is released
  * with `hart_index_release`.
  *
- * Premises:
+ * Requires:
  *
  * The pointers are NULL or point to as many elements as said; nobody writes what is read during the call, or, with
  * `HART_INDEX_BORROW_ROWS`, before the release.
@@ -1186,7 +1035,7 @@ int32_t hart_index_create_f32(const float *rows,
 /**
  * As `hart_vector_top_k_f32`, over the rows of an index. `dimensions` are those of the queries and must be the index's.
  *
- * Premises:
+ * Requires:
  *
  * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the
  * call. `index` may be anything: what is not the handle of an index is refused.
@@ -1205,7 +1054,7 @@ int32_t hart_index_top_k_f32(const struct HartIndex *index,
  * Releases an index and sets the caller's handle to NULL. Releasing NULL does nothing. Waits for the searches that run in other
  * threads: once it has returned, nobody reads the rows of an index that borrowed them. Searches that start later fail.
  *
- * Premises:
+ * Requires:
  *
  * `index` is NULL or points to a writable handle, which may be anything: what is not the handle of an index is refused and set to NULL.
  */
@@ -1217,10 +1066,6 @@ int32_t hart_index_release(struct HartIndex **index);
  *
  * `basis`: `basis_bytes` bytes as the kernel `spatial_fit` gives them. `rows`: row_count · dimensions singles, row-major; dimensions
  * must be the basis's. `coordinates`: room for `capacity` numbers.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
  */
 int32_t hart_spatial_project_f32(const uint8_t *basis,
                                  size_t basis_bytes,
@@ -1236,10 +1081,6 @@ int32_t hart_spatial_project_f32(const uint8_t *basis,
  *
  * `x`, `y`, `z`: `count` numbers each. `min`, `max`: the corners of the box, three numbers each. `bits`: 1 to 21. `outside`:
  * `HART_OUTSIDE_…`. `keys`: room for `count` keys, from 0 up to 2^(3 · bits) − 1.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
  */
 int32_t hart_spatial_hilbert(const double *x,
                              const double *y,
@@ -1252,15 +1093,11 @@ int32_t hart_spatial_hilbert(const double *x,
                              int64_t *keys);
 
 /**
- * Serializes points as SQL Server stores them in `geometry` and `geography`: back to back, 22 bytes each, 8 more where there is z, 8 more
- * where there is m. The bytes of one point go to `stride`, also where `capacity` bytes are too few (`HART_STATUS_CAPACITY`).
+ * Serializes points in the format of MS-SSCLRT, that of SQL Server's `geometry` and `geography`: back to back, 22 bytes each, 8 more
+ * where there is z, 8 more where there is m. The bytes of one point go to `stride`, also where `capacity` bytes are too few (`HART_STATUS_CAPACITY`).
  *
  * `x`, `y`, `z`, `m`: `count` numbers each, the last two NULL where the points have none. `srid`: the spatial reference, such as 0 or
  * 4326. `kind`: `HART_SPATIAL_…`. `out`: room for `capacity` bytes.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
  */
 int32_t hart_spatial_encode_points(const double *x,
                                    const double *y,
@@ -1278,7 +1115,7 @@ int32_t hart_spatial_encode_points(const double *x,
  *
  * `payload_type`: its name, such as `q4_k`. `payload_bytes`: a whole number of blocks. `count`: where the number goes.
  *
- * Premises:
+ * Requires:
  *
  * `payload_type` is NULL or a text with a terminator; `count` is NULL or writable.
  */
@@ -1291,10 +1128,6 @@ int32_t hart_tensor_payload_elements(const char *payload_type,
  *
  * `payload_type`: its name, such as `q4_k`. `payload`: `payload_bytes` bytes of any alignment, a whole number of blocks.
  * `out`: `count` singles, as many as `hart_tensor_payload_elements` says.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
  */
 int32_t hart_tensor_decode_payload_f32(const char *payload_type,
                                        const uint8_t *payload,
@@ -1311,10 +1144,6 @@ int32_t hart_tensor_decode_payload_f32(const char *payload_type,
  *
  * `matrix`: rows · columns finite singles. `rank`: 1 to min(rows, columns). `singular_values`: room for `rank` numbers. `u`: room for
  * rank · rows singles, left vector after left vector. `v`: room for rank · columns singles, right vector after right vector.
- *
- * Premises:
- *
- * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
  */
 int32_t hart_tensor_svd_f32(const float *matrix,
                             size_t rows,
@@ -1335,10 +1164,6 @@ int32_t hart_tensor_svd_f32(const float *matrix,
  * The same seed gives the same bits for any number of threads; between processors the last digits may differ.
  *
  * `seed`: any number. The others as `hart_tensor_svd_f32` has them.
- *
- * Premises:
- *
- * As `hart_tensor_svd_f32`.
  */
 int32_t hart_tensor_svd_randomized_f32(const float *matrix,
                                        size_t rows,
@@ -1371,7 +1196,7 @@ int32_t hart_tensor_svd_randomized_f32(const float *matrix,
  *
  * `params`: `param_count` parameters; those that are not given have the defaults of the kernel. `options`: NULL for the default.
  *
- * Premises:
+ * Requires:
  *
  * The pointers are NULL or point to what their types say, the structures of Arrow to live ones with buffers as large as their lengths and
  * offsets say; nobody writes what is read, or touches what is written, during the call.
@@ -1389,7 +1214,7 @@ int32_t hart_invoke(const char *kernel,
  * Releases a batch that `hart_invoke` returned, or any other live one. Either pointer may be NULL, and a structure that is released
  * already is left alone.
  *
- * Premises:
+ * Requires:
  *
  * The pointers are NULL or point to structures as the Arrow C data interface defines them.
  */

@@ -112,7 +112,7 @@ pub struct HartParam {
     pub size: u32,
     /// `HART_PARAM_…`: which field holds the value.
     pub kind: u32,
-    /// Name without `@`, with a terminator; case does not count.
+    /// Name, with a terminator; case does not count.
     pub name: *const c_char,
     /// The value of `HART_PARAM_INTEGER`.
     pub integer: i64,

@@ -280,7 +280,7 @@ impl<'a> Column<'a> {
             return Ok(Some((raw << shift).cast_signed() >> shift));
         }
         i64::try_from(raw).map(Some).map_err(|_| Error::Value {
-            column: self.field.name.clone(),
+            place: self.field.name.as_str().into(),
             row: i as u64 + 1,
             found: raw.to_string(),
             expected: format!("at most {}", i64::MAX),

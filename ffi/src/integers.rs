@@ -62,7 +62,7 @@ pub(crate) fn converted(column: &Column<'_>, name: &str, wide: bool) -> Option<R
         }
     };
     let wrong = |row: usize, found: String, expected: &str| {
-        Err(Error::Value { column: name.into(), row: row as u64 + 1, found, expected: expected.into() })
+        Err(Error::Value { place: name.into(), row: row as u64 + 1, found, expected: expected.into() })
     };
     let (mut values, mut ranges, mut largest) = (Vec::new(), Vec::new(), 0u64);
     for row in 0..node.rows {

@@ -88,7 +88,7 @@ pub(crate) fn invoke(
                     Ok(Input::Vectors(Vectors::at(label, c.element, &c.bytes, c.ranges.clone())?))
                 }
                 Some(_) => Err(Error::ColumnType {
-                    column: label.clone(),
+                    place: label.as_str().into(),
                     found: columns[position].type_name(),
                     expected: format!("a list of {}, as {ELEMENT} says", element.name()),
                 }),
@@ -139,7 +139,7 @@ fn check_type(kernel: &Kernel, kind: Kind, column: &Column<'_>, label: &str) -> 
     if fits {
         return Ok(());
     }
-    Err(Error::ColumnType { column: label.into(), found: column.type_name(), expected: expected.into() })
+    Err(Error::ColumnType { place: label.into(), found: column.type_name(), expected: expected.into() })
 }
 
 /// A declared column in the form that the kernel takes.
@@ -162,7 +162,7 @@ fn input<'a>(kind: Kind, column: &Column<'a>, name: &str, element: Element) -> R
 fn string(column: &Column<'_>, name: &str, i: usize) -> Result<Option<String>, Error> {
     let Some(bytes) = column.value(i) else { return Ok(None) };
     let text = std::str::from_utf8(bytes).map_err(|e| Error::Text {
-        column: name.into(),
+        place: name.into(),
         row: i as u64 + 1,
         encoding: "UTF-8",
         offset: e.valid_up_to(),
@@ -178,7 +178,7 @@ fn vectors<'a>(column: &Column<'a>, name: &str, element: Element) -> Result<Vect
         && own != element
     {
         return Err(Error::ColumnType {
-            column: name.into(),
+            place: name.into(),
             found: column.kind.name(),
             expected: format!("a list of {}, as {ELEMENT} says", element.name()),
         });

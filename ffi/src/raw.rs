@@ -3,7 +3,7 @@
 
 use std::ffi::{CStr, c_char};
 
-use hart_kernels::Error;
+use hart_kernels::{Error, Place};
 
 use crate::abi::{HartIndexOptions, HartInvokeOptions, HartParam};
 use crate::failure::Failure;
@@ -238,8 +238,8 @@ pub(crate) unsafe fn text<'a>(
 /// Bytes as a text, or a failure that names the first invalid one.
 pub(crate) fn utf8<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Failure> {
     std::str::from_utf8(bytes).map_err(|e| {
-        let column = format!("@{name}");
-        Failure::Kernel(Error::Text { column, row: 0, encoding: "UTF-8", offset: e.valid_up_to() })
+        let (place, offset) = (Place::parameter(name), e.valid_up_to());
+        Failure::Kernel(Error::Text { place, row: 0, encoding: "UTF-8", offset })
     })
 }
 

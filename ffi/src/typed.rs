@@ -13,9 +13,8 @@ use crate::{in_place, params, raw, state};
 ///
 /// `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
 /// replaces; memory that overlaps otherwise is refused.
-/// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
-/// result is the canonical one.
-/// Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
+/// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
+/// Accuracy: Correctly rounded.
 ///
 /// # Safety
 ///
@@ -28,7 +27,8 @@ pub unsafe extern "C" fn hart_vector_add_f32(a: *const f32, b: *const f32, n: us
         let b = raw::input("b", b, n)?;
         let out = raw::output("out", out, n)?;
         let same = raw::apart_or_same(out.span(), [a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap; for an input that is the output none is made.
         let (inputs, out) = unsafe { ([a.slice_unless(same[0]), b.slice_unless(same[1])], out.slice()) };
         in_place::run(same, inputs, n, out, |[a, b], out| batch::add(a, b, n, out))
     })
@@ -41,9 +41,8 @@ pub unsafe extern "C" fn hart_vector_add_f32(a: *const f32, b: *const f32, n: us
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
 /// `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
 /// overlaps otherwise is refused. Large matrices are shared among the library's threads.
-/// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
-/// result is the canonical one.
-/// Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
+/// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
+/// Accuracy: Correctly rounded.
 ///
 /// # Safety
 ///
@@ -64,7 +63,8 @@ pub unsafe extern "C" fn hart_vector_add_f32_batch(
         let b = raw::matrix("b", b, b_rows, n)?;
         let out = raw::matrix_out("out", out, rows, n)?;
         let same = raw::apart_or_same(out.span(), [a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap; for an input that is the output none is made.
         let (inputs, out) = unsafe { ([a.slice_unless(same[0]), b.slice_unless(same[1])], out.slice()) };
         state::run(|| in_place::run(same, inputs, n, out, |[a, b], out| batch::add(a, b, n, out)))
     })
@@ -75,7 +75,7 @@ pub unsafe extern "C" fn hart_vector_add_f32_batch(
 /// Index from 0; of equal components the first.
 ///
 /// `v`: n singles. `result`: the number.
-/// −1 stands for no index (NULL in SQL).
+/// −1 stands for NULL: no index.
 /// Empty: The empty vector gives NULL. NaN: NaN is never the greatest; a vector of nothing but NaN gives NULL.
 /// Accuracy: Exact. −0 and 0 are equal.
 ///
@@ -89,7 +89,8 @@ pub unsafe extern "C" fn hart_vector_arg_max_f32(v: *const f32, n: usize, result
         let v = raw::input("v", v, n)?;
         let result = raw::output("result", result, 1)?;
         raw::apart(&[result.span()], &[v.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap.
         let (v, result) = unsafe { (v.slice(), result.slice()) };
         batch::arg_max(v, n, result)?;
         Ok(())
@@ -102,7 +103,7 @@ pub unsafe extern "C" fn hart_vector_arg_max_f32(v: *const f32, n: usize, result
 ///
 /// `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows
 /// numbers. Large matrices are shared among the library's threads.
-/// −1 stands for no index (NULL in SQL).
+/// −1 stands for NULL: no index.
 /// Empty: The empty vector gives NULL. NaN: NaN is never the greatest; a vector of nothing but NaN gives NULL.
 /// Accuracy: Exact. −0 and 0 are equal.
 ///
@@ -122,7 +123,8 @@ pub unsafe extern "C" fn hart_vector_arg_max_f32_batch(
         let v = raw::matrix("v", v, v_rows, n)?;
         let out = raw::output("out", out, rows)?;
         raw::apart(&[out.span()], &[v.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap.
         let (v, out) = unsafe { (v.slice(), out.slice()) };
         state::run(|| batch::arg_max(v, n, out))?;
         Ok(())
@@ -131,13 +133,13 @@ pub unsafe extern "C" fn hart_vector_arg_max_f32_batch(
 
 /// Cosine of the angle between two vectors.
 ///
-/// Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]: 1 − VECTOR_DISTANCE('cosine', a, b). A vector has similarity 1 with
-/// itself, exactly; a zero vector has similarity 0 with everything finite.
+/// Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]. A vector has similarity 1 with itself, exactly; a zero vector has
+/// similarity 0 with everything finite.
 ///
 /// `a` and `b`: n singles. `result`: the number.
-/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64), however small or great the components are.
-/// Same bits on every instruction set, thread count and batch shape.
+/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+/// Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴, however small or great the components are. Same bits on every instruction
+/// set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -155,7 +157,8 @@ pub unsafe extern "C" fn hart_vector_cosine_similarity_f32(
         let b = raw::input("b", b, n)?;
         let result = raw::output("result", result, 1)?;
         raw::apart(&[result.span()], &[a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap.
         let (a, b, result) = unsafe { (a.slice(), b.slice(), result.slice()) };
         result[0] = canonical_number(vector::cosine_similarity(a, b)?);
         Ok(())
@@ -164,14 +167,14 @@ pub unsafe extern "C" fn hart_vector_cosine_similarity_f32(
 
 /// Cosine of the angle between two vectors.
 ///
-/// Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]: 1 − VECTOR_DISTANCE('cosine', a, b). A vector has similarity 1 with
-/// itself, exactly; a zero vector has similarity 0 with everything finite.
+/// Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]. A vector has similarity 1 with itself, exactly; a zero vector has
+/// similarity 0 with everything finite.
 ///
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
 /// `out`: room for rows numbers. Large matrices are shared among the library's threads.
-/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64), however small or great the components are.
-/// Same bits on every instruction set, thread count and batch shape.
+/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+/// Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴, however small or great the components are. Same bits on every instruction
+/// set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -192,7 +195,8 @@ pub unsafe extern "C" fn hart_vector_cosine_similarity_f32_batch(
         let b = raw::matrix("b", b, b_rows, n)?;
         let out = raw::output("out", out, rows)?;
         raw::apart(&[out.span()], &[a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap.
         let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
         state::run(|| batch::cosine_similarity(a, b, n, out))?;
         Ok(())
@@ -201,16 +205,15 @@ pub unsafe extern "C" fn hart_vector_cosine_similarity_f32_batch(
 
 /// Distance of two vectors in a chosen metric.
 ///
-/// cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. The first
-/// three are those of SQL Server's VECTOR_DISTANCE(metric, a, b). The smaller, the more alike. A zero vector has cosine
-/// distance 1 from everything finite.
+/// cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. The
+/// smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
 ///
 /// `a` and `b`: n singles. `result`: the number.
 /// `metric`: `HART_METRIC_…`.
 /// Empty: Two empty vectors have cosine distance 1, euclidean, dot and manhattan distance 0. NaN: NaN and infinities follow
-/// IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product; as
-/// vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.
+/// IEEE 754.
+/// Accuracy: cosine as vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; the others as vector_euclidean_distance,
+/// vector_dot_product and vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -230,7 +233,8 @@ pub unsafe extern "C" fn hart_vector_distance_f32(
         let result = raw::output("result", result, 1)?;
         raw::apart(&[result.span()], &[a.span(), b.span()])?;
         let metric = params::metric(metric)?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap.
         let (a, b, result) = unsafe { (a.slice(), b.slice(), result.slice()) };
         result[0] = canonical_number(vector::distance(metric, a, b)?);
         Ok(())
@@ -239,17 +243,16 @@ pub unsafe extern "C" fn hart_vector_distance_f32(
 
 /// Distance of two vectors in a chosen metric.
 ///
-/// cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. The first
-/// three are those of SQL Server's VECTOR_DISTANCE(metric, a, b). The smaller, the more alike. A zero vector has cosine
-/// distance 1 from everything finite.
+/// cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. The
+/// smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
 ///
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
 /// `out`: room for rows numbers. Large matrices are shared among the library's threads.
 /// `metric`: `HART_METRIC_…`.
 /// Empty: Two empty vectors have cosine distance 1, euclidean, dot and manhattan distance 0. NaN: NaN and infinities follow
-/// IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product; as
-/// vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.
+/// IEEE 754.
+/// Accuracy: cosine as vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; the others as vector_euclidean_distance,
+/// vector_dot_product and vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -272,7 +275,8 @@ pub unsafe extern "C" fn hart_vector_distance_f32_batch(
         let out = raw::output("out", out, rows)?;
         raw::apart(&[out.span()], &[a.span(), b.span()])?;
         let metric = params::metric(metric)?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap.
         let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
         state::run(|| batch::distance(metric, a, b, n, out))?;
         Ok(())
@@ -281,13 +285,13 @@ pub unsafe extern "C" fn hart_vector_distance_f32_batch(
 
 /// Inner product of two vectors.
 ///
-/// Σ aᵢ·bᵢ, positive for vectors that point alike: the negative of VECTOR_DISTANCE('dot', a, b).
+/// Σ aᵢ·bᵢ, positive for vectors that point alike.
 ///
 /// `a` and `b`: n singles. `result`: the number.
-/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by up to
-/// 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
-/// every instruction set, thread count and batch shape.
+/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+/// Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴; a subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is infinite only
+/// where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count
+/// and batch shape.
 ///
 /// # Safety
 ///
@@ -305,7 +309,8 @@ pub unsafe extern "C" fn hart_vector_dot_product_f32(
         let b = raw::input("b", b, n)?;
         let result = raw::output("result", result, 1)?;
         raw::apart(&[result.span()], &[a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap.
         let (a, b, result) = unsafe { (a.slice(), b.slice(), result.slice()) };
         result[0] = canonical_number(vector::dot_product(a, b)?);
         Ok(())
@@ -314,14 +319,14 @@ pub unsafe extern "C" fn hart_vector_dot_product_f32(
 
 /// Inner product of two vectors.
 ///
-/// Σ aᵢ·bᵢ, positive for vectors that point alike: the negative of VECTOR_DISTANCE('dot', a, b).
+/// Σ aᵢ·bᵢ, positive for vectors that point alike.
 ///
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
 /// `out`: room for rows numbers. Large matrices are shared among the library's threads.
-/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by up to
-/// 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
-/// every instruction set, thread count and batch shape.
+/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+/// Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴; a subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is infinite only
+/// where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count
+/// and batch shape.
 ///
 /// # Safety
 ///
@@ -342,7 +347,8 @@ pub unsafe extern "C" fn hart_vector_dot_product_f32_batch(
         let b = raw::matrix("b", b, b_rows, n)?;
         let out = raw::output("out", out, rows)?;
         raw::apart(&[out.span()], &[a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap.
         let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
         state::run(|| batch::dot_product(a, b, n, out))?;
         Ok(())
@@ -351,13 +357,13 @@ pub unsafe extern "C" fn hart_vector_dot_product_f32_batch(
 
 /// Euclidean distance of two vectors.
 ///
-/// √(Σ (aᵢ − bᵢ)²), not squared: VECTOR_DISTANCE('euclidean', a, b).
+/// √(Σ (aᵢ − bᵢ)²), not squared.
 ///
 /// `a` and `b`: n singles. `result`: the number.
-/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by
-/// up to 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits
-/// on every instruction set, thread count and batch shape.
+/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+/// Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴; a subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is
+/// infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set,
+/// thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -375,7 +381,8 @@ pub unsafe extern "C" fn hart_vector_euclidean_distance_f32(
         let b = raw::input("b", b, n)?;
         let result = raw::output("result", result, 1)?;
         raw::apart(&[result.span()], &[a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap.
         let (a, b, result) = unsafe { (a.slice(), b.slice(), result.slice()) };
         result[0] = canonical_number(vector::euclidean_distance(a, b)?);
         Ok(())
@@ -384,14 +391,14 @@ pub unsafe extern "C" fn hart_vector_euclidean_distance_f32(
 
 /// Euclidean distance of two vectors.
 ///
-/// √(Σ (aᵢ − bᵢ)²), not squared: VECTOR_DISTANCE('euclidean', a, b).
+/// √(Σ (aᵢ − bᵢ)²), not squared.
 ///
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
 /// `out`: room for rows numbers. Large matrices are shared among the library's threads.
-/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by
-/// up to 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits
-/// on every instruction set, thread count and batch shape.
+/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+/// Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴; a subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is
+/// infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set,
+/// thread count and batch shape.
 ///
 /// # Safety
 ///
@@ -412,7 +419,8 @@ pub unsafe extern "C" fn hart_vector_euclidean_distance_f32_batch(
         let b = raw::matrix("b", b, b_rows, n)?;
         let out = raw::output("out", out, rows)?;
         raw::apart(&[out.span()], &[a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap.
         let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
         state::run(|| batch::euclidean_distance(a, b, n, out))?;
         Ok(())
@@ -421,17 +429,15 @@ pub unsafe extern "C" fn hart_vector_euclidean_distance_f32_batch(
 
 /// Linear interpolation between two vectors.
 ///
-/// aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements are
-/// f64; a component that is not finite so, and every one where t lies between 0 and ±2⁻¹²⁶, is computed in f64.
+/// aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first; a component that
+/// overflows by that, and every component where 0 < |t| < 2⁻¹²⁶, is computed in f64 from the t given.
 ///
 /// `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
 /// replaces; memory that overlaps otherwise is refused.
-/// `t`: 0 gives a, 1 gives b. a finite number.
-/// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
-/// result is the canonical one.
+/// `t`: a finite number. 0 gives a, 1 gives b.
+/// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
 /// Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. |error| ≤ 4u·(|aᵢ|·(1 + |t|) +
-/// |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is; for f64 elements u = 2⁻⁵³ and
-/// 2⁻¹⁰⁷⁴, where no product overflows. For f16 and bf16 the f32 result is rounded once more.
+/// |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is.
 ///
 /// # Safety
 ///
@@ -451,7 +457,8 @@ pub unsafe extern "C" fn hart_vector_lerp_f32(
         let out = raw::output("out", out, n)?;
         let same = raw::apart_or_same(out.span(), [a.span(), b.span()])?;
         let t = params::number("t", t, f64::MIN, f64::MAX)?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap; for an input that is the output none is made.
         let (inputs, out) = unsafe { ([a.slice_unless(same[0]), b.slice_unless(same[1])], out.slice()) };
         in_place::run(same, inputs, n, out, |[a, b], out| batch::lerp(a, b, t, n, out))
     })
@@ -459,18 +466,16 @@ pub unsafe extern "C" fn hart_vector_lerp_f32(
 
 /// Linear interpolation between two vectors.
 ///
-/// aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements are
-/// f64; a component that is not finite so, and every one where t lies between 0 and ±2⁻¹²⁶, is computed in f64.
+/// aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first; a component that
+/// overflows by that, and every component where 0 < |t| < 2⁻¹²⁶, is computed in f64 from the t given.
 ///
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
 /// `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
 /// overlaps otherwise is refused. Large matrices are shared among the library's threads.
-/// `t`: 0 gives a, 1 gives b. a finite number.
-/// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
-/// result is the canonical one.
+/// `t`: a finite number. 0 gives a, 1 gives b.
+/// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
 /// Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. |error| ≤ 4u·(|aᵢ|·(1 + |t|) +
-/// |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is; for f64 elements u = 2⁻⁵³ and
-/// 2⁻¹⁰⁷⁴, where no product overflows. For f16 and bf16 the f32 result is rounded once more.
+/// |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is.
 ///
 /// # Safety
 ///
@@ -493,7 +498,8 @@ pub unsafe extern "C" fn hart_vector_lerp_f32_batch(
         let out = raw::matrix_out("out", out, rows, n)?;
         let same = raw::apart_or_same(out.span(), [a.span(), b.span()])?;
         let t = params::number("t", t, f64::MIN, f64::MAX)?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap; for an input that is the output none is made.
         let (inputs, out) = unsafe { ([a.slice_unless(same[0]), b.slice_unless(same[1])], out.slice()) };
         state::run(|| in_place::run(same, inputs, n, out, |[a, b], out| batch::lerp(a, b, t, n, out)))
     })
@@ -504,10 +510,10 @@ pub unsafe extern "C" fn hart_vector_lerp_f32_batch(
 /// Σ |aᵢ − bᵢ|, also known as taxicab, city block or L1 distance.
 ///
 /// `a` and `b`: n singles. `result`: the number.
-/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64).
-/// It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every
-/// instruction set, thread count and batch shape.
+/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+/// Accuracy: Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴. It is infinite only where it is
+/// beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch
+/// shape.
 ///
 /// # Safety
 ///
@@ -525,7 +531,8 @@ pub unsafe extern "C" fn hart_vector_manhattan_distance_f32(
         let b = raw::input("b", b, n)?;
         let result = raw::output("result", result, 1)?;
         raw::apart(&[result.span()], &[a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap.
         let (a, b, result) = unsafe { (a.slice(), b.slice(), result.slice()) };
         result[0] = canonical_number(vector::manhattan_distance(a, b)?);
         Ok(())
@@ -538,10 +545,10 @@ pub unsafe extern "C" fn hart_vector_manhattan_distance_f32(
 ///
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
 /// `out`: room for rows numbers. Large matrices are shared among the library's threads.
-/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64).
-/// It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every
-/// instruction set, thread count and batch shape.
+/// Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+/// Accuracy: Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴. It is infinite only where it is
+/// beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch
+/// shape.
 ///
 /// # Safety
 ///
@@ -562,7 +569,8 @@ pub unsafe extern "C" fn hart_vector_manhattan_distance_f32_batch(
         let b = raw::matrix("b", b, b_rows, n)?;
         let out = raw::output("out", out, rows)?;
         raw::apart(&[out.span()], &[a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap.
         let (a, b, out) = unsafe { (a.slice(), b.slice(), out.slice()) };
         state::run(|| batch::manhattan_distance(a, b, n, out))?;
         Ok(())
@@ -571,13 +579,13 @@ pub unsafe extern "C" fn hart_vector_manhattan_distance_f32_batch(
 
 /// Euclidean norm of a vector.
 ///
-/// √(Σ vᵢ²): VECTOR_NORM(v, 'norm2').
+/// √(Σ vᵢ²)
 ///
 /// `v`: n singles. `result`: the number.
-/// Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). A subnormal result is off by up to
-/// 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
-/// every instruction set, thread count and batch shape.
+/// Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754.
+/// Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴. A subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is infinite only
+/// where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count
+/// and batch shape.
 ///
 /// # Safety
 ///
@@ -589,7 +597,8 @@ pub unsafe extern "C" fn hart_vector_norm_f32(v: *const f32, n: usize, result: *
         let v = raw::input("v", v, n)?;
         let result = raw::output("result", result, 1)?;
         raw::apart(&[result.span()], &[v.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap.
         let (v, result) = unsafe { (v.slice(), result.slice()) };
         result[0] = canonical_number(vector::norm(v)?);
         Ok(())
@@ -598,14 +607,14 @@ pub unsafe extern "C" fn hart_vector_norm_f32(v: *const f32, n: usize, result: *
 
 /// Euclidean norm of a vector.
 ///
-/// √(Σ vᵢ²): VECTOR_NORM(v, 'norm2').
+/// √(Σ vᵢ²)
 ///
 /// `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows
 /// numbers. Large matrices are shared among the library's threads.
-/// Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-/// Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). A subnormal result is off by up to
-/// 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
-/// every instruction set, thread count and batch shape.
+/// Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754.
+/// Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴. A subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is infinite only
+/// where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count
+/// and batch shape.
 ///
 /// # Safety
 ///
@@ -623,7 +632,8 @@ pub unsafe extern "C" fn hart_vector_norm_f32_batch(
         let v = raw::matrix("v", v, v_rows, n)?;
         let out = raw::output("out", out, rows)?;
         raw::apart(&[out.span()], &[v.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap.
         let (v, out) = unsafe { (v.slice(), out.slice()) };
         state::run(|| batch::norm(v, n, out))?;
         Ok(())
@@ -632,15 +642,14 @@ pub unsafe extern "C" fn hart_vector_norm_f32_batch(
 
 /// The vector divided by its Euclidean norm.
 ///
-/// vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
+/// vᵢ / √(Σ vⱼ²). A zero vector is returned unchanged.
 ///
 /// `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
 /// that overlaps otherwise is refused.
 /// Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
-/// the finite ones 0. A NaN in a result is the canonical one.
-/// Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), and half the least number of that
-/// precision where it becomes subnormal. For f16 and bf16 the f32 result is rounded once more. Same bits on every instruction
-/// set.
+/// the finite ones 0.
+/// Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴, and half the least f32 number where it becomes
+/// subnormal. Same bits on every instruction set.
 ///
 /// # Safety
 ///
@@ -652,7 +661,8 @@ pub unsafe extern "C" fn hart_vector_normalize_f32(v: *const f32, n: usize, out:
         let v = raw::input("v", v, n)?;
         let out = raw::output("out", out, n)?;
         let same = raw::apart_or_same(out.span(), [v.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap; for an input that is the output none is made.
         let (inputs, out) = unsafe { ([v.slice_unless(same[0])], out.slice()) };
         in_place::run(same, inputs, n, out, |[v], out| batch::normalize(v, n, out))
     })
@@ -660,16 +670,15 @@ pub unsafe extern "C" fn hart_vector_normalize_f32(v: *const f32, n: usize, out:
 
 /// The vector divided by its Euclidean norm.
 ///
-/// vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
+/// vᵢ / √(Σ vⱼ²). A zero vector is returned unchanged.
 ///
 /// `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
 /// singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
 /// refused. Large matrices are shared among the library's threads.
 /// Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
-/// the finite ones 0. A NaN in a result is the canonical one.
-/// Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), and half the least number of that
-/// precision where it becomes subnormal. For f16 and bf16 the f32 result is rounded once more. Same bits on every instruction
-/// set.
+/// the finite ones 0.
+/// Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴, and half the least f32 number where it becomes
+/// subnormal. Same bits on every instruction set.
 ///
 /// # Safety
 ///
@@ -687,7 +696,8 @@ pub unsafe extern "C" fn hart_vector_normalize_f32_batch(
         let v = raw::matrix("v", v, v_rows, n)?;
         let out = raw::matrix_out("out", out, rows, n)?;
         let same = raw::apart_or_same(out.span(), [v.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap; for an input that is the output none is made.
         let (inputs, out) = unsafe { ([v.slice_unless(same[0])], out.slice()) };
         state::run(|| in_place::run(same, inputs, n, out, |[v], out| batch::normalize(v, n, out)))
     })
@@ -695,17 +705,15 @@ pub unsafe extern "C" fn hart_vector_normalize_f32_batch(
 
 /// A vector times a number.
 ///
-/// vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64; a component that is not finite so, and every
-/// one where the factor lies between 0 and ±2⁻¹²⁶, is computed in f64.
+/// vᵢ·factor. The factor is rounded to f32 first; a component that overflows by that, and every component where 0 < |factor|
+/// < 2⁻¹²⁶, is computed in f64 from the factor given.
 ///
 /// `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
 /// that overlaps otherwise is refused.
-/// `factor`: What every component is multiplied by. a finite number.
-/// Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
-/// result is the canonical one.
+/// `factor`: a finite number. What every component is multiplied by.
+/// Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
 /// Accuracy: Correctly rounded product of the vector's component and the rounded factor; where it is computed in f64, of the
-/// factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is. For f16 and bf16 the f32 result is
-/// rounded once more.
+/// factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is.
 ///
 /// # Safety
 ///
@@ -718,7 +726,8 @@ pub unsafe extern "C" fn hart_vector_scale_f32(v: *const f32, n: usize, factor: 
         let out = raw::output("out", out, n)?;
         let same = raw::apart_or_same(out.span(), [v.span()])?;
         let factor = params::number("factor", factor, f64::MIN, f64::MAX)?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap; for an input that is the output none is made.
         let (inputs, out) = unsafe { ([v.slice_unless(same[0])], out.slice()) };
         in_place::run(same, inputs, n, out, |[v], out| batch::scale(v, factor, n, out))
     })
@@ -726,18 +735,16 @@ pub unsafe extern "C" fn hart_vector_scale_f32(v: *const f32, n: usize, factor: 
 
 /// A vector times a number.
 ///
-/// vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64; a component that is not finite so, and every
-/// one where the factor lies between 0 and ±2⁻¹²⁶, is computed in f64.
+/// vᵢ·factor. The factor is rounded to f32 first; a component that overflows by that, and every component where 0 < |factor|
+/// < 2⁻¹²⁶, is computed in f64 from the factor given.
 ///
 /// `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
 /// singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
 /// refused. Large matrices are shared among the library's threads.
-/// `factor`: What every component is multiplied by. a finite number.
-/// Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
-/// result is the canonical one.
+/// `factor`: a finite number. What every component is multiplied by.
+/// Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
 /// Accuracy: Correctly rounded product of the vector's component and the rounded factor; where it is computed in f64, of the
-/// factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is. For f16 and bf16 the f32 result is
-/// rounded once more.
+/// factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is.
 ///
 /// # Safety
 ///
@@ -757,7 +764,8 @@ pub unsafe extern "C" fn hart_vector_scale_f32_batch(
         let out = raw::matrix_out("out", out, rows, n)?;
         let same = raw::apart_or_same(out.span(), [v.span()])?;
         let factor = params::number("factor", factor, f64::MIN, f64::MAX)?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap; for an input that is the output none is made.
         let (inputs, out) = unsafe { ([v.slice_unless(same[0])], out.slice()) };
         state::run(|| in_place::run(same, inputs, n, out, |[v], out| batch::scale(v, factor, n, out)))
     })
@@ -770,10 +778,9 @@ pub unsafe extern "C" fn hart_vector_scale_f32_batch(
 /// `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
 /// that overlaps otherwise is refused.
 /// Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
-/// beside finite components gives 0 there. A NaN in a result is the canonical one.
-/// Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. For f64 elements the
-/// relative error of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. Same
-/// bits on every instruction set: the exponential is the library's own.
+/// beside finite components gives 0 there.
+/// Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. Same bits on every
+/// instruction set: the exponential is the library's own.
 ///
 /// # Safety
 ///
@@ -785,7 +792,8 @@ pub unsafe extern "C" fn hart_vector_softmax_f32(v: *const f32, n: usize, out: *
         let v = raw::input("v", v, n)?;
         let out = raw::output("out", out, n)?;
         let same = raw::apart_or_same(out.span(), [v.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap; for an input that is the output none is made.
         let (inputs, out) = unsafe { ([v.slice_unless(same[0])], out.slice()) };
         in_place::run(same, inputs, n, out, |[v], out| batch::softmax(v, n, out))
     })
@@ -799,10 +807,9 @@ pub unsafe extern "C" fn hart_vector_softmax_f32(v: *const f32, n: usize, out: *
 /// singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
 /// refused. Large matrices are shared among the library's threads.
 /// Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
-/// beside finite components gives 0 there. A NaN in a result is the canonical one.
-/// Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. For f64 elements the
-/// relative error of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. Same
-/// bits on every instruction set: the exponential is the library's own.
+/// beside finite components gives 0 there.
+/// Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. Same bits on every
+/// instruction set: the exponential is the library's own.
 ///
 /// # Safety
 ///
@@ -820,7 +827,8 @@ pub unsafe extern "C" fn hart_vector_softmax_f32_batch(
         let v = raw::matrix("v", v, v_rows, n)?;
         let out = raw::matrix_out("out", out, rows, n)?;
         let same = raw::apart_or_same(out.span(), [v.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap; for an input that is the output none is made.
         let (inputs, out) = unsafe { ([v.slice_unless(same[0])], out.slice()) };
         state::run(|| in_place::run(same, inputs, n, out, |[v], out| batch::softmax(v, n, out)))
     })
@@ -832,9 +840,8 @@ pub unsafe extern "C" fn hart_vector_softmax_f32_batch(
 ///
 /// `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
 /// replaces; memory that overlaps otherwise is refused.
-/// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
-/// result is the canonical one.
-/// Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
+/// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
+/// Accuracy: Correctly rounded.
 ///
 /// # Safety
 ///
@@ -852,7 +859,8 @@ pub unsafe extern "C" fn hart_vector_subtract_f32(
         let b = raw::input("b", b, n)?;
         let out = raw::output("out", out, n)?;
         let same = raw::apart_or_same(out.span(), [a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap; for an input that is the output none is made.
         let (inputs, out) = unsafe { ([a.slice_unless(same[0]), b.slice_unless(same[1])], out.slice()) };
         in_place::run(same, inputs, n, out, |[a, b], out| batch::subtract(a, b, n, out))
     })
@@ -865,9 +873,8 @@ pub unsafe extern "C" fn hart_vector_subtract_f32(
 /// `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
 /// `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
 /// overlaps otherwise is refused. Large matrices are shared among the library's threads.
-/// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
-/// result is the canonical one.
-/// Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
+/// Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
+/// Accuracy: Correctly rounded.
 ///
 /// # Safety
 ///
@@ -888,7 +895,8 @@ pub unsafe extern "C" fn hart_vector_subtract_f32_batch(
         let b = raw::matrix("b", b, b_rows, n)?;
         let out = raw::matrix_out("out", out, rows, n)?;
         let same = raw::apart_or_same(out.span(), [a.span(), b.span()])?;
-        // SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
+        // touches what is written during the call. The slices have been checked not to overlap; for an input that is the output none is made.
         let (inputs, out) = unsafe { ([a.slice_unless(same[0]), b.slice_unless(same[1])], out.slice()) };
         state::run(|| in_place::run(same, inputs, n, out, |[a, b], out| batch::subtract(a, b, n, out)))
     })

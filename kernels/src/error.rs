@@ -1,6 +1,56 @@
 //! What can go wrong, each with a stable code.
 
-use std::fmt::{self, Write};
+use std::fmt;
+
+/// What an error is about.
+///
+/// A name alone converts to a column's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A column, by its name.
+    Column(String),
+    /// A parameter, by its name.
+    Parameter(String),
+    /// What the rows form together, such as `the layer`.
+    Whole(String),
+}
+
+impl Place {
+    /// A parameter.
+    pub fn parameter(name: &str) -> Place {
+        Place::Parameter(name.into())
+    }
+
+    /// What the rows form together.
+    pub fn whole(name: &str) -> Place {
+        Place::Whole(name.into())
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        match self {
+            Place::Column(name) | Place::Parameter(name) | Place::Whole(name) => name,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        At { place: self, row: 0, mark: "" }.fmt(f)
+    }
+}
+
+impl From<&str> for Place {
+    fn from(name: &str) -> Place {
+        Place::Column(name.into())
+    }
+}
+
+impl From<String> for Place {
+    fn from(name: String) -> Place {
+        Place::Column(name)
+    }
+}
 
 /// Why a kernel did not run.
 ///
@@ -30,7 +80,7 @@ pub enum Error {
         /// The parameter given.
         name: String,
         /// The parameters it has.
-        expected: String,
+        expected: Vec<&'static str>,
     },
     /// A parameter without default was not given, or was NULL.
     MissingParameter {
@@ -57,8 +107,8 @@ pub enum Error {
     },
     /// A column's type does not fit the declared one.
     ColumnType {
-        /// The column.
-        column: String,
+        /// Where.
+        place: Place,
         /// Its type.
         found: String,
         /// The types it may have.
@@ -66,8 +116,8 @@ pub enum Error {
     },
     /// A packed vector's byte length is not a multiple of the element size.
     VectorBytes {
-        /// Column or parameter.
-        column: String,
+        /// Where.
+        place: Place,
         /// Row, from 1.
         row: u64,
         /// Byte length found.
@@ -79,21 +129,21 @@ pub enum Error {
     },
     /// Two vectors that belong together have different dimensions.
     Dimensions {
-        /// Column or parameter.
-        column: String,
+        /// Where.
+        place: Place,
         /// Row, from 1.
         row: u64,
         /// Its dimensions.
         found: usize,
         /// What it is compared with.
-        other: String,
+        other: Place,
         /// The dimensions of that.
         expected: usize,
     },
     /// A text is not a JSON array of numbers.
     Json {
-        /// Column or parameter.
-        column: String,
+        /// Where.
+        place: Place,
         /// Row, from 1.
         row: u64,
         /// Byte offset in the text, from 0.
@@ -103,8 +153,8 @@ pub enum Error {
     },
     /// A text is not UTF-8 or UTF-16.
     Text {
-        /// Column or parameter.
-        column: String,
+        /// Where.
+        place: Place,
         /// Row, from 1.
         row: u64,
         /// `UTF-8` or `UTF-16`.
@@ -114,8 +164,8 @@ pub enum Error {
     },
     /// A column's buffer is shorter than its rows' lengths say.
     Buffer {
-        /// The column.
-        column: String,
+        /// Where.
+        place: Place,
         /// Bytes there.
         found: usize,
         /// Bytes needed.
@@ -139,8 +189,8 @@ pub enum Error {
     },
     /// A value that the kernel cannot use.
     Value {
-        /// Name of the column, of a parameter with `@`, or of what the rows form together.
-        column: String,
+        /// Where.
+        place: Place,
         /// Row, from 1; 0 where no single row is at fault.
         row: u64,
         /// What was found.
@@ -159,43 +209,55 @@ pub enum Error {
     },
 }
 
-/// The texts, in T-SQL's words.
-impl fmt::Display for InSql<'_> {
+impl fmt::Display for Marked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
+        let Marked { error, mark } = self;
+        let at = |place| At { place, row: 0, mark };
+        let at_row = |place, row: &u64| At { place, row: *row, mark };
+        match error {
             Error::Setting { setting, problem } => write!(f, "setting {setting}: {problem}"),
             Error::UnknownKernel { name, nearest } => {
-                write!(f, "unknown kernel `{name}`{}", Suggestion(nearest))
+                write!(f, "unknown kernel `{name}`")?;
+                if !nearest.is_empty() {
+                    write!(f, "; did you mean {}?", nearest.join(" or "))?;
+                }
+                Ok(())
             }
             Error::UnknownParameter { kernel, name, expected } => {
-                write!(f, "unknown parameter @{name}; {kernel} takes {expected}")
+                write!(f, "unknown parameter {mark}{name}; {kernel} takes ")?;
+                match &expected[..] {
+                    [] => f.write_str("no parameters"),
+                    names => write!(f, "{mark}{}", names.join(&format!(", {mark}"))),
+                }
             }
-            Error::MissingParameter { name, summary } => write!(f, "parameter @{name} is missing: {summary}"),
+            Error::MissingParameter { name, summary } => {
+                write!(f, "parameter {mark}{name} is missing: {summary}")
+            }
             Error::ParameterValue { name, value, expected } => {
-                write!(f, "parameter @{name} is {value}; expected {expected}")
+                write!(f, "parameter {mark}{name} is {value}; expected {expected}")
             }
             Error::Columns { expected, found } => {
                 write!(f, "expected input columns {expected}; found {found}")
             }
-            Error::ColumnType { column, found, expected } => {
-                write!(f, "{} has type {found}; expected {expected}", Place(column, &0))
+            Error::ColumnType { place, found, expected } => {
+                write!(f, "{} has type {found}; expected {expected}", at(place))
             }
-            Error::VectorBytes { column, row, bytes, element, size } => write!(
+            Error::VectorBytes { place, row, bytes, element, size } => write!(
                 f,
                 "{}: {bytes} bytes are not a whole number of {element} elements ({size} bytes each)",
-                Place(column, row)
+                at_row(place, row)
             ),
-            Error::Dimensions { column, row, found, other, expected } => {
-                write!(f, "{}: {found} dimensions, but {other} has {expected}", Place(column, row))
+            Error::Dimensions { place, row, found, other, expected } => {
+                write!(f, "{}: {found} dimensions, but {} has {expected}", at_row(place, row), at(other))
             }
-            Error::Json { column, row, offset, problem } => {
-                write!(f, "{}: invalid vector text at byte {offset}: {problem}", Place(column, row))
+            Error::Json { place, row, offset, problem } => {
+                write!(f, "{}: invalid vector text at byte {offset}: {problem}", at_row(place, row))
             }
-            Error::Text { column, row, encoding, offset } => {
-                write!(f, "{}: invalid {encoding} at byte {offset}", Place(column, row))
+            Error::Text { place, row, encoding, offset } => {
+                write!(f, "{}: invalid {encoding} at byte {offset}", at_row(place, row))
             }
-            Error::Buffer { column, found, expected } => {
-                write!(f, "{}: {found} bytes, but its rows take {expected}", Place(column, &0))
+            Error::Buffer { place, found, expected } => {
+                write!(f, "{}: {found} bytes, but its rows take {expected}", at(place))
             }
             Error::Memory { what, bytes, limit } => {
                 write!(f, "{what} needs {bytes} bytes; {}", Limit(*limit))
@@ -206,8 +268,8 @@ impl fmt::Display for InSql<'_> {
                     "tensor payloads of type `{payload_type}` cannot be decoded; expected one of {expected}"
                 )
             }
-            Error::Value { column, row, found, expected } => {
-                write!(f, "{}: {found}; expected {expected}", Place(column, row))
+            Error::Value { place, row, found, expected } => {
+                write!(f, "{}: {found}; expected {expected}", at_row(place, row))
             }
             Error::Payload { payload_type, found, expected } => {
                 write!(f, "payload of type {payload_type}: {found}; expected {expected}")
@@ -218,23 +280,7 @@ impl fmt::Display for InSql<'_> {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A T-SQL name is `@` and a letter at the start of a word; the caller's own text is in quotes.
-        let text = self.in_sql().to_string();
-        let (mut before, mut quoted) = (' ', false);
-        let mut rest = text.chars().peekable();
-        while let Some(c) = rest.next() {
-            // An apostrophe inside a word opens no quotation.
-            quoted ^= c == '`' || c == '\'' && (quoted || !before.is_alphanumeric());
-            let name = !quoted
-                && c == '@'
-                && !before.is_alphanumeric()
-                && rest.peek().is_some_and(|next| next.is_ascii_alphabetic());
-            if !name {
-                f.write_char(c)?;
-            }
-            before = c;
-        }
-        Ok(())
+        self.marked("").fmt(f)
     }
 }
 
@@ -274,15 +320,18 @@ codes! {
     Value = 16: "A value that the kernel cannot use.",
 }
 
-/// An error's text in T-SQL's words: see [`Error::in_sql`].
+/// An error's text with a mark before names of parameters: see [`Error::marked`].
 #[derive(Debug)]
-pub struct InSql<'a>(&'a Error);
+pub struct Marked<'a> {
+    error: &'a Error,
+    mark: &'static str,
+}
 
 impl Error {
     /// The limit of [`Error::Memory`] where none is set and the operating system refused.
     pub const REFUSED: u64 = u64::MAX;
 
-    /// The text in T-SQL's words, with `@` before parameter names; the plain text has no `@`.
+    /// The text with `mark` before the name of the parameter that is at fault, for languages that write names so.
     ///
     /// # Examples
     ///
@@ -290,10 +339,10 @@ impl Error {
     /// use hart_kernels::Vectors;
     /// let error = Vectors::matrix(&[1.0], 0).unwrap_err();
     /// assert!(error.to_string().starts_with("parameter dimensions is 0"));
-    /// assert!(error.in_sql().to_string().starts_with("parameter @dimensions is 0"));
+    /// assert!(error.marked("--").to_string().starts_with("parameter --dimensions is 0"));
     /// ```
-    pub fn in_sql(&self) -> InSql<'_> {
-        InSql(self)
+    pub fn marked(&self, mark: &'static str) -> Marked<'_> {
+        Marked { error: self, mark }
     }
 
     /// The same error with its row shifted by the `rows` rows that came before this input.
@@ -318,15 +367,21 @@ pub(crate) fn refused<T>(what: &str, length: usize) -> Error {
     Error::Memory { what: what.into(), bytes, limit: Error::REFUSED }
 }
 
-/// A column and its row (0: none), or the parameter that a name with `@` stands for, which has no rows.
-struct Place<'a>(&'a str, &'a u64);
+/// A place and its row; 0 where no single one is meant. A parameter has no rows.
+struct At<'a> {
+    place: &'a Place,
+    row: u64,
+    mark: &'a str,
+}
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for At<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.0.strip_prefix('@'), self.1) {
-            (Some(_), _) => write!(f, "parameter {}", self.0),
-            (None, 0) => write!(f, "column {}", self.0),
-            (None, row) => write!(f, "column {}, row {row}", self.0),
+        match (self.place, self.row) {
+            (Place::Parameter(name), _) => write!(f, "parameter {}{name}", self.mark),
+            (Place::Column(name), 0) => write!(f, "column {name}"),
+            (Place::Column(name), row) => write!(f, "column {name}, row {row}"),
+            (Place::Whole(name), 0) => f.write_str(name),
+            (Place::Whole(name), row) => write!(f, "{name}, row {row}"),
         }
     }
 }
@@ -338,17 +393,6 @@ impl fmt::Display for Limit {
         match self.0 {
             Error::REFUSED => f.write_str("the system refused them"),
             limit => write!(f, "the limit is {limit} bytes"),
-        }
-    }
-}
-
-struct Suggestion<'a>(&'a [&'static str]);
-
-impl fmt::Display for Suggestion<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            [] => f.write_str("; docs/KERNELS.md and `hart list` have all names"),
-            names => write!(f, "; did you mean {}?", names.join(" or ")),
         }
     }
 }

@@ -49,7 +49,7 @@ pub mod vector;
 
 pub use arch::{LANES, Level, MAX_LEVEL_VARIABLE, MIN_LEVEL_VARIABLE};
 pub use column::vectors::{PackedVectors, Vectors, decode};
-pub use error::Error;
+pub use error::{Error, Place};
 pub use memory::default_memory_limit;
 pub use number::element::{Element, Width};
 pub use pairwise::compute::Compute;

@@ -357,7 +357,10 @@ fn well_known_bytes_as_the_server_writes_them() {
             "0107000020E61000000100000001010000200F0000000000000000000000000000000000000000",
             "a member of SRID 15; expected one SRID",
         ),
-        ("00000000010C000000000000F03F0000000000000040", "a serialized geometry; expected WKB; STAsBinary()"),
+        (
+            "00000000010C000000000000F03F0000000000000040",
+            "a serialized geometry; expected WKB, not the serialized value",
+        ),
         ("0201000000", "byte order 2"),
         ("0102000000FFFFFFFF", "4294967295 parts"),
         ("0103000000FFFFFFFF", "4294967295 parts"),

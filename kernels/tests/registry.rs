@@ -12,7 +12,9 @@ use common::{bind, call, call_with_ids, compute, floats, text};
 use hart_kernels::registry::{
     self, ANY_NAME, Cell, Family, KERNELS, Kernel, Kind, POINT_BYTES, ParamKind, RowShape, Value, Values,
 };
-use hart_kernels::{Element, Error, Level, MAX_LEVEL_VARIABLE, MIN_LEVEL_VARIABLE, Metric, Vectors, vector};
+use hart_kernels::{
+    Element, Error, Level, MAX_LEVEL_VARIABLE, MIN_LEVEL_VARIABLE, Metric, Place, Vectors, vector,
+};
 
 fn is_snake_case(name: &str) -> bool {
     !name.is_empty()
@@ -341,10 +343,10 @@ fn mismatched_dimensions_name_column_row_and_both_lengths() {
     assert!(met >= 7, "{met}");
     let params = [("query", text("[1,2,3]")), ("metric", text("dot"))];
     let error = call("vector_top_k", compute(), &[a.vectors("v")], &params).unwrap_err();
-    assert_eq!(error.to_string(), "column v, row 3: 2 dimensions, but query has 3");
+    assert_eq!(error.to_string(), "column v, row 3: 2 dimensions, but parameter query has 3");
     for function in [vector::dot_product, vector::cosine_similarity, vector::euclidean_distance] {
         let error = function(&[1.0, 2.0], &[1.0]).unwrap_err();
-        assert_eq!(error.to_string(), "column b, row 1: 1 dimensions, but a has 2");
+        assert_eq!(error.to_string(), "column b, row 1: 1 dimensions, but column a has 2");
     }
     for function in [vector::add, vector::subtract] {
         assert!(matches!(function(&[1.0], &[]), Err(Error::Dimensions { found: 0, expected: 1, .. })));
@@ -448,20 +450,21 @@ fn errors_have_their_codes() {
 #[test]
 fn every_code_is_distinct() {
     let (word, row) = (String::new, 5);
+    let place = || Place::from("");
     let all = [
         Error::Setting { setting: word(), problem: word() },
         Error::UnknownKernel { name: word(), nearest: vec![] },
-        Error::UnknownParameter { kernel: "", name: word(), expected: word() },
+        Error::UnknownParameter { kernel: "", name: word(), expected: vec![] },
         Error::MissingParameter { name: "", summary: "" },
         Error::ParameterValue { name: word(), value: word(), expected: word() },
         Error::Columns { expected: word(), found: word() },
-        Error::ColumnType { column: word(), found: word(), expected: word() },
-        Error::VectorBytes { column: word(), row, bytes: 0, element: "", size: 1 },
-        Error::Dimensions { column: word(), row, found: 0, other: word(), expected: 0 },
-        Error::Json { column: word(), row, offset: 0, problem: "" },
-        Error::Text { column: word(), row, encoding: "", offset: 0 },
+        Error::ColumnType { place: place(), found: word(), expected: word() },
+        Error::VectorBytes { place: place(), row, bytes: 0, element: "", size: 1 },
+        Error::Dimensions { place: place(), row, found: 0, other: place(), expected: 0 },
+        Error::Json { place: place(), row, offset: 0, problem: "" },
+        Error::Text { place: place(), row, encoding: "", offset: 0 },
         Error::Memory { what: word(), bytes: 0, limit: 0 },
-        Error::Buffer { column: word(), found: 0, expected: 0 },
+        Error::Buffer { place: place(), found: 0, expected: 0 },
     ];
     // The numbers are a promise to programs: they never change.
     assert_eq!(all.iter().map(Error::code).collect::<Vec<_>>(), (1..=13).collect::<Vec<u16>>());

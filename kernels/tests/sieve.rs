@@ -434,7 +434,7 @@ fn bad_input_is_named() {
         let error = message(&good, &with(&[query()]));
         assert_eq!(error, "column v, row 1: 4 dimensions, but the basis has 1998");
         let error = message(&good, &with(&[("query", text("[1,2]")), ("pad", text("yes"))]));
-        assert!(error.contains("row 1: 4 dimensions, but query has 2"), "{kernel}: {error}");
+        assert!(error.contains("row 1: 4 dimensions, but parameter query has 2"), "{kernel}: {error}");
         let error = message(&good, &with(&[query(), ("basis", text("0x00"))]));
         assert!(error.starts_with("parameter basis: 1 bytes"), "{kernel}: {error}");
         // Without integers there is nothing to decide ties by.

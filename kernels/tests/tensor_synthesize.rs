@@ -190,7 +190,7 @@ fn what_cannot_be_added_up_is_named() {
         &[row(9, 1.0, &two), row(4, 1.0, &one)],
         "column payload, row 1: atom 9 has 2 elements; expected 1, as atom 4 has",
     );
-    fails(&[row(1, 1.0, &two), row(2, 1e10, &huge)], "column the layer: element 1 would be 3");
+    fails(&[row(1, 1.0, &two), row(2, 1e10, &huge)], "the layer: element 1 would be 3");
     fails(&[row(2, 1.0, &two), row(1, 1.0, &nan)], "column payload, row 2: element 0 of atom 1 is NaN");
     fails(&[row(1, f64::INFINITY, &two)], "column coefficient, row 1: inf");
     fails(&[(Some(1), None, None, Some(&two))], "column coefficient, row 1: NULL");

@@ -32,7 +32,7 @@ GO
 -- Empty: No rows give no rows.
 -- NaN and infinity: NaN, infinities and coordinates 2^53 cells or more from 0 are errors.
 -- Accuracy: The quotient is rounded to double precision before it is rounded down; the same on every machine.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- Chunks: Row by row: chunks do not change results.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

@@ -2,9 +2,9 @@ SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
 GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialCandidates: The nearest of stored points.
--- Euclidean distance in three dimensions or, with @measure = xy, in two, as SQL Server's geometry.STDistance has it.
--- Nearest first; equal distances are ordered by the smaller id, then by input order. How many true neighbours such
--- candidates contain is measured by spatial_recall, and is less than one would hope.
+-- Euclidean distance in three dimensions or, with measure = xy, in two. Nearest first; equal distances are ordered by
+-- the smaller id, then by input order. How many true neighbours such candidates contain is measured by spatial_recall,
+-- and is less than one would hope.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.PointRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -17,9 +17,9 @@ GO
 -- Parameters:
 --   @query_x (a finite number) Where to look from: x, as spatial_project gives it for the query's vector.
 --   @query_y (a finite number) Where to look from: y.
---   @query_z (a finite number) Where to look from: z. Not used where @measure is xy.
+--   @query_z (a finite number) Where to look from: z. Not used where `measure` is xy.
 --   @count (an integer from 1 to 2147483647) Rows wanted.
---   @measure (one of xyz, xy) xyz: true distance in space; xy: SQL Server's STDistance, which ignores Z.
+--   @measure (one of xyz, xy) xyz: true distance in space; xy: distance in the plane, which ignores z.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
 --   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
 --              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
@@ -33,10 +33,12 @@ GO
 -- NULL: A point whose x or y is NULL is no candidate; a NULL z counts as 0. A NULL id is kept and loses every tie.
 -- Empty: No rows give no result rows.
 -- NaN and infinity: NaN and infinities are errors that name the row. A distance that leaves the range of doubles is
---                   infinite, comes last and arrives as NULL.
+--                   infinite and comes last.
 -- Accuracy: Relative error at most 4*2^-53, for coordinates of any size; below the range of normal doubles half a unit
 --           in the last place comes on top. Same bits on every machine.
--- Chunks: Each chunk or partition gives its own nearest; the caller merges, by distance and then id.
+-- Chunks: Each chunk gives its own nearest; the caller merges them, by distance and then id.
+-- In T-SQL: measure = xy is STDistance of geometry, which ignores Z. FLOAT holds neither NaN nor infinity: such a
+--           result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

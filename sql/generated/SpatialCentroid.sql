@@ -29,8 +29,8 @@ GO
 -- Accuracy: The sum is compensated: of n positions a mean is off by at most 2^-52 of its size and n^2*2^-106 of the
 --           mean magnitude, also where the sum leaves the range of doubles. The same bits for any number of threads, on
 --           every machine; another order of the rows may change the last bit.
--- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
---         call of its own.
+-- Chunks: Needs all rows in one call.
+-- In T-SQL: FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

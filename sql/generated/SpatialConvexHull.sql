@@ -13,15 +13,15 @@ GO
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
---         on the server; geography needs one of the server's, such as 4326.
+--   @srid (an integer from 0 to 999999) Identifier of the reference system. geography needs one for the globe, such as
+--         4326.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
 --   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
 --              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
 --              one process.
 --
 -- Result:
---   geometry varbinary(max) [serialized]: The value; CAST(... AS GEOMETRY) takes it.
+--   geometry varbinary(max) [serialized]: The serialized value.
 --   corners int: Number of different corners.
 --   area float [length^2]: Area of the hull.
 --
@@ -31,8 +31,9 @@ GO
 -- Accuracy: The corners are exact for coordinates that are 0 or at least 1e-250 of the largest, and do not depend on
 --           the order of the rows. The area of n corners is off by at most 2^-53 of its size and 32*n^2*2^-106*d^2,
 --           where d is the largest distance between two corners. Same bits on every machine.
--- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
---         call of its own.
+-- Chunks: Needs all rows in one call.
+-- In T-SQL: CAST(geometry AS GEOMETRY) takes the bytes. Values of different SRIDs cannot be compared. FLOAT holds
+--           neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

@@ -3,14 +3,13 @@ GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialCoordinates: The positions of serialized geometry or geography, one row each.
 -- All positions in stored order: members one after the other, a polygon's rings as they are stored, closing positions
--- repeated, as STPointN counts them within a line. For geography x is the longitude. Of a curve these are the positions
--- that its arcs go through, one where two parts meet. The tables of the value are checked; whether lines and rings are
--- proper is not looked at.
+-- repeated. For geography x is the longitude. Of a curve these are the positions that its arcs go through, one where
+-- two parts meet. The tables of the value are checked; whether lines and rings are proper is not looked at.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.GeometryRows), with these columns and no
 --        others. They are bound by name, or, where not all of these names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
---   geometry varbinary [serialized]: The value as CAST(g AS VARBINARY(MAX)) gives it.
+--   geometry varbinary [serialized]: The serialized value.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
@@ -31,9 +30,11 @@ GO
 --
 -- NULL: NULL and the null instance give no rows.
 -- Empty: Empty shapes give no rows.
--- NaN and infinity: x and y that are not finite are errors, for the server takes none; NaN in Z or M counts as missing.
+-- NaN and infinity: x and y that are not finite are errors; NaN in Z or M counts as missing.
 -- Accuracy: Exact.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- Chunks: Row by row: chunks do not change results.
+-- In T-SQL: CAST(g AS varbinary(max)) gives the bytes. Positions within a line are counted as STPointN does. FLOAT
+--           holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

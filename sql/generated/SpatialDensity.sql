@@ -29,13 +29,13 @@ GO
 -- NULL: Rows with NULL in a coordinate are left out.
 -- Empty: No positions give no rows.
 -- NaN and infinity: NaN, infinities and coordinates 2^53 cells or more from 0 are errors. A density or middle that
---                   leaves the range of doubles is infinite and arrives as NULL.
+--                   leaves the range of doubles is infinite.
 -- Accuracy: Counts are exact for the cells, whose numbers are quotients rounded to double precision before they are
 --           rounded down. Middles and densities have a relative error of at most 2*2^-53; below the range of normal
 --           doubles half a unit in the last place comes on top. The order of the rows and the number of threads do not
 --           matter; same bits on every machine.
--- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
---         call of its own.
+-- Chunks: Needs all rows in one call.
+-- In T-SQL: FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

@@ -4,20 +4,20 @@ GO
 -- hart.SpatialDistanceAlong: How far along a line a position is, and how far from it.
 -- The place of the line that is nearest to the position, the first of equally near ones: its distance from the line's
 -- start, measured along the line, and its distance from the position. A MULTILINESTRING counts as its lines one after
--- the other, without the gaps. Other shapes are errors; of a curve STCurveToLine() on the server makes a line.
+-- the other, without the gaps. Other shapes are errors.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
---   geometry varbinary [serialized]: The value as CAST(g AS VARBINARY(MAX)) gives it.
+--   geometry varbinary [serialized]: The serialized value.
 --   x float, real, numeric or an integer type [length]: X.
 --   y float, real, numeric or an integer type [length]: Y.
 --   z float, real, numeric or an integer type [length]: Z; NULL for none.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @dimensions (an integer from 2 to 3) 3 for distances in space, 2 for the plane, which is what the server computes.
---               Z counts between two positions that have it.
+--   @dimensions (an integer from 2 to 3) 3 for distances in space, 2 for the plane. Z counts between two positions that
+--               have it.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
 --   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
 --              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
@@ -30,12 +30,15 @@ GO
 --
 -- NULL: NULL in the line, x or y gives NULL. Without z, or where the line has none, distances are those of the plane.
 -- Empty: An empty line gives NULL.
--- NaN and infinity: x and y that are not finite are errors. A result that leaves the range of doubles arrives as NULL.
+-- NaN and infinity: x and y that are not finite are errors. A result that leaves the range of doubles is infinite.
 -- Accuracy: With d the largest distance between the position and a corner of the line: distance_along is off by at most
 --           2^-48*(d + distance_along), distance by 2^-48*d, for coordinates of any size; below the range of normal
 --           doubles four units in the last place come on top. Of places whose distances from the position differ by no
 --           more than that, any may be taken. Same bits on every machine.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- Chunks: Row by row: chunks do not change results.
+-- In T-SQL: CAST(g AS varbinary(max)) gives the bytes. The server computes in the plane (dimensions = 2).
+--           STCurveToLine() makes a line of a curve. FLOAT holds neither NaN nor infinity: such a result arrives as
+--           NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

@@ -16,7 +16,7 @@ GO
 --
 -- Parameters:
 --   @kind (one of clr_v1, landmarks, pca, random, trilateration) clr_v1: the three axes of the replaced assembly;
---         landmarks: the rows, orthonormalized by rising id; pca: the principal axes of the rows; random: from @seed;
+--         landmarks: the rows, orthonormalized by rising id; pca: the principal axes of the rows; random: from `seed`;
 --         trilateration: distances to the rows as anchors, by rising id.
 --   @axes (an integer from 1 to 1024) Axes of pca and random. Landmarks and trilateration have one for each row, clr_v1
 --         has three.
@@ -46,10 +46,10 @@ GO
 --   z_min float [that of the vectors]: Least z.
 --   z_max float [that of the vectors]: Greatest z.
 --   checksum bigint: CRC-32 of the bytes, which end with it.
---   basis varbinary(max): The basis, for the other kernels' @basis.
+--   basis varbinary(max): The basis, for the other kernels' parameter `basis`.
 --
 -- NULL: A NULL vector is left out of samples; as a landmark or an anchor it is an error. A NULL id comes last.
--- Empty: clr_v1 and, with @dimension, random need no rows, and then have no bounds; the others say what they miss.
+-- Empty: clr_v1 and, with `dimension`, random need no rows, and then have no bounds; the others say what they miss.
 -- NaN and infinity: A vector that is not finite is an error that names its row, and so is an anchor that f32 cannot
 --                   hold.
 -- Accuracy: Axes are computed in double precision and rounded to singles. pca: ||C*a - lambda*a|| <= 1e-6*lambda_1 for
@@ -59,8 +59,8 @@ GO
 --           variance, of n rows of dimension d, where r is the root mean square of their lengths over the root of their
 --           total variance, is off by at most (n + d + 16)*2^-52 + (d/16 + 16)*sqrt axes*2^-53*r + (n*2^-52*r)^2. Same
 --           bits on every instruction set and for any number of threads.
--- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
---         call of its own.
+-- Chunks: Needs all rows in one call.
+-- In T-SQL: FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

@@ -4,10 +4,9 @@ GO
 -- hart.SpatialFromWkb: Serialized geometry or geography from WKB, with Z and M.
 -- Reads both byte orders, of which each member may have its own, and ISO's codes: 1 to 10 (8, 9 and 10 are curves),
 -- plus 1000 for Z, 2000 for M or 3000 for both, and 126 for FULLGLOBE. Reads also EWKB, which PostGIS and shapely write
--- for Z and M and the server refuses, with its SRID. A point whose coordinates are NaN is empty, NaN in Z or M is
--- missing. With @type = geography x is the longitude, the rings are kept as they run, and the SRID must be one of the
--- server's, such as 4326; only points, FULLGLOBE and what @validity calls valid are flagged so. Bytes of CAST(g AS
--- VARBINARY(MAX)) are no WKB: STAsBinary() and AsBinaryZM() give it.
+-- for Z and M, with its SRID. A point whose coordinates are NaN is empty, NaN in Z or M is missing. With type =
+-- geography x is the longitude, the rings are kept as they run, and the SRID must be one for the globe, such as 4326;
+-- only points, FULLGLOBE and what `validity` calls valid are flagged so.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:
@@ -17,13 +16,13 @@ GO
 --
 -- Parameters:
 --   @srid (an integer from 0 to 999999) Identifier of the reference system. A value that names its own (SRID=4326;
---         before a text, EWKB) keeps that; where both are given and differ, it is an error. Values of different ones
---         cannot be compared on the server; geography needs one of the server's, such as 4326.
+--         before a text, EWKB) keeps that; where both are given and differ, it is an error. geography needs one for the
+--         globe, such as 4326.
 --   @type (one of geometry, geography) Which type the bytes are of: they do not say so, and geography stores latitude
 --         before longitude.
---   @validity (one of computed, valid, invalid) The stored flag that the server believes; where it is not set, most
---             methods raise error 24144 until MakeValid() has been called. computed sets it where the shape is valid
---             beyond doubt; valid and invalid set it as the caller knows.
+--   @validity (one of computed, valid, invalid) The flag stored with the shape that says whether it is valid; readers
+--             believe it. computed sets it where the shape is valid beyond doubt; valid and invalid set it as the
+--             caller knows.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
 --   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
 --              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
@@ -31,13 +30,16 @@ GO
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
---   geometry varbinary(max) [serialized]: The value; CAST(... AS GEOMETRY) takes it.
+--   geometry varbinary(max) [serialized]: The serialized value.
 --
 -- NULL: NULL gives NULL.
 -- Empty: Empty shapes are kept as such; no bytes are an error.
--- NaN and infinity: x and y that are not finite are errors, for the server takes none; NaN in Z or M counts as missing.
+-- NaN and infinity: x and y that are not finite are errors; NaN in Z or M counts as missing.
 -- Accuracy: Exact, but for -0, which is written as 0.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- Chunks: Row by row: chunks do not change results.
+-- In T-SQL: CAST(geometry AS GEOMETRY) takes the bytes. The server itself refuses EWKB. Bytes of CAST(g AS
+--           varbinary(max)) are no WKB: STAsBinary() and AsBinaryZM() give it. Where the flag of validity is not set,
+--           most methods raise error 24144 until MakeValid() has been called.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

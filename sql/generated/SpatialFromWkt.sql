@@ -2,13 +2,12 @@ SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
 GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialFromWkt: Serialized geometry or geography from WKT, with Z and M.
--- Reads what STGeomFromText reads: POINT (1 2 3 4), NULL for a missing Z or M, both forms of MULTIPOINT, curves
--- (CIRCULARSTRING, COMPOUNDCURVE, CURVEPOLYGON), FULLGLOBE. Reads also what other systems write and the server refuses:
--- the tags of ISO, apart or joined (POINT Z (1 2 3), PointZM (1 2 3 4)), NaN for a missing Z or M, and a SRID before
--- the shape (SRID=4326;POINT (1 2)). Collections may be nested 100 deep. Lines of one position, rings that are not
--- closed and curves with gaps are errors. With @type = geography x is the longitude, the rings are kept as they run,
--- and the SRID must be one of the server's, such as 4326; only points, FULLGLOBE and what @validity calls valid are
--- flagged so.
+-- Reads POINT (1 2 3 4), NULL for a missing Z or M, both forms of MULTIPOINT, curves (CIRCULARSTRING, COMPOUNDCURVE,
+-- CURVEPOLYGON), FULLGLOBE. Reads also the tags of ISO, apart or joined (POINT Z (1 2 3), PointZM (1 2 3 4)), NaN for a
+-- missing Z or M, and a SRID before the shape (SRID=4326;POINT (1 2)). Collections may be nested 100 deep. Lines of one
+-- position, rings that are not closed and curves with gaps are errors. With type = geography x is the longitude, the
+-- rings are kept as they run, and the SRID must be one for the globe, such as 4326; only points, FULLGLOBE and what
+-- `validity` calls valid are flagged so.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:
@@ -18,15 +17,15 @@ GO
 --
 -- Parameters:
 --   @srid (an integer from 0 to 999999) Identifier of the reference system. A value that names its own (SRID=4326;
---         before a text, EWKB) keeps that; where both are given and differ, it is an error. Values of different ones
---         cannot be compared on the server; geography needs one of the server's, such as 4326.
+--         before a text, EWKB) keeps that; where both are given and differ, it is an error. geography needs one for the
+--         globe, such as 4326.
 --   @type (one of geometry, geography) Which type the bytes are of: they do not say so, and geography stores latitude
 --         before longitude.
 --   @dialect (one of sql_server, iso) What a position without a tag Z, M or ZM may have: sql_server up to four numbers,
 --            the third being Z and the fourth M; iso two. With a tag, both read what the tag says.
---   @validity (one of computed, valid, invalid) The stored flag that the server believes; where it is not set, most
---             methods raise error 24144 until MakeValid() has been called. computed sets it where the shape is valid
---             beyond doubt; valid and invalid set it as the caller knows.
+--   @validity (one of computed, valid, invalid) The flag stored with the shape that says whether it is valid; readers
+--             believe it. computed sets it where the shape is valid beyond doubt; valid and invalid set it as the
+--             caller knows.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
 --   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
 --              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
@@ -34,13 +33,16 @@ GO
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
---   geometry varbinary(max) [serialized]: The value; CAST(... AS GEOMETRY) takes it.
+--   geometry varbinary(max) [serialized]: The serialized value.
 --
 -- NULL: NULL gives NULL.
 -- Empty: EMPTY shapes are kept as such; the empty text is an error.
 -- NaN and infinity: NaN in Z or M counts as missing. Other texts of NaN and infinities are errors.
 -- Accuracy: Every number is rounded once to the nearest double.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- Chunks: Row by row: chunks do not change results.
+-- In T-SQL: CAST(geometry AS GEOMETRY) takes the bytes. The server's STGeomFromText refuses tags, NaN and a SRID before
+--           the shape. Where the flag of validity is not set, most methods raise error 24144 until MakeValid() has been
+--           called.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

@@ -3,10 +3,11 @@ GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialHybridSearch: The k rows nearest to each query: candidates by space, then exact distances.
 -- Projects all rows and queries on the basis, picks candidates by where they are, and ranks those by the exact distance
--- of the vectors. With @sieve = proven the set of candidates grows, from @candidates, until a proven bound says that no
+-- of the vectors. With sieve = proven the set of candidates grows, from `candidates`, until a proven bound says that no
 -- better neighbour can exist: the result equals that of vector_top_k, bit for bit. A query for which the bound leaves
--- more than a quarter of all rows is answered by exact search. The projection costs as much as a search with one query
--- for each axis, so a sieve pays with many queries in one call. docs/SPATIAL-RECALL.md has measurements.
+-- more than a quarter of all rows is answered by exact search; with the manhattan metric that is the rule, because the
+-- bound is the Euclidean distance. The projection costs as much as a search with one query for each axis, so a sieve
+-- pays with many queries in one call. docs/SPATIAL-RECALL.md has measurements.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -18,7 +19,7 @@ GO
 --   @query (a vector: binary (packed elements) or text (JSON array, or 0x... for packed)) The query vector; with
 --          query_count > 1 all of them, one after the other in one packed value or JSON array. JSON or VECTOR in
 --          @query, packed elements in @query_packed.
---   @query_count (an integer from 1 to 1000000) Number of queries in @query.
+--   @query_count (an integer from 1 to 1000000) Number of queries in `query`.
 --   @k (an integer from 1 to 2147483647) Rows wanted for each query.
 --   @metric (one of cosine, euclidean, dot, manhattan) cosine = 1 - similarity, euclidean = unsquared, dot = negated
 --           dot product, manhattan = sum of absolute differences.
@@ -27,8 +28,8 @@ GO
 --   @pad (one of no, yes) yes: vectors shorter than the dimension of the basis are filled up with zeros; no: they are
 --        an error.
 --   @sieve (one of proven, bound, axes, xyz, xy) proven: all rows that a bound does not exclude, so that the result is
---          that of vector_top_k. The others examine @candidates rows and may miss neighbours: the least by the bound,
---          by distance on all axes, on three, or on two as STDistance.
+--          that of vector_top_k. The others examine `candidates` rows and may miss neighbours: the least by the bound,
+--          by distance on all axes, on three, or on two.
 --   @candidates (an integer from 1 to 2147483647) Rows that space picks for each query, before their exact distances
 --               are computed.
 --   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
@@ -52,12 +53,13 @@ GO
 -- Empty: No rows give no result rows.
 -- NaN and infinity: As vector_top_k: a row whose distance is NaN comes after all others. Vectors that are not finite
 --                   have no place in space; the proven sieve always looks at them, the others look at them last.
--- Accuracy: Distances have the bits of vector_distance. With @sieve = proven the result is that of vector_top_k for
+-- Accuracy: Distances have the bits of vector_distance. With sieve = proven the result is that of vector_top_k for
 --           every input; the derivation is in the module spatial::sieve. A distance of points has a relative error of
 --           at most (axes + 4)*2^-53 as that of the computed coordinates. Same bits on every instruction set and for
 --           any number of threads.
--- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
---         call of its own.
+-- Chunks: Needs all rows in one call.
+-- In T-SQL: sieve = xy measures as STDistance does. FLOAT holds neither NaN nor infinity: such a result arrives as
+--           NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

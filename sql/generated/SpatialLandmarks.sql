@@ -30,11 +30,11 @@ GO
 -- NULL: A row whose vector is NULL is left out. A NULL id loses every tie.
 -- Empty: No rows give no landmarks.
 -- NaN and infinity: A vector that is not finite is an error that names its row.
--- Accuracy: Distances as vector_euclidean_distance with @accumulate = f64, to the nearest landmark chosen before; of
---           the first from the mean, rounded to the precision of the vectors. Same bits on every instruction set and
---           for any number of threads.
--- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
---         call of its own.
+-- Accuracy: Distances as vector_euclidean_distance with accumulate = f64, to the nearest landmark chosen before; of the
+--           first from the mean, rounded to the precision of the vectors. Same bits on every instruction set and for
+--           any number of threads.
+-- Chunks: Needs all rows in one call.
+-- In T-SQL: FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

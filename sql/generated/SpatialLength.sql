@@ -2,18 +2,18 @@ SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
 GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialLength: The length of lines and outlines, in space.
--- The sum over all segments of lines and rings of the value; points have length 0. STLength() on the server is that of
--- @dimensions = 2. Arcs are errors that name their type: STCurveToLine() on the server makes straight segments of them.
+-- The sum over all segments of lines and rings of the value; points have length 0. Arcs are errors that name their
+-- type.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.GeometryRows), with these columns and no
 --        others. They are bound by name, or, where not all of these names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
---   geometry varbinary [serialized]: The value as CAST(g AS VARBINARY(MAX)) gives it.
+--   geometry varbinary [serialized]: The serialized value.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @dimensions (an integer from 2 to 3) 3 for distances in space, 2 for the plane, which is what the server computes.
---               Z counts between two positions that have it.
+--   @dimensions (an integer from 2 to 3) 3 for distances in space, 2 for the plane. Z counts between two positions that
+--               have it.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
 --   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
 --              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
@@ -25,11 +25,13 @@ GO
 --
 -- NULL: NULL gives NULL, and so does the null instance (the 4 bytes 0xFFFFFFFF).
 -- Empty: Empty shapes have length 0. No rows give no rows.
--- NaN and infinity: x and y that are not finite are errors. A result that leaves the range of doubles arrives as NULL.
+-- NaN and infinity: x and y that are not finite are errors. A result that leaves the range of doubles is infinite.
 -- Accuracy: Of s segments a relative error of at most 5*2^-53 + s^2*2^-106, for coordinates of any size; below the
 --           range of normal doubles each segment may be off by half a unit in the last place. Same bits on every
 --           machine.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- Chunks: Row by row: chunks do not change results.
+-- In T-SQL: CAST(g AS varbinary(max)) gives the bytes. STLength() is that of dimensions = 2. STCurveToLine() makes
+--           straight segments of arcs. FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

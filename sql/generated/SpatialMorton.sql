@@ -15,8 +15,7 @@ GO
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @min (text) Lower bounds: one number for all axes, or three, as in '-1, -1, 0'. From float columns by
---        CONVERT(varchar(40), x, 3), which keeps all digits.
+--   @min (text) Lower bounds: one number for all axes, or three, as in '-1, -1, 0'.
 --   @max (text) Upper bounds: one number for all axes, or three.
 --   @bits (an integer from 1 to 21) Bits of each axis. A key of fewer bits is not the beginning of one of more.
 --   @order (one of x_lowest, x_highest) Which axis has the lowest of every three bits: x_lowest as in the functions
@@ -33,9 +32,10 @@ GO
 --
 -- NULL: NULL in any coordinate gives NULL.
 -- Empty: No rows give no rows.
--- NaN and infinity: NaN and infinities are errors, also with @outside = clamp.
+-- NaN and infinity: NaN and infinities are errors, also with outside = clamp.
 -- Accuracy: Cells are exact results of the formula in double precision, the same on every machine; keys are exact.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- Chunks: Row by row: chunks do not change results.
+-- In T-SQL: Bounds from float columns: CONVERT(varchar(40), x, 3) keeps all digits.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

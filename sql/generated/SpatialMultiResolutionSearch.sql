@@ -5,8 +5,8 @@ GO
 -- Stage one keeps the rows whose cell of x, y and z is nearest to that of the query; rows and query lie on one grid, as
 -- they did not in the procedure that it replaces. Stage two keeps the nearest of those by the distance on all axes of
 -- the basis. Stage three ranks these by the exact distance of the vectors, which the original left out. Neighbours may
--- be lost in both first stages: spatial_recall with @order = cells measures how many, and spatial_hybrid_search with
--- @sieve = proven loses none.
+-- be lost in both first stages: spatial_recall with order = cells measures how many, and spatial_hybrid_search with
+-- sieve = proven loses none.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -18,7 +18,7 @@ GO
 --   @query (a vector: binary (packed elements) or text (JSON array, or 0x... for packed)) The query vector; with
 --          query_count > 1 all of them, one after the other in one packed value or JSON array. JSON or VECTOR in
 --          @query, packed elements in @query_packed.
---   @query_count (an integer from 1 to 1000000) Number of queries in @query.
+--   @query_count (an integer from 1 to 1000000) Number of queries in `query`.
 --   @k (an integer from 1 to 2147483647) Rows wanted for each query.
 --   @metric (one of cosine, euclidean, dot, manhattan) cosine = 1 - similarity, euclidean = unsquared, dot = negated
 --           dot product, manhattan = sum of absolute differences.
@@ -57,8 +57,8 @@ GO
 -- Accuracy: Distances have the bits of vector_distance. Of coarse_distance and fine_distance the relative error is at
 --           most (axes + 4)*2^-53 as distances of the computed cells and coordinates. Same bits on every instruction
 --           set and for any number of threads.
--- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
---         call of its own.
+-- Chunks: Needs all rows in one call.
+-- In T-SQL: FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

@@ -33,8 +33,8 @@ GO
 -- Accuracy: The search is exact in the computed distances, whose relative error is at most 4*2^-53 for coordinates of
 --           any size; below the range of normal doubles half a unit in the last place comes on top. The same result for
 --           any number of threads, on every machine.
--- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
---         call of its own.
+-- Chunks: Needs all rows in one call.
+-- In T-SQL: FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

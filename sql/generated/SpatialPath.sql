@@ -4,7 +4,7 @@ GO
 -- hart.SpatialPath: The line through positions in the order of their times.
 -- One row: a LINESTRING through the positions by time, which is their M, with Z where they have one. Equal times are
 -- ordered by x, y and z, so that the order of the rows does not matter. One position gives a POINT. The line is flagged
--- valid where no two parts of it lie on one another: a way back along the same line is not valid on the server.
+-- valid where no two parts of it lie on one another: a way back along the same line is not valid.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:
@@ -16,18 +16,18 @@ GO
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
---         on the server; geography needs one of the server's, such as 4326.
---   @validity (one of computed, valid, invalid) The stored flag that the server believes; where it is not set, most
---             methods raise error 24144 until MakeValid() has been called. computed sets it where the shape is valid
---             beyond doubt; valid and invalid set it as the caller knows.
+--   @srid (an integer from 0 to 999999) Identifier of the reference system. geography needs one for the globe, such as
+--         4326.
+--   @validity (one of computed, valid, invalid) The flag stored with the shape that says whether it is valid; readers
+--             believe it. computed sets it where the shape is valid beyond doubt; valid and invalid set it as the
+--             caller knows.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
 --   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
 --              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
 --              one process.
 --
 -- Result:
---   geometry varbinary(max) [serialized]: The value; CAST(... AS GEOMETRY) takes it.
+--   geometry varbinary(max) [serialized]: The serialized value.
 --   points int: Number of positions.
 --   length float [length]: Length in space; Z counts between two positions that have it.
 --
@@ -35,10 +35,11 @@ GO
 -- Empty: No positions give one row of NULL, 0 and NULL.
 -- NaN and infinity: Times, x and y that are not finite are errors.
 -- Accuracy: The positions are exact. The length of s segments has a relative error of at most 5*2^-53 + s^2*2^-106, for
---           coordinates of any size; one that leaves the range of doubles is infinite and arrives as NULL. Same bits on
---           every machine.
--- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
---         call of its own.
+--           coordinates of any size; one that leaves the range of doubles is infinite. Same bits on every machine.
+-- Chunks: Needs all rows in one call.
+-- In T-SQL: CAST(geometry AS GEOMETRY) takes the bytes. Where the flag of validity is not set, most methods raise error
+--           24144 until MakeValid() has been called. FLOAT holds neither NaN nor infinity: such a result arrives as
+--           NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

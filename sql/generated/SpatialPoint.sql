@@ -2,8 +2,8 @@ SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
 GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialPoint: Serialized points from coordinates, with Z and M where they are not NULL.
--- The compact form of 22, 30 or 38 bytes that the server itself writes, always flagged valid. With @type = geography, x
--- is the longitude and y the latitude. geometry::Point on the server has no Z.
+-- The compact form of 22, 30 or 38 bytes, always flagged valid. With type = geography, x is the longitude and y the
+-- latitude.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:
@@ -15,8 +15,8 @@ GO
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
---         on the server; geography needs one of the server's, such as 4326.
+--   @srid (an integer from 0 to 999999) Identifier of the reference system. geography needs one for the globe, such as
+--         4326.
 --   @type (one of geometry, geography) Which type the bytes are of: they do not say so, and geography stores latitude
 --         before longitude.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
@@ -26,13 +26,15 @@ GO
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
---   geometry varbinary(38) [serialized]: The value; CAST(... AS GEOMETRY) takes it.
+--   geometry varbinary(38) [serialized]: The serialized value.
 --
 -- NULL: NULL in x or y gives NULL; NULL in z or m gives a point without it.
 -- Empty: No rows give no rows.
--- NaN and infinity: x and y that are not finite are errors, for the server takes none; NaN in Z or M counts as missing.
+-- NaN and infinity: x and y that are not finite are errors; NaN in Z or M counts as missing.
 -- Accuracy: Exact, but for -0, which is written as 0.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- Chunks: Row by row: chunks do not change results.
+-- In T-SQL: CAST(geometry AS GEOMETRY) takes the bytes, which are those that the server writes. geometry::Point has no
+--           Z.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

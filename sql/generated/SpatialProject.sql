@@ -1,11 +1,11 @@
 SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
 GO
 -- Generated from the registry by `hart sql`; do not edit.
--- hart.SpatialProject: Vectors to points in space, as numbers and as GEOMETRY bytes.
+-- hart.SpatialProject: Vectors to points in space, as numbers and as serialized points.
 -- A coordinate is the dot product with an axis of the basis or, with a basis of trilateration, the distance from an
 -- anchor over the basis's scale. x, y and z are the first three; those that the basis does not have are 0. The bytes
--- are a POINT with Z, for CAST(geometry AS GEOMETRY). The residual is the vector's distance from the span of the axes,
--- sqrt(norm^2 - sum c_i^2) over all axes: what the point does not show of it.
+-- are a POINT with Z. The residual is the vector's distance from the span of the axes, sqrt(norm^2 - sum c_i^2) over
+-- all axes: what the point does not show of it.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -18,8 +18,8 @@ GO
 --          axes for 1998 dimensions of the replaced assembly.
 --   @pad (one of no, yes) yes: vectors shorter than the dimension of the basis are filled up with zeros; no: they are
 --        an error.
---   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
---         on the server; geography needs one of the server's, such as 4326.
+--   @srid (an integer from 0 to 999999) Identifier of the reference system. geography needs one for the globe, such as
+--         4326.
 --   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
 --            ones. f16, bf16 and i8 are converted exactly to f32.
 --   @accumulate (one of f64, f32) Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.
@@ -33,20 +33,22 @@ GO
 --   x float [that of the vectors]: Coordinate on the first axis.
 --   y float [that of the vectors]: On the second axis.
 --   z float [that of the vectors]: On the third axis.
---   geometry varbinary(38): POINT (x y z) as SQL Server stores it, 30 bytes.
+--   geometry varbinary(38): POINT (x y z), serialized in 30 bytes.
 --   norm float [that of the vectors]: Length of the vector.
 --   residual float [that of the vectors]: Distance from the span of the axes; NULL for trilateration.
 --
 -- NULL: A NULL vector gives NULL in all columns.
--- Empty: An empty vector is of the wrong dimension, or, with @pad = yes, the origin.
--- NaN and infinity: A coordinate that is not finite is an error that names the row: GEOMETRY has none.
--- Accuracy: The bits of vector_dot_product of vector and axis with the same @accumulate, so the error is that of the
+-- Empty: An empty vector is of the wrong dimension, or, with pad = yes, the origin.
+-- NaN and infinity: A coordinate that is not finite is an error that names the row: a point has none.
+-- Accuracy: The bits of vector_dot_product of vector and axis with the same `accumulate`, so the error is that of the
 --           dot product. A residual r is off by about d*norm^2 / (2r), and one that should be 0 may be sqrt d*norm,
 --           where d, at most 1.2e-7*axes, is how far the axes, rounded to singles, are from orthonormal. norm has a
---           relative error of at most (dimension/64 + 8)*2^-53 with @accumulate = f64 and of any size. clr_v1 agrees
+--           relative error of at most (dimension/64 + 8)*2^-53 with accumulate = f64 and of any size. clr_v1 agrees
 --           with the original within 3e-6 x the range of the components; the original itself differs between processors
 --           by a third of that. Same bits on every instruction set and for any number of threads.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- Chunks: Row by row: chunks do not change results.
+-- In T-SQL: CAST(geometry AS GEOMETRY) takes the bytes. Values of different SRIDs cannot be compared. FLOAT holds
+--           neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

@@ -5,9 +5,9 @@ GO
 -- Finds the k true neighbours of each query by exact search and their places in the order in which a sieve picks
 -- candidates. Rows with measure recall say which share of them n candidates contain; need_90, need_95, need_99 and
 -- need_100 say how many candidates it takes for that share; left says how many rows the proven bound cannot exclude,
--- and proven how many rows the proven sieve of spatial_hybrid_search examines with @candidates = @k, on average. In the
--- order cells, n candidates are those of spatial_multi_resolution_search with this @cell, these @coarse_candidates, or
--- n where that is more, and n as @fine_candidates.
+-- and proven how many rows the proven sieve of spatial_hybrid_search examines with candidates = k, on average. In the
+-- order cells, n candidates are those of spatial_multi_resolution_search with this `cell`, these `coarse_candidates`,
+-- or n where that is more, and n as `fine_candidates`.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -19,7 +19,7 @@ GO
 --   @query (a vector: binary (packed elements) or text (JSON array, or 0x... for packed)) The query vector; with
 --          query_count > 1 all of them, one after the other in one packed value or JSON array. JSON or VECTOR in
 --          @query, packed elements in @query_packed.
---   @query_count (an integer from 1 to 1000000) Number of queries in @query.
+--   @query_count (an integer from 1 to 1000000) Number of queries in `query`.
 --   @k (an integer from 1 to 2147483647) Rows wanted for each query.
 --   @metric (one of cosine, euclidean, dot, manhattan) cosine = 1 - similarity, euclidean = unsquared, dot = negated
 --           dot product, manhattan = sum of absolute differences.
@@ -28,7 +28,7 @@ GO
 --   @pad (one of no, yes) yes: vectors shorter than the dimension of the basis are filled up with zeros; no: they are
 --        an error.
 --   @order (one of all, bound, axes, xyz, xy, cells) What candidates are picked by: the proven bound, distance on all
---          axes, on three, on two as STDistance, the stages of spatial_multi_resolution_search, or each in turn.
+--          axes, on three, on two, the stages of spatial_multi_resolution_search, or each in turn.
 --   @coarse_candidates (an integer from 1 to 2147483647) Rows that the first stage leaves: the nearest by the cells of
 --                      x, y and z.
 --   @cell (a finite number >= 0) Edge of the coarse cells; 0: a sixteenth of the widest extent of the rows in x, y and
@@ -42,7 +42,7 @@ GO
 --              one process.
 --
 -- Result:
---   order varchar(8000): As @order.
+--   order varchar(8000): As the parameter `order`; each in turn for all.
 --   measure varchar(8000): recall, need_90, need_95, need_99, need_100, left or proven.
 --   candidates float [rows]: Rows whose exact distance is computed for each query; of left and proven their mean.
 --   share float [share of 1]: Of all rows that are not NULL.
@@ -53,8 +53,9 @@ GO
 -- Empty: No rows have no neighbours to lose: recall is 1.
 -- NaN and infinity: As vector_top_k: rows whose distance is NaN come after all others.
 -- Accuracy: Counts. Same result on every machine and for any number of threads.
--- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
---         call of its own.
+-- Chunks: Needs all rows in one call.
+-- In T-SQL: order = xy measures as STDistance does. FLOAT holds neither NaN nor infinity: such a result arrives as
+--           NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

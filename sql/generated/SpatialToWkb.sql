@@ -2,21 +2,19 @@ SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
 GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialToWkb: ISO WKB of serialized geometry or geography, with Z and M.
--- Little-endian, as AsBinaryZM() on the server, or with @ordinates = xy as STAsBinary(). An empty point is written as
--- an empty MULTIPOINT, as the server does; a Z or M that only some positions have is NaN in the others. For geography x
--- is the longitude, as in all WKB. Curves have the codes 8 to 10, FULLGLOBE 126.
+-- Little-endian. An empty point is written as an empty MULTIPOINT; a Z or M that only some positions have is NaN in the
+-- others. For geography x is the longitude, as in all WKB. Curves have the codes 8 to 10, FULLGLOBE 126.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.GeometryRows), with these columns and no
 --        others. They are bound by name, or, where not all of these names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
---   geometry varbinary [serialized]: The value as CAST(g AS VARBINARY(MAX)) gives it.
+--   geometry varbinary [serialized]: The serialized value.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
 --   @type (one of geometry, geography) Which type the bytes are of: they do not say so, and geography stores latitude
 --         before longitude.
---   @ordinates (one of all, xy) Whether Z and M are written (as AsTextZM and AsBinaryZM do) or dropped (as STAsText and
---              STAsBinary do).
+--   @ordinates (one of all, xy) Whether Z and M are written, or x and y alone.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
 --   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
 --              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
@@ -28,9 +26,10 @@ GO
 --
 -- NULL: NULL gives NULL, and so does the null instance (the 4 bytes 0xFFFFFFFF).
 -- Empty: Empty shapes are kept as such, but for an empty point, which becomes an empty MULTIPOINT.
--- NaN and infinity: x and y that are not finite are errors, for the server takes none; NaN in Z or M counts as missing.
+-- NaN and infinity: x and y that are not finite are errors; NaN in Z or M counts as missing.
 -- Accuracy: Exact, but for -0, which is written as 0.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- Chunks: Row by row: chunks do not change results.
+-- In T-SQL: CAST(g AS varbinary(max)) gives the bytes. As AsBinaryZM(), or with ordinates = xy as STAsBinary().
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

@@ -2,14 +2,14 @@ SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
 GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SpatialToWkt: WKT of serialized geometry or geography, with Z and M.
--- Writes what ToString() and AsTextZM() write on the server or, with @dialect = iso, tagged WKT (POINT Z (1 2 3)),
--- where a Z or M that only some positions have is an error. For geography x is the longitude, as in all WKT. Curves are
--- written as such; FULLGLOBE is an error with @dialect = iso, which has no word for it.
+-- Writes up to four numbers a position without a tag (POINT (1 2 3)) or, with dialect = iso, tagged WKT (POINT Z (1 2
+-- 3)), where a Z or M that only some positions have is an error. For geography x is the longitude, as in all WKT.
+-- Curves are written as such; FULLGLOBE is an error with dialect = iso, which has no word for it.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.GeometryRows), with these columns and no
 --        others. They are bound by name, or, where not all of these names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
---   geometry varbinary [serialized]: The value as CAST(g AS VARBINARY(MAX)) gives it.
+--   geometry varbinary [serialized]: The serialized value.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
@@ -17,8 +17,7 @@ GO
 --         before longitude.
 --   @dialect (one of sql_server, iso) Spelling of Z and M: sql_server has no tag and writes NULL, as in POINT (1 2 NULL
 --            4); iso has one, as in POINT M (1 2 4).
---   @ordinates (one of all, xy) Whether Z and M are written (as AsTextZM and AsBinaryZM do) or dropped (as STAsText and
---              STAsBinary do).
+--   @ordinates (one of all, xy) Whether Z and M are written, or x and y alone.
 --   @parallel, @rows_per_read Let SQL Server use several processes; rows of a chunk. They change no result.
 --   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
 --              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
@@ -32,7 +31,9 @@ GO
 -- Empty: Empty shapes are kept as such. No rows give no rows.
 -- NaN and infinity: NaN in Z or M counts as missing; an infinite one, for which text has no word, is an error.
 -- Accuracy: The text gives the same doubles back: 15 digits where those do, else 17.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- Chunks: Row by row: chunks do not change results.
+-- In T-SQL: CAST(g AS varbinary(max)) gives the bytes. As ToString() and AsTextZM(), or with ordinates = xy as
+--           STAsText().
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

@@ -13,8 +13,8 @@ GO
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @srid (an integer from 0 to 999999) Identifier of the reference system. Values of different ones cannot be compared
---         on the server; geography needs one of the server's, such as 4326.
+--   @srid (an integer from 0 to 999999) Identifier of the reference system. geography needs one for the globe, such as
+--         4326.
 --   @points_per_line (an integer from 3 to 2147483647) Positions of a line at most; longer vectors become a
 --                    MULTILINESTRING.
 --   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
@@ -26,13 +26,14 @@ GO
 --
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
---   geometry varbinary(max) [serialized]: The value; CAST(... AS GEOMETRY) takes it.
+--   geometry varbinary(max) [serialized]: The serialized value.
 --
 -- NULL: NULL gives NULL.
 -- Empty: The empty vector gives LINESTRING EMPTY.
--- NaN and infinity: NaN and infinities are errors: the server takes no such coordinate.
+-- NaN and infinity: NaN and infinities are errors: a position has none.
 -- Accuracy: Exact, but for -0, which is written as 0.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- Chunks: Row by row: chunks do not change results.
+-- In T-SQL: CAST(geometry AS GEOMETRY) takes the bytes. Values of different SRIDs cannot be compared.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

@@ -8,7 +8,7 @@ GO
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.GeometryRows), with these columns and no
 --        others. They are bound by name, or, where not all of these names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
---   geometry varbinary [serialized]: The value as CAST(g AS VARBINARY(MAX)) gives it.
+--   geometry varbinary [serialized]: The serialized value.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
@@ -26,7 +26,8 @@ GO
 -- Empty: Empty shapes give an empty vector.
 -- NaN and infinity: A y that f32 cannot hold is an error.
 -- Accuracy: Exact for vectors that spatial_weights has written, but for -0, which comes back as 0.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- Chunks: Row by row: chunks do not change results.
+-- In T-SQL: CAST(g AS varbinary(max)) gives the bytes.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

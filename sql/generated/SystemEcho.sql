@@ -2,8 +2,7 @@ SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
 GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SystemEcho: Returns every input column unchanged.
--- For checking an installation: every column comes back as it came, and so does every OUTPUT parameter; only a
--- uniqueidentifier becomes text and a bit 0 or 1. Any columns and any parameters are accepted.
+-- For checking an installation: every column comes back as it came. Any columns and any parameters are accepted.
 --
 -- Parameters:
 --   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
@@ -11,9 +10,11 @@ GO
 --
 -- NULL: NULL comes back as NULL.
 -- Empty: Empty values come back empty.
--- NaN and infinity: Unchanged in binary columns; SQL Server's FLOAT and REAL hold neither NaN nor infinity.
+-- NaN and infinity: Unchanged.
 -- Accuracy: Exact.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- Chunks: Row by row: chunks do not change results.
+-- In T-SQL: OUTPUT parameters come back too. A uniqueidentifier comes back as text, a bit as 0 or 1. FLOAT and REAL
+--           hold neither NaN nor infinity.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

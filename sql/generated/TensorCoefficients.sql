@@ -5,8 +5,7 @@ GO
 -- Rows with NULL as atom_id are the layer, the others the atoms, all of the same length. The coefficients are those
 -- with which tensor_synthesize comes nearest to the layer in the Frobenius norm; for orthonormal atoms they are dot
 -- products. Where atoms depend on each other, rank is less than their number and the least sum of
--- ||coefficient*atom||^2 is taken. One row for each atom, by ascending atom_id. One layer in a call: partition by the
--- layer for several.
+-- ||coefficient*atom||^2 is taken. One row for each atom, by ascending atom_id. One layer in a call.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:
@@ -40,8 +39,8 @@ GO
 --           coefficient*||atom|| is off by at most 2^-46*sqrt m*kappa*(||x|| + kappa*residual*||layer||). The same bits
 --           for any order of the rows, any chunks and any number of threads; between processors the last digits may
 --           differ.
--- Chunks: Needs the layer and all atoms in one call: without @r_rowsPerRead, where a second chunk is an error. Each
---         partition is a call of its own.
+-- Chunks: Needs the layer and all atoms in one call.
+-- In T-SQL: Several layers: one partition each. FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

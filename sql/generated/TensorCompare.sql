@@ -2,10 +2,10 @@ SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
 GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.TensorCompare: Statistics of two models' coefficients side by side, layer by layer.
--- One row for each atom of a layer that at least one model has: a FULL OUTER JOIN of the two models' coefficients by
--- layer and atom. One result row for each layer, by its name's code points. Means, deviations and norms are over the
--- atoms that the model has; coverage = shared / (atoms_a + atoms_b - shared); the cosine is over the atoms that either
--- model has, an absent coefficient being 0, and NULL where all of a model's coefficients are.
+-- One row for each atom of a layer that at least one model has. One result row for each layer, by its name's code
+-- points. Means, deviations and norms are over the atoms that the model has; coverage = shared / (atoms_a + atoms_b -
+-- shared); the cosine is over the atoms that either model has, an absent coefficient being 0, and NULL where all of a
+-- model's coefficients are.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:
@@ -39,14 +39,14 @@ GO
 --
 -- NULL: NULL in a or b is an atom that the model does not have; NULL in both, or in layer or atom_id, is an error.
 -- Empty: No rows give no result rows.
--- NaN and infinity: NaN or an infinity is an error that names the row. A norm beyond the largest double is infinite and
---                   arrives as NULL in SQL Server's FLOAT.
+-- NaN and infinity: NaN or an infinity is an error that names the row. A norm beyond the largest double is infinite.
 -- Accuracy: Compensated sums in ascending order of the atoms: norms within 2^-51 of their size, means within 2^-51 of
 --           the mean magnitude, deviations within 2^-50 of the largest magnitude, the cosine within 2^-50, for up to
 --           2^24 atoms; a number below the range of normal doubles is rounded once more. The same bits for any order of
 --           the rows, on every machine.
--- Chunks: Needs a layer's rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is
---         a call of its own.
+-- Chunks: Needs a layer's rows in one call.
+-- In T-SQL: A FULL OUTER JOIN of the two models' coefficients by layer and atom gives the rows. FLOAT holds neither NaN
+--           nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

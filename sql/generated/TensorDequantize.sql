@@ -3,7 +3,7 @@ GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.TensorDequantize: A payload of any type as packed singles.
 -- Reads the block layouts of GGUF and, by their own names, those of the replaced functions. Rows are the chunks of one
--- payload, in any order: partition by the tensor for several.
+-- payload, in any order.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.PayloadRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -31,8 +31,8 @@ GO
 -- Accuracy: The bits of the package gguf: f16, bf16 and f32 are exact, a quantized element is its scale times its
 --           number, with the roundings that the format implies. The same bits for any chunks and any number of threads,
 --           on every machine.
--- Chunks: Needs all chunks of a payload in one call: without @r_rowsPerRead, where a second chunk is an error. Each
---         partition is a call of its own.
+-- Chunks: Needs all chunks of a payload in one call.
+-- In T-SQL: Several tensors: one partition each.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

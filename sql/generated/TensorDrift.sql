@@ -2,11 +2,10 @@ SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
 GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.TensorDrift: How coefficients changed between two points in time: added, removed, changed, and by how much.
--- One row for each coefficient of either snapshot: a FULL OUTER JOIN of the table FOR SYSTEM_TIME AS OF two points in
--- time gives them, NULL where the coefficient is absent. Absent counts as 0 in the deltas. delta = after - before;
--- relative_delta = delta / |before|, whose sign is that of the delta whatever the base's sign; symmetric_delta =
--- 2*delta / (|before| + |after|), which has a value for a base of 0 too: 2 or -2 where the coefficient came from
--- nothing, went to nothing or changed its sign, 0 where both are 0.
+-- One row for each coefficient of either snapshot, NULL where the coefficient is absent. Absent counts as 0 in the
+-- deltas. delta = after - before; relative_delta = delta / |before|, whose sign is that of the delta whatever the
+-- base's sign; symmetric_delta = 2*delta / (|before| + |after|), which has a value for a base of 0 too: 2 or -2 where
+-- the coefficient came from nothing, went to nothing or changed its sign, 0 where both are 0.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:
@@ -35,9 +34,11 @@ GO
 -- NULL: NULL is an absent coefficient. Absent at both times gives NULL in every column.
 -- Empty: No rows give no result rows.
 -- NaN and infinity: NaN or an infinity is an error that names the row. A delta beyond the largest double, or such a
---                   quotient with a very small base, is infinite and arrives as NULL in SQL Server's FLOAT.
+--                   quotient with a very small base, is infinite.
 -- Accuracy: delta is correctly rounded; the quotients are within 2^-51 of their size. -0 and 0 are equal.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- Chunks: Row by row: chunks do not change results.
+-- In T-SQL: A FULL OUTER JOIN of the table FOR SYSTEM_TIME AS OF two points in time gives the rows. FLOAT holds neither
+--           NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

@@ -3,7 +3,7 @@ GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.TensorError: How far a layer is from its approximation: relative Frobenius error, largest difference, cosine.
 -- The layers may be stored in different types and in different numbers of chunks: each is put together from the rows in
--- which its own column is not NULL. One pair in a call: partition by the layer for several.
+-- which its own column is not NULL. One pair in a call.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:
@@ -40,8 +40,8 @@ GO
 -- Accuracy: Sums in double precision in an order that depends on the length alone: of n elements, up to 2^26,
 --           relative_error is off by at most (n + 4)*2^-53 of its size, however small it is, largest_error by 2^-53 of
 --           its, cosine by (2*n + 4)*2^-53. The same bits for any chunks and any number of threads, on every machine.
--- Chunks: Needs all chunks of both layers in one call: without @r_rowsPerRead, where a second chunk is an error. Each
---         partition is a call of its own.
+-- Chunks: Needs all chunks of both layers in one call.
+-- In T-SQL: Several pairs: one partition each. FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

@@ -46,8 +46,8 @@ GO
 --           = 1. share of m atoms has a relative error of at most (2*n + m + 10)*2^-53, and 2^-900 comes on top, where
 --           no importance but 0 is below the range of normal doubles. The same bits for any order of the rows and any
 --           number of threads, on every machine.
--- Chunks: Needs all atoms, for the shares in one call: without @r_rowsPerRead, where a second chunk is an error. Each
---         partition is a call of its own.
+-- Chunks: Needs all atoms, for the shares in one call.
+-- In T-SQL: FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

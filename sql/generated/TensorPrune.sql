@@ -21,7 +21,7 @@ GO
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @target (one of ratio, threshold, error) What @value is: a share of the atoms, the smallest importance, or the
+--   @target (one of ratio, threshold, error) What `value` is: a share of the atoms, the smallest importance, or the
 --           largest relative error.
 --   @value (a finite number >= 0) The target's value: above 0 and at most 1 for ratio, from 0 to 1 for error, >= 0 for
 --          threshold.
@@ -45,8 +45,8 @@ GO
 -- Accuracy: Of n atoms, error is within n*2^-52 of its size, however small, and kept_energy within n*2^-52 of 1;
 --           energies of less than 2^-990 of the largest may count as less than they are. The same bits for any order of
 --           the rows that have ids, on every machine.
--- Chunks: Needs all rows in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
---         call of its own.
+-- Chunks: Needs all rows in one call.
+-- In T-SQL: FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

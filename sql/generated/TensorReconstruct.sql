@@ -3,7 +3,7 @@ GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.TensorReconstruct: A matrix from its components: the inverse of tensor_svd.
 -- sum sigma*u*v^T, row after row. Takes what tensor_svd gives, all of it or a part, with singular values as they are or
--- changed. Rows come in any order. One matrix in a call: partition by the matrix for several.
+-- changed. Rows come in any order. One matrix in a call.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:
@@ -41,8 +41,8 @@ GO
 --           to sigma as brings A to 2^-62; this changes no product. An element of k components is off by at most (k +
 --           2)*2^-24*sum|sigma*u*v| + 2^-88*sum A*|v| + k*2^-149. The same bits for any order of the rows and any
 --           number of threads, on every machine.
--- Chunks: Needs all components in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is
---         a call of its own.
+-- Chunks: Needs all components in one call.
+-- In T-SQL: Several matrices: one partition each.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

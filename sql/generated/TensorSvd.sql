@@ -4,10 +4,10 @@ GO
 -- hart.TensorSvd: Singular value decomposition of a matrix, truncated by rank, error or energy.
 -- A about sum sigma*u*v^T. One row for each component, the greatest singular value first; the largest entry of each u
 -- by magnitude (the first of equals) is positive. Where singular values are equal or nearly so, their vectors are one
--- of many equally good choices. Of several limits the components meet all targets, but are never more than @rank. The
+-- of many equally good choices. Of several limits the components meet all targets, but are never more than `rank`. The
 -- variances are shares of the energy, the sum of the squares of all singular values, also of those left out; 1 -
 -- cumulative_variance is the squared relative Frobenius error of what has been taken so far. A matrix with an element
--- has one component at least, also where it is zero. One matrix in a call: partition by the matrix for several.
+-- has one component at least, also where it is zero. One matrix in a call.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.PayloadRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -27,10 +27,10 @@ GO
 --          target. Below 1.
 --   @energy (a number from 0 to 1) No more components than explain this share of the energy, above 0; 1 is no target.
 --   @method (one of exact, randomized) exact: for every size whose decomposition fits the memory allowed, else an
---           error. randomized: several times faster for a low @rank, which it needs, in less memory, and approximate.
+--           error. randomized: several times faster for a low `rank`, which it needs, in less memory, and approximate.
 --   @seed (an integer >= -9223372036854775808) Seed of the randomized method: the same seed gives the same bits.
---   @oversampling (an integer from 0 to 10000) Random directions of the randomized method beyond @rank; 0 is a quarter
---                 of @rank, but at least 16.
+--   @oversampling (an integer from 0 to 10000) Random directions of the randomized method beyond `rank`; 0 is a quarter
+--                 of `rank`, but at least 16.
 --   @power_iterations (an integer from 0 to 100) Power iterations of the randomized method: more come nearer to the
 --                     optimum.
 --   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
@@ -58,8 +58,8 @@ GO
 --           on weights and noise the first by up to 1 %, the last by up to 5 %, with an error up to 1 % above the
 --           optimum (Eckart and Young); on the hardest spectra found, of up to 2,000 values, 11 %, 21 % and 2 %. The
 --           same bits for any chunks and any number of threads; between processors the last digits may differ.
--- Chunks: Needs the whole matrix in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition
---         is a call of its own.
+-- Chunks: Needs the whole matrix in one call.
+-- In T-SQL: Several matrices: one partition each. FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

@@ -3,7 +3,7 @@ GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.TensorSynthesize: A layer from atoms and their coefficients: the weighted sum.
 -- sum coefficient*atom, element by element, atoms by ascending atom_id. Rows come in any order; a payload may come in
--- several chunks, each with the atom's coefficient. One layer in a call: partition by the layer for several.
+-- several chunks, each with the atom's coefficient. One layer in a call.
 --
 -- Input: a SELECT in @source, with these columns and no others. They are bound by name, or, where not all of these
 --        names are there, by position:
@@ -37,8 +37,8 @@ GO
 --           most (min(m, 512) + ceiling(m / 512) + 1)*2^-53*sum|coefficient*atom| and half a unit in the last place,
 --           where no product is below the range of normal doubles. The same bits for any order of the rows, any chunks
 --           and any number of threads, on every machine.
--- Chunks: Needs all atoms in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a
---         call of its own.
+-- Chunks: Needs all atoms in one call.
+-- In T-SQL: Several layers: one partition each.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

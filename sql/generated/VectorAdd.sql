@@ -23,14 +23,14 @@ GO
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
 --   result varbinary(max) or varchar(max): The resulting vector: packed if the first vector was packed, JSON if it was
---          JSON; f32 where the elements are i8.
+--          JSON, which is NULL where a component is NaN or infinite; f32 where the elements are i8.
 --
 -- NULL: NULL in any vector of a row gives NULL.
 -- Empty: Two empty vectors give an empty vector.
--- NaN and infinity: NaN and infinities follow IEEE 754, component by component; which of the NaN bit patterns is not
---                   specified. Packed results carry them; JSON cannot, so such a row's JSON result is NULL.
--- Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- NaN and infinity: NaN and infinities follow IEEE 754, component by component.
+-- Accuracy: Correctly rounded.
+-- Other elements: For f16 and bf16 the f32 result is rounded once more.
+-- Chunks: Row by row: chunks do not change results.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

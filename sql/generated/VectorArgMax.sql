@@ -26,7 +26,7 @@ GO
 -- Empty: The empty vector gives NULL.
 -- NaN and infinity: NaN is never the greatest; a vector of nothing but NaN gives NULL.
 -- Accuracy: Exact. -0 and 0 are equal.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- Chunks: Row by row: chunks do not change results.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

@@ -2,8 +2,8 @@ SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
 GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.VectorCosineSimilarity: Cosine of the angle between two vectors.
--- sum a_i*b_i / sqrt(sum a_i^2 * sum b_i^2), clamped to [-1, 1]: 1 - VECTOR_DISTANCE('cosine', a, b). A vector has
--- similarity 1 with itself, exactly; a zero vector has similarity 0 with everything finite.
+-- sum a_i*b_i / sqrt(sum a_i^2 * sum b_i^2), clamped to [-1, 1]. A vector has similarity 1 with itself, exactly; a zero
+-- vector has similarity 0 with everything finite.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorPairs), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -27,11 +27,13 @@ GO
 --
 -- NULL: NULL in any vector of a row gives NULL.
 -- Empty: Two empty vectors give 0.
--- NaN and infinity: NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it
---                   arrives as NULL.
--- Accuracy: |error| <= 3 gamma(ceiling(n/32)) with u = 2^-24 (accumulate f32) or 2^-53 (f64), however small or great
---           the components are. Same bits on every instruction set, thread count and batch shape.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- NaN and infinity: NaN and infinities follow IEEE 754.
+-- Accuracy: |error| <= 3 gamma(ceiling(n/32)) with u = 2^-24, however small or great the components are. Same bits on
+--           every instruction set, thread count and batch shape.
+-- Other elements: With accumulate = f64, and always for f64 elements, u = 2^-53.
+-- Chunks: Row by row: chunks do not change results.
+-- In T-SQL: As 1 - VECTOR_DISTANCE('cosine', a, b). FLOAT holds neither NaN nor infinity: such a result arrives as
+--           NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

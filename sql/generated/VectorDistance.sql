@@ -3,8 +3,7 @@ GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.VectorDistance: Distance of two vectors in a chosen metric.
 -- cosine = 1 - cosine similarity, in [0, 2]; euclidean = sqrt(sum (a_i - b_i)^2); dot = -sum a_i*b_i; manhattan = sum
--- |a_i - b_i|. The first three are those of SQL Server's VECTOR_DISTANCE(metric, a, b). The smaller, the more alike. A
--- zero vector has cosine distance 1 from everything finite.
+-- |a_i - b_i|. The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorPairs), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -30,11 +29,14 @@ GO
 --
 -- NULL: NULL in any vector of a row gives NULL.
 -- Empty: Two empty vectors have cosine distance 1, euclidean, dot and manhattan distance 0.
--- NaN and infinity: NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it
---                   arrives as NULL.
--- Accuracy: As vector_cosine_similarity, and 2^-53 more for 1 - x; as vector_euclidean_distance; as vector_dot_product;
---           as vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- NaN and infinity: NaN and infinities follow IEEE 754.
+-- Accuracy: cosine as vector_cosine_similarity, and 2^-53 more for 1 - x; the others as vector_euclidean_distance,
+--           vector_dot_product and vector_manhattan_distance. Same bits on every instruction set, thread count and
+--           batch shape.
+-- Other elements: With accumulate = f64, and always for f64 elements, u = 2^-53.
+-- Chunks: Row by row: chunks do not change results.
+-- In T-SQL: As VECTOR_DISTANCE(metric, a, b), which has no manhattan. FLOAT holds neither NaN nor infinity: such a
+--           result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

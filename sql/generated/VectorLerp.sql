@@ -2,9 +2,8 @@ SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
 GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.VectorLerp: Linear interpolation between two vectors.
--- a_i*(1 - t) + b_i*t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the
--- elements are f64; a component that is not finite so, and every one where t lies between 0 and +-2^-126, is computed
--- in f64.
+-- a_i*(1 - t) + b_i*t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first; a component that
+-- overflows by that, and every component where 0 < |t| < 2^-126, is computed in f64 from the t given.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorPairs), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -26,17 +25,16 @@ GO
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
 --   result varbinary(max) or varchar(max): The resulting vector: packed if the first vector was packed, JSON if it was
---          JSON; f32 where the elements are i8.
+--          JSON, which is NULL where a component is NaN or infinite; f32 where the elements are i8.
 --
 -- NULL: NULL in any vector of a row gives NULL.
 -- Empty: Two empty vectors give an empty vector.
--- NaN and infinity: NaN and infinities follow IEEE 754, component by component; which of the NaN bit patterns is not
---                   specified. Packed results carry them; JSON cannot, so such a row's JSON result is NULL.
+-- NaN and infinity: NaN and infinities follow IEEE 754, component by component.
 -- Accuracy: 1 - t, both products and the sum are each rounded once; exact at t = 0 and t = 1. |error| <= 4u*(|a_i|*(1 +
---           |t|) + |b_i*t|) + 2^-149 with u = 2^-24, and for |t| <= 10^269 infinite only where the result is; for f64
---           elements u = 2^-53 and 2^-1074, where no product overflows. For f16 and bf16 the f32 result is rounded once
---           more.
--- Chunks: Row by row: chunks and partitions do not change results.
+--           |t|) + |b_i*t|) + 2^-149 with u = 2^-24, and for |t| <= 10^269 infinite only where the result is.
+-- Other elements: For f64 elements t is not rounded, and the bound has u = 2^-53 and 2^-1074, where no product
+--                 overflows. For f16 and bf16 the f32 result is rounded once more.
+-- Chunks: Row by row: chunks do not change results.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

@@ -26,12 +26,13 @@ GO
 --
 -- NULL: NULL in any vector of a row gives NULL.
 -- Empty: Two empty vectors give 0.
--- NaN and infinity: NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it
---                   arrives as NULL.
--- Accuracy: Relative error <= gamma(ceiling(n/32) + 1) + 6*2^-53 with gamma(k) = k*u/(1 - k*u) and u = 2^-24
---           (accumulate f32) or 2^-53 (f64). It is infinite only where it is beyond the doubles, which it never is of
---           finite f32 vectors. Same bits on every instruction set, thread count and batch shape.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- NaN and infinity: NaN and infinities follow IEEE 754.
+-- Accuracy: Relative error <= gamma(ceiling(n/32) + 1) + 6*2^-53 with gamma(k) = k*u/(1 - k*u) and u = 2^-24. It is
+--           infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every
+--           instruction set, thread count and batch shape.
+-- Other elements: With accumulate = f64, and always for f64 elements, u = 2^-53.
+-- Chunks: Row by row: chunks do not change results.
+-- In T-SQL: FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

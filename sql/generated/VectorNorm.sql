@@ -2,7 +2,7 @@ SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
 GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.VectorNorm: Euclidean norm of a vector.
--- sqrt(sum v_i^2): VECTOR_NORM(v, 'norm2').
+-- sqrt(sum v_i^2)
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -25,12 +25,13 @@ GO
 --
 -- NULL: NULL in any vector of a row gives NULL.
 -- Empty: The empty vector gives 0.
--- NaN and infinity: NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it
---                   arrives as NULL.
--- Accuracy: Relative error <= gamma(ceiling(n/32))/2 with u = 2^-24 (accumulate f32) or 2^-53 (f64). A subnormal result
---           is off by up to 2^-1075 more. It is infinite only where it is beyond the doubles, which it never is of
---           finite f32 vectors. Same bits on every instruction set, thread count and batch shape.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- NaN and infinity: NaN and infinities follow IEEE 754.
+-- Accuracy: Relative error <= gamma(ceiling(n/32))/2 with u = 2^-24. A subnormal result is off by up to 2^-1075 more.
+--           It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
+--           every instruction set, thread count and batch shape.
+-- Other elements: With accumulate = f64, and always for f64 elements, u = 2^-53.
+-- Chunks: Row by row: chunks do not change results.
+-- In T-SQL: As VECTOR_NORM(v, 'norm2'). FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

@@ -2,7 +2,7 @@ SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
 GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.VectorNormalize: The vector divided by its Euclidean norm.
--- v_i / sqrt(sum v_j^2): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
+-- v_i / sqrt(sum v_j^2). A zero vector is returned unchanged.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -22,16 +22,17 @@ GO
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
 --   result varbinary(max) or varchar(max): The resulting vector: packed if the first vector was packed, JSON if it was
---          JSON; f32 where the elements are i8.
+--          JSON, which is NULL where a component is NaN or infinite; f32 where the elements are i8.
 --
 -- NULL: NULL in any vector of a row gives NULL.
 -- Empty: The empty vector gives an empty vector.
--- NaN and infinity: A NaN makes all components NaN. An infinite component becomes NaN and the finite ones 0. Packed
---                   results carry NaN; JSON cannot, so such a row's JSON result is NULL.
--- Accuracy: Relative error of a component <= u + gamma(ceiling(n/32))/2, u = 2^-24 (2^-53 for f64), and half the least
---           number of that precision where it becomes subnormal. For f16 and bf16 the f32 result is rounded once more.
---           Same bits on every instruction set.
--- Chunks: Row by row: chunks and partitions do not change results.
+-- NaN and infinity: A NaN makes all components NaN. An infinite component becomes NaN and the finite ones 0.
+-- Accuracy: Relative error of a component <= u + gamma(ceiling(n/32))/2, u = 2^-24, and half the least f32 number where
+--           it becomes subnormal. Same bits on every instruction set.
+-- Other elements: For f64 elements u = 2^-53, and half the least f64 number where it becomes subnormal. For f16 and
+--                 bf16 the f32 result is rounded once more.
+-- Chunks: Row by row: chunks do not change results.
+-- In T-SQL: As VECTOR_NORMALIZE(v, 'norm2').
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

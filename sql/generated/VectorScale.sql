@@ -2,8 +2,8 @@ SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
 GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.VectorScale: A vector times a number.
--- v_i*factor. The factor is rounded to f32 first, unless the elements are f64; a component that is not finite so, and
--- every one where the factor lies between 0 and +-2^-126, is computed in f64.
+-- v_i*factor. The factor is rounded to f32 first; a component that overflows by that, and every component where 0 <
+-- |factor| < 2^-126, is computed in f64 from the factor given.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -24,16 +24,15 @@ GO
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
 --   result varbinary(max) or varchar(max): The resulting vector: packed if the first vector was packed, JSON if it was
---          JSON; f32 where the elements are i8.
+--          JSON, which is NULL where a component is NaN or infinite; f32 where the elements are i8.
 --
 -- NULL: NULL in any vector of a row gives NULL.
 -- Empty: The empty vector gives an empty vector.
--- NaN and infinity: NaN and infinities follow IEEE 754, component by component; which of the NaN bit patterns is not
---                   specified. Packed results carry them; JSON cannot, so such a row's JSON result is NULL.
+-- NaN and infinity: NaN and infinities follow IEEE 754, component by component.
 -- Accuracy: Correctly rounded product of the vector's component and the rounded factor; where it is computed in f64, of
---           the factor as given, within 0.5 + 2^-29 ulp. It is infinite only where the product is. For f16 and bf16 the
---           f32 result is rounded once more.
--- Chunks: Row by row: chunks and partitions do not change results.
+--           the factor as given, within 0.5 + 2^-29 ulp. It is infinite only where the product is.
+-- Other elements: For f64 elements the factor is not rounded. For f16 and bf16 the f32 result is rounded once more.
+-- Chunks: Row by row: chunks do not change results.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

@@ -22,18 +22,17 @@ GO
 -- Result:
 --   id bigint: The caller's key; returned unchanged.
 --   result varbinary(max) or varchar(max): The resulting vector: packed if the first vector was packed, JSON if it was
---          JSON; f32 where the elements are i8.
+--          JSON, which is NULL where a component is NaN or infinite; f32 where the elements are i8.
 --
 -- NULL: NULL in any vector of a row gives NULL.
 -- Empty: The empty vector gives an empty vector.
 -- NaN and infinity: A NaN or +infinity component, or nothing but -infinity, makes all components NaN; -infinity beside
---                   finite components gives 0 there. Packed results carry NaN; JSON cannot, so such a row's JSON result
---                   is NULL.
--- Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n <= 1.6*10^8. For f64
---           elements the relative error of a component d below the greatest is at most (d + ln n + ceiling(n/32) +
---           24)*2^-53, and for d > 708 it is 0. Same bits on every instruction set: the exponential is the library's
---           own.
--- Chunks: Row by row: chunks and partitions do not change results.
+--                   finite components gives 0 there.
+-- Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n <= 1.6*10^8. Same bits on
+--           every instruction set: the exponential is the library's own.
+-- Other elements: For f64 elements the relative error of a component d below the greatest is at most (d + ln n +
+--                 ceiling(n/32) + 24)*2^-53, and a component with d > 708 is 0.
+-- Chunks: Row by row: chunks do not change results.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

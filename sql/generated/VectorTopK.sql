@@ -15,7 +15,7 @@ GO
 --   @query (a vector: binary (packed elements) or text (JSON array, or 0x... for packed)) The query vector; with
 --          query_count > 1 all of them, one after the other in one packed value or JSON array. JSON or VECTOR in
 --          @query, packed elements in @query_packed.
---   @query_count (an integer from 1 to 1000000) Number of queries in @query.
+--   @query_count (an integer from 1 to 1000000) Number of queries in `query`.
 --   @k (an integer from 1 to 2147483647) Rows wanted for each query.
 --   @metric (one of cosine, euclidean, dot, manhattan) cosine = 1 - similarity, euclidean = unsquared, dot = negated
 --           dot product, manhattan = sum of absolute differences.
@@ -37,12 +37,13 @@ GO
 -- Empty: No rows give no result rows.
 -- NaN and infinity: A row whose distance is NaN comes after all others; it is never dropped. Finite f32 vectors always
 --                   have finite distances, and f64 ones where the distance is no greater than the greatest double;
---                   infinite distances rank by their value. SQL Server's FLOAT can hold neither NaN nor infinity: such
---                   a distance arrives as NULL, so the merge of chunks puts both last.
+--                   infinite distances rank by their value.
 -- Accuracy: The distances have the bits of vector_distance, so the order is the same on every machine, for any number
 --           of threads and queries.
--- Chunks: Each chunk or partition gives its own best k; the caller merges, by distance and then id: SELECT TOP (k) ...
---         ORDER BY CASE WHEN distance IS NULL THEN 1 ELSE 0 END, distance, id.
+-- Chunks: Each chunk gives its own best k; the caller merges them, by distance and then id.
+-- In T-SQL: To merge the best of several parts: SELECT TOP (k) ... ORDER BY CASE WHEN distance IS NULL THEN 1 ELSE 0
+--           END, distance, id. NULL stands for NaN and for infinity, so both come last. FLOAT holds neither NaN nor
+--           infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

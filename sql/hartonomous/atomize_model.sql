@@ -57,7 +57,7 @@ GO
 -- dbo.sp_AtomizeModel: factors the weights of one layer (hart.TensorSvd) and stores two tensor atoms for each singular component.
 --
 -- @model_blob         the layer's elements, row by row; NULL where they are in dbo.LayerTensorSegments.
--- @model_format_hint  how they are stored: f32, f16, bf16, q8_0 and the other payload types of docs/KERNELS.md. A whole
+-- @model_format_hint  how they are stored: f32, f16, bf16, q8_0 and the other payload types of docs/kernels/tensor.md. A whole
 --                     GGUF or safetensors file is no layer: `hart` takes it apart outside of the server.
 -- @layer_name         text of the layer's own atom, where it has none yet.
 -- @parent_layer_id    dbo.ModelLayers; TensorShape has to be two numbers, as in [768, 3072].

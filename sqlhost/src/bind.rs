@@ -58,7 +58,7 @@ impl Binding {
                     Kind::Id => "an integer type, because equal distances are ordered by id",
                 };
                 return Err(Error::ColumnType {
-                    column: fields[position].label(position),
+                    place: fields[position].label(position).into(),
                     found: ctype.name().into(),
                     expected: expected.into(),
                 });

@@ -148,7 +148,7 @@ impl ColumnData<'_> {
     /// [`Error::ColumnType`] that names the column and the row.
     pub fn check(&self, field: &Field, position: usize, rows: usize) -> Result<(), Error> {
         let wrong = |found: String, expected: String| Error::ColumnType {
-            column: field.label(position),
+            place: field.label(position).into(),
             found: format!("{} with {found}", field.ctype.name()),
             expected,
         };
@@ -169,7 +169,7 @@ impl ColumnData<'_> {
         };
         if self.bytes.len() < needed {
             return Err(Error::Buffer {
-                column: field.label(position),
+                place: field.label(position).into(),
                 found: self.bytes.len(),
                 expected: needed,
             });

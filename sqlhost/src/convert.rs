@@ -1,7 +1,7 @@
 //! Converts values between the host's C types and the kernels' parameters and keys.
 
-use hart_kernels::Error;
 use hart_kernels::registry::Value;
+use hart_kernels::{Error, Place};
 
 use crate::columns::{CType, ColumnData, Field, guid_text, is_true};
 
@@ -29,26 +29,30 @@ fn start<const N: usize>(bytes: &[u8]) -> [u8; N] {
     out
 }
 
-fn text_error(column: &str, row: usize, encoding: &'static str, offset: usize) -> Error {
-    Error::Text { column: column.into(), row: row as u64 + 1, encoding, offset }
+fn text_error(place: impl Into<Place>, row: usize, encoding: &'static str, offset: usize) -> Error {
+    Error::Text { place: place.into(), row: row as u64 + 1, encoding, offset }
 }
 
 /// Text of a `Char` value.
-pub fn utf8<'a>(column: &str, row: usize, bytes: &'a [u8]) -> Result<&'a str, Error> {
-    std::str::from_utf8(bytes).map_err(|e| text_error(column, row, "UTF-8", e.valid_up_to()))
+pub fn utf8(place: impl Into<Place>, row: usize, bytes: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(bytes).map_err(|e| text_error(place, row, "UTF-8", e.valid_up_to()))
 }
 
 /// Text of a `WChar` value.
-pub fn utf16(column: &str, row: usize, bytes: &[u8]) -> Result<String, Error> {
-    let wrong = |offset| text_error(column, row, "UTF-16", offset);
+pub fn utf16(place: impl Into<Place>, row: usize, bytes: &[u8]) -> Result<String, Error> {
+    decode_utf16(bytes).map_err(|offset| text_error(place, row, "UTF-16", offset))
+}
+
+/// The text, or the offset of the first byte that is none.
+fn decode_utf16(bytes: &[u8]) -> Result<String, usize> {
     let (units, rest) = bytes.as_chunks::<2>();
     if !rest.is_empty() {
-        return Err(wrong(bytes.len() - 1));
+        return Err(bytes.len() - 1);
     }
     let mut out = String::with_capacity(units.len());
     let mut offset = 0;
     for unit in char::decode_utf16(units.iter().map(|u| u16::from_le_bytes(*u))) {
-        let c = unit.map_err(|_| wrong(offset))?;
+        let c = unit.map_err(|_| offset)?;
         offset += c.len_utf16() * 2;
         out.push(c);
     }
@@ -71,7 +75,7 @@ pub fn param_value(param: &ParamField) -> Result<Value, Error> {
             expected: format!("{size} bytes of {}", param.ctype.name()),
         });
     }
-    let shown = format!("@{}", param.name);
+    let place = || Place::parameter(&param.name);
     Ok(match param.ctype {
         CType::Bit => Value::Int(i64::from(is_true(bytes[0]))),
         CType::TinyInt | CType::SmallInt | CType::Int | CType::BigInt => {
@@ -82,8 +86,8 @@ pub fn param_value(param: &ParamField) -> Result<Value, Error> {
         // An OUTPUT decimal without a value may arrive with precision 0.
         CType::Numeric if bytes[0] == 0 => Value::Null,
         CType::Numeric => numeric(&start(bytes)),
-        CType::Char => Value::Text(utf8(&shown, 0, bytes)?.to_string()),
-        CType::WChar => Value::Text(utf16(&shown, 0, bytes)?),
+        CType::Char => Value::Text(utf8(place(), 0, bytes)?.to_string()),
+        CType::WChar => Value::Text(utf16(place(), 0, bytes)?),
         CType::Binary => Value::Bytes(bytes.clone()),
         CType::Guid => Value::Text(guid_text(bytes)),
         CType::Date => Value::Text(date_text(bytes)),
@@ -257,7 +261,7 @@ mod tests {
 
     #[test]
     fn invalid_text_names_the_offset() {
-        let message = |r: Result<Value, Error>| r.unwrap_err().in_sql().to_string();
+        let message = |r: Result<Value, Error>| r.unwrap_err().marked("@").to_string();
         assert_eq!(message(param(CType::Char, b"ab\xff")), "parameter @p: invalid UTF-8 at byte 2");
         assert_eq!(
             message(param(CType::WChar, &[b'a', 0, 0, 0xdc])),

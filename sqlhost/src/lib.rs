@@ -19,6 +19,7 @@ pub mod example;
 pub mod exports;
 pub mod hex;
 pub mod host;
+pub mod in_sql;
 pub mod local;
 mod raw;
 mod rows_json;

@@ -88,11 +88,11 @@ fn value(field: &ResultField, row: usize, bytes: &[u8], out: &mut String) -> Res
         CType::Real => write!(out, "{:e}", f32::from_le_bytes(start(bytes))),
         CType::Double => write!(out, "{:e}", f64::from_le_bytes(start(bytes))),
         CType::Char => {
-            quote(convert::utf8(&field.name, row, bytes)?, out);
+            quote(convert::utf8(&*field.name, row, bytes)?, out);
             Ok(())
         }
         CType::WChar => {
-            quote(&convert::utf16(&field.name, row, bytes)?, out);
+            quote(&convert::utf16(&*field.name, row, bytes)?, out);
             Ok(())
         }
         CType::Binary => {
@@ -102,7 +102,7 @@ fn value(field: &ResultField, row: usize, bytes: &[u8], out: &mut String) -> Res
         }
         CType::Numeric | CType::Guid | CType::Date | CType::Timestamp => {
             return Err(Error::ColumnType {
-                column: field.name.clone(),
+                place: field.name.as_str().into(),
                 found: field.ctype.name().into(),
                 expected: format!("a number, a text or bytes, because @{ROWS_JSON} takes the rows: CAST it"),
             });
@@ -168,7 +168,7 @@ mod tests {
         let (field, data) = column("when", CType::Date, &[Some(&[0; 6])]);
         let error = Rows::default().append(&[field], &[data], 1).unwrap_err();
         assert_eq!(
-            error.in_sql().to_string(),
+            error.to_string(),
             "column when has type date; expected a number, a text or bytes, because @rows_json takes the rows: CAST it"
         );
     }

@@ -11,6 +11,7 @@ use crate::columns::{
     taken,
 };
 use crate::convert::{self, ParamField};
+use crate::in_sql::InSql;
 use crate::rows_json;
 use crate::settings::Settings;
 use crate::sys::SQL_NULL_DATA;
@@ -23,7 +24,7 @@ pub enum Fault {
     #[error("{0}")]
     Call(String),
     /// An error of the kernel or the binding.
-    #[error("{}", .0.in_sql())]
+    #[error("{}", InSql(.0))]
     Kernel(#[from] Error),
 }
 

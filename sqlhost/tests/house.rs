@@ -11,6 +11,7 @@ const UNSAFE: &[&str] = &[
     "ffi/direct/src/lib.rs",
     "ffi/src/abi.rs",
     "ffi/src/arrow.rs",
+    "ffi/src/arrow_export.rs",
     "ffi/src/arrow_tree.rs",
     "ffi/src/exports/invoke.rs",
     "ffi/src/exports/library.rs",

@@ -11,6 +11,7 @@ use crate::abi::{
     HART_PARAM_TEXT, HartInvokeOptions, HartParam,
 };
 use crate::arrow::{self, Seen};
+use crate::arrow_export;
 use crate::failure::{Failure, caught, guard};
 use crate::invoke;
 use crate::raw::{self, Span};
@@ -122,7 +123,7 @@ unsafe fn run(
         let (columns, rows) = imported?;
         let made = invoke::invoke(name, &columns, rows, values, limit);
         let (made, rows) = made.map_err(|failure| failure.of_columns(limit))?;
-        Ok(arrow::export(made, rows))
+        Ok(arrow_export::export(made, rows))
     }
 }
 

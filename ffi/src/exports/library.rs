@@ -103,11 +103,11 @@ pub extern "C" fn hart_set_threads(threads: u32) -> i32 {
     guard(|| state::set_threads(threads))
 }
 
-/// Ends the library's threads and waits for them, so that it can be unloaded; waits for the calls that use them. A later large
-/// call starts them anew. Indexes stay.
+/// Ends the library's threads, so that it can be unloaded: waits for the calls that use them, then for the threads. A later large
+/// call starts new ones. Indexes stay.
 ///
-/// On Linux, `dlclose` takes the library out of memory only where the thread has ended before whose call had started the library's threads:
-/// Rust's standard library holds on to it so long. Otherwise it stays, until it has been opened and closed once more.
+/// On Linux, one thread of yours keeps the library loaded: the one whose call started the library's threads. End that thread
+/// before `dlclose`. Otherwise the library stays in memory until it is opened and closed again.
 #[unsafe(no_mangle)]
 pub extern "C" fn hart_shutdown() -> i32 {
     guard(|| {
@@ -144,7 +144,8 @@ pub unsafe extern "C" fn hart_kernel_name(
 
 /// What a kernel takes and gives, as a JSON object: `name`, `family`, `summary`, `details`, `inputs` and `outputs` (each with
 /// `name`, `kind`, `unit`, `summary`), `params` (each with `name`, `takes`, `default`, `summary`), `rows`, `nulls`, `empty`, `nan`,
-/// `accuracy`, `streaming`, `source`. Buffers as in `hart_kernel_name`.
+/// `accuracy`, `elements`, `streaming`, `source`. A `kind` is vector, float64, int32, int64, text or binary. Buffers as in
+/// `hart_kernel_name`.
 ///
 /// # Safety
 ///
@@ -182,6 +183,7 @@ fn describe(kernel: &Kernel) -> Value {
         "empty": kernel.empty,
         "nan": kernel.nan,
         "accuracy": kernel.accuracy,
+        "elements": kernel.elements,
         "streaming": kernel.streaming.describe(),
         "source": kernel.source,
     })

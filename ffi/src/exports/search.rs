@@ -1,7 +1,7 @@
 //! Exact search for the nearest rows: in the caller's memory, or in an index.
 #![allow(unsafe_code)]
 
-use hart_kernels::Error;
+use hart_kernels::{Error, Place};
 
 use crate::abi::{HART_INDEX_BORROW_ROWS, HartHit, HartIndex, HartIndexOptions};
 use crate::failure::{Failure, guard};
@@ -58,6 +58,50 @@ impl Request<'_> {
     }
 }
 
+/// Searches rows of one element type, with the kernel for that type; the rest is [`hart_vector_top_k_f32`].
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written,
+/// during the call.
+unsafe fn top_k<T>(
+    kernel: impl Fn(&[T], usize, Option<&[i64]>, &Search<'_>, &mut [HartHit]) -> Result<(), Failure>,
+    rows: *const T,
+    row_count: usize,
+    dimensions: usize,
+    ids: *const i64,
+    queries: *const f32,
+    query_count: usize,
+    k: usize,
+    metric: i32,
+    hits: *mut HartHit,
+    capacity: usize,
+    written: *mut usize,
+) -> i32 {
+    guard(|| {
+        let rows = raw::matrix("rows", rows, row_count, dimensions)?;
+        let given = raw::input("ids", ids, if ids.is_null() { 0 } else { row_count })?;
+        let request = Request {
+            queries: raw::matrix("queries", queries, query_count, dimensions)?,
+            query_count,
+            k,
+            metric,
+            hits: raw::output("hits", hits, capacity)?,
+            capacity,
+            written: raw::output("written", written, 1)?,
+            inputs: &[rows.span(), given.span()],
+        };
+        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches
+        // what is written during the call.
+        unsafe {
+            request.run(row_count, |search, hits| {
+                let ids = (!ids.is_null()).then(|| given.slice());
+                kernel(rows.slice(), dimensions, ids, search, hits)
+            })
+        }
+    })
+}
+
 /// The `k` rows nearest to each query, nearest first: exact, by looking at every row.
 ///
 /// Each query gets min(k, row_count) hits, behind those of the query before; their number in all goes to `written`, also where
@@ -84,32 +128,29 @@ pub unsafe extern "C" fn hart_vector_top_k_f32(
     capacity: usize,
     written: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let rows = raw::matrix("rows", rows, row_count, dimensions)?;
-        let given = raw::input("ids", ids, if ids.is_null() { 0 } else { row_count })?;
-        let request = Request {
-            queries: raw::matrix("queries", queries, query_count, dimensions)?,
+    let kernel = handles::search;
+    // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches what is
+    // written during the call.
+    unsafe {
+        top_k(
+            kernel,
+            rows,
+            row_count,
+            dimensions,
+            ids,
+            queries,
             query_count,
             k,
             metric,
-            hits: raw::output("hits", hits, capacity)?,
+            hits,
             capacity,
-            written: raw::output("written", written, 1)?,
-            inputs: &[rows.span(), given.span()],
-        };
-        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches
-        // what is written during the call.
-        unsafe {
-            request.run(row_count, |search, hits| {
-                let ids = (!ids.is_null()).then(|| given.slice());
-                handles::search(rows.slice(), dimensions, ids, search, hits)
-            })
-        }
-    })
+            written,
+        )
+    }
 }
 
-/// As `hart_vector_top_k_f32`, over rows of halves, IEEE 754 binary16 as bits, which are converted, exactly, a few at a time: the same
-/// hits as of the rows as singles, without a copy of the whole. The queries are singles.
+/// As `hart_vector_top_k_f32`, over rows of halves: the bits of IEEE 754 binary16. They are converted to singles a few at a time,
+/// exactly, so the hits are those of the converted rows, without a copy of them all. The queries are singles.
 ///
 /// # Safety
 ///
@@ -128,28 +169,25 @@ pub unsafe extern "C" fn hart_vector_top_k_f16(
     capacity: usize,
     written: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let rows = raw::matrix("rows", rows, row_count, dimensions)?;
-        let given = raw::input("ids", ids, if ids.is_null() { 0 } else { row_count })?;
-        let request = Request {
-            queries: raw::matrix("queries", queries, query_count, dimensions)?,
+    let kernel = handles::search_halves;
+    // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches what is
+    // written during the call.
+    unsafe {
+        top_k(
+            kernel,
+            rows,
+            row_count,
+            dimensions,
+            ids,
+            queries,
             query_count,
             k,
             metric,
-            hits: raw::output("hits", hits, capacity)?,
+            hits,
             capacity,
-            written: raw::output("written", written, 1)?,
-            inputs: &[rows.span(), given.span()],
-        };
-        // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches
-        // what is written during the call.
-        unsafe {
-            request.run(row_count, |search, hits| {
-                let ids = (!ids.is_null()).then(|| given.slice());
-                handles::search_halves(rows.slice(), dimensions, ids, search, hits)
-            })
-        }
-    })
+            written,
+        )
+    }
 }
 
 /// Makes an index of rows for repeated searches. It keeps a copy of the ids and, unless `options` say otherwise, of the rows.
@@ -232,10 +270,10 @@ pub unsafe extern "C" fn hart_index_top_k_f32(
     let search = |index: &Index| {
         if dimensions != index.dimensions {
             return Err(Error::Dimensions {
-                column: "queries".into(),
+                place: "queries".into(),
                 row: 0,
                 found: dimensions,
-                other: "the index".into(),
+                other: Place::whole("the index"),
                 expected: index.dimensions,
             }
             .into());

@@ -1,11 +1,11 @@
 //! Projection, curve keys and GEOMETRY bytes of many points.
 #![allow(unsafe_code)]
 
-use hart_kernels::Error;
 use hart_kernels::spatial::curve::{Grid, Outside};
 use hart_kernels::spatial::geometry::SpatialType;
 use hart_kernels::spatial::geometry::points::{self, Points};
 use hart_kernels::spatial::{Basis, hilbert, project_into};
+use hart_kernels::{Error, Place};
 
 use crate::abi::{HART_OUTSIDE_CLAMP, HART_OUTSIDE_ERROR, HART_SPATIAL_GEOGRAPHY, HART_SPATIAL_GEOMETRY};
 use crate::failure::{Failure, guard};
@@ -47,10 +47,10 @@ pub unsafe extern "C" fn hart_spatial_project_f32(
         };
         if dimensions != basis.dimension() {
             return Err(Error::Dimensions {
-                column: "rows".into(),
+                place: "rows".into(),
                 row: 0,
                 found: dimensions,
-                other: "the basis".into(),
+                other: Place::whole("the basis"),
                 expected: basis.dimension(),
             }
             .into());
@@ -109,8 +109,8 @@ pub unsafe extern "C" fn hart_spatial_hilbert(
     })
 }
 
-/// Serializes points as SQL Server stores them in `geometry` and `geography`: back to back, 22 bytes each, 8 more where there is z, 8 more
-/// where there is m. The bytes of one point go to `stride`, also where `capacity` bytes are too few (`HART_STATUS_CAPACITY`).
+/// Serializes points in the format of MS-SSCLRT, that of SQL Server's `geometry` and `geography`: back to back, 22 bytes each, 8 more
+/// where there is z, 8 more where there is m. The bytes of one point go to `stride`, also where `capacity` bytes are too few (`HART_STATUS_CAPACITY`).
 ///
 /// `x`, `y`, `z`, `m`: `count` numbers each, the last two NULL where the points have none. `srid`: the spatial reference, such as 0 or
 /// 4326. `kind`: `HART_SPATIAL_…`. `out`: room for `capacity` bytes.

@@ -107,7 +107,7 @@ pub unsafe extern "C" fn hart_tensor_svd_f32(
 ///
 /// # Safety
 ///
-/// As `hart_tensor_svd_f32`.
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hart_tensor_svd_randomized_f32(
     matrix: *const f32,
@@ -130,7 +130,7 @@ pub unsafe extern "C" fn hart_tensor_svd_randomized_f32(
 ///
 /// # Safety
 ///
-/// As `hart_tensor_svd_f32`.
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
 unsafe fn truncated(
     options: &SvdOptions,
     matrix: *const f32,

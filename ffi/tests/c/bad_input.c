@@ -28,7 +28,7 @@ static void pointers_and_lengths(void)
     FAILS(hart_vector_normalize_f32_batch(a, 1, 4, a, 2), HART_STATUS_OVERLAP, "out overlaps v");
     FAILS(hart_vector_add_f32(a, b, 4, b + 3), HART_STATUS_OVERLAP, "out overlaps b");
     FAILS(hart_vector_norm_f32_batch(a, 2, 4, (double *)(void *)a, 2), HART_STATUS_OVERLAP, "out overlaps v");
-    FAILS(hart_vector_distance_f32(3, a, b, 3, &number), HART_STATUS_CONSTANT, "metric is 3");
+    FAILS(hart_vector_distance_f32(4, a, b, 3, &number), HART_STATUS_CONSTANT, "metric is 4");
     FAILS(hart_vector_distance_f32(-1, a, b, 3, &number), HART_STATUS_CONSTANT, "cosine, euclidean, dot");
     number = 0;
     FAILS(hart_vector_scale_f32(a, 3, number / number, out), HART_STATUS_PARAMETER_VALUE, "factor is NaN");

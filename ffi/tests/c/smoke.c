@@ -45,6 +45,8 @@ static void typed(void)
     CHECK(number == 0.6);
     OK(hart_vector_euclidean_distance_f32(x, y, 4, &number));
     CHECK(number > 4.472135 && number < 4.472136);
+    OK(hart_vector_manhattan_distance_f32(a, b, 3, &number));
+    CHECK(number == 9);
     OK(hart_vector_distance_f32(HART_METRIC_DOT, a, b, 3, &number));
     CHECK(number == -32);
     OK(hart_vector_norm_f32(x, 4, &number));
@@ -78,6 +80,8 @@ static void typed(void)
     CHECK(numbers[0] == 1 && numbers[1] == 1);
     OK(hart_vector_euclidean_distance_f32_batch(a, 1, b, 1, 3, numbers, 1));
     CHECK(numbers[0] > 5.196152 && numbers[0] < 5.196153);
+    OK(hart_vector_manhattan_distance_f32_batch(a, 1, b, 1, 3, numbers, 1));
+    CHECK(numbers[0] == 9);
     OK(hart_vector_distance_f32_batch(HART_METRIC_DOT, rows, 3, query, 1, 2, numbers, 3));
     CHECK(numbers[0] == -2 && numbers[1] == -6 && numbers[2] == -4);
     OK(hart_vector_add_f32_batch(rows, 3, query, 1, 2, out, 3));

@@ -5,7 +5,7 @@ use std::ops::Range;
 use half::slice::HalfFloatSliceExt;
 
 use crate::arch::zeros;
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::memory::room;
 use crate::number::element::{Element, Width};
 use crate::number::json;
@@ -43,7 +43,7 @@ enum Rows {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Vectors<'a> {
-    name: String,
+    place: Place,
     element: Element,
     data: Data<'a>,
     rows: Rows,
@@ -85,7 +85,7 @@ impl<'a> Vectors<'a> {
                 expected: format!("a multiple of {dimensions} {} elements", element.name()),
             });
         }
-        Vectors::new(name, element, bytes, Rows::Matrix { rows: bytes.len() / row, row_bytes: row })
+        Vectors::new(name.into(), element, bytes, Rows::Matrix { rows: bytes.len() / row, row_bytes: row })
     }
 
     /// A column of packed vectors: the rows' bytes back to back, `lengths` in bytes, −1 for NULL (which has no bytes).
@@ -97,20 +97,22 @@ impl<'a> Vectors<'a> {
     /// [`Error::VectorBytes`] where a row is not a whole number of elements; [`Error::Buffer`] where `bytes` is shorter
     /// than the lengths say.
     pub fn packed(
-        name: &str,
+        place: impl Into<Place>,
         element: Element,
         bytes: &'a [u8],
         lengths: &[i32],
     ) -> Result<Vectors<'a>, Error> {
+        let place = place.into();
         let size = element.size();
         let wrong = |row: usize, found: usize| Error::VectorBytes {
-            column: name.into(),
+            place: place.clone(),
             row: row as u64 + 1,
             bytes: found,
             element: element.name(),
             size,
         };
-        let too_short = |expected: usize| Error::Buffer { column: name.into(), found: bytes.len(), expected };
+        let too_short =
+            |expected: usize| Error::Buffer { place: place.clone(), found: bytes.len(), expected };
         let first = lengths.first().copied().unwrap_or(0);
         if first > 0 && lengths.iter().all(|&l| l == first) {
             let row_bytes = first as usize;
@@ -119,10 +121,10 @@ impl<'a> Vectors<'a> {
             }
             let total = row_bytes.saturating_mul(lengths.len());
             let bytes = bytes.get(..total).ok_or_else(|| too_short(total))?;
-            return Vectors::new(name, element, bytes, Rows::Matrix { rows: lengths.len(), row_bytes });
+            return Vectors::new(place, element, bytes, Rows::Matrix { rows: lengths.len(), row_bytes });
         }
         let mut end = 0usize;
-        let mut rows = room(name, lengths.len())?;
+        let mut rows = room(place.name(), lengths.len())?;
         for (row, &length) in lengths.iter().enumerate() {
             let Ok(length) = usize::try_from(length) else {
                 rows.push(None);
@@ -135,7 +137,7 @@ impl<'a> Vectors<'a> {
             end += length;
         }
         let bytes = bytes.get(..end).ok_or_else(|| too_short(end))?;
-        Vectors::new(name, element, bytes, Rows::Ragged(rows))
+        Vectors::new(place, element, bytes, Rows::Ragged(rows))
     }
 
     /// A column of packed vectors at the given byte ranges of `bytes`; `None` is NULL. Gaps between them are allowed.
@@ -165,16 +167,15 @@ impl<'a> Vectors<'a> {
         for (row, range) in rows.iter().enumerate() {
             let Some(range) = range else { continue };
             if range.start > range.end || range.end > bytes.len() {
-                let column = name.into();
                 return Err(Error::Buffer {
-                    column,
+                    place: name.into(),
                     found: bytes.len(),
                     expected: range.end.max(range.start),
                 });
             }
             if !range.len().is_multiple_of(size) {
                 return Err(Error::VectorBytes {
-                    column: name.into(),
+                    place: name.into(),
                     row: row as u64 + 1,
                     bytes: range.len(),
                     element: element.name(),
@@ -184,7 +185,7 @@ impl<'a> Vectors<'a> {
         }
         let aligned = rows.iter().flatten().all(|range| range.start.is_multiple_of(size));
         if aligned || matches!(element, Element::F32 | Element::F64) {
-            return Vectors::new(name, element, bytes, Rows::Ragged(rows));
+            return Vectors::new(name.into(), element, bytes, Rows::Ragged(rows));
         }
         // Narrow elements are converted in one go, so the gaps between the rows are removed first.
         let mut packed = Vec::with_capacity(rows.iter().flatten().map(Range::len).sum());
@@ -195,15 +196,15 @@ impl<'a> Vectors<'a> {
         let rows = rows.into_iter().map(|range| range.map(&mut place)).collect();
         let (data, rows) =
             (Data::Singles(to_singles(element, &packed)?), Rows::Ragged(rows).scaled(4 / size));
-        Ok(Vectors { name: name.into(), element, data, rows })
+        Ok(Vectors { place: name.into(), element, data, rows })
     }
 
-    fn new(name: &str, element: Element, bytes: &'a [u8], rows: Rows) -> Result<Vectors<'a>, Error> {
+    fn new(place: Place, element: Element, bytes: &'a [u8], rows: Rows) -> Result<Vectors<'a>, Error> {
         let (data, rows) = match element {
             Element::F32 | Element::F64 => (Data::Borrowed(bytes), rows),
             _ => (Data::Singles(to_singles(element, bytes)?), rows.scaled(4 / element.size())),
         };
-        Ok(Vectors { name: name.into(), element, data, rows })
+        Ok(Vectors { place, element, data, rows })
     }
 
     /// A column of JSON arrays of numbers, one text per row, back to back as in [`Vectors::packed`].
@@ -213,11 +214,12 @@ impl<'a> Vectors<'a> {
     /// [`Error::Json`] with the byte offset in the row's text; [`Error::ParameterValue`] where `element` is not `f32`
     /// or `f64`.
     pub fn from_json(
-        name: &str,
+        place: impl Into<Place>,
         element: Element,
         texts: &[u8],
         lengths: &[i32],
     ) -> Result<Vectors<'static>, Error> {
+        let place = place.into();
         let mut spans = Vec::with_capacity(lengths.len());
         let mut end = 0usize;
         for &length in lengths {
@@ -227,28 +229,28 @@ impl<'a> Vectors<'a> {
             }));
         }
         let texts = texts.get(..end).ok_or_else(|| Error::Buffer {
-            column: name.into(),
+            place: place.clone(),
             found: texts.len(),
             expected: end,
         })?;
         let (data, rows) = match element {
             Element::F32 => {
-                let (values, rows) = parse_rows::<f32>(name, texts, &spans)?;
+                let (values, rows) = parse_rows::<f32>(&place, texts, &spans)?;
                 (Data::Singles(values), rows)
             }
             Element::F64 => {
-                let (values, rows) = parse_rows::<f64>(name, texts, &spans)?;
+                let (values, rows) = parse_rows::<f64>(&place, texts, &spans)?;
                 (Data::Doubles(values), rows)
             }
             other => {
                 return Err(Error::ParameterValue {
                     name: "element".into(),
                     value: other.name().into(),
-                    expected: format!("f32 or f64, because column {name} holds JSON text"),
+                    expected: format!("f32 or f64, because {place} holds JSON text"),
                 });
             }
         };
-        Ok(Vectors { name: name.into(), element, data, rows })
+        Ok(Vectors { place, element, data, rows })
     }
 
     /// The same numbers as a matrix of `dimensions` columns; `dimensions` must divide their count.
@@ -265,16 +267,21 @@ impl<'a> Vectors<'a> {
             Rows::Ragged(ranges) => ranges[*row].clone(),
         };
         Vectors {
-            name: self.name.clone(),
+            place: self.place.clone(),
             element: self.element,
             data: Data::Borrowed(self.bytes()),
             rows: Rows::Ragged(rows.iter().map(range).collect()),
         }
     }
 
-    /// The column's name, as error messages show it.
+    /// Its name, as error messages show it.
     pub fn name(&self) -> &str {
-        &self.name
+        self.place.name()
+    }
+
+    /// What error messages say of it: a column, or a parameter.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The element type in which the column was given.
@@ -337,9 +344,9 @@ impl<'a> Vectors<'a> {
     }
 
     /// The error for row `i` whose dimensions differ from those of `other`.
-    pub(crate) fn mismatch(&self, i: usize, other: String, expected: usize) -> Error {
+    pub(crate) fn mismatch(&self, i: usize, other: Place, expected: usize) -> Error {
         Error::Dimensions {
-            column: self.name.clone(),
+            place: self.place.clone(),
             row: i as u64 + 1,
             found: self.dimensions(i).unwrap_or(0),
             other,
@@ -398,7 +405,7 @@ pub(crate) fn convert(element: Element, bytes: &[u8], out: &mut [f32]) {
 }
 
 fn parse_rows<T: json::Number>(
-    name: &str,
+    place: &Place,
     texts: &[u8],
     spans: &[Option<Range<usize>>],
 ) -> Result<(Vec<T>, Rows), Error> {
@@ -412,7 +419,7 @@ fn parse_rows<T: json::Number>(
             };
             let before = values.len();
             json::parse_array(&texts[span], &mut values).map_err(|e| Error::Json {
-                column: name.into(),
+                place: place.clone(),
                 row: i as u64 + 1,
                 offset: e.offset,
                 problem: e.problem,

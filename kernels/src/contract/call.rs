@@ -104,9 +104,9 @@ impl<'a> Call<'a> {
             && let Some(other) = vectors.find(|v| v.width() != first.width())
         {
             return Err(Error::ColumnType {
-                column: other.name().into(),
+                place: other.place().clone(),
                 found: format!("vectors of {}", other.element().name()),
-                expected: format!("{}, as column {}", first.element().name(), first.name()),
+                expected: format!("{}, as {}", first.element().name(), first.place()),
             });
         }
         drop(vectors);

@@ -35,6 +35,11 @@ pub struct Kernel {
     pub streaming: Streaming,
     /// Where the definition comes from.
     pub source: &'static str,
+    /// What differs for elements other than f32, and for sums in f64; "" where nothing does. The other texts speak of f32.
+    pub elements: &'static str,
+    /// What callers in T-SQL must know besides, in its words: the server's function that does the same, casts; "" where
+    /// there is nothing. The other texts are for all callers and know no SQL.
+    pub sql: &'static str,
     /// A worked example, run by the tests.
     pub example: Example,
     /// The body.
@@ -131,13 +136,13 @@ impl Kind {
     /// Name in messages and documentation.
     pub const fn name(self) -> &'static str {
         match self {
-            Kind::Id => "bigint",
+            Kind::Id => "int64",
             Kind::Vector => "vector",
-            Kind::Float => "float",
-            Kind::Int => "int",
-            Kind::BigInt => "bigint",
+            Kind::Float => "float64",
+            Kind::Int => "int32",
+            Kind::BigInt => "int64",
             Kind::Text | Kind::LongText => "text",
-            Kind::Binary | Kind::Point => "varbinary",
+            Kind::Binary | Kind::Point => "binary",
         }
     }
 }
@@ -146,7 +151,7 @@ impl Kind {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Param {
-    /// Name without `@`.
+    /// Name.
     pub name: &'static str,
     /// Type and range.
     pub kind: ParamKind,
@@ -230,14 +235,14 @@ pub enum RowShape {
     Made,
 }
 
-/// How a kernel handles input that comes in chunks (`@r_rowsPerRead`) or partitions.
+/// How a kernel handles input that comes in chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Streaming {
-    /// Chunks and partitions do not change results.
+    /// Chunks do not change results.
     Rows,
-    /// Each chunk or partition has its own result; the text says how to combine them.
+    /// Each chunk has its own result; the text says how to combine them.
     Parts(&'static str),
-    /// All rows, or all rows of a partition, must come at once; the text names what must be complete. Hosts refuse a
+    /// All rows must come at once; the text names what must be complete. Hosts refuse a
     /// second chunk.
     Whole(&'static str),
 }
@@ -246,11 +251,9 @@ impl Streaming {
     /// In words.
     pub fn describe(&self) -> String {
         match self {
-            Streaming::Rows => "Row by row: chunks and partitions do not change results.".into(),
+            Streaming::Rows => "Row by row: chunks do not change results.".into(),
             Streaming::Parts(text) => (*text).into(),
-            Streaming::Whole(what) => format!(
-                "Needs {what} in one call: without @r_rowsPerRead, where a second chunk is an error. Each partition is a call of its own."
-            ),
+            Streaming::Whole(what) => format!("Needs {what} in one call."),
         }
     }
 }

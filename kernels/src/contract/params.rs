@@ -2,7 +2,7 @@
 
 use super::kernel::{ANY_NAME, Kernel, ParamKind};
 use crate::column::vectors::Vectors;
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::number::element::Element;
 
 /// A parameter's value as the host passes it.
@@ -52,10 +52,7 @@ impl Params {
     pub fn bind(kernel: &'static Kernel, given: &[(String, Value)]) -> Result<Params, Error> {
         for (i, (name, value)) in given.iter().enumerate() {
             if !kernel.params.iter().any(|p| p.name == ANY_NAME || p.name.eq_ignore_ascii_case(name)) {
-                let expected = match kernel.params {
-                    [] => "no parameters".into(),
-                    params => params.iter().map(|p| format!("@{}", p.name)).collect::<Vec<_>>().join(", "),
-                };
+                let expected = kernel.params.iter().map(|p| p.name).collect();
                 return Err(Error::UnknownParameter { kernel: kernel.name, name: name.clone(), expected });
             }
             if given[..i].iter().any(|(earlier, _)| earlier.eq_ignore_ascii_case(name)) {
@@ -95,7 +92,7 @@ impl Params {
     ///
     /// If the kernel's row declares no such integer: a mistake in the row that every test of the kernel exposes.
     pub fn int(&self, name: &str) -> i64 {
-        let Some(Value::Int(v)) = self.get(name) else { panic!("@{name} is not declared as an integer") };
+        let Some(Value::Int(v)) = self.get(name) else { panic!("{name} is not declared as an integer") };
         *v
     }
 
@@ -105,7 +102,7 @@ impl Params {
     ///
     /// As [`Params::int`].
     pub fn float(&self, name: &str) -> f64 {
-        let Some(Value::Float(v)) = self.get(name) else { panic!("@{name} is not declared as a number") };
+        let Some(Value::Float(v)) = self.get(name) else { panic!("{name} is not declared as a number") };
         *v
     }
 
@@ -115,7 +112,7 @@ impl Params {
     ///
     /// As [`Params::int`].
     pub fn word(&self, name: &str) -> &str {
-        let Some(Value::Text(v)) = self.get(name) else { panic!("@{name} is not declared as a word") };
+        let Some(Value::Text(v)) = self.get(name) else { panic!("{name} is not declared as a word") };
         v
     }
 
@@ -125,7 +122,7 @@ impl Params {
     ///
     /// As [`Params::int`].
     pub fn bytes(&self, name: &str) -> &[u8] {
-        let Some(Value::Bytes(v)) = self.get(name) else { panic!("@{name} is not declared as bytes") };
+        let Some(Value::Bytes(v)) = self.get(name) else { panic!("{name} is not declared as bytes") };
         v
     }
 
@@ -136,7 +133,7 @@ impl Params {
     /// If the kernel's row declares a word that names no element type; see [`Params::int`].
     pub fn element(&self) -> Element {
         let Some(Value::Text(name)) = self.get("element") else { return Element::default() };
-        Element::parse(name).unwrap_or_else(|| panic!("@element is declared with `{name}`, which is none"))
+        Element::parse(name).unwrap_or_else(|| panic!("element is declared with `{name}`, which is none"))
     }
 
     /// A declared vector: packed elements, or the text of a JSON array.
@@ -155,17 +152,17 @@ impl Params {
             expected: format!("at most {} bytes", i32::MAX),
         };
         let length = |n: usize| i32::try_from(n).map_err(|_| too_long(n));
-        let shown = format!("@{name}");
+        let place = Place::parameter(name);
         match self.get(name) {
             Some(Value::Bytes(bytes)) => {
-                Vectors::packed(&shown, self.element(), bytes, &[length(bytes.len())?])
+                Vectors::packed(place, self.element(), bytes, &[length(bytes.len())?])
             }
             Some(Value::Text(text)) => {
                 // JSON text has no element type; narrow elements occur in packed columns only.
                 let element = if self.element() == Element::F64 { Element::F64 } else { Element::F32 };
-                Vectors::from_json(&shown, element, text.as_bytes(), &[length(text.len())?])
+                Vectors::from_json(place, element, text.as_bytes(), &[length(text.len())?])
             }
-            _ => panic!("@{name} is not declared as a vector"),
+            _ => panic!("{name} is not declared as a vector"),
         }
     }
 }

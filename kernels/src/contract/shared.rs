@@ -20,7 +20,7 @@ pub(crate) const RESULT_VECTOR: Column = Column {
     name: "result",
     kind: Kind::Vector,
     unit: "1",
-    summary: "The resulting vector: packed if the first vector was packed, JSON if it was JSON; f32 where the elements are i8.",
+    summary: "The resulting vector: packed if the first vector was packed, JSON if it was JSON, which is NULL where a component is NaN or infinite; f32 where the elements are i8.",
 };
 
 pub(crate) const ELEMENT: Param = Param {
@@ -40,7 +40,11 @@ pub(crate) const ACCUMULATE: Param = Param {
 
 pub(crate) const NULLS: &str = "NULL in any vector of a row gives NULL.";
 
-pub(crate) const NAN_SUM: &str = "NaN and infinities follow IEEE 754. SQL Server's FLOAT cannot hold the result NaN or infinity: it arrives as NULL.";
+pub(crate) const NAN_SUM: &str = "NaN and infinities follow IEEE 754.";
 
-pub(crate) const NAN_ELEMENT: &str = "NaN and infinities follow IEEE 754, component by component; which of the NaN bit patterns is not specified. \
-     Packed results carry them; JSON cannot, so such a row's JSON result is NULL.";
+pub(crate) const NAN_ELEMENT: &str = "NaN and infinities follow IEEE 754, component by component.";
+
+/// What the sums do with other precisions than that of the accuracy stated.
+pub(crate) const SUMS: &str = "With accumulate = f64, and always for f64 elements, u = 2⁻⁵³.";
+
+pub(crate) const ROUNDED_AGAIN: &str = "For f16 and bf16 the f32 result is rounded once more.";

@@ -1,7 +1,10 @@
 //! Norms of numbers whose squares may leave the range of doubles.
 
+/// 2⁻⁹⁶⁰: a product that underflowed lost at most 2⁻¹⁰⁷⁵, which is negligible in a sum of this size.
+pub(crate) const TINY: f64 = f64::from_bits((1023 - 960) << 52);
+
 /// Sums of squares that are in range, and large enough that underflowed squares do not matter.
-const SAFE: std::ops::RangeInclusive<f64> = f64::from_bits((1023 - 960) << 52)..=f64::MAX;
+const SAFE: std::ops::RangeInclusive<f64> = TINY..=f64::MAX;
 
 /// Whether a sum of squares may have lost something that its root would show.
 pub(crate) fn is_suspect(square: f64) -> bool {

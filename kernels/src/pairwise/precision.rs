@@ -6,6 +6,7 @@ use bytemuck::Pod;
 
 use crate::arch::{F32_BLOCK, F64_BLOCK, LANES, Simd};
 use crate::number::element::Width;
+use crate::number::range::TINY;
 
 /// Precision in which a kernel accumulates single-precision vectors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -333,9 +334,7 @@ impl Precision for Double {
     }
     #[inline(always)]
     fn suspect(sum: f64) -> bool {
-        // 2⁻⁹⁶⁰: a product that underflowed lost at most 2⁻¹⁰⁷⁵, which is negligible in a sum of this size. NaN is
-        // suspect.
-        const TINY: f64 = f64::from_bits((1023 - 960) << 52);
+        // NaN is suspect.
         !(TINY..f64::INFINITY).contains(&sum.abs())
     }
     #[inline(always)]

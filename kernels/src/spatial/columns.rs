@@ -5,29 +5,21 @@ use crate::error::Error;
 use crate::parallel;
 use crate::spatial::geometry::{self, Geometry, Shape, SpatialType};
 
-pub(crate) const GEOMETRY: Column = Column {
-    name: "geometry",
-    kind: Kind::Binary,
-    unit: "serialized",
-    summary: "The value as CAST(g AS VARBINARY(MAX)) gives it.",
-};
-pub(crate) const RESULT_GEOMETRY: Column = Column {
-    name: "geometry",
-    kind: Kind::Binary,
-    unit: "serialized",
-    summary: "The value; CAST(… AS GEOMETRY) takes it.",
-};
+pub(crate) const GEOMETRY: Column =
+    Column { name: "geometry", kind: Kind::Binary, unit: "serialized", summary: "The serialized value." };
+pub(crate) const RESULT_GEOMETRY: Column =
+    Column { name: "geometry", kind: Kind::Binary, unit: "serialized", summary: "The serialized value." };
 
 pub(crate) const SRID: Param = Param {
     name: "srid",
     kind: ParamKind::Int { min: 0, max: 999_999 },
     default: Some("0"),
-    summary: "Identifier of the reference system. Values of different ones cannot be compared on the server; geography needs one of the server's, such as 4326.",
+    summary: "Identifier of the reference system. geography needs one for the globe, such as 4326.",
 };
 /// As [`SRID`], for values that may carry their own.
 pub(crate) const SRID_READ: Param = Param {
     summary: "Identifier of the reference system. A value that names its own (SRID=4326; before a text, EWKB) keeps that; where both are given and differ, it is an error. \
-              Values of different ones cannot be compared on the server; geography needs one of the server's, such as 4326.",
+              geography needs one for the globe, such as 4326.",
     ..SRID
 };
 pub(crate) const TYPE: Param = Param {
@@ -40,7 +32,7 @@ pub(crate) const ORDINATES: Param = Param {
     name: "ordinates",
     kind: ParamKind::Choice(&["all", "xy"]),
     default: Some("all"),
-    summary: "Whether Z and M are written (as AsTextZM and AsBinaryZM do) or dropped (as STAsText and STAsBinary do).",
+    summary: "Whether Z and M are written, or x and y alone.",
 };
 pub(crate) const DIALECT: Param = Param {
     name: "dialect",
@@ -57,18 +49,18 @@ pub(crate) const VALIDITY: Param = Param {
     name: "validity",
     kind: ParamKind::Choice(&["computed", "valid", "invalid"]),
     default: Some("computed"),
-    summary: "The stored flag that the server believes; where it is not set, most methods raise error 24144 until MakeValid() has been called. computed sets it \
-              where the shape is valid beyond doubt; valid and invalid set it as the caller knows.",
+    summary: "The flag stored with the shape that says whether it is valid; readers believe it. computed sets it where the shape is valid beyond doubt; valid and invalid set it as the caller knows.",
 };
 
 pub(crate) const NULLS: &str = "NULL gives NULL.";
 pub(crate) const NULL_INSTANCES: &str =
     "NULL gives NULL, and so does the null instance (the 4 bytes 0xFFFFFFFF).";
 pub(crate) const EMPTY: &str = "Empty shapes are kept as such. No rows give no rows.";
-pub(crate) const NAN: &str =
-    "x and y that are not finite are errors, for the server takes none; NaN in Z or M counts as missing.";
+pub(crate) const NAN: &str = "x and y that are not finite are errors; NaN in Z or M counts as missing.";
 pub(crate) const EXACT: &str = "Exact, but for −0, which is written as 0.";
-pub(crate) const FORMAT: &str = "[MS-SSCLRT] sections 1.6 and 2.1; bytes read from SQL Server 2022 and 2025.";
+pub(crate) const SQL_WRITES: &str =
+    "CAST(geometry AS GEOMETRY) takes the bytes. Values of different SRIDs cannot be compared.";
+pub(crate) const FORMAT: &str = "[MS-SSCLRT] sections 1.6 and 2.1.";
 
 /// The spatial type of a call's bytes.
 pub(crate) fn type_of(call: &Call<'_>) -> Result<SpatialType, Error> {
@@ -185,7 +177,7 @@ pub(crate) fn check_finite(column: &str, row: usize, v: f64) -> Result<(), Error
         return Ok(());
     }
     Err(Error::Value {
-        column: column.into(),
+        place: column.into(),
         row: row as u64 + 1,
         found: format!("{v:?}"),
         expected: "a finite number".into(),

@@ -6,8 +6,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "system_echo",
     family: Family::System,
     summary: "Returns every input column unchanged.",
-    details: "For checking an installation: every column comes back as it came, and so does every OUTPUT parameter; only a \
-              uniqueidentifier becomes text and a bit 0 or 1. Any columns and any parameters are accepted.",
+    details: "For checking an installation: every column comes back as it came. Any columns and any parameters are accepted.",
     inputs: &[],
     params: &[Param {
         name: ANY_NAME,
@@ -19,10 +18,12 @@ pub(crate) static KERNEL: Kernel = Kernel {
     rows: RowShape::Same,
     nulls: "NULL comes back as NULL.",
     empty: "Empty values come back empty.",
-    nan: "Unchanged in binary columns; SQL Server's FLOAT and REAL hold neither NaN nor infinity.",
+    nan: "Unchanged.",
     accuracy: "Exact.",
     streaming: Streaming::Rows,
     source: "This library.",
+    elements: "",
+    sql: "OUTPUT parameters come back too. A uniqueidentifier comes back as text, a bit as 0 or 1. FLOAT and REAL hold neither NaN nor infinity.",
     example: Example { inputs: &[], params: &[], outputs: &[] },
     run: |_| Ok(Output { columns: Vec::new(), picked: None }),
 };

@@ -35,6 +35,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "Exact.",
     streaming: Streaming::Parts("Once for each chunk."),
     source: "This library.",
+    elements: "",
+    sql: "",
     example: Example { inputs: &[], params: &[], outputs: &[] },
     run,
 };

@@ -253,7 +253,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let own: Vec<usize> = (0..call.rows).filter(|row| ids[*row].is_none()).collect();
     if own.is_empty() {
         return Err(Error::Value {
-            column: ATOM_ID.name.into(),
+            place: ATOM_ID.name.into(),
             row: 0,
             found: "no row without an atom".into(),
             expected: "the layer's payload in rows with NULL".into(),
@@ -303,7 +303,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Rows with NULL as atom_id are the layer, the others the atoms, all of the same length. The coefficients are those with \
               which tensor_synthesize comes nearest to the layer in the Frobenius norm; for orthonormal atoms they are dot products. \
               Where atoms depend on each other, rank is less than their number and the least sum of ‖coefficient·atom‖² is taken. \
-              One row for each atom, by ascending atom_id. One layer in a call: partition by the layer for several.",
+              One row for each atom, by ascending atom_id. One layer in a call.",
     inputs: &[
         Column {
             summary: "The atom; NULL for the layer itself. Several rows are the chunks of a payload.",
@@ -344,6 +344,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
                between processors the last digits may differ.",
     streaming: Streaming::Whole("the layer and all atoms"),
     source: "Björck 1996, Numerical Methods for Least Squares Problems, 1.3, 2.4 and 6.2.",
+    elements: "",
+    sql: "Several layers: one partition each.",
     example: Example {
         inputs: &[
             &[Cell::Null, Cell::Null, Cell::Vector(&[3.0, 4.0, 0.0])],

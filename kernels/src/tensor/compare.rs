@@ -3,7 +3,7 @@
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values,
 };
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::number::range;
 use crate::pairwise::reduce::cosine_of_sums;
 use crate::tensor::numbers::{self, Sum, wrong};
@@ -75,7 +75,7 @@ pub fn compare(pairs: &[(Option<f64>, Option<f64>)]) -> Result<Comparison, Error
     }
     if pairs.is_empty() {
         return Err(Error::Value {
-            column: "the layer".into(),
+            place: Place::whole("the layer"),
             row: 0,
             found: "no atoms".into(),
             expected: "at least one".into(),
@@ -201,8 +201,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "tensor_compare",
     family: Family::Tensor,
     summary: "Statistics of two models' coefficients side by side, layer by layer.",
-    details: "One row for each atom of a layer that at least one model has: a FULL OUTER JOIN of the two models' coefficients by \
-              layer and atom. One result row for each layer, by its name's code points. Means, deviations and norms are over the \
+    details: "One row for each atom of a layer that at least one model has. One result row for each layer, by its name's code points. Means, deviations and norms are over the \
               atoms that the model has; coverage = shared / (atoms_a + atoms_b − shared); the cosine is over the atoms that \
               either model has, an absent coefficient being 0, and NULL where all of a model's coefficients are.",
     inputs: &[
@@ -233,13 +232,14 @@ pub(crate) static KERNEL: Kernel = Kernel {
     rows: RowShape::Made,
     nulls: "NULL in a or b is an atom that the model does not have; NULL in both, or in layer or atom_id, is an error.",
     empty: "No rows give no result rows.",
-    nan: "NaN or an infinity is an error that names the row. A norm beyond the largest double is infinite and arrives as NULL in \
-          SQL Server's FLOAT.",
+    nan: "NaN or an infinity is an error that names the row. A norm beyond the largest double is infinite.",
     accuracy: "Compensated sums in ascending order of the atoms: norms within 2⁻⁵¹ of their size, means within 2⁻⁵¹ of the mean \
                magnitude, deviations within 2⁻⁵⁰ of the largest magnitude, the cosine within 2⁻⁵⁰, for up to 2²⁴ atoms; a number below the range of normal doubles is rounded once more. The same bits for any order \
                of the rows, on every machine.",
     streaming: Streaming::Whole("a layer's rows"),
     source: "sp_CompareModelKnowledge of the replaced procedures, with values instead of counts alone.",
+    elements: "",
+    sql: "A FULL OUTER JOIN of the two models' coefficients by layer and atom gives the rows.",
     example: Example {
         inputs: &[
             &[Cell::Text("h.1"), Cell::Int(7), Cell::Float(2.0), Cell::Null],

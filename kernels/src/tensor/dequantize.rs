@@ -29,7 +29,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     family: Family::Tensor,
     summary: "A payload of any type as packed singles.",
     details: "Reads the block layouts of GGUF and, by their own names, those of the replaced functions. Rows are the chunks of one \
-              payload, in any order: partition by the tensor for several.",
+              payload, in any order.",
     inputs: &[CHUNK, PAYLOAD],
     params: &[TYPE],
     outputs: &[layer::CHUNK, layer::PAYLOAD],
@@ -41,6 +41,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
                roundings that the format implies. The same bits for any chunks and any number of threads, on every machine.",
     streaming: Streaming::Whole("all chunks of a payload"),
     source: "The GGUF specification and ggml's block layouts; clr_ParseModelLayer of the replaced functions.",
+    elements: "",
+    sql: "Several tensors: one partition each.",
     example: Example {
         inputs: &[&[Cell::Null, Cell::Binary(&[0x00, 0x3c, 0x00, 0xc0])]],
         params: &[("type", Cell::Text("f16"))],

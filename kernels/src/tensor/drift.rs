@@ -144,8 +144,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "tensor_drift",
     family: Family::Tensor,
     summary: "How coefficients changed between two points in time: added, removed, changed, and by how much.",
-    details: "One row for each coefficient of either snapshot: a FULL OUTER JOIN of the table FOR SYSTEM_TIME AS OF two points in \
-              time gives them, NULL where the coefficient is absent. Absent counts as 0 in the deltas. delta = after − before; \
+    details: "One row for each coefficient of either snapshot, NULL where the coefficient is absent. Absent counts as 0 in the deltas. delta = after − before; \
               relative_delta = delta / |before|, whose sign is that of the delta whatever the base's sign; \
               symmetric_delta = 2·delta / (|before| + |after|), which has a value for a base of 0 too: 2 or −2 where the \
               coefficient came from nothing, went to nothing or changed its sign, 0 where both are 0.",
@@ -186,11 +185,13 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: "NULL is an absent coefficient. Absent at both times gives NULL in every column.",
     empty: "No rows give no result rows.",
     nan: "NaN or an infinity is an error that names the row. A delta beyond the largest double, or such a quotient with a very \
-          small base, is infinite and arrives as NULL in SQL Server's FLOAT.",
+          small base, is infinite.",
     accuracy: "delta is correctly rounded; the quotients are within 2⁻⁵¹ of their size. −0 and 0 are equal.",
     streaming: Streaming::Rows,
     source: "Relative change with an absolute base, and the symmetric one; see Törnqvist, Vartia and Vartia 1985, \
              \"How should relative changes be measured?\".",
+    elements: "",
+    sql: "A FULL OUTER JOIN of the table FOR SYSTEM_TIME AS OF two points in time gives the rows.",
     example: Example {
         inputs: &[
             &[Cell::Int(1), Cell::Float(-2.0), Cell::Float(-1.0)],

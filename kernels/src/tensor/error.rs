@@ -3,7 +3,7 @@
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, RowShape, Streaming, Values,
 };
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::parallel;
 use crate::tensor::numbers::wrong;
 use crate::tensor::payload::{CHUNK, PAYLOAD, Payload, TYPE};
@@ -66,7 +66,7 @@ pub fn error(a: &[f32], b: &[f32]) -> Result<Difference, Error> {
     if a.len() != b.len() {
         let expected = format!("{}, as the original has", a.len());
         return Err(Error::Value {
-            column: "the approximation".into(),
+            place: Place::whole("the approximation"),
             row: 0,
             found: format!("{} elements", b.len()),
             expected,
@@ -75,7 +75,7 @@ pub fn error(a: &[f32], b: &[f32]) -> Result<Difference, Error> {
     for (name, layer) in [("the original", a), ("the approximation", b)] {
         if let Some(element) = layer.iter().position(|x| !x.is_finite()) {
             return Err(Error::Value {
-                column: name.into(),
+                place: name.into(),
                 row: 0,
                 found: format!("element {element} is {}", layer[element]),
                 expected: "finite numbers".into(),
@@ -167,7 +167,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     family: Family::Tensor,
     summary: "How far a layer is from its approximation: relative Frobenius error, largest difference, cosine.",
     details: "The layers may be stored in different types and in different numbers of chunks: each is put together from the rows in \
-              which its own column is not NULL. One pair in a call: partition by the layer for several.",
+              which its own column is not NULL. One pair in a call.",
     inputs: &[CHUNK, PAYLOAD, APPROXIMATION],
     params: &[TYPE, APPROXIMATION_TYPE],
     outputs: &[
@@ -206,6 +206,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
                any chunks and any number of threads, on every machine.",
     streaming: Streaming::Whole("all chunks of both layers"),
     source: "Golub and Van Loan, Matrix Computations, 2.3.",
+    elements: "",
+    sql: "Several pairs: one partition each.",
     example: Example {
         inputs: &[&[Cell::Null, Cell::Vector(&[3.0, 4.0]), Cell::Vector(&[3.0, 1.0])]],
         params: &[],

@@ -164,6 +164,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     streaming: Streaming::Whole("all atoms, for the shares"),
     source: "LeCun, Denker and Solla 1990, \"Optimal brain damage\"; Eckart and Young 1936; the importance scores of the replaced \
              procedures.",
+    elements: "",
+    sql: "",
     example: Example {
         inputs: &[
             &[Cell::Int(7), Cell::Null, Cell::Float(3.0), Cell::Null, Cell::Null],

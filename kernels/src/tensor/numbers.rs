@@ -1,7 +1,7 @@
 //! Checks of the numbers that tensor kernels take.
 
 use crate::contract::{Call, Column};
-use crate::error::Error;
+use crate::error::{Error, Place};
 
 /// Checks that a column's values are finite or NULL: the first NaN or infinity is an error.
 pub(crate) fn finite(column: &str, values: &[Option<f64>]) -> Result<(), Error> {
@@ -62,7 +62,7 @@ pub(crate) fn repeated(column: &str, values: &[f64], rows: &[usize], of: (&str, 
 
 /// The error for a row; `row` counts from 0.
 pub(crate) fn wrong(column: &str, row: usize, found: String, expected: &str) -> Error {
-    Error::Value { column: column.into(), row: row as u64 + 1, found, expected: expected.into() }
+    Error::Value { place: column.into(), row: row as u64 + 1, found, expected: expected.into() }
 }
 
 /// Checks that the row count fits a column of 32-bit integers.
@@ -71,7 +71,7 @@ pub(crate) fn countable(call: &Call<'_>) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Value {
-        column: "the input".into(),
+        place: Place::whole("the input"),
         row: 0,
         found: format!("{} rows", call.rows),
         expected: format!("at most {}, because rows are counted in 32-bit integers", i32::MAX),

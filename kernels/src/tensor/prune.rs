@@ -108,7 +108,7 @@ pub fn prune(
     for (name, values) in [("importance", importance), ("energy", energy)] {
         if values.len() != ids.len() {
             return Err(Error::Value {
-                column: name.into(),
+                place: name.into(),
                 row: 0,
                 found: format!("{} numbers", values.len()),
                 expected: format!("{}, one for each id", ids.len()),
@@ -228,7 +228,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
             name: "target",
             kind: ParamKind::Choice(&TARGETS),
             default: Some("ratio"),
-            summary: "What @value is: a share of the atoms, the smallest importance, or the largest relative error.",
+            summary: "What `value` is: a share of the atoms, the smallest importance, or the largest relative error.",
         },
         Param {
             name: "value",
@@ -266,6 +266,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     streaming: Streaming::Whole("all rows"),
     source: "Eckart and Young 1936, \"The approximation of one matrix by another of lower rank\"; sp_ExtractStudentModel of the \
              replaced procedures.",
+    elements: "",
+    sql: "",
     example: Example {
         inputs: &[
             &[Cell::Int(1), Cell::Float(9.0), Cell::Null],

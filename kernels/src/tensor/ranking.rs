@@ -19,7 +19,7 @@ pub(crate) fn most_important_first(importance: &[f64], ids: &[Option<i64>]) -> V
 /// The ids of a call, which must be integers, because they break ties.
 pub(crate) fn ids<'a>(call: &'a Call<'_>) -> Result<&'a [Option<i64>], Error> {
     call.keys().ok_or_else(|| Error::ColumnType {
-        column: ID.name.into(),
+        place: ID.name.into(),
         found: "no integer".into(),
         expected: "an integer type, because equal importances are ordered by id".into(),
     })

@@ -2,7 +2,7 @@
 
 use crate::arch::{self, F32_BLOCK, LANES, Simd, Task};
 use crate::contract::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming};
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::number::range;
 use crate::pairwise::compute::Compute;
 use crate::parallel;
@@ -55,7 +55,7 @@ pub fn reconstruct_with(compute: Compute, components: &Svd) -> Result<Vec<f32>, 
     for (name, vectors, length) in [("u", u, *rows), ("v", v, *columns)] {
         if length.checked_mul(singular_values.len()) != Some(vectors.len()) {
             return Err(Error::Value {
-                column: name.into(),
+                place: name.into(),
                 row: 0,
                 found: format!("{} elements", vectors.len()),
                 expected: format!("{} vectors of {length} elements", singular_values.len()),
@@ -353,7 +353,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let matrix = reconstruct_with(call.compute, &components)?;
     if let Some(at) = matrix.iter().position(|x| !x.is_finite()) {
         return Err(Error::Value {
-            column: "the matrix".into(),
+            place: Place::whole("the matrix"),
             row: 0,
             found: format!("{} in row {}, column {}", matrix[at], at / columns + 1, at % columns + 1),
             expected: format!("at most {:e}, the largest single", f32::MAX),
@@ -392,7 +392,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     family: Family::Tensor,
     summary: "A matrix from its components: the inverse of tensor_svd.",
     details: "Σ σ·u·vᵀ, row after row. Takes what tensor_svd gives, all of it or a part, with singular values as they are or changed. \
-              Rows come in any order. One matrix in a call: partition by the matrix for several.",
+              Rows come in any order. One matrix in a call.",
     inputs: &[COMPONENT, CHUNK, SINGULAR_VALUE, U, V],
     params: &[],
     outputs: &[layer::CHUNK, layer::PAYLOAD],
@@ -408,6 +408,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
                every machine.",
     streaming: Streaming::Whole("all components"),
     source: "Eckart and Young 1936; clr_ReconstructFromSVD of the replaced functions, which had no left vectors to use.",
+    elements: "",
+    sql: "Several matrices: one partition each.",
     example: Example {
         inputs: &[
             &[

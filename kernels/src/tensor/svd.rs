@@ -294,7 +294,7 @@ fn check(matrix: &[f32], rows: usize, columns: usize, options: &SvdOptions) -> R
         Err(Error::ParameterValue { name: name.into(), value, expected })
     };
     let value =
-        |found: String, expected: String| Error::Value { column: "matrix".into(), row: 0, found, expected };
+        |found: String, expected: String| Error::Value { place: "matrix".into(), row: 0, found, expected };
     if rows.checked_mul(columns) != Some(matrix.len()) {
         return Err(value(format!("{} elements", matrix.len()), format!("{rows} rows of {columns}")));
     }

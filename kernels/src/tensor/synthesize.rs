@@ -4,7 +4,7 @@ use std::iter;
 
 use crate::arch::{Simd, Task, zeros};
 use crate::contract::{Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming};
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::pairwise::compute::Compute;
 use crate::parallel;
 use crate::tensor::atoms::{self, ATOM_ID, Atom};
@@ -96,7 +96,7 @@ fn fits(sum: f64) -> bool {
 
 fn too_large(element: usize, sum: f64) -> Error {
     Error::Value {
-        column: "the layer".into(),
+        place: Place::whole("the layer"),
         row: 0,
         found: format!("element {element} would be {sum}"),
         expected: format!("at most {:e}, the largest single", f32::MAX),
@@ -268,7 +268,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     family: Family::Tensor,
     summary: "A layer from atoms and their coefficients: the weighted sum.",
     details: "Σ coefficient·atom, element by element, atoms by ascending atom_id. Rows come in any order; a payload may come in \
-              several chunks, each with the atom's coefficient. One layer in a call: partition by the layer for several.",
+              several chunks, each with the atom's coefficient. One layer in a call.",
     inputs: &[ATOM_ID, CHUNK, COEFFICIENT, PAYLOAD],
     params: &[TYPE],
     outputs: &[layer::CHUNK, layer::PAYLOAD],
@@ -284,6 +284,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     streaming: Streaming::Whole("all atoms"),
     source: "clr_SynthesizeModelLayer of the replaced functions, which added singles in no particular order and left out atoms of \
              another length.",
+    elements: "",
+    sql: "Several layers: one partition each.",
     example: Example {
         inputs: &[
             &[Cell::Int(8), Cell::Null, Cell::Float(-0.5), Cell::Vector(&[0.0, 4.0, 2.0])],

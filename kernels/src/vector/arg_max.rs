@@ -78,6 +78,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "Exact. −0 and 0 are equal.",
     streaming: Streaming::Rows,
     source: "IEEE 754 comparison.",
+    elements: "",
+    sql: "",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[1.0, 7.0, 7.0])], &[Cell::Int(2), Cell::Vector(&[])]],
         params: &[],

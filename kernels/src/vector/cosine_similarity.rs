@@ -48,7 +48,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "vector_cosine_similarity",
     family: Family::Vector,
     summary: "Cosine of the angle between two vectors.",
-    details: "Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]: 1 − VECTOR_DISTANCE('cosine', a, b). \
+    details: "Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]. \
               A vector has similarity 1 with itself, exactly; a zero vector has similarity 0 with everything finite.",
     inputs: &[ID, A, B],
     params: &[ELEMENT, ACCUMULATE],
@@ -60,10 +60,12 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: shared::NULLS,
     empty: "Two empty vectors give 0.",
     nan: shared::NAN_SUM,
-    accuracy: "|error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64), however small or great the components are. \
+    accuracy: "|error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴, however small or great the components are. \
                Same bits on every instruction set, thread count and batch shape.",
     streaming: Streaming::Rows,
     source: "Salton and McGill 1983, Introduction to Modern Information Retrieval.",
+    elements: shared::SUMS,
+    sql: "As 1 − VECTOR_DISTANCE('cosine', a, b).",
     example: Example {
         inputs: &[
             &[Cell::Int(1), Cell::Vector(&[3.0, 0.0, 4.0]), Cell::Vector(&[1.0, 0.0, 0.0])],

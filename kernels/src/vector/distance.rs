@@ -134,7 +134,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     family: Family::Vector,
     summary: "Distance of two vectors in a chosen metric.",
     details: "cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. \
-              The first three are those of SQL Server's VECTOR_DISTANCE(metric, a, b). The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.",
+              The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.",
     inputs: &[ID, A, B],
     params: &[METRIC, ELEMENT, ACCUMULATE],
     outputs: &[
@@ -145,10 +145,12 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: shared::NULLS,
     empty: "Two empty vectors have cosine distance 1, euclidean, dot and manhattan distance 0.",
     nan: shared::NAN_SUM,
-    accuracy: "As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product; as vector_manhattan_distance. \
+    accuracy: "cosine as vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; the others as vector_euclidean_distance, vector_dot_product and vector_manhattan_distance. \
                Same bits on every instruction set, thread count and batch shape.",
     streaming: Streaming::Rows,
-    source: "SQL Server 2025, VECTOR_DISTANCE.",
+    source: "Those of vector_cosine_similarity, vector_euclidean_distance, vector_dot_product and vector_manhattan_distance.",
+    elements: shared::SUMS,
+    sql: "As VECTOR_DISTANCE(metric, a, b), which has no manhattan.",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[1.0, 0.0, 0.0, 0.0]), Cell::Vector(&[3.0, 0.0, 4.0, 0.0])]],
         params: &[("metric", Cell::Text("cosine"))],

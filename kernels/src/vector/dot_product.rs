@@ -46,7 +46,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "vector_dot_product",
     family: Family::Vector,
     summary: "Inner product of two vectors.",
-    details: "Σ aᵢ·bᵢ, positive for vectors that point alike: the negative of VECTOR_DISTANCE('dot', a, b).",
+    details: "Σ aᵢ·bᵢ, positive for vectors that point alike.",
     inputs: &[ID, A, B],
     params: &[ELEMENT, ACCUMULATE],
     outputs: &[ID, Column { name: "dot_product", kind: Kind::Float, unit: "1", summary: "Σ aᵢ·bᵢ" }],
@@ -54,11 +54,13 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: shared::NULLS,
     empty: "Two empty vectors give 0.",
     nan: shared::NAN_SUM,
-    accuracy: "|error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by up to \
+    accuracy: "|error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴; a subnormal result is off by up to \
                2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. \
                Same bits on every instruction set, thread count and batch shape.",
     streaming: Streaming::Rows,
     source: "Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1.",
+    elements: shared::SUMS,
+    sql: "The negative of VECTOR_DISTANCE('dot', a, b).",
     example: Example {
         inputs: &[
             &[Cell::Int(1), Cell::Vector(&[1.0, 2.0, 3.0]), Cell::Vector(&[4.0, 5.0, 6.0])],

@@ -45,7 +45,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "vector_euclidean_distance",
     family: Family::Vector,
     summary: "Euclidean distance of two vectors.",
-    details: "√(Σ (aᵢ − bᵢ)²), not squared: VECTOR_DISTANCE('euclidean', a, b).",
+    details: "√(Σ (aᵢ − bᵢ)²), not squared.",
     inputs: &[ID, A, B],
     params: &[ELEMENT, ACCUMULATE],
     outputs: &[
@@ -61,10 +61,12 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: shared::NULLS,
     empty: "Two empty vectors give 0.",
     nan: shared::NAN_SUM,
-    accuracy: "Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by \
+    accuracy: "Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴; a subnormal result is off by \
                up to 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch shape.",
     streaming: Streaming::Rows,
     source: "Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1.",
+    elements: shared::SUMS,
+    sql: "As VECTOR_DISTANCE('euclidean', a, b).",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[0.0, 0.0]), Cell::Vector(&[3.0, 4.0])]],
         params: &[],

@@ -57,9 +57,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "vector_lerp",
     family: Family::Vector,
     summary: "Linear interpolation between two vectors.",
-    details: "aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the \
-              elements are f64; a component that is not finite so, and every one where t lies between 0 and ±2⁻¹²⁶, is computed in \
-              f64.",
+    details: "aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first; a component that overflows by that, and every component where 0 < |t| < 2⁻¹²⁶, is computed in f64 from the t given.",
     inputs: &[ID, A, B],
     params: &[
         Param { name: "t", kind: ParamKind::FINITE, default: None, summary: "0 gives a, 1 gives b." },
@@ -71,10 +69,11 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "Two empty vectors give an empty vector.",
     nan: shared::NAN_ELEMENT,
     accuracy: "1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. \
-               |error| ≤ 4u·(|aᵢ|·(1 + |t|) + |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is; for f64 \
-               elements u = 2⁻⁵³ and 2⁻¹⁰⁷⁴, where no product overflows. For f16 and bf16 the f32 result is rounded once more.",
+               |error| ≤ 4u·(|aᵢ|·(1 + |t|) + |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is.",
     streaming: Streaming::Rows,
     source: "IEEE 754; the two-product form, which is exact at both ends.",
+    elements: "For f64 elements t is not rounded, and the bound has u = 2⁻⁵³ and 2⁻¹⁰⁷⁴, where no product overflows. For f16 and bf16 the f32 result is rounded once more.",
+    sql: "",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[0.0, 10.0]), Cell::Vector(&[1.0, 20.0])]],
         params: &[("t", Cell::Float(0.5))],

@@ -61,10 +61,11 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: shared::NULLS,
     empty: "Two empty vectors give 0.",
     nan: shared::NAN_SUM,
-    accuracy: "Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). \
-               It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch shape.",
+    accuracy: "Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch shape.",
     streaming: Streaming::Rows,
     source: "Minkowski's distance of order 1; Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1.",
+    elements: shared::SUMS,
+    sql: "",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[0.0, 0.0]), Cell::Vector(&[3.0, -4.0])]],
         params: &[],

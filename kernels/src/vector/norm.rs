@@ -47,7 +47,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "vector_norm",
     family: Family::Vector,
     summary: "Euclidean norm of a vector.",
-    details: "√(Σ vᵢ²): VECTOR_NORM(v, 'norm2').",
+    details: "√(Σ vᵢ²)",
     inputs: &[ID, V],
     params: &[ELEMENT, ACCUMULATE],
     outputs: &[
@@ -58,10 +58,12 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: shared::NULLS,
     empty: "The empty vector gives 0.",
     nan: shared::NAN_SUM,
-    accuracy: "Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). A subnormal result is off by up to \
+    accuracy: "Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴. A subnormal result is off by up to \
                2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch shape.",
     streaming: Streaming::Rows,
     source: "Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1.",
+    elements: shared::SUMS,
+    sql: "As VECTOR_NORM(v, 'norm2').",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[3.0, 4.0])], &[Cell::Int(2), Cell::Vector(&[])]],
         params: &[],

@@ -70,20 +70,19 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "vector_normalize",
     family: Family::Vector,
     summary: "The vector divided by its Euclidean norm.",
-    details: "vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.",
+    details: "vᵢ / √(Σ vⱼ²). A zero vector is returned unchanged.",
     inputs: &[ID, V],
     params: &[ELEMENT],
     outputs: &[ID, RESULT_VECTOR],
     rows: RowShape::Same,
     nulls: shared::NULLS,
     empty: "The empty vector gives an empty vector.",
-    nan: "A NaN makes all components NaN. An infinite component becomes NaN and the finite ones 0. Packed results carry \
-          NaN; JSON cannot, so such a row's JSON result is NULL.",
-    accuracy: "Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), and half the least \
-               number of that precision where it becomes subnormal. For f16 and \
-               bf16 the f32 result is rounded once more. Same bits on every instruction set.",
+    nan: "A NaN makes all components NaN. An infinite component becomes NaN and the finite ones 0.",
+    accuracy: "Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴, and half the least f32 number where it becomes subnormal. Same bits on every instruction set.",
     streaming: Streaming::Rows,
-    source: "SQL Server's VECTOR_NORMALIZE with norm2.",
+    source: "Golub and Van Loan, Matrix Computations, 2.2; the zero vector by convention.",
+    elements: "For f64 elements u = 2⁻⁵³, and half the least f64 number where it becomes subnormal. For f16 and bf16 the f32 result is rounded once more.",
+    sql: "As VECTOR_NORMALIZE(v, 'norm2').",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[3.0, 4.0])], &[Cell::Int(2), Cell::Vector(&[0.0, 0.0])]],
         params: &[],

@@ -23,7 +23,7 @@ pub(crate) fn same_length(a: usize, b: usize) -> Result<(), Error> {
     if a == b {
         return Ok(());
     }
-    Err(Error::Dimensions { column: "b".into(), row: 1, found: b, other: "a".into(), expected: a })
+    Err(Error::Dimensions { place: "b".into(), row: 1, found: b, other: "a".into(), expected: a })
 }
 
 /// One pair of slices.
@@ -52,7 +52,7 @@ impl<F: Form> Task for PairRows<'_, F> {
                     (Some(a), Some(b)) if a.len() == b.len() => Some(self.form.pair::<M, S>(simd, a, b)),
                     (Some(_), Some(_)) => {
                         let expected = self.a.dimensions(i).unwrap_or(0);
-                        return Err(self.b.mismatch(i, format!("column {}", self.a.name()), expected));
+                        return Err(self.b.mismatch(i, self.a.place().clone(), expected));
                     }
                     _ => None,
                 });
@@ -143,11 +143,11 @@ pub(crate) fn run_vectors<const N: usize, O: RowOp<N>>(call: &Call<'_>, op: O) -
             for (other, bytes) in inputs.iter().zip(row) {
                 if bytes.is_some_and(|b| b.len() != expected) {
                     let dimensions = expected / first.width().bytes();
-                    return Err(other.mismatch(i, format!("column {}", first.name()), dimensions));
+                    return Err(other.mismatch(i, first.place().clone(), dimensions));
                 }
             }
             let length = i32::try_from(expected).map_err(|_| Error::Memory {
-                what: format!("column {}, row {}: the result", first.name(), i + 1),
+                what: format!("{}, row {}: the result", first.place(), i + 1),
                 bytes: expected as u64,
                 limit: i32::MAX as u64,
             })?;

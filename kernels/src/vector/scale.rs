@@ -51,8 +51,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "vector_scale",
     family: Family::Vector,
     summary: "A vector times a number.",
-    details: "vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64; a component that is not finite so, and \
-              every one where the factor lies between 0 and ±2⁻¹²⁶, is computed in f64.",
+    details: "vᵢ·factor. The factor is rounded to f32 first; a component that overflows by that, and every component where 0 < |factor| < 2⁻¹²⁶, is computed in f64 from the factor given.",
     inputs: &[ID, V],
     params: &[
         Param {
@@ -69,9 +68,11 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "The empty vector gives an empty vector.",
     nan: shared::NAN_ELEMENT,
     accuracy: "Correctly rounded product of the vector's component and the rounded factor; where it is computed in f64, of the \
-               factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is. For f16 and bf16 the f32 result is rounded once more.",
+               factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is.",
     streaming: Streaming::Rows,
     source: "IEEE 754.",
+    elements: "For f64 elements the factor is not rounded. For f16 and bf16 the f32 result is rounded once more.",
+    sql: "",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[1.0, -2.0])]],
         params: &[("factor", Cell::Float(0.5))],

@@ -100,13 +100,12 @@ pub(crate) static KERNEL: Kernel = Kernel {
     rows: RowShape::Same,
     nulls: shared::NULLS,
     empty: "The empty vector gives an empty vector.",
-    nan: "A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞ beside finite components gives 0 there. \
-          Packed results carry NaN; JSON cannot, so such a row's JSON result is NULL.",
-    accuracy: "Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. For f64 elements the relative error of a \
-               component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d > 708 it is 0. \
-               Same bits on every instruction set: the exponential is the library's own.",
+    nan: "A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞ beside finite components gives 0 there.",
+    accuracy: "Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. Same bits on every instruction set: the exponential is the library's own.",
     streaming: Streaming::Rows,
     source: "Goodfellow, Bengio and Courville 2016, Deep Learning, section 4.1 (shifted softmax).",
+    elements: "For f64 elements the relative error of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and a component with d > 708 is 0.",
+    sql: "",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[1000.0, 1000.0])]],
         params: &[],

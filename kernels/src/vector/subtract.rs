@@ -53,9 +53,11 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: shared::NULLS,
     empty: "Two empty vectors give an empty vector.",
     nan: shared::NAN_ELEMENT,
-    accuracy: "Correctly rounded. For f16 and bf16 the f32 result is rounded once more.",
+    accuracy: "Correctly rounded.",
     streaming: Streaming::Rows,
     source: "IEEE 754.",
+    elements: shared::ROUNDED_AGAIN,
+    sql: "",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[1.0, 2.0]), Cell::Vector(&[4.0, 5.0])]],
         params: &[],

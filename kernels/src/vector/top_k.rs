@@ -10,7 +10,7 @@ use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, V};
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::memory::{check_memory, default_memory_limit};
 use crate::pairwise::compute::Compute;
 use crate::pairwise::lane_major::Packed;
@@ -268,7 +268,7 @@ pub(crate) fn search(
         return Err(Error::ParameterValue {
             name: queries.name().into(),
             value: queries.element().name().into(),
-            expected: format!("{} elements, as column {}", rows.element().name(), rows.name()),
+            expected: format!("{} elements, as {}", rows.element().name(), rows.place()),
         });
     }
     let packed = packed(queries)?;
@@ -286,7 +286,7 @@ pub(crate) fn search(
                 key,
                 queries: &packed,
                 copied,
-                query_name: queries.name(),
+                query: queries.place(),
                 metric,
                 accumulate: compute.accumulate,
                 list: None,
@@ -308,7 +308,7 @@ pub(crate) fn packed<'a>(queries: &'a Vectors<'_>) -> Result<Vec<&'a [u8]>, Erro
         expected: "a vector".into(),
     })?;
     if let Some(other) = packed.iter().position(|query| query.len() != packed[0].len()) {
-        return Err(queries.mismatch(other, "row 1".into(), queries.dimensions(0).unwrap_or(0)));
+        return Err(queries.mismatch(other, Place::whole("row 1"), queries.dimensions(0).unwrap_or(0)));
     }
     Ok(packed)
 }
@@ -318,7 +318,7 @@ pub(crate) fn offer_rows(
     compute: Compute,
     rows: &Vectors<'_>,
     key: Key<'_>,
-    query: (&str, &[u8]),
+    query: (&Place, &[u8]),
     metric: Metric,
     list: &[usize],
     best: &mut Best,
@@ -329,7 +329,7 @@ pub(crate) fn offer_rows(
         key,
         queries: &[query.1],
         copied: None,
-        query_name: query.0,
+        query: query.0,
         metric,
         accumulate: compute.accumulate,
         list: Some(list),
@@ -346,7 +346,7 @@ pub(super) struct Scan<'a> {
     pub key: Key<'a>,
     pub queries: &'a [&'a [u8]],
     pub copied: Option<&'a Packed>,
-    pub query_name: &'a str,
+    pub query: &'a Place,
     pub metric: Metric,
     pub accumulate: Accumulate,
     pub list: Option<&'a [usize]>,
@@ -380,7 +380,7 @@ impl Task for Scan<'_> {
                     if let Some(row) = self.rows.row(at) {
                         if let Some(query) = self.queries.first().filter(|q| q.len() != row.len()) {
                             let dimensions = query.len() / self.rows.width().bytes();
-                            return Err(self.rows.mismatch(at, self.query_name.into(), dimensions));
+                            return Err(self.rows.mismatch(at, self.query.clone(), dimensions));
                         }
                         panel.push((at, row));
                     }
@@ -437,7 +437,7 @@ fn panel_distances<M: Precision, S: Simd>(
 /// The caller's keys, which a search requires to be integers.
 pub(crate) fn integer_keys<'a>(call: &'a Call<'_>) -> Result<&'a [Option<i64>], Error> {
     call.keys().ok_or_else(|| Error::ColumnType {
-        column: ID.name.into(),
+        place: ID.name.into(),
         found: "no integer".into(),
         expected: "an integer type, because equal distances are ordered by id".into(),
     })
@@ -452,7 +452,7 @@ pub(crate) fn queries_of<'a>(call: &'a Call<'_>) -> Result<Vectors<'a>, Error> {
         return Err(Error::ParameterValue {
             name: QUERY.name.into(),
             value: format!("{total} numbers"),
-            expected: format!("a positive multiple of @query_count = {count}"),
+            expected: format!("a positive multiple of query_count = {count}"),
         });
     }
     Ok(given.reshape(total / count))
@@ -492,7 +492,7 @@ pub(crate) const QUERY_COUNT: Param = Param {
     name: "query_count",
     kind: ParamKind::Int { min: 1, max: 1_000_000 },
     default: Some("1"),
-    summary: "Number of queries in @query.",
+    summary: "Number of queries in `query`.",
 };
 pub(crate) const K: Param = Param {
     name: "k",
@@ -540,15 +540,15 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: "A row whose vector is NULL is no candidate. A NULL id is kept and loses every tie.",
     empty: "No rows give no result rows.",
     nan: "A row whose distance is NaN comes after all others; it is never dropped. Finite f32 vectors always have finite \
-          distances, and f64 ones where the distance is no greater than the greatest double; infinite distances rank by their value. SQL Server's FLOAT can hold neither NaN nor infinity: such a distance \
-          arrives as NULL, so the merge of chunks puts both last.",
+          distances, and f64 ones where the distance is no greater than the greatest double; infinite distances rank by their value.",
     accuracy: "The distances have the bits of vector_distance, so the order is the same on every machine, for any number of \
                threads and queries.",
     streaming: Streaming::Parts(
-        "Each chunk or partition gives its own best k; the caller merges, by distance and then id: \
-                SELECT TOP (k) … ORDER BY CASE WHEN distance IS NULL THEN 1 ELSE 0 END, distance, id.",
+        "Each chunk gives its own best k; the caller merges them, by distance and then id.",
     ),
-    source: "Exhaustive search; metrics of SQL Server 2025's VECTOR_DISTANCE.",
+    source: "Exhaustive search.",
+    elements: "",
+    sql: "To merge the best of several parts: SELECT TOP (k) … ORDER BY CASE WHEN distance IS NULL THEN 1 ELSE 0 END, distance, id. NULL stands for NaN and for infinity, so both come last.",
     example: Example {
         inputs: &[
             &[Cell::Int(7), Cell::Vector(&[0.0, 0.0])],

@@ -88,7 +88,7 @@ impl TopK<'_> {
                         key: &|row| Some(id(row)),
                         queries: &queries_packed,
                         copied,
-                        query_name: queries.name(),
+                        query: queries.place(),
                         metric: self.metric,
                         accumulate: compute.accumulate,
                         list: None,

@@ -1,12 +1,13 @@
 //! `hart list`, `hart describe` and the generated documentation.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{docs, tsql};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use hart_kernels::registry::{self, KERNELS};
+use hart_sqlhost::session::Fault;
 
 /// Options of `hart list`.
 #[derive(Args)]
@@ -65,51 +66,54 @@ pub fn list(options: &ListOptions) -> Result<()> {
 
 /// Prints one kernel's documentation.
 pub fn describe(options: &DescribeOptions) -> Result<()> {
-    let kernel = registry::find(&options.kernel)?;
+    let kernel = registry::find(&options.kernel).map_err(Fault::from)?;
     write!(std::io::stdout().lock(), "{}", docs::kernel(kernel))?;
     Ok(())
 }
 
 /// Writes the generated documentation, or compares it with the existing files.
 pub fn docs(folder: &Path, check: bool) -> Result<()> {
-    let path = folder.join("KERNELS.md");
-    let text = docs::all();
+    let kernels = folder.join("kernels");
     if !check {
-        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-        return Ok(());
+        std::fs::create_dir_all(&kernels).with_context(|| format!("cannot make {}", kernels.display()))?;
     }
-    let found = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    if found != text {
-        bail!("{} differs from the registry; `cargo run -- docs` writes it anew", path.display());
-    }
-    Ok(())
+    let files = docs::files();
+    let known: Vec<_> = files.iter().map(|(name, _)| folder.join(name)).collect();
+    sweep(&kernels, "md", "docs", &known, check)?;
+    files.iter().try_for_each(|(name, text)| keep(&folder.join(name), text, "docs", check))
 }
 
 /// Writes the generated T-SQL, or compares it with the existing files.
 pub fn sql(folder: &Path, check: bool) -> Result<()> {
     let files = tsql::files();
-    let expected = |name: &std::ffi::OsStr| files.iter().any(|(n, _)| name == n.as_str());
+    let known: Vec<_> = files.iter().map(|(name, _)| folder.join(name)).collect();
+    sweep(folder, "sql", "sql", &known, check)?;
+    files.iter().try_for_each(|(name, text)| keep(&folder.join(name), text, "sql", check))
+}
+
+/// Removes the files of that extension that are no longer generated, or refuses them.
+fn sweep(folder: &Path, extension: &str, command: &str, known: &[PathBuf], check: bool) -> Result<()> {
     let found = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     for entry in found {
         let path = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();
-        let stale = path.extension().is_some_and(|e| e == "sql") && !path.file_name().is_some_and(expected);
+        let stale = path.extension().is_some_and(|e| e == extension) && !known.contains(&path);
         if stale && check {
-            bail!("{} belongs to no kernel; `cargo run -- sql` removes it", path.display());
+            bail!("{} belongs to no kernel; `cargo run -- {command}` removes it", path.display());
         } else if stale {
             std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
     }
-    for (name, text) in files {
-        let path = folder.join(name);
-        if !check {
-            std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-            continue;
-        }
-        let found =
-            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        if found != text {
-            bail!("{} differs from the registry; `cargo run -- sql` writes it anew", path.display());
-        }
+    Ok(())
+}
+
+/// Writes a generated file, or compares it with the existing one.
+fn keep(path: &Path, text: &str, command: &str, check: bool) -> Result<()> {
+    if !check {
+        return std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()));
+    }
+    let found = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    if found != text {
+        bail!("{} differs from the registry; `cargo run -- {command}` writes it anew", path.display());
     }
     Ok(())
 }

@@ -79,7 +79,7 @@ struct Sources {
 
 /// Runs the kernel and writes its result.
 pub fn run(options: RunOptions) -> Result<()> {
-    let kernel = registry::find(&options.kernel)?;
+    let kernel = registry::find(&options.kernel).map_err(hart_sqlhost::session::Fault::from)?;
     // Checks the output before the work is done rather than after.
     if let Some(path) = &options.output {
         Format::of(path)?;

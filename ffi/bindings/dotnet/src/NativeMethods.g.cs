@@ -245,11 +245,11 @@ namespace Hart.Native
         internal static extern int hart_set_threads(uint threads);
 
         /// <summary>
-        ///  Ends the library's threads and waits for them, so that it can be unloaded; waits for the calls that use them. A later large
-        ///  call starts them anew. Indexes stay.
+        ///  Ends the library's threads, so that it can be unloaded: waits for the calls that use them, then for the threads. A later large
+        ///  call starts new ones. Indexes stay.
         ///
-        ///  On Linux, `dlclose` takes the library out of memory only where the thread has ended before whose call had started the library's threads:
-        ///  Rust's standard library holds on to it so long. Otherwise it stays, until it has been opened and closed once more.
+        ///  On Linux, one thread of yours keeps the library loaded: the one whose call started the library's threads. End that thread
+        ///  before `dlclose`. Otherwise the library stays in memory until it is opened and closed again.
         /// </summary>
         [DllImport(__DllName, EntryPoint = "hart_shutdown", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int hart_shutdown();
@@ -270,7 +270,8 @@ namespace Hart.Native
         /// <summary>
         ///  What a kernel takes and gives, as a JSON object: `name`, `family`, `summary`, `details`, `inputs` and `outputs` (each with
         ///  `name`, `kind`, `unit`, `summary`), `params` (each with `name`, `takes`, `default`, `summary`), `rows`, `nulls`, `empty`, `nan`,
-        ///  `accuracy`, `streaming`, `source`. Buffers as in `hart_kernel_name`.
+        ///  `accuracy`, `elements`, `streaming`, `source`. A `kind` is vector, float64, int32, int64, text or binary. Buffers as in
+        ///  `hart_kernel_name`.
         ///
         ///  # Safety
         ///
@@ -286,9 +287,8 @@ namespace Hart.Native
         ///
         ///  `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
         ///  replaces; memory that overlaps otherwise is refused.
-        ///  Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
-        ///  result is the canonical one.
-        ///  Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
+        ///  Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
+        ///  Accuracy: Correctly rounded.
         ///
         ///  # Safety
         ///
@@ -306,9 +306,8 @@ namespace Hart.Native
         ///  `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
         ///  `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
         ///  overlaps otherwise is refused. Large matrices are shared among the library's threads.
-        ///  Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
-        ///  result is the canonical one.
-        ///  Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
+        ///  Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
+        ///  Accuracy: Correctly rounded.
         ///
         ///  # Safety
         ///
@@ -324,7 +323,7 @@ namespace Hart.Native
         ///  Index from 0; of equal components the first.
         ///
         ///  `v`: n singles. `result`: the number.
-        ///  −1 stands for no index (NULL in SQL).
+        ///  −1 stands for NULL: no index.
         ///  Empty: The empty vector gives NULL. NaN: NaN is never the greatest; a vector of nothing but NaN gives NULL.
         ///  Accuracy: Exact. −0 and 0 are equal.
         ///
@@ -343,7 +342,7 @@ namespace Hart.Native
         ///
         ///  `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows
         ///  numbers. Large matrices are shared among the library's threads.
-        ///  −1 stands for no index (NULL in SQL).
+        ///  −1 stands for NULL: no index.
         ///  Empty: The empty vector gives NULL. NaN: NaN is never the greatest; a vector of nothing but NaN gives NULL.
         ///  Accuracy: Exact. −0 and 0 are equal.
         ///
@@ -358,13 +357,13 @@ namespace Hart.Native
         /// <summary>
         ///  Cosine of the angle between two vectors.
         ///
-        ///  Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]: 1 − VECTOR_DISTANCE('cosine', a, b). A vector has similarity 1 with
-        ///  itself, exactly; a zero vector has similarity 0 with everything finite.
+        ///  Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]. A vector has similarity 1 with itself, exactly; a zero vector has
+        ///  similarity 0 with everything finite.
         ///
         ///  `a` and `b`: n singles. `result`: the number.
-        ///  Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-        ///  Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64), however small or great the components are.
-        ///  Same bits on every instruction set, thread count and batch shape.
+        ///  Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+        ///  Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴, however small or great the components are. Same bits on every instruction
+        ///  set, thread count and batch shape.
         ///
         ///  # Safety
         ///
@@ -377,14 +376,14 @@ namespace Hart.Native
         /// <summary>
         ///  Cosine of the angle between two vectors.
         ///
-        ///  Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]: 1 − VECTOR_DISTANCE('cosine', a, b). A vector has similarity 1 with
-        ///  itself, exactly; a zero vector has similarity 0 with everything finite.
+        ///  Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]. A vector has similarity 1 with itself, exactly; a zero vector has
+        ///  similarity 0 with everything finite.
         ///
         ///  `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
         ///  `out`: room for rows numbers. Large matrices are shared among the library's threads.
-        ///  Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-        ///  Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64), however small or great the components are.
-        ///  Same bits on every instruction set, thread count and batch shape.
+        ///  Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+        ///  Accuracy: |error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴, however small or great the components are. Same bits on every instruction
+        ///  set, thread count and batch shape.
         ///
         ///  # Safety
         ///
@@ -397,16 +396,15 @@ namespace Hart.Native
         /// <summary>
         ///  Distance of two vectors in a chosen metric.
         ///
-        ///  cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. The first
-        ///  three are those of SQL Server's VECTOR_DISTANCE(metric, a, b). The smaller, the more alike. A zero vector has cosine
-        ///  distance 1 from everything finite.
+        ///  cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. The
+        ///  smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
         ///
         ///  `a` and `b`: n singles. `result`: the number.
         ///  `metric`: `HART_METRIC_…`.
         ///  Empty: Two empty vectors have cosine distance 1, euclidean, dot and manhattan distance 0. NaN: NaN and infinities follow
-        ///  IEEE 754. A NaN in a result is the canonical one.
-        ///  Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product; as
-        ///  vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.
+        ///  IEEE 754.
+        ///  Accuracy: cosine as vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; the others as vector_euclidean_distance,
+        ///  vector_dot_product and vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.
         ///
         ///  # Safety
         ///
@@ -419,17 +417,16 @@ namespace Hart.Native
         /// <summary>
         ///  Distance of two vectors in a chosen metric.
         ///
-        ///  cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. The first
-        ///  three are those of SQL Server's VECTOR_DISTANCE(metric, a, b). The smaller, the more alike. A zero vector has cosine
-        ///  distance 1 from everything finite.
+        ///  cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. The
+        ///  smaller, the more alike. A zero vector has cosine distance 1 from everything finite.
         ///
         ///  `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
         ///  `out`: room for rows numbers. Large matrices are shared among the library's threads.
         ///  `metric`: `HART_METRIC_…`.
         ///  Empty: Two empty vectors have cosine distance 1, euclidean, dot and manhattan distance 0. NaN: NaN and infinities follow
-        ///  IEEE 754. A NaN in a result is the canonical one.
-        ///  Accuracy: As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product; as
-        ///  vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.
+        ///  IEEE 754.
+        ///  Accuracy: cosine as vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; the others as vector_euclidean_distance,
+        ///  vector_dot_product and vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.
         ///
         ///  # Safety
         ///
@@ -442,13 +439,13 @@ namespace Hart.Native
         /// <summary>
         ///  Inner product of two vectors.
         ///
-        ///  Σ aᵢ·bᵢ, positive for vectors that point alike: the negative of VECTOR_DISTANCE('dot', a, b).
+        ///  Σ aᵢ·bᵢ, positive for vectors that point alike.
         ///
         ///  `a` and `b`: n singles. `result`: the number.
-        ///  Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-        ///  Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by up to
-        ///  2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
-        ///  every instruction set, thread count and batch shape.
+        ///  Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+        ///  Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴; a subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is infinite only
+        ///  where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count
+        ///  and batch shape.
         ///
         ///  # Safety
         ///
@@ -461,14 +458,14 @@ namespace Hart.Native
         /// <summary>
         ///  Inner product of two vectors.
         ///
-        ///  Σ aᵢ·bᵢ, positive for vectors that point alike: the negative of VECTOR_DISTANCE('dot', a, b).
+        ///  Σ aᵢ·bᵢ, positive for vectors that point alike.
         ///
         ///  `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
         ///  `out`: room for rows numbers. Large matrices are shared among the library's threads.
-        ///  Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-        ///  Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by up to
-        ///  2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
-        ///  every instruction set, thread count and batch shape.
+        ///  Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+        ///  Accuracy: |error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴; a subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is infinite only
+        ///  where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count
+        ///  and batch shape.
         ///
         ///  # Safety
         ///
@@ -481,13 +478,13 @@ namespace Hart.Native
         /// <summary>
         ///  Euclidean distance of two vectors.
         ///
-        ///  √(Σ (aᵢ − bᵢ)²), not squared: VECTOR_DISTANCE('euclidean', a, b).
+        ///  √(Σ (aᵢ − bᵢ)²), not squared.
         ///
         ///  `a` and `b`: n singles. `result`: the number.
-        ///  Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-        ///  Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by
-        ///  up to 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits
-        ///  on every instruction set, thread count and batch shape.
+        ///  Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+        ///  Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴; a subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is
+        ///  infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set,
+        ///  thread count and batch shape.
         ///
         ///  # Safety
         ///
@@ -500,14 +497,14 @@ namespace Hart.Native
         /// <summary>
         ///  Euclidean distance of two vectors.
         ///
-        ///  √(Σ (aᵢ − bᵢ)²), not squared: VECTOR_DISTANCE('euclidean', a, b).
+        ///  √(Σ (aᵢ − bᵢ)²), not squared.
         ///
         ///  `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
         ///  `out`: room for rows numbers. Large matrices are shared among the library's threads.
-        ///  Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-        ///  Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by
-        ///  up to 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits
-        ///  on every instruction set, thread count and batch shape.
+        ///  Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+        ///  Accuracy: Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴; a subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is
+        ///  infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set,
+        ///  thread count and batch shape.
         ///
         ///  # Safety
         ///
@@ -520,17 +517,15 @@ namespace Hart.Native
         /// <summary>
         ///  Linear interpolation between two vectors.
         ///
-        ///  aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements are
-        ///  f64; a component that is not finite so, and every one where t lies between 0 and ±2⁻¹²⁶, is computed in f64.
+        ///  aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first; a component that
+        ///  overflows by that, and every component where 0 &lt; |t| &lt; 2⁻¹²⁶, is computed in f64 from the t given.
         ///
         ///  `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
         ///  replaces; memory that overlaps otherwise is refused.
-        ///  `t`: 0 gives a, 1 gives b. a finite number.
-        ///  Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
-        ///  result is the canonical one.
+        ///  `t`: a finite number. 0 gives a, 1 gives b.
+        ///  Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
         ///  Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. |error| ≤ 4u·(|aᵢ|·(1 + |t|) +
-        ///  |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is; for f64 elements u = 2⁻⁵³ and
-        ///  2⁻¹⁰⁷⁴, where no product overflows. For f16 and bf16 the f32 result is rounded once more.
+        ///  |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is.
         ///
         ///  # Safety
         ///
@@ -543,18 +538,16 @@ namespace Hart.Native
         /// <summary>
         ///  Linear interpolation between two vectors.
         ///
-        ///  aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first, unless the elements are
-        ///  f64; a component that is not finite so, and every one where t lies between 0 and ±2⁻¹²⁶, is computed in f64.
+        ///  aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first; a component that
+        ///  overflows by that, and every component where 0 &lt; |t| &lt; 2⁻¹²⁶, is computed in f64 from the t given.
         ///
         ///  `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
         ///  `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
         ///  overlaps otherwise is refused. Large matrices are shared among the library's threads.
-        ///  `t`: 0 gives a, 1 gives b. a finite number.
-        ///  Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
-        ///  result is the canonical one.
+        ///  `t`: a finite number. 0 gives a, 1 gives b.
+        ///  Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
         ///  Accuracy: 1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. |error| ≤ 4u·(|aᵢ|·(1 + |t|) +
-        ///  |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is; for f64 elements u = 2⁻⁵³ and
-        ///  2⁻¹⁰⁷⁴, where no product overflows. For f16 and bf16 the f32 result is rounded once more.
+        ///  |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is.
         ///
         ///  # Safety
         ///
@@ -570,10 +563,10 @@ namespace Hart.Native
         ///  Σ |aᵢ − bᵢ|, also known as taxicab, city block or L1 distance.
         ///
         ///  `a` and `b`: n singles. `result`: the number.
-        ///  Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-        ///  Accuracy: Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64).
-        ///  It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every
-        ///  instruction set, thread count and batch shape.
+        ///  Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+        ///  Accuracy: Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴. It is infinite only where it is
+        ///  beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch
+        ///  shape.
         ///
         ///  # Safety
         ///
@@ -590,10 +583,10 @@ namespace Hart.Native
         ///
         ///  `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
         ///  `out`: room for rows numbers. Large matrices are shared among the library's threads.
-        ///  Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-        ///  Accuracy: Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64).
-        ///  It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every
-        ///  instruction set, thread count and batch shape.
+        ///  Empty: Two empty vectors give 0. NaN: NaN and infinities follow IEEE 754.
+        ///  Accuracy: Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴. It is infinite only where it is
+        ///  beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch
+        ///  shape.
         ///
         ///  # Safety
         ///
@@ -606,13 +599,13 @@ namespace Hart.Native
         /// <summary>
         ///  Euclidean norm of a vector.
         ///
-        ///  √(Σ vᵢ²): VECTOR_NORM(v, 'norm2').
+        ///  √(Σ vᵢ²)
         ///
         ///  `v`: n singles. `result`: the number.
-        ///  Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-        ///  Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). A subnormal result is off by up to
-        ///  2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
-        ///  every instruction set, thread count and batch shape.
+        ///  Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754.
+        ///  Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴. A subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is infinite only
+        ///  where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count
+        ///  and batch shape.
         ///
         ///  # Safety
         ///
@@ -625,14 +618,14 @@ namespace Hart.Native
         /// <summary>
         ///  Euclidean norm of a vector.
         ///
-        ///  √(Σ vᵢ²): VECTOR_NORM(v, 'norm2').
+        ///  √(Σ vᵢ²)
         ///
         ///  `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows
         ///  numbers. Large matrices are shared among the library's threads.
-        ///  Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754. A NaN in a result is the canonical one.
-        ///  Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). A subnormal result is off by up to
-        ///  2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on
-        ///  every instruction set, thread count and batch shape.
+        ///  Empty: The empty vector gives 0. NaN: NaN and infinities follow IEEE 754.
+        ///  Accuracy: Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴. A subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is infinite only
+        ///  where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count
+        ///  and batch shape.
         ///
         ///  # Safety
         ///
@@ -645,15 +638,14 @@ namespace Hart.Native
         /// <summary>
         ///  The vector divided by its Euclidean norm.
         ///
-        ///  vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
+        ///  vᵢ / √(Σ vⱼ²). A zero vector is returned unchanged.
         ///
         ///  `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
         ///  that overlaps otherwise is refused.
         ///  Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
-        ///  the finite ones 0. A NaN in a result is the canonical one.
-        ///  Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), and half the least number of that
-        ///  precision where it becomes subnormal. For f16 and bf16 the f32 result is rounded once more. Same bits on every instruction
-        ///  set.
+        ///  the finite ones 0.
+        ///  Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴, and half the least f32 number where it becomes
+        ///  subnormal. Same bits on every instruction set.
         ///
         ///  # Safety
         ///
@@ -666,16 +658,15 @@ namespace Hart.Native
         /// <summary>
         ///  The vector divided by its Euclidean norm.
         ///
-        ///  vᵢ / √(Σ vⱼ²): VECTOR_NORMALIZE(v, 'norm2'). A zero vector is returned unchanged.
+        ///  vᵢ / √(Σ vⱼ²). A zero vector is returned unchanged.
         ///
         ///  `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
         ///  singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
         ///  refused. Large matrices are shared among the library's threads.
         ///  Empty: The empty vector gives an empty vector. NaN: A NaN makes all components NaN. An infinite component becomes NaN and
-        ///  the finite ones 0. A NaN in a result is the canonical one.
-        ///  Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), and half the least number of that
-        ///  precision where it becomes subnormal. For f16 and bf16 the f32 result is rounded once more. Same bits on every instruction
-        ///  set.
+        ///  the finite ones 0.
+        ///  Accuracy: Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴, and half the least f32 number where it becomes
+        ///  subnormal. Same bits on every instruction set.
         ///
         ///  # Safety
         ///
@@ -688,17 +679,15 @@ namespace Hart.Native
         /// <summary>
         ///  A vector times a number.
         ///
-        ///  vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64; a component that is not finite so, and every
-        ///  one where the factor lies between 0 and ±2⁻¹²⁶, is computed in f64.
+        ///  vᵢ·factor. The factor is rounded to f32 first; a component that overflows by that, and every component where 0 &lt; |factor|
+        ///  &lt; 2⁻¹²⁶, is computed in f64 from the factor given.
         ///
         ///  `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
         ///  that overlaps otherwise is refused.
-        ///  `factor`: What every component is multiplied by. a finite number.
-        ///  Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
-        ///  result is the canonical one.
+        ///  `factor`: a finite number. What every component is multiplied by.
+        ///  Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
         ///  Accuracy: Correctly rounded product of the vector's component and the rounded factor; where it is computed in f64, of the
-        ///  factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is. For f16 and bf16 the f32 result is
-        ///  rounded once more.
+        ///  factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is.
         ///
         ///  # Safety
         ///
@@ -711,18 +700,16 @@ namespace Hart.Native
         /// <summary>
         ///  A vector times a number.
         ///
-        ///  vᵢ·factor. The factor is rounded to f32 first, unless the elements are f64; a component that is not finite so, and every
-        ///  one where the factor lies between 0 and ±2⁻¹²⁶, is computed in f64.
+        ///  vᵢ·factor. The factor is rounded to f32 first; a component that overflows by that, and every component where 0 &lt; |factor|
+        ///  &lt; 2⁻¹²⁶, is computed in f64 from the factor given.
         ///
         ///  `v`: `v_rows` rows of n singles, row-major, either as many as there are results or one for all. `out`: room for rows · n
         ///  singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
         ///  refused. Large matrices are shared among the library's threads.
-        ///  `factor`: What every component is multiplied by. a finite number.
-        ///  Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
-        ///  result is the canonical one.
+        ///  `factor`: a finite number. What every component is multiplied by.
+        ///  Empty: The empty vector gives an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
         ///  Accuracy: Correctly rounded product of the vector's component and the rounded factor; where it is computed in f64, of the
-        ///  factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is. For f16 and bf16 the f32 result is
-        ///  rounded once more.
+        ///  factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is.
         ///
         ///  # Safety
         ///
@@ -740,10 +727,9 @@ namespace Hart.Native
         ///  `v`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then replaces; memory
         ///  that overlaps otherwise is refused.
         ///  Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
-        ///  beside finite components gives 0 there. A NaN in a result is the canonical one.
-        ///  Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. For f64 elements the
-        ///  relative error of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d &gt; 708 it is 0. Same
-        ///  bits on every instruction set: the exponential is the library's own.
+        ///  beside finite components gives 0 there.
+        ///  Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. Same bits on every
+        ///  instruction set: the exponential is the library's own.
         ///
         ///  # Safety
         ///
@@ -762,10 +748,9 @@ namespace Hart.Native
         ///  singles. It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is
         ///  refused. Large matrices are shared among the library's threads.
         ///  Empty: The empty vector gives an empty vector. NaN: A NaN or +∞ component, or nothing but −∞, makes all components NaN; −∞
-        ///  beside finite components gives 0 there. A NaN in a result is the canonical one.
-        ///  Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. For f64 elements the
-        ///  relative error of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d &gt; 708 it is 0. Same
-        ///  bits on every instruction set: the exponential is the library's own.
+        ///  beside finite components gives 0 there.
+        ///  Accuracy: Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. Same bits on every
+        ///  instruction set: the exponential is the library's own.
         ///
         ///  # Safety
         ///
@@ -782,9 +767,8 @@ namespace Hart.Native
         ///
         ///  `a` and `b`: n singles. `out`: room for n singles. It may be an argument of the same shape, which the result then
         ///  replaces; memory that overlaps otherwise is refused.
-        ///  Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
-        ///  result is the canonical one.
-        ///  Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
+        ///  Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
+        ///  Accuracy: Correctly rounded.
         ///
         ///  # Safety
         ///
@@ -802,9 +786,8 @@ namespace Hart.Native
         ///  `a` and `b`: `a_rows` and `b_rows` rows of n singles, row-major, either as many as there are results or one for all.
         ///  `out`: room for rows · n singles. It may be an argument of the same shape, which the result then replaces; memory that
         ///  overlaps otherwise is refused. Large matrices are shared among the library's threads.
-        ///  Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component. A NaN in a
-        ///  result is the canonical one.
-        ///  Accuracy: Correctly rounded. For f16 and bf16 the f32 result is rounded once more.
+        ///  Empty: Two empty vectors give an empty vector. NaN: NaN and infinities follow IEEE 754, component by component.
+        ///  Accuracy: Correctly rounded.
         ///
         ///  # Safety
         ///
@@ -832,8 +815,8 @@ namespace Hart.Native
         internal static extern int hart_vector_top_k_f32(float* rows, System.UIntPtr row_count, System.UIntPtr dimensions, long* ids, float* queries, System.UIntPtr query_count, System.UIntPtr k, int metric, HartHit* hits, System.UIntPtr capacity, System.UIntPtr* written);
 
         /// <summary>
-        ///  As `hart_vector_top_k_f32`, over rows of halves, IEEE 754 binary16 as bits, which are converted, exactly, a few at a time: the same
-        ///  hits as of the rows as singles, without a copy of the whole. The queries are singles.
+        ///  As `hart_vector_top_k_f32`, over rows of halves: the bits of IEEE 754 binary16. They are converted to singles a few at a time,
+        ///  exactly, so the hits are those of the converted rows, without a copy of them all. The queries are singles.
         ///
         ///  # Safety
         ///
@@ -907,8 +890,8 @@ namespace Hart.Native
         internal static extern int hart_spatial_hilbert(double* x, double* y, double* z, System.UIntPtr count, double* min, double* max, uint bits, int outside, long* keys);
 
         /// <summary>
-        ///  Serializes points as SQL Server stores them in `geometry` and `geography`: back to back, 22 bytes each, 8 more where there is z, 8 more
-        ///  where there is m. The bytes of one point go to `stride`, also where `capacity` bytes are too few (`HART_STATUS_CAPACITY`).
+        ///  Serializes points in the format of MS-SSCLRT, that of SQL Server's `geometry` and `geography`: back to back, 22 bytes each, 8 more
+        ///  where there is z, 8 more where there is m. The bytes of one point go to `stride`, also where `capacity` bytes are too few (`HART_STATUS_CAPACITY`).
         ///
         ///  `x`, `y`, `z`, `m`: `count` numbers each, the last two NULL where the points have none. `srid`: the spatial reference, such as 0 or
         ///  4326. `kind`: `HART_SPATIAL_…`. `out`: room for `capacity` bytes.
@@ -975,7 +958,7 @@ namespace Hart.Native
         ///
         ///  # Safety
         ///
-        ///  As `hart_tensor_svd_f32`.
+        ///  The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the call.
         /// </summary>
         [DllImport(__DllName, EntryPoint = "hart_tensor_svd_randomized_f32", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int hart_tensor_svd_randomized_f32(float* matrix, System.UIntPtr rows, System.UIntPtr columns, System.UIntPtr rank, ulong seed, double* singular_values, float* u, float* v, System.UIntPtr* components);
@@ -1122,7 +1105,7 @@ namespace Hart.Native
         /// </summary>
         public uint kind;
         /// <summary>
-        ///  Name without `@`, with a terminator; case does not count.
+        ///  Name, with a terminator; case does not count.
         /// </summary>
         public byte* name;
         /// <summary>

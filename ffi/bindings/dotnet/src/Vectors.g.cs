@@ -8,7 +8,7 @@ namespace Hart.Native
     public static unsafe partial class Vectors
     {
         /// <summary>Sum of two vectors, component by component.</summary>
-        /// <remarks>Correctly rounded. For f16 and bf16 the f32 result is rounded once more.</remarks>
+        /// <remarks>Correctly rounded.</remarks>
         /// <exception cref="HartException">What is wrong, and what was expected.</exception>
         public static void Add(ReadOnlySpan<float> a, ReadOnlySpan<float> b, Span<float> result)
         {
@@ -55,7 +55,7 @@ namespace Hart.Native
         }
 
         /// <summary>Cosine of the angle between two vectors.</summary>
-        /// <remarks>|error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64), however small or great the components are. Same bits on every instruction set, thread count and batch shape.</remarks>
+        /// <remarks>|error| ≤ 3γ(⌈n/32⌉) with u = 2⁻²⁴, however small or great the components are. Same bits on every instruction set, thread count and batch shape.</remarks>
         /// <exception cref="HartException">What is wrong, and what was expected.</exception>
         public static double CosineSimilarity(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
         {
@@ -80,7 +80,7 @@ namespace Hart.Native
         }
 
         /// <summary>Distance of two vectors in a chosen metric.</summary>
-        /// <remarks>As vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; as vector_euclidean_distance; as vector_dot_product; as vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.</remarks>
+        /// <remarks>cosine as vector_cosine_similarity, and 2⁻⁵³ more for 1 − x; the others as vector_euclidean_distance, vector_dot_product and vector_manhattan_distance. Same bits on every instruction set, thread count and batch shape.</remarks>
         /// <exception cref="HartException">What is wrong, and what was expected.</exception>
         public static double Distance(ReadOnlySpan<float> a, ReadOnlySpan<float> b, Metric metric)
         {
@@ -105,7 +105,7 @@ namespace Hart.Native
         }
 
         /// <summary>Inner product of two vectors.</summary>
-        /// <remarks>|error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch shape.</remarks>
+        /// <remarks>|error| ≤ γ(⌈n/32⌉)·Σ|aᵢ·bᵢ| with u = 2⁻²⁴; a subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch shape.</remarks>
         /// <exception cref="HartException">What is wrong, and what was expected.</exception>
         public static double DotProduct(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
         {
@@ -130,7 +130,7 @@ namespace Hart.Native
         }
 
         /// <summary>Euclidean distance of two vectors.</summary>
-        /// <remarks>Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64); a subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch shape.</remarks>
+        /// <remarks>Relative error ≤ u + γ(⌈n/32⌉ + 2)/2 with u = 2⁻²⁴; a subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch shape.</remarks>
         /// <exception cref="HartException">What is wrong, and what was expected.</exception>
         public static double EuclideanDistance(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
         {
@@ -155,7 +155,7 @@ namespace Hart.Native
         }
 
         /// <summary>Linear interpolation between two vectors.</summary>
-        /// <remarks>1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. |error| ≤ 4u·(|aᵢ|·(1 + |t|) + |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is; for f64 elements u = 2⁻⁵³ and 2⁻¹⁰⁷⁴, where no product overflows. For f16 and bf16 the f32 result is rounded once more.</remarks>
+        /// <remarks>1 − t, both products and the sum are each rounded once; exact at t = 0 and t = 1. |error| ≤ 4u·(|aᵢ|·(1 + |t|) + |bᵢ·t|) + 2⁻¹⁴⁹ with u = 2⁻²⁴, and for |t| ≤ 10²⁶⁹ infinite only where the result is.</remarks>
         /// <exception cref="HartException">What is wrong, and what was expected.</exception>
         public static void Lerp(ReadOnlySpan<float> a, ReadOnlySpan<float> b, double t, Span<float> result)
         {
@@ -180,7 +180,7 @@ namespace Hart.Native
         }
 
         /// <summary>Manhattan distance of two vectors.</summary>
-        /// <remarks>Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch shape.</remarks>
+        /// <remarks>Relative error ≤ γ(⌈n/32⌉ + 1) + 6·2⁻⁵³ with γ(k) = k·u/(1 − k·u) and u = 2⁻²⁴. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch shape.</remarks>
         /// <exception cref="HartException">What is wrong, and what was expected.</exception>
         public static double ManhattanDistance(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
         {
@@ -205,7 +205,7 @@ namespace Hart.Native
         }
 
         /// <summary>Euclidean norm of a vector.</summary>
-        /// <remarks>Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴ (accumulate f32) or 2⁻⁵³ (f64). A subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch shape.</remarks>
+        /// <remarks>Relative error ≤ γ(⌈n/32⌉)/2 with u = 2⁻²⁴. A subnormal result is off by up to 2⁻¹⁰⁷⁵ more. It is infinite only where it is beyond the doubles, which it never is of finite f32 vectors. Same bits on every instruction set, thread count and batch shape.</remarks>
         /// <exception cref="HartException">What is wrong, and what was expected.</exception>
         public static double Norm(ReadOnlySpan<float> v)
         {
@@ -227,7 +227,7 @@ namespace Hart.Native
         }
 
         /// <summary>The vector divided by its Euclidean norm.</summary>
-        /// <remarks>Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴ (2⁻⁵³ for f64), and half the least number of that precision where it becomes subnormal. For f16 and bf16 the f32 result is rounded once more. Same bits on every instruction set.</remarks>
+        /// <remarks>Relative error of a component ≤ u + γ(⌈n/32⌉)/2, u = 2⁻²⁴, and half the least f32 number where it becomes subnormal. Same bits on every instruction set.</remarks>
         /// <exception cref="HartException">What is wrong, and what was expected.</exception>
         public static void Normalize(ReadOnlySpan<float> v, Span<float> result)
         {
@@ -249,7 +249,7 @@ namespace Hart.Native
         }
 
         /// <summary>A vector times a number.</summary>
-        /// <remarks>Correctly rounded product of the vector's component and the rounded factor; where it is computed in f64, of the factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is. For f16 and bf16 the f32 result is rounded once more.</remarks>
+        /// <remarks>Correctly rounded product of the vector's component and the rounded factor; where it is computed in f64, of the factor as given, within 0.5 + 2⁻²⁹ ulp. It is infinite only where the product is.</remarks>
         /// <exception cref="HartException">What is wrong, and what was expected.</exception>
         public static void Scale(ReadOnlySpan<float> v, double factor, Span<float> result)
         {
@@ -271,7 +271,7 @@ namespace Hart.Native
         }
 
         /// <summary>Softmax of a vector: positive components whose sum is 1.</summary>
-        /// <remarks>Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. For f64 elements the relative error of a component d below the greatest is at most (d + ln n + ⌈n/32⌉ + 24)·2⁻⁵³, and for d &gt; 708 it is 0. Same bits on every instruction set: the exponential is the library's own.</remarks>
+        /// <remarks>Computed in f64, each component rounded once: error below 0.51 ulp of f32 for n ≤ 1.6·10⁸. Same bits on every instruction set: the exponential is the library's own.</remarks>
         /// <exception cref="HartException">What is wrong, and what was expected.</exception>
         public static void Softmax(ReadOnlySpan<float> v, Span<float> result)
         {
@@ -293,7 +293,7 @@ namespace Hart.Native
         }
 
         /// <summary>Difference of two vectors, component by component.</summary>
-        /// <remarks>Correctly rounded. For f16 and bf16 the f32 result is rounded once more.</remarks>
+        /// <remarks>Correctly rounded.</remarks>
         /// <exception cref="HartException">What is wrong, and what was expected.</exception>
         public static void Subtract(ReadOnlySpan<float> a, ReadOnlySpan<float> b, Span<float> result)
         {

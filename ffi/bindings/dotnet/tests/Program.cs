@@ -59,7 +59,7 @@ static class Program
         Expect(Space.EncodePoints(one, one, one, seven, 0, false, point) == 38 && point[5] == 0x0f, "a point with z and m");
         Expect(BitConverter.ToDouble(point, 30) == 7, "m");
         Expect(Space.EncodePoints(one, one, default(ReadOnlySpan<double>), seven, 0, false, point) == 30 && point[5] == 0x0e, "m alone");
-        Throws<HartException>(() => Space.EncodePoints(one, one, one, seven, 0, true, point), "srid is 0; expected one that the server knows");
+        Throws<HartException>(() => Space.EncodePoints(one, one, one, seven, 0, true, point), "srid is 0; expected one for the globe");
         VectorIndex index = new VectorIndex(rows, 2);
         Hit[] hits = index.TopK(new float[] { 1, 0 }, 2, Metric.Cosine);
         Expect(hits.Length == 2 && hits[0].Id == 0 && hits[1].Id == 2, "the nearest rows");

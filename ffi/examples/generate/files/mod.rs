@@ -48,16 +48,6 @@ pub fn parse(path: &Path) -> syn::File {
     syn::parse_file(&read(path)).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// The lines of documentation of an item.
-fn docs(attributes: &[syn::Attribute]) -> Vec<String> {
-    let line = |attribute: &syn::Attribute| {
-        let syn::Meta::NameValue(pair) = &attribute.meta else { return None };
-        let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) = &pair.value else { return None };
-        pair.path.is_ident("doc").then(|| text.value().trim().to_string())
-    };
-    attributes.iter().filter_map(line).collect()
-}
-
 /// Formats Rust code as the workspace does.
 fn rustfmt(code: &str) -> String {
     use std::io::Write;

@@ -80,6 +80,9 @@ fn paragraph(out: &mut String, text: &str) {
 /// What operations do whose result has its argument's shape.
 const IN_PLACE: &str = " It may be an argument of the same shape, which the result then replaces; memory that overlaps otherwise is refused.";
 
+const PREMISE: &str = "// SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or\n\
+                       // touches what is written during the call.";
+
 fn function(out: &mut String, kernel: &Kernel, shape: &Shape, batch: bool) {
     let Shape { operation, vectors, metric, numbers, gives } = shape;
     let element = match gives {
@@ -111,15 +114,15 @@ fn function(out: &mut String, kernel: &Kernel, shape: &Shape, batch: bool) {
     };
     paragraph(out, &shapes);
     if *gives == Gives::Index {
-        paragraph(out, "−1 stands for no index (NULL in SQL).");
+        paragraph(out, "−1 stands for NULL: no index.");
     }
     if *metric {
         paragraph(out, "`metric`: `HART_METRIC_…`.");
     }
     for param in kernel.params.iter().filter(|p| numbers.iter().any(|(name, ..)| *name == p.name)) {
-        paragraph(out, &format!("`{}`: {} {}.", param.name, param.summary, param.kind.describe()));
+        paragraph(out, &format!("`{}`: {}. {}", param.name, param.kind.describe(), param.summary));
     }
-    paragraph(out, &format!("Empty: {} NaN: {}", kernel.empty, canonical_nan(kernel.nan, *gives)));
+    paragraph(out, &format!("Empty: {} NaN: {}", kernel.empty, kernel.nan));
     paragraph(out, &format!("Accuracy: {}", kernel.accuracy));
     paragraph(out, "");
     paragraph(out, "# Safety");
@@ -189,7 +192,7 @@ fn function(out: &mut String, kernel: &Kernel, shape: &Shape, batch: bool) {
         .collect::<Vec<_>>()
         .join(", ");
     if scalar {
-        out.push_str("// SAFETY: this function's premise; the slices have been checked not to overlap.\n");
+        let _ = writeln!(out, "{PREMISE} The slices have been checked not to overlap.");
         let _ = writeln!(out, "let ({names}) = unsafe {{ ({slices}) }};");
     } else {
         let inputs = vectors
@@ -198,8 +201,9 @@ fn function(out: &mut String, kernel: &Kernel, shape: &Shape, batch: bool) {
             .map(|(i, v)| format!("{v}.slice_unless(same[{i}])"))
             .collect::<Vec<_>>()
             .join(", ");
-        out.push_str(
-            "// SAFETY: this function's premise; the slices have been checked not to overlap, and of what is the output too none is made.\n",
+        let _ = writeln!(
+            out,
+            "{PREMISE} The slices have been checked not to overlap; for an input that is the output none is made."
         );
         let _ = writeln!(out, "let (inputs, out) = unsafe {{ ([{inputs}], out.slice()) }};");
     }
@@ -227,15 +231,6 @@ fn function(out: &mut String, kernel: &Kernel, shape: &Shape, batch: bool) {
         };
     }
     out.push_str("})\n}\n\n");
-}
-
-/// What the registry says of NaN without what it says of SQL and JSON, which C does not have.
-fn canonical_nan(text: &str, gives: Gives) -> String {
-    let text = text.replace("; which of the NaN bit patterns is not specified", "");
-    let sentences =
-        text.split_inclusive(". ").filter(|s| !["SQL", "JSON", "Packed"].iter().any(|w| s.contains(w)));
-    let kept = sentences.collect::<String>().trim_end().to_string();
-    if gives == Gives::Index { kept } else { format!("{kept} A NaN in a result is the canonical one.") }
 }
 
 pub fn text() -> String {

@@ -17,7 +17,7 @@
 //! | 4 | CRC-32 (that of zlib) of all bytes before |
 
 use super::{Basis, BasisKind, check_limits, check_shape, orthonormal};
-use crate::error::Error;
+use crate::error::{Error, Place};
 
 /// Maximum axes of a basis.
 pub(crate) const MAX_AXES: usize = 1024;
@@ -59,7 +59,7 @@ impl Basis {
     /// axes are not finite and orthonormal. Nothing is allocated before the length has been checked.
     pub fn from_bytes(bytes: &[u8]) -> Result<Basis, Error> {
         let wrong = |found: String, expected: String| Error::Value {
-            column: "@basis".into(),
+            place: Place::parameter("basis"),
             row: 0,
             found,
             expected,

@@ -102,6 +102,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "Exact: what is stored.",
     streaming: Streaming::Parts("Once for each chunk."),
     source: "The bytes of spatial_fit.",
+    elements: "",
+    sql: "",
     example: Example {
         inputs: &[],
         params: &[("basis", Cell::Binary(LANDMARKS))],

@@ -29,10 +29,10 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     };
     if kind == BasisKind::Random && dimension == 0 && of_rows.is_none() {
         return Err(Error::Value {
-            column: vectors.name().into(),
+            place: vectors.place().clone(),
             row: 0,
             found: "no vectors".into(),
-            expected: "a row with a vector, or @dimension".into(),
+            expected: "a row with a vector, or dimension above 0".into(),
         });
     }
     let axes = match kind {
@@ -127,7 +127,7 @@ const KIND: Param = Param {
     kind: ParamKind::Choice(BasisKind::NAMES),
     default: Some("pca"),
     summary: "clr_v1: the three axes of the replaced assembly; landmarks: the rows, orthonormalized by rising id; pca: the principal \
-              axes of the rows; random: from @seed; trilateration: distances to the rows as anchors, by rising id.",
+              axes of the rows; random: from `seed`; trilateration: distances to the rows as anchors, by rising id.",
 };
 const AXES: Param = Param {
     name: "axes",
@@ -188,12 +188,12 @@ pub(crate) static KERNEL: Kernel = Kernel {
             name: "basis",
             kind: Kind::Binary,
             unit: "1",
-            summary: "The basis, for the other kernels' @basis.",
+            summary: "The basis, for the other kernels' parameter `basis`.",
         },
     ],
     rows: RowShape::Made,
     nulls: "A NULL vector is left out of samples; as a landmark or an anchor it is an error. A NULL id comes last.",
-    empty: "clr_v1 and, with @dimension, random need no rows, and then have no bounds; the others say what they miss.",
+    empty: "clr_v1 and, with `dimension`, random need no rows, and then have no bounds; the others say what they miss.",
     nan: "A vector that is not finite is an error that names its row, and so is an anchor that f32 cannot hold.",
     accuracy: "Axes are computed in double precision and rounded to singles. pca: ‖C·a − λ·a‖ ≤ 1e-6·λ₁ for every axis before it is rounded, by subspace \
                iteration on the centred rows, with a wider subspace where axes do not settle; the largest component of each axis is positive. That axes of larger variance have not \
@@ -201,7 +201,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
                lengths over the root of their total variance, is off by at most (n + d + 16)·2⁻⁵² + (d/16 + 16)·√axes·2⁻⁵³·r + (n·2⁻⁵²·r)². Same bits on every \
                instruction set and for any number of threads.",
     streaming: Streaming::Whole("all rows"),
-    source: "Golub and Van Loan 2013, Matrix Computations, sections 5.2.8 and 8.2.4; clr_v1: SQLCLR class LandmarkProjection.",
+    source: "Golub and Van Loan 2013, Matrix Computations, sections 5.2.8 and 8.2.4; clr_v1: the class LandmarkProjection of the replaced assembly.",
+    elements: "",
+    sql: "",
     example: Example {
         inputs: &[&[Cell::Int(2), Cell::Vector(&[1.0, 1.0])], &[Cell::Int(1), Cell::Vector(&[2.0, 0.0])]],
         params: &[("kind", Cell::Text("landmarks"))],

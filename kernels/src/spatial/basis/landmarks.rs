@@ -8,7 +8,7 @@ use crate::contract::shared::{ELEMENT, ID, V};
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::number::element::Width;
 use crate::pairwise::compute::Compute;
 use crate::pairwise::precision::{Accumulate, with_precision};
@@ -110,12 +110,12 @@ fn scaled_mean(rows: &Vectors<'_>, scale: f64) -> Result<Vec<f64>, Error> {
         for i in range {
             let Some(row) = rows.row(i) else { continue };
             if rows.dimensions(i) != Some(dimension) {
-                return Err(rows.mismatch(i, "the first row".into(), dimension));
+                return Err(rows.mismatch(i, Place::whole("the first row"), dimension));
             }
             for (sum, v) in sum.iter_mut().zip(decode(rows.wide_element(), row)) {
                 if !v.is_finite() {
                     return Err(Error::Value {
-                        column: rows.name().into(),
+                        place: rows.place().clone(),
                         row: i as u64 + 1,
                         found: v.to_string(),
                         expected: "a vector of finite numbers".into(),
@@ -210,10 +210,12 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: "A row whose vector is NULL is left out. A NULL id loses every tie.",
     empty: "No rows give no landmarks.",
     nan: "A vector that is not finite is an error that names its row.",
-    accuracy: "Distances as vector_euclidean_distance with @accumulate = f64, to the nearest landmark chosen before; of the \
+    accuracy: "Distances as vector_euclidean_distance with accumulate = f64, to the nearest landmark chosen before; of the \
                first from the mean, rounded to the precision of the vectors. Same bits on every instruction set and for any number of threads.",
     streaming: Streaming::Whole("all rows"),
     source: "Gonzalez 1985, Clustering to minimize the maximum intercluster distance.",
+    elements: "",
+    sql: "",
     example: Example {
         inputs: &[
             &[Cell::Int(1), Cell::Vector(&[0.0, 0.0])],

@@ -12,7 +12,7 @@ mod pca;
 mod random;
 
 use crate::column::vectors::{Vectors, decode};
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::number::element::Width;
 use crate::pairwise::compute::Compute;
 use crate::pairwise::precision::Accumulate;
@@ -119,7 +119,7 @@ impl Basis {
         let dimension = check_count(vectors, order, "landmarks")?;
         if dimension > 0 && order.len() > dimension {
             return Err(Error::Value {
-                column: vectors.name().into(),
+                place: vectors.place().clone(),
                 row: 0,
                 found: format!("{} landmarks of {dimension} dimensions", order.len()),
                 expected: "at most as many as dimensions: more are not linearly independent".into(),
@@ -127,7 +127,7 @@ impl Basis {
         }
         let rows = finite_rows(vectors, order)?;
         let axes = orthonormal::gram_schmidt(rows).map_err(|collinear| Error::Value {
-            column: vectors.name().into(),
+            place: vectors.place().clone(),
             row: order[collinear.row] as u64 + 1,
             found: format!(
                 "collinear with the landmarks before it ({:.1e} of its length lies outside of their span)",
@@ -206,7 +206,7 @@ impl Basis {
         let axes: Vec<f32> = rows.iter().flatten().map(|v| *v as f32).collect();
         if let Some(large) = axes.iter().position(|v| !v.is_finite()) {
             return Err(Error::Value {
-                column: anchors.name().into(),
+                place: anchors.place().clone(),
                 row: order[large / dimension] as u64 + 1,
                 found: format!("{:?}", rows[large / dimension][large % dimension]),
                 expected: "numbers that f32 holds, as anchors are stored".into(),
@@ -219,7 +219,7 @@ impl Basis {
                 let distance = crate::vector::euclidean_distance_with(compute, a, b)?;
                 if distance == 0.0 || !distance.is_finite() {
                     return Err(Error::Value {
-                        column: anchors.name().into(),
+                        place: anchors.place().clone(),
                         row: order[i] as u64 + 1,
                         found: format!("an anchor at distance {distance} from another"),
                         expected: "different anchors of finite distance".into(),
@@ -302,7 +302,7 @@ impl Basis {
 /// The rows in that order as doubles; an error if one is NULL, not finite or of another dimension.
 fn finite_rows(vectors: &Vectors<'_>, order: &[usize]) -> Result<Vec<Vec<f64>>, Error> {
     let bad = |row: usize, found: &str| Error::Value {
-        column: vectors.name().into(),
+        place: vectors.place().clone(),
         row: row as u64 + 1,
         found: found.into(),
         expected: "a vector of finite numbers".into(),
@@ -311,7 +311,7 @@ fn finite_rows(vectors: &Vectors<'_>, order: &[usize]) -> Result<Vec<Vec<f64>>, 
     for &i in order {
         let row = decode(vectors.wide_element(), vectors.row(i).ok_or_else(|| bad(i, "NULL"))?);
         if let Some(first) = rows.first().filter(|first| first.len() != row.len()) {
-            return Err(vectors.mismatch(i, format!("row {}", order[0] + 1), first.len()));
+            return Err(vectors.mismatch(i, Place::Whole(format!("row {}", order[0] + 1)), first.len()));
         }
         if !row.iter().all(|v| v.is_finite()) {
             return Err(bad(i, "a number that is not finite"));
@@ -325,24 +325,24 @@ fn finite_rows(vectors: &Vectors<'_>, order: &[usize]) -> Result<Vec<Vec<f64>>, 
 fn check_count(vectors: &Vectors<'_>, order: &[usize], what: &str) -> Result<usize, Error> {
     if order.is_empty() || order.len() > MAX_AXES {
         return Err(Error::Value {
-            column: vectors.name().into(),
+            place: vectors.place().clone(),
             row: 0,
             found: format!("{} {what}", order.len()),
             expected: format!("from 1 to {MAX_AXES}"),
         });
     }
     let Some(dimension) = order.iter().find_map(|row| vectors.dimensions(*row)) else { return Ok(0) };
-    check_dimension(vectors.name(), dimension)?;
+    check_dimension(vectors.place(), dimension)?;
     Ok(dimension)
 }
 
 /// Checks the dimension of a column's vectors.
-fn check_dimension(column: &str, dimension: usize) -> Result<(), Error> {
+fn check_dimension(place: &Place, dimension: usize) -> Result<(), Error> {
     if (1..=bytes::MAX_DIMENSION).contains(&dimension) {
         return Ok(());
     }
     Err(Error::Value {
-        column: column.into(),
+        place: place.clone(),
         row: 0,
         found: format!("vectors of {dimension} dimensions"),
         expected: format!("from 1 to {} dimensions", bytes::MAX_DIMENSION),

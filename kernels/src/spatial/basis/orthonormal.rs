@@ -1,6 +1,6 @@
 //! Orthonormal axes, and the defect of stored ones.
 
-use crate::error::Error;
+use crate::error::{Error, Place};
 
 /// The share of a vector's length that must lie outside the span of the vectors before it.
 const INDEPENDENT: f64 = 1e-6;
@@ -77,7 +77,7 @@ pub(super) fn defect(axes: &[f32], dimension: usize) -> Result<f64, Error> {
     let defect = sum.sqrt() * (1.0 + 1e-6) + entry * rows.len() as f64;
     if defect.is_nan() || defect > LARGEST_DEFECT {
         return Err(Error::Value {
-            column: "@basis".into(),
+            place: Place::parameter("basis"),
             row: 0,
             found: format!("axes that differ from orthonormal ones by {defect:.1e}"),
             expected: format!("at most {LARGEST_DEFECT:.0e}"),

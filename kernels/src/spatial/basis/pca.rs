@@ -3,7 +3,7 @@
 use super::{Basis, BasisKind, check_dimension, check_shape, orthonormal};
 use crate::arch::{Simd, Task};
 use crate::column::vectors::{Vectors, decode};
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::number::random::SplitMix;
 use crate::number::range;
 use crate::pairwise::compute::Compute;
@@ -41,20 +41,20 @@ pub(super) fn basis(
     let dimension = picked.first().and_then(|row| sample.dimensions(*row)).unwrap_or(0);
     if taken < axes.saturating_add(1) {
         return Err(Error::Value {
-            column: sample.name().into(),
+            place: sample.place().clone(),
             row: 0,
             found: format!("{taken} vectors"),
             expected: format!("more than {axes}, the number of axes, to find how they vary"),
         });
     }
-    check_dimension(sample.name(), dimension)?;
+    check_dimension(sample.place(), dimension)?;
     check_shape("dimension", dimension, axes)?;
     // The sample, and the products of its smaller side in parts and as a whole.
     let side = dimension.min(taken) as u64;
     take((8 * dimension as u64).saturating_mul(taken as u64).saturating_add(side * side * 16))?;
     let by_row = taken < dimension;
     let numbers = centred(sample, &picked, dimension, by_row)?;
-    let problem = Problem { compute, name: sample.name(), take };
+    let problem = Problem { compute, place: sample.place(), take };
     let axes = if by_row {
         by_rows(&problem, &numbers, dimension, axes)?
     } else {
@@ -75,12 +75,12 @@ fn centred(
     let mut out = vec![0.0; dimension * count];
     for (i, row) in picked.iter().enumerate() {
         if sample.dimensions(*row) != Some(dimension) {
-            return Err(sample.mismatch(*row, format!("row {}", picked[0] + 1), dimension));
+            return Err(sample.mismatch(*row, Place::Whole(format!("row {}", picked[0] + 1)), dimension));
         }
         let values = decode(sample.wide_element(), sample.row(*row).unwrap_or_default());
         if !values.iter().all(|v| v.is_finite()) {
             return Err(Error::Value {
-                column: sample.name().into(),
+                place: sample.place().clone(),
                 row: *row as u64 + 1,
                 found: "a number that is not finite".into(),
                 expected: "a vector of finite numbers".into(),
@@ -204,8 +204,8 @@ impl Task for Products<'_> {
 /// State shared by the steps of one search for axes.
 struct Problem<'a> {
     compute: Compute,
-    /// The column's name.
-    name: &'a str,
+    /// The column.
+    place: &'a Place,
     take: Take<'a>,
 }
 
@@ -286,7 +286,7 @@ impl Problem<'_> {
         let Found { mut axes, off } = found;
         if off > SETTLED {
             return Err(Error::Value {
-                column: self.name.into(),
+                place: self.place.clone(),
                 row: 0,
                 found: format!("principal axes that are still {off:.1e} of the largest variance off"),
                 expected: format!("at most {SETTLED:.0e}"),
@@ -413,7 +413,7 @@ mod tests {
     }
 
     fn axes_of(matrix: &[f64], n: usize, wanted: usize) -> Vec<Vec<f64>> {
-        let problem = Problem { compute: Compute::new().unwrap(), name: "v", take: &|_| Ok(()) };
+        let problem = Problem { compute: Compute::new().unwrap(), place: &"v".into(), take: &|_| Ok(()) };
         let start = Start { axes: Vec::new(), most: n, strict: false };
         let times = |axes: &[Vec<f64>]| problem.products(&axes.concat(), matrix, n);
         problem.settled(problem.principal_axes(n, wanted, start, times).unwrap(), wanted).unwrap()

@@ -10,7 +10,7 @@ use crate::contract::shared::{ELEMENT, ID, V};
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, PackedBytes, RowShape, Streaming, Values,
 };
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::number::canonical::canonical_number;
 use crate::number::element::Width;
 use crate::number::range;
@@ -236,7 +236,7 @@ fn fill(
 /// # Errors
 ///
 /// [`Error::Value`] that names the row and the axis.
-pub(crate) fn check_finite(column: &str, row: usize, point: &[f64]) -> Result<(), Error> {
+pub(crate) fn check_finite(place: &Place, row: usize, point: &[f64]) -> Result<(), Error> {
     let Some(axis) = point.iter().position(|c| !c.is_finite()) else { return Ok(()) };
     let name = match axis {
         0 => "x".to_string(),
@@ -245,7 +245,7 @@ pub(crate) fn check_finite(column: &str, row: usize, point: &[f64]) -> Result<()
         more => format!("number {}", more + 1),
     };
     Err(Error::Value {
-        column: column.into(),
+        place: place.clone(),
         row: row as u64 + 1,
         found: format!("coordinate {name} is {}", point[axis]),
         expected: "finite coordinates, as a point has".into(),
@@ -279,7 +279,7 @@ impl<'a> Block<'a> {
         let Some(row) = self.vectors.row(i) else { return Ok(None) };
         let full = self.basis.dimension() * self.vectors.width().bytes();
         if row.len() > full || (row.len() < full && !self.pad) {
-            return Err(self.vectors.mismatch(i, "the basis".into(), self.basis.dimension()));
+            return Err(self.vectors.mismatch(i, Place::whole("the basis"), self.basis.dimension()));
         }
         Ok(Some(row))
     }
@@ -480,7 +480,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     call.check_memory("the points", bytes)?;
     let projection = project_with(rows::compute_of(call)?, &basis, vectors, params::pad_of(call))?;
     for i in 0..call.rows {
-        check_finite(vectors.name(), i, projection.point(i).unwrap_or_default())?;
+        check_finite(vectors.place(), i, projection.point(i).unwrap_or_default())?;
     }
     let [x, y, z] = [0, 1, 2].map(|axis| -> Vec<Option<f64>> {
         let of = |i| projection.point(i).map(|point| params::coordinate(point, axis));
@@ -529,7 +529,7 @@ impl Basis {
         let mut rows = 0;
         for row in 0..sample.len() {
             let Some(point) = projection.point(row) else { continue };
-            check_finite(sample.name(), row, point)?;
+            check_finite(sample.place(), row, point)?;
             rows += 1;
             for (bound, value) in bounds.iter_mut().zip(point) {
                 *bound = [bound[0].min(*value), bound[1].max(*value)];
@@ -545,10 +545,9 @@ impl Basis {
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "spatial_project",
     family: Family::Spatial,
-    summary: "Vectors to points in space, as numbers and as GEOMETRY bytes.",
+    summary: "Vectors to points in space, as numbers and as serialized points.",
     details: "A coordinate is the dot product with an axis of the basis or, with a basis of trilateration, the distance from an \
-              anchor over the basis's scale. x, y and z are the first three; those that the basis does not have are 0. The bytes are \
-              a POINT with Z, for CAST(geometry AS GEOMETRY). The residual is the vector's distance from the span of the \
+              anchor over the basis's scale. x, y and z are the first three; those that the basis does not have are 0. The bytes are a POINT with Z. The residual is the vector's distance from the span of the \
               axes, √(norm² − Σ cᵢ²) over all axes: what the point does not show of it.",
     inputs: &[ID, V],
     params: &[BASIS, PAD, SRID, ELEMENT, ACCUMULATE_POINTS],
@@ -561,7 +560,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
             name: "geometry",
             kind: Kind::Point,
             unit: "1",
-            summary: "POINT (x y z) as SQL Server stores it, 30 bytes.",
+            summary: "POINT (x y z), serialized in 30 bytes.",
         },
         Column { name: "norm", kind: Kind::Float, unit: "that of the vectors", summary: "Length of the vector." },
         Column {
@@ -573,14 +572,16 @@ pub(crate) static KERNEL: Kernel = Kernel {
     ],
     rows: RowShape::Same,
     nulls: "A NULL vector gives NULL in all columns.",
-    empty: "An empty vector is of the wrong dimension, or, with @pad = yes, the origin.",
-    nan: "A coordinate that is not finite is an error that names the row: GEOMETRY has none.",
-    accuracy: "The bits of vector_dot_product of vector and axis with the same @accumulate, so the error is that of the dot product. \
+    empty: "An empty vector is of the wrong dimension, or, with pad = yes, the origin.",
+    nan: "A coordinate that is not finite is an error that names the row: a point has none.",
+    accuracy: "The bits of vector_dot_product of vector and axis with the same `accumulate`, so the error is that of the dot product. \
                A residual r is off by about d·norm² / (2r), and one that should be 0 may be √d·norm, where d, at most 1.2e-7·axes, is how far the axes, \
-               rounded to singles, are from orthonormal. norm has a relative error of at most (dimension/64 + 8)·2⁻⁵³ with @accumulate = f64 and of any size. clr_v1 agrees with the original within 3e-6 × the range of the components; the original itself differs \
+               rounded to singles, are from orthonormal. norm has a relative error of at most (dimension/64 + 8)·2⁻⁵³ with accumulate = f64 and of any size. clr_v1 agrees with the original within 3e-6 × the range of the components; the original itself differs \
                between processors by a third of that. Same bits on every instruction set and for any number of threads.",
     streaming: Streaming::Rows,
-    source: "SQLCLR functions fn_ProjectTo3D and clr_ProjectToPoint; MS-SSCLRT, section 2.1.",
+    source: "fn_ProjectTo3D and clr_ProjectToPoint of the replaced functions; [MS-SSCLRT] section 2.1.",
+    elements: "",
+    sql: columns::SQL_WRITES,
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[3.0, 4.0, 12.0])], &[Cell::Int(2), Cell::Null]],
         params: &[("basis", Cell::Binary(XY))],

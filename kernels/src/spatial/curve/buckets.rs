@@ -30,7 +30,7 @@ const LEVELS: Param = Param {
 /// The cell, or an error that names the column and row.
 pub(crate) fn cell_at(column: &str, row: usize, v: f64, size: f64) -> Result<i64, Error> {
     cell(v, size).ok_or_else(|| Error::Value {
-        column: column.into(),
+        place: column.into(),
         row: row as u64 + 1,
         found: format!("{v:?}"),
         expected: format!("a finite number, less than 2⁵³ cells of {size:?} from 0"),
@@ -65,6 +65,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "The quotient is rounded to double precision before it is rounded down; the same on every machine.",
     streaming: Streaming::Rows,
     source: "The columns SpatialBucketX, SpatialBucketY and SpatialBucketZ of the original's tables, which truncated towards 0.",
+    elements: "",
+    sql: "",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Float(0.25), Cell::Float(-0.05), Cell::Null]],
         params: &[("cell_size", Cell::Float(0.125)), ("levels", Cell::Int(2))],

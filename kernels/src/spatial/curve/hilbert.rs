@@ -198,6 +198,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: curve::ACCURACY,
     streaming: Streaming::Rows,
     source: SOURCE,
+    elements: "",
+    sql: curve::SQL_BOUNDS,
     example: Example {
         inputs: &[
             &[Cell::Int(1), Cell::Float(5.0), Cell::Float(10.0), Cell::Float(20.0)],

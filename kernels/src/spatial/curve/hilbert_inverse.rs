@@ -20,6 +20,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: curve::MIDDLES,
     streaming: Streaming::Rows,
     source: SOURCE,
+    elements: "",
+    sql: curve::SQL_BOUNDS,
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Int(7865)], &[Cell::Int(2), Cell::Int(0)]],
         params: &[("min", Cell::Text("0")), ("max", Cell::Text("32")), ("bits", Cell::Int(5))],

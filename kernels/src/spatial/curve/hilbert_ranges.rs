@@ -4,7 +4,7 @@ use crate::contract::shared::ID;
 use crate::contract::{
     Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::parallel;
 use crate::spatial::curve::hilbert::Hilbert;
 use crate::spatial::curve::{self, Cells, Curve, Grid, Keys, LANES, OUTSIDE};
@@ -47,8 +47,8 @@ pub fn hilbert(grid: &Grid, low: [f64; 3], high: [f64; 3], most: usize) -> Resul
     }
     let of_corner = |corner: &str, position| {
         grid.cells(0, position).map_err(|error| match error {
-            Error::Value { column, row, found, expected } => {
-                Error::Value { column: format!("{corner}_{column}"), row, found, expected }
+            Error::Value { place: Place::Column(axis), row, found, expected } => {
+                Error::Value { place: format!("{corner}_{axis}").into(), row, found, expected }
             }
             other => other,
         })
@@ -57,7 +57,7 @@ pub fn hilbert(grid: &Grid, low: [f64; 3], high: [f64; 3], most: usize) -> Resul
     for axis in 0..3 {
         if low[axis] > high[axis] {
             return Err(Error::Value {
-                column: format!("max_{}", curve::AXES[axis]),
+                place: format!("max_{}", curve::AXES[axis]).into(),
                 row: 1,
                 found: format!("{:?}", high[axis]),
                 expected: format!("a number ≥ {:?}, the lower corner", low[axis]),
@@ -193,6 +193,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "Exact: no position of the box is left out.",
     streaming: Streaming::Rows,
     source: "Skilling 2004, as spatial_hilbert; the cubes of an octree have consecutive keys.",
+    elements: "",
+    sql: curve::SQL_BOUNDS,
     example: Example {
         inputs: &[&[
             Cell::Int(1),
@@ -239,8 +241,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
 /// The error of a single box, at its row.
 fn place(error: Error, row: usize) -> Error {
     match error {
-        Error::Value { column, row: 1, found, expected } => {
-            Error::Value { column, row: row as u64 + 1, found, expected }
+        Error::Value { place, row: 1, found, expected } => {
+            Error::Value { place, row: row as u64 + 1, found, expected }
         }
         other => other,
     }

@@ -10,7 +10,7 @@ pub(crate) mod morton_inverse;
 use crate::arch::{Level, Simd, Task};
 use crate::contract::shared::ID;
 use crate::contract::{Call, Column, Kind, Output, Param, ParamKind, Values};
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::parallel;
 
 /// Maximum bits per axis: three times as many fill a non-negative BIGINT.
@@ -57,9 +57,9 @@ impl Grid {
             width[axis] = max[axis] - min[axis];
             if !(width[axis] > 0.0 && width[axis].is_finite()) {
                 return Err(Error::Value {
-                    column: "@max".into(),
+                    place: Place::parameter("max"),
                     row: 0,
-                    found: format!("{:?} for {}, where @min is {:?}", max[axis], AXES[axis], min[axis]),
+                    found: format!("{:?} for {}, where min is {:?}", max[axis], AXES[axis], min[axis]),
                     expected: "finite bounds, the lower one first, less than 1.8e308 apart".into(),
                 });
             }
@@ -120,10 +120,10 @@ impl Grid {
             if self.width[axis] < least {
                 let bits = self.bits;
                 return Err(Error::Value {
-                    column: "@max".into(),
+                    place: Place::parameter("max"),
                     row: 0,
                     found: format!(
-                        "{:?} for {}, {:?} from @min, with 2^{bits} cells narrower than two steps between doubles",
+                        "{:?} for {}, {:?} from min, with 2^{bits} cells narrower than two steps between doubles",
                         self.max[axis], name, self.width[axis]
                     ),
                     expected: format!("bounds at least {least:?} apart, or fewer bits"),
@@ -151,10 +151,10 @@ impl Grid {
         let expected = match self.outside {
             Outside::Clamp => "a finite number".into(),
             Outside::Error => {
-                format!("a number from {:?} to {:?}, or @outside = clamp", self.min[axis], self.max[axis])
+                format!("a number from {:?} to {:?}, or outside = clamp", self.min[axis], self.max[axis])
             }
         };
-        Error::Value { column: AXES[axis].into(), row: row as u64 + 1, found: format!("{v:?}"), expected }
+        Error::Value { place: AXES[axis].into(), row: row as u64 + 1, found: format!("{v:?}"), expected }
     }
 }
 
@@ -244,7 +244,7 @@ impl<C: Curve, K: Fn(usize) -> i64> Task for Backward<'_, C, K> {
                 let given = (self.key)(self.start + done + lane);
                 if !(0..=grid.last_key()).contains(&given) {
                     return Err(Error::Value {
-                        column: "key".into(),
+                        place: "key".into(),
                         row: (self.start + done + lane) as u64 + 1,
                         found: given.to_string(),
                         expected: format!(
@@ -358,7 +358,7 @@ pub(crate) const MIN: Param = Param {
     name: "min",
     kind: ParamKind::Text,
     default: Some("0"),
-    summary: "Lower bounds: one number for all axes, or three, as in '-1, -1, 0'. From float columns by CONVERT(varchar(40), x, 3), which keeps all digits.",
+    summary: "Lower bounds: one number for all axes, or three, as in '-1, -1, 0'.",
 };
 pub(crate) const MAX: Param = Param {
     name: "max",
@@ -374,10 +374,12 @@ pub(crate) const OUTSIDE: Param = Param {
 };
 
 pub(crate) const NULLS: &str = "NULL in any coordinate gives NULL.";
-pub(crate) const NAN: &str = "NaN and infinities are errors, also with @outside = clamp.";
+pub(crate) const NAN: &str = "NaN and infinities are errors, also with outside = clamp.";
 pub(crate) const EMPTY: &str = "No rows give no rows.";
 pub(crate) const ACCURACY: &str =
     "Cells are exact results of the formula in double precision, the same on every machine; keys are exact.";
+
+pub(crate) const SQL_BOUNDS: &str = "Bounds from float columns: CONVERT(varchar(40), x, 3) keeps all digits.";
 
 pub(crate) const MIDDLES: &str = "Cells are exact. A middle is off by at most half a unit in the last place of the larger bound and 2⁻⁵¹ of the distance of the bounds, and its key is the one given. Same bits on every machine.";
 

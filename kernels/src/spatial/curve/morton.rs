@@ -146,6 +146,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: curve::ACCURACY,
     streaming: Streaming::Rows,
     source: SOURCE,
+    elements: "",
+    sql: curve::SQL_BOUNDS,
     example: Example {
         inputs: &[
             &[Cell::Int(1), Cell::Float(1.0), Cell::Float(2.0), Cell::Float(3.0)],

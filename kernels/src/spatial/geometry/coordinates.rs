@@ -19,8 +19,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "spatial_coordinates",
     family: Family::Spatial,
     summary: "The positions of serialized geometry or geography, one row each.",
-    details: "All positions in stored order: members one after the other, a polygon's rings as they are stored, closing positions repeated, as STPointN counts them \
-              within a line. For geography x is the longitude. Of a curve these are the positions that its arcs go through, one where two parts meet. The tables of the value are checked; \
+    details: "All positions in stored order: members one after the other, a polygon's rings as they are stored, closing positions repeated. For geography x is the longitude. Of a curve these are the positions that its arcs go through, one where two parts meet. The tables of the value are checked; \
               whether lines and rings are proper is not looked at.",
     inputs: &[ID, GEOMETRY],
     params: &[TYPE],
@@ -32,6 +31,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "Exact.",
     streaming: Streaming::Rows,
     source: columns::FORMAT,
+    elements: "",
+    sql: "CAST(g AS varbinary(max)) gives the bytes. Positions within a line are counted as STPointN does.",
     example: Example {
         inputs: &[
             &[

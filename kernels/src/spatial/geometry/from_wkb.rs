@@ -12,16 +12,17 @@ pub(super) const POINT: &[u8] = &[
 ];
 pub(super) const POINT_WKB: &[u8] =
     &[1, 0xE9, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 8, 0x40];
-pub(super) const SOURCE: &str = "OGC 06-103r4 and ISO 13249-3; PostGIS's documentation of EWKB; Microsoft's documentation of STGeomFromWKB, STAsBinary and AsBinaryZM, [MS-SSCLRT] for FULLGLOBE.";
+pub(super) const SOURCE: &str =
+    "OGC 06-103r4 and ISO 13249-3; PostGIS's documentation of EWKB; [MS-SSCLRT] for FULLGLOBE.";
 
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "spatial_from_wkb",
     family: Family::Spatial,
     summary: "Serialized geometry or geography from WKB, with Z and M.",
     details: "Reads both byte orders, of which each member may have its own, and ISO's codes: 1 to 10 (8, 9 and 10 are curves), plus 1000 for Z, 2000 for M or 3000 for both, and 126 for FULLGLOBE. \
-              Reads also EWKB, which PostGIS and shapely write for Z and M and the server refuses, with its SRID. A point whose coordinates are NaN is empty, NaN in Z or M is missing. \
-              With @type = geography x is the longitude, the rings are kept as they run, and the SRID must be one of the server's, such as 4326; \
-              only points, FULLGLOBE and what @validity calls valid are flagged so. Bytes of CAST(g AS VARBINARY(MAX)) are no WKB: STAsBinary() and AsBinaryZM() give it.",
+              Reads also EWKB, which PostGIS and shapely write for Z and M, with its SRID. A point whose coordinates are NaN is empty, NaN in Z or M is missing. \
+              With type = geography x is the longitude, the rings are kept as they run, and the SRID must be one for the globe, such as 4326; \
+              only points, FULLGLOBE and what `validity` calls valid are flagged so.",
     inputs: &[ID, WKB],
     params: &[SRID_READ, TYPE, VALIDITY],
     outputs: &[ID, RESULT_GEOMETRY],
@@ -32,6 +33,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: columns::EXACT,
     streaming: Streaming::Rows,
     source: SOURCE,
+    elements: "",
+    sql: "CAST(geometry AS GEOMETRY) takes the bytes. The server itself refuses EWKB. Bytes of CAST(g AS varbinary(max)) are no WKB: STAsBinary() and AsBinaryZM() give it. Where the flag of validity is not set, most methods raise error 24144 until MakeValid() has been called.",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Binary(POINT_WKB)], &[Cell::Int(2), Cell::Null]],
         params: &[],

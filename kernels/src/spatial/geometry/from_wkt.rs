@@ -11,17 +11,17 @@ pub(super) const POINT: &[u8] = &[
     0, 0, 0, 0, 1, 0x0E, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0x10,
     0x40,
 ];
-pub(super) const SOURCE: &str = "Microsoft's documentation of STGeomFromText, STAsText and AsTextZM; OGC 06-103r4 and ISO 13249-3 for iso.";
+pub(super) const SOURCE: &str = "OGC 06-103r4 and ISO 13249-3; [MS-SSCLRT] for FULLGLOBE.";
 
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "spatial_from_wkt",
     family: Family::Spatial,
     summary: "Serialized geometry or geography from WKT, with Z and M.",
-    details: "Reads what STGeomFromText reads: POINT (1 2 3 4), NULL for a missing Z or M, both forms of MULTIPOINT, curves (CIRCULARSTRING, COMPOUNDCURVE, CURVEPOLYGON), \
-              FULLGLOBE. Reads also what other systems write and the server refuses: the tags of ISO, apart or joined (POINT Z (1 2 3), PointZM (1 2 3 4)), NaN for a missing Z or M, \
+    details: "Reads POINT (1 2 3 4), NULL for a missing Z or M, both forms of MULTIPOINT, curves (CIRCULARSTRING, COMPOUNDCURVE, CURVEPOLYGON), \
+              FULLGLOBE. Reads also the tags of ISO, apart or joined (POINT Z (1 2 3), PointZM (1 2 3 4)), NaN for a missing Z or M, \
               and a SRID before the shape (SRID=4326;POINT (1 2)). Collections may be nested 100 deep. Lines of one position, \
-              rings that are not closed and curves with gaps are errors. With @type = geography x is the longitude, the rings are kept as they run, and \
-              the SRID must be one of the server's, such as 4326; only points, FULLGLOBE and what @validity calls valid are flagged so.",
+              rings that are not closed and curves with gaps are errors. With type = geography x is the longitude, the rings are kept as they run, and \
+              the SRID must be one for the globe, such as 4326; only points, FULLGLOBE and what `validity` calls valid are flagged so.",
     inputs: &[ID, WKT],
     params: &[SRID_READ, TYPE, DIALECT_READ, VALIDITY],
     outputs: &[ID, RESULT_GEOMETRY],
@@ -32,6 +32,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "Every number is rounded once to the nearest double.",
     streaming: Streaming::Rows,
     source: SOURCE,
+    elements: "",
+    sql: "CAST(geometry AS GEOMETRY) takes the bytes. The server's STGeomFromText refuses tags, NaN and a SRID before the shape. Where the flag of validity is not set, most methods raise error 24144 until MakeValid() has been called.",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Text("POINT (1 2 NULL 4)")], &[Cell::Int(2), Cell::Null]],
         params: &[],

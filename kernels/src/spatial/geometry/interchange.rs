@@ -72,7 +72,7 @@ fn model(shape: &Shape) -> Result<Wkt<f64>, Error> {
             Wkt::GeometryCollection(GeometryCollection::new(members, dim))
         }
         Shape::CircularString(_) | Shape::CompoundCurve(_) | Shape::CurvePolygon(_) => {
-            let expected = "a shape of straight segments; STCurveToLine() on the server makes one";
+            let expected = "a shape of straight segments";
             return Err(problem(format!("a {}", shape.name()), expected));
         }
         Shape::FullGlobe => return Err(problem("FULLGLOBE", "a shape of the plane")),

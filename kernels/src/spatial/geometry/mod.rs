@@ -314,7 +314,7 @@ pub(crate) fn check_srid(srid: i32, kind: SpatialType) -> Result<(), Error> {
         // The SRIDs of sys.spatial_reference_systems.
         SpatialType::Geography => (
             (4120..=4999).contains(&srid) || srid == 104_001,
-            "one that the server knows for geography: 4120 to 4999, such as 4326, or 104001",
+            "one for the globe: 4120 to 4999, such as 4326, or 104001",
         ),
     };
     if there {
@@ -325,14 +325,14 @@ pub(crate) fn check_srid(srid: i32, kind: SpatialType) -> Result<(), Error> {
 
 /// An error about a spatial value that has no column and row yet.
 pub(crate) fn problem(found: impl Into<String>, expected: impl Into<String>) -> Error {
-    Error::Value { column: "geometry".into(), row: 0, found: found.into(), expected: expected.into() }
+    Error::Value { place: "geometry".into(), row: 0, found: found.into(), expected: expected.into() }
 }
 
 /// The same error for row `row`, from 0, of a column.
 pub(crate) fn at(error: Error, column: &str, row: usize) -> Error {
     match error {
         Error::Value { row: 0, found, expected, .. } => {
-            Error::Value { column: column.into(), row: row as u64 + 1, found, expected }
+            Error::Value { place: column.into(), row: row as u64 + 1, found, expected }
         }
         other => other,
     }
@@ -392,7 +392,7 @@ pub(crate) fn srid_of(given: i32, own: Option<i32>) -> Result<i32, Error> {
     match own {
         Some(own) if given != 0 && given != own => Err(problem(
             format!("SRID {own}"),
-            format!("SRID {given}, as @srid says; without @srid each value has its own"),
+            format!("SRID {given}, as srid says; without srid each value has its own"),
         )),
         own => Ok(own.unwrap_or(given)),
     }

@@ -14,8 +14,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "spatial_point",
     family: Family::Spatial,
     summary: "Serialized points from coordinates, with Z and M where they are not NULL.",
-    details: "The compact form of 22, 30 or 38 bytes that the server itself writes, always flagged valid. With @type = geography, x is the \
-              longitude and y the latitude. geometry::Point on the server has no Z.",
+    details: "The compact form of 22, 30 or 38 bytes, always flagged valid. With type = geography, x is the longitude and y the latitude.",
     inputs: &[ID, X, Y, Column { summary: "Z; NULL for none.", ..Z }, M],
     params: &[SRID, TYPE],
     outputs: &[ID, Column { kind: Kind::Point, ..RESULT_GEOMETRY }],
@@ -26,6 +25,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: columns::EXACT,
     streaming: Streaming::Rows,
     source: columns::FORMAT,
+    elements: "",
+    sql: "CAST(geometry AS GEOMETRY) takes the bytes, which are those that the server writes. geometry::Point has no Z.",
     example: Example {
         inputs: &[
             &[Cell::Int(1), Cell::Float(1.0), Cell::Float(2.0), Cell::Float(3.0), Cell::Null],

@@ -179,7 +179,7 @@ fn block<T: Ordinate, const BYTES: usize, const N: usize>(
         check_ordinates(start + i, [values[0], values[1]], kind)?;
         if let Some(missing) = (2..N).find(|n| values[*n].is_nan()) {
             return Err(Error::Value {
-                column: names[missing].into(),
+                place: names[missing].into(),
                 row: (start + i) as u64 + 1,
                 found: "NaN".into(),
                 expected: "numbers, or a column without them".into(),

@@ -10,8 +10,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "spatial_to_wkb",
     family: Family::Spatial,
     summary: "ISO WKB of serialized geometry or geography, with Z and M.",
-    details: "Little-endian, as AsBinaryZM() on the server, or with @ordinates = xy as STAsBinary(). An empty point is written as an empty \
-              MULTIPOINT, as the server does; a Z or M that only some positions have is NaN in the others. For geography x is the longitude, as \
+    details: "Little-endian. An empty point is written as an empty MULTIPOINT; a Z or M that only some positions have is NaN in the others. For geography x is the longitude, as \
               in all WKB. Curves have the codes 8 to 10, FULLGLOBE 126.",
     inputs: &[ID, GEOMETRY],
     params: &[TYPE, ORDINATES],
@@ -23,6 +22,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: columns::EXACT,
     streaming: Streaming::Rows,
     source: SOURCE,
+    elements: "",
+    sql: "CAST(g AS varbinary(max)) gives the bytes. As AsBinaryZM(), or with ordinates = xy as STAsBinary().",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Binary(POINT)], &[Cell::Int(2), Cell::Null]],
         params: &[],

@@ -10,8 +10,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "spatial_to_wkt",
     family: Family::Spatial,
     summary: "WKT of serialized geometry or geography, with Z and M.",
-    details: "Writes what ToString() and AsTextZM() write on the server or, with @dialect = iso, tagged WKT (POINT Z (1 2 3)), where a Z or M that \
-              only some positions have is an error. For geography x is the longitude, as in all WKT. Curves are written as such; FULLGLOBE is an error with @dialect = iso, which has no word for it.",
+    details: "Writes up to four numbers a position without a tag (POINT (1 2 3)) or, with dialect = iso, tagged WKT (POINT Z (1 2 3)), where a Z or M that \
+              only some positions have is an error. For geography x is the longitude, as in all WKT. Curves are written as such; FULLGLOBE is an error with dialect = iso, which has no word for it.",
     inputs: &[ID, GEOMETRY],
     params: &[TYPE, DIALECT, ORDINATES],
     outputs: &[ID, WKT],
@@ -22,6 +22,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "The text gives the same doubles back: 15 digits where those do, else 17.",
     streaming: Streaming::Rows,
     source: SOURCE,
+    elements: "",
+    sql: "CAST(g AS varbinary(max)) gives the bytes. As ToString() and AsTextZM(), or with ordinates = xy as STAsText().",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Binary(POINT)], &[Cell::Int(2), Cell::Null]],
         params: &[],

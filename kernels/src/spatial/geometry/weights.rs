@@ -33,10 +33,12 @@ pub(crate) static KERNEL: Kernel = Kernel {
     rows: RowShape::Same,
     nulls: columns::NULLS,
     empty: "The empty vector gives LINESTRING EMPTY.",
-    nan: "NaN and infinities are errors: the server takes no such coordinate.",
+    nan: "NaN and infinities are errors: a position has none.",
     accuracy: columns::EXACT,
     streaming: Streaming::Rows,
     source: SOURCE,
+    elements: "",
+    sql: columns::SQL_WRITES,
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Vector(&[0.5, -2.0])]],
         params: &[],

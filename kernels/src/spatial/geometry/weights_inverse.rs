@@ -5,9 +5,8 @@ use crate::contract::shared::ID;
 use crate::contract::{
     Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
-use crate::error::Error;
 use crate::spatial::columns::{self, GEOMETRY, Size};
-use crate::spatial::geometry::series;
+use crate::spatial::geometry::{problem, series};
 
 const RESULT_ELEMENT: Param = Param {
     name: "element",
@@ -34,6 +33,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "Exact for vectors that spatial_weights has written, but for −0, which comes back as 0.",
     streaming: Streaming::Rows,
     source: SOURCE,
+    elements: "",
+    sql: "CAST(g AS varbinary(max)) gives the bytes.",
     example: Example {
         inputs: &[&[Cell::Int(1), Cell::Binary(LINE)], &[Cell::Int(2), Cell::Null]],
         params: &[],
@@ -55,12 +56,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
                     return Ok(Some(bytemuck::cast_slice(&y).to_vec()));
                 }
                 if let Some(large) = y.iter().find(|y| !(**y as f32).is_finite()) {
-                    return Err(Error::Value {
-                        column: String::new(),
-                        row: 0,
-                        found: format!("y {large:?}"),
-                        expected: "values that f32 holds, or @element = f64".into(),
-                    });
+                    return Err(problem(format!("y {large:?}"), "values that f32 holds, or element = f64"));
                 }
                 Ok(Some(y.iter().flat_map(|y| (*y as f32).to_le_bytes()).collect()))
             },

@@ -190,9 +190,7 @@ pub fn read_extended(bytes: &[u8]) -> Result<(Option<i32>, Shape), Error> {
     let mut reader = Reader { rest: bytes, srid: None };
     let shape = reader.whole().map_err(|error| match Wire::read(bytes, SpatialType::Geometry) {
         // Serialized values and WKB are easily confused.
-        Ok(Some(_)) => {
-            problem("a serialized geometry", "WKB; STAsBinary() and AsBinaryZM() on the server give it")
-        }
+        Ok(Some(_)) => problem("a serialized geometry", "WKB, not the serialized value"),
         _ => error,
     })?;
     shape.check(shape.own_type())?;
@@ -263,7 +261,7 @@ impl<'a> Reader<'a> {
             };
             return Err(problem(
                 format!("code {full}{named}"),
-                "1 to 10 or 126, plus 1000 for Z, 2000 for M, 3000 for both, or the bits of EWKB; SQL Server has no other types",
+                "1 to 10 or 126, plus 1000 for Z, 2000 for M, 3000 for both, or the bits of EWKB",
             ));
         }
         if flags & EWKB_SRID != 0 {

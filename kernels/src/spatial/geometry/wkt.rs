@@ -51,7 +51,10 @@ pub fn write_iso(shape: &Shape) -> Result<String, Error> {
         ));
     }
     if *shape == Shape::FullGlobe {
-        return Err(problem("FULLGLOBE", "a shape that ISO's WKT has a word for; SQL Server's has this one"));
+        return Err(problem(
+            "FULLGLOBE",
+            "a shape that ISO's WKT has a word for, or dialect = sql_server, which has one for this",
+        ));
     }
     let tag = match (z, m) {
         (false, false) => "",
@@ -393,7 +396,7 @@ impl Reader<'_> {
         let Some(name) = self.name(&NAMES) else {
             let parts = ["MULTICURVE", "MULTISURFACE", "POLYHEDRALSURFACE", "TIN"];
             return Err(if self.name(&parts).is_some() {
-                self.wrong("a type that SQL Server has: a GEOMETRYCOLLECTION of the members")
+                self.wrong("a GEOMETRYCOLLECTION of the members")
             } else {
                 self.wrong(
                     "POINT, LINESTRING, POLYGON, a MULTI of them, a curve, GEOMETRYCOLLECTION or FULLGLOBE",

@@ -54,6 +54,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "The sum is compensated: of n positions a mean is off by at most 2⁻⁵² of its size and n²·2⁻¹⁰⁶ of the mean magnitude, also where the sum leaves the range of doubles. The same bits for any number of threads, on every machine; another order of the rows may change the last bit.",
     streaming: Streaming::Whole("all rows"),
     source: "Neumaier 1974, \"Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen\"; the bound is that of Ogita, Rump and Oishi 2005, \"Accurate sum and dot product\".",
+    elements: "",
+    sql: "",
     example: Example {
         inputs: &[
             &[Cell::Float(1.0), Cell::Float(-2.0), Cell::Float(0.5)],

@@ -86,7 +86,7 @@ fn check(column: &str, row: usize, v: f64) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Value {
-        column: column.into(),
+        place: column.into(),
         row: row as u64 + 1,
         found: format!("{v:?}"),
         expected: "a number from -1e100 to 1e100".into(),
@@ -151,6 +151,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
                2⁻⁵³ of its size and 32·n²·2⁻¹⁰⁶·d², where d is the largest distance between two corners. Same bits on every machine.",
     streaming: Streaming::Whole("all rows"),
     source: "Andrew 1979, \"Another efficient algorithm for convex hulls in two dimensions\"; Shewchuk 1997 for the orientation test, by the crate robust.",
+    elements: "",
+    sql: columns::SQL_WRITES,
     example: Example {
         inputs: &[
             &[Cell::Float(0.0), Cell::Float(0.0)],

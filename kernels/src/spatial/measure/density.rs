@@ -42,10 +42,12 @@ pub(crate) static KERNEL: Kernel = Kernel {
     rows: RowShape::Made,
     nulls: "Rows with NULL in a coordinate are left out.",
     empty: "No positions give no rows.",
-    nan: "NaN, infinities and coordinates 2⁵³ cells or more from 0 are errors. A density or middle that leaves the range of doubles is infinite and arrives as NULL.",
+    nan: "NaN, infinities and coordinates 2⁵³ cells or more from 0 are errors. A density or middle that leaves the range of doubles is infinite.",
     accuracy: "Counts are exact for the cells, whose numbers are quotients rounded to double precision before they are rounded down. Middles and densities have a relative error of at most 2·2⁻⁵³; below the range of normal doubles half a unit in the last place comes on top. The order of the rows and the number of threads do not matter; same bits on every machine.",
     streaming: Streaming::Whole("all rows"),
     source: "A two-dimensional histogram; SpatialDensityGrid, which it replaces, had no grid.",
+    elements: "",
+    sql: "",
     example: Example {
         inputs: &[
             &[Cell::Float(0.5), Cell::Float(0.5)],

@@ -54,8 +54,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     family: Family::Spatial,
     summary: "How far along a line a position is, and how far from it.",
     details: "The place of the line that is nearest to the position, the first of equally near ones: its distance from the line's start, measured along the line, and its \
-              distance from the position. A MULTILINESTRING counts as its lines one after the other, without the gaps. Other shapes \
-              are errors; of a curve STCurveToLine() on the server makes a line.",
+              distance from the position. A MULTILINESTRING counts as its lines one after the other, without the gaps. Other shapes are errors.",
     inputs: &[ID, GEOMETRY, X, Y, Column { summary: "Z; NULL for none.", ..Z }],
     params: &[DIMENSIONS],
     outputs: &[
@@ -81,6 +80,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
                differ by no more than that, any may be taken. Same bits on every machine.",
     streaming: Streaming::Rows,
     source: "Orthogonal projection on each segment; linear referencing as ST_LineLocatePoint, but in length.",
+    elements: "",
+    sql: "CAST(g AS varbinary(max)) gives the bytes. The server computes in the plane (dimensions = 2). STCurveToLine() makes a line of a curve.",
     example: Example {
         inputs: &[
             &[Cell::Int(1), Cell::Binary(LINE), Cell::Float(7.0), Cell::Float(1.0), Cell::Null],

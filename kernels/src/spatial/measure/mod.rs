@@ -88,7 +88,7 @@ pub(crate) fn lines<'a>(shape: &'a Shape, out: &mut Vec<&'a [Position]>) -> Resu
 
 /// The error for arcs where only straight segments are supported.
 pub(crate) fn arcs(name: &str) -> Error {
-    problem(format!("a {name}"), "straight segments; STCurveToLine() on the server makes them of arcs")
+    problem(format!("a {name}"), "straight segments")
 }
 
 /// The length of a line.

@@ -18,8 +18,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     family: Family::Spatial,
     summary: "The line through positions in the order of their times.",
     details: "One row: a LINESTRING through the positions by time, which is their M, with Z where they have one. Equal times are ordered by x, y and z, so that the order of the rows does not matter. One position \
-              gives a POINT. The line is flagged valid where no two parts of it lie on one another: a way back along the same line is not valid on \
-              the server.",
+              gives a POINT. The line is flagged valid where no two parts of it lie on one another: a way back along the same line is not valid.",
     inputs: &[TIME, X, Y, Column { summary: "Z; NULL for none.", ..Z }],
     params: &[SRID, VALIDITY],
     outputs: &[
@@ -36,9 +35,11 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: "Rows with NULL in time, x or y are left out.",
     empty: "No positions give one row of NULL, 0 and NULL.",
     nan: "Times, x and y that are not finite are errors.",
-    accuracy: "The positions are exact. The length of s segments has a relative error of at most 5·2⁻⁵³ + s²·2⁻¹⁰⁶, for coordinates of any size; one that leaves the range of doubles is infinite and arrives as NULL. Same bits on every machine.",
+    accuracy: "The positions are exact. The length of s segments has a relative error of at most 5·2⁻⁵³ + s²·2⁻¹⁰⁶, for coordinates of any size; one that leaves the range of doubles is infinite. Same bits on every machine.",
     streaming: Streaming::Whole("all rows"),
     source: "The aggregate agg_BuildPathFromAtoms, which it replaces.",
+    elements: "",
+    sql: "CAST(geometry AS GEOMETRY) takes the bytes. Where the flag of validity is not set, most methods raise error 24144 until MakeValid() has been called.",
     example: Example {
         inputs: &[
             &[Cell::Float(20.0), Cell::Float(3.0), Cell::Float(4.0), Cell::Null],

@@ -51,7 +51,7 @@ const QUERY_Z: Param = Param {
     name: "query_z",
     kind: ParamKind::FINITE,
     default: Some("0"),
-    summary: "Where to look from: z. Not used where @measure is xy.",
+    summary: "Where to look from: z. Not used where `measure` is xy.",
 };
 const COUNT: Param = Param {
     name: "count",
@@ -63,14 +63,14 @@ const MEASURE: Param = Param {
     name: "measure",
     kind: ParamKind::Choice(&["xyz", "xy"]),
     default: Some("xyz"),
-    summary: "xyz: true distance in space; xy: SQL Server's STDistance, which ignores Z.",
+    summary: "xyz: true distance in space; xy: distance in the plane, which ignores z.",
 };
 
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "spatial_candidates",
     family: Family::Spatial,
     summary: "The nearest of stored points.",
-    details: "Euclidean distance in three dimensions or, with @measure = xy, in two, as SQL Server's geometry.STDistance has it. \
+    details: "Euclidean distance in three dimensions or, with measure = xy, in two. \
               Nearest first; equal distances are ordered by the smaller id, then by input order. How many true neighbours such \
               candidates contain is measured by spatial_recall, and is less than one would hope.",
     inputs: &[ID, X, Y, Z],
@@ -88,13 +88,14 @@ pub(crate) static KERNEL: Kernel = Kernel {
     rows: RowShape::Picked,
     nulls: "A point whose x or y is NULL is no candidate; a NULL z counts as 0. A NULL id is kept and loses every tie.",
     empty: "No rows give no result rows.",
-    nan: "NaN and infinities are errors that name the row. A distance that leaves the range of doubles is infinite, comes last and \
-          arrives as NULL.",
+    nan: "NaN and infinities are errors that name the row. A distance that leaves the range of doubles is infinite and comes last.",
     accuracy: "Relative error at most 4·2⁻⁵³, for coordinates of any size; below the range of normal doubles half a unit in the last place comes on top. Same bits on every machine.",
     streaming: Streaming::Parts(
-        "Each chunk or partition gives its own nearest; the caller merges, by distance and then id.",
+        "Each chunk gives its own nearest; the caller merges them, by distance and then id.",
     ),
-    source: "OGC 06-103r4, distance of points; SQL Server ignores Z and M in STDistance.",
+    source: "OGC 06-103r4, distance of points.",
+    elements: "",
+    sql: "measure = xy is STDistance of geometry, which ignores Z.",
     example: Example {
         inputs: &[
             &[Cell::Int(1), Cell::Float(0.0), Cell::Float(0.0), Cell::Float(5.0)],

@@ -40,7 +40,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
                 let first = Space::first(measure, rows, &key, candidates);
                 let list: Vec<usize> = first.iter().map(|c| c.row).collect();
                 let mut best = Best::new(k);
-                let query = (queries.name(), packed[q]);
+                let query = (queries.place(), packed[q]);
                 top_k::offer_rows(compute, rows, &key, query, metric, &list, &mut best)?;
                 Ok((best.into_sorted().into_iter().map(|c| (c, measure[c.row])).collect(), list.len()))
             })?
@@ -96,8 +96,7 @@ const SIEVE: Param = Param {
     name: "sieve",
     kind: ParamKind::Choice(&["proven", "bound", "axes", "xyz", "xy"]),
     default: Some("proven"),
-    summary: "proven: all rows that a bound does not exclude, so that the result is that of vector_top_k. The others examine @candidates \
-              rows and may miss neighbours: the least by the bound, by distance on all axes, on three, or on two as STDistance.",
+    summary: "proven: all rows that a bound does not exclude, so that the result is that of vector_top_k. The others examine `candidates` rows and may miss neighbours: the least by the bound, by distance on all axes, on three, or on two.",
 };
 
 pub(crate) static KERNEL: Kernel = Kernel {
@@ -105,7 +104,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     family: Family::Spatial,
     summary: "The k rows nearest to each query: candidates by space, then exact distances.",
     details: "Projects all rows and queries on the basis, picks candidates by where they are, and ranks those by the exact distance of \
-              the vectors. With @sieve = proven the set of candidates grows, from @candidates, until a proven bound says that no \
+              the vectors. With sieve = proven the set of candidates grows, from `candidates`, until a proven bound says that no \
               better neighbour can exist: the result equals that of vector_top_k, bit for bit. A query for which the bound leaves more \
               than a quarter of all rows is answered by exact search; with the manhattan metric that is the rule, because the \
               bound is the Euclidean distance. The projection costs as \
@@ -130,10 +129,12 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: SEARCH_NULLS,
     empty: "No rows give no result rows.",
     nan: NAN_SEARCH,
-    accuracy: "Distances have the bits of vector_distance. With @sieve = proven the result is that of vector_top_k for every input; the \
+    accuracy: "Distances have the bits of vector_distance. With sieve = proven the result is that of vector_top_k for every input; the \
                derivation is in the module spatial::sieve. A distance of points has a relative error of at most (axes + 4)·2⁻⁵³ as that of the computed coordinates. Same bits on every instruction set and for any number of threads.",
     streaming: Streaming::Whole("all rows"),
     source: "Procedure sp_HybridSearch; the bound is that of orthogonal projections with residual lengths (Pythagoras).",
+    elements: "",
+    sql: "sieve = xy measures as STDistance does.",
     example: Example {
         inputs: &[
             &[Cell::Int(7), Cell::Vector(&[0.0, 0.0, 4.0])],

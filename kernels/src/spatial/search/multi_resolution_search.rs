@@ -109,7 +109,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         return Err(Error::ParameterValue {
             name: FINE.name.into(),
             value: call.params.int(FINE.name).to_string(),
-            expected: "from @k to @coarse_candidates rows".into(),
+            expected: "from k to coarse_candidates rows".into(),
         });
     }
     check_memory(call, &queries, basis.axes(), coarse + fine, k)?;
@@ -124,7 +124,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
             let near = stages.fine(target, &first, &key, fine);
             let list: Vec<usize> = near.iter().map(|c| c.row).collect();
             let mut best = Best::new(k);
-            let query = (queries.name(), packed[q]);
+            let query = (queries.place(), packed[q]);
             top_k::offer_rows(compute, rows, &key, query, metric, &list, &mut best)?;
             let with = |c: Candidate| {
                 (c, stages.coarse_distance(target, c.row), stages.points.distance(target, c.row))
@@ -210,7 +210,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Stage one keeps the rows whose cell of x, y and z is nearest to that of the query; rows and query lie on one grid, \
               as they did not in the procedure that it replaces. Stage two keeps the nearest of those by the distance on all axes of \
               the basis. Stage three ranks these by the exact distance of the vectors, which the original left out. Neighbours may \
-              be lost in both first stages: spatial_recall with @order = cells measures how many, and spatial_hybrid_search with @sieve = proven loses none.",
+              be lost in both first stages: spatial_recall with order = cells measures how many, and spatial_hybrid_search with sieve = proven loses none.",
     inputs: &[ID, V],
     params: &[QUERY, QUERY_COUNT, K, METRIC, BASIS, PAD, COARSE, FINE, CELL, ELEMENT, ACCUMULATE],
     outputs: &[
@@ -230,6 +230,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "Distances have the bits of vector_distance. Of coarse_distance and fine_distance the relative error is at most (axes + 4)·2⁻⁵³ as distances of the computed cells and coordinates. Same bits on every instruction set and for any number of threads.",
     streaming: Streaming::Whole("all rows"),
     source: "Procedure sp_MultiResolutionSearch, with a vector stage.",
+    elements: "",
+    sql: "",
     example: Example {
         inputs: &[
             &[Cell::Int(7), Cell::Vector(&[0.0, 0.0, 4.0])],

@@ -127,6 +127,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "The search is exact in the computed distances, whose relative error is at most 4·2⁻⁵³ for coordinates of any size; below the range of normal doubles half a unit in the last place comes on top. The same result for any number of threads, on every machine.",
     streaming: Streaming::Whole("all rows"),
     source: "Roussopoulos, Kelley and Vincent 1995, \"Nearest neighbor queries\", by the crate rstar.",
+    elements: "",
+    sql: "",
     example: Example {
         inputs: &[
             &[Cell::Int(1), Cell::Float(0.0), Cell::Float(0.0), Cell::Float(0.0)],
@@ -145,7 +147,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let keys = call.keys().ok_or_else(|| Error::ColumnType {
-        column: ID.name.into(),
+        place: ID.name.into(),
         found: "no integer type".into(),
         expected: "an integer type, because neighbours are named by id".into(),
     })?;
@@ -172,7 +174,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         for (name, v) in AXES.into_iter().zip(p) {
             if v.is_nan() || v.abs() > LARGEST {
                 return Err(Error::Value {
-                    column: name.into(),
+                    place: name.into(),
                     row: row as u64 + 1,
                     found: format!("{v:?}"),
                     expected: "a number from -1e307 to 1e307".into(),

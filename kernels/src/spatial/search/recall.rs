@@ -297,7 +297,7 @@ const ORDER: Param = Param {
     name: "order",
     kind: ParamKind::Choice(&["all", "bound", "axes", "xyz", "xy", CELLS]),
     default: Some("all"),
-    summary: "What candidates are picked by: the proven bound, distance on all axes, on three, on two as STDistance, the stages of \
+    summary: "What candidates are picked by: the proven bound, distance on all axes, on three, on two, the stages of \
               spatial_multi_resolution_search, or each in turn.",
 };
 
@@ -308,13 +308,17 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Finds the k true neighbours of each query by exact search and their places in the order in which a sieve picks candidates. \
               Rows with measure recall say which share of them n candidates contain; need_90, need_95, need_99 and need_100 say how \
               many candidates it takes for that share; left says how many rows the proven bound cannot exclude, and proven how \
-              many rows the proven sieve of spatial_hybrid_search examines with @candidates = @k, on average. In the order cells, n candidates are those of \
-              spatial_multi_resolution_search with this @cell, these @coarse_candidates, or n where that is more, and n as \
-              @fine_candidates.",
+              many rows the proven sieve of spatial_hybrid_search examines with candidates = k, on average. In the order cells, n candidates are those of \
+              spatial_multi_resolution_search with this `cell`, these `coarse_candidates`, or n where that is more, and n as `fine_candidates`.",
     inputs: &[ID, V],
     params: &[QUERY, QUERY_COUNT, K, METRIC, BASIS, PAD, ORDER, COARSE, CELL, ELEMENT, ACCUMULATE],
     outputs: &[
-        Column { name: "order", kind: Kind::Text, unit: "1", summary: "As @order." },
+        Column {
+            name: "order",
+            kind: Kind::Text,
+            unit: "1",
+            summary: "As the parameter `order`; each in turn for all.",
+        },
         Column {
             name: "measure",
             kind: Kind::Text,
@@ -353,6 +357,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     accuracy: "Counts. Same result on every machine and for any number of threads.",
     streaming: Streaming::Whole("all rows"),
     source: "Recall at k of approximate nearest-neighbour search (Jégou, Douze and Schmid 2011).",
+    elements: "",
+    sql: "order = xy measures as STDistance does.",
     example: Example {
         inputs: &[
             &[Cell::Int(7), Cell::Vector(&[0.0, 0.0, 4.0])],

@@ -36,7 +36,7 @@ use std::ops::Range;
 
 use crate::arch::{LANES, Simd, Task};
 use crate::column::vectors::Vectors;
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::number::element::Width;
 use crate::pairwise::compute::Compute;
 use crate::pairwise::precision::Accumulate;
@@ -198,7 +198,7 @@ impl<'a> Sieve<'a> {
     ) -> Result<Sieve<'a>, Error> {
         if basis.kind() == BasisKind::Trilateration {
             return Err(Error::Value {
-                column: "@basis".into(),
+                place: Place::parameter("basis"),
                 row: 0,
                 found: "a basis of kind trilateration, whose coordinates bound no distance".into(),
                 expected: "one of kind clr_v1, landmarks, pca or random".into(),
@@ -207,7 +207,7 @@ impl<'a> Sieve<'a> {
         let projection = project::project_with(compute.accumulate(Accumulate::F64), basis, rows, pad)?;
         let dimension = (0..rows.len()).find_map(|i| rows.dimensions(i)).unwrap_or(basis.dimension());
         if let Some(i) = (0..rows.len()).find(|i| rows.dimensions(*i).is_some_and(|n| n != dimension)) {
-            return Err(rows.mismatch(i, "the first row".into(), dimension));
+            return Err(rows.mismatch(i, Place::whole("the first row"), dimension));
         }
         let rounding = Rounding::new(basis, rows.width(), dimension, compute.accumulate, metric);
         let numbers = basis.axes() + 1;
@@ -268,7 +268,7 @@ impl<'a> Sieve<'a> {
         let packed = self.check(queries, k)?;
         let points = self.prepare(queries)?;
         let found = self.each_query(&points, |q, bounds| {
-            self.nearest(key, (queries.name(), packed[q]), k, first.max(k), bounds)
+            self.nearest(key, (queries.place(), packed[q]), k, first.max(k), bounds)
         })?;
         self.finish(key, queries, &points, k, found)
     }
@@ -310,13 +310,13 @@ impl<'a> Sieve<'a> {
             return wrong(
                 queries.name(),
                 queries.element().name().into(),
-                format!("{} elements, as column {}", self.rows.element().name(), self.rows.name()),
+                format!("{} elements, as {}", self.rows.element().name(), self.rows.place()),
             );
         }
         let dimensions = packed.first().map_or(0, |q| q.len() / queries.width().bytes());
         let other = |i: &usize| self.rows.dimensions(*i).is_some_and(|n| n != dimensions);
         match (0..self.rows.len()).find(other) {
-            Some(i) if !packed.is_empty() => Err(self.rows.mismatch(i, queries.name().into(), dimensions)),
+            Some(i) if !packed.is_empty() => Err(self.rows.mismatch(i, queries.place().clone(), dimensions)),
             _ => Ok(packed),
         }
     }
@@ -414,7 +414,7 @@ impl<'a> Sieve<'a> {
     fn nearest(
         &self,
         key: Key<'_>,
-        query: (&str, &[u8]),
+        query: (&Place, &[u8]),
         k: usize,
         first: usize,
         bounds: &[f64],

@@ -81,7 +81,7 @@ fn thin(matrix: MatRef<'_, f64>) -> Result<Factors, Error> {
         params,
     )
     .map_err(|_| Error::Value {
-        column: "matrix".into(),
+        place: "matrix".into(),
         row: 0,
         found: "the iteration for its singular values does not converge".into(),
         expected: "a matrix for which it does".into(),

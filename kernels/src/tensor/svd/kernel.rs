@@ -34,7 +34,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     if call.rows > 0 {
         let memory = |rows, columns| Ok(options.memory(rows, columns));
         let what = match options.method {
-            SvdMethod::Exact => "the exact decomposition (@method = randomized with a low @rank takes less)",
+            SvdMethod::Exact => "the exact decomposition (method = randomized with a low rank takes less)",
             SvdMethod::Randomized => "the decomposition",
         };
         let matrix = Matrix::of_call(call, what, memory)?;
@@ -90,8 +90,7 @@ const METHOD: Param = Param {
     name: "method",
     kind: ParamKind::Choice(&["exact", "randomized"]),
     default: Some("exact"),
-    summary: "exact: for every size whose decomposition fits the memory allowed, else an error. randomized: several times faster for a low \
-              @rank, which it needs, in less memory, and approximate.",
+    summary: "exact: for every size whose decomposition fits the memory allowed, else an error. randomized: several times faster for a low `rank`, which it needs, in less memory, and approximate.",
 };
 const SEED: Param = Param {
     name: "seed",
@@ -103,7 +102,7 @@ const OVERSAMPLING: Param = Param {
     name: "oversampling",
     kind: ParamKind::Int { min: 0, max: 10_000 },
     default: Some("0"),
-    summary: "Random directions of the randomized method beyond @rank; 0 is a quarter of @rank, but at least 16.",
+    summary: "Random directions of the randomized method beyond `rank`; 0 is a quarter of `rank`, but at least 16.",
 };
 const POWER_ITERATIONS: Param = Param {
     name: "power_iterations",
@@ -118,10 +117,10 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Singular value decomposition of a matrix, truncated by rank, error or energy.",
     details: "A ≈ Σ σ·u·vᵀ. One row for each component, the greatest singular value first; the largest entry of each u by magnitude \
               (the first of equals) is positive. Where singular values are equal or nearly so, their vectors are one of many equally \
-              good choices. Of several limits the components meet all targets, but are never more than @rank. The variances are \
+              good choices. Of several limits the components meet all targets, but are never more than `rank`. The variances are \
               shares of the energy, the sum of the squares of all singular values, also of those left out; 1 − cumulative_variance \
               is the squared relative Frobenius error of what has been taken so far. A matrix with an element has one component at \
-              least, also where it is zero. One matrix in a call: partition by the matrix for several.",
+              least, also where it is zero. One matrix in a call.",
     inputs: &[CHUNK, PAYLOAD],
     params: &[TYPE, COLUMNS, ROWS, RANK, ERROR, ENERGY, METHOD, SEED, OVERSAMPLING, POWER_ITERATIONS],
     outputs: &[
@@ -173,6 +172,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     streaming: Streaming::Whole("the whole matrix"),
     source: "Golub and Van Loan, Matrix Computations, 8.6; Halko, Martinsson and Tropp 2011, \"Finding structure with randomness\"; \
              clr_SvdDecompose of the replaced functions, which lost the left vectors.",
+    elements: "",
+    sql: "Several matrices: one partition each.",
     example: Example {
         inputs: &[&[Cell::Null, Cell::Vector(&[0.0, 3.0, 4.0, 0.0])]],
         params: &[("columns", Cell::Int(2))],

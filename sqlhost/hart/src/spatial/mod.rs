@@ -236,8 +236,8 @@ fn append_texts(name: &str, array: &ArrayRef, before: usize, out: &mut HostColum
         }
         let numbers =
             text::parse_singles(json_of(&cell::text(&array, row)?).as_bytes()).map_err(|error| {
-                let (column, row) = (name.to_owned(), (before + row) as u64 + 1);
-                hart_kernels::Error::Json { column, row, offset: error.offset, problem: error.problem }
+                let (place, row) = (name.into(), (before + row) as u64 + 1);
+                hart_kernels::Error::Json { place, row, offset: error.offset, problem: error.problem }
             })?;
         let packed = text::pack(Element::F32, &numbers);
         memory::grow(&mut out.bytes, packed.len(), name)?;

@@ -16,6 +16,8 @@ use super::types::{
 use hart_sqlhost::columns::LONGEST_IN_ROW;
 use hart_sqlhost::session::{RESULT_VECTORS, ROWS_JSON};
 
+use crate::remarks::remarks;
+
 /// Parameter with the input query.
 pub const SOURCE: &str = "source";
 /// Parameter with the input as a table.
@@ -375,14 +377,8 @@ fn header(kernel: &Kernel) -> String {
         comment(&mut out, &format!("  {} ", c.name), &format!("{sql}{}: {}", unit(c.unit), c.summary));
     }
     out.push_str("--\n");
-    for (title, text) in [
-        ("NULL", kernel.nulls),
-        ("Empty", kernel.empty),
-        ("NaN and infinity", kernel.nan),
-        ("Accuracy", kernel.accuracy),
-        ("Chunks", &kernel.streaming.describe()),
-    ] {
-        comment(&mut out, &format!("{title}: "), text);
+    for (title, text) in remarks(kernel) {
+        comment(&mut out, &format!("{title}: "), &text);
     }
     comment(
         &mut out,
