@@ -27,6 +27,7 @@ pub(crate) mod distance;
 pub(crate) mod dot_product;
 pub(crate) mod euclidean_distance;
 pub(crate) mod lerp;
+pub(crate) mod nearest_rows;
 pub(crate) mod norm;
 pub(crate) mod normalize;
 pub(crate) mod rows;

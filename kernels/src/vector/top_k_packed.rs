@@ -8,9 +8,8 @@ use crate::pairwise::compute::Compute;
 use crate::pairwise::lane_major::Packed;
 use crate::parallel;
 use crate::vector::distance::Metric;
-use crate::vector::top_k::{
-    Best, CANDIDATES, Hit, Scan, TopK, candidates_bytes, check_count, check_k, merged, packed,
-};
+use crate::vector::nearest_rows::{Best, CANDIDATES, Scan, candidates_bytes, check_k, merged, packed};
+use crate::vector::top_k::{Hit, TopK, check_count};
 
 /// Bytes of converted rows per worker: as much as a core's own cache holds.
 const CONVERTED: usize = 1 << 18;

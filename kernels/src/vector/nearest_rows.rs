@@ -1,0 +1,290 @@
+//! The plain search: the distances of all rows, or of listed ones, and the best of them.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::ops::Range;
+
+use crate::arch::{Simd, Task};
+use crate::column::vectors::Vectors;
+use crate::error::Error;
+use crate::pairwise::compute::Compute;
+use crate::pairwise::lane_major::Packed;
+use crate::pairwise::precision::{Accumulate, Precision, with_precision};
+use crate::pairwise::reduce::{self, Dot, Pair};
+use crate::pairwise::tiles::Tiles;
+use crate::parallel;
+use crate::parallel::PANEL;
+use crate::vector::distance::{Metric, from_dot, from_similarity};
+
+/// A candidate row. Candidates are ordered like the result.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) distance: f64,
+    /// NULL ids come after all others.
+    id: (bool, i64),
+    pub(crate) row: usize,
+}
+
+impl Candidate {
+    pub(crate) fn new(distance: f64, id: Option<i64>, row: usize) -> Candidate {
+        Candidate { distance, id: (id.is_none(), id.unwrap_or(0)), row }
+    }
+}
+
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // `partial_cmp`, so that −0 and 0 are a tie; NaN is greater than every number.
+        let by_distance = self.distance.partial_cmp(&other.distance);
+        let by_distance = by_distance.unwrap_or_else(|| self.distance.is_nan().cmp(&other.distance.is_nan()));
+        by_distance.then(self.id.cmp(&other.id)).then(self.row.cmp(&other.row))
+    }
+}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Candidate {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Candidate {}
+
+/// The best `k` candidates seen so far.
+pub(crate) struct Best {
+    k: usize,
+    heap: BinaryHeap<Candidate>,
+}
+
+impl Best {
+    pub(crate) fn new(k: usize) -> Best {
+        Best { k, heap: BinaryHeap::new() }
+    }
+
+    /// The distance that a row must not exceed to get in; `None` while there is room. NaN excludes nothing.
+    pub(crate) fn worst(&self) -> Option<f64> {
+        self.heap.peek().filter(|_| self.heap.len() >= self.k).map(|worst| worst.distance)
+    }
+
+    /// Nearest first.
+    pub(crate) fn into_sorted(self) -> Vec<Candidate> {
+        self.heap.into_sorted_vec()
+    }
+
+    pub(crate) fn offer(&mut self, candidate: Candidate) {
+        if self.heap.len() < self.k {
+            self.heap.push(candidate);
+        } else if self.heap.peek().is_some_and(|worst| candidate < *worst) {
+            self.heap.pop();
+            self.heap.push(candidate);
+        }
+    }
+}
+
+pub(super) const CANDIDATES: &str = "the candidates of the search";
+
+/// The memory a search may take: each worker may hold the best of all queries, and the result holds them once more.
+pub(super) fn candidates_bytes(rows: usize, bytes: usize, queries: &Vectors<'_>, k: usize) -> u64 {
+    let hits = (queries.len() as u64).saturating_mul(k.min(rows) as u64);
+    let workers = parallel::workers(bytes) as u64;
+    hits.saturating_mul(size_of::<Candidate>() as u64 * (2 * workers + 2))
+}
+
+/// Id of a row; `None` where it is NULL.
+pub(crate) type Key<'a> = &'a (dyn Fn(usize) -> Option<i64> + Sync);
+
+pub(super) fn check_k(k: usize) -> Result<(), Error> {
+    if k > 0 {
+        return Ok(());
+    }
+    Err(Error::ParameterValue { name: "k".into(), value: "0".into(), expected: "an integer ≥ 1".into() })
+}
+
+/// Combines the finds of two workers.
+pub(super) fn merged(mut best: Vec<Best>, other: Vec<Best>) -> Vec<Best> {
+    for (best, other) in best.iter_mut().zip(other) {
+        other.heap.into_iter().for_each(|candidate| best.offer(candidate));
+    }
+    best
+}
+
+pub(crate) fn search(
+    compute: Compute,
+    rows: &Vectors<'_>,
+    key: Key<'_>,
+    queries: &Vectors<'_>,
+    k: usize,
+    metric: Metric,
+) -> Result<Vec<Vec<Candidate>>, Error> {
+    check_k(k)?;
+    if queries.width() != rows.width() {
+        return Err(Error::ParameterValue {
+            name: queries.name().into(),
+            value: queries.element().name().into(),
+            expected: format!("{} elements, as column {}", rows.element().name(), rows.name()),
+        });
+    }
+    let packed = packed(queries)?;
+    let copied = Packed::default();
+    let copied = (metric != Metric::Euclidean).then_some(&copied);
+    let none = || packed.iter().map(|_| Best::new(k)).collect::<Vec<_>>();
+    let best = parallel::fold(
+        rows.len(),
+        rows.bytes().len(),
+        none,
+        |best, range| {
+            compute.level.run(Scan {
+                rows,
+                first: 0,
+                key,
+                queries: &packed,
+                copied,
+                query_name: queries.name(),
+                metric,
+                accumulate: compute.accumulate,
+                list: None,
+                range,
+                best,
+            })
+        },
+        merged,
+    )?;
+    Ok(best.into_iter().map(Best::into_sorted).collect())
+}
+
+/// The bytes of all queries; an error if one is NULL or their dimensions differ.
+pub(crate) fn packed<'a>(queries: &'a Vectors<'_>) -> Result<Vec<&'a [u8]>, Error> {
+    let packed: Option<Vec<&[u8]>> = (0..queries.len()).map(|q| queries.row(q)).collect();
+    let packed = packed.ok_or_else(|| Error::ParameterValue {
+        name: queries.name().into(),
+        value: "NULL".into(),
+        expected: "a vector".into(),
+    })?;
+    if let Some(other) = packed.iter().position(|query| query.len() != packed[0].len()) {
+        return Err(queries.mismatch(other, "row 1".into(), queries.dimensions(0).unwrap_or(0)));
+    }
+    Ok(packed)
+}
+
+/// Offers the listed rows to one query's best, with the same distances as [`search`].
+pub(crate) fn offer_rows(
+    compute: Compute,
+    rows: &Vectors<'_>,
+    key: Key<'_>,
+    query: (&str, &[u8]),
+    metric: Metric,
+    list: &[usize],
+    best: &mut Best,
+) -> Result<(), Error> {
+    compute.level.run(Scan {
+        rows,
+        first: 0,
+        key,
+        queries: &[query.1],
+        copied: None,
+        query_name: query.0,
+        metric,
+        accumulate: compute.accumulate,
+        list: Some(list),
+        range: 0..list.len(),
+        best: std::slice::from_mut(best),
+    })
+}
+
+/// One block of rows, or of positions in a list of rows, against all queries.
+pub(super) struct Scan<'a> {
+    pub rows: &'a Vectors<'a>,
+    /// Position of the first of `rows` in the whole input.
+    pub first: usize,
+    pub key: Key<'a>,
+    pub queries: &'a [&'a [u8]],
+    pub copied: Option<&'a Packed>,
+    pub query_name: &'a str,
+    pub metric: Metric,
+    pub accumulate: Accumulate,
+    pub list: Option<&'a [usize]>,
+    pub range: Range<usize>,
+    pub best: &'a mut [Best],
+}
+
+impl Task for Scan<'_> {
+    type Output = Result<(), Error>;
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> Self::Output {
+        let mut distances = vec![0.0; self.queries.len() * PANEL];
+        let mut panel: Vec<(usize, &[u8])> = Vec::with_capacity(PANEL);
+        with_precision!(self.rows.width(), self.accumulate, M => {
+            let mut squares = vec![0.0; self.queries.len()];
+            if self.metric == Metric::Cosine {
+                for (square, query) in squares.iter_mut().zip(self.queries) {
+                    let (width, accumulate) = (self.rows.width(), self.accumulate);
+                    *square = simd.run(Pair { form: Dot, width, accumulate, a: query, b: query });
+                }
+            }
+            let mut tiles = Tiles::<M, S>::new(simd, self.queries, self.copied);
+            if self.list.is_some() {
+                tiles = tiles.scattered();
+            }
+            let mut next = self.range.start;
+            while next < self.range.end {
+                panel.clear();
+                while next < self.range.end && panel.len() < PANEL {
+                    let at = self.list.map_or(next, |list| list[next]);
+                    if let Some(row) = self.rows.row(at) {
+                        if let Some(query) = self.queries.first().filter(|q| q.len() != row.len()) {
+                            let dimensions = query.len() / self.rows.width().bytes();
+                            return Err(self.rows.mismatch(at, self.query_name.into(), dimensions));
+                        }
+                        panel.push((at, row));
+                    }
+                    next += 1;
+                }
+                let queries = (self.queries, &squares[..]);
+                panel_distances::<M, S>(simd, self.metric, &mut tiles, queries, &panel, &mut distances);
+                for (best, distances) in self.best.iter_mut().zip(distances.chunks_exact(PANEL)) {
+                    for ((row, _), distance) in panel.iter().zip(distances) {
+                        // Most rows are farther than the worst of the best: skip them before asking for their id.
+                        if best.worst().is_some_and(|worst| *distance > worst) {
+                            continue;
+                        }
+                        let row = self.first + *row;
+                        best.offer(Candidate::new(*distance, (self.key)(row), row));
+                    }
+                }
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Distances of a panel's rows from all queries, `PANEL` places per query; `squares` are the queries' dot products with
+/// themselves.
+#[inline(always)]
+fn panel_distances<M: Precision, S: Simd>(
+    simd: S,
+    metric: Metric,
+    tiles: &mut Tiles<'_, M, S>,
+    (queries, squares): (&[&[u8]], &[f64]),
+    panel: &[(usize, &[u8])],
+    distances: &mut [f64],
+) {
+    if metric == Metric::Euclidean {
+        return tiles.distances(simd, panel, distances);
+    }
+    tiles.dots(simd, panel, metric == Metric::Cosine, distances);
+    for ((query, square), distances) in queries.iter().zip(squares).zip(distances.chunks_exact_mut(PANEL)) {
+        for ((distance, row_square), (_, row)) in distances.iter_mut().zip(tiles.squares()).zip(panel) {
+            *distance = match metric {
+                Metric::Cosine => {
+                    let sums = [*distance, *square, *row_square];
+                    from_similarity(reduce::checked_cosine::<M, S>(simd, sums, query, row))
+                }
+                Metric::Dot | Metric::Euclidean => from_dot(*distance),
+            };
+        }
+    }
+}
