@@ -22,6 +22,7 @@
 pub(crate) mod add;
 pub(crate) mod arg_max;
 pub mod batch;
+pub(crate) mod codes;
 pub(crate) mod cosine_similarity;
 pub(crate) mod distance;
 pub(crate) mod dot_product;
@@ -39,6 +40,7 @@ mod top_k_packed;
 
 pub use add::add;
 pub use arg_max::arg_max;
+pub use codes::{Codes, quantize};
 pub use cosine_similarity::{cosine_similarity, cosine_similarity_with};
 pub use distance::{Metric, distance, distance_with};
 pub use dot_product::{dot_product, dot_product_with};

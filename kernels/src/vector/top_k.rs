@@ -8,6 +8,7 @@ use crate::contract::{
 use crate::error::Error;
 use crate::memory::{check_memory, default_memory_limit};
 use crate::pairwise::compute::Compute;
+use crate::vector::codes::{self, Codes};
 use crate::vector::distance::{METRIC, Metric, metric_of};
 use crate::vector::nearest_rows::{CANDIDATES, Candidate, candidates_bytes, search};
 use crate::vector::rows;
@@ -53,12 +54,13 @@ pub struct TopK<'a> {
     pub(super) metric: Metric,
     pub(super) ids: Option<&'a [i64]>,
     pub(super) compute: Option<Compute>,
+    codes: Option<&'a Codes>,
 }
 
 impl<'a> TopK<'a> {
     /// A search for the `k` nearest rows by cosine distance, identified by their position.
     pub fn new(k: usize) -> TopK<'a> {
-        TopK { k, metric: Metric::default(), ids: None, compute: None }
+        TopK { k, metric: Metric::default(), ids: None, compute: None, codes: None }
     }
 
     /// The same with another distance.
@@ -79,6 +81,13 @@ impl<'a> TopK<'a> {
         TopK { compute: Some(compute), ..self }
     }
 
+    /// The same with the rows' [codes](crate::Codes): the same hits, several times faster where the codes exclude most
+    /// rows.
+    #[must_use]
+    pub fn codes(self, codes: &'a Codes) -> TopK<'a> {
+        TopK { codes: Some(codes), ..self }
+    }
+
     /// Searches the rows for each query.
     ///
     /// # Shapes
@@ -88,7 +97,9 @@ impl<'a> TopK<'a> {
     /// # Errors
     ///
     /// As [`top_k`]; [`Error::Setting`] as [`Compute::new`]; [`Error::Memory`] where the hits of all queries, one copy
-    /// per thread and one more, may exceed [`default_memory_limit`].
+    /// per thread and one more, may exceed [`default_memory_limit`]. With codes [`Error::ParameterValue`] where they are
+    /// of another number of rows or another element type, and [`Error::Value`] where a row's code turns out to be that
+    /// of another vector.
     pub fn search(&self, rows: &Vectors<'_>, queries: &Vectors<'_>) -> Result<Vec<Vec<Hit>>, Error> {
         if let Some(ids) = self.ids {
             check_ids(ids, rows)?;
@@ -101,7 +112,11 @@ impl<'a> TopK<'a> {
         )?;
         // A column in memory has fewer than 2⁶³ rows.
         let id = |row: usize| self.ids.map_or(row as i64, |ids| ids[row]);
-        let found = search(compute, rows, &|row| Some(id(row)), queries, self.k, self.metric)?;
+        let key = |row: usize| Some(id(row));
+        let found = match self.codes {
+            Some(codes) => codes::search::search(compute, rows, codes, &key, queries, self.k, self.metric)?,
+            None => search(compute, rows, &key, queries, self.k, self.metric)?,
+        };
         Ok(found.into_iter().map(|list| self.hits(list)).collect())
     }
 
