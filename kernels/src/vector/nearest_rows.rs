@@ -54,20 +54,64 @@ impl PartialEq for Candidate {
 
 impl Eq for Candidate {}
 
+/// Which rows a search is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    /// As many of the nearest.
+    pub(crate) k: usize,
+    /// Only rows at a greater distance; NaN is not left out.
+    pub(crate) beyond: Option<f64>,
+    /// Only rows at that distance or a smaller one, so none of distance NaN.
+    pub(crate) within: Option<f64>,
+    /// Rows that are left out: one flag a row.
+    pub(crate) left_out: Option<&'a [bool]>,
+}
+
+impl<'a> Wanted<'a> {
+    /// The `k` nearest of all rows.
+    pub(crate) fn nearest(k: usize) -> Wanted<'a> {
+        Wanted { k, beyond: None, within: None, left_out: None }
+    }
+
+    /// Whether a row is left out, whatever its distance.
+    #[inline(always)]
+    pub(crate) fn leaves_out(&self, row: usize) -> bool {
+        self.left_out.is_some_and(|rows| rows[row])
+    }
+
+    /// Whether a row of that distance may be among the nearest.
+    #[inline(always)]
+    fn admits(&self, distance: f64) -> bool {
+        self.beyond.is_none_or(|beyond| !(distance <= beyond))
+            && self.within.is_none_or(|within| distance <= within)
+    }
+}
+
 /// The best `k` candidates seen so far.
 pub(crate) struct Best {
     k: usize,
+    beyond: Option<f64>,
+    within: Option<f64>,
     heap: BinaryHeap<Candidate>,
 }
 
 impl Best {
     pub(crate) fn new(k: usize) -> Best {
-        Best { k, heap: BinaryHeap::new() }
+        Best::of(Wanted::nearest(k))
+    }
+
+    /// The best of the rows that are wanted; which rows are left out is the caller's to see to.
+    pub(crate) fn of(wanted: Wanted<'_>) -> Best {
+        let Wanted { k, beyond, within, .. } = wanted;
+        Best { k, beyond, within, heap: BinaryHeap::new() }
     }
 
     /// The distance that a row must not exceed to get in; `None` while there is room. NaN excludes nothing.
     pub(crate) fn worst(&self) -> Option<f64> {
-        self.heap.peek().filter(|_| self.heap.len() >= self.k).map(|worst| worst.distance)
+        self.heap
+            .peek()
+            .filter(|_| self.heap.len() >= self.k)
+            .map_or(self.within, |worst| Some(worst.distance))
     }
 
     /// Nearest first.
@@ -76,6 +120,10 @@ impl Best {
     }
 
     pub(crate) fn offer(&mut self, candidate: Candidate) {
+        let wanted = Wanted { beyond: self.beyond, within: self.within, ..Wanted::nearest(self.k) };
+        if !wanted.admits(candidate.distance) {
+            return;
+        }
         if self.heap.len() < self.k {
             self.heap.push(candidate);
         } else if self.heap.peek().is_some_and(|worst| candidate < *worst) {
@@ -112,6 +160,7 @@ pub(super) fn merged(mut best: Vec<Best>, other: Vec<Best>) -> Vec<Best> {
     best
 }
 
+/// The `k` nearest rows of each query.
 pub(crate) fn search(
     compute: Compute,
     rows: &Vectors<'_>,
@@ -120,18 +169,36 @@ pub(crate) fn search(
     k: usize,
     metric: Metric,
 ) -> Result<Vec<Vec<Candidate>>, Error> {
-    check_k(k)?;
-    if queries.width() != rows.width() {
-        return Err(Error::ParameterValue {
-            name: queries.name().into(),
-            value: queries.element().name().into(),
-            expected: format!("{} elements, as column {}", rows.element().name(), rows.name()),
-        });
+    search_for(compute, rows, key, queries, Wanted::nearest(k), metric)
+}
+
+/// Checks that queries have the width of the rows.
+pub(crate) fn check_width(rows: &Vectors<'_>, queries: &Vectors<'_>) -> Result<(), Error> {
+    if queries.width() == rows.width() {
+        return Ok(());
     }
+    Err(Error::ParameterValue {
+        name: queries.name().into(),
+        value: queries.element().name().into(),
+        expected: format!("{} elements, as column {}", rows.element().name(), rows.name()),
+    })
+}
+
+/// The nearest of the wanted rows of each query.
+pub(crate) fn search_for(
+    compute: Compute,
+    rows: &Vectors<'_>,
+    key: Key<'_>,
+    queries: &Vectors<'_>,
+    wanted: Wanted<'_>,
+    metric: Metric,
+) -> Result<Vec<Vec<Candidate>>, Error> {
+    check_k(wanted.k)?;
+    check_width(rows, queries)?;
     let packed = packed(queries)?;
     let copied = Packed::default();
     let copied = (metric != Metric::Euclidean).then_some(&copied);
-    let none = || packed.iter().map(|_| Best::new(k)).collect::<Vec<_>>();
+    let none = || packed.iter().map(|_| Best::of(wanted)).collect::<Vec<_>>();
     let best = parallel::fold(
         rows.len(),
         rows.bytes().len(),
@@ -147,6 +214,7 @@ pub(crate) fn search(
                 metric,
                 accumulate: compute.accumulate,
                 list: None,
+                left_out: wanted.left_out,
                 range,
                 best,
             })
@@ -190,6 +258,7 @@ pub(crate) fn offer_rows(
         metric,
         accumulate: compute.accumulate,
         list: Some(list),
+        left_out: None,
         range: 0..list.len(),
         best: std::slice::from_mut(best),
     })
@@ -207,6 +276,8 @@ pub(super) struct Scan<'a> {
     pub metric: Metric,
     pub accumulate: Accumulate,
     pub list: Option<&'a [usize]>,
+    /// One flag for each row of the whole input.
+    pub left_out: Option<&'a [bool]>,
     pub range: Range<usize>,
     pub best: &'a mut [Best],
 }
@@ -234,7 +305,8 @@ impl Task for Scan<'_> {
                 panel.clear();
                 while next < self.range.end && panel.len() < PANEL {
                     let at = self.list.map_or(next, |list| list[next]);
-                    if let Some(row) = self.rows.row(at) {
+                    let there = self.left_out.is_none_or(|left_out| !left_out[self.first + at]);
+                    if let Some(row) = self.rows.row(at).filter(|_| there) {
                         if let Some(query) = self.queries.first().filter(|q| q.len() != row.len()) {
                             let dimensions = query.len() / self.rows.width().bytes();
                             return Err(self.rows.mismatch(at, self.query_name.into(), dimensions));

@@ -8,9 +8,10 @@ use crate::contract::{
 use crate::error::Error;
 use crate::memory::{check_memory, default_memory_limit};
 use crate::pairwise::compute::Compute;
-use crate::vector::codes::{self, Codes};
+use crate::vector::codes::Codes;
+use crate::vector::codes::search::search_column;
 use crate::vector::distance::{METRIC, Metric, metric_of};
-use crate::vector::nearest_rows::{CANDIDATES, Candidate, candidates_bytes, search};
+use crate::vector::nearest_rows::{CANDIDATES, Candidate, Wanted, candidates_bytes, search_for};
 use crate::vector::rows;
 
 /// A row found by a search.
@@ -54,13 +55,23 @@ pub struct TopK<'a> {
     pub(super) metric: Metric,
     pub(super) ids: Option<&'a [i64]>,
     pub(super) compute: Option<Compute>,
-    codes: Option<&'a Codes>,
+    pub(super) codes: Option<&'a Codes>,
+    pub(super) left_out: Option<&'a [bool]>,
+    beyond: Option<f64>,
 }
 
 impl<'a> TopK<'a> {
     /// A search for the `k` nearest rows by cosine distance, identified by their position.
     pub fn new(k: usize) -> TopK<'a> {
-        TopK { k, metric: Metric::default(), ids: None, compute: None, codes: None }
+        TopK {
+            k,
+            metric: Metric::default(),
+            ids: None,
+            compute: None,
+            codes: None,
+            left_out: None,
+            beyond: None,
+        }
     }
 
     /// The same with another distance.
@@ -88,6 +99,29 @@ impl<'a> TopK<'a> {
         TopK { codes: Some(codes), ..self }
     }
 
+    /// The same among the rows at a greater distance than that: the next page after its last distance, or, with 0, rows
+    /// other than the query. A row whose distance is NaN is not left out.
+    #[must_use]
+    pub fn min_distance(self, distance: f64) -> TopK<'a> {
+        TopK { beyond: Some(distance), ..self }
+    }
+
+    /// The same without the rows whose flag is `true`, one flag a row.
+    #[must_use]
+    pub fn left_out(self, rows: &'a [bool]) -> TopK<'a> {
+        TopK { left_out: Some(rows), ..self }
+    }
+
+    pub(super) fn wanted(&self) -> Wanted<'a> {
+        Wanted { k: self.k, beyond: self.beyond, within: None, left_out: self.left_out }
+    }
+
+    /// Checks what is given for each row.
+    pub(super) fn check_counts(&self, rows: usize) -> Result<(), Error> {
+        self.ids.map_or(Ok(()), |ids| check_count("ids", "numbers", ids.len(), rows))?;
+        self.left_out.map_or(Ok(()), |flags| check_count("left_out", "flags", flags.len(), rows))
+    }
+
     /// Searches the rows for each query.
     ///
     /// # Shapes
@@ -101,9 +135,7 @@ impl<'a> TopK<'a> {
     /// of another number of rows or another element type, and [`Error::Value`] where a row's code turns out to be that
     /// of another vector.
     pub fn search(&self, rows: &Vectors<'_>, queries: &Vectors<'_>) -> Result<Vec<Vec<Hit>>, Error> {
-        if let Some(ids) = self.ids {
-            check_ids(ids, rows)?;
-        }
+        self.check_counts(rows.len())?;
         let compute = self.compute.map_or_else(Compute::new, Ok)?;
         check_memory(
             CANDIDATES,
@@ -114,8 +146,8 @@ impl<'a> TopK<'a> {
         let id = |row: usize| self.ids.map_or(row as i64, |ids| ids[row]);
         let key = |row: usize| Some(id(row));
         let found = match self.codes {
-            Some(codes) => codes::search::search(compute, rows, codes, &key, queries, self.k, self.metric)?,
-            None => search(compute, rows, &key, queries, self.k, self.metric)?,
+            Some(codes) => search_column(compute, rows, codes, &key, queries, self.wanted(), self.metric)?,
+            None => search_for(compute, rows, &key, queries, self.wanted(), self.metric)?,
         };
         Ok(found.into_iter().map(|list| self.hits(list)).collect())
     }
@@ -188,6 +220,11 @@ pub(crate) fn queries_of<'a>(call: &'a Call<'_>) -> Result<Vectors<'a>, Error> {
     Ok(given.reshape(total / count))
 }
 
+/// The distance of the parameter [`MIN_DISTANCE`]; `None` where it leaves nothing out.
+fn min_distance_of(call: &Call<'_>) -> Option<f64> {
+    Some(call.params.float(MIN_DISTANCE.name)).filter(|distance| *distance > f64::MIN)
+}
+
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let rows = call.vectors(0);
     let ids = integer_keys(call)?;
@@ -195,7 +232,8 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let queries = queries_of(call)?;
     let k = usize::try_from(call.params.int(K.name)).unwrap_or(usize::MAX);
     call.check_memory(CANDIDATES, candidates_bytes(call.rows, rows.bytes().len(), &queries, k))?;
-    let found = search(rows::compute_of(call)?, rows, &|row| ids[row], &queries, k, metric)?;
+    let wanted = Wanted { beyond: min_distance_of(call), ..Wanted::nearest(k) };
+    let found = search_for(rows::compute_of(call)?, rows, &|row| ids[row], &queries, wanted, metric)?;
 
     let mut output = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (query, list) in found.into_iter().enumerate() {
@@ -230,20 +268,27 @@ pub(crate) const K: Param = Param {
     default: Some("10"),
     summary: "Rows wanted for each query.",
 };
+/// A parameter without a value cannot be told from its default, so the default is a number that leaves nothing out.
+const MIN_DISTANCE: Param = Param {
+    name: "min_distance",
+    kind: ParamKind::FINITE,
+    default: Some("-1.7976931348623157e308"),
+    summary: "Only rows at a greater distance: the last distance of a page gives the next page, 0 leaves out the query itself.",
+};
 pub(crate) const QUERY_NUMBER: Column =
     Column { name: "query", kind: Kind::Int, unit: "number from 1", summary: "Which query." };
 /// Checks that there is one id per row.
 pub(crate) fn check_ids(ids: &[i64], rows: &Vectors<'_>) -> Result<(), Error> {
-    check_count(ids, rows.len())
+    check_count("ids", "numbers", ids.len(), rows.len())
 }
 
-pub(super) fn check_count(ids: &[i64], rows: usize) -> Result<(), Error> {
-    if ids.len() == rows {
+fn check_count(name: &str, what: &str, found: usize, rows: usize) -> Result<(), Error> {
+    if found == rows {
         return Ok(());
     }
     Err(Error::ParameterValue {
-        name: "ids".into(),
-        value: format!("{} numbers", ids.len()),
+        name: name.into(),
+        value: format!("{found} {what}"),
         expected: format!("{rows}, one for each row"),
     })
 }
@@ -264,7 +309,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Looks at every row: no index, no approximation. Nearest first; equal distances are ordered by the smaller id, then \
               by input order. Several queries come in one parameter, one after the other.",
     inputs: &[ID, V],
-    params: &[QUERY, QUERY_COUNT, K, METRIC, ELEMENT, ACCUMULATE],
+    params: &[QUERY, QUERY_COUNT, K, METRIC, MIN_DISTANCE, ELEMENT, ACCUMULATE],
     outputs: &[QUERY_NUMBER, RANK, ID, DISTANCE],
     rows: RowShape::Picked,
     nulls: "A row whose vector is NULL is no candidate. A NULL id is kept and loses every tie.",

@@ -57,20 +57,23 @@ fn finite(value: f64) -> f32 {
 }
 
 impl Filter {
+    /// Excludes nothing.
+    pub(super) const NONE: Filter = Filter {
+        spread: 0.0,
+        spread_slope: 0.0,
+        residual: 0.0,
+        residual_slope: 0.0,
+        norm: 0.0,
+        least: f32::NEG_INFINITY,
+    };
+
     /// Rows whose lower bound is greater than `limit`, which is not NaN, need not pass.
     pub(super) fn new(bounds: &Bounds, query: &Side, limit: f64) -> Filter {
         let wider = 1.0 + (-18f64).exp2();
         let margin = (-20f64).exp2();
         let t = query.scale;
         let codes = query.square.sqrt();
-        let none = Filter {
-            spread: 0.0,
-            spread_slope: 0.0,
-            residual: (query.norm / t * wider) as f32,
-            residual_slope: 0.0,
-            norm: 0.0,
-            least: 0.0,
-        };
+        let none = Filter { residual: (query.norm / t * wider) as f32, least: 0.0, ..Filter::NONE };
         let spread = query.residual / t * wider + margin * codes;
         match bounds.metric {
             Metric::Dot => {

@@ -39,11 +39,17 @@ mod quantize;
 pub(crate) mod search;
 
 pub use quantize::quantize;
+pub(crate) use quantize::{packed_codes, quantize_with};
+pub use search::Bounded;
+use search::Source;
 
 use crate::arch::{CODE_GROUPS, CodeGroup, LANES, zeros};
 use crate::column::vectors::Vectors;
 use crate::error::Error;
 use crate::number::element::Element;
+use crate::pairwise::compute::Compute;
+use crate::vector::distance::Metric;
+use crate::vector::nearest_rows::Wanted;
 
 use bytemuck::{Pod, Zeroable};
 
@@ -148,14 +154,14 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// Puts a row's code in its place.
+    /// Puts a row's code in its place; more bytes than the row has components do no harm.
     #[inline(always)]
     fn place(&mut self, row: usize, numbers: Numbers, bytes: &[u8]) {
         let (fours, rest) = bytes.as_chunks::<4>();
         for (group, four) in self.groups.iter_mut().zip(fours) {
             group.0[4 * row..][..4].copy_from_slice(four);
         }
-        if let (Some(group), false) = (self.groups.last_mut(), rest.is_empty()) {
+        if let Some(group) = self.groups.get_mut(fours.len()) {
             group.0[4 * row..][..rest.len()].copy_from_slice(rest);
         }
         self.numbers[row] = numbers;
@@ -320,18 +326,46 @@ impl Codes {
         Ok(codes)
     }
 
+    /// The rows that may be among the `k` nearest to each query, with bounds of their distances, by rising lower bound and
+    /// then by position: the `k` nearest of [`crate::TopK`] are certainly among them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ParameterValue`] where `k` is 0, a query is NULL or of another width; [`Error::Dimensions`] where the
+    /// dimensions differ; [`Error::Setting`] as [`Compute::new`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hart_kernels::{Metric, Vectors, vector};
+    /// let rows = Vectors::matrix(&[1.0, 0.0, 0.0, 1.0, 0.6, 0.8], 2)?;
+    /// let query = Vectors::matrix(&[1.0, 0.0], 2)?;
+    /// let found = vector::quantize(&rows)?.candidates(&query, 1, Metric::Cosine)?;
+    /// assert_eq!(found[0].len(), 1);
+    /// assert!(found[0][0].row == 0 && found[0][0].lower <= 0.0 && found[0][0].upper >= 0.0);
+    /// # Ok::<(), hart_kernels::Error>(())
+    /// ```
+    pub fn candidates(
+        &self,
+        queries: &Vectors<'_>,
+        k: usize,
+        metric: Metric,
+    ) -> Result<Vec<Vec<Bounded>>, Error> {
+        search::candidates(Compute::new()?, self, queries, Wanted::nearest(k), metric)
+    }
+
     /// Checks that the codes are of a column of that shape.
-    fn check(&self, rows: &Vectors<'_>) -> Result<(), Error> {
+    fn check(&self, rows: &Source<'_>) -> Result<(), Error> {
         let wrong = |value: String, expected: String| {
             Err(Error::ParameterValue { name: "codes".into(), value, expected })
         };
-        if self.len() != rows.len() {
-            return wrong(format!("{} codes", self.len()), format!("{}, one for each row", rows.len()));
+        if self.len() != rows.rows {
+            return wrong(format!("{} codes", self.len()), format!("{}, one for each row", rows.rows));
         }
-        if self.dimensions > 0 && self.element != rows.element() {
+        if self.dimensions > 0 && self.element != rows.element {
             return wrong(
                 format!("made from {} elements", self.element.name()),
-                format!("{}, as column {}", rows.element().name(), rows.name()),
+                format!("{}, as column {}", rows.element.name(), rows.name),
             );
         }
         Ok(())
@@ -339,9 +373,9 @@ impl Codes {
 }
 
 /// The error for a code that does not belong to its vector.
-fn stranger(rows: &Vectors<'_>, row: usize) -> Error {
+fn stranger(column: &str, row: usize) -> Error {
     Error::Value {
-        column: rows.name().into(),
+        column: column.into(),
         row: row as u64 + 1,
         found: "the code was made from another vector".into(),
         expected: "the code that vector_quantize makes from this one".into(),

@@ -5,9 +5,10 @@ use std::ops::Range;
 use super::{Block, Codes, MOST_DIMENSIONS, Numbers, layout, up};
 use crate::arch::{LANES, Simd, Task, tree_sum};
 use crate::column::vectors::Vectors;
+use crate::contract::PackedBytes;
 use crate::error::Error;
 use crate::memory::{check_memory, default_memory_limit};
-use crate::number::element::{Element, Width, doubles};
+use crate::number::element::{Element, Width};
 use crate::pairwise::compute::Compute;
 use crate::parallel;
 
@@ -40,7 +41,8 @@ pub fn quantize(rows: &Vectors<'_>) -> Result<Codes, Error> {
     quantize_with(Compute::new()?, rows)
 }
 
-pub(super) fn quantize_with(compute: Compute, rows: &Vectors<'_>) -> Result<Codes, Error> {
+/// [`quantize`] on a chosen level.
+pub(crate) fn quantize_with(compute: Compute, rows: &Vectors<'_>) -> Result<Codes, Error> {
     let first = (0..rows.len()).find(|row| rows.row(*row).is_some());
     let dimensions = first.and_then(|row| rows.dimensions(row)).unwrap_or(0);
     check_dimensions(rows, dimensions)?;
@@ -72,32 +74,53 @@ fn check_dimensions(rows: &Vectors<'_>, dimensions: usize) -> Result<(), Error> 
     })
 }
 
-/// The code of one vector as it travels; `None` of NULL.
-pub(crate) fn code_of(compute: Compute, rows: &Vectors<'_>, row: usize) -> Result<Option<Vec<u8>>, Error> {
-    let Some(vector) = rows.row(row) else { return Ok(None) };
-    check_dimensions(rows, vector.len() / rows.width().bytes())?;
-    let (numbers, bytes) = encoded(compute, rows.element(), vector);
-    Ok(Some(layout::write(rows.element(), &numbers, &bytes)))
+/// The codes of vectors of any dimensions as they travel, back to back.
+pub(crate) fn packed_codes(compute: Compute, rows: &Vectors<'_>) -> Result<PackedBytes, Error> {
+    let parts = parallel::blocks(rows.len(), rows.bytes().len(), |range| {
+        let mut part = PackedBytes::default();
+        for row in range {
+            let Some(vector) = rows.row(row) else {
+                part.lengths.push(-1);
+                continue;
+            };
+            check_dimensions(rows, vector.len() / rows.width().bytes())?;
+            let (numbers, bytes) = encoded(compute, rows.element(), vector);
+            let code = layout::write(rows.element(), &numbers, &bytes);
+            // At most 65,576 bytes.
+            part.lengths.push(code.len() as i32);
+            part.bytes.extend_from_slice(&code);
+        }
+        Ok(part)
+    })?;
+    let mut all = PackedBytes::default();
+    for part in parts {
+        all.bytes.extend_from_slice(&part.bytes);
+        all.lengths.extend_from_slice(&part.lengths);
+    }
+    Ok(all)
 }
 
 /// The numbers and the bytes of one vector's code.
 pub(super) fn encoded(compute: Compute, element: Element, vector: &[u8]) -> (Numbers, Vec<u8>) {
-    let mut bytes = vec![0; vector.len() / element.width().bytes()];
-    let numbers = compute.level.run(One { element, vector, bytes: &mut bytes });
+    let n = vector.len() / element.width().bytes();
+    let mut blocks = vec![[0; LANES]; n.div_ceil(LANES)];
+    let numbers = compute.level.run(One { element, vector, blocks: &mut blocks });
+    let mut bytes = blocks.into_flattened();
+    bytes.truncate(n);
     (numbers, bytes)
 }
 
 struct One<'a> {
     element: Element,
     vector: &'a [u8],
-    bytes: &'a mut [u8],
+    blocks: &'a mut [[u8; LANES]],
 }
 
 impl Task for One<'_> {
     type Output = Numbers;
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) -> Numbers {
-        encode(self.element, self.vector, self.bytes)
+    fn run<S: Simd>(self, simd: S) -> Numbers {
+        encode(simd, self.element, self.vector, self.blocks)
     }
 }
 
@@ -114,9 +137,9 @@ struct Encode<'a, 'b> {
 impl Task for Encode<'_, '_> {
     type Output = Result<(), Error>;
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) -> Self::Output {
+    fn run<S: Simd>(self, simd: S) -> Self::Output {
         let (rows, element) = (self.rows, self.rows.element());
-        let mut bytes = vec![0; self.dimensions];
+        let mut bytes = vec![[0; LANES]; self.dimensions.div_ceil(LANES)];
         for (block, mut out) in self.range.zip(self.blocks) {
             for place in 0..out.numbers.len() {
                 let row = block * LANES + place;
@@ -127,28 +150,44 @@ impl Task for Encode<'_, '_> {
                 if vector.len() != self.dimensions * element.width().bytes() {
                     return Err(rows.mismatch(row, format!("row {}", self.first + 1), self.dimensions));
                 }
-                let numbers = encode(element, vector, &mut bytes);
-                out.place(place, numbers, &bytes);
+                let numbers = encode(simd, element, vector, &mut bytes);
+                out.place(place, numbers, bytes.as_flattened());
             }
         }
         Ok(())
     }
 }
 
-/// The code of a vector given in the width in which kernels compute; `bytes` has a byte for each component. All levels
-/// give the same code: its operations are not fused, and sums have 32 lanes.
+/// A block of a vector as doubles; the last one is padded with 0.
 #[inline(always)]
-fn encode(element: Element, vector: &[u8], bytes: &mut [u8]) -> Numbers {
+fn load<S: Simd>(simd: S, width: Width, bytes: &[u8]) -> [f64; LANES] {
+    let block = match (width, bytes.first_chunk(), bytes.first_chunk()) {
+        (Width::F32, Some(block), _) => simd.widen(simd.load_f32(block)),
+        (Width::F32, None, _) => simd.widen(simd.load_f32_tail(bytes)),
+        (Width::F64, _, Some(block)) => simd.load_f64(block),
+        (Width::F64, _, None) => simd.load_f64_tail(bytes),
+    };
+    let mut out = [0.0; LANES];
+    out.copy_from_slice(bytemuck::cast_slice(S::registers_f64(&block)));
+    out
+}
+
+/// The code of a vector given in the width in which kernels compute; `bytes` has as many blocks as the
+/// vector; missing components are 0, so their bytes are 128. All levels give the same code: operations are not fused,
+/// and sums have 32 lanes.
+#[inline(always)]
+fn encode<S: Simd>(simd: S, element: Element, vector: &[u8], bytes: &mut [[u8; LANES]]) -> Numbers {
     let width = element.width();
     let checksum = crc32fast::hash(vector);
-    let n = bytes.len() as f64;
+    let n = (vector.len() / width.bytes()) as f64;
     // What sums of squares of doubles may lose by underflow.
     let lost = if width == Width::F64 { (n + 8.0) * (-537f64).exp2() } else { 0.0 };
     // A norm from the computed sum of its squares.
     let norm = |sum: f64| up(sum.sqrt() * (1.0 + (n + 8.0) * UNIT) + lost);
 
     let (mut greatest, mut squares) = ([0f64; LANES], [0f64; LANES]);
-    for (block, _) in doubles(width, vector, 0.0) {
+    for part in vector.chunks(LANES * width.bytes()) {
+        let block = load(simd, width, part);
         for j in 0..LANES {
             let size = block[j].abs();
             greatest[j] = if size > greatest[j] { size } else { greatest[j] };
@@ -157,7 +196,7 @@ fn encode(element: Element, vector: &[u8], bytes: &mut [u8]) -> Numbers {
     }
     let (greatest, square) = (greatest.into_iter().fold(0.0, f64::max), tree_sum(squares));
     let whole = norm(square);
-    bytes.fill(128);
+    bytes.fill([128; LANES]);
     if !square.is_finite() || !whole.is_finite() {
         return Numbers::unknown(checksum);
     }
@@ -168,26 +207,26 @@ fn encode(element: Element, vector: &[u8], bytes: &mut [u8]) -> Numbers {
     // Bytes are their own code.
     let factor = if element == Element::I8 { 1.0 } else { (127.0 / greatest).min(1e300) };
     let (mut products, mut codes) = ([0f64; LANES], [0f64; LANES]);
-    for ((block, count), out) in doubles(width, vector, 0.0).zip(bytes.chunks_mut(LANES)) {
-        let mut own = [0u8; LANES];
+    for (part, out) in vector.chunks(LANES * width.bytes()).zip(&mut *bytes) {
+        let block = load(simd, width, part);
         for j in 0..LANES {
             let rounded = block[j] * factor + ROUND;
             let q = rounded - ROUND;
             products[j] += q * block[j];
             codes[j] += q * q;
-            own[j] = rounded.to_bits() as u8 ^ 0x80;
+            out[j] = rounded.to_bits() as u8 ^ 0x80;
         }
-        out.copy_from_slice(&own[..count]);
     }
     let codes = tree_sum(codes);
     // Least squares; not a number where all codes are 0.
     let scale = if element == Element::I8 { 1.0 } else { (tree_sum(products) / codes) as f32 };
     if !(scale > 0.0 && scale.is_finite()) {
-        bytes.fill(128);
+        bytes.fill([128; LANES]);
         return none;
     }
     let (mut squares, mut products) = ([0f64; LANES], [0f64; LANES]);
-    for (block, _) in doubles(width, vector, 0.0) {
+    for part in vector.chunks(LANES * width.bytes()) {
+        let block = load(simd, width, part);
         for j in 0..LANES {
             let q = block[j] * factor + ROUND - ROUND;
             let r = block[j] - f64::from(scale) * q;

@@ -10,10 +10,11 @@ use super::{Codes, Numbers, quantize, stranger};
 use crate::arch::{LANES, Simd, Task};
 use crate::column::vectors::Vectors;
 use crate::error::Error;
+use crate::number::element::Element;
 use crate::pairwise::compute::Compute;
 use crate::parallel::{self, PANEL};
 use crate::vector::distance::Metric;
-use crate::vector::nearest_rows::{self, Best, Candidate, Key};
+use crate::vector::nearest_rows::{self, Best, Candidate, Key, Wanted};
 
 /// Maximum queries per tile: their sums with a block of rows stay in registers.
 const TILE: usize = 12;
@@ -23,6 +24,8 @@ const TOO_MANY: usize = 4;
 const TOO_MANY_FOR_MANY: usize = 32;
 /// From this many queries on.
 const MANY: usize = 8;
+/// Queries that are searched for together: the rows that are left for them take memory.
+const BATCH: usize = 256;
 /// This many rows are never too many.
 const FEW: usize = 1024;
 
@@ -35,11 +38,11 @@ struct Query {
 }
 
 impl Query {
-    /// `None` where the codes can exclude no row, or only for another width or other dimensions.
+    /// `None` where the vector has other dimensions than the codes, or none.
     fn new(compute: Compute, codes: &Codes, queries: &Vectors<'_>, vector: &[u8]) -> Option<Query> {
         let (numbers, bytes) = quantize::encoded(compute, queries.element(), vector);
         let side = Side::new(&numbers);
-        if !filter::suits(&side) || bytes.len() != codes.dimensions || bytes.is_empty() {
+        if bytes.len() != codes.dimensions || bytes.is_empty() {
             return None;
         }
         let numbers: Vec<i8> = bytes.into_iter().map(|byte| (byte ^ 0x80) as i8).collect();
@@ -79,12 +82,16 @@ fn tiles(queries: &[Query], groups: usize) -> Vec<Tile> {
         .collect()
 }
 
-/// A row that the codes do not exclude, with its bounds: −∞ and ∞ where nothing is proven.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounded {
-    pub(crate) lower: f64,
-    pub(crate) upper: f64,
-    pub(crate) row: usize,
+/// A row that its code does not exclude.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Bounded {
+    /// The computed distance is not less; −∞ where nothing is proven, and the distance may then be NaN.
+    pub lower: f64,
+    /// The computed distance is not greater; ∞ where nothing is proven.
+    pub upper: f64,
+    /// Its position in the input, from 0.
+    pub row: usize,
 }
 
 /// A bound, ordered as a number; it is never NaN.
@@ -113,20 +120,21 @@ struct Found {
     gave_up: bool,
 }
 
-/// What is looked for.
+/// What all queries of a call share.
 #[derive(Clone, Copy)]
-pub(crate) enum Wanted {
-    /// The `k` nearest rows; queries that leave more than one row in `share` are given up.
-    Nearest { k: usize, share: usize },
+struct Plan<'a> {
+    codes: &'a Codes,
+    bounds: &'a Bounds,
+    wanted: Wanted<'a>,
+    /// Queries that leave more than one row in this many are given up; `None`: none are.
+    share: Option<usize>,
 }
 
-impl Wanted {
-    fn found(self, bounds: &Bounds, query: &Query) -> Found {
-        let limit = match self {
-            Wanted::Nearest { .. } => f64::INFINITY,
-        };
+impl Plan<'_> {
+    fn found(&self, query: &Query) -> Found {
+        let limit = self.wanted.within.unwrap_or(f64::INFINITY);
         Found {
-            filter: Filter::new(bounds, &query.side, limit),
+            filter: self.filter(query, limit),
             limit,
             uppers: BinaryHeap::new(),
             rows: Vec::new(),
@@ -134,51 +142,53 @@ impl Wanted {
             gave_up: false,
         }
     }
+
+    fn filter(&self, query: &Query, limit: f64) -> Filter {
+        if filter::suits(&query.side) { Filter::new(self.bounds, &query.side, limit) } else { Filter::NONE }
+    }
+
+    /// Whether so many of `seen` rows are too many.
+    fn too_many(&self, rows: usize, seen: usize) -> bool {
+        self.share.is_some_and(|share| rows > FEW.max(seen / share))
+    }
 }
 
 impl Found {
     /// A row that passed the filter.
-    fn offer(
-        &mut self,
-        wanted: Wanted,
-        bounds: &Bounds,
-        query: &Query,
-        row: usize,
-        numbers: &Numbers,
-        dot: i32,
-    ) {
-        if numbers.is_null() {
+    fn offer(&mut self, plan: &Plan<'_>, query: &Query, row: usize, numbers: &Numbers, dot: i32) {
+        if numbers.is_null() || plan.wanted.leaves_out(row) {
             return;
         }
-        let proven = bounds.of(&query.side, &Side::new(numbers), dot);
+        let proven = plan.bounds.of(&query.side, &Side::new(numbers), dot);
         let [lower, upper] = proven.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
-        if lower > self.limit {
+        let beyond = plan.wanted.beyond;
+        if lower > self.limit || proven.is_some() && beyond.is_some_and(|beyond| upper <= beyond) {
             return;
         }
         self.rows.push(Bounded { lower, upper, row });
-        let Wanted::Nearest { k, .. } = wanted;
-        // A row of which nothing is proven may have the distance NaN: it is none of the k.
-        if proven.is_some() {
-            self.lower(bounds, query, k, upper);
+        // A row of which nothing is proven may have the distance NaN, and one that is not certain to lie beyond may be
+        // left out: they are none of the k.
+        if proven.is_some() && beyond.is_none_or(|beyond| lower > beyond) {
+            self.lower(plan, query, upper);
         }
     }
 
     /// Lowers the limit to the `k`-th least upper bound.
-    fn lower(&mut self, bounds: &Bounds, query: &Query, k: usize, upper: f64) {
-        if self.uppers.len() < k {
+    fn lower(&mut self, plan: &Plan<'_>, query: &Query, upper: f64) {
+        if self.uppers.len() < plan.wanted.k {
             self.uppers.push(Upper(upper));
         } else if self.uppers.peek().is_some_and(|greatest| upper < greatest.0) {
             self.uppers.pop();
             self.uppers.push(Upper(upper));
         }
-        if self.uppers.len() < k {
+        if self.uppers.len() < plan.wanted.k {
             return;
         }
         if let Some(greatest) = self.uppers.peek()
             && greatest.0 < self.limit
         {
             self.limit = greatest.0;
-            self.filter = Filter::new(bounds, &query.side, self.limit);
+            self.filter = plan.filter(query, self.limit);
         }
     }
 
@@ -189,11 +199,9 @@ impl Found {
     }
 }
 
-/// Ranges of blocks against all queries.
+/// A range of blocks against all queries.
 struct Sift<'a> {
-    codes: &'a Codes,
-    bounds: &'a Bounds,
-    wanted: Wanted,
+    plan: &'a Plan<'a>,
     queries: &'a [Query],
     tiles: &'a [Tile],
     range: Range<usize>,
@@ -219,14 +227,6 @@ impl Task for Sift<'_> {
                 }
             }
         }
-        let Wanted::Nearest { share, .. } = self.wanted;
-        for found in self.found.iter_mut() {
-            if found.rows.len() >= found.full {
-                found.tidy();
-                found.gave_up |= found.rows.len() > FEW.max(self.seen / share);
-                found.full = 2 * found.rows.len().max(FEW);
-            }
-        }
     }
 }
 
@@ -235,14 +235,15 @@ impl Sift<'_> {
     fn tile<S: Simd, const Q: usize>(&mut self, simd: S, block: usize, tile: &Tile) {
         let range = tile.first..tile.first + tile.count;
         let (queries, found) = (&self.queries[range.clone()], &mut self.found[range]);
+        let codes = self.plan.codes;
         let mut sums = [[0; LANES]; Q];
         for (sums, query) in sums.iter_mut().zip(queries) {
             *sums = [query.start; LANES];
         }
-        simd.add_codes(self.codes.block(block), tile.packed.as_chunks().0, &mut sums);
-        let (lanes, numbers) = (&self.codes.lanes[block], &self.codes.numbers[block * LANES..]);
+        simd.add_codes(codes.block(block), tile.packed.as_chunks().0, &mut sums);
+        let (lanes, numbers) = (&codes.lanes[block], &codes.numbers[block * LANES..]);
         for ((found, query), sums) in found.iter_mut().zip(queries).zip(&sums) {
-            let mut mask = match self.bounds.metric {
+            let mut mask = match self.plan.bounds.metric {
                 Metric::Euclidean => found.filter.passes::<true>(lanes, sums),
                 Metric::Cosine | Metric::Dot => found.filter.passes::<false>(lanes, sums),
             };
@@ -252,169 +253,268 @@ impl Sift<'_> {
             // The last block may have fewer rows.
             for (place, (numbers, dot)) in numbers.iter().zip(sums).enumerate() {
                 if mask & 1 == 1 {
-                    let row = block * LANES + place;
-                    found.offer(self.wanted, self.bounds, query, row, numbers, *dot);
+                    found.offer(self.plan, query, block * LANES + place, numbers, *dot);
                 }
                 mask >>= 1;
                 if mask == 0 {
                     break;
                 }
             }
+            if found.rows.len() >= found.full {
+                found.tidy();
+                let seen = self.seen + (block + 1 - self.range.start) * LANES;
+                if self.plan.too_many(found.rows.len(), seen) {
+                    (found.gave_up, found.rows) = (true, Vec::new());
+                }
+                found.full = 2 * found.rows.len().max(FEW);
+            }
         }
     }
 }
 
-/// The rows that the codes leave for each query, and the limit; `None` where they leave too many.
+/// The rows that the codes leave for each query, and the limit; `None` where they leave too many. `bytes` is the size
+/// of the input that decides how many threads share the work.
 fn sift(
     compute: Compute,
-    rows: &Vectors<'_>,
-    codes: &Codes,
-    bounds: &Bounds,
+    plan: &Plan<'_>,
     queries: &[Query],
-    wanted: Wanted,
+    bytes: usize,
 ) -> Result<Vec<Option<(Vec<Bounded>, f64)>>, Error> {
-    let tiles = tiles(queries, codes.dimensions.div_ceil(4));
-    let none = || (0, queries.iter().map(|query| wanted.found(bounds, query)).collect::<Vec<_>>());
+    let tiles = tiles(queries, plan.codes.dimensions.div_ceil(4));
+    let none = || (0, queries.iter().map(|query| plan.found(query)).collect::<Vec<_>>());
     let (_, found) = parallel::fold(
-        codes.lanes.len(),
-        rows.bytes().len(),
+        plan.codes.lanes.len(),
+        bytes,
         none,
         |(seen, found), range| {
-            *seen += range.len() * LANES;
-            let seen = *seen;
-            compute.level.run(Sift { codes, bounds, wanted, queries, tiles: &tiles, range, found, seen });
+            let rows = range.len() * LANES;
+            compute.level.run(Sift { plan, queries, tiles: &tiles, range, found, seen: *seen });
+            *seen += rows;
             Ok(())
         },
         |(seen, mut all), (more, others)| {
             for ((found, other), query) in all.iter_mut().zip(others).zip(queries) {
-                let Wanted::Nearest { k, .. } = wanted;
-                other.uppers.into_iter().for_each(|upper| found.lower(bounds, query, k, upper.0));
+                other.uppers.into_iter().for_each(|upper| found.lower(plan, query, upper.0));
                 found.rows.extend(other.rows);
                 found.gave_up |= other.gave_up;
             }
             (seen + more, all)
         },
     )?;
-    let Wanted::Nearest { share, .. } = wanted;
     let one = |mut found: Found| {
         found.tidy();
-        let few = !found.gave_up && found.rows.len() <= FEW.max(codes.len() / share);
+        let few = !found.gave_up && !plan.too_many(found.rows.len(), plan.codes.len());
         few.then_some((found.rows, found.limit))
     };
     Ok(found.into_iter().map(one).collect())
 }
 
-/// The `k` rows nearest to each query: those of [`nearest_rows::search`].
-pub(crate) fn search(
+/// The vectors that belong to codes.
+pub(crate) struct Source<'a> {
+    /// Number of rows, and bytes of all of them.
+    pub(crate) rows: usize,
+    pub(crate) bytes: usize,
+    pub(crate) element: Element,
+    pub(crate) name: &'a str,
+    /// Calls the function with the listed rows as a column.
+    pub(crate) gather: Gather<'a>,
+    /// Searches all rows for some queries.
+    pub(crate) plain: &'a (dyn Fn(&Vectors<'_>) -> Result<Vec<Vec<Candidate>>, Error> + Sync),
+}
+
+/// See [`Source::gather`].
+pub(crate) type Gather<'a> =
+    &'a (dyn Fn(&[usize], &mut dyn FnMut(&Vectors<'_>) -> Result<(), Error>) -> Result<(), Error> + Sync);
+
+/// The wanted rows nearest to each query among the rows of a column: those of [`nearest_rows::search_for`].
+pub(crate) fn search_column(
     compute: Compute,
     rows: &Vectors<'_>,
     codes: &Codes,
     key: Key<'_>,
     queries: &Vectors<'_>,
-    k: usize,
+    wanted: Wanted<'_>,
     metric: Metric,
 ) -> Result<Vec<Vec<Candidate>>, Error> {
-    codes.check(rows)?;
-    let plain = |queries: &Vectors<'_>| nearest_rows::search(compute, rows, key, queries, k, metric);
+    let source = Source {
+        rows: rows.len(),
+        bytes: rows.bytes().len(),
+        element: rows.element(),
+        name: rows.name(),
+        gather: &|list, work| work(&rows.picked(list)),
+        plain: &|queries| nearest_rows::search_for(compute, rows, key, queries, wanted, metric),
+    };
+    search(compute, &source, codes, key, queries, wanted, metric)
+}
+
+/// The wanted rows nearest to each query.
+pub(crate) fn search(
+    compute: Compute,
+    source: &Source<'_>,
+    codes: &Codes,
+    key: Key<'_>,
+    queries: &Vectors<'_>,
+    wanted: Wanted<'_>,
+    metric: Metric,
+) -> Result<Vec<Vec<Candidate>>, Error> {
+    codes.check(source)?;
     // Its errors are those of search without codes.
-    if k == 0 || queries.width() != rows.width() {
-        return plain(queries);
+    if wanted.k == 0 || queries.width() != source.element.width() {
+        return (source.plain)(queries);
     }
     let packed = nearest_rows::packed(queries)?;
     let share = if packed.len() < MANY { TOO_MANY } else { TOO_MANY_FOR_MANY };
-    let bounds = Bounds::new(metric, rows.width(), codes.dimensions);
-    let coded = packed.iter().map(|vector| Query::new(compute, codes, queries, vector));
-    let coded: Vec<Option<Query>> = coded.collect();
-    let places: Vec<usize> = (0..coded.len()).filter(|q| coded[*q].is_some()).collect();
-    let coded: Vec<Query> = coded.into_iter().flatten().collect();
-    let left = match coded.as_slice() {
-        [] => Vec::new(),
-        coded => sift(compute, rows, codes, &bounds, coded, Wanted::Nearest { k, share })?,
-    };
-    let work: usize = left.iter().flatten().map(|(left, _)| left.len()).sum();
-    let bytes = work.saturating_mul(rows.bytes().len() / rows.len().max(1));
-    let refined = parallel::blocks(left.len(), bytes, |range| {
-        let one = |i: usize| {
-            let Some((left, limit)) = &left[i] else { return Ok(None) };
-            let query = (queries.name(), packed[places[i]]);
-            refine(compute, rows, codes, key, query, metric, k, left.clone(), *limit).map(Some)
-        };
-        range.map(one).collect::<Result<Vec<_>, Error>>()
-    })?;
-    let mut found: Vec<Option<Vec<Candidate>>> = vec![None; packed.len()];
-    for (place, list) in places.into_iter().zip(refined.into_iter().flatten()) {
-        found[place] = list;
+    let bounds = Bounds::new(metric, codes.element.width(), codes.dimensions);
+    let plan = Plan { codes, bounds: &bounds, wanted, share: Some(share) };
+    let mut found = Vec::with_capacity(packed.len());
+    for batch in packed.chunks(BATCH) {
+        found.extend(search_batch(compute, source, &plan, key, queries, batch)?);
     }
+    // Without codes all of them are searched for at once.
     let open: Vec<usize> = (0..found.len()).filter(|q| found[*q].is_none()).collect();
     if !open.is_empty() {
-        for (q, list) in open.iter().zip(plain(&queries.picked(&open))?) {
+        for (q, list) in open.iter().zip((source.plain)(&queries.picked(&open))?) {
             found[*q] = Some(list);
         }
     }
     Ok(found.into_iter().flatten().collect())
 }
 
-/// The nearest of the rows that were left, whose distances are computed by rising lower bound until it exceeds the
-/// `k`-th distance.
-fn refine(
+/// The nearest rows of some of the queries, given as bytes; `None` where the codes exclude too few rows.
+fn search_batch(
     compute: Compute,
-    rows: &Vectors<'_>,
-    codes: &Codes,
+    source: &Source<'_>,
+    plan: &Plan<'_>,
     key: Key<'_>,
-    query: (&str, &[u8]),
-    metric: Metric,
-    k: usize,
-    mut left: Vec<Bounded>,
-    mut limit: f64,
-) -> Result<Vec<Candidate>, Error> {
-    left.sort_unstable_by(|a, b| a.lower.total_cmp(&b.lower).then(a.row.cmp(&b.row)));
-    let mut best = Best::new(k);
-    // The first rows in any case, then some at a time.
-    let (first, rest) = left.split_at(k.min(left.len()));
-    for some in std::iter::once(first).chain(rest.chunks(PANEL)) {
-        let some = &some[..some.partition_point(|row| !(row.lower > limit))];
-        if some.is_empty() {
-            continue;
-        }
-        for candidate in distances(compute, rows, codes, key, query, metric, some)? {
-            best.offer(candidate);
-        }
-        // A distance of NaN is greater than every number, so it excludes nothing.
-        if let Some(worst) = best.worst().filter(|worst| *worst < limit) {
-            limit = worst;
-        }
+    queries: &Vectors<'_>,
+    batch: &[&[u8]],
+) -> Result<Vec<Option<Vec<Candidate>>>, Error> {
+    let coded = batch.iter().map(|vector| Query::new(compute, plan.codes, queries, vector));
+    let coded: Vec<Option<Query>> = coded.map(|query| query.filter(|q| filter::suits(&q.side))).collect();
+    let places: Vec<usize> = (0..coded.len()).filter(|q| coded[*q].is_some()).collect();
+    let coded: Vec<Query> = coded.into_iter().flatten().collect();
+    let mut found = vec![None; batch.len()];
+    if coded.is_empty() {
+        return Ok(found);
     }
-    Ok(best.into_sorted())
-}
-
-/// The distances of some rows from a query, each of which is compared with the row's code.
-fn distances(
-    compute: Compute,
-    rows: &Vectors<'_>,
-    codes: &Codes,
-    key: Key<'_>,
-    query: (&str, &[u8]),
-    metric: Metric,
-    some: &[Bounded],
-) -> Result<Vec<Candidate>, Error> {
-    for Bounded { row, .. } in some {
-        if rows.row(*row).map(crc32fast::hash) != Some(codes.numbers[*row].checksum) {
-            return Err(stranger(rows, *row));
-        }
-    }
-    let list: Vec<usize> = some.iter().map(|bounded| bounded.row).collect();
-    let mut all = Best::new(list.len());
-    nearest_rows::offer_rows(compute, rows, key, query, metric, &list, &mut all)?;
-    let found = all.into_sorted();
-    let mut by_row: Vec<&Bounded> = some.iter().collect();
-    by_row.sort_unstable_by_key(|bounded| bounded.row);
-    for candidate in &found {
-        let own = by_row.binary_search_by_key(&candidate.row, |bounded| bounded.row);
-        let own = own.map(|at| by_row[at]).expect("a row of the list");
-        let proven = own.lower > f64::NEG_INFINITY;
-        if proven && !(own.lower..=own.upper).contains(&candidate.distance) {
-            return Err(stranger(rows, candidate.row));
-        }
+    let left = sift(compute, plan, &coded, source.bytes)?;
+    let work: usize = left.iter().flatten().map(|(left, _)| left.len()).sum();
+    let bytes = work.saturating_mul(source.bytes / source.rows.max(1));
+    let refined = parallel::blocks(left.len(), bytes, |range| {
+        let one = |i: usize| {
+            let Some((left, limit)) = &left[i] else { return Ok(None) };
+            let refine = Refine { compute, source, plan, key, query: (queries.name(), batch[places[i]]) };
+            refine.nearest(left.clone(), *limit).map(Some)
+        };
+        range.map(one).collect::<Result<Vec<_>, Error>>()
+    })?;
+    for (place, list) in places.into_iter().zip(refined.into_iter().flatten()) {
+        found[place] = list;
     }
     Ok(found)
+}
+
+/// One query whose rows are computed.
+struct Refine<'a> {
+    compute: Compute,
+    source: &'a Source<'a>,
+    plan: &'a Plan<'a>,
+    key: Key<'a>,
+    query: (&'a str, &'a [u8]),
+}
+
+impl Refine<'_> {
+    /// The nearest of the rows that were left, whose distances are computed by rising lower bound until it exceeds the
+    /// `k`-th distance.
+    fn nearest(&self, mut left: Vec<Bounded>, mut limit: f64) -> Result<Vec<Candidate>, Error> {
+        left.sort_unstable_by(|a, b| a.lower.total_cmp(&b.lower).then(a.row.cmp(&b.row)));
+        let wanted = self.plan.wanted;
+        let mut best = Best::of(wanted);
+        // The first rows in any case, then some at a time.
+        let (first, rest) = left.split_at(wanted.k.min(left.len()));
+        for some in std::iter::once(first).chain(rest.chunks(PANEL)) {
+            let some = &some[..some.partition_point(|row| !(row.lower > limit))];
+            if some.is_empty() {
+                continue;
+            }
+            for candidate in self.distances(some)? {
+                best.offer(candidate);
+            }
+            // A distance of NaN is greater than every number, so it excludes nothing.
+            if let Some(worst) = best.worst().filter(|worst| *worst < limit) {
+                limit = worst;
+            }
+        }
+        Ok(best.into_sorted())
+    }
+
+    /// The distances of some rows, each of which is compared with the row's code.
+    fn distances(&self, some: &[Bounded]) -> Result<Vec<Candidate>, Error> {
+        let list: Vec<usize> = some.iter().map(|bounded| bounded.row).collect();
+        let all: Vec<usize> = (0..list.len()).collect();
+        let mut found = Best::new(list.len());
+        (self.source.gather)(&list, &mut |rows| {
+            for (i, row) in list.iter().enumerate() {
+                if rows.row(i).map(crc32fast::hash) != Some(self.plan.codes.numbers[*row].checksum) {
+                    return Err(stranger(self.source.name, *row));
+                }
+            }
+            let key = |i: usize| (self.key)(list[i]);
+            let metric = self.plan.bounds.metric;
+            nearest_rows::offer_rows(self.compute, rows, &key, self.query, metric, &all, &mut found)
+        })?;
+        let mut found = found.into_sorted();
+        for candidate in &mut found {
+            let own = some[candidate.row];
+            let proven = own.lower > f64::NEG_INFINITY;
+            if proven && !(own.lower..=own.upper).contains(&candidate.distance) {
+                return Err(stranger(self.source.name, own.row));
+            }
+            candidate.row = own.row;
+        }
+        Ok(found)
+    }
+}
+
+/// The rows whose codes do not exclude them from the wanted ones, with their bounds, for each query by rising lower
+/// bound and then by position.
+pub(crate) fn candidates(
+    compute: Compute,
+    codes: &Codes,
+    queries: &Vectors<'_>,
+    wanted: Wanted<'_>,
+    metric: Metric,
+) -> Result<Vec<Vec<Bounded>>, Error> {
+    nearest_rows::check_k(wanted.k)?;
+    let packed = nearest_rows::packed(queries)?;
+    if let (true, Some(vector)) = (codes.dimensions > 0, packed.first()) {
+        if queries.element().width() != codes.element.width() {
+            return Err(Error::ParameterValue {
+                name: queries.name().into(),
+                value: queries.element().name().into(),
+                expected: format!("{} elements, as the codes are of", codes.element.name()),
+            });
+        }
+        if vector.len() != codes.dimensions * codes.element.width().bytes() {
+            return Err(queries.mismatch(0, "the codes".into(), codes.dimensions));
+        }
+    }
+    let coded: Option<Vec<Query>> =
+        packed.iter().map(|vector| Query::new(compute, codes, queries, vector)).collect();
+    // There is no code, or no component.
+    let Some(coded) = coded.filter(|coded| !coded.is_empty()) else {
+        let all = codes.numbers.iter().enumerate().filter(|(_, numbers)| !numbers.is_null());
+        let all = all.map(|(row, _)| Bounded { lower: f64::NEG_INFINITY, upper: f64::INFINITY, row });
+        return Ok(vec![all.collect(); packed.len()]);
+    };
+    let bounds = Bounds::new(metric, codes.element.width(), codes.dimensions);
+    let plan = Plan { codes, bounds: &bounds, wanted, share: None };
+    let bytes = codes.len().saturating_mul(codes.dimensions);
+    let found = sift(compute, &plan, &coded, bytes)?;
+    let one = |found: Option<(Vec<Bounded>, f64)>| {
+        let (mut rows, _) = found.unwrap_or_default();
+        rows.sort_unstable_by(|a, b| a.lower.total_cmp(&b.lower).then(a.row.cmp(&b.row)));
+        rows
+    };
+    Ok(found.into_iter().map(one).collect())
 }
