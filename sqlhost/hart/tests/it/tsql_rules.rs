@@ -284,7 +284,8 @@ fn every_error_number_is_in_the_troubleshooting_guide() {
     }
     // The application's own number, which its callers know.
     assert!(thrown.remove(&50001));
-    let codes: BTreeSet<u32> = hart_kernels::Error::CODES.iter().map(|(_, code, _)| u32::from(*code)).collect();
+    let codes: BTreeSet<u32> =
+        hart_kernels::Error::CODES.iter().map(|(_, code, _)| u32::from(*code)).collect();
     for code in &codes {
         assert!(guide.contains(&format!("\n| {code} | {} |", 59000 + code)), "error {code}");
     }
