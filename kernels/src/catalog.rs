@@ -2,6 +2,7 @@
 
 use crate::contract::Kernel;
 use crate::error::Error;
+use crate::group;
 use crate::spatial;
 use crate::system;
 use crate::tensor;
@@ -11,17 +12,23 @@ use crate::vector;
 pub static KERNELS: &[&Kernel] = &[
     &vector::add::KERNEL,
     &vector::arg_max::KERNEL,
+    &group::average::KERNEL,
     &vector::cosine_similarity::KERNEL,
     &vector::distance::KERNEL,
     &vector::dot_product::KERNEL,
     &vector::euclidean_distance::KERNEL,
     &vector::lerp::KERNEL,
+    &group::maximum::KERNEL,
+    &group::minimum::KERNEL,
     &vector::norm::KERNEL,
     &vector::normalize::KERNEL,
     &vector::scale::KERNEL,
     &vector::softmax::KERNEL,
     &vector::subtract::KERNEL,
+    &group::sum::KERNEL,
     &vector::top_k::KERNEL,
+    &group::variance::KERNEL,
+    &group::weighted_average::KERNEL,
     &tensor::coefficients::KERNEL,
     &tensor::compare::KERNEL,
     &tensor::dequantize::KERNEL,

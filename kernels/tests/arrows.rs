@@ -16,13 +16,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("pairwise", &["error", "number", "arch", "memory", "parallel"]),
     ("contract", &["error", "number", "memory", "column", "pairwise"]),
     ("vector", &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract"]),
+    ("group", &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector"]),
     ("tensor", &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract"]),
     (
         "spatial",
         &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector"],
     ),
     ("system", &["error", "arch", "parallel", "contract"]),
-    ("catalog", &["error", "contract", "vector", "tensor", "spatial", "system"]),
+    ("catalog", &["error", "contract", "vector", "group", "tensor", "spatial", "system"]),
 ];
 
 /// The source files by module path: `pairwise::reduce`, and `pairwise` for its `mod.rs`.

@@ -9,7 +9,9 @@ pub(crate) mod real;
 pub(crate) mod recorded;
 pub(crate) mod wide;
 
-use hart_kernels::registry::{self, Call, Input, Kernel, Kind, Output, ParamKind, Params, Value, Values};
+use hart_kernels::registry::{
+    self, Call, Family, Input, Kernel, Kind, Output, ParamKind, Params, Streaming, Value, Values,
+};
 use hart_kernels::{Compute, Element, Error, Level, Vectors};
 
 /// The layer in the one row of a kernel's result.
@@ -193,6 +195,14 @@ pub(crate) fn rows(output: Output) -> (Element, Vec<Option<Vec<f64>>>) {
         }
         other => panic!("expected vectors, found {other:?}"),
     }
+}
+
+/// Whether a kernel of the vector family takes vectors of any content, each row or pair by itself: the loops over the
+/// registry give such kernels rows that NaN is among.
+pub(crate) fn takes_any_rows(kernel: &Kernel) -> bool {
+    kernel.family == Family::Vector
+        && !matches!(kernel.streaming, Streaming::Whole(_))
+        && kernel.inputs.iter().all(|column| matches!(column.kind, Kind::Id | Kind::Vector))
 }
 
 /// Every combination of a kernel's choices, with a value for each parameter that has no default, except vectors.
