@@ -8,7 +8,7 @@ mod exact;
 use common::columns::Column;
 use common::{announce, call_columns, compute, hash, spread, text, uniform, with_specials};
 use exact::Exact;
-use hart_kernels::group::{self, By, Divisor, Grouped, NotFinite};
+use hart_kernels::group::{self, By, Covariance, Divisor, End, GroupState, Grouped, Limits, NotFinite};
 use hart_kernels::registry::{Input, Output, Value, Values};
 use hart_kernels::{Element, Error, Level, Vectors};
 
@@ -173,7 +173,18 @@ fn all(by: &By<'_>, vectors: &Vectors<'_>, weights: &[Option<f64>]) -> Vec<Group
         group::variance(by, vectors, Divisor::Population).unwrap(),
         group::minimum(by, vectors).unwrap(),
         group::maximum(by, vectors).unwrap(),
+        group::median(by, vectors).unwrap(),
     ]
+}
+
+type Sorted = (Grouped, Vec<Option<End>>, Vec<Covariance>, Vec<GroupState>);
+
+/// What is computed of rows in the order of their numbers, and the states.
+fn sorted(by: &By<'_>, vectors: &Vectors<'_>) -> Sorted {
+    let limits = Limits { iterations: 12, tolerance: 1e-9 };
+    let (medians, ends) = group::geometric_median(by, vectors, limits).unwrap();
+    let covariances = group::covariance(by, vectors, Divisor::Population).unwrap();
+    (medians, ends, covariances, group::state(by, vectors).unwrap())
 }
 
 /// Rows in another order, fixed by a number.
@@ -198,7 +209,7 @@ fn order_threads_and_levels_change_nothing() {
             let expected = pools[0].install(|| {
                 let by = By::new(&keys);
                 let scalar = by.compute(compute().level(Level::scalar()));
-                all(&scalar, &column.vectors("v"), &weights)
+                (all(&scalar, &column.vectors("v"), &weights), sorted(&scalar, &column.vectors("v")))
             });
             for (seed, pool) in (1..).zip(&pools) {
                 let order = shuffled(500, seed);
@@ -206,7 +217,8 @@ fn order_threads_and_levels_change_nothing() {
                 let moved = Column::new(element, &moved, seed as usize);
                 let keys: Vec<_> = order.iter().map(|i| keys[*i]).collect();
                 let weights: Vec<_> = order.iter().map(|i| weights[*i]).collect();
-                let got = pool.install(|| all(&By::new(&keys), &moved.vectors("v"), &weights));
+                let (by, vectors) = (By::new(&keys), moved.vectors("v"));
+                let got = pool.install(|| (all(&by, &vectors, &weights), sorted(&by, &vectors)));
                 assert_eq!(expected, got, "{kind}, {}, order {seed}", element.name());
             }
         }
@@ -274,7 +286,10 @@ fn grouped(name: &str, keys: Vec<Option<i64>>, v: &Vectors<'_>, params: &[(&str,
     call_columns(name, compute(), columns, params)
 }
 
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 9] = [
+    "vector_median",
+    "vector_geometric_median",
+    "vector_state",
     "vector_sum",
     "vector_average",
     "vector_weighted_average",
@@ -304,7 +319,9 @@ fn bad_vectors_are_named_or_left_out() {
                     assert_eq!(error.to_string(), expected, "{name}");
                     let leave = [element, ("not_finite", text("leave_out"))];
                     let output = grouped(name, keys.clone(), &v, &leave).unwrap();
-                    let [.., vectors, left] = output.columns.as_slice() else { panic!("{name}") };
+                    let [_, rest @ ..] = output.columns.as_slice() else { panic!("{name}") };
+                    let at = rest.iter().position(|c| matches!(c, Values::BigInt(_))).unwrap();
+                    let (vectors, left) = (&rest[at], &rest[at + 1]);
                     assert_eq!(vectors, &Values::BigInt(vec![Some(14), Some(14)]), "{name}");
                     assert_eq!(left, &Values::BigInt(vec![Some(1), Some(1)]), "{name}");
                 }
@@ -356,5 +373,183 @@ fn results_have_the_element_type_wanted() {
         let by = By::new(&[None, None]).as_input().not_finite(NotFinite::LeaveOut);
         let found = group::maximum(&by, &column.vectors("v")).unwrap();
         assert_eq!(found.results[0].element, element.of_result());
+    }
+}
+
+#[test]
+fn states_of_parts_give_what_all_rows_give() {
+    for element in [Element::F32, Element::F64] {
+        for (kind, rows) in kinds(element, 300, 13) {
+            let column = Column::new(element, &rows, 0);
+            let keys = keys(300, 5);
+            let whole = By::new(&keys);
+            let v = column.vectors("v");
+            // In parts of several sizes, merged at once, and one after the other.
+            let (mut parts, mut of): (Vec<Vec<u8>>, Vec<Option<i64>>) = Default::default();
+            let mut start = 0;
+            for length in [1, 2, 50, 100, 147] {
+                let range = start..start + length;
+                let part = Column::new(element, &rows[range.clone()], 0);
+                for state in group::state(&By::new(&keys[range]), &part.vectors("v")).unwrap() {
+                    parts.push(state.state);
+                    of.push(state.key);
+                }
+                start += length;
+            }
+            assert_eq!(start, 300);
+            let slices: Vec<Option<&[u8]>> = parts.iter().map(|p| Some(p.as_slice())).collect();
+            let merged = group::merge(&of, &slices, Divisor::Sample).unwrap();
+            let mut again: Vec<group::Merged> = Vec::new();
+            for (key, state) in of.iter().zip(&slices) {
+                let earlier: Vec<(Option<i64>, Vec<u8>)> = again.iter().map(|m| (m.key, m.state.clone())).collect();
+                let keys: Vec<_> = earlier.iter().map(|e| e.0).chain([*key]).collect();
+                let states: Vec<_> = earlier.iter().map(|e| Some(e.1.as_slice())).chain([*state]).collect();
+                again = group::merge(&keys, &states, Divisor::Sample).unwrap();
+            }
+            assert_eq!(merged, again, "{kind}");
+            let states = group::state(&whole, &v).unwrap();
+            let sums = group::sum(&whole, &v).unwrap();
+            let averages = group::average(&whole, &v).unwrap();
+            let variances = group::variance(&whole, &v, Divisor::Sample).unwrap();
+            let (least, greatest) = (group::minimum(&whole, &v).unwrap(), group::maximum(&whole, &v).unwrap());
+            for (g, merged) in merged.iter().enumerate() {
+                let context = format!("{kind}, {}, group {:?}", element.name(), merged.key);
+                assert_eq!(merged.state, states[g].state, "{context}");
+                assert_eq!((merged.vectors, merged.left_out), (sums.vectors[g], sums.left_out[g]));
+                assert_eq!(Some(&merged.sum), sums.results[0].row(g).as_ref(), "{context}");
+                assert_eq!(Some(&merged.average), averages.results[0].row(g).as_ref(), "{context}");
+                assert_eq!(merged.variance, variances.results[1].row(g), "{context}");
+                assert_eq!(Some(&merged.minimum), least.results[0].row(g).as_ref(), "{context}");
+                assert_eq!(Some(&merged.maximum), greatest.results[0].row(g).as_ref(), "{context}");
+            }
+        }
+    }
+}
+
+#[test]
+fn bytes_that_are_no_state_are_named() {
+    let vectors = Vectors::matrix(&[1.0, 2.0, 3.0], 3).unwrap();
+    let good = group::state(&By::new(&[None]), &vectors).unwrap()[0].state.clone();
+    let error = |bytes: &[u8]| {
+        group::merge(&[None, None], &[None, Some(bytes)], Divisor::Sample).unwrap_err().to_string()
+    };
+    let mut other = good.clone();
+    other[3] = 2;
+    assert_eq!(error(&other), "column state, row 2: a state of version 2; expected a state of vector_state, version 1");
+    other[0] = 0;
+    assert!(error(&other).contains("bytes that are no state of vectors"));
+    assert!(error(&[]).contains("0 bytes"));
+    for at in 4..good.len() {
+        let mut damaged = good.clone();
+        damaged[at] ^= 4;
+        assert!(error(&damaged).contains("another checksum"), "{at}");
+    }
+    for length in 0..good.len() {
+        error(&good[..length]);
+    }
+    // Another dimension, and what has no vectors has none.
+    let two = group::state(&By::new(&[None]), &Vectors::matrix(&[1.0, 2.0], 2).unwrap()).unwrap();
+    let none = Column::new(Element::F32, &[None], 0);
+    let none = group::state(&By::new(&[None]), &none.vectors("v")).unwrap();
+    let merge = |states: &[&[u8]]| {
+        let states: Vec<_> = states.iter().map(|s| Some(*s)).collect();
+        group::merge(&vec![None; states.len()], &states, Divisor::Sample)
+    };
+    let error = merge(&[&good, &two[0].state]).unwrap_err();
+    assert_eq!(error.to_string(), "column state, row 2: 2 dimensions, but an earlier state of the group has 3");
+    let merged = merge(&[&none[0].state, &good, &none[0].state]).unwrap();
+    assert_eq!((merged[0].vectors, merged[0].left_out, merged[0].average.len()), (1, 2, 3));
+    assert_eq!(merged[0].variance, None);
+    let nothing = merge(&[&none[0].state]).unwrap();
+    assert_eq!((nothing[0].vectors, nothing[0].average.len()), (0, 0));
+}
+
+#[test]
+fn covariances_agree_with_exact_ones() {
+    for (kind, rows) in kinds(Element::F32, 120, 6).into_iter().filter(|(kind, _)| *kind != "specials") {
+        let column = Column::new(Element::F32, &rows, 0);
+        let keys = keys(120, 2);
+        let found = group::covariance(&By::new(&keys), &column.vectors("v"), Divisor::Sample).unwrap();
+        assert_eq!(found.len(), 2);
+        for group in found {
+            let columns: Vec<Vec<f64>> = (0..6).map(|j| component(&column, &keys, group.key, j)).collect();
+            let count = Exact::from(columns[0].len() as f64);
+            let deviations: Vec<Vec<Exact>> = columns
+                .iter()
+                .map(|c| {
+                    let mean = sum_of(c).over(&count);
+                    c.iter().map(|v| Exact::from(*v).minus(&mean)).collect()
+                })
+                .collect();
+            for i in 0..6 {
+                for j in 0..6 {
+                    let of = |i: usize, j: usize| {
+                        let products = deviations[i].iter().zip(&deviations[j]).map(|(a, b)| a.times(b));
+                        let sum = products.fold(Exact::zero(), |sum, v| sum.plus(&v));
+                        sum.over(&count.minus(&Exact::from(1.0)))
+                    };
+                    let scale = of(i, i).times(&of(j, j)).root();
+                    let context = format!("{kind}, group {:?}, {i}, {j}", group.key);
+                    assert_near(group.matrix[i * 6 + j], &of(i, j), 32.0 * 2f64.powi(-53), &scale, &context);
+                }
+            }
+        }
+    }
+    let one = group::covariance(&By::new(&[None]), &Vectors::matrix(&[1.0, 2.0], 2).unwrap(), Divisor::Sample);
+    assert_eq!((one.as_ref().unwrap()[0].matrix.len(), &one.as_ref().unwrap()[0].average), (0, &vec![1.0, 2.0]));
+}
+
+/// The sum of distances of a place from rows.
+fn distances(rows: &[Vec<f32>], place: &[f64]) -> f64 {
+    let one = |row: &Vec<f32>| row.iter().zip(place).map(|(a, b)| (f64::from(*a) - b).powi(2)).sum::<f64>().sqrt();
+    rows.iter().map(one).sum()
+}
+
+#[test]
+fn geometric_medians_have_the_least_distances() {
+    for (n, count) in [(1, 7), (2, 5), (3, 40), (20, 100)] {
+        let rows: Vec<Vec<f32>> = (0..count).map(|i| uniform(i + 70, n)).collect();
+        let all = rows.concat();
+        let vectors = Vectors::matrix(&all, n).unwrap();
+        let keys = vec![None; count as usize];
+        let (medians, ends) = group::geometric_median(&By::new(&keys), &vectors, Limits::default()).unwrap();
+        let median = medians.results[0].row(0).unwrap();
+        let (end, least) = (ends[0].unwrap(), distances(&rows, &median));
+        assert!(end.step <= 1e-10 * end.distance, "{end:?}");
+        assert!((end.distance * f64::from(count) - least).abs() < 1e-9 * least);
+        // The distances are convex: no place nearby may be better.
+        for seed in 0..200 {
+            for size in [1e-2, 1e-4, 1e-5] {
+                let place: Vec<f64> =
+                    median.iter().zip(uniform(seed, n)).map(|(v, d)| v + size * f64::from(d)).collect();
+                assert!(distances(&rows, &place) >= least * (1.0 - 1e-13), "n = {n}");
+            }
+        }
+    }
+    // The middle one of an odd number on a line, and a point with most of the weight, are returned as they are.
+    let line = Vectors::matrix(&[0.0, 0.0, 1.0, 1.0, 9.0, 9.0], 2).unwrap();
+    let (medians, _) = group::geometric_median(&By::new(&[None; 3]), &line, Limits::default()).unwrap();
+    assert_eq!(medians.results[0].row(0), Some(vec![1.0, 1.0]));
+    let heavy = Vectors::matrix(&[5.0, 1.0, 5.0, 1.0, 5.0, 1.0, 0.0, 0.0, 9.0, 7.0], 2).unwrap();
+    let (medians, ends) = group::geometric_median(&By::new(&[None; 5]), &heavy, Limits::default()).unwrap();
+    assert_eq!((medians.results[0].row(0), ends[0].unwrap().step), (Some(vec![5.0, 1.0]), 0.0));
+    let none = Limits { iterations: 0, ..Limits::default() };
+    assert!(group::geometric_median(&By::new(&[None; 5]), &heavy, none).is_err());
+}
+
+#[test]
+fn medians_are_those_of_sorted_numbers() {
+    for count in 1..20u32 {
+        let rows: Vec<Option<Vec<f64>>> = (0..count).map(|i| Some(singles(with_specials(i, 19, true)))).collect();
+        let column = Column::new(Element::F32, &rows, 0);
+        let keys = vec![Some(1); count as usize];
+        let found = group::median(&By::new(&keys), &column.vectors("v")).unwrap().results[0].row(0).unwrap();
+        for (j, found) in found.iter().enumerate() {
+            let mut numbers = component(&column, &keys, Some(1), j);
+            numbers.sort_by(f64::total_cmp);
+            let half = numbers.len() / 2;
+            let middle = if count % 2 == 1 { numbers[half] } else { (numbers[half - 1] + numbers[half]) / 2.0 };
+            assert_eq!(*found, middle, "{count}, {j}");
+        }
     }
 }

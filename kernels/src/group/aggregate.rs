@@ -13,7 +13,7 @@ use crate::number::element::{Element, Width};
 use crate::parallel;
 
 /// Bytes from which on a group is shared among threads.
-const LARGE: usize = 16 << 20;
+pub(super) const LARGE: usize = 16 << 20;
 /// Bytes of the groups that a thread takes at once.
 const PIECE: usize = 1 << 21;
 
@@ -124,7 +124,7 @@ impl<'a> Source<'a> {
     }
 
     /// Adds the rows at these places to a state; returns how many counted.
-    fn add<A: Aggregate>(
+    pub(super) fn add<A: Aggregate>(
         &self,
         aggregate: &A,
         state: &mut A::State,
@@ -152,6 +152,27 @@ impl<'a> Source<'a> {
             }
         }
         Ok(count)
+    }
+
+    /// A group's state and how many rows counted, by all threads.
+    pub(super) fn large<A: Aggregate>(
+        &self,
+        aggregate: &A,
+        group: usize,
+        n: usize,
+    ) -> Result<(A::State, u64), Error> {
+        let places = self.groups.places(group);
+        parallel::fold(
+            places.len(),
+            places.len() * n * self.vectors.width().bytes(),
+            || (aggregate.state(n), 0),
+            |(state, count), range| {
+                let places = places.start + range.start..places.start + range.end;
+                *count += self.add(aggregate, state, places, n)?;
+                Ok(())
+            },
+            |a, b| (aggregate.merge(a.0, b.0), a.1 + b.1),
+        )
     }
 }
 
@@ -209,19 +230,7 @@ pub(super) fn run<A: Aggregate>(source: &Source<'_>, aggregate: &A) -> Result<Gr
     parallel::each(small.into_iter(), input, |piece| small_groups(source, aggregate, &dimensions, piece))?;
     for piece in large {
         let (group, n) = (piece.groups.start, dimensions[piece.groups.start]);
-        let places = groups.places(group);
-        let none = || (aggregate.state(n), 0);
-        let (mut state, count) = parallel::fold(
-            places.len(),
-            places.len() * n * vectors.width().bytes(),
-            none,
-            |(state, count), range| {
-                let places = places.start + range.start..places.start + range.end;
-                *count += source.add(aggregate, state, places, n)?;
-                Ok(())
-            },
-            |a, b| (aggregate.merge(a.0, b.0), a.1 + b.1),
-        )?;
+        let (mut state, count) = source.large(aggregate, group, n)?;
         let mut results = vec![Vec::new(); A::RESULTS];
         write(aggregate, &mut state, count, n, &mut results, piece);
     }

@@ -18,11 +18,11 @@ struct Extremes {
 }
 
 /// Rows' numbers against the extremes so far. Maxima are minima of the negated numbers.
-struct Update<'a> {
-    least: &'a mut [f64],
-    sign: f64,
-    width: Width,
-    rows: &'a [Row<'a>],
+pub(super) struct Update<'a> {
+    pub(super) least: &'a mut [f64],
+    pub(super) sign: f64,
+    pub(super) width: Width,
+    pub(super) rows: &'a [Row<'a>],
 }
 
 impl Task for Update<'_> {

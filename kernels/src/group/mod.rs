@@ -13,18 +13,29 @@
 
 mod aggregate;
 pub(crate) mod average;
+pub(crate) mod covariance;
 mod extremes;
+pub(crate) mod geometric_median;
 mod keys;
 pub(crate) mod maximum;
+pub(crate) mod median;
+pub(crate) mod merge;
 pub(crate) mod minimum;
+pub(crate) mod state;
 pub(crate) mod sum;
 pub(crate) mod sums;
 pub(crate) mod variance;
 pub(crate) mod weighted_average;
+mod whole;
 
 pub use average::average;
+pub use covariance::{Covariance, covariance};
+pub use geometric_median::{End, Limits, geometric_median};
 pub use maximum::maximum;
+pub use median::median;
+pub use merge::{Merged, merge};
 pub use minimum::minimum;
+pub use state::{GroupState, state};
 pub use sum::sum;
 pub use variance::{Divisor, variance};
 pub use weighted_average::weighted_average;
@@ -108,10 +119,16 @@ impl<'a> By<'a> {
 
     /// What a call asks for.
     fn of(call: &'a Call<'_>) -> Result<By<'a>, Error> {
+        let doubles = call.params.word(RESULT_ELEMENT.name) == "f64";
+        Ok(By { element: doubles.then_some(Element::F64), ..By::of_rows(call)? })
+    }
+
+    /// The same for kernels that give no vectors.
+    fn of_rows(call: &'a Call<'_>) -> Result<By<'a>, Error> {
         Ok(By {
             keys: call.integers(GROUP_KEY.name),
             not_finite: call.chosen(&NOT_FINITE, NotFinite::parse)?,
-            element: (call.params.word(RESULT_ELEMENT.name) == "f64").then_some(Element::F64),
+            element: None,
             compute: Some(call.compute),
             limit: call.limit(),
         })

@@ -72,7 +72,7 @@ pub(crate) fn merge(digits: &mut [i64], other: &[i64]) {
 }
 
 /// Sign and magnitude of a sum that has been carried.
-fn magnitude(digits: &[i64]) -> (bool, [u32; DIGITS]) {
+pub(crate) fn magnitude(digits: &[i64]) -> (bool, [u32; DIGITS]) {
     let mut own = [0; DIGITS];
     own.copy_from_slice(digits);
     let negative = own[DIGITS - 1] < 0;
