@@ -1,8 +1,10 @@
 //! The list of kernels. To add a kernel, write its file with its row and name the row in `KERNELS`.
 
+use crate::cluster;
 use crate::contract::Kernel;
 use crate::error::Error;
 use crate::group;
+use crate::series;
 use crate::spatial;
 use crate::system;
 use crate::tensor;
@@ -12,14 +14,20 @@ use crate::vector;
 pub static KERNELS: &[&Kernel] = &[
     &vector::add::KERNEL,
     &vector::arg_max::KERNEL,
+    &cluster::assign::KERNEL,
     &group::average::KERNEL,
     &vector::cosine_similarity::KERNEL,
     &group::covariance::KERNEL,
+    &cluster::dbscan::KERNEL,
     &vector::distance::KERNEL,
     &vector::dot_product::KERNEL,
     &vector::euclidean_distance::KERNEL,
     &group::geometric_median::KERNEL,
+    &cluster::isolation_forest::KERNEL,
+    &cluster::kmeans::KERNEL,
     &vector::lerp::KERNEL,
+    &cluster::local_outlier_factor::KERNEL,
+    &cluster::mahalanobis::KERNEL,
     &group::maximum::KERNEL,
     &group::median::KERNEL,
     &group::merge::KERNEL,
@@ -34,6 +42,9 @@ pub static KERNELS: &[&Kernel] = &[
     &vector::top_k::KERNEL,
     &group::variance::KERNEL,
     &group::weighted_average::KERNEL,
+    &series::cusum::KERNEL,
+    &series::drift::KERNEL,
+    &series::dtw::KERNEL,
     &tensor::coefficients::KERNEL,
     &tensor::compare::KERNEL,
     &tensor::dequantize::KERNEL,

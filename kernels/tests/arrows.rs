@@ -17,13 +17,24 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("contract", &["error", "number", "memory", "column", "pairwise"]),
     ("vector", &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract"]),
     ("group", &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector"]),
+    (
+        "cluster",
+        &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector", "group"],
+    ),
+    (
+        "series",
+        &[
+            "error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector", "group",
+            "cluster",
+        ],
+    ),
     ("tensor", &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract"]),
     (
         "spatial",
         &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector"],
     ),
     ("system", &["error", "arch", "parallel", "contract"]),
-    ("catalog", &["error", "contract", "vector", "group", "tensor", "spatial", "system"]),
+    ("catalog", &["error", "contract", "vector", "group", "cluster", "series", "tensor", "spatial", "system"]),
 ];
 
 /// The source files by module path: `pairwise::reduce`, and `pairwise` for its `mod.rs`.

@@ -1,12 +1,12 @@
 //! What minima and maxima share.
 
-use super::aggregate::{self, Aggregate, Source};
-use super::sums::{Row, STRIP, Unfit};
+use super::aggregate::{self, Aggregate, Source, is_finite};
+use super::sums::{Row, STRIP, Unfit, number};
 use super::{By, Grouped};
 use crate::arch::{Level, Simd, Task};
 use crate::column::vectors::Vectors;
 use crate::error::Error;
-use crate::number::element::{Width, doubles};
+use crate::number::element::Width;
 
 /// The least or the greatest numbers of each group's vectors, by component.
 pub(super) fn extremes(by: &By<'_>, vectors: &Vectors<'_>, greatest: bool) -> Result<Grouped, Error> {
@@ -28,24 +28,52 @@ pub(super) struct Update<'a> {
 impl Task for Update<'_> {
     type Output = Result<(), Unfit>;
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) -> Self::Output {
-        for (i, (row, _)) in self.rows.iter().enumerate() {
-            let mut largest = 0f64;
-            let mut sum_of_nan = 0f64;
-            for (least, (block, count)) in self.least.chunks_mut(32).zip(doubles(self.width, row, 0.0)) {
-                for (least, v) in least.iter_mut().zip(&block[..count]) {
-                    // Zeros of either sign are one number: +0.
-                    let v = v * self.sign + 0.0;
-                    *least = if v < *least { v } else { *least };
-                    largest = if v.abs() > largest { v.abs() } else { largest };
-                    sum_of_nan += v * 0.0;
-                }
-            }
-            if largest.is_infinite() || sum_of_nan.is_nan() {
-                return Err(Unfit(i));
+    fn run<S: Simd>(mut self, simd: S) -> Self::Output {
+        let n = self.least.len();
+        let mut at = 0;
+        let mut finite = true;
+        while at < n {
+            let columns = if n - at >= BLOCK { BLOCK } else { 1 };
+            finite &= match (columns, self.width) {
+                (BLOCK, Width::F32) => self.block::<S, BLOCK, 4>(simd, at),
+                (BLOCK, Width::F64) => self.block::<S, BLOCK, 8>(simd, at),
+                (_, Width::F32) => self.block::<S, 1, 4>(simd, at),
+                (_, Width::F64) => self.block::<S, 1, 8>(simd, at),
+            };
+            at += columns;
+        }
+        if finite {
+            return Ok(());
+        }
+        // The state is thrown away.
+        let bad = self.rows.iter().position(|(row, _)| !is_finite(self.width, row));
+        Err(Unfit(bad.unwrap_or(0)))
+    }
+}
+
+/// Columns compared together.
+const BLOCK: usize = 16;
+
+impl Update<'_> {
+    /// `N` columns of all rows; whether their numbers are finite.
+    #[inline(always)]
+    fn block<S: Simd, const N: usize, const SIZE: usize>(&mut self, simd: S, at: usize) -> bool {
+        let mut least = [0.0; N];
+        least.copy_from_slice(&self.least[at..][..N]);
+        // 0 times what is not finite is NaN.
+        let mut zeros = [0.0; N];
+        for (row, _) in self.rows {
+            let source = &row[at * SIZE..][..N * SIZE];
+            simd.prefetch_near(source, STRIP * row.len());
+            for l in 0..N {
+                // Zeros of either sign are one number: +0.
+                let v = number::<SIZE>(source, l) * self.sign + 0.0;
+                zeros[l] += v * 0.0;
+                least[l] = if v < least[l] { v } else { least[l] };
             }
         }
-        Ok(())
+        self.least[at..][..N].copy_from_slice(&least);
+        zeros.iter().sum::<f64>() == 0.0
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) mod average;
 pub(crate) mod covariance;
 mod extremes;
 pub(crate) mod geometric_median;
-mod keys;
+pub(crate) mod keys;
 pub(crate) mod maximum;
 pub(crate) mod median;
 pub(crate) mod merge;
@@ -28,6 +28,7 @@ pub(crate) mod variance;
 pub(crate) mod weighted_average;
 mod whole;
 
+pub(crate) use aggregate::is_finite;
 pub use average::average;
 pub use covariance::{Covariance, covariance};
 pub use geometric_median::{End, Limits, geometric_median};
@@ -60,7 +61,7 @@ pub enum NotFinite {
 impl NotFinite {
     const NAMES: &[&str] = &["error", "leave_out"];
 
-    fn parse(name: &str) -> Option<NotFinite> {
+    pub(crate) fn parse(name: &str) -> Option<NotFinite> {
         match name {
             "error" => Some(NotFinite::Error),
             "leave_out" => Some(NotFinite::LeaveOut),
@@ -109,6 +110,11 @@ impl<'a> By<'a> {
     #[must_use]
     pub fn as_input(self) -> By<'a> {
         By { element: None, ..self }
+    }
+
+    /// The same with results of that element type.
+    pub(crate) fn results_as(self, element: Element) -> By<'a> {
+        By { element: Some(element), ..self }
     }
 
     /// The same on a chosen instruction set; results do not depend on it.
@@ -173,15 +179,15 @@ const GROUP_KEY_OF: Column = Column {
     summary: "The group; rows come by ascending key, NULL first.",
     ..GROUP_KEY
 };
-const VECTORS: Column =
+pub(crate) const VECTORS: Column =
     Column { name: "vectors", kind: Kind::BigInt, unit: "1", summary: "Vectors that count in the group." };
-const LEFT_OUT: Column = Column {
+pub(crate) const LEFT_OUT: Column = Column {
     name: "left_out",
     kind: Kind::BigInt,
     unit: "1",
     summary: "Rows of the group that are left out: NULL ones, and with @not_finite = 'leave_out' those with NaN or infinity.",
 };
-const NOT_FINITE: Param = Param {
+pub(crate) const NOT_FINITE: Param = Param {
     name: "not_finite",
     kind: ParamKind::Choice(NotFinite::NAMES),
     default: Some("error"),

@@ -21,7 +21,7 @@ pub(crate) const STRIP: usize = 8;
 /// Terms that a bin takes between two transfers.
 const ROOM: u32 = 1 << 14;
 /// Columns added together.
-const BLOCK: usize = 8;
+const BLOCK: usize = 16;
 /// Powers of two that a window reaches beyond the first rows' greatest magnitude.
 const HEADROOM: i32 = 8;
 /// Windows beyond this power of two, up or down, would overflow or lose bits: such terms go into digits at once.
@@ -37,6 +37,8 @@ pub(crate) trait Term: Copy + Send + Sync {
     const BITS: i32;
     /// Whether terms have a second part: the rounding error of the first.
     const PAIR: bool;
+    /// The power of a number that its term is, where weights do not matter.
+    const POWER: i32 = 1;
 
     fn first(x: f64, w: f64) -> f64;
     fn second(x: f64, w: f64) -> f64;
@@ -73,6 +75,7 @@ impl Term for SquareOfSingle {
     const BINS: usize = 3;
     const BITS: i32 = 47;
     const PAIR: bool = false;
+    const POWER: i32 = 2;
     #[inline(always)]
     fn first(x: f64, _: f64) -> f64 {
         x * x
@@ -189,15 +192,20 @@ impl<T: Term> Sums<T> {
             self.transfer();
         }
         self.room -= terms;
-        let whole = self.n / BLOCK * BLOCK;
         let mut at = 0;
         while at < self.n {
-            let columns = if at < whole { BLOCK } else { 1 };
+            let columns = match self.n - at {
+                BLOCK.. => BLOCK,
+                4.. => 4,
+                _ => 1,
+            };
             let fits = match (columns, width) {
-                (1, Width::F32) => self.block::<S, 1, 4>(simd, rows, at),
-                (1, Width::F64) => self.block::<S, 1, 8>(simd, rows, at),
-                (_, Width::F32) => self.block::<S, BLOCK, 4>(simd, rows, at),
-                (_, Width::F64) => self.block::<S, BLOCK, 8>(simd, rows, at),
+                (BLOCK, Width::F32) => self.block::<S, BLOCK, 4>(simd, rows, at),
+                (BLOCK, Width::F64) => self.block::<S, BLOCK, 8>(simd, rows, at),
+                (4, Width::F32) => self.block::<S, 4, 4>(simd, rows, at),
+                (4, Width::F64) => self.block::<S, 4, 8>(simd, rows, at),
+                (_, Width::F32) => self.block::<S, 1, 4>(simd, rows, at),
+                (_, Width::F64) => self.block::<S, 1, 8>(simd, rows, at),
             };
             if !fits {
                 self.outside(width, rows, at, columns)?;
@@ -211,7 +219,7 @@ impl<T: Term> Sums<T> {
     #[inline(always)]
     fn block<S: Simd, const N: usize, const SIZE: usize>(
         &mut self,
-        _: S,
+        simd: S,
         rows: &[Row<'_>],
         at: usize,
     ) -> bool {
@@ -221,18 +229,35 @@ impl<T: Term> Sums<T> {
         for (b, bin) in bins.iter_mut().enumerate().take(T::BINS) {
             bin.copy_from_slice(&self.bins[b * self.n + at..][..N]);
         }
+        // Singles are compared as integers, which takes fewer steps than as doubles.
+        let by_bits = SIZE == 4 && !T::PAIR;
         let mut outside = [0u64; N];
+        let (mut greatest, mut least) = ([0i32; N], [u32::MAX; N]);
         for (row, weight) in rows {
             let source = &row[at * SIZE..][..N * SIZE];
+            // Rows that follow each other in memory are the usual case.
+            simd.prefetch_near(source, STRIP * row.len());
             let mut x = [0.0; N];
             for l in 0..N {
                 x[l] = number::<SIZE>(source, l);
             }
+            if by_bits {
+                for l in 0..N {
+                    let size = bits_of(source, l) & 0x7fff_ffff;
+                    greatest[l] = greatest[l].max(size as i32);
+                    // Zero becomes the greatest of all.
+                    least[l] = least[l].min(size.wrapping_sub(1));
+                }
+            }
             let mut rest = [0.0; N];
             for l in 0..N {
                 rest[l] = T::first(x[l], *weight);
-                let size = rest[l].abs();
-                outside[l] |= u64::from(!((size < high) & ((size >= low) | (size == 0.0))));
+            }
+            if !by_bits {
+                for l in 0..N {
+                    let size = rest[l].abs();
+                    outside[l] |= u64::from(!((size < high) & ((size >= low) | (size == 0.0))));
+                }
             }
             cut_into::<T, N>(&mut bins, &cut, rest);
             if T::PAIR {
@@ -242,13 +267,26 @@ impl<T: Term> Sums<T> {
                 cut_into::<T, N>(&mut bins, &cut, rest);
             }
         }
-        if outside.iter().fold(0, |all, one| all | one) != 0 {
+        if by_bits {
+            let (greatest, least) = (greatest.iter().max(), least.iter().min());
+            let (lowest, end) = self.bits();
+            if greatest.is_some_and(|v| *v >= end) || least.is_some_and(|v| *v < lowest - 1) {
+                return false;
+            }
+        } else if outside.iter().fold(0, |all, one| all | one) != 0 {
             return false;
         }
         for (b, bin) in bins.iter().enumerate().take(T::BINS) {
             self.bins[b * self.n + at..][..N].copy_from_slice(bin);
         }
         true
+    }
+
+    /// The bits of the least single other than 0 whose term lies in the window, and of the first beyond it.
+    fn bits(&self) -> (u32, i32) {
+        let low = (self.bound - Self::SPAN + T::POWER - 1).div_euclid(T::POWER);
+        let high = self.bound.div_euclid(T::POWER);
+        (bits_of_power(low), bits_of_power(high) as i32)
     }
 
     /// Adds columns of which terms lie outside of the window: with another window, or into digits.
@@ -391,8 +429,25 @@ fn exponent(value: f64) -> i32 {
     (value.to_bits() >> 52 & 0x7ff) as i32 - 1023
 }
 
+/// The bits of the single 2^`power`, or of the first beyond it that there is: subnormal, or infinite.
+fn bits_of_power(power: i32) -> u32 {
+    match power {
+        ..-149 => 1,
+        -149..-126 => 1 << (power + 149),
+        -126..128 => ((power + 127) as u32) << 23,
+        _ => 0x7f80_0000,
+    }
+}
+
+/// The bits of single `i`.
 #[inline(always)]
-fn number<const SIZE: usize>(bytes: &[u8], i: usize) -> f64 {
+fn bits_of(bytes: &[u8], i: usize) -> u32 {
+    let at = &bytes[4 * i..][..4];
+    u32::from_le_bytes([at[0], at[1], at[2], at[3]])
+}
+
+#[inline(always)]
+pub(super) fn number<const SIZE: usize>(bytes: &[u8], i: usize) -> f64 {
     let mut one = [0; SIZE];
     one.copy_from_slice(&bytes[i * SIZE..][..SIZE]);
     match one.as_slice() {

@@ -27,9 +27,9 @@ pub enum Divisor {
 }
 
 impl Divisor {
-    pub(super) const NAMES: &[&str] = &["sample", "population"];
+    pub(crate) const NAMES: &[&str] = &["sample", "population"];
 
-    pub(super) fn parse(name: &str) -> Option<Divisor> {
+    pub(crate) fn parse(name: &str) -> Option<Divisor> {
         match name {
             "sample" => Some(Divisor::Sample),
             "population" => Some(Divisor::Population),
@@ -157,7 +157,7 @@ impl<P: Term, Q: Term> Aggregate for Variance<P, Q> {
     }
 }
 
-pub(super) const DIVISOR: Param = Param {
+pub(crate) const DIVISOR: Param = Param {
     name: "divisor",
     kind: ParamKind::Choice(Divisor::NAMES),
     default: Some("sample"),

@@ -205,6 +205,11 @@ pub(crate) fn takes_any_rows(kernel: &Kernel) -> bool {
         && kernel.inputs.iter().all(|column| matches!(column.kind, Kind::Id | Kind::Vector))
 }
 
+/// Whether a kernel has a parameter that must be given a vector.
+pub(crate) fn wants_a_vector(kernel: &Kernel) -> bool {
+    kernel.params.iter().any(|param| param.kind == ParamKind::Vector && param.default.is_none())
+}
+
 /// Every combination of a kernel's choices, with a value for each parameter that has no default, except vectors.
 pub(crate) fn variants(kernel: &'static Kernel) -> Vec<Vec<(&'static str, Value)>> {
     let mut all = vec![Vec::new()];
