@@ -4,7 +4,7 @@ mod common;
 
 use common::columns::Column;
 use common::{announce, call, call_with_ids, compute, hash, text, uniform};
-use hart_kernels::cluster::{self, Clusters, KMeans};
+use hart_kernels::cluster::{self, Clusters, IsolationForest, KMeans};
 use hart_kernels::group::{self, By, Divisor};
 use hart_kernels::registry::{Value, Values};
 use hart_kernels::{Element, Level, Metric, Vectors, vector};
@@ -352,4 +352,44 @@ fn singular_covariances_are_named_with_the_remedy() {
     let one = Vectors::matrix(&[1.0, 2.0], 2).unwrap();
     let error = cluster::mahalanobis(compute(), &one, 0.5, Divisor::Sample).unwrap_err().to_string();
     assert_eq!(error, "column matrix: 1 vectors; expected 2 or more, to see how they vary");
+}
+
+#[test]
+fn isolation_forests_find_what_lies_apart() {
+    let mut rows = blobs(500, 8, 2, 1.0);
+    rows.push(vec![30.0; 8]);
+    rows.push(vec![-30.0; 8]);
+    let column = Column::of_singles(Element::F32, &rows, 0);
+    for seed in 0..3 {
+        let forest = || {
+            let mut forest = IsolationForest::default();
+            forest.seed = seed;
+            forest
+        };
+        let pools = [1, 3].map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap());
+        let [one, many] = pools.each_ref().map(|p| p.install(|| forest().scores(&column.vectors("v"), None).unwrap()));
+        assert_eq!(one, many);
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        order.sort_by(|a, b| one[*b].unwrap().total_cmp(&one[*a].unwrap()));
+        // Both far ones, on either side, come first.
+        assert!(order[..2].contains(&500) && order[..2].contains(&501), "{:?}", &order[..5]);
+        assert!(one[500].unwrap() > 0.7 && one.iter().all(|s| (0.0..1.0).contains(&s.unwrap())));
+        let mean = one.iter().map(|s| s.unwrap()).sum::<f64>() / one.len() as f64;
+        assert!((0.35..0.55).contains(&mean), "{mean}");
+    }
+    // By name, in any order of rows with the same ids.
+    let expected = call("vector_isolation_forest", compute(), &[column.vectors("v")], &[]).unwrap();
+    let backwards: Vec<Vec<f32>> = rows.iter().rev().cloned().collect();
+    let backwards = Column::of_singles(Element::F32, &backwards, 0);
+    let ids = Some((1..=rows.len() as i64).rev().map(Some).collect());
+    let got = call_with_ids("vector_isolation_forest", compute(), &[backwards.vectors("v")], ids, &[]).unwrap();
+    let (Values::Float(a), Values::Float(b)) = (&expected.columns[0], &got.columns[0]) else { panic!() };
+    assert!(a.iter().eq(b.iter().rev()));
+    // Equal rows cannot be told apart.
+    let same = Vectors::matrix(&[1.0; 20], 2).unwrap();
+    let scores = IsolationForest::default().scores(&same, None).unwrap();
+    assert!(scores.iter().all(|s| (s.unwrap() - 0.5).abs() < 1e-12), "{scores:?}");
+    let one = Vectors::matrix(&[1.0, 2.0], 2).unwrap();
+    let error = IsolationForest::default().scores(&one, None).unwrap_err();
+    assert_eq!(error.to_string(), "column matrix: 1 vectors; expected 2 or more, to tell one from others");
 }
