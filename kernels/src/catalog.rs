@@ -1,7 +1,10 @@
 //! The list of kernels. To add a kernel, write its file with its row and name the row in `KERNELS`.
 
+use crate::cluster;
 use crate::contract::Kernel;
 use crate::error::Error;
+use crate::group;
+use crate::series;
 use crate::spatial;
 use crate::system;
 use crate::tensor;
@@ -11,22 +14,42 @@ use crate::vector;
 pub static KERNELS: &[&Kernel] = &[
     &vector::add::KERNEL,
     &vector::arg_max::KERNEL,
+    &cluster::assign::KERNEL,
+    &group::average::KERNEL,
     &vector::candidates::KERNEL,
     &vector::cosine_similarity::KERNEL,
+    &group::covariance::KERNEL,
+    &cluster::dbscan::KERNEL,
     &vector::distance::KERNEL,
     &vector::dot_product::KERNEL,
     &vector::euclidean_distance::KERNEL,
+    &group::geometric_median::KERNEL,
+    &cluster::isolation_forest::KERNEL,
     &vector::join::KERNEL,
+    &cluster::kmeans::KERNEL,
     &vector::lerp::KERNEL,
+    &cluster::local_outlier_factor::KERNEL,
+    &cluster::mahalanobis::KERNEL,
     &vector::manhattan_distance::KERNEL,
+    &group::maximum::KERNEL,
+    &group::median::KERNEL,
+    &group::merge::KERNEL,
+    &group::minimum::KERNEL,
     &vector::norm::KERNEL,
     &vector::normalize::KERNEL,
     &vector::quantize::KERNEL,
     &vector::range::KERNEL,
     &vector::scale::KERNEL,
     &vector::softmax::KERNEL,
+    &group::state::KERNEL,
     &vector::subtract::KERNEL,
+    &group::sum::KERNEL,
     &vector::top_k::KERNEL,
+    &group::variance::KERNEL,
+    &group::weighted_average::KERNEL,
+    &series::cusum::KERNEL,
+    &series::drift::KERNEL,
+    &series::dtw::KERNEL,
     &tensor::coefficients::KERNEL,
     &tensor::compare::KERNEL,
     &tensor::dequantize::KERNEL,

@@ -4,7 +4,7 @@
 //! batch shape: the number of lanes, the use of fused multiply-add and the order of the sum belong to the definition
 //! ([`LANES`]), not to the processor. Two servers with different processors rank alike.
 //!
-//! Services call functions ([`vector`], [`tensor`], [`spatial`]). Hosts, such as SQL Server's external-language
+//! Services call functions ([`vector`], [`group`], [`cluster`], [`series`], [`tensor`], [`spatial`]). Hosts, such as SQL Server's external-language
 //! process, call kernels by name ([`registry`]) on whole columns.
 //!
 //! ```
@@ -35,13 +35,16 @@
 
 mod arch;
 mod catalog;
+pub mod cluster;
 mod column;
 mod contract;
 mod error;
+pub mod group;
 mod memory;
 mod number;
 mod pairwise;
 mod parallel;
+pub mod series;
 pub mod spatial;
 mod system;
 pub mod tensor;

@@ -20,13 +20,25 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("pairwise", &["error", "number", "arch", "memory", "parallel"]),
     ("contract", &["error", "number", "memory", "column", "pairwise"]),
     ("vector", &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract"]),
+    ("group", &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector"]),
+    (
+        "cluster",
+        &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector", "group"],
+    ),
+    (
+        "series",
+        &[
+            "error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector", "group",
+            "cluster",
+        ],
+    ),
     ("tensor", &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract"]),
     (
         "spatial",
         &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector"],
     ),
     ("system", &["error", "arch", "parallel", "contract"]),
-    ("catalog", &["error", "contract", "vector", "tensor", "spatial", "system"]),
+    ("catalog", &["error", "contract", "vector", "group", "cluster", "series", "tensor", "spatial", "system"]),
 ];
 
 fn room(module: &str) -> &str {

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use common::columns::{Column, pack};
 use common::{assert_same, call, call_with_ids, compute, element_of, rows, text};
-use hart_kernels::registry::{Family, KERNELS, Kind, Output, RowShape, Value, Values};
+use hart_kernels::registry::{KERNELS, Kind, Output, RowShape, Value, Values};
 use hart_kernels::text::{parse_singles, write_packed};
 use hart_kernels::{Accumulate, Element, Hit, Metric, Vectors, vector};
 use proptest::prelude::*;
@@ -299,7 +299,7 @@ proptest! {
         cut in 1usize..20,
         choice in any::<proptest::sample::Index>(),
     ) {
-        for kernel in KERNELS.iter().filter(|k| k.family == Family::Vector && k.rows == RowShape::Same) {
+        for kernel in KERNELS.iter().filter(|k| common::takes_any_rows(k) && k.rows == RowShape::Same && !common::wants_a_vector(k)) {
             let variants = common::variants(kernel);
             let params = &variants[choice.index(variants.len())];
             let element = element_of(params);

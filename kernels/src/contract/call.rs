@@ -124,6 +124,11 @@ impl<'a> Call<'a> {
         check_memory(what, bytes, self.limit)
     }
 
+    /// The limit, in bytes.
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit
+    }
+
     fn all_vectors(&self) -> impl Iterator<Item = &Vectors<'a>> {
         self.inputs.iter().filter_map(|i| if let Input::Vectors(v) = i { Some(v) } else { None })
     }

@@ -72,6 +72,8 @@ impl Kernel {
 pub enum Family {
     /// Vectors of equal length.
     Vector,
+    /// Series in time.
+    Series,
     /// Weights of models: factors, atoms and coefficients.
     Tensor,
     /// Points in space, their bytes and their keys.
@@ -85,6 +87,7 @@ impl Family {
     pub const fn name(self) -> &'static str {
         match self {
             Family::Vector => "vector",
+            Family::Series => "series",
             Family::Tensor => "tensor",
             Family::Spatial => "spatial",
             Family::System => "system",

@@ -2,6 +2,7 @@
 
 pub(crate) mod canonical;
 pub(crate) mod element;
+pub(crate) mod exact;
 pub(crate) mod exp;
 pub(crate) mod json;
 pub(crate) mod random;

@@ -5,6 +5,7 @@ pub(crate) mod lane_major;
 pub(crate) mod one_to_many;
 pub(crate) mod precision;
 pub(crate) mod prefetch;
+pub(crate) mod products;
 pub(crate) mod reduce;
 pub(crate) mod scaled;
 pub(crate) mod tiles;

@@ -336,7 +336,7 @@ impl Task for Scan<'_> {
 /// Distances of a panel's rows from all queries, `PANEL` places per query; `squares` are the queries' dot products with
 /// themselves.
 #[inline(always)]
-fn panel_distances<M: Precision, S: Simd>(
+pub(crate) fn panel_distances<M: Precision, S: Simd>(
     simd: S,
     metric: Metric,
     tiles: &mut Tiles<'_, M, S>,

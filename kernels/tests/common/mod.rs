@@ -9,7 +9,9 @@ pub(crate) mod real;
 pub(crate) mod recorded;
 pub(crate) mod wide;
 
-use hart_kernels::registry::{self, Call, Input, Kernel, Kind, Output, ParamKind, Params, Value, Values};
+use hart_kernels::registry::{
+    self, Call, Family, Input, Kernel, Kind, Output, ParamKind, Params, Streaming, Value, Values,
+};
 use hart_kernels::{Compute, Element, Error, Level, Vectors};
 
 /// The layer in the one row of a kernel's result.
@@ -195,6 +197,19 @@ pub(crate) fn rows(output: Output) -> (Element, Vec<Option<Vec<f64>>>) {
     }
 }
 
+/// Whether a kernel of the vector family takes vectors of any content, each row or pair by itself: the loops over the
+/// registry give such kernels rows that NaN is among.
+pub(crate) fn takes_any_rows(kernel: &Kernel) -> bool {
+    kernel.family == Family::Vector
+        && !matches!(kernel.streaming, Streaming::Whole(_))
+        && kernel.inputs.iter().all(|column| matches!(column.kind, Kind::Id | Kind::Vector))
+}
+
+/// Whether a kernel has a parameter that must be given a vector.
+pub(crate) fn wants_a_vector(kernel: &Kernel) -> bool {
+    kernel.params.iter().any(|param| param.kind == ParamKind::Vector && param.default.is_none())
+}
+
 /// Every combination of a kernel's choices, with a value for each parameter that has no default, except vectors.
 pub(crate) fn variants(kernel: &'static Kernel) -> Vec<Vec<(&'static str, Value)>> {
     let mut all = vec![Vec::new()];
@@ -217,11 +232,6 @@ pub(crate) fn variants(kernel: &'static Kernel) -> Vec<Vec<(&'static str, Value)
             .collect();
     }
     all
-}
-
-/// Whether a kernel takes ids and vectors alone, so that it can be called with any columns of vectors.
-pub(crate) fn takes_vectors_alone(kernel: &Kernel) -> bool {
-    kernel.inputs.iter().all(|column| matches!(column.kind, Kind::Id | Kind::Vector))
 }
 
 /// The element type that a variant of parameters asks for.

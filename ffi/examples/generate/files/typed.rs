@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use hart_kernels::registry::{Family, KERNELS, Kernel, Kind, ParamKind, RowShape};
+use hart_kernels::registry::{Family, KERNELS, Kernel, Kind, ParamKind, RowShape, Streaming};
 
 use super::rustfmt;
 
@@ -25,7 +25,8 @@ pub struct Shape {
 }
 
 pub fn shape(kernel: &Kernel) -> Option<Shape> {
-    if kernel.family != Family::Vector || kernel.rows != RowShape::Same {
+    // What a row gives must not depend on other rows.
+    if kernel.family != Family::Vector || kernel.rows != RowShape::Same || kernel.streaming != Streaming::Rows {
         return None;
     }
     let [id, vectors @ ..] = kernel.inputs else { return None };

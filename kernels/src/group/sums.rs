@@ -1,0 +1,473 @@
+//! Exact sums by component, fast for numbers of ordinary spread.
+//!
+//! # Why the order of the rows does not matter
+//!
+//! A window is a range of magnitudes, 2^(bound − span) ≤ |t| < 2^bound. A term in the window is cut at fixed places into
+//! bins (Demmel and Nguyen 2015, "Parallel reproducible summation"; Rump, Ogita and Oishi 2008, "Accurate floating-point
+//! summation"): h = fl(fl(t + C) − C) with C = 3·2^(k + 51) is t rounded to a multiple of 2^k, and t − h is exact. The
+//! first bin has multiples of 2^(bound − 39), each further one of numbers 2⁻⁴⁰ times as small, and the last one takes the
+//! rest as it is: the span is such that it is a multiple of the last bin's unit. A bin sums at most 2¹⁴ numbers of at
+//! most 2³⁹ units, so it stays below 2⁵³ units: **every addition is exact**. Then the bins go into digits
+//! ([`crate::number::exact`]), where terms outside of the window go at once. So each sum is exact, whatever the window,
+//! the order and the grouping, and it is rounded once when it is read.
+
+use crate::arch::Simd;
+use crate::number::element::Width;
+use crate::number::exact::{self, DIGITS};
+use crate::number::range;
+
+/// Rows of a group that are added together, while a bin's numbers stay in registers.
+pub(crate) const STRIP: usize = 8;
+/// Terms that a bin takes between two transfers.
+const ROOM: u32 = 1 << 14;
+/// Columns added together.
+const BLOCK: usize = 16;
+/// Powers of two that a window reaches beyond the first rows' greatest magnitude.
+const HEADROOM: i32 = 8;
+/// Windows beyond this power of two, up or down, would overflow or lose bits: such terms go into digits at once.
+const FARTHEST: i32 = 800;
+/// Factors of a product are below this.
+pub(crate) const LARGEST_FACTOR: f64 = f64::from_bits((1023 + 470) << 52);
+
+/// What is added up of each number x of a row with weight w.
+pub(crate) trait Term: Copy + Send + Sync {
+    /// Bins.
+    const BINS: usize;
+    /// Significant bits that a term, with its second part, has below its leading one.
+    const BITS: i32;
+    /// Whether terms have a second part: the rounding error of the first.
+    const PAIR: bool;
+    /// The power of a number that its term is, where weights do not matter.
+    const POWER: i32 = 1;
+
+    fn first(x: f64, w: f64) -> f64;
+    fn second(x: f64, w: f64) -> f64;
+    /// Adds the whole term to digits.
+    fn exactly(digits: &mut [i64], x: f64, w: f64);
+}
+
+/// Numbers of `BINS` bins, with 24 (2 bins) or 53 (3 bins) significant bits.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain<const BINS: usize>;
+
+impl<const BINS: usize> Term for Plain<BINS> {
+    const BINS: usize = BINS;
+    const BITS: i32 = if BINS == 2 { 23 } else { 52 };
+    const PAIR: bool = false;
+    #[inline(always)]
+    fn first(x: f64, _: f64) -> f64 {
+        x
+    }
+    #[inline(always)]
+    fn second(_: f64, _: f64) -> f64 {
+        0.0
+    }
+    fn exactly(digits: &mut [i64], x: f64, _: f64) {
+        exact::add(digits, x);
+    }
+}
+
+/// Squares of singles.
+#[derive(Clone, Copy)]
+pub(crate) struct SquareOfSingle;
+
+impl Term for SquareOfSingle {
+    const BINS: usize = 3;
+    const BITS: i32 = 47;
+    const PAIR: bool = false;
+    const POWER: i32 = 2;
+    #[inline(always)]
+    fn first(x: f64, _: f64) -> f64 {
+        x * x
+    }
+    #[inline(always)]
+    fn second(_: f64, _: f64) -> f64 {
+        0.0
+    }
+    fn exactly(digits: &mut [i64], x: f64, _: f64) {
+        exact::add_product(digits, x, x);
+    }
+}
+
+/// Squares of doubles.
+#[derive(Clone, Copy)]
+pub(crate) struct SquareOfDouble;
+
+impl Term for SquareOfDouble {
+    const BINS: usize = 4;
+    const BITS: i32 = 105;
+    const PAIR: bool = true;
+    #[inline(always)]
+    fn first(x: f64, _: f64) -> f64 {
+        x * x
+    }
+    #[inline(always)]
+    fn second(x: f64, _: f64) -> f64 {
+        range::exact_product(x, x).1
+    }
+    fn exactly(digits: &mut [i64], x: f64, _: f64) {
+        exact::add_product(digits, x, x);
+    }
+}
+
+/// Numbers times their row's weight.
+#[derive(Clone, Copy)]
+pub(crate) struct Weighted;
+
+impl Term for Weighted {
+    const BINS: usize = 4;
+    const BITS: i32 = 105;
+    const PAIR: bool = true;
+    #[inline(always)]
+    fn first(x: f64, w: f64) -> f64 {
+        x * w
+    }
+    #[inline(always)]
+    fn second(x: f64, w: f64) -> f64 {
+        range::exact_product(x, w).1
+    }
+    fn exactly(digits: &mut [i64], x: f64, w: f64) {
+        exact::add_product(digits, x, w);
+    }
+}
+
+/// A row's numbers and its weight.
+pub(crate) type Row<'a> = (&'a [u8], f64);
+
+/// A number that is not finite, or too large for a product, at that row of a strip.
+#[derive(Debug)]
+pub(crate) struct Unfit(pub usize);
+
+/// The sums of `n` components.
+pub(crate) struct Sums<T> {
+    n: usize,
+    /// `T::BINS` times `n` numbers.
+    bins: Vec<f64>,
+    /// `DIGITS` for each component; empty until they are needed.
+    digits: Vec<i64>,
+    /// The window's upper end, a power of two.
+    bound: i32,
+    /// Terms that the bins still take.
+    room: u32,
+    /// Terms that the digits still take before a carry.
+    carry: u32,
+    term: std::marker::PhantomData<T>,
+}
+
+/// 2^`power`, of a normal number.
+fn power(power: i32) -> f64 {
+    f64::from_bits(((1023 + power) as u64) << 52)
+}
+
+impl<T: Term> Sums<T> {
+    /// Exponents that lie in the window.
+    const SPAN: i32 = 39 + 40 * (T::BINS as i32 - 1) - T::BITS;
+
+    pub(crate) fn new(n: usize) -> Sums<T> {
+        let term = std::marker::PhantomData;
+        let bins = vec![0.0; T::BINS * n];
+        Sums { n, bins, digits: Vec::new(), bound: 0, room: ROOM, carry: exact::TERMS, term }
+    }
+
+    /// Back to sums of nothing, of `n` components; the window is kept.
+    pub(crate) fn clear(&mut self, n: usize) {
+        self.n = n;
+        self.bins.clear();
+        self.bins.resize(T::BINS * n, 0.0);
+        self.digits.clear();
+        self.room = ROOM;
+    }
+
+    /// Bytes for sums of `n` components, digits included.
+    pub(crate) fn bytes(n: usize) -> u64 {
+        n as u64 * 8 * (T::BINS + DIGITS) as u64
+    }
+
+    /// Adds at most [`STRIP`] rows.
+    #[inline(always)]
+    pub(crate) fn add<S: Simd>(&mut self, simd: S, width: Width, rows: &[Row<'_>]) -> Result<(), Unfit> {
+        debug_assert!(rows.len() <= STRIP);
+        let terms = rows.len() as u32 * (1 + u32::from(T::PAIR));
+        if self.room < terms {
+            self.transfer();
+        }
+        self.room -= terms;
+        let mut at = 0;
+        while at < self.n {
+            let columns = match self.n - at {
+                BLOCK.. => BLOCK,
+                4.. => 4,
+                _ => 1,
+            };
+            let fits = match (columns, width) {
+                (BLOCK, Width::F32) => self.block::<S, BLOCK, 4>(simd, rows, at),
+                (BLOCK, Width::F64) => self.block::<S, BLOCK, 8>(simd, rows, at),
+                (4, Width::F32) => self.block::<S, 4, 4>(simd, rows, at),
+                (4, Width::F64) => self.block::<S, 4, 8>(simd, rows, at),
+                (_, Width::F32) => self.block::<S, 1, 4>(simd, rows, at),
+                (_, Width::F64) => self.block::<S, 1, 8>(simd, rows, at),
+            };
+            if !fits {
+                self.outside(width, rows, at, columns)?;
+            }
+            at += columns;
+        }
+        Ok(())
+    }
+
+    /// Adds `N` columns of the rows to the bins, or nothing if a term lies outside of the window.
+    #[inline(always)]
+    fn block<S: Simd, const N: usize, const SIZE: usize>(
+        &mut self,
+        simd: S,
+        rows: &[Row<'_>],
+        at: usize,
+    ) -> bool {
+        let (high, low) = (power(self.bound), power(self.bound - Self::SPAN));
+        let cut: [f64; 3] = std::array::from_fn(|b| 1.5 * power(self.bound - 39 - 40 * b as i32 + 52));
+        let mut bins = [[0.0; N]; 4];
+        for (b, bin) in bins.iter_mut().enumerate().take(T::BINS) {
+            bin.copy_from_slice(&self.bins[b * self.n + at..][..N]);
+        }
+        // Singles are compared as integers, which takes fewer steps than as doubles.
+        let by_bits = SIZE == 4 && !T::PAIR;
+        let mut outside = [0u64; N];
+        let (mut greatest, mut least) = ([0i32; N], [u32::MAX; N]);
+        for (row, weight) in rows {
+            let source = &row[at * SIZE..][..N * SIZE];
+            // Rows that follow each other in memory are the usual case.
+            simd.prefetch_near(source, STRIP * row.len());
+            let mut x = [0.0; N];
+            for l in 0..N {
+                x[l] = number::<SIZE>(source, l);
+            }
+            if by_bits {
+                for l in 0..N {
+                    let size = bits_of(source, l) & 0x7fff_ffff;
+                    greatest[l] = greatest[l].max(size as i32);
+                    // Zero becomes the greatest of all.
+                    least[l] = least[l].min(size.wrapping_sub(1));
+                }
+            }
+            let mut rest = [0.0; N];
+            for l in 0..N {
+                rest[l] = T::first(x[l], *weight);
+            }
+            if !by_bits {
+                for l in 0..N {
+                    let size = rest[l].abs();
+                    outside[l] |= u64::from(!((size < high) & ((size >= low) | (size == 0.0))));
+                }
+            }
+            cut_into::<T, N>(&mut bins, &cut, rest);
+            if T::PAIR {
+                for l in 0..N {
+                    rest[l] = T::second(x[l], *weight);
+                }
+                cut_into::<T, N>(&mut bins, &cut, rest);
+            }
+        }
+        if by_bits {
+            let (greatest, least) = (greatest.iter().max(), least.iter().min());
+            let (lowest, end) = self.bits();
+            if greatest.is_some_and(|v| *v >= end) || least.is_some_and(|v| *v < lowest - 1) {
+                return false;
+            }
+        } else if outside.iter().fold(0, |all, one| all | one) != 0 {
+            return false;
+        }
+        for (b, bin) in bins.iter().enumerate().take(T::BINS) {
+            self.bins[b * self.n + at..][..N].copy_from_slice(bin);
+        }
+        true
+    }
+
+    /// The bits of the least single other than 0 whose term lies in the window, and of the first beyond it.
+    fn bits(&self) -> (u32, i32) {
+        let low = (self.bound - Self::SPAN + T::POWER - 1).div_euclid(T::POWER);
+        let high = self.bound.div_euclid(T::POWER);
+        (bits_of_power(low), bits_of_power(high) as i32)
+    }
+
+    /// Adds columns of which terms lie outside of the window: with another window, or into digits.
+    #[cold]
+    #[inline(never)]
+    fn outside(&mut self, width: Width, rows: &[Row<'_>], at: usize, columns: usize) -> Result<(), Unfit> {
+        let bytes = width.bytes();
+        let number = |row: &[u8], j: usize| match width {
+            Width::F32 => number::<4>(row, j),
+            Width::F64 => number::<8>(row, j),
+        };
+        let mut largest = 0f64;
+        for (i, (row, weight)) in rows.iter().enumerate() {
+            for j in 0..row.len() / bytes {
+                let x = number(row, j);
+                if !x.is_finite() || (T::BINS == 4 && x.abs() >= LARGEST_FACTOR) {
+                    return Err(Unfit(i));
+                }
+                largest = largest.max(T::first(x, *weight).abs());
+            }
+        }
+        let wanted = (exponent(largest) + 1 + HEADROOM).clamp(-FARTHEST, FARTHEST);
+        if largest > 0.0 && (wanted - self.bound).abs() > HEADROOM {
+            self.transfer();
+            self.bound = wanted;
+        }
+        for (row, weight) in rows {
+            for j in at..at + columns {
+                self.one(j, number(row, j), *weight);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds one number, in the window or not.
+    fn one(&mut self, j: usize, x: f64, weight: f64) {
+        let first = T::first(x, weight);
+        let size = first.abs();
+        if size < power(self.bound) && (size >= power(self.bound - Self::SPAN) || size == 0.0) {
+            let cut: [f64; 3] = std::array::from_fn(|b| 1.5 * power(self.bound - 39 - 40 * b as i32 + 52));
+            let mut bins = [[0.0; 1]; 4];
+            cut_into::<T, 1>(&mut bins, &cut, [first]);
+            if T::PAIR {
+                cut_into::<T, 1>(&mut bins, &cut, [T::second(x, weight)]);
+            }
+            for (b, [bin]) in bins.iter().enumerate().take(T::BINS) {
+                self.bins[b * self.n + j] += bin;
+            }
+            return;
+        }
+        self.need_digits();
+        self.spend(1);
+        T::exactly(&mut self.digits[j * DIGITS..][..DIGITS], x, weight);
+    }
+
+    fn need_digits(&mut self) {
+        if self.digits.is_empty() {
+            self.digits.resize(self.n * DIGITS, 0);
+            self.carry = exact::TERMS;
+        }
+    }
+
+    /// Makes room for that many more terms in each component's digits.
+    fn spend(&mut self, terms: u32) {
+        if self.carry < terms {
+            self.digits.chunks_mut(DIGITS).for_each(exact::carry);
+            self.carry = exact::TERMS;
+        }
+        self.carry -= terms;
+    }
+
+    /// Moves the bins into the digits.
+    fn transfer(&mut self) {
+        self.need_digits();
+        self.spend(T::BINS as u32);
+        for (j, digits) in self.digits.chunks_mut(DIGITS).enumerate() {
+            for b in 0..T::BINS {
+                let bin = &mut self.bins[b * self.n + j];
+                if *bin != 0.0 {
+                    exact::add(digits, *bin);
+                    *bin = 0.0;
+                }
+            }
+        }
+        self.room = ROOM;
+    }
+
+    /// All sums as carried digits.
+    pub(crate) fn into_digits(mut self) -> Vec<i64> {
+        self.settle();
+        self.digits
+    }
+
+    /// Brings all of the sums into carried digits.
+    fn settle(&mut self) {
+        self.transfer();
+        self.digits.chunks_mut(DIGITS).for_each(exact::carry);
+        self.carry = exact::TERMS;
+    }
+
+    /// Both sums added.
+    pub(crate) fn merged(mut self, mut other: Sums<T>) -> Sums<T> {
+        self.settle();
+        other.settle();
+        for (own, other) in self.digits.chunks_mut(DIGITS).zip(other.digits.chunks(DIGITS)) {
+            exact::merge(own, other);
+        }
+        self
+    }
+
+    /// Calls `take` with each component's sum, as its nearest double and the double nearest to the rest.
+    pub(crate) fn read(&mut self, mut take: impl FnMut(usize, (f64, f64))) {
+        if self.digits.is_empty() && T::BINS < 4 {
+            let n = self.n;
+            for j in 0..n {
+                let bin = |b: usize| self.bins[b * n + j];
+                let sum = if T::BINS == 2 {
+                    exact::two_sum(bin(0), bin(1))
+                } else {
+                    exact::split_three([bin(0), bin(1), bin(2)])
+                };
+                take(j, sum);
+            }
+            return;
+        }
+        self.settle();
+        for (j, digits) in self.digits.chunks(DIGITS).enumerate() {
+            take(j, exact::split(digits));
+        }
+    }
+
+    /// Component `j` over 2⁶⁴, of sums that have been read as infinite.
+    pub(crate) fn scaled(&self, j: usize) -> f64 {
+        exact::rounded(&self.digits[j * DIGITS..][..DIGITS], -64)
+    }
+}
+
+/// The exponent of a number's leading bit; that of subnormal numbers is lower than it need be.
+fn exponent(value: f64) -> i32 {
+    (value.to_bits() >> 52 & 0x7ff) as i32 - 1023
+}
+
+/// The bits of the single 2^`power`, or of the first beyond it that there is: subnormal, or infinite.
+fn bits_of_power(power: i32) -> u32 {
+    match power {
+        ..-149 => 1,
+        -149..-126 => 1 << (power + 149),
+        -126..128 => ((power + 127) as u32) << 23,
+        _ => 0x7f80_0000,
+    }
+}
+
+/// The bits of single `i`.
+#[inline(always)]
+fn bits_of(bytes: &[u8], i: usize) -> u32 {
+    let at = &bytes[4 * i..][..4];
+    u32::from_le_bytes([at[0], at[1], at[2], at[3]])
+}
+
+#[inline(always)]
+pub(super) fn number<const SIZE: usize>(bytes: &[u8], i: usize) -> f64 {
+    let mut one = [0; SIZE];
+    one.copy_from_slice(&bytes[i * SIZE..][..SIZE]);
+    match one.as_slice() {
+        [a, b, c, d] => f64::from(f32::from_le_bytes([*a, *b, *c, *d])),
+        [a, b, c, d, e, f, g, h] => f64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]),
+        _ => unreachable!("numbers have 4 or 8 bytes"),
+    }
+}
+
+/// Cuts terms into bins.
+#[inline(always)]
+fn cut_into<T: Term, const N: usize>(bins: &mut [[f64; N]; 4], cut: &[f64; 3], mut rest: [f64; N]) {
+    for (bin, cut) in bins.iter_mut().zip(cut).take(T::BINS - 1) {
+        for l in 0..N {
+            let part = (rest[l] + cut) - cut;
+            bin[l] += part;
+            rest[l] -= part;
+        }
+    }
+    for l in 0..N {
+        bins[T::BINS - 1][l] += rest[l];
+    }
+}
