@@ -114,7 +114,7 @@ fn versions_agree() {
     for (path, line) in [
         ("cmake/HartNativeConfigVersion.cmake", format!("set(PACKAGE_VERSION \"{version}\")")),
         ("pkgconfig/hart_native.pc", format!("Version: {version}")),
-        ("bindings/python/pyproject.toml", format!("version = \"{version}\"")),
+        ("bindings/python/src/hart_native/__init__.py", format!("__version__ = \"{version}\"")),
         ("bindings/dotnet/Hart.Native.csproj", format!("<Version>{version}</Version>")),
     ] {
         let text = std::fs::read_to_string(common::root().join(path)).unwrap();

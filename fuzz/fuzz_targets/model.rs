@@ -2,7 +2,7 @@
 //! need. What is taken for safetensors, the crate of that name takes too, with the same tensors.
 #![no_main]
 
-use hart_sqlhost::model::{ElementType, Format, gguf, parse};
+use hart::model::{ElementType, Format, gguf, parse};
 use libfuzzer_sys::fuzz_target;
 use safetensors::SafeTensors;
 

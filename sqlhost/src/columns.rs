@@ -5,6 +5,7 @@
 
 use hart_kernels::Error;
 
+use crate::hex;
 use crate::sys::SQL_NULL_DATA;
 
 /// The C types that SQL Server sends and accepts.
@@ -348,7 +349,7 @@ pub fn guid_text(bytes: &[u8]) -> String {
         if matches!(n, 4 | 6 | 8 | 10) {
             out.push('-');
         }
-        out.push_str(&format!("{:02X}", bytes[i]));
+        hex::push(&mut out, &bytes[i..=i]);
     }
     out
 }

@@ -7,7 +7,7 @@
 //! The layers, from the border inwards: `exports` (the C functions, a few lines each) → `raw` (host pointers to checked
 //! slices) → `host` (the sessions of this process) → `session` (one session's state and result buffers) → `bind` and
 //! `convert` (columns and values) → `hart_kernels::registry`. [`local`] is the other side of the border: a miniature
-//! host. Unsafe code is in `exports`, `raw` and `local` only, and, where model files are read, in `model::map`.
+//! host. Unsafe code is in `exports`, `raw` and `local` only.
 
 #[cfg(panic = "abort")]
 compile_error!("a panic is caught at the border, so it must unwind");
@@ -15,17 +15,14 @@ compile_error!("a panic is caught at the border, so it must unwind");
 pub mod bind;
 pub mod columns;
 pub mod convert;
-pub mod docs;
 pub mod example;
 pub mod exports;
+pub mod hex;
 pub mod host;
 pub mod in_sql;
 pub mod local;
-#[cfg(feature = "model")]
-pub mod model;
 mod raw;
 mod rows_json;
 pub mod session;
 pub mod settings;
 pub mod sys;
-pub mod tsql;

@@ -6,8 +6,12 @@ use hart_kernels::Error;
 
 use crate::columns::{CType, ResultColumn, ResultField};
 use crate::convert;
-use crate::session::ROWS_JSON;
+use crate::hex;
 use crate::sys::SQL_NULL_DATA;
+
+/// OUTPUT parameter that every kernel offers, a text: if declared, it receives the rows as a JSON array of objects, and
+/// there is no result set. A procedure can thus read the rows without INSERT … EXEC, which SQL Server cannot nest.
+pub const ROWS_JSON: &str = "rows_json";
 
 /// The rows of all chunks so far, as objects separated by commas.
 #[derive(Debug, Default)]
@@ -93,7 +97,7 @@ fn value(field: &ResultField, row: usize, bytes: &[u8], out: &mut String) -> Res
         }
         CType::Binary => {
             out.push_str("\"0x");
-            let _ = bytes.iter().try_for_each(|byte| write!(out, "{byte:02X}"));
+            hex::push(out, bytes);
             out.write_char('"')
         }
         CType::Numeric | CType::Guid | CType::Date | CType::Timestamp => {

@@ -41,9 +41,7 @@ pub const RESULT_VECTORS: &str = ResultVectors::PARAMETER;
 pub const ROWS_IN: &str = "rows_in";
 /// See [`ROWS_IN`].
 pub const ROWS_OUT: &str = "rows_out";
-/// OUTPUT parameter that every kernel offers, a text: if declared, it receives the rows as a JSON array of objects, and
-/// there is no result set. A procedure can thus read the rows without INSERT … EXEC, which SQL Server cannot nest.
-pub const ROWS_JSON: &str = "rows_json";
+pub use crate::rows_json::ROWS_JSON;
 
 /// A session for one task.
 #[derive(Debug)]

@@ -1,6 +1,9 @@
 //! Rules of the house that a compiler does not hold.
 
-use std::collections::BTreeSet;
+#[path = "../../kernels/tests/common/imports.rs"]
+mod imports;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The only files that may contain unsafe code. A test that plays host is a border too.
@@ -25,9 +28,9 @@ const UNSAFE: &[&str] = &[
     "kernels/src/arch/pages.rs",
     "kernels/src/arch/scalar.rs",
     "kernels/src/arch/windows.rs",
+    "sqlhost/hart/src/model/map.rs",
     "sqlhost/src/exports.rs",
     "sqlhost/src/local.rs",
-    "sqlhost/src/model/map.rs",
     "sqlhost/src/raw.rs",
     "sqlhost/src/sys.rs",
     "sqlhost/tests/abi_misuse.rs",
@@ -81,7 +84,7 @@ fn unsafe_code_is_where_it_may_be() {
 
 #[test]
 fn every_member_takes_the_lints_of_the_workspace() {
-    for member in ["kernels", "sqlhost", "ffi", "benches"] {
+    for member in ["kernels", "sqlhost", "sqlhost/hart", "ffi", "benches"] {
         let manifest = std::fs::read_to_string(root().join(member).join("Cargo.toml")).unwrap();
         assert!(manifest.contains("[lints]\nworkspace = true"), "{member}/Cargo.toml");
     }
@@ -95,16 +98,16 @@ fn files_stay_readable() {
     }
 }
 
+/// As in the kernels, whose test also says which room may import which.
 #[test]
-fn generated_documentation_is_current() {
-    let docs = root().join("docs");
-    let files = hart_sqlhost::docs::files();
-    for (name, text) in &files {
-        let found = std::fs::read_to_string(docs.join(name)).unwrap().replace("\r\n", "\n");
-        assert!(found == *text, "docs/{name} differs; `cargo run -- docs` writes it anew");
-    }
-    for entry in std::fs::read_dir(docs.join("kernels")).unwrap() {
-        let name = format!("kernels/{}", entry.unwrap().file_name().to_str().unwrap());
-        assert!(files.iter().any(|(known, _)| *known == name), "docs/{name} is no longer generated");
+fn files_import_each_other_in_no_circle() {
+    for (folder, least) in [("sqlhost/src", 20), ("sqlhost/hart/src", 150)] {
+        let mut files = BTreeMap::new();
+        imports::sources(&root().join(folder), "", &mut files);
+        let imports = imports::imports(&files);
+        let count: usize = imports.values().map(BTreeSet::len).sum();
+        assert!(count >= least, "{folder}: {count} imports were found");
+        let circle = imports::circle(&imports).map(|files| files.join(" -> "));
+        assert_eq!(circle, None, "{folder}: files import each other in a circle");
     }
 }

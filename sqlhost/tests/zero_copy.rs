@@ -1,5 +1,6 @@
 //! A column of packed vectors is used where the host put it.
 
+#[path = "abi/common.rs"]
 mod common;
 
 use common::{field, param};

@@ -1,9 +1,11 @@
 """What a notebook does with the package, and what it says when something is wrong: python -m unittest."""
 
 import ctypes
+import doctest
 import multiprocessing
 import os
 import pickle
+import sys
 import unittest
 import warnings
 import weakref
@@ -29,6 +31,35 @@ def spy(function):
 
     vectors._functions.cache_clear()
     return mock.patch.object(library, function, call), calls
+
+
+def load_tests(loader, tests, pattern):
+    """The examples in the functions' own texts, too."""
+    for module in ("vectors", "search", "tensors", "kernels"):
+        module = sys.modules[f"hart_native.{module}"]
+        tests.addTests(doctest.DocTestSuite(module))
+    return tests
+
+
+class Package(unittest.TestCase):
+    def test_it_says_what_it_is(self):
+        self.assertEqual(hart.__version__, hart.capabilities()["version"])
+        index = hart.Index(ROWS)
+        self.assertEqual(repr(index), "Index(rows=300, dimensions=64)")
+        index.close()
+        self.assertEqual(repr(index), "Index(rows=300, dimensions=64, closed)")
+        batch = hart.invoke("system_info", result="capsule")
+        self.assertRegex(repr(batch), r"<batch of Arrow columns: \d+ rows, \d+ columns>")
+        self.assertRegex(repr(hart.svd([[3, 0], [0, 4]], 2)), r"Svd\(u=2×2, singular_values=array\(\[4\., 3\.\]\), v=2×2\)")
+        self.assertEqual(repr(hart.HartError(7, "a text")), "HartError(7, 'a text')")
+
+    def test_every_function_states_shapes_and_types(self):
+        for name in hart.__all__:
+            member = getattr(hart, name)
+            if callable(member) and name not in ("HartError", "shutdown", "capabilities", "Svd"):
+                for part in ("Parameters\n---", "Returns\n---"):
+                    if (name, part[0]) not in (("kernels", "P"), ("Index", "R"), ("set_threads", "R")):
+                        self.assertIn(part, member.__doc__.replace("\n    ", "\n"), name)
 
 
 class Vectors(unittest.TestCase):
@@ -119,7 +150,7 @@ class Vectors(unittest.TestCase):
             hart.dot_product(ROWS, ROWS[:7])
         with self.assertRaisesRegex(TypeError, "v: expected float32, found complex"):
             hart.norm(ROWS.astype(np.complex64))
-        with self.assertRaisesRegex(ValueError, "metric: expected one of cosine, euclidean, dot, found 'manhattan'"):
+        with self.assertRaisesRegex(ValueError, "metric: expected one of cosine, euclidean, dot, manhattan, found 'manhattan'"):
             hart.distance(ROWS, ROWS, "minkowski")
 
     def test_no_rows_and_no_dimensions(self):
@@ -192,7 +223,7 @@ class Search(unittest.TestCase):
             hart.top_k(ROWS[:2], ROWS[0], 1, ids=np.array([1, 2**63], np.uint64))
 
     def test_what_is_wrong_is_named(self):
-        with self.assertRaisesRegex(ValueError, "metric: expected one of cosine, euclidean, dot, found 0"):
+        with self.assertRaisesRegex(ValueError, "metric: expected one of cosine, euclidean, dot, manhattan, found 0"):
             hart.top_k(ROWS, ROWS[0], 1, metric=0)
         with self.assertRaisesRegex(ValueError, "ids: expected 300 numbers"):
             hart.top_k(ROWS, ROWS[0], 1, ids=[1, 2])
@@ -460,11 +491,11 @@ class Processes(unittest.TestCase):
         with warnings.catch_warnings():
             # Python warns of threads, which a child does not have; the library starts its own there.
             warnings.simplefilter("ignore", DeprecationWarning)
-            with multiprocessing.get_context("fork").Pool(2) as pool:
-                self.assertEqual(pool.map_async(large_call, [rows] * 4).get(60), [expected] * 4)
-                with self.assertRaisesRegex(hart.HartError, "^a text$") as caught:
-                    pool.apply_async(failing_call, (7,)).get(60)
-        self.assertEqual(caught.exception.status, 7)
+            with multiprocessing.get_context("fork").Pool(8) as pool:
+                self.assertEqual(pool.map_async(large_call, [rows] * 16).get(60), [expected] * 16)
+                for result in [pool.apply_async(failing_call, (status,)) for status in range(1000)]:
+                    with self.assertRaisesRegex(hart.HartError, "^a text$"):
+                        result.get(60)
 
     def test_errors_are_pickled(self):
         with self.assertRaises(hart.HartError) as caught:

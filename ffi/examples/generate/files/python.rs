@@ -40,9 +40,20 @@ fn ctype(of: &Type) -> String {
     }
 }
 
+/// What a field of that ctypes type holds, as type checkers call it.
+fn held(ctype: &str) -> &'static str {
+    match ctype {
+        "ctypes.c_double" => "float",
+        "ctypes.c_void_p" | "ctypes.c_char_p" => "Any",
+        array if array.contains('*') => "bytes",
+        _ => "int",
+    }
+}
+
 pub fn text() -> String {
     let mut out = String::from(
-        "\"\"\"Constants, structures and prototypes. Generated: bash .ci/generate.\"\"\"\n\nimport ctypes\n\n",
+        "\"\"\"Constants, structures and prototypes. Generated: bash .ci/generate.\"\"\"\n\n\
+         from __future__ import annotations\n\nimport ctypes\nfrom typing import Any\n\n",
     );
     let types: Vec<Item> = TYPES.iter().flat_map(|path| parse(&root().join(path)).items).collect();
     for item in &types {
@@ -60,12 +71,15 @@ pub fn text() -> String {
             continue;
         }
         let _ = writeln!(out, "\n\nclass {}(ctypes.Structure):\n    _fields_ = [", item.ident);
-        for (name, of) in fields {
+        for (name, of) in &fields {
             let _ = writeln!(out, "        (\"{name}\", {}),", ctype(of));
         }
         out.push_str("    ]\n");
+        for (name, of) in fields {
+            let _ = writeln!(out, "    {name}: {}", held(&ctype(of)));
+        }
     }
-    out.push_str("\n\n# Result type and argument types of every function.\nPROTOTYPES = {\n");
+    out.push_str("\n\n# Result type and argument types of every function.\nPROTOTYPES: dict[str, tuple[Any, list[Any]]] = {\n");
     for path in EXPORTS {
         for item in parse(&root().join(path)).items {
             let Item::Fn(function) = item else { continue };

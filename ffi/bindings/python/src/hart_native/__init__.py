@@ -1,4 +1,8 @@
-"""Reproducible SIMD kernels for vectors, tensors and space, on NumPy arrays. See the functions' own texts."""
+"""Reproducible SIMD kernels for vectors, tensors and space, on NumPy arrays and Arrow columns.
+
+Every function states the shapes and types that it takes and gives, and how exact it is. `hart_native.spark` runs the kernels on data
+frames of Apache Spark.
+"""
 
 from ._library import HartError
 from .kernels import capabilities, describe, invoke, kernels, set_threads, shutdown
@@ -18,6 +22,8 @@ from .vectors import (
     softmax,
     subtract,
 )
+
+__version__ = "0.1.0"
 
 __all__ = [
     "HIT",

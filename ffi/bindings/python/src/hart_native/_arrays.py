@@ -1,25 +1,29 @@
 """What Python passes to C: arrays with their types and shapes, whole numbers within their types, texts without a zero."""
 
+from __future__ import annotations
+
 import ctypes
 import operator
+from typing import Any, Optional
 
 import numpy as np
+import numpy.typing as npt
 
 from . import _native
 
 #: The constant of each metric, by its name.
-METRICS = {
+METRICS: dict[str, int] = {
     name[len("HART_METRIC_") :].lower(): value
     for name, value in vars(_native).items()
     if name.startswith("HART_METRIC_")
 }
 
 
-def array(name, value, dtype):
+def array(name: str, value: Any, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """A contiguous array; only what is none, or has another type, is copied. Complex numbers and texts are refused, and numbers that the
     type does not hold: masked ones, integers that a float would round, doubles beyond the range of singles."""
     if np.ma.is_masked(value):
-        count = np.ma.count_masked(value)
+        count = int(np.ma.getmaskarray(value).sum())
         raise ValueError(f"{name}: expected no masked elements, found {count}; fill them, or leave out their rows")
     found = np.asarray(value)
     if found.dtype != dtype and not np.can_cast(found.dtype, dtype, "same_kind"):
@@ -33,7 +37,7 @@ def array(name, value, dtype):
     return np.ascontiguousarray(found, dtype=dtype) if found.ndim else found.astype(dtype).reshape(1)
 
 
-def _held(name, found, dtype):
+def _held(name: str, found: npt.NDArray[Any], dtype: np.dtype[Any]) -> None:
     """Raises where a float type does not hold the numbers: all integers, and of other floats all that it rounds to a normal number."""
     limits = np.finfo(dtype)
     if found.dtype.kind in "iu":
@@ -57,7 +61,7 @@ def _held(name, found, dtype):
 _SINGLES = np.dtype(np.float32)
 
 
-def rows(name, value):
+def rows(name: str, value: Any) -> npt.NDArray[np.float32]:
     """One vector of singles, or a matrix of them."""
     # Arrays of a class of their own, as masked ones, take the longer way.
     if type(value) is np.ndarray and value.dtype is _SINGLES and 0 < value.ndim < 3 and value.flags.c_contiguous:
@@ -69,7 +73,7 @@ def rows(name, value):
     return found
 
 
-def matrix(name, value):
+def matrix(name: str, value: Any) -> tuple[npt.NDArray[np.float32], bool]:
     """A matrix of singles, and whether it was given as one vector."""
     found = rows(name, value)
     return (found.reshape(1, -1), True) if found.ndim == 1 else (found, False)
@@ -79,38 +83,38 @@ def matrix(name, value):
 _elements = (ctypes.c_char * 0).from_buffer
 
 
-def address(values):
+def address(values: npt.NDArray[Any]) -> Any:
     """Where the elements of a contiguous array are, as an argument of a call."""
     try:
         # A fifth of the time that `values.ctypes` takes.
-        return _elements(values)
+        return _elements(values)  # type: ignore[arg-type]
     except TypeError:
         # It may not be written.
         return values.ctypes.data
 
 
-def metric(name):
+def metric(name: str) -> int:
     """The constant of a metric."""
     if not isinstance(name, str) or name not in METRICS:
         raise ValueError(f"metric: expected one of {', '.join(METRICS)}, found {name!r}")
     return METRICS[name]
 
 
-def integer(name, value, ctype, least=None):
+def integer(name: str, value: Any, ctype: Any, least: Optional[int] = None) -> int:
     """A whole number that the C type holds, which ctypes itself would wrap; what it means is for the library to judge."""
     try:
-        value = operator.index(value)
+        found = operator.index(value)
     except TypeError:
         raise TypeError(f"{name}: expected an integer, found {type(value).__name__}") from None
     bits, signed = 8 * ctypes.sizeof(ctype), ctype(-1).value < 0
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
     low = low if least is None else least
-    if not low <= value <= high:
-        raise ValueError(f"{name}: expected an integer from {low} to {high}, found {value}")
-    return value
+    if not low <= found <= high:
+        raise ValueError(f"{name}: expected an integer from {low} to {high}, found {found}")
+    return found
 
 
-def text(name, value):
+def text(name: str, value: Any) -> bytes:
     """A text for C, which ends at its first zero."""
     if not isinstance(value, str):
         raise TypeError(f"{name}: expected a text, found {type(value).__name__}")
@@ -119,7 +123,7 @@ def text(name, value):
     return value.encode()
 
 
-def out(value, shape, dtype):
+def out(value: Any, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """The caller's array for the result, or a new one."""
     if value is None:
         return np.empty(shape, dtype)

@@ -1,6 +1,9 @@
 """Columns across the border by the Arrow PyCapsule protocol: what any library of columns gives and takes."""
 
+from __future__ import annotations
+
 import ctypes
+from typing import Any, Optional
 
 from . import _native, _numpy
 from ._library import check, library
@@ -27,12 +30,13 @@ _Stream._fields_ = [
 ]
 
 
-def of(name, batch):
+def of(name: str, batch: Any) -> tuple[Any, Any]:
     """The capsules of a batch's schema and array, and what keeps them; none of no batch."""
     if batch is None:
         return None, None
     if hasattr(batch, "__arrow_c_array__"):
-        return batch.__arrow_c_array__()
+        both: tuple[Any, Any] = batch.__arrow_c_array__()
+        return both
     if not hasattr(batch, "__arrow_c_stream__"):
         raise TypeError(
             f"{name}: expected columns by the Arrow PyCapsule protocol, such as a pyarrow.Table or a data frame of polars or pandas, "
@@ -45,10 +49,11 @@ def of(name, batch):
     reader = pyarrow.RecordBatchReader.from_stream(batch)
     # pyarrow cannot combine some empty chunks.
     table = pyarrow.Table.from_batches([chunk for chunk in reader if chunk.num_rows], reader.schema)
-    return _whole(pyarrow, name, table).__arrow_c_array__()
+    both = _whole(pyarrow, name, table).__arrow_c_array__()
+    return both
 
 
-def _whole(pyarrow, name, table):
+def _whole(pyarrow: Any, name: str, table: Any) -> Any:
     """A table in one piece."""
     table = table.combine_chunks()
     batches = table.to_batches()
@@ -65,12 +70,12 @@ def _whole(pyarrow, name, table):
     return batches[0]
 
 
-def _only_chunk(name, capsule):
+def _only_chunk(name: str, capsule: Any) -> Room:
     """The chunk of a stream, which has no more: without pyarrow nobody here puts chunks together."""
     stream = ctypes.cast(_get(capsule, STREAM), ctypes.POINTER(_Stream))
     first, second = Room(), Room()
 
-    def call(function, target):
+    def call(function: Any, target: Any) -> None:
         if function(stream, target):
             text = stream.contents.get_last_error(stream) or b"no reason given"
             raise ValueError(f"{name}: the stream failed: {text.decode(errors='replace')}")
@@ -86,18 +91,18 @@ def _only_chunk(name, capsule):
     return first
 
 
-def address(capsule, name):
+def address(capsule: Any, name: bytes) -> Any:
     """Where the structure of a capsule lies."""
     return None if capsule is None else _get(capsule, name)
 
 
 #: Structures that a capsule owns, by their address.
-_owned = {}
+_owned: dict[int, ctypes.Structure] = {}
 
 
-def _release(of_schema, name):
-    @ctypes.PYFUNCTYPE(None, ctypes.c_void_p)
-    def destroy(capsule):
+def _release(of_schema: bool, name: bytes) -> Any:
+    @ctypes.PYFUNCTYPE(None, ctypes.c_void_p)  # type: ignore[untyped-decorator]
+    def destroy(capsule: Any) -> None:
         pointer = _pointer(capsule, name)
         structure = _owned.pop(pointer)
         targets = (ctypes.byref(structure), None) if of_schema else (None, ctypes.byref(structure))
@@ -111,7 +116,7 @@ _pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p)(
 _destroy_schema, _destroy_array = _release(True, SCHEMA), _release(False, ARRAY)
 
 
-def _capsule(structure, name, destroy):
+def _capsule(structure: ctypes.Structure, name: bytes, destroy: Any) -> Any:
     pointer = ctypes.addressof(structure)
     _owned[pointer] = structure
     return _new(pointer, name, ctypes.cast(destroy, ctypes.c_void_p))
@@ -120,27 +125,32 @@ def _capsule(structure, name, destroy):
 class Room:
     """Room for a batch that the library makes; as a result it is the batch. What nobody takes over is released at the end."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.schema, self.array = _native.ArrowSchema(), _native.ArrowArray()
 
-    def __enter__(self):
+    def __repr__(self) -> str:
+        if not self.array.release:
+            return "<batch of Arrow columns, taken over>"
+        return f"<batch of Arrow columns: {self.array.length} rows, {self.schema.n_children} columns>"
+
+    def __enter__(self) -> Room:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._close()
 
-    def __del__(self):
+    def __del__(self) -> None:
         self._close()
 
-    def _close(self):
+    def _close(self) -> None:
         if library is not None:
             library.hart_arrow_release(*self.targets())
 
-    def targets(self):
+    def targets(self) -> tuple[Any, Any]:
         """Arguments for the library."""
         return ctypes.byref(self.schema), ctypes.byref(self.array)
 
-    def _moved(self):
+    def _moved(self) -> tuple[_native.ArrowSchema, _native.ArrowArray]:
         """The structures, which are then in somebody else's hands."""
         schema, array = _native.ArrowSchema(), _native.ArrowArray()
         for mine, other in ((self.schema, schema), (self.array, array)):
@@ -148,14 +158,14 @@ class Room:
             mine.release = None
         return schema, array
 
-    def __arrow_c_array__(self, requested_schema=None):
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[Any, Any]:
         """The batch, once: it then belongs to the capsules."""
         if not self.array.release:
             raise ValueError("the batch has been taken over already")
         schema, array = self._moved()
         return _capsule(schema, SCHEMA, _destroy_schema), _capsule(array, ARRAY, _destroy_array)
 
-    def result(self, kind):
+    def result(self, kind: Optional[str]) -> Any:
         """The batch as a caller of `invoke` wants it."""
         if kind == "numpy":
             return _numpy.columns(self.schema, self.array)

@@ -1,9 +1,13 @@
 """Finds and loads the shared library, and turns statuses into exceptions."""
 
+from __future__ import annotations
+
 import ctypes
 import os
 import pathlib
 import sys
+from collections.abc import Callable
+from typing import Any, Optional
 
 from . import _native
 
@@ -11,26 +15,47 @@ _NAME = {"win32": "hart_native.dll", "darwin": "libhart_native.dylib"}.get(sys.p
 
 
 class HartError(ValueError):
-    """A call that failed: `status` is one of `HART_STATUS_…` of hart.h, the text says what was wrong and what was expected."""
+    """A call of the library that failed. The text says what was wrong and what was expected.
 
-    def __init__(self, status, text):
+    Attributes
+    ----------
+    status : int
+        One of `HART_STATUS_…` of hart.h.
+    """
+
+    status: int
+
+    def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
         self.status = status
 
-    def __reduce__(self):
+    def __repr__(self) -> str:
+        return f"HartError({self.status}, {str(self)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
         # An exception is made anew from its arguments, also in the process that a pool's worker answers to.
         return type(self), (self.status, str(self))
 
 
-def _load():
-    named = os.environ.get("HART_NATIVE_LIBRARY")
-    beside = pathlib.Path(__file__).with_name(_NAME)
-    path = named or (str(beside) if beside.exists() else _NAME)
+def _candidates() -> list[pathlib.Path]:
+    """Where the library is: in this package, as wheels have it; or where cargo builds it, if this is the project's source tree."""
+    here = pathlib.Path(__file__).resolve()
+    found = [here.with_name(_NAME)]
+    if len(here.parents) > 5 and (here.parents[4] / "cbindgen.toml").exists():
+        built = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or here.parents[5] / "target")
+        found += [built / profile / _NAME for profile in ("release", "debug")]
+    return found
+
+
+def _load() -> ctypes.CDLL:
+    candidates = _candidates()
+    path = os.environ.get("HART_NATIVE_LIBRARY") or next((str(file) for file in candidates if file.exists()), _NAME)
     try:
         library = ctypes.CDLL(path)
     except OSError as error:
+        build = "; in the source tree, cargo build --release -p hart-ffi makes it" if len(candidates) > 1 else ""
         raise ImportError(
-            f"the C library cannot be loaded: {error}; set HART_NATIVE_LIBRARY to the path of {_NAME}"
+            f"the C library cannot be loaded: {error}; set HART_NATIVE_LIBRARY to the path of {_NAME}{build}"
         ) from error
     version = library.hart_abi_version()
     if version < _native.HART_ABI_VERSION:
@@ -46,7 +71,7 @@ def _load():
 library = _load()
 
 
-def check(status):
+def check(status: int) -> None:
     """Raises where a call has failed. The text is of the calling thread."""
     if status == _native.HART_OK:
         return
@@ -56,7 +81,7 @@ def check(status):
     raise HartError(status, text.value.decode())
 
 
-def text_of(call):
+def text_of(call: Callable[[Optional[Any], int, Optional[Any]], int]) -> str:
     """The text of a function that writes one: asks for its size first."""
     needed = ctypes.c_size_t()
     check(call(None, 0, ctypes.byref(needed)))

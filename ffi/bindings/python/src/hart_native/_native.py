@@ -1,6 +1,9 @@
 """Constants, structures and prototypes. Generated: bash .ci/generate."""
 
+from __future__ import annotations
+
 import ctypes
+from typing import Any
 
 HART_ABI_VERSION = 3
 HART_OK = 0
@@ -58,6 +61,14 @@ class HartCapabilities(ctypes.Structure):
         ("level", ctypes.c_char * 16),
         ("version", ctypes.c_char * 24),
     ]
+    size: int
+    abi_version: int
+    lanes: int
+    threads: int
+    kernels: int
+    reserved: int
+    level: bytes
+    version: bytes
 
 
 class HartHit(ctypes.Structure):
@@ -66,6 +77,9 @@ class HartHit(ctypes.Structure):
         ("distance", ctypes.c_double),
         ("row", ctypes.c_uint64),
     ]
+    id: int
+    distance: float
+    row: int
 
 
 class HartIndexOptions(ctypes.Structure):
@@ -73,6 +87,8 @@ class HartIndexOptions(ctypes.Structure):
         ("size", ctypes.c_uint32),
         ("flags", ctypes.c_uint32),
     ]
+    size: int
+    flags: int
 
 
 class HartParam(ctypes.Structure):
@@ -85,6 +101,13 @@ class HartParam(ctypes.Structure):
         ("data", ctypes.c_void_p),
         ("length", ctypes.c_size_t),
     ]
+    size: int
+    kind: int
+    name: Any
+    integer: int
+    number: float
+    data: Any
+    length: int
 
 
 class HartInvokeOptions(ctypes.Structure):
@@ -93,6 +116,9 @@ class HartInvokeOptions(ctypes.Structure):
         ("reserved", ctypes.c_uint32),
         ("memory_limit", ctypes.c_uint64),
     ]
+    size: int
+    reserved: int
+    memory_limit: int
 
 
 class ArrowSchema(ctypes.Structure):
@@ -107,6 +133,15 @@ class ArrowSchema(ctypes.Structure):
         ("release", ctypes.c_void_p),
         ("private_data", ctypes.c_void_p),
     ]
+    format: Any
+    name: Any
+    metadata: Any
+    flags: int
+    n_children: int
+    children: Any
+    dictionary: Any
+    release: Any
+    private_data: Any
 
 
 class ArrowArray(ctypes.Structure):
@@ -122,10 +157,20 @@ class ArrowArray(ctypes.Structure):
         ("release", ctypes.c_void_p),
         ("private_data", ctypes.c_void_p),
     ]
+    length: int
+    null_count: int
+    offset: int
+    n_buffers: int
+    n_children: int
+    buffers: Any
+    children: Any
+    dictionary: Any
+    release: Any
+    private_data: Any
 
 
 # Result type and argument types of every function.
-PROTOTYPES = {
+PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "hart_abi_version": (
         ctypes.c_uint32,
         [

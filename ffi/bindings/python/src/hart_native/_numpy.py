@@ -1,12 +1,16 @@
 """Columns of a batch as NumPy arrays."""
 
+from __future__ import annotations
+
 import ctypes
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from . import _native
 
-_FIXED = {
+_FIXED: dict[str, Any] = {
     "c": np.int8, "C": np.uint8, "s": np.int16, "S": np.uint16, "i": np.int32, "I": np.uint32, "l": np.int64, "L": np.uint64,
     "e": np.float16, "f": np.float32, "g": np.float64,
     "tdD": "datetime64[D]", "tdm": "datetime64[ms]",
@@ -17,22 +21,23 @@ _MOMENTS = {"tss": "datetime64[s]", "tsm": "datetime64[ms]", "tsu": "datetime64[
 _VARIABLE = {"u": np.int32, "U": np.int64, "z": np.int32, "Z": np.int64, "+l": np.int32, "+L": np.int64}
 
 
-def _children(structure, of):
+def _children(structure: Any, of: Any) -> list[Any]:
     pointers = ctypes.cast(structure.children, ctypes.POINTER(ctypes.POINTER(of)))
     return [pointers[i].contents for i in range(structure.n_children)]
 
 
-def _buffer(array, i, dtype, count):
+def _buffer(array: Any, i: int, dtype: npt.DTypeLike, count: int) -> npt.NDArray[Any]:
     """A copy of a buffer's elements behind the array's offset."""
     dtype = np.dtype(dtype)
     pointer = ctypes.cast(array.buffers, ctypes.POINTER(ctypes.c_void_p))[i]
     if not count or not pointer:
         return np.zeros(count, dtype)
     raw = ctypes.string_at(pointer + array.offset * dtype.itemsize, count * dtype.itemsize)
-    return np.frombuffer(raw, dtype).copy()
+    values: npt.NDArray[Any] = np.frombuffer(raw, dtype).copy()
+    return values
 
 
-def _bits(array, i):
+def _bits(array: Any, i: int) -> npt.NDArray[np.bool_]:
     pointer = ctypes.cast(array.buffers, ctypes.POINTER(ctypes.c_void_p))[i]
     if not pointer:
         return np.ones(array.length, bool)
@@ -40,7 +45,7 @@ def _bits(array, i):
     return np.unpackbits(raw, bitorder="little")[array.offset : array.offset + array.length].astype(bool)
 
 
-def _column(name, schema, array):
+def _column(name: str, schema: Any, array: Any) -> npt.NDArray[Any]:
     form = schema.format.decode()
     dtype = _FIXED.get(form) or _MOMENTS.get(form.split(":")[0])
     if schema.dictionary:
@@ -58,7 +63,7 @@ def _column(name, schema, array):
         lengths = np.diff(ends)
         if array.length and not missing.any() and (lengths == lengths[0]).all():
             return values[ends[0] : ends[-1]].reshape(array.length, lengths[0])
-        parts = [values[start:end] for start, end in zip(ends, ends[1:])]
+        parts: list[Any] = [values[start:end] for start, end in zip(ends, ends[1:])]
     else:
         pointer = ctypes.cast(array.buffers, ctypes.POINTER(ctypes.c_void_p))[2]
         data = ctypes.string_at(pointer, int(ends[-1])) if pointer and ends[-1] else b""
@@ -71,7 +76,7 @@ def _column(name, schema, array):
     return out
 
 
-def columns(schema, array):
+def columns(schema: Any, array: Any) -> dict[str, npt.NDArray[Any]]:
     """The columns of a batch by their names: numbers as arrays, masked where some are NULL; lists of one length as a matrix, others, texts
     and bytes as objects, None where they are NULL."""
     schemas, arrays = _children(schema, _native.ArrowSchema), _children(array, _native.ArrowArray)

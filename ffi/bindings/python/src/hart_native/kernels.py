@@ -1,7 +1,10 @@
 """Every kernel by name, on Arrow columns."""
 
+from __future__ import annotations
+
 import ctypes
 import json
+from typing import Any, Optional
 
 import numpy as np
 
@@ -9,38 +12,78 @@ from . import _arrays, _capsules, _native
 from ._library import check, library, text_of
 
 
-def kernels():
-    """Names of all kernels."""
+def kernels() -> list[str]:
+    """Names of all kernels, in the order of their description.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> kernels()[0]
+    'vector_add'
+    """
     return [
         text_of(lambda *room, i=i: library.hart_kernel_name(i, *room)) for i in range(capabilities()["kernels"])
     ]
 
 
-def describe(kernel):
-    """What a kernel takes and gives: a dictionary of its columns, parameters, defaults and bounds."""
+def describe(kernel: str) -> dict[str, Any]:
+    """What a kernel takes and gives.
+
+    Parameters
+    ----------
+    kernel : str
+        One of `kernels()`.
+
+    Returns
+    -------
+    dict
+        Its columns, parameters, defaults and bounds; its accuracy, and what NULL and NaN mean to it.
+
+    Examples
+    --------
+    >>> [column["name"] for column in describe("vector_norm")["inputs"]]
+    ['id', 'v']
+    """
     name = _arrays.text("kernel", kernel)
-    return json.loads(text_of(lambda *room: library.hart_kernel_describe(name, *room)))
+    found: dict[str, Any] = json.loads(text_of(lambda *room: library.hart_kernel_describe(name, *room)))
+    return found
 
 
-def capabilities():
-    """Version, instruction-set level, threads and number of kernels of the library."""
+def capabilities() -> dict[str, Any]:
+    """What the loaded library is and uses.
+
+    Returns
+    -------
+    dict
+        `version` (str), `abi_version`, `level` (the instruction sets in use: `"scalar"`, `"avx2"`, `"avx512"`, `"neon"`), `lanes`,
+        `threads`, and `kernels`, how many there are.
+    """
     found = _native.HartCapabilities(ctypes.sizeof(_native.HartCapabilities))
     check(library.hart_capabilities(ctypes.byref(found)))
-    values = {name: getattr(found, name) for name, _ in found._fields_ if name not in ("size", "reserved")}
+    values = {name: getattr(found, name) for name, *_ in found._fields_ if name not in ("size", "reserved")}
     return {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
 
 
-def set_threads(threads):
-    """Threads that large calls use; 0 is one for each processor. The number never changes a result."""
+def set_threads(threads: int) -> None:
+    """Sets how many threads large calls use. The number never changes a result.
+
+    Parameters
+    ----------
+    threads : int
+        From 0, which is one for each processor.
+    """
     check(library.hart_set_threads(_arrays.integer("threads", threads, ctypes.c_uint32)))
 
 
-def shutdown():
+def shutdown() -> None:
     """Ends the library's threads and waits for them; a later large call starts them anew, and so does one in a child of `os.fork`."""
     check(library.hart_shutdown())
 
 
-def _json(name, numbers):
+def _json(name: str, numbers: Any) -> bytes:
     # Texts carry no element type, so that the library reads them in the precision of the column beside them.
     try:
         return json.dumps(numbers, allow_nan=False, default=lambda number: number.item()).encode()
@@ -50,7 +93,7 @@ def _json(name, numbers):
         ) from error
 
 
-def _value(name, value):
+def _value(name: str, value: Any) -> tuple[int, Any]:
     """Kind of a parameter, and its value: a number or bytes."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
@@ -78,7 +121,7 @@ def _value(name, value):
     return _native.HART_PARAM_BYTES, view.tobytes()
 
 
-def _param(name, value):
+def _param(name: str, value: Any) -> _native.HartParam:
     kind, value = _value(name, value)
     param = _native.HartParam(ctypes.sizeof(_native.HartParam), kind, _arrays.text("a parameter's name", name))
     if kind == _native.HART_PARAM_INTEGER:
@@ -92,17 +135,44 @@ def _param(name, value):
     return param
 
 
-def invoke(kernel, batch=None, /, *, memory_limit=0, result=None, **params):
-    """Runs a kernel on the columns of `batch`.
+def invoke(
+    kernel: str, batch: Any = None, /, *, memory_limit: int = 0, result: Optional[str] = None, **params: Any
+) -> Any:
+    """Runs a kernel on the columns of a batch.
 
-    `batch` is anything that speaks the Arrow PyCapsule protocol: a batch or table of pyarrow, a reader, a data frame of polars or pandas,
-    a relation of DuckDB; all of it is taken. Kernels without columns need none. Columns bind by name, without regard to case;
-    other columns, of any type, are carried. Parameters are numbers, texts, vectors (lists or arrays of numbers, of any type), or
-    bytes; None takes the default. An array of `uint8` is bytes. `memory_limit`: most bytes that the call may take beside its input; 0 is
-    half of the memory that the process can have.
+    Parameters
+    ----------
+    kernel : str
+        One of `kernels()`.
+    batch : object with the Arrow PyCapsule protocol, optional
+        A batch or table of pyarrow, a reader, a data frame of polars or pandas, a relation of DuckDB; all of it is taken. Kernels
+        without columns need none. Columns bind by name, without regard to case; other columns, of any type, are carried.
+    memory_limit : int
+        Most bytes that the call may take beside its input; 0 is half of the memory that the process can have.
+    result : {None, "pyarrow", "capsule", "numpy"}
+        A `pyarrow.RecordBatch`, a batch of the same protocol, or a dictionary of arrays; None is pyarrow where it is installed, else a
+        capsule.
+    **params
+        The kernel's parameters, as `describe(kernel)` names them: numbers, texts, vectors (lists or arrays of numbers, of any type), or
+        bytes; None takes the default. An array of `uint8` is bytes.
 
-    `result`: `"pyarrow"` for a `pyarrow.RecordBatch`, `"capsule"` for a batch of the same protocol, `"numpy"` for a dictionary of arrays;
-    None is pyarrow where it is installed, else a capsule.
+    Returns
+    -------
+    pyarrow.RecordBatch, dict of ndarray, or an object with the protocol
+        As `result` says. Result vectors have the form of the first vector column; `result_vectors="packed"` or `"json"` selects bytes
+        or text.
+
+    Raises
+    ------
+    HartError
+        Where the library refuses something; the text names the column, parameter or row, and what was expected.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> vectors = pa.array([[3.0, 4.0], None], pa.list_(pa.float32()))
+    >>> invoke("vector_norm", pa.record_batch({"id": pa.array([1, 2]), "v": vectors})).to_pydict()
+    {'id': [1, 2], 'norm': [5.0, None]}
     """
     if result not in (None, "pyarrow", "capsule", "numpy"):
         raise ValueError(f"result: expected None, 'pyarrow', 'capsule' or 'numpy', found {result!r}")

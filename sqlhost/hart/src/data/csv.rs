@@ -1,0 +1,257 @@
+//! CSV with a header line, in UTF-8, with fields separated by commas or by `--delimiter`, quoted as in RFC 4180.
+//!
+//! All columns are texts, as written in the file. Columns that a kernel computes with get the type that the first rows
+//! suggest.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, Write};
+use std::sync::Arc;
+
+use anyhow::Result;
+use arrow_array::builder::{BinaryBuilder, Float64Builder, Int64Builder};
+use arrow_array::cast::AsArray;
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_csv::reader::{Format, ReaderBuilder};
+use arrow_schema::ArrowError;
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use flate2::read::MultiGzDecoder;
+
+use super::source::{BATCH_ROWS, Source};
+use super::{cell, in_cell, types};
+
+/// The number of rows that decide the columns' types.
+const INFER_ROWS: usize = 10_000;
+
+/// The mark that some programs, such as Excel, put before UTF-8 text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+const GZIP: &[u8] = b"\x1f\x8b";
+
+/// The text of a file from its start, decompressed and without the byte order mark.
+fn text(file: &File) -> Result<Box<dyn BufRead + Send>, ArrowError> {
+    let mut file = file.try_clone()?;
+    file.rewind()?;
+    let mut plain = BufReader::new(file);
+    let mut out: Box<dyn BufRead + Send> = match plain.fill_buf()?.starts_with(GZIP) {
+        true => Box::new(BufReader::new(MultiGzDecoder::new(plain))),
+        false => Box::new(plain),
+    };
+    let mut start = Vec::new();
+    out.by_ref().take(BYTE_ORDER_MARK.len() as u64).read_to_end(&mut start)?;
+    if start == BYTE_ORDER_MARK {
+        start.clear();
+    }
+    Ok(Box::new(BufReader::new(std::io::Cursor::new(start).chain(out))))
+}
+
+/// Reads a CSV file. An empty field is NULL. The default separator is the comma; if the header line suggests another
+/// one, the error says so.
+pub(super) fn start(
+    file: &File,
+    delimiter: Option<u8>,
+    wanted: Option<Vec<usize>>,
+) -> Result<Source, ArrowError> {
+    let mut head = Vec::new();
+    text(file)?.take(4096).read_to_end(&mut head)?;
+    if head.contains(&0) {
+        return Err(ArrowError::CsvError("expected UTF-8 text, found binary data".to_owned()));
+    }
+    let line: &[u8] = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let separator = delimiter.unwrap_or(b',');
+    if delimiter.is_none() && !line.contains(&b',') {
+        for (other, name) in [(b';', "';'"), (b'\t', "tab"), (b'|', "'|'")] {
+            if line.contains(&other) {
+                return Err(ArrowError::CsvError(format!(
+                    "the header line has no comma; say --delimiter {name} if that separates its fields, or --delimiter ',' if \
+                     there is one column"
+                )));
+            }
+        }
+    }
+    let format = Format::default().with_header(true).with_delimiter(separator);
+    let (names, _) = format.infer_schema(text(file)?, Some(0))?;
+    if names.fields().is_empty() {
+        return Err(ArrowError::CsvError("expected a header line, found none".to_owned()));
+    }
+    if names.fields().iter().all(|field| field.name().trim().parse::<f64>().is_ok()) {
+        let line: Vec<&str> = names.fields().iter().map(|field| field.name().as_str()).take(5).collect();
+        let line = line.join(",");
+        return Err(ArrowError::CsvError(format!(
+            "expected a header line, found only numbers in line 1: {line}"
+        )));
+    }
+    let as_text = |field: &Arc<Field>| Field::new(field.name(), DataType::Utf8, true);
+    let schema: SchemaRef = Arc::new(Schema::new(names.fields().iter().map(as_text).collect::<Vec<Field>>()));
+    let rows = |wanted: Option<Vec<usize>>| {
+        let mut builder =
+            ReaderBuilder::new(schema.clone()).with_format(format.clone()).with_batch_size(BATCH_ROWS);
+        if let Some(wanted) = wanted {
+            builder = builder.with_projection(wanted);
+        }
+        builder.build_buffered(text(file)?)
+    };
+    let kinds = infer(&schema, rows(None)?)?;
+    let typed = |(field, kind): (&Arc<Field>, &Kind)| Field::new(field.name(), kind.data_type(), true);
+    let typed: Vec<Field> = schema.fields().iter().zip(&kinds).map(typed).collect();
+    let batches = rows(wanted)?;
+    Ok(Source { typed: Arc::new(Schema::new(typed)), schema, rows: None, batches: Box::new(batches) })
+}
+
+/// The type with which a column can be computed.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// Only NULLs so far.
+    Empty,
+    /// Whole numbers in canonical form: no plus sign, no leading zeros.
+    Integer,
+    Number,
+    /// Hexadecimal bytes after 0x.
+    Hex,
+    Text,
+}
+
+impl Kind {
+    fn of(text: &str) -> Kind {
+        if integer(text).is_some() {
+            Kind::Integer
+        } else if text.trim().parse::<f64>().is_ok() {
+            Kind::Number
+        } else if cell::unhex(text).is_some() {
+            Kind::Hex
+        } else {
+            Kind::Text
+        }
+    }
+
+    fn and(self, other: Kind) -> Kind {
+        match (self, other) {
+            (Kind::Empty, other) => other,
+            (one, other) if one == other => one,
+            (Kind::Integer | Kind::Number, Kind::Integer | Kind::Number) => Kind::Number,
+            _ => Kind::Text,
+        }
+    }
+
+    /// A column that is empty in all examined rows may still have text further down.
+    fn data_type(self) -> DataType {
+        match self {
+            Kind::Integer => DataType::Int64,
+            Kind::Number => DataType::Float64,
+            Kind::Hex => DataType::Binary,
+            Kind::Empty | Kind::Text => DataType::Utf8,
+        }
+    }
+}
+
+/// The whole number of which this text is the canonical form.
+fn integer(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let plain = digits.starts_with(|c: char| c.is_ascii_digit()) && (!digits.starts_with('0') || text == "0");
+    text.parse().ok().filter(|_| plain)
+}
+
+fn infer(
+    schema: &Schema,
+    rows: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
+) -> Result<Vec<Kind>, ArrowError> {
+    let mut kinds = vec![Kind::Empty; schema.fields().len()];
+    let mut left = INFER_ROWS;
+    for batch in rows {
+        let batch = batch?;
+        for (kind, column) in kinds.iter_mut().zip(batch.columns()) {
+            for text in column.as_string::<i32>().iter().take(left).flatten() {
+                if *kind == Kind::Text {
+                    break;
+                }
+                *kind = kind.and(Kind::of(text));
+            }
+        }
+        left = left.saturating_sub(batch.num_rows());
+        if left == 0 {
+            break;
+        }
+    }
+    Ok(kinds)
+}
+
+/// Texts converted to the type that [`start`] has given their column; `before` rows preceded them.
+pub(super) fn typed(column: &ArrayRef, field: &Field, before: u64) -> Result<ArrayRef, ArrowError> {
+    let texts = column.as_string::<i32>();
+    macro_rules! parsed {
+        ($builder:expr, $read:expr, $what:literal) => {{
+            let mut out = $builder;
+            for (row, text) in texts.iter().enumerate() {
+                let value = text.map(|text| {
+                    $read(text).ok_or_else(|| {
+                        ArrowError::ParseError(format!(
+                            "column `{}`, row {}: `{text}` is no {}, as the first {INFER_ROWS} rows are",
+                            field.name(),
+                            before + row as u64 + 1,
+                            $what
+                        ))
+                    })
+                });
+                out.append_option(value.transpose()?);
+            }
+            Ok(Arc::new(out.finish()))
+        }};
+    }
+    match field.data_type() {
+        DataType::Int64 => parsed!(Int64Builder::new(), integer, "whole number"),
+        DataType::Float64 => {
+            parsed!(Float64Builder::new(), |text: &str| text.trim().parse::<f64>().ok(), "number")
+        }
+        DataType::Binary => parsed!(BinaryBuilder::new(), cell::unhex, "bytes in hexadecimal after 0x"),
+        _ => Ok(column.clone()),
+    }
+}
+
+/// Writes a header line and the rows; returns their number. NULL is an empty field, an empty text a quoted one.
+pub(super) fn encode(
+    out: &mut dyn Write,
+    schema: &SchemaRef,
+    batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
+    separator: char,
+) -> Result<u64> {
+    let mut line = String::new();
+    for (number, field) in schema.fields().iter().enumerate() {
+        push(&mut line, number, Some(field.name()), separator);
+    }
+    line.push('\n');
+    out.write_all(line.as_bytes())?;
+    let mut rows = 0;
+    for batch in batches {
+        let batch = batch?;
+        let columns = batch.columns().iter().map(types::plain).collect::<Result<Vec<_>, _>>()?;
+        for row in 0..batch.num_rows() {
+            line.clear();
+            for (number, column) in columns.iter().enumerate() {
+                let text = match cell::is_null(column, row) {
+                    true => None,
+                    false => Some(cell::text(column, row).map_err(|e| in_cell(schema, number, rows, &e))?),
+                };
+                push(&mut line, number, text.as_deref(), separator);
+            }
+            // Most readers skip a blank line.
+            line.push_str(if line.is_empty() { "\"\"\n" } else { "\n" });
+            out.write_all(line.as_bytes())?;
+            rows += 1;
+        }
+    }
+    Ok(rows)
+}
+
+/// Appends a field, quoted if RFC 4180 requires it.
+fn push(line: &mut String, number: usize, text: Option<&str>, separator: char) {
+    if number > 0 {
+        line.push(separator);
+    }
+    match text {
+        None => {}
+        Some(text) if text.is_empty() || text.contains([separator, '"', '\r', '\n']) => {
+            line.push('"');
+            line.push_str(&text.replace('"', "\"\""));
+            line.push('"');
+        }
+        Some(text) => line.push_str(text),
+    }
+}

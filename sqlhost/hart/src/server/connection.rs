@@ -1,0 +1,567 @@
+//! A connection to SQL Server, with error messages that say what to do.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use clap::{Args, ValueEnum};
+use futures_util::TryStreamExt;
+use tiberius::error::{Error, IoErrorKind};
+use tiberius::{
+    AuthMethod, Client, ColumnData, Config, EncryptionLevel, Query, QueryItem, Row, SqlBulkCopyOptions,
+    TokenRow,
+};
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
+
+use super::{identity, secret, tls};
+use crate::log;
+
+/// Port of a default instance.
+const PORT: u16 = 1433;
+
+/// Transient login errors of Azure SQL Database: the database is moving, waking up or busy.
+const TRANSIENT: [u32; 6] = [40197, 40501, 40613, 49918, 49919, 49920];
+/// Retries of such a login, after 1, 2 and 4 seconds.
+const RETRIES: u32 = 3;
+
+/// How to say who is connecting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Auth {
+    /// A login of SQL Server: --user, and the password from HART_PASSWORD, --password-file or a prompt
+    Sql,
+    /// The account that runs this program: on Windows, or with a Kerberos ticket where the program was built with that
+    Integrated,
+    /// An access token of Microsoft Entra from HART_TOKEN or --token-file
+    Token,
+    /// The managed identity of this Azure VM, or of this machine in Azure Arc
+    ManagedIdentity,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Encrypt {
+    /// Negotiated at the start, and required
+    Required,
+    /// TDS 8.0: from the first byte
+    Strict,
+}
+
+/// Where to connect and as whom.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct ConnectionOptions {
+    /// The server; the port is 1433 if none is given
+    #[arg(long, value_name = "HOST[,PORT]", env = "HART_SERVER", value_parser = address)]
+    server: Option<Address>,
+    /// The database
+    #[arg(long, value_name = "NAME", env = "HART_DATABASE")]
+    database: Option<String>,
+    /// How to authenticate
+    #[arg(long, value_enum, default_value = "sql")]
+    auth: Auth,
+    /// Login of SQL Server
+    #[arg(long, value_name = "NAME", env = "HART_USER")]
+    user: Option<String>,
+    /// File whose first line is the password; else HART_PASSWORD, else a prompt
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// File with the access token; else HART_TOKEN
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Take a password or token from a file that other users of this machine can read
+    #[arg(long)]
+    insecure_file: bool,
+    /// Which of several identities of an Azure VM
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// When encryption begins; there is no connection without it
+    #[arg(long, value_enum, default_value = "required")]
+    encrypt: Encrypt,
+    /// Do not check the server's certificate: anyone between here and the server can then read and change everything
+    #[arg(long, conflicts_with = "ca_certificate")]
+    trust_certificate: bool,
+    /// Trust the authority in this PEM or DER file besides those of this machine
+    #[arg(long, value_name = "FILE")]
+    ca_certificate: Option<PathBuf>,
+    /// Name that the certificate bears, where it is not that of --server
+    #[arg(long, value_name = "HOST")]
+    certificate_host: Option<String>,
+    /// Longest wait for a connection
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    connect_timeout: u64,
+    /// Longest wait for the answer to a statement, and for the server to take the next of what is sent to it
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    timeout: u64,
+}
+
+/// Host and port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Address {
+    host: String,
+    port: u16,
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{},{}", self.host, self.port)
+    }
+}
+
+fn address(text: &str) -> Result<Address, String> {
+    let text = text.trim();
+    let text = text.strip_prefix("tcp:").unwrap_or(text);
+    if text.contains('\\') {
+        return Err(
+            "a named instance is reached by its port: HOST,PORT (SQL Server Configuration Manager shows \
+                    it under TCP/IP)"
+                .into(),
+        );
+    }
+    let (host, port) = match text.split_once(',') {
+        None => (text, PORT),
+        Some((host, port)) => {
+            let port = port.trim();
+            let number = port.parse().ok().filter(|p| *p != 0);
+            (host.trim(), number.ok_or_else(|| format!("the port is '{port}'; expected 1 to 65535"))?)
+        }
+    };
+    match host {
+        "" => Err("expected HOST or HOST,PORT".into()),
+        "." | "(local)" => Ok(Address { host: "localhost".into(), port }),
+        host => Ok(Address { host: host.into(), port }),
+    }
+}
+
+impl ConnectionOptions {
+    fn address(&self) -> Result<&Address> {
+        self.server.as_ref().context("which server? Say --server HOST[,PORT], or set HART_SERVER")
+    }
+
+    fn auth(&self) -> Result<AuthMethod> {
+        Ok(match self.auth {
+            Auth::Sql => {
+                let user = self.user.as_deref().context("which login? Say --user NAME, or set HART_USER")?;
+                let password = secret::password(user, self.password_file.as_deref(), self.insecure_file)?;
+                AuthMethod::sql_server(user, password)
+            }
+            #[cfg(any(windows, feature = "kerberos"))]
+            Auth::Integrated => AuthMethod::Integrated,
+            #[cfg(not(any(windows, feature = "kerberos")))]
+            Auth::Integrated => bail!(
+                "--auth integrated needs Kerberos, which this program was built without (cargo build --features kerberos; \
+                 it needs libkrb5 of the machine); use sql or token here"
+            ),
+            Auth::Token => {
+                AuthMethod::aad_token(secret::token(self.token_file.as_deref(), self.insecure_file)?)
+            }
+            Auth::ManagedIdentity => AuthMethod::aad_token(identity::token(self.client_id.as_deref())?),
+        })
+    }
+
+    fn config(&self, address: &Address, database: &str, auth: AuthMethod) -> Result<Config> {
+        let mut config = Config::new();
+        config.host(&address.host);
+        config.port(address.port);
+        config.database(database);
+        config.application_name("hart");
+        config.authentication(auth);
+        config.encryption(match self.encrypt {
+            Encrypt::Required => EncryptionLevel::Required,
+            Encrypt::Strict => EncryptionLevel::Strict,
+        });
+        if self.trust_certificate {
+            config.trust_cert();
+        } else if let Some(path) = &self.ca_certificate {
+            let bytes = std::fs::read(path)
+                .with_context(|| format!("--ca-certificate: cannot read {}", path.display()))?;
+            ensure!(!bytes.is_empty(), "--ca-certificate {}: the file is empty", path.display());
+            config.trust_cert_ca_bundle(bytes);
+        }
+        if let Some(host) = &self.certificate_host {
+            config.hostname_in_certificate(host);
+        }
+        config.handshake_timeout(Some(Duration::from_secs(self.connect_timeout)));
+        config.command_timeout(Some(Duration::from_secs(self.timeout)));
+        Ok(config)
+    }
+
+    /// Connects.
+    pub fn connect(&self) -> Result<Server> {
+        self.connector()?.connect()
+    }
+
+    /// A connector with the secret, which is asked for once for any number of connections.
+    pub fn connector(&self) -> Result<Connector> {
+        self.address()?;
+        self.database()?;
+        if self.trust_certificate {
+            eprintln!(
+                "hart: --trust-certificate: the server's certificate is not checked, so whoever is between here and it can read \
+                 and change everything, the password too"
+            );
+        }
+        Ok(Connector { auth: self.auth()?, options: self.clone() })
+    }
+
+    fn database(&self) -> Result<&str> {
+        self.database.as_deref().context("which database? Say --database NAME, or set HART_DATABASE")
+    }
+
+    fn connect_with(&self, auth: &AuthMethod) -> Result<Server> {
+        let (address, database) = (self.address()?, self.database()?);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the network runtime")?;
+        let _span = tracing::info_span!("connect", server = %address, database, auth = ?self.auth).entered();
+        let mut target = address.clone();
+        let (mut redirected, mut tries) = (false, 0);
+        loop {
+            let config = self.config(&target, database, auth.clone())?;
+            match runtime.block_on(self.open(&target, config)) {
+                Ok(client) => {
+                    let (address, timeout) = (address.clone(), Duration::from_secs(self.timeout));
+                    return Ok(Server { client, runtime, address, timeout, usable: true });
+                }
+                // A gateway, such as that of Azure SQL Database, redirects to another server: once.
+                Err(Error::Routing { host, port }) if !redirected => {
+                    target = Address { host, port };
+                    tracing::info!(%target, "sent on");
+                    redirected = true;
+                }
+                Err(Error::Routing { host, port }) => {
+                    bail!(
+                        "{target} sends on to {host},{port} after {address} had sent on to it; connect to that one"
+                    )
+                }
+                // Nothing has been done yet, so a retry is safe; later it would not be.
+                Err(Error::Server(e)) if TRANSIENT.contains(&e.code()) && tries < RETRIES => {
+                    tracing::warn!(
+                        error = e.code(),
+                        seconds = 1 << tries,
+                        "the database is not ready; trying again"
+                    );
+                    std::thread::sleep(Duration::from_secs(1 << tries));
+                    tries += 1;
+                }
+                Err(error) => return Err(self.explain(&target, database, &error)),
+            }
+        }
+    }
+
+    async fn open(&self, address: &Address, config: Config) -> Result<Client<Compat<TcpStream>>, Error> {
+        let timed_out = || Error::Io { kind: IoErrorKind::TimedOut, message: String::new() };
+        let wait = Duration::from_secs(self.connect_timeout);
+        let connect = TcpStream::connect((address.host.as_str(), address.port));
+        let tcp = tokio::time::timeout(wait, connect).await.map_err(|_| timed_out())??;
+        tcp.set_nodelay(true)?;
+        Client::connect(config, tcp.compat_write()).await
+    }
+
+    /// Why the connection failed, and what to do.
+    fn explain(&self, address: &Address, database: &str, error: &Error) -> anyhow::Error {
+        let user = self.user.as_deref().unwrap_or("");
+        if let Some(reason) = tls::reason(error).filter(|reason| !is_about_ca_file(reason)) {
+            return tls::explain(&address.to_string(), self.encrypt == Encrypt::Strict, reason);
+        }
+        match error {
+            Error::Io { kind: IoErrorKind::TimedOut, .. } => anyhow!(
+                "{address} did not answer within {} s: check the name, the port and the firewall between; \
+                 --connect-timeout waits longer",
+                self.connect_timeout
+            ),
+            Error::Io { kind: IoErrorKind::ConnectionRefused, .. } => anyhow!(
+                "nothing listens on {address}: check that SQL Server runs, that TCP/IP is enabled for it, and the \
+                 port (a named instance has its own)"
+            ),
+            Error::Io { kind: IoErrorKind::InvalidData, message } if is_about_ca_file(message) => {
+                let file = self.ca_certificate.as_deref().unwrap_or(std::path::Path::new("")).display();
+                anyhow!("--ca-certificate {file} holds no certificate in PEM or DER form ({message})")
+            }
+            Error::Io { kind, message } => match kind {
+                IoErrorKind::UnexpectedEof | IoErrorKind::ConnectionReset | IoErrorKind::BrokenPipe => {
+                    anyhow!(
+                        "{address} closed the connection before the login was done ({message}): check that SQL Server \
+                     listens on this port, and its error log; a server does this too if {}",
+                        match self.encrypt {
+                            Encrypt::Required => "it demands --encrypt strict",
+                            Encrypt::Strict =>
+                                "it is older than --encrypt strict, which came with SQL Server 2022",
+                        }
+                    )
+                }
+                _ => anyhow!("{address} cannot be reached ({message}): check the name and the network"),
+            },
+            Error::Protocol(message) if message.contains("encryption level") => anyhow!(
+                "{address} offers no encryption, and nothing is sent without: give SQL Server a certificate (it makes \
+                 one of its own if it has none), or check that the port is that of SQL Server"
+            ),
+            Error::Server(e) => match e.code() {
+                18456 if matches!(self.auth, Auth::Token | Auth::ManagedIdentity) => anyhow!(
+                    "{address} refused the access token (18456): it has expired, was made for another resource than \
+                     https://database.windows.net/, or its owner is no user of database {database}"
+                ),
+                18456 => anyhow!(
+                    "{address} refused the login of {user} (18456): wrong password, no such login, no right to \
+                     connect to {database}, or only Windows logins are allowed; the server's error log names the \
+                     reason beside state {}",
+                    e.state()
+                ),
+                18486 => anyhow!(
+                    "{address}: the login {user} is locked (18486): ALTER LOGIN … UNLOCK by an administrator"
+                ),
+                18487 | 18488 => anyhow!(
+                    "{address}: the password of {user} has expired or must be changed ({}): change it with sqlcmd -Z or SSMS",
+                    e.code()
+                ),
+                18470 => anyhow!(
+                    "{address}: the login {user} is disabled (18470): ALTER LOGIN … ENABLE by an administrator"
+                ),
+                4060 => anyhow!(
+                    "{address} has no database {database} that this login may open (4060): check --database; the \
+                     login needs a user in it"
+                ),
+                40615 | 40914 => anyhow!(
+                    "{address}: the firewall of Azure SQL does not let this machine in ({}): {}",
+                    e.code(),
+                    e.message()
+                ),
+                code => anyhow!("{address} refused the login ({code}): {}", e.message()),
+            },
+            other if self.auth == Auth::Integrated => anyhow!(
+                "{address} refused the account that runs this program ({other}): off Windows kinit gets the ticket that is \
+                 needed, and the server needs its name MSSQLSvc/HOST:PORT in the directory"
+            ),
+            other => anyhow!("{address}: {other}"),
+        }
+    }
+}
+
+fn is_about_ca_file(message: &str) -> bool {
+    message.contains("CA source") || message.contains("CA bundle")
+}
+
+/// Options with their secret.
+#[derive(Clone)]
+pub struct Connector {
+    options: ConnectionOptions,
+    auth: AuthMethod,
+}
+
+impl Connector {
+    /// Opens a connection.
+    pub fn connect(&self) -> Result<Server> {
+        self.options.connect_with(&self.auth)
+    }
+}
+
+/// An open connection.
+pub struct Server {
+    client: Client<Compat<TcpStream>>,
+    runtime: Runtime,
+    address: Address,
+    timeout: Duration,
+    usable: bool,
+}
+
+impl Server {
+    /// Whether the connection remains usable: yes after an error of a statement, no after one of the network.
+    pub fn is_usable(&self) -> bool {
+        self.usable
+    }
+
+    /// Host and port as the user gave them.
+    pub fn name(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Runs a batch and returns the rows of its first result.
+    pub fn rows<'b>(&mut self, sql: impl Into<Cow<'b, str>>) -> Result<Vec<Row>> {
+        let sql = sql.into();
+        let _span = tracing::debug_span!("batch", sql = log::beginning(&sql), bytes = sql.len()).entered();
+        let (client, wait) = (&mut self.client, self.timeout);
+        let results = self.runtime.block_on(async {
+            let stream = bounded(wait, client.simple_query(sql)).await?;
+            stream.into_results().await
+        });
+        Ok(self.note(results)?.into_iter().next().unwrap_or_default())
+    }
+
+    /// Runs a statement with parameters, @P1 and so on, and returns the rows of its last result.
+    pub fn rows_with(&mut self, sql: &str, parameters: Vec<ColumnData<'_>>) -> Result<Vec<Row>> {
+        let _span =
+            tracing::debug_span!("statement", sql = log::beginning(sql), parameters = parameters.len())
+                .entered();
+        let mut query = Query::new(sql);
+        parameters.into_iter().for_each(|parameter| query.bind(parameter));
+        let (client, wait) = (&mut self.client, self.timeout);
+        let results = self.runtime.block_on(async {
+            let stream = bounded(wait, query.query(client)).await?;
+            stream.into_results().await
+        });
+        Ok(self.note(results)?.into_iter().next_back().unwrap_or_default())
+    }
+
+    /// Runs a batch to its end.
+    pub fn run<'b>(&mut self, sql: impl Into<Cow<'b, str>>) -> Result<()> {
+        self.rows(sql).map(|_| ())
+    }
+
+    /// Runs a batch and passes on what arrives, until the end or until `take` returns false.
+    pub fn stream(&mut self, sql: &str, mut take: impl FnMut(QueryItem) -> Result<bool>) -> Result<()> {
+        let (client, wait) = (&mut self.client, self.timeout);
+        let _span = tracing::info_span!("stream", bytes = sql.len()).entered();
+        let beginning = log::beginning(sql);
+        tracing::debug!(sql = beginning, "query");
+        let result = self.runtime.block_on(async {
+            let mut stream = bounded(wait, client.simple_query(sql)).await?;
+            while let Some(item) = stream.try_next().await? {
+                match take(item) {
+                    Ok(true) => {}
+                    Ok(false) => return Ok(Ok(())),
+                    Err(error) => return Ok(Err(error)),
+                }
+            }
+            Ok(Ok(()))
+        });
+        self.note(result)?
+    }
+
+    /// Appends rows to a table, whose name and columns are quoted, and returns the number of rows that the server
+    /// accepted.
+    pub fn bulk<'r>(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        options: SqlBulkCopyOptions,
+        rows: impl Iterator<Item = Result<TokenRow<'r>>>,
+    ) -> Result<u64> {
+        let _span = tracing::info_span!("bulk load", table).entered();
+        let (client, wait) = (&mut self.client, self.timeout);
+        let result = self.runtime.block_on(async {
+            let start = client.bulk_insert_with_options(table, columns, options, &[]);
+            let mut load = bounded(wait, start).await?;
+            for (n, row) in rows.enumerate() {
+                let row = match row {
+                    Ok(row) => row,
+                    Err(error) => return Ok(Err(error)),
+                };
+                match bounded(wait, load.send(row)).await {
+                    Err(error @ (Error::BulkInput(_) | Error::Encoding(_) | Error::Conversion(_))) => {
+                        return Ok(Err(anyhow!("row {} of the bulk load: {error}", n + 1)));
+                    }
+                    sent => sent?,
+                }
+            }
+            let counts = bounded(wait, load.finalize()).await?;
+            // Counts of triggers come before it.
+            Ok(Ok(counts.rows_affected().last().copied().unwrap_or(0)))
+        });
+        let loaded = self.note(result)?;
+        // An abandoned load leaves the server in the middle of a message.
+        self.usable &= loaded.is_ok();
+        loaded
+    }
+
+    fn note<T>(&mut self, result: Result<T, Error>) -> Result<T> {
+        result.map_err(|error| {
+            self.usable &= matches!(error, Error::Server(_));
+            self.explain(error)
+        })
+    }
+
+    fn explain(&self, error: Error) -> anyhow::Error {
+        let address = &self.address;
+        match &error {
+            // The callers report the state that this leaves behind.
+            Error::Io { kind: IoErrorKind::TimedOut, .. } => anyhow!(
+                "{address} did not finish a statement within {} s, and the connection is closed; --timeout waits longer",
+                self.timeout.as_secs()
+            ),
+            Error::Io { message, .. } => anyhow!("the connection to {address} broke ({message})"),
+            Error::Server(e) => {
+                let advice = advice(e.code()).map(|a| format!(": {a}")).unwrap_or_default();
+                let place = match e.procedure() {
+                    "" => String::new(),
+                    name => format!(" in {name}, line {}", e.line()),
+                };
+                let text = format!("error {}{place}: {}{advice}", e.code(), e.message());
+                StatementError { code: e.code(), message: e.message().into(), text }.into()
+            }
+            _ => anyhow!("{address}: {error}"),
+        }
+    }
+}
+
+/// A timeout for what the client's own limit does not cover: sending, and the start of a bulk load.
+async fn bounded<T>(wait: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let timed_out = |_| Error::Io { kind: IoErrorKind::TimedOut, message: String::new() };
+    tokio::time::timeout(wait, work).await.map_err(timed_out)?
+}
+
+/// The server's error for a statement.
+#[derive(Debug)]
+pub struct StatementError {
+    /// Its number.
+    pub code: u32,
+    /// Its message.
+    pub message: String,
+    /// Both, with the location and what to do.
+    text: String,
+}
+
+impl std::fmt::Display for StatementError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for StatementError {}
+
+/// What to do about an error of a statement.
+fn advice(code: u32) -> Option<&'static str> {
+    Some(match code {
+        229 | 262 | 297 | 300 | 15151 | 15247 => {
+            "this login lacks a right; `hart status` lists those that are needed, with the statements that grant them"
+        }
+        1205 => "another session was in the way; run it again",
+        1222 => "another session holds a lock; try again when it is done",
+        3906 => "the database is read-only",
+        39007 => "run `hart deploy`, and see that the caller is a member of hart_caller",
+        39020 | 39021 | 39025 | 39011..=39013 => {
+            "see that the Launchpad service runs, wait a minute and repeat"
+        }
+        39023 => "EXEC sp_configure N'external scripts enabled', 1; RECONFIGURE WITH OVERRIDE;",
+        _ => return None,
+    })
+}
+
+/// A text column of a row; NULL becomes an empty text.
+pub fn text(row: &Row, column: usize) -> Result<&str> {
+    ensure!(column < row.len(), "the server returned {} columns, expected more than {column}", row.len());
+    let value: Option<&str> =
+        row.try_get(column).map_err(|e| anyhow!("column {column} of the server's answer: {e}"))?;
+    Ok(value.unwrap_or(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        let good = |text: &str| address(text).map(|a| a.to_string());
+        assert_eq!(good("db").as_deref(), Ok("db,1433"));
+        assert_eq!(good("tcp:db.example.org, 14330").as_deref(), Ok("db.example.org,14330"));
+        assert_eq!(good(".").as_deref(), Ok("localhost,1433"));
+        assert_eq!(good("::1,5").as_deref(), Ok("::1,5"));
+        for (text, part) in
+            [("", "HOST"), ("db,", "port"), ("db,0", "65535"), ("db,70000", "65535"), (r"db\X", "port")]
+        {
+            let error = address(text).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+}
