@@ -56,7 +56,7 @@ pub use pairwise::compute::Compute;
 pub use pairwise::precision::Accumulate;
 pub use parallel::pool::Pool;
 pub use parallel::process::PerProcess;
-pub use vector::{Hit, Metric, TopK};
+pub use vector::{Codes, Hit, Metric, TopK};
 
 /// Compiles and runs the README's code.
 #[cfg(doctest)]

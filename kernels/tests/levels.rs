@@ -30,7 +30,7 @@ fn vectors(n: usize) -> Vec<Vec<f32>> {
     ]
 }
 
-/// Calls a kernel with every vector column taken from `columns`, in turn.
+/// Calls a kernel that takes vectors alone with every vector column taken from `columns`, in turn.
 fn run(
     kernel: &'static Kernel,
     compute: Compute,
@@ -77,7 +77,7 @@ fn the_demanded_level_is_the_one_tested() {
 #[test]
 fn every_kernel_of_the_registry_has_the_same_bits_on_every_level() {
     announce("every_kernel_of_the_registry_has_the_same_bits_on_every_level");
-    for kernel in KERNELS.iter().filter(|k| k.family == Family::Vector) {
+    for kernel in KERNELS.iter().filter(|k| k.family == Family::Vector && common::takes_vectors_alone(k)) {
         for variant in common::variants(kernel) {
             let element = element_of(&variant);
             // Narrow elements become singles before any level sees them: a few lengths are enough.
@@ -408,7 +408,7 @@ fn any_number_of_threads_gives_the_same_bits() {
     assert!(a.bytes().len() > 4 << 20);
     let pools =
         [1, 2, 3, 8].map(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap());
-    for kernel in KERNELS.iter().filter(|k| k.family == Family::Vector) {
+    for kernel in KERNELS.iter().filter(|k| k.family == Family::Vector && common::takes_vectors_alone(k)) {
         let mut variants = common::variants(kernel);
         variants.retain(|params| element_of(params) == Element::F32);
         for variant in variants {

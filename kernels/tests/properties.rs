@@ -99,6 +99,10 @@ fn append(all: &mut Output, next: Output) {
                 all.bytes.extend(next.bytes);
                 all.lengths.extend(next.lengths);
             }
+            (Values::Packed(all), Values::Packed(next)) => {
+                all.bytes.extend(next.bytes);
+                all.lengths.extend(next.lengths);
+            }
             (all, next) => panic!("{all:?} and {next:?}"),
         }
     }

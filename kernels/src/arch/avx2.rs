@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::simd::{F32_BLOCK, F64_BLOCK, Part, Simd, padded};
+use super::simd::{CodeGroup, F32_BLOCK, F64_BLOCK, LANES, Part, Simd, padded};
 
 /// Proof that the processor and the operating system have AVX2, FMA and F16C.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,75 @@ impl Avx2 {
             && is_x86_feature_detected!("fma")
             && is_x86_feature_detected!("f16c");
         all.then_some(Avx2(()))
+    }
+}
+
+/// [`Simd::add_codes`] for 16 of the rows, from byte `FIRST` of each group on, and `N` of the queries, from `q` on.
+///
+/// # Safety
+///
+/// The caller runs on a processor with AVX2.
+#[allow(clippy::needless_range_loop, reason = "the same index runs over several arrays")]
+#[inline(always)]
+unsafe fn add_half<const FIRST: usize, const N: usize, const Q: usize>(
+    codes: &[CodeGroup],
+    queries: &[[[i8; 4]; Q]],
+    q: usize,
+    sums: &mut [[i32; LANES]; Q],
+) {
+    // SAFETY: the caller runs on a processor with AVX2, as `# Safety` demands; each load and store is of a whole array
+    // of its size, and takes any alignment.
+    unsafe {
+        // A register has two sums of each of four rows: of bytes 0 and 1, and of bytes 2 and 3.
+        let mut acc = [[_mm256_setzero_si256(); 4]; N];
+        for (rows, queries) in codes.iter().zip(queries) {
+            let mut words = [_mm256_setzero_si256(); 4];
+            for r in 0..4 {
+                let bytes: &[u8; 16] = rows[FIRST + 16 * r..][..16].try_into().expect("16 bytes");
+                words[r] = _mm256_cvtepu8_epi16(_mm_loadu_si128(bytes.as_ptr().cast()));
+            }
+            for n in 0..N {
+                let query = _mm_set1_epi32(bytemuck::cast(queries[q + n]));
+                let query = _mm256_cvtepi8_epi16(query);
+                for r in 0..4 {
+                    acc[n][r] = _mm256_add_epi32(acc[n][r], _mm256_madd_epi16(words[r], query));
+                }
+            }
+        }
+        for n in 0..N {
+            for half in 0..2 {
+                let pairs = _mm256_hadd_epi32(acc[n][2 * half], acc[n][2 * half + 1]);
+                let found = _mm256_permute4x64_epi64::<0b11_01_10_00>(pairs);
+                let place: &mut [i32] = &mut sums[q + n][FIRST / 4 + 8 * half..][..8];
+                let place = place.as_mut_ptr().cast::<__m256i>();
+                _mm256_storeu_si256(place, _mm256_add_epi32(_mm256_loadu_si256(place), found));
+            }
+        }
+    }
+}
+
+/// [`Simd::add_codes`] with AVX2.
+///
+/// # Safety
+///
+/// The caller runs on a processor with AVX2.
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn add_codes<const Q: usize>(
+    codes: &[CodeGroup],
+    queries: &[[[i8; 4]; Q]],
+    sums: &mut [[i32; LANES]; Q],
+) {
+    for q in (0..Q).step_by(2) {
+        // SAFETY: the caller runs on a processor with AVX2, as `# Safety` demands.
+        unsafe {
+            if q + 1 < Q {
+                add_half::<0, 2, Q>(codes, queries, q, sums);
+                add_half::<64, 2, Q>(codes, queries, q, sums);
+            } else {
+                add_half::<0, 1, Q>(codes, queries, q, sums);
+                add_half::<64, 1, Q>(codes, queries, q, sums);
+            }
+        }
     }
 }
 
@@ -172,6 +241,17 @@ impl Simd for Avx2 {
             let two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd::<1>(four));
             _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
         }
+    }
+
+    #[inline(always)]
+    fn add_codes<const Q: usize>(
+        self,
+        codes: &[CodeGroup],
+        queries: &[[[i8; 4]; Q]],
+        sums: &mut [[i32; LANES]; Q],
+    ) {
+        // SAFETY: the token proves AVX2.
+        unsafe { add_codes(codes, queries, sums) }
     }
 
     #[inline(always)]

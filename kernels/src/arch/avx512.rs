@@ -2,11 +2,14 @@
 
 use std::arch::x86_64::*;
 
-use super::simd::{F32_BLOCK, F64_BLOCK, Part, Simd};
+use super::avx2;
+use super::simd::{CodeGroup, F32_BLOCK, F64_BLOCK, LANES, Part, Simd};
 
-/// Proof that the processor and the operating system have AVX-512 F, BW, DQ and VL.
+/// Proof that the processor and the operating system have AVX-512 F, BW, DQ and VL, and, where `vnni`, VNNI.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Avx512(());
+pub(super) struct Avx512 {
+    vnni: bool,
+}
 
 impl Avx512 {
     pub(super) fn detect() -> Option<Avx512> {
@@ -16,7 +19,7 @@ impl Avx512 {
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl");
-        all.then_some(Avx512(()))
+        all.then(|| Avx512 { vnni: is_x86_feature_detected!("avx512vnni") })
     }
 }
 
@@ -50,6 +53,43 @@ unsafe fn tree8(a: __m512d) -> f64 {
 #[inline(always)]
 fn first(n: usize) -> u32 {
     if n >= 16 { 0xffff } else { (1 << n) - 1 }
+}
+
+/// [`Simd::add_codes`] with VNNI, whose products of bytes are added in 32 bits without saturation.
+///
+/// # Safety
+///
+/// The caller runs on a processor with AVX-512 F and VNNI.
+#[allow(clippy::needless_range_loop, reason = "the same index runs over several arrays")]
+#[target_feature(enable = "avx512f,avx512vnni")]
+unsafe fn add_codes<const Q: usize>(
+    codes: &[CodeGroup],
+    queries: &[[[i8; 4]; Q]],
+    sums: &mut [[i32; LANES]; Q],
+) {
+    // SAFETY: the caller runs on a processor with these features, as `# Safety` demands; each load and store is of half
+    // of an array of 128 bytes, and takes any alignment.
+    unsafe {
+        let mut acc = [[_mm512_setzero_si512(); 2]; Q];
+        for q in 0..Q {
+            let start = sums[q].as_ptr().cast::<__m512i>();
+            acc[q] = [_mm512_loadu_si512(start), _mm512_loadu_si512(start.add(1))];
+        }
+        for (rows, queries) in codes.iter().zip(queries) {
+            let rows = rows.as_ptr().cast::<__m512i>();
+            let rows = [_mm512_loadu_si512(rows), _mm512_loadu_si512(rows.add(1))];
+            for q in 0..Q {
+                let query = _mm512_set1_epi32(bytemuck::cast(queries[q]));
+                acc[q][0] = _mm512_dpbusd_epi32(acc[q][0], rows[0], query);
+                acc[q][1] = _mm512_dpbusd_epi32(acc[q][1], rows[1], query);
+            }
+        }
+        for q in 0..Q {
+            let end = sums[q].as_mut_ptr().cast::<__m512i>();
+            _mm512_storeu_si512(end, acc[q][0]);
+            _mm512_storeu_si512(end.add(1), acc[q][1]);
+        }
+    }
 }
 
 impl Simd for Avx512 {
@@ -218,6 +258,22 @@ impl Simd for Avx512 {
     fn sum_f64(self, a: Self::F64) -> f64 {
         // SAFETY: the token proves AVX-512.
         unsafe { tree8(_mm512_add_pd(_mm512_add_pd(a[0], a[2]), _mm512_add_pd(a[1], a[3]))) }
+    }
+
+    #[inline(always)]
+    fn add_codes<const Q: usize>(
+        self,
+        codes: &[CodeGroup],
+        queries: &[[[i8; 4]; Q]],
+        sums: &mut [[i32; LANES]; Q],
+    ) {
+        if self.vnni {
+            // SAFETY: the token proves AVX-512 F, and VNNI where it says so.
+            unsafe { add_codes(codes, queries, sums) }
+        } else {
+            // SAFETY: the token proves AVX2 too: `detect` asks for it.
+            unsafe { avx2::add_codes(codes, queries, sums) }
+        }
     }
 
     #[inline(always)]

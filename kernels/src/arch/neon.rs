@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::simd::{F32_BLOCK, F64_BLOCK, Part, Simd, padded};
+use super::simd::{CodeGroup, F32_BLOCK, F64_BLOCK, LANES, Part, Simd, padded};
 
 /// Proof that the processor has NEON.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -153,6 +153,43 @@ impl Simd for Neon {
             let eight = registers!([a[0]; 4], |r| vaddq_f64(sixteen[r], sixteen[r + 4]));
             let four = registers!([a[0]; 2], |r| vaddq_f64(eight[r], eight[r + 2]));
             vaddvq_f64(vaddq_f64(four[0], four[1]))
+        }
+    }
+
+    #[inline(always)]
+    fn add_codes<const Q: usize>(
+        self,
+        codes: &[CodeGroup],
+        queries: &[[[i8; 4]; Q]],
+        sums: &mut [[i32; LANES]; Q],
+    ) {
+        /// Rows whose sums stay in registers, each in the four lanes of one.
+        const ROWS: usize = 16;
+        for q in 0..Q {
+            for first in (0..LANES).step_by(ROWS) {
+                // SAFETY: the token proves NEON; the loads are of 16 and 4 bytes of arrays that hold them.
+                unsafe {
+                    let mut acc = [vdupq_n_s32(0); ROWS];
+                    for (rows, queries) in codes.iter().zip(queries) {
+                        let query = vreinterpret_s8_s32(vdup_n_s32(bytemuck::cast(queries[q])));
+                        let query = vget_low_s16(vmovl_s8(query));
+                        for r in 0..ROWS / 4 {
+                            let bytes: &[u8; 16] =
+                                rows[4 * first + 16 * r..][..16].try_into().expect("16 bytes");
+                            let bytes = vld1q_u8(bytes.as_ptr());
+                            let low = vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(bytes)));
+                            let high = vreinterpretq_s16_u16(vmovl_high_u8(bytes));
+                            acc[4 * r] = vmlal_s16(acc[4 * r], vget_low_s16(low), query);
+                            acc[4 * r + 1] = vmlal_s16(acc[4 * r + 1], vget_high_s16(low), query);
+                            acc[4 * r + 2] = vmlal_s16(acc[4 * r + 2], vget_low_s16(high), query);
+                            acc[4 * r + 3] = vmlal_s16(acc[4 * r + 3], vget_high_s16(high), query);
+                        }
+                    }
+                    for (sum, lanes) in sums[q][first..].iter_mut().zip(acc) {
+                        *sum = sum.wrapping_add(vaddvq_s32(lanes));
+                    }
+                }
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::slice;
 
-use super::simd::{F32_BLOCK, F64_BLOCK, LANES, Part, Simd, padded, tree_sum};
+use super::simd::{CodeGroup, F32_BLOCK, F64_BLOCK, LANES, Part, Simd, padded, tree_sum};
 
 /// No proof is needed: every machine can run it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -174,6 +174,24 @@ impl Simd for Scalar {
     #[inline(always)]
     fn sum_f64(self, a: Self::F64) -> f64 {
         tree_sum(a)
+    }
+
+    #[inline(never)]
+    fn add_codes<const Q: usize>(
+        self,
+        codes: &[CodeGroup],
+        queries: &[[[i8; 4]; Q]],
+        sums: &mut [[i32; LANES]; Q],
+    ) {
+        for (rows, queries) in codes.iter().zip(queries) {
+            for (sums, query) in sums.iter_mut().zip(queries) {
+                for (sum, row) in sums.iter_mut().zip(rows.as_chunks::<4>().0) {
+                    for d in 0..4 {
+                        *sum = sum.wrapping_add(i32::from(row[d]) * i32::from(query[d]));
+                    }
+                }
+            }
+        }
     }
 
     #[inline(always)]

@@ -8,6 +8,10 @@ pub const LANES: usize = 32;
 pub(crate) const F32_BLOCK: usize = LANES * 4;
 /// Bytes of one block of double-precision lanes.
 pub(crate) const F64_BLOCK: usize = LANES * 8;
+/// Four consecutive code bytes of each of [`LANES`] rows.
+pub(crate) type CodeGroup = [u8; LANES * 4];
+/// Maximum groups of a sum in 32 bits: 65,536 products of at most 255·128 in magnitude.
+pub(crate) const CODE_GROUPS: usize = 1 << 14;
 
 /// Operations on blocks of [`LANES`] virtual lanes, on unaligned little-endian bytes.
 ///
@@ -84,6 +88,16 @@ pub(crate) trait Simd: Copy {
     fn fma_r32(self, a: Self::R32, b: Self::R32, c: Self::R32) -> Self::R32;
     /// One register of [`Simd::mul_add_f64`].
     fn mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64;
+    /// Adds, to the sums of each row with `Q` queries, the products of the row's bytes with the query's numbers. The
+    /// sums wrap around; they are exact for up to [`CODE_GROUPS`] groups where they start from 0 or from −128 times the
+    /// sum of the query's numbers.
+    fn add_codes<const Q: usize>(
+        self,
+        codes: &[CodeGroup],
+        queries: &[[[i8; 4]; Q]],
+        sums: &mut [[i32; LANES]; Q],
+    );
+
     /// One register of [`Simd::exact_mul_add_f64`].
     fn exact_mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64;
 }
@@ -129,4 +143,67 @@ pub(super) fn padded<const N: usize>(tail: &[u8]) -> [u8; N] {
     let mut block = [0; N];
     block[..tail.len()].copy_from_slice(tail);
     block
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arch::Level;
+
+    struct Codes<'a, const Q: usize>(&'a [CodeGroup], &'a [[[i8; 4]; Q]], [[i32; LANES]; Q]);
+
+    impl<const Q: usize> Task for Codes<'_, Q> {
+        type Output = [[i32; LANES]; Q];
+        #[inline(always)]
+        fn run<S: Simd>(mut self, simd: S) -> Self::Output {
+            simd.add_codes(self.0, self.1, &mut self.2);
+            self.2
+        }
+    }
+
+    fn compare<const Q: usize>(groups: usize, byte: impl Fn(usize) -> u8, number: impl Fn(usize) -> i8) {
+        let codes: Vec<CodeGroup> =
+            (0..groups).map(|g| std::array::from_fn(|i| byte(g * 4 * LANES + i))).collect();
+        let queries: Vec<[[i8; 4]; Q]> = (0..groups)
+            .map(|g| std::array::from_fn(|q| std::array::from_fn(|d| number((g * Q + q) * 4 + d))))
+            .collect();
+        let mut exact = [[0i64; LANES]; Q];
+        let mut start = [[0i32; LANES]; Q];
+        for (rows, queries) in codes.iter().zip(&queries) {
+            for q in 0..Q {
+                for r in 0..LANES {
+                    for d in 0..4 {
+                        exact[q][r] += (i64::from(rows[4 * r + d]) - 128) * i64::from(queries[q][d]);
+                        start[q][r] -= 128 * i32::from(queries[q][d]);
+                    }
+                }
+            }
+        }
+        for level in Level::available() {
+            let sums = level.run(Codes(&codes, &queries, start));
+            assert_eq!(
+                sums.map(|row| row.map(i64::from)),
+                exact,
+                "{}, {Q} queries, {groups} groups",
+                level.name()
+            );
+        }
+    }
+
+    #[test]
+    fn sums_of_codes_are_exact_on_every_level() {
+        for groups in [0, 1, 2, 3, 7, 500] {
+            let byte = |i: usize| (i * 2_654_435_761 >> 7) as u8;
+            let number = |i: usize| (i * 2_246_822_519 >> 5) as i8;
+            compare::<1>(groups, byte, number);
+            compare::<2>(groups, byte, number);
+            compare::<3>(groups, byte, number);
+            compare::<12>(groups, byte, number);
+        }
+        // As large as sums get, of both signs.
+        for (byte, number) in [(255, -128), (255, 127), (0, -128), (0, 127)] {
+            compare::<1>(CODE_GROUPS, |_| byte, |_| number);
+            compare::<4>(CODE_GROUPS, |_| byte, |_| number);
+        }
+    }
 }

@@ -1,25 +1,17 @@
 //! Exact search for the nearest rows.
 
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
-use std::ops::Range;
-
-use crate::arch::{Simd, Task};
 use crate::column::vectors::Vectors;
 use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, V};
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
-use crate::error::{Error, Place};
+use crate::error::Error;
 use crate::memory::{check_memory, default_memory_limit};
 use crate::pairwise::compute::Compute;
-use crate::pairwise::lane_major::Packed;
-use crate::pairwise::precision::{Accumulate, Precision, with_precision};
-use crate::pairwise::reduce::{self, Dot, Euclidean, Manhattan, Pair};
-use crate::pairwise::tiles::Tiles;
-use crate::parallel;
-use crate::parallel::PANEL;
-use crate::vector::distance::{METRIC, Metric, from_dot, from_similarity, metric_of};
+use crate::vector::codes::Codes;
+use crate::vector::codes::search::search_column;
+use crate::vector::distance::{METRIC, Metric, metric_of};
+use crate::vector::nearest_rows::{CANDIDATES, Candidate, Wanted, candidates_bytes, search_for};
 use crate::vector::rows;
 
 /// A row found by a search.
@@ -63,12 +55,23 @@ pub struct TopK<'a> {
     pub(super) metric: Metric,
     pub(super) ids: Option<&'a [i64]>,
     pub(super) compute: Option<Compute>,
+    pub(super) codes: Option<&'a Codes>,
+    pub(super) left_out: Option<&'a [bool]>,
+    beyond: Option<f64>,
 }
 
 impl<'a> TopK<'a> {
     /// A search for the `k` nearest rows by cosine distance, identified by their position.
     pub fn new(k: usize) -> TopK<'a> {
-        TopK { k, metric: Metric::default(), ids: None, compute: None }
+        TopK {
+            k,
+            metric: Metric::default(),
+            ids: None,
+            compute: None,
+            codes: None,
+            left_out: None,
+            beyond: None,
+        }
     }
 
     /// The same with another distance.
@@ -89,6 +92,36 @@ impl<'a> TopK<'a> {
         TopK { compute: Some(compute), ..self }
     }
 
+    /// The same with the rows' [codes](crate::Codes): the same hits, several times faster where the codes exclude most
+    /// rows.
+    #[must_use]
+    pub fn codes(self, codes: &'a Codes) -> TopK<'a> {
+        TopK { codes: Some(codes), ..self }
+    }
+
+    /// The same among the rows at a greater distance than that: the next page after its last distance, or, with 0, rows
+    /// other than the query. A row whose distance is NaN is not left out.
+    #[must_use]
+    pub fn min_distance(self, distance: f64) -> TopK<'a> {
+        TopK { beyond: Some(distance), ..self }
+    }
+
+    /// The same without the rows whose flag is `true`, one flag a row.
+    #[must_use]
+    pub fn left_out(self, rows: &'a [bool]) -> TopK<'a> {
+        TopK { left_out: Some(rows), ..self }
+    }
+
+    pub(super) fn wanted(&self) -> Wanted<'a> {
+        Wanted { k: self.k, beyond: self.beyond, within: None, left_out: self.left_out }
+    }
+
+    /// Checks what is given for each row.
+    pub(super) fn check_counts(&self, rows: usize) -> Result<(), Error> {
+        self.ids.map_or(Ok(()), |ids| check_count("ids", "numbers", ids.len(), rows))?;
+        self.left_out.map_or(Ok(()), |flags| check_count("left_out", "flags", flags.len(), rows))
+    }
+
     /// Searches the rows for each query.
     ///
     /// # Shapes
@@ -98,11 +131,11 @@ impl<'a> TopK<'a> {
     /// # Errors
     ///
     /// As [`top_k`]; [`Error::Setting`] as [`Compute::new`]; [`Error::Memory`] where the hits of all queries, one copy
-    /// per thread and one more, may exceed [`default_memory_limit`].
+    /// per thread and one more, may exceed [`default_memory_limit`]. With codes [`Error::ParameterValue`] where they are
+    /// of another number of rows or another element type, and [`Error::Value`] where a row's code turns out to be that
+    /// of another vector.
     pub fn search(&self, rows: &Vectors<'_>, queries: &Vectors<'_>) -> Result<Vec<Vec<Hit>>, Error> {
-        if let Some(ids) = self.ids {
-            check_ids(ids, rows)?;
-        }
+        self.check_counts(rows.len())?;
         let compute = self.compute.map_or_else(Compute::new, Ok)?;
         check_memory(
             CANDIDATES,
@@ -111,7 +144,11 @@ impl<'a> TopK<'a> {
         )?;
         // A column in memory has fewer than 2⁶³ rows.
         let id = |row: usize| self.ids.map_or(row as i64, |ids| ids[row]);
-        let found = search(compute, rows, &|row| Some(id(row)), queries, self.k, self.metric)?;
+        let key = |row: usize| Some(id(row));
+        let found = match self.codes {
+            Some(codes) => search_column(compute, rows, codes, &key, queries, self.wanted(), self.metric)?,
+            None => search_for(compute, rows, &key, queries, self.wanted(), self.metric)?,
+        };
         Ok(found.into_iter().map(|list| self.hits(list)).collect())
     }
 
@@ -159,281 +196,6 @@ pub fn top_k(
     TopK::new(k).metric(metric).ids(ids).search(rows, queries)
 }
 
-/// A candidate row. Candidates are ordered like the result.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Candidate {
-    pub(crate) distance: f64,
-    /// NULL ids come after all others.
-    id: (bool, i64),
-    pub(crate) row: usize,
-}
-
-impl Candidate {
-    pub(crate) fn new(distance: f64, id: Option<i64>, row: usize) -> Candidate {
-        Candidate { distance, id: (id.is_none(), id.unwrap_or(0)), row }
-    }
-}
-
-impl Ord for Candidate {
-    fn cmp(&self, other: &Self) -> Ordering {
-        // `partial_cmp`, so that −0 and 0 are a tie; NaN is greater than every number.
-        let by_distance = self.distance.partial_cmp(&other.distance);
-        let by_distance = by_distance.unwrap_or_else(|| self.distance.is_nan().cmp(&other.distance.is_nan()));
-        by_distance.then(self.id.cmp(&other.id)).then(self.row.cmp(&other.row))
-    }
-}
-
-impl PartialOrd for Candidate {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Candidate {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Candidate {}
-
-/// The best `k` candidates seen so far.
-pub(crate) struct Best {
-    k: usize,
-    heap: BinaryHeap<Candidate>,
-}
-
-impl Best {
-    pub(crate) fn new(k: usize) -> Best {
-        Best { k, heap: BinaryHeap::new() }
-    }
-
-    /// The distance that a row must not exceed to get in; `None` while there is room. NaN excludes nothing.
-    pub(crate) fn worst(&self) -> Option<f64> {
-        self.heap.peek().filter(|_| self.heap.len() >= self.k).map(|worst| worst.distance)
-    }
-
-    /// Nearest first.
-    pub(crate) fn into_sorted(self) -> Vec<Candidate> {
-        self.heap.into_sorted_vec()
-    }
-
-    pub(crate) fn offer(&mut self, candidate: Candidate) {
-        if self.heap.len() < self.k {
-            self.heap.push(candidate);
-        } else if self.heap.peek().is_some_and(|worst| candidate < *worst) {
-            self.heap.pop();
-            self.heap.push(candidate);
-        }
-    }
-}
-
-pub(super) const CANDIDATES: &str = "the candidates of the search";
-
-/// The memory a search may take: each worker may hold the best of all queries, and the result holds them once more.
-pub(super) fn candidates_bytes(rows: usize, bytes: usize, queries: &Vectors<'_>, k: usize) -> u64 {
-    let hits = (queries.len() as u64).saturating_mul(k.min(rows) as u64);
-    let workers = parallel::workers(bytes) as u64;
-    hits.saturating_mul(size_of::<Candidate>() as u64 * (2 * workers + 2))
-}
-
-/// Id of a row; `None` where it is NULL.
-pub(crate) type Key<'a> = &'a (dyn Fn(usize) -> Option<i64> + Sync);
-
-pub(super) fn check_k(k: usize) -> Result<(), Error> {
-    if k > 0 {
-        return Ok(());
-    }
-    Err(Error::ParameterValue { name: "k".into(), value: "0".into(), expected: "an integer ≥ 1".into() })
-}
-
-/// Combines the finds of two workers.
-pub(super) fn merged(mut best: Vec<Best>, other: Vec<Best>) -> Vec<Best> {
-    for (best, other) in best.iter_mut().zip(other) {
-        other.heap.into_iter().for_each(|candidate| best.offer(candidate));
-    }
-    best
-}
-
-pub(crate) fn search(
-    compute: Compute,
-    rows: &Vectors<'_>,
-    key: Key<'_>,
-    queries: &Vectors<'_>,
-    k: usize,
-    metric: Metric,
-) -> Result<Vec<Vec<Candidate>>, Error> {
-    check_k(k)?;
-    if queries.width() != rows.width() {
-        return Err(Error::ParameterValue {
-            name: queries.name().into(),
-            value: queries.element().name().into(),
-            expected: format!("{} elements, as {}", rows.element().name(), rows.place()),
-        });
-    }
-    let packed = packed(queries)?;
-    let copied = Packed::default();
-    let copied = (!metric.of_differences()).then_some(&copied);
-    let none = || packed.iter().map(|_| Best::new(k)).collect::<Vec<_>>();
-    let best = parallel::fold(
-        rows.len(),
-        rows.bytes().len(),
-        none,
-        |best, range| {
-            compute.level.run(Scan {
-                rows,
-                first: 0,
-                key,
-                queries: &packed,
-                copied,
-                query: queries.place(),
-                metric,
-                accumulate: compute.accumulate,
-                list: None,
-                range,
-                best,
-            })
-        },
-        merged,
-    )?;
-    Ok(best.into_iter().map(Best::into_sorted).collect())
-}
-
-/// The bytes of all queries; an error if one is NULL or their dimensions differ.
-pub(crate) fn packed<'a>(queries: &'a Vectors<'_>) -> Result<Vec<&'a [u8]>, Error> {
-    let packed: Option<Vec<&[u8]>> = (0..queries.len()).map(|q| queries.row(q)).collect();
-    let packed = packed.ok_or_else(|| Error::ParameterValue {
-        name: queries.name().into(),
-        value: "NULL".into(),
-        expected: "a vector".into(),
-    })?;
-    if let Some(other) = packed.iter().position(|query| query.len() != packed[0].len()) {
-        return Err(queries.mismatch(other, Place::whole("row 1"), queries.dimensions(0).unwrap_or(0)));
-    }
-    Ok(packed)
-}
-
-/// Offers the listed rows to one query's best, with the same distances as [`search`].
-pub(crate) fn offer_rows(
-    compute: Compute,
-    rows: &Vectors<'_>,
-    key: Key<'_>,
-    query: (&Place, &[u8]),
-    metric: Metric,
-    list: &[usize],
-    best: &mut Best,
-) -> Result<(), Error> {
-    compute.level.run(Scan {
-        rows,
-        first: 0,
-        key,
-        queries: &[query.1],
-        copied: None,
-        query: query.0,
-        metric,
-        accumulate: compute.accumulate,
-        list: Some(list),
-        range: 0..list.len(),
-        best: std::slice::from_mut(best),
-    })
-}
-
-/// One block of rows, or of positions in a list of rows, against all queries.
-pub(super) struct Scan<'a> {
-    pub rows: &'a Vectors<'a>,
-    /// Position of the first of `rows` in the whole input.
-    pub first: usize,
-    pub key: Key<'a>,
-    pub queries: &'a [&'a [u8]],
-    pub copied: Option<&'a Packed>,
-    pub query: &'a Place,
-    pub metric: Metric,
-    pub accumulate: Accumulate,
-    pub list: Option<&'a [usize]>,
-    pub range: Range<usize>,
-    pub best: &'a mut [Best],
-}
-
-impl Task for Scan<'_> {
-    type Output = Result<(), Error>;
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> Self::Output {
-        let mut distances = vec![0.0; self.queries.len() * PANEL];
-        let mut panel: Vec<(usize, &[u8])> = Vec::with_capacity(PANEL);
-        with_precision!(self.rows.width(), self.accumulate, M => {
-            let mut squares = vec![0.0; self.queries.len()];
-            if self.metric == Metric::Cosine {
-                for (square, query) in squares.iter_mut().zip(self.queries) {
-                    let (width, accumulate) = (self.rows.width(), self.accumulate);
-                    *square = simd.run(Pair { form: Dot, width, accumulate, a: query, b: query });
-                }
-            }
-            let mut tiles = Tiles::<M, S>::new(simd, self.queries, self.copied);
-            if self.list.is_some() {
-                tiles = tiles.scattered();
-            }
-            let mut next = self.range.start;
-            while next < self.range.end {
-                panel.clear();
-                while next < self.range.end && panel.len() < PANEL {
-                    let at = self.list.map_or(next, |list| list[next]);
-                    if let Some(row) = self.rows.row(at) {
-                        if let Some(query) = self.queries.first().filter(|q| q.len() != row.len()) {
-                            let dimensions = query.len() / self.rows.width().bytes();
-                            return Err(self.rows.mismatch(at, self.query.clone(), dimensions));
-                        }
-                        panel.push((at, row));
-                    }
-                    next += 1;
-                }
-                let queries = (self.queries, &squares[..]);
-                panel_distances::<M, S>(simd, self.metric, &mut tiles, queries, &panel, &mut distances);
-                for (best, distances) in self.best.iter_mut().zip(distances.chunks_exact(PANEL)) {
-                    for ((row, _), distance) in panel.iter().zip(distances) {
-                        // Most rows are farther than the worst of the best: skip them before asking for their id.
-                        if best.worst().is_some_and(|worst| *distance > worst) {
-                            continue;
-                        }
-                        let row = self.first + *row;
-                        best.offer(Candidate::new(*distance, (self.key)(row), row));
-                    }
-                }
-            }
-        });
-        Ok(())
-    }
-}
-
-/// Distances of a panel's rows from all queries, `PANEL` places per query; `squares` are the queries' dot products with
-/// themselves.
-#[inline(always)]
-fn panel_distances<M: Precision, S: Simd>(
-    simd: S,
-    metric: Metric,
-    tiles: &mut Tiles<'_, M, S>,
-    (queries, squares): (&[&[u8]], &[f64]),
-    panel: &[(usize, &[u8])],
-    distances: &mut [f64],
-) {
-    match metric {
-        Metric::Euclidean => return tiles.distances::<Euclidean>(simd, panel, distances),
-        Metric::Manhattan => return tiles.distances::<Manhattan>(simd, panel, distances),
-        Metric::Cosine | Metric::Dot => {}
-    }
-    tiles.dots(simd, panel, metric == Metric::Cosine, distances);
-    for ((query, square), distances) in queries.iter().zip(squares).zip(distances.chunks_exact_mut(PANEL)) {
-        for ((distance, row_square), (_, row)) in distances.iter_mut().zip(tiles.squares()).zip(panel) {
-            *distance = match metric {
-                Metric::Cosine => {
-                    let sums = [*distance, *square, *row_square];
-                    from_similarity(reduce::checked_cosine::<M, S>(simd, sums, query, row))
-                }
-                Metric::Dot | Metric::Euclidean | Metric::Manhattan => from_dot(*distance),
-            };
-        }
-    }
-}
-
 /// The caller's keys, which a search requires to be integers.
 pub(crate) fn integer_keys<'a>(call: &'a Call<'_>) -> Result<&'a [Option<i64>], Error> {
     call.keys().ok_or_else(|| Error::ColumnType {
@@ -458,6 +220,11 @@ pub(crate) fn queries_of<'a>(call: &'a Call<'_>) -> Result<Vectors<'a>, Error> {
     Ok(given.reshape(total / count))
 }
 
+/// The distance of the parameter [`MIN_DISTANCE`]; `None` where it leaves nothing out.
+fn min_distance_of(call: &Call<'_>) -> Option<f64> {
+    Some(call.params.float(MIN_DISTANCE.name)).filter(|distance| *distance > f64::MIN)
+}
+
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let rows = call.vectors(0);
     let ids = integer_keys(call)?;
@@ -465,7 +232,8 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let queries = queries_of(call)?;
     let k = usize::try_from(call.params.int(K.name)).unwrap_or(usize::MAX);
     call.check_memory(CANDIDATES, candidates_bytes(call.rows, rows.bytes().len(), &queries, k))?;
-    let found = search(rows::compute_of(call)?, rows, &|row| ids[row], &queries, k, metric)?;
+    let wanted = Wanted { beyond: min_distance_of(call), ..Wanted::nearest(k) };
+    let found = search_for(rows::compute_of(call)?, rows, &|row| ids[row], &queries, wanted, metric)?;
 
     let mut output = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (query, list) in found.into_iter().enumerate() {
@@ -500,20 +268,27 @@ pub(crate) const K: Param = Param {
     default: Some("10"),
     summary: "Rows wanted for each query.",
 };
+/// A parameter without a value cannot be told from its default, so the default is a number that leaves nothing out.
+const MIN_DISTANCE: Param = Param {
+    name: "min_distance",
+    kind: ParamKind::FINITE,
+    default: Some("-1.7976931348623157e308"),
+    summary: "Only rows at a greater distance: the last distance of a page gives the next page, 0 leaves out the query itself.",
+};
 pub(crate) const QUERY_NUMBER: Column =
     Column { name: "query", kind: Kind::Int, unit: "number from 1", summary: "Which query." };
 /// Checks that there is one id per row.
 pub(crate) fn check_ids(ids: &[i64], rows: &Vectors<'_>) -> Result<(), Error> {
-    check_count(ids, rows.len())
+    check_count("ids", "numbers", ids.len(), rows.len())
 }
 
-pub(super) fn check_count(ids: &[i64], rows: usize) -> Result<(), Error> {
-    if ids.len() == rows {
+fn check_count(name: &str, what: &str, found: usize, rows: usize) -> Result<(), Error> {
+    if found == rows {
         return Ok(());
     }
     Err(Error::ParameterValue {
-        name: "ids".into(),
-        value: format!("{} numbers", ids.len()),
+        name: name.into(),
+        value: format!("{found} {what}"),
         expected: format!("{rows}, one for each row"),
     })
 }
@@ -534,7 +309,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Looks at every row: no index, no approximation. Nearest first; equal distances are ordered by the smaller id, then \
               by input order. Several queries come in one parameter, one after the other.",
     inputs: &[ID, V],
-    params: &[QUERY, QUERY_COUNT, K, METRIC, ELEMENT, ACCUMULATE],
+    params: &[QUERY, QUERY_COUNT, K, METRIC, MIN_DISTANCE, ELEMENT, ACCUMULATE],
     outputs: &[QUERY_NUMBER, RANK, ID, DISTANCE],
     rows: RowShape::Picked,
     nulls: "A row whose vector is NULL is no candidate. A NULL id is kept and loses every tie.",

@@ -1,15 +1,18 @@
 //! Exact search over rows of narrow elements, converted a few at a time, so no converted copy of all rows is needed.
 
 use crate::column::vectors::{Vectors, convert};
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::memory::{check_memory, default_memory_limit};
 use crate::number::element::Element;
 use crate::pairwise::compute::Compute;
 use crate::pairwise::lane_major::Packed;
 use crate::parallel;
-use crate::vector::top_k::{
-    Best, CANDIDATES, Hit, Scan, TopK, candidates_bytes, check_count, check_k, merged, packed,
+use crate::vector::codes::search::Source;
+use crate::vector::codes::{self, Codes};
+use crate::vector::nearest_rows::{
+    Best, CANDIDATES, Candidate, Scan, candidates_bytes, check_k, check_width, merged, packed,
 };
+use crate::vector::top_k::{Hit, TopK};
 
 /// Bytes of converted rows per worker: as much as a core's own cache holds.
 const CONVERTED: usize = 1 << 18;
@@ -55,52 +58,110 @@ impl TopK<'_> {
             });
         }
         let count = rows.len() / row;
-        if let Some(ids) = self.ids {
-            check_count(ids, count)?;
-        }
+        self.check_counts(count)?;
         check_k(self.k)?;
+        check_width(&whole, queries)?;
         check_memory(
             CANDIDATES,
             candidates_bytes(count, rows.len(), queries, self.k),
             default_memory_limit(),
         )?;
         let compute = self.compute.map_or_else(Compute::new, Ok)?;
-        let id = |row: usize| self.ids.map_or(row as i64, |ids| ids[row]);
+        let packed = PackedRows { search: self, compute, element, rows, dimensions };
+        let found = match self.codes {
+            Some(codes) => packed.search_codes(codes, queries)?,
+            None => packed.search(queries)?,
+        };
+        Ok(found.into_iter().map(|list| self.hits(list)).collect())
+    }
+}
+
+/// Rows of narrow elements, back to back.
+struct PackedRows<'a> {
+    search: &'a TopK<'a>,
+    compute: Compute,
+    element: Element,
+    rows: &'a [u8],
+    dimensions: usize,
+}
+
+impl PackedRows<'_> {
+    fn id(&self, row: usize) -> Option<i64> {
+        Some(self.search.ids.map_or(row as i64, |ids| ids[row]))
+    }
+
+    /// Bytes of a row.
+    fn row(&self) -> usize {
+        self.dimensions * self.element.size()
+    }
+
+    /// Calls the function with rows as singles, given their bytes one after the other.
+    fn converted(
+        &self,
+        bytes: &[u8],
+        singles: &mut [f32],
+        work: &mut dyn FnMut(&Vectors<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        convert(self.element, bytes, singles);
+        let bytes = bytemuck::cast_slice(singles);
+        work(&Vectors::packed_matrix("rows", Element::F32, bytes, self.dimensions)?)
+    }
+
+    fn search(&self, queries: &Vectors<'_>) -> Result<Vec<Vec<Candidate>>, Error> {
+        let (search, row, compute) = (self.search, self.row(), self.compute);
         let queries_packed = packed(queries)?;
         let copied = Packed::default();
-        let copied = (!self.metric.of_differences()).then_some(&copied);
-        let step = (CONVERTED / (4 * dimensions)).max(1);
+        let copied = (!search.metric.of_differences()).then_some(&copied);
+        let step = (CONVERTED / (4 * self.dimensions)).max(1);
         let best = parallel::fold(
-            count,
-            rows.len(),
-            || queries_packed.iter().map(|_| Best::new(self.k)).collect::<Vec<_>>(),
+            self.rows.len() / row,
+            self.rows.len(),
+            || queries_packed.iter().map(|_| Best::of(search.wanted())).collect::<Vec<_>>(),
             |best, range| {
-                let mut singles = vec![0.0; step.min(range.len()) * dimensions];
+                let mut singles = vec![0.0; step.min(range.len()) * self.dimensions];
                 for first in range.clone().step_by(step) {
                     let end = (first + step).min(range.end);
-                    let singles = &mut singles[..(end - first) * dimensions];
-                    convert(element, &rows[first * row..end * row], singles);
-                    let block = bytemuck::cast_slice(singles);
-                    let block = Vectors::packed_matrix("rows", Element::F32, block, dimensions)?;
-                    compute.level.run(Scan {
-                        rows: &block,
-                        first,
-                        key: &|row| Some(id(row)),
-                        queries: &queries_packed,
-                        copied,
-                        query: queries.place(),
-                        metric: self.metric,
-                        accumulate: compute.accumulate,
-                        list: None,
-                        range: 0..end - first,
-                        best: &mut *best,
+                    let singles = &mut singles[..(end - first) * self.dimensions];
+                    self.converted(&self.rows[first * row..end * row], singles, &mut |block| {
+                        compute.level.run(Scan {
+                            rows: block,
+                            first,
+                            key: &|row| self.id(row),
+                            queries: &queries_packed,
+                            copied,
+                            query: queries.place(),
+                            metric: search.metric,
+                            accumulate: compute.accumulate,
+                            list: None,
+                            left_out: search.left_out,
+                            range: 0..end - first,
+                            best: &mut *best,
+                        })
                     })?;
                 }
                 Ok(())
             },
             merged,
         )?;
-        Ok(best.into_iter().map(|list| self.hits(list.into_sorted())).collect())
+        Ok(best.into_iter().map(Best::into_sorted).collect())
+    }
+
+    fn search_codes(&self, codes: &Codes, queries: &Vectors<'_>) -> Result<Vec<Vec<Candidate>>, Error> {
+        let row = self.row();
+        let source = Source {
+            rows: self.rows.len() / row,
+            bytes: self.rows.len(),
+            element: self.element,
+            place: &Place::Column("rows".into()),
+            gather: &|list, work| {
+                let bytes: Vec<u8> =
+                    list.iter().flat_map(|i| &self.rows[i * row..(i + 1) * row]).copied().collect();
+                self.converted(&bytes, &mut vec![0.0; list.len() * self.dimensions], work)
+            },
+            plain: &|queries| self.search(queries),
+        };
+        let (search, key) = (self.search, &|row: usize| self.id(row));
+        codes::search::search(self.compute, &source, codes, key, queries, search.wanted(), search.metric)
     }
 }
 
@@ -121,11 +182,12 @@ mod tests {
             let expected = search.search(&matrix, &queries).unwrap();
             for element in [Element::F16, Element::Bf16, Element::F32] {
                 let rows = pack(element, &singles);
-                assert_eq!(
-                    search.search_packed(element, &rows, 70, &queries).unwrap(),
-                    expected,
-                    "{metric:?}"
-                );
+                let found = search.search_packed(element, &rows, 70, &queries).unwrap();
+                assert_eq!(found, expected, "{metric:?}");
+                let column = Vectors::packed_matrix("v", element, &rows, 70).unwrap();
+                let codes = crate::vector::quantize(&column).unwrap();
+                let found = search.codes(&codes).search_packed(element, &rows, 70, &queries).unwrap();
+                assert_eq!(found, expected, "{metric:?} over codes");
             }
         }
         let search = TopK::new(1);

@@ -219,6 +219,11 @@ pub(crate) fn variants(kernel: &'static Kernel) -> Vec<Vec<(&'static str, Value)
     all
 }
 
+/// Whether a kernel takes ids and vectors alone, so that it can be called with any columns of vectors.
+pub(crate) fn takes_vectors_alone(kernel: &Kernel) -> bool {
+    kernel.inputs.iter().all(|column| matches!(column.kind, Kind::Id | Kind::Vector))
+}
+
 /// The element type that a variant of parameters asks for.
 pub(crate) fn element_of(params: &[(&str, Value)]) -> Element {
     match params.iter().find(|(name, _)| *name == "element") {

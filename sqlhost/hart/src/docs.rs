@@ -6,6 +6,7 @@ use hart_kernels::registry::{ANY_NAME, Cell, Family, KERNELS, Kernel, Kind, Para
 
 use hart_sqlhost::session::{RESULT_VECTORS, ROWS_IN, ROWS_OUT};
 
+use crate::remarks::remarks;
 use crate::tsql;
 
 fn table(out: &mut String, head: &[&str], rows: impl Iterator<Item = Vec<String>>) {
@@ -22,7 +23,7 @@ fn table(out: &mut String, head: &[&str], rows: impl Iterator<Item = Vec<String>
 #[derive(Default)]
 struct Shared {
     params: Vec<&'static Param>,
-    /// Those of [`tsql::remarks`] that most kernels have.
+    /// The titles and texts of [`remarks`] that most kernels have.
     remarks: Vec<(&'static str, String)>,
 }
 
@@ -36,7 +37,7 @@ impl Shared {
                 shared.params.push(param);
             }
         }
-        let all: Vec<(&str, String)> = kernels().flat_map(|k| tsql::remarks(k)).collect();
+        let all: Vec<(&str, String)> = kernels().flat_map(|k| remarks(k)).collect();
         for remark in &all {
             let uses = all.iter().filter(|other| *other == remark).count();
             if 2 * uses > kernels().count() && !shared.remarks.contains(remark) {
@@ -103,7 +104,7 @@ fn kernel_but(kernel: &'static Kernel, shared: &Shared) -> String {
         table(&mut out, &["result column", "SQL type", "unit", "meaning"], rows);
         out.push('\n');
     }
-    for (title, text) in tsql::remarks(kernel).iter().filter(|remark| !shared.remarks.contains(remark)) {
+    for (title, text) in remarks(kernel).iter().filter(|remark| !shared.remarks.contains(remark)) {
         let _ = writeln!(out, "- **{title}**: {text}");
     }
     let _ = writeln!(out, "- **Source**: {}", kernel.source);

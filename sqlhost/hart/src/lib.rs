@@ -16,6 +16,7 @@ pub mod model;
 mod partition;
 mod plot;
 mod progress;
+mod remarks;
 mod run;
 mod search;
 mod server;

@@ -14,7 +14,8 @@ use crate::pairwise::compute::Compute;
 use crate::pairwise::precision::{Accumulate, with_precision};
 use crate::pairwise::reduce;
 use crate::parallel;
-use crate::vector::top_k::{self, DISTANCE, Hit, Key, RANK};
+use crate::vector::nearest_rows::Key;
+use crate::vector::top_k::{self, DISTANCE, Hit, RANK};
 
 /// Rows far from each other: first the row farthest from the mean of all, then each time the row whose nearest landmark
 /// is farthest. The result is at most twice as coarse as the best choice of as many (Gonzalez 1985, "Clustering to

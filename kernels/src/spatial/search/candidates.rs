@@ -8,7 +8,8 @@ use crate::error::Error;
 use crate::number::range;
 use crate::spatial::columns;
 use crate::spatial::params::{X, Y, Z};
-use crate::vector::top_k::{self, Best, Candidate, RANK};
+use crate::vector::nearest_rows::{Best, Candidate};
+use crate::vector::top_k::{self, RANK};
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let ids = top_k::integer_keys(call)?;

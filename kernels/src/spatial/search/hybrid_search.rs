@@ -12,8 +12,9 @@ use crate::spatial::params::{self, BASIS, CANDIDATES, EXAMINED, NAN_SEARCH, PAD,
 use crate::spatial::search::order::{Order, Space};
 use crate::spatial::search::sieve::Sieve;
 use crate::vector::distance::{METRIC, metric_of};
+use crate::vector::nearest_rows::{self, Best, Candidate};
 use crate::vector::rows;
-use crate::vector::top_k::{self, Best, Candidate, DISTANCE, K, QUERY, QUERY_COUNT, QUERY_NUMBER, RANK};
+use crate::vector::top_k::{self, DISTANCE, K, QUERY, QUERY_COUNT, QUERY_NUMBER, RANK};
 
 /// Result rows of one query, each with its spatial ranking value, and how many rows were examined.
 type Found = (Vec<(Candidate, f64)>, usize);
@@ -35,13 +36,13 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         _ => {
             let order = call.chosen(&SIEVE, Order::parse)?;
             let space = Space::new(compute, &basis, rows, metric, pad, order)?;
-            let (packed, points) = (top_k::packed(&queries)?, space.prepare(&queries)?);
+            let (packed, points) = (nearest_rows::packed(&queries)?, space.prepare(&queries)?);
             space.each_query(&points, |q, measure| {
                 let first = Space::first(measure, rows, &key, candidates);
                 let list: Vec<usize> = first.iter().map(|c| c.row).collect();
                 let mut best = Best::new(k);
                 let query = (queries.place(), packed[q]);
-                top_k::offer_rows(compute, rows, &key, query, metric, &list, &mut best)?;
+                nearest_rows::offer_rows(compute, rows, &key, query, metric, &list, &mut best)?;
                 Ok((best.into_sorted().into_iter().map(|c| (c, measure[c.row])).collect(), list.len()))
             })?
         }

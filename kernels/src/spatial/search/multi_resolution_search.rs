@@ -16,8 +16,9 @@ use crate::spatial::params::{self, BASIS, NAN_SEARCH, PAD, SEARCH_NULLS};
 use crate::spatial::search::hybrid_search::check_memory;
 use crate::spatial::search::order::{Points, Space};
 use crate::vector::distance::{METRIC, metric_of};
+use crate::vector::nearest_rows::{self, Best, Candidate, Key};
 use crate::vector::rows;
-use crate::vector::top_k::{self, Best, Candidate, DISTANCE, K, Key, QUERY, QUERY_COUNT, QUERY_NUMBER, RANK};
+use crate::vector::top_k::{self, DISTANCE, K, QUERY, QUERY_COUNT, QUERY_NUMBER, RANK};
 
 /// Points of rows that are first ranked by their cells of x, y and z.
 pub(crate) struct Stages<'a> {
@@ -115,7 +116,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     check_memory(call, &queries, basis.axes(), coarse + fine, k)?;
     let (compute, key) = (rows::compute_of(call)?, |row: usize| ids[row]);
     let stages = Stages::new(call, compute, &basis, rows)?;
-    let (packed, targets) = (top_k::packed(&queries)?, stages.prepare(&queries)?);
+    let (packed, targets) = (nearest_rows::packed(&queries)?, stages.prepare(&queries)?);
     let work = rows.len().saturating_mul(8 * packed.len());
     let blocks = parallel::blocks(packed.len(), work, |range| {
         let one = |q: usize| {
@@ -125,7 +126,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
             let list: Vec<usize> = near.iter().map(|c| c.row).collect();
             let mut best = Best::new(k);
             let query = (queries.place(), packed[q]);
-            top_k::offer_rows(compute, rows, &key, query, metric, &list, &mut best)?;
+            nearest_rows::offer_rows(compute, rows, &key, query, metric, &list, &mut best)?;
             let with = |c: Candidate| {
                 (c, stages.coarse_distance(target, c.row), stages.points.distance(target, c.row))
             };

@@ -10,7 +10,7 @@ use crate::spatial::basis::Basis;
 use crate::spatial::basis::project::{self, Projection};
 use crate::spatial::search::sieve::Sieve;
 use crate::vector::distance::Metric;
-use crate::vector::top_k::{Best, Candidate, Key};
+use crate::vector::nearest_rows::{Best, Candidate, Key};
 
 /// The measure that ranks rows before their exact distance is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

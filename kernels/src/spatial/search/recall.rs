@@ -16,8 +16,9 @@ use crate::spatial::search::multi_resolution_search::{CELL, COARSE, Stages};
 use crate::spatial::search::order::{Order, Space};
 use crate::spatial::search::sieve::Sieve;
 use crate::vector::distance::{METRIC, Metric, metric_of};
+use crate::vector::nearest_rows::{self, Candidate, Key};
 use crate::vector::rows;
-use crate::vector::top_k::{self, Candidate, K, Key, QUERY, QUERY_COUNT};
+use crate::vector::top_k::{self, K, QUERY, QUERY_COUNT};
 
 /// The ranks of many queries' true neighbours in a sieve's order.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,7 +99,7 @@ pub fn recall(
 ) -> Result<Recall, Error> {
     top_k::check_ids(ids, rows)?;
     let (compute, key) = (Compute::new()?, |row: usize| Some(ids[row]));
-    let truth = top_k::search(compute, rows, &key, queries, k, metric)?;
+    let truth = nearest_rows::search(compute, rows, &key, queries, k, metric)?;
     let space = Space::new(compute, basis, rows, metric, pad, order)?;
     places(&space, rows, &key, queries, &truth)
 }
@@ -173,7 +174,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     // An order holds all rows, in stages twice.
     check_memory(call, &queries, basis.axes(), 2 * call.rows, k)?;
     let (compute, key) = (rows::compute_of(call)?, |row: usize| ids[row]);
-    let truth = top_k::search(compute, rows, &key, &queries, k, metric)?;
+    let truth = nearest_rows::search(compute, rows, &key, &queries, k, metric)?;
     let mut lines = Vec::new();
     for order in orders(call, &basis)? {
         let mut more = None;

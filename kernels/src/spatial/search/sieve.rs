@@ -45,7 +45,8 @@ use crate::parallel::PANEL;
 use crate::spatial::basis::project::{self, Projection};
 use crate::spatial::basis::{Basis, BasisKind};
 use crate::vector::distance::Metric;
-use crate::vector::top_k::{self, Best, Candidate, Hit, Key};
+use crate::vector::nearest_rows::{self, Best, Candidate, Key};
+use crate::vector::top_k::{self, Hit};
 
 /// The result of a sifted search for one query.
 #[derive(Clone, Debug, PartialEq)]
@@ -285,7 +286,8 @@ impl<'a> Sieve<'a> {
     ) -> Result<Vec<Bounded>, Error> {
         let open: Vec<usize> = (0..found.len()).filter(|q| found[*q].is_none()).collect();
         let rest = queries.picked(&open);
-        let mut searched = top_k::search(self.compute, self.rows, key, &rest, k, self.metric)?.into_iter();
+        let mut searched =
+            nearest_rows::search(self.compute, self.rows, key, &rest, k, self.metric)?.into_iter();
         let there = (0..self.rows.len()).filter(|row| !self.slack[*row].is_nan()).count();
         let one = |(q, found): (usize, Option<Bounded>)| {
             found.unwrap_or_else(|| {
@@ -299,7 +301,7 @@ impl<'a> Sieve<'a> {
 
     /// The queries' bytes, with the same checks as exact search.
     fn check<'q>(&self, queries: &'q Vectors<'_>, k: usize) -> Result<Vec<&'q [u8]>, Error> {
-        let packed = top_k::packed(queries)?;
+        let packed = nearest_rows::packed(queries)?;
         let wrong = |name: &str, value: String, expected: String| {
             Err(Error::ParameterValue { name: name.into(), value, expected })
         };
@@ -428,7 +430,7 @@ impl<'a> Sieve<'a> {
         let mut list: Vec<usize> = least.into_sorted().into_iter().map(|c| c.row).collect();
         let mut best = Best::new(k);
         let offer = |list: &[usize], best: &mut Best| {
-            top_k::offer_rows(self.compute, self.rows, key, query, self.metric, list, best)
+            nearest_rows::offer_rows(self.compute, self.rows, key, query, self.metric, list, best)
         };
         offer(&list, &mut best)?;
         let mut examined = list.len();

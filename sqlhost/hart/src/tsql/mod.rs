@@ -7,13 +7,11 @@
 mod ascii;
 mod example;
 mod literal;
-mod remarks;
 mod types;
 mod wrapper;
 
 pub use example::call as example_call;
 pub use literal::{shown, text};
-pub use remarks::remarks;
 pub(crate) use types::POINT;
 pub use types::{
     SCHEMA, TABLE_TYPES, TableType, WORK_SCHEMA, param_type, quoted, result_type, row_type, table_type,

@@ -9,13 +9,14 @@ use hart_kernels::registry::{
 use super::ascii::ascii;
 use super::example;
 use super::literal::{shown, text};
-use super::remarks::remarks;
 use super::types::{
     SCHEMA, TableType, has_result_vectors, input_types, param_type, quoted, result_type, table_type,
     takes_source,
 };
 use hart_sqlhost::columns::LONGEST_IN_ROW;
 use hart_sqlhost::session::{RESULT_VECTORS, ROWS_JSON};
+
+use crate::remarks::remarks;
 
 /// Parameter with the input query.
 pub const SOURCE: &str = "source";

@@ -1,4 +1,4 @@
-//! What holds of a kernel beside its columns and parameters, for its documentation and the comments of its wrapper.
+//! What the documentation and the T-SQL wrappers say about a kernel beside its columns and parameters.
 
 use hart_kernels::registry::{Kernel, Kind};
 
