@@ -458,7 +458,7 @@ fn bad_input_is_named() {
     let none = Column::new(Element::F32, &[], 0);
     assert_eq!(
         message("spatial_fit", &none, &[("kind", text("random"))]),
-        "column v: no vectors; expected a row with a vector, or dimension"
+        "column v: no vectors; expected a row with a vector, or dimension above 0"
     );
     let fitted = run("spatial_fit", best(), &none, &[("kind", text("random")), ("dimension", Value::Int(9))]);
     let fitted = fitted.unwrap();

@@ -117,6 +117,7 @@ int main(void)
     SHARED(hart_vector_dot_product_f32_batch(one, 1, many, ROWS, N, numbers, ROWS));
     SHARED(hart_vector_cosine_similarity_f32_batch(one, 1, many, ROWS, N, numbers, ROWS));
     SHARED(hart_vector_euclidean_distance_f32_batch(many, ROWS, one, 1, N, numbers, ROWS));
+    SHARED(hart_vector_manhattan_distance_f32_batch(many, ROWS, one, 1, N, numbers, ROWS));
     SHARED(hart_vector_distance_f32_batch(HART_METRIC_DOT, many, ROWS, one, 1, N, numbers, ROWS));
     SHARED(hart_vector_norm_f32_batch(many, ROWS, N, numbers, ROWS));
     SHARED(hart_vector_arg_max_f32_batch(many, ROWS, N, positions, ROWS));
@@ -124,6 +125,7 @@ int main(void)
     GONE(hart_vector_dot_product_f32_batch(one, 1, one, 1, N, numbers, ROWS));
     GONE(hart_vector_cosine_similarity_f32_batch(one, 1, one, 1, N, numbers, ROWS));
     GONE(hart_vector_euclidean_distance_f32_batch(one, 1, one, 1, N, numbers, ROWS));
+    GONE(hart_vector_manhattan_distance_f32_batch(one, 1, one, 1, N, numbers, ROWS));
     GONE(hart_vector_distance_f32_batch(HART_METRIC_COSINE, one, 1, one, 1, N, numbers, ROWS));
     GONE(hart_vector_norm_f32_batch(one, 1, N, numbers, ROWS));
     GONE(hart_vector_arg_max_f32_batch(one, 1, N, positions, ROWS));
