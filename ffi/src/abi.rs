@@ -44,6 +44,9 @@ pub const HART_PARAM_BYTES: u32 = 4;
 /// `HartIndexOptions.flags`: the index reads the rows where they lie instead of copying them. They must stay there, unchanged,
 /// until `hart_index_release` has returned.
 pub const HART_INDEX_BORROW_ROWS: u32 = 1;
+/// `HartIndexOptions.flags`: the index also makes a code of each row, a byte a component, with which it searches several times as fast.
+/// The hits are the same, bit for bit. It takes a quarter of the rows' memory.
+pub const HART_INDEX_CODES: u32 = 2;
 
 /// `hart_spatial_encode_points`: bytes of `geometry`, the plane.
 pub const HART_SPATIAL_GEOMETRY: i32 = 0;

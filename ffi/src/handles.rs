@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hart_kernels::vector::batch::canonical_number;
-use hart_kernels::{Element, Hit, Metric, PerProcess, TopK, Vectors};
+use hart_kernels::{Codes, Element, Hit, Metric, PerProcess, TopK, Vectors, vector};
 
 use crate::abi::{HartHit, HartIndex};
 use crate::failure::Failure;
@@ -14,11 +14,12 @@ use crate::state;
 
 /// Rows for repeated searches.
 pub(crate) struct Index {
-    pub rows: Rows,
+    rows: Rows,
     pub row_count: usize,
     pub dimensions: usize,
     /// `None` if the positions are the ids.
-    pub ids: Option<Vec<i64>>,
+    ids: Option<Vec<i64>>,
+    codes: Option<Codes>,
 }
 
 /// Where an index keeps its rows.
@@ -113,6 +114,13 @@ pub(crate) struct Search<'a> {
     pub metric: Metric,
 }
 
+impl Search<'_> {
+    fn options<'a>(&self, ids: Option<&'a [i64]>) -> TopK<'a> {
+        let options = TopK::new(self.k).metric(self.metric);
+        ids.map_or(options, |ids| options.ids(ids))
+    }
+}
+
 /// Hits per query: as many as there are rows, but no more than `k`.
 pub(crate) fn hits_of_query(rows: usize, k: usize) -> usize {
     rows.min(k)
@@ -133,8 +141,7 @@ pub(crate) fn search(
 ) -> Result<(), Failure> {
     let matrix = named("rows", rows, dimensions)?;
     let queries = named("queries", search.queries, dimensions)?;
-    let options = TopK::new(search.k).metric(search.metric);
-    let options = ids.map_or(options, |ids| options.ids(ids));
+    let options = search.options(ids);
     write(state::run(|| options.search(&matrix, &queries))?, hits);
     Ok(())
 }
@@ -148,8 +155,7 @@ pub(crate) fn search_halves(
     hits: &mut [HartHit],
 ) -> Result<(), Failure> {
     let queries = named("queries", search.queries, dimensions)?;
-    let options = TopK::new(search.k).metric(search.metric);
-    let options = ids.map_or(options, |ids| options.ids(ids));
+    let options = search.options(ids);
     let bytes = bytemuck::cast_slice(rows);
     write(state::run(|| options.search_packed(Element::F16, bytes, dimensions, &queries))?, hits);
     Ok(())
@@ -163,8 +169,30 @@ fn write(found: Vec<Vec<Hit>>, hits: &mut [HartHit]) {
 }
 
 impl Index {
+    /// An index; `coded`: with a code of each row.
+    pub(crate) fn new(
+        rows: Rows,
+        row_count: usize,
+        dimensions: usize,
+        ids: Option<Vec<i64>>,
+        coded: bool,
+    ) -> Result<Index, Failure> {
+        let codes = if coded {
+            let matrix = named("rows", rows.get(), dimensions)?;
+            Some(state::run(|| vector::quantize(&matrix))?)
+        } else {
+            None
+        };
+        Ok(Index { rows, row_count, dimensions, ids, codes })
+    }
+
     /// As [`search`].
-    pub(crate) fn search(&self, queries: &Search<'_>, hits: &mut [HartHit]) -> Result<(), Failure> {
-        search(self.rows.get(), self.dimensions, self.ids.as_deref(), queries, hits)
+    pub(crate) fn search(&self, search: &Search<'_>, hits: &mut [HartHit]) -> Result<(), Failure> {
+        let matrix = named("rows", self.rows.get(), self.dimensions)?;
+        let queries = named("queries", search.queries, self.dimensions)?;
+        let options = search.options(self.ids.as_deref());
+        let options = self.codes.as_ref().map_or(options, |codes| options.codes(codes));
+        write(state::run(|| options.search(&matrix, &queries))?, hits);
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 
 use hart_kernels::{Error, Place};
 
-use crate::abi::{HART_INDEX_BORROW_ROWS, HartHit, HartIndex, HartIndexOptions};
+use crate::abi::{HART_INDEX_BORROW_ROWS, HART_INDEX_CODES, HartHit, HartIndex, HartIndexOptions};
 use crate::failure::{Failure, guard};
 use crate::handles::{self, Index, Rows, Search, hits_of_query};
 use crate::{params, raw};
@@ -222,11 +222,11 @@ pub unsafe extern "C" fn hart_index_create_f32(
             raw::apart(&[target.span()], &read)?;
             target.write(std::ptr::null_mut());
             let flags = options?.map_or(0, |(options, _)| options.flags);
-            if flags & !HART_INDEX_BORROW_ROWS != 0 {
+            if flags & !(HART_INDEX_BORROW_ROWS | HART_INDEX_CODES) != 0 {
                 return Err(Failure::Constant {
                     name: "HartIndexOptions.flags",
                     value: flags.into(),
-                    expected: "HART_INDEX_BORROW_ROWS or 0".into(),
+                    expected: "a sum of HART_INDEX_BORROW_ROWS and HART_INDEX_CODES, or 0".into(),
                 });
             }
             if dimensions == 0 {
@@ -243,7 +243,8 @@ pub unsafe extern "C" fn hart_index_create_f32(
             } else {
                 Rows::Borrowed(rows.slice())
             };
-            target.write(handles::insert(Index { rows, row_count, dimensions, ids })?);
+            let index = Index::new(rows, row_count, dimensions, ids, flags & HART_INDEX_CODES != 0)?;
+            target.write(handles::insert(index)?);
         }
         Ok(())
     })

@@ -118,12 +118,15 @@ static void searches(size_t rows, size_t n)
     int64_t *ids = (int64_t *)take_memory(rows * sizeof(int64_t));
     HartHit hits[QUERIES * K];
     HartIndex *index = NULL;
+    HartIndexOptions options = {0};
     size_t i, written;
     int m;
 
     for (i = 0; i < rows; i++)
         ids[i] = (int64_t)(i * 7 % 1009);
-    OK(hart_index_create_f32(a, rows, n, ids, NULL, &index));
+    options.size = sizeof options;
+    options.flags = HART_INDEX_CODES;
+    OK(hart_index_create_f32(a, rows, n, ids, &options, &index));
     for (m = 0; m < 4; m++) {
         OK(hart_vector_top_k_f32(a, rows, n, ids, q, QUERIES, K, metrics[m].value, hits, QUERIES * K, &written));
         for (i = 0; i < written; i++) {

@@ -143,10 +143,10 @@ static void search(void)
         OK(hart_vector_top_k_f16(halves, 3, 2, ids, queries, 2, 2, HART_METRIC_EUCLIDEAN, same, 4, &written));
         CHECK(written == 4 && memcmp(same, hits, sizeof same) == 0);
     }
-    for (borrow = 0; borrow < 2; borrow++) {
+    for (borrow = 0; borrow < 4; borrow++) {
         memset(&options, 0, sizeof options);
         options.size = sizeof options;
-        options.flags = borrow ? HART_INDEX_BORROW_ROWS : 0;
+        options.flags = (borrow & 1 ? HART_INDEX_BORROW_ROWS : 0) | (borrow & 2 ? HART_INDEX_CODES : 0);
         OK(hart_index_create_f32(rows, 3, 2, borrow ? ids : NULL, &options, &index));
         OK(hart_index_top_k_f32(index, queries, 1, 2, 9, HART_METRIC_EUCLIDEAN, hits, 4, &written));
         CHECK(written == 3 && hits[0].id == (borrow ? 8 : 1) && hits[0].row == 1);

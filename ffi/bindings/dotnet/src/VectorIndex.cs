@@ -75,7 +75,8 @@ namespace Hart.Native
         /// <param name="rows">Row-major matrix of <paramref name="dimensions"/> columns.</param>
         /// <param name="dimensions">Columns.</param>
         /// <param name="ids">One for each row; empty for the positions.</param>
-        public VectorIndex(ReadOnlySpan<float> rows, int dimensions, ReadOnlySpan<long> ids = default)
+        /// <param name="codes">Also keeps a code of each row, a byte a component, with which searches are several times as fast; the hits are the same, bit for bit.</param>
+        public VectorIndex(ReadOnlySpan<float> rows, int dimensions, ReadOnlySpan<long> ids = default, bool codes = false)
             : base(IntPtr.Zero, true)
         {
             Check.Dimensions(dimensions);
@@ -83,7 +84,7 @@ namespace Hart.Native
             Check.Ids(ids.Length, (int)count);
             fixed (float* rowsPointer = &MemoryMarshal.GetReference(rows))
             fixed (long* idsPointer = &MemoryMarshal.GetReference(ids))
-                Create(rowsPointer, (long)count, dimensions, ids.IsEmpty ? null : idsPointer, 0);
+                Create(rowsPointer, (long)count, dimensions, ids.IsEmpty ? null : idsPointer, codes ? NativeMethods.HART_INDEX_CODES : 0);
         }
 
         VectorIndex() : base(IntPtr.Zero, true)
@@ -96,7 +97,8 @@ namespace Hart.Native
         /// <param name="rows">Row-major matrix of <paramref name="dimensions"/> columns.</param>
         /// <param name="dimensions">Columns.</param>
         /// <param name="ids">One for each row, which are copied; empty for the positions.</param>
-        public static VectorIndex Borrow(ReadOnlyMemory<float> rows, int dimensions, ReadOnlySpan<long> ids = default)
+        /// <param name="codes">Also keeps a code of each row, as the constructor says.</param>
+        public static VectorIndex Borrow(ReadOnlyMemory<float> rows, int dimensions, ReadOnlySpan<long> ids = default, bool codes = false)
         {
             Check.Dimensions(dimensions);
             UIntPtr count = Check.Rows(nameof(rows), rows.Length, dimensions);
@@ -107,7 +109,7 @@ namespace Hart.Native
             {
                 fixed (long* idsPointer = &MemoryMarshal.GetReference(ids))
                     index.Create(
-                        (float*)pinned.Pointer, (long)count, dimensions, ids.IsEmpty ? null : idsPointer, NativeMethods.HART_INDEX_BORROW_ROWS);
+                        (float*)pinned.Pointer, (long)count, dimensions, ids.IsEmpty ? null : idsPointer, Borrowed(codes));
             }
             catch
             {
@@ -126,14 +128,20 @@ namespace Hart.Native
         /// <param name="rowCount">Its rows.</param>
         /// <param name="dimensions">Its columns.</param>
         /// <param name="ids">One for each row, which are copied; null for the positions.</param>
-        public static VectorIndex Borrow(float* rows, long rowCount, int dimensions, long* ids = null)
+        /// <param name="codes">Also keeps a code of each row, as the constructor says.</param>
+        public static VectorIndex Borrow(float* rows, long rowCount, int dimensions, long* ids = null, bool codes = false)
         {
             Check.Dimensions(dimensions);
             if (rowCount < 0)
                 throw new ArgumentOutOfRangeException(nameof(rowCount), rowCount, "expected an integer ≥ 0");
             VectorIndex index = new VectorIndex();
-            index.Create(rows, rowCount, dimensions, ids, NativeMethods.HART_INDEX_BORROW_ROWS);
+            index.Create(rows, rowCount, dimensions, ids, Borrowed(codes));
             return index;
+        }
+
+        static uint Borrowed(bool codes)
+        {
+            return NativeMethods.HART_INDEX_BORROW_ROWS | (codes ? NativeMethods.HART_INDEX_CODES : 0);
         }
 
         void Create(float* rows, long rowCount, int dimensions, long* ids, uint flags)

@@ -115,6 +115,8 @@ static class Program
             own[1] = 1;
             Expect(index.TopK(new float[] { 0, 1 }, 1, Metric.Cosine)[0].Id == 10, "rows where they lie");
         }
+        using (VectorIndex index = new VectorIndex(rows, 2, codes: true))
+            Expect(index.TopK(new float[] { 0, 1 }, 1, Metric.Cosine)[0].Row == 1, "a search with codes");
         fixed (float* pointer = rows)
         using (VectorIndex index = VectorIndex.Borrow(pointer, 3, 2))
             Expect(index.TopK(new float[] { 0, 1 }, 5, Metric.Cosine).Length == 3, "a search behind a pointer");

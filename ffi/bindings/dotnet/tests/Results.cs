@@ -111,7 +111,7 @@ static unsafe class Results
         long[] ids = new long[rows];
         for (int i = 0; i < rows; i++)
             ids[i] = (long)i * 7 % 1009;
-        using (VectorIndex index = new VectorIndex(a, n, ids))
+        using (VectorIndex index = new VectorIndex(a, n, ids, codes: true))
             foreach (Metric metric in Metrics)
             {
                 Hit[] hits = index.TopK(queries, 4, metric);

@@ -79,7 +79,7 @@ def batches(rows, n):
 def searches(rows, n):
     a, queries = vector(5, rows, n), vector(6, 3, n)
     ids = np.arange(rows, dtype=np.int64) * 7 % 1009
-    with hart.Index(a, ids) as index:
+    with hart.Index(a, ids, codes=True) as index:
         for metric in METRICS:
             hits = hart.top_k(a, queries, 4, metric, ids).reshape(-1)
             for i, hit in enumerate(hits):

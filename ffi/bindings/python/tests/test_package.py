@@ -185,6 +185,11 @@ class Search(unittest.TestCase):
             with self.assertRaisesRegex(hart.HartError, "index"):
                 index.top_k(ROWS[:5], 4)
 
+    def test_an_index_with_codes_gives_the_same(self):
+        for metric in ("cosine", "euclidean", "dot", "manhattan"):
+            with hart.Index(ROWS, codes=True) as index:
+                np.testing.assert_array_equal(index.top_k(ROWS[:5], 4, metric), hart.top_k(ROWS, ROWS[:5], 4, metric))
+
     def test_a_borrowing_index_reads_the_rows_where_they_lie(self):
         for copy, flags in ((False, _native.HART_INDEX_BORROW_ROWS), (True, 0)):
             patch, calls = spy("hart_index_create_f32")

@@ -52,7 +52,7 @@ def top_k(
         One query or many.
     k : int
         How many rows to find, from 1.
-    metric : {"cosine", "euclidean", "dot"}
+    metric : {"cosine", "euclidean", "dot", "manhattan"}
         The distance, as `distance` computes it.
     ids : array_like of int64, (m,), optional
         Keys of the rows; the rows' positions if not given. Of equal distances the smaller id comes first.
@@ -98,6 +98,9 @@ class Index:
         Keys of the rows; the rows' positions if not given.
     copy : bool
         Whether the index keeps a copy. With False the array is read where it lies: do not write to it while the index lives.
+    codes : bool
+        Whether the index also keeps a code of each row, a byte a component. Searches are then several times as fast, with the
+        same hits, bit for bit; only the manhattan metric gains nothing.
 
     Attributes
     ----------
@@ -114,11 +117,12 @@ class Index:
     rows: int
     dimensions: int
 
-    def __init__(self, rows: npt.ArrayLike, ids: Optional[npt.ArrayLike] = None, copy: bool = True) -> None:
+    def __init__(self, rows: npt.ArrayLike, ids: Optional[npt.ArrayLike] = None, copy: bool = True, codes: bool = False) -> None:
         matrix, _ = _arrays.matrix("rows", rows)
         keys = _ids(ids, matrix.shape[0])
         options = _native.HartIndexOptions(
-            ctypes.sizeof(_native.HartIndexOptions), 0 if copy else _native.HART_INDEX_BORROW_ROWS
+            ctypes.sizeof(_native.HartIndexOptions),
+            (0 if copy else _native.HART_INDEX_BORROW_ROWS) | (_native.HART_INDEX_CODES if codes else 0),
         )
         self._handle = ctypes.c_void_p()
         # What is borrowed must live as long as the index.
@@ -144,7 +148,7 @@ class Index:
             One query or many.
         k : int
             How many rows to find, from 1.
-        metric : {"cosine", "euclidean", "dot"}
+        metric : {"cosine", "euclidean", "dot", "manhattan"}
             The distance, as `distance` computes it.
 
         Returns
