@@ -67,8 +67,13 @@ pub(super) fn start(
             }
         }
     }
-    let reader = || Ok::<_, ArrowError>(ReaderBuilder::new().delimiter(separator).from_reader(text(file)?));
-    let names = reader()?.headers().map_err(|error| explained(&error))?.clone();
+    // After the header line: the position of a first row in an error is then its own.
+    let reader = || {
+        let mut reader = ReaderBuilder::new().delimiter(separator).from_reader(text(file)?);
+        let names = reader.headers().map_err(|error| explained(&error))?.clone();
+        Ok::<_, ArrowError>((reader, names))
+    };
+    let (_, names) = reader()?;
     if names.is_empty() {
         return Err(ArrowError::CsvError("expected a header line, found none".to_owned()));
     }
@@ -82,7 +87,7 @@ pub(super) fn start(
     let schema: SchemaRef = Arc::new(Schema::new(names.iter().map(as_text).collect::<Vec<Field>>()));
     let rows = |columns: Vec<usize>| {
         let schema = Arc::new(schema.project(&columns)?);
-        Ok::<_, ArrowError>(Rows { reader: reader()?, columns, schema, ended: false })
+        Ok::<_, ArrowError>(Rows { reader: reader()?.0, columns, schema, ended: false })
     };
     let all: Vec<usize> = (0..names.len()).collect();
     let kinds = infer(&schema, rows(all.clone())?)?;
