@@ -8,15 +8,15 @@ use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::sync::Arc;
 
 use anyhow::Result;
-use arrow_array::builder::{BinaryBuilder, Float64Builder, Int64Builder};
+use arrow_array::builder::{BinaryBuilder, Float64Builder, Int64Builder, StringBuilder};
 use arrow_array::cast::AsArray;
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_csv::reader::{Format, ReaderBuilder};
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord};
 use flate2::read::MultiGzDecoder;
 
-use super::source::{BATCH_ROWS, Source};
+use super::source::{BATCH_BYTES, BATCH_ROWS, Source};
 use super::{cell, in_cell, types};
 
 /// The number of rows that decide the columns' types.
@@ -67,33 +67,93 @@ pub(super) fn start(
             }
         }
     }
-    let format = Format::default().with_header(true).with_delimiter(separator);
-    let (names, _) = format.infer_schema(text(file)?, Some(0))?;
-    if names.fields().is_empty() {
+    // After the header line: the position of a first row in an error is then its own.
+    let reader = || {
+        let mut reader = ReaderBuilder::new().delimiter(separator).from_reader(text(file)?);
+        let names = reader.headers().map_err(|error| explained(&error))?.clone();
+        Ok::<_, ArrowError>((reader, names))
+    };
+    let (_, names) = reader()?;
+    if names.is_empty() {
         return Err(ArrowError::CsvError("expected a header line, found none".to_owned()));
     }
-    if names.fields().iter().all(|field| field.name().trim().parse::<f64>().is_ok()) {
-        let line: Vec<&str> = names.fields().iter().map(|field| field.name().as_str()).take(5).collect();
-        let line = line.join(",");
+    if names.iter().all(|name| name.trim().parse::<f64>().is_ok()) {
+        let line = names.iter().take(5).collect::<Vec<_>>().join(",");
         return Err(ArrowError::CsvError(format!(
             "expected a header line, found only numbers in line 1: {line}"
         )));
     }
-    let as_text = |field: &Arc<Field>| Field::new(field.name(), DataType::Utf8, true);
-    let schema: SchemaRef = Arc::new(Schema::new(names.fields().iter().map(as_text).collect::<Vec<Field>>()));
-    let rows = |wanted: Option<Vec<usize>>| {
-        let mut builder =
-            ReaderBuilder::new(schema.clone()).with_format(format.clone()).with_batch_size(BATCH_ROWS);
-        if let Some(wanted) = wanted {
-            builder = builder.with_projection(wanted);
-        }
-        builder.build_buffered(text(file)?)
+    let as_text = |name: &str| Field::new(name, DataType::Utf8, true);
+    let schema: SchemaRef = Arc::new(Schema::new(names.iter().map(as_text).collect::<Vec<Field>>()));
+    let rows = |columns: Vec<usize>| {
+        let schema = Arc::new(schema.project(&columns)?);
+        Ok::<_, ArrowError>(Rows { reader: reader()?.0, columns, schema, ended: false })
     };
-    let kinds = infer(&schema, rows(None)?)?;
+    let all: Vec<usize> = (0..names.len()).collect();
+    let kinds = infer(&schema, rows(all.clone())?)?;
     let typed = |(field, kind): (&Arc<Field>, &Kind)| Field::new(field.name(), kind.data_type(), true);
     let typed: Vec<Field> = schema.fields().iter().zip(&kinds).map(typed).collect();
-    let batches = rows(wanted)?;
+    let batches = rows(wanted.unwrap_or(all))?;
     Ok(Source { typed: Arc::new(Schema::new(typed)), schema, rows: None, batches: Box::new(batches) })
+}
+
+/// The rows after the header line, with these columns, as texts; an empty field is NULL.
+struct Rows {
+    reader: Reader<Box<dyn BufRead + Send>>,
+    columns: Vec<usize>,
+    schema: SchemaRef,
+    ended: bool,
+}
+
+impl Rows {
+    /// As many of the next rows as a batch holds.
+    fn batch(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+        let mut columns: Vec<StringBuilder> = self.columns.iter().map(|_| StringBuilder::new()).collect();
+        let mut record = StringRecord::new();
+        let (mut rows, mut bytes) = (0, 0);
+        while rows < BATCH_ROWS && bytes < BATCH_BYTES {
+            if !self.reader.read_record(&mut record).map_err(|error| explained(&error))? {
+                self.ended = true;
+                break;
+            }
+            for (out, column) in columns.iter_mut().zip(&self.columns) {
+                out.append_option(record.get(*column).filter(|text| !text.is_empty()));
+            }
+            rows += 1;
+            bytes += record.as_slice().len();
+        }
+        if rows == 0 {
+            return Ok(None);
+        }
+        let columns = columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(self.schema.clone(), columns, &options).map(Some)
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let batch = self.batch().transpose();
+        self.ended |= !matches!(batch, Some(Ok(_)));
+        batch
+    }
+}
+
+/// What is wrong with a line.
+fn explained(error: &csv::Error) -> ArrowError {
+    let line = error.position().map_or(String::new(), |position| format!("line {}: ", position.line()));
+    ArrowError::CsvError(match error.kind() {
+        ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("{line}expected {expected_len} fields, as in the header line, found {len}")
+        }
+        ErrorKind::Utf8 { err, .. } => format!("{line}field {} is no UTF-8 text", err.field() + 1),
+        _ => error.to_string(),
+    })
 }
 
 /// The type with which a column can be computed.

@@ -242,8 +242,16 @@ fn csv_that_is_none() {
     assert!(refused(b"a,b\0\x01").ends_with("found binary data"));
     assert!(refused(b"\n\n").contains("expected a header line, found none"));
     assert!(refused(b"1,2.5\n3,4\n").contains("expected a header line, found only numbers in line 1: 1,2.5"));
-    assert!(refused(b"a,b\n1,2\n3\n").contains("cannot read it as CSV"));
-    assert!(refused(b"a\nMu\xdfe\n").contains("cannot read it as CSV"));
+    let short = refused(b"a,b\n1,2\n3\n");
+    assert!(
+        short.contains("cannot read it as CSV")
+            && short.ends_with("line 3: expected 2 fields, as in the header line, found 1")
+    );
+    let german = refused(b"a,b\n1,Mu\xdfe\n");
+    assert!(
+        german.contains("cannot read it as CSV") && german.ends_with("line 2: field 2 is no UTF-8 text"),
+        "{german}"
+    );
     let late = format!("a,b\n{}x,{}\n", "1,2\n".repeat(20_000), "9".repeat(5000));
     let error = refused(late.as_bytes());
     let expected = "cannot read the rows: Parser error: column `a`, row 20001: `x` is no whole number, as the first 10000 rows are";
