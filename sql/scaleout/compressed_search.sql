@@ -10,12 +10,13 @@ GO
 --                million, that may be among the nearest.
 -- @source        a SELECT that returns columns named id and v and can stand between parentheses: no WITH before it, no ORDER BY at its
 --                end. Only the candidates' vectors are read: an index on the column behind id pays. Ids are unique and not NULL.
+--                The vectors have the form, VECTOR or packed, that the codes were made from: the text of a VECTOR has eight digits.
 -- @query, @query_packed, @query_count, @k, @metric, @element, @accumulate, @rows_json  as hart.VectorTopK. The metric manhattan gains nothing.
 -- Both queries are to see the same rows: where others write meanwhile, call it in a transaction with the isolation level SNAPSHOT.
 --
 -- Result: query, rank, id, distance, as hart.VectorTopK gives them, bit for bit.
 -- INSERT ... EXEC takes the result, because the candidates come by an OUTPUT parameter.
--- Errors: 59950 a source is NULL; 59951 a candidate has no id; 59952 a candidate is not in @source; else as hart.VectorCandidates and
+-- Errors: 59961 a source is NULL; 59962 a candidate has no id; 59963 a candidate is not in @source; else as hart.VectorCandidates and
 -- hart.VectorTopK.
 CREATE OR ALTER PROCEDURE [hart].[VectorTopKCompressed]
 (
@@ -34,7 +35,7 @@ AS
 BEGIN
     SET NOCOUNT ON;
     IF @codes_source IS NULL OR @source IS NULL
-        THROW 59950, N'@codes_source or @source is NULL; expected a SELECT of id and code, and one of id and v', 1;
+        THROW 59961, N'@codes_source or @source is NULL; expected a SELECT of id and code, and one of id and v', 1;
     DECLARE @candidates varchar(max) = '';
     EXEC [hart].[VectorCandidates]
         @source = @codes_source, @query = @query, @query_packed = @query_packed, @query_count = @query_count, @k = @k,
@@ -45,7 +46,7 @@ BEGIN
     SELECT DISTINCT id
     FROM OPENJSON(@candidates) WITH (id bigint);
     IF EXISTS (SELECT * FROM #hart_candidates WHERE id IS NULL)
-        THROW 59951, N'@codes_source returns a row without id, which no row of @source can be found by; expected an id for each row', 1;
+        THROW 59962, N'@codes_source returns a row without id, which no row of @source can be found by; expected an id for each row', 1;
     -- The line break ends a comment that @source may end with.
     DECLARE @rows nvarchar(max) = N'(' + @source + NCHAR(10) + N') AS [hart_rows]';
     DECLARE @statement nvarchar(max) = N'SELECT @lost = COUNT(*) FROM #hart_candidates AS [hart_candidates]
@@ -55,7 +56,7 @@ WHERE NOT EXISTS (SELECT * FROM ' + @rows + N' WHERE [hart_rows].[id] = [hart_ca
     IF @lost > 0
     BEGIN
         SET @message = CONCAT(N'@source lacks ', @lost, N' rows that @codes_source has; expected the same ids in both');
-        THROW 59952, @message, 1;
+        THROW 59963, @message, 1;
     END;
     SET @statement = N'SELECT [hart_rows].[id], [hart_rows].[v] FROM ' + @rows
         + N' WHERE [hart_rows].[id] IN (SELECT [id] FROM #hart_candidates)';

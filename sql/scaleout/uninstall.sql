@@ -1,4 +1,4 @@
--- Removes linked_search.sql and broker.sql, with the results in hart_work.WorkItem.
+-- Removes linked_search.sql, compressed_search.sql and broker.sql, with the results in hart_work.WorkItem.
 SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
 GO
 IF EXISTS (SELECT * FROM sys.services WHERE name = N'//hart/work/receiver')
@@ -24,6 +24,7 @@ DROP PROCEDURE IF EXISTS [hart_work].[EnqueueWork];
 DROP PROCEDURE IF EXISTS [hart_work].[WorkStatus];
 DROP PROCEDURE IF EXISTS [hart].[VectorTopKFanOut];
 DROP PROCEDURE IF EXISTS [hart].[VectorTopKOfParts];
+DROP PROCEDURE IF EXISTS [hart].[VectorTopKCompressed];
 DROP TABLE IF EXISTS [hart_work].[WorkItem];
 DROP TABLE IF EXISTS [hart_work].[WorkHandler];
 DROP TABLE IF EXISTS [hart_work].[WorkRejected];

@@ -60,6 +60,23 @@ IF (SELECT COUNT(*) FROM @hits) <> 3 OR NOT EXISTS (SELECT * FROM @hits WHERE [r
     THROW 59960, N'INSERT ... EXEC hart.VectorTopKFanOut did not take the hits of two nodes', 1;
 DELETE FROM [hart].[SearchNode];
 GO
+-- Scenario: CompressedSearch_FindsTheSameRows
+DECLARE @vector VECTOR(1998) = (SELECT EmbeddingVector FROM dbo.AtomEmbeddings WHERE AtomEmbeddingId = 2);
+DECLARE @query varchar(max) = CAST(@vector AS varchar(max));
+CREATE TABLE #codes (id bigint NOT NULL PRIMARY KEY, code varbinary(max) NOT NULL);
+INSERT INTO #codes (id, code)
+EXEC [hart].[VectorQuantize] @source = N'SELECT AtomEmbeddingId AS id, EmbeddingVector AS v FROM dbo.AtomEmbeddings';
+DECLARE @plain TABLE ([query] int, [rank] int, id bigint, distance float);
+DECLARE @hits TABLE ([query] int, [rank] int, id bigint, distance float);
+INSERT @plain
+EXEC [hart].[VectorTopK] @source = N'SELECT AtomEmbeddingId AS id, EmbeddingVector AS v FROM dbo.AtomEmbeddings', @query = @query, @k = 2;
+INSERT @hits
+EXEC [hart].[VectorTopKCompressed] @codes_source = N'SELECT id, code FROM #codes',
+    @source = N'SELECT AtomEmbeddingId AS id, EmbeddingVector AS v FROM dbo.AtomEmbeddings', @query = @query, @k = 2;
+IF (SELECT COUNT(*) FROM @hits) <> 2 OR EXISTS (SELECT * FROM @plain EXCEPT SELECT * FROM @hits)
+    THROW 59960, N'hart.VectorTopKCompressed did not find the two rows of hart.VectorTopK', 1;
+DROP TABLE #codes;
+GO
 -- Scenario: AtomizeModel_CanBeRebuilt
 -- The matrix ((3, 0), (0, 4)): singular values 4 and 3.
 DECLARE @weights varbinary(max) = 0x00004040000000000000000000008040;

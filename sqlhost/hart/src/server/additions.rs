@@ -26,6 +26,8 @@ pub enum Addition {
     Hartonomous,
     /// One exact search over several servers
     LinkedSearch,
+    /// Exact search that carries codes, a quarter of the bytes
+    CompressedSearch,
     /// Work behind a queue, by Service Broker
     Broker,
     /// Projection of new embeddings of Hartonomous behind that queue
@@ -39,6 +41,7 @@ impl Addition {
             Addition::Functions => "functions",
             Addition::Hartonomous => "hartonomous",
             Addition::LinkedSearch => "linked-search",
+            Addition::CompressedSearch => "compressed-search",
             Addition::Broker => "broker",
             Addition::QueuedProjection => "queued-projection",
         }
@@ -61,6 +64,7 @@ impl Addition {
                 "hartonomous/weight_history.sql",
             ],
             Addition::LinkedSearch => scripts!["scaleout/linked_search.sql"],
+            Addition::CompressedSearch => scripts!["scaleout/compressed_search.sql"],
             Addition::Broker => scripts!["scaleout/broker.sql"],
             Addition::QueuedProjection => scripts!["hartonomous/queued_projection.sql"],
         }

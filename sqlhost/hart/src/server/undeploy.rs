@@ -65,8 +65,8 @@ pub fn undeploy(options: UndeployOptions) -> Result<()> {
         .collect::<Result<_>>()?;
     if !others.is_empty() {
         bail!(
-            "nothing was changed: the schema {SCHEMA} also holds {}; drop or move them first (--with linked-search,broker \
-             removes those of these additions)",
+            "nothing was changed: the schema {SCHEMA} also holds {}; drop or move them first (--with linked-search,\
+             compressed-search,broker removes those of these additions)",
             others.join(", ")
         );
     }

@@ -28,8 +28,13 @@ const SCENARIOS: [&str; 2] = [
 ];
 /// Additions installed in the scratch database beside the wrappers. The functions need a dimension and have no
 /// scenario.
-const ADDITIONS: [Addition; 4] =
-    [Addition::Hartonomous, Addition::LinkedSearch, Addition::Broker, Addition::QueuedProjection];
+const ADDITIONS: [Addition; 5] = [
+    Addition::Hartonomous,
+    Addition::LinkedSearch,
+    Addition::CompressedSearch,
+    Addition::Broker,
+    Addition::QueuedProjection,
+];
 /// Marks the name of a scenario.
 const SCENARIO: &str = "-- Scenario: ";
 

@@ -186,7 +186,7 @@ fn a_removal_refuses_what_is_not_ours() {
     remains.lock().unwrap().others = vec!["SearchNode", "MyTable"];
     fails(
         &world.hart(&["undeploy"]),
-        &["nothing was changed", "SearchNode, MyTable", "--with linked-search,broker"],
+        &["nothing was changed", "SearchNode, MyTable", "--with linked-search,compressed-search,broker"],
     );
     remains.lock().unwrap().others = Vec::new();
     remains.lock().unwrap().unmarked = true;

@@ -23,6 +23,11 @@ const DYNAMIC: &[(&str, &str, &str)] = &[
     ("install/language-linux.sql", "@statement", "values that the DBA who runs the script sets"),
     ("install/language-windows.sql", "@statement", "values that the DBA who runs the script sets"),
     ("install/uninstall.sql", "@statement", "names of the role's members, by QUOTENAME"),
+    (
+        "scaleout/compressed_search.sql",
+        "@statement",
+        "the caller's query, between parentheses, with the caller's rights",
+    ),
     ("scaleout/linked_search.sql", "@statement", "the linked server's name, by QUOTENAME"),
 ];
 
