@@ -19,13 +19,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("group", &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector"]),
     (
         "cluster",
-        &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector", "group"],
+        &[
+            "error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector",
+            "group",
+        ],
     ),
     (
         "series",
         &[
-            "error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector", "group",
-            "cluster",
+            "error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector",
+            "group", "cluster",
         ],
     ),
     ("tensor", &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract"]),
@@ -34,7 +37,10 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector"],
     ),
     ("system", &["error", "arch", "parallel", "contract"]),
-    ("catalog", &["error", "contract", "vector", "group", "cluster", "series", "tensor", "spatial", "system"]),
+    (
+        "catalog",
+        &["error", "contract", "vector", "group", "cluster", "series", "tensor", "spatial", "system"],
+    ),
 ];
 
 /// The source files by module path: `pairwise::reduce`, and `pairwise` for its `mod.rs`.
