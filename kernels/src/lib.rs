@@ -77,12 +77,12 @@ pub use pairwise::compute::Compute;
 pub use pairwise::precision::Accumulate;
 pub use parallel::pool::Pool;
 pub use parallel::process::PerProcess;
-pub use vector::{Codes, Hit, Metric, TopK};
+pub use vector::{Codes, Hit, Index, Metric, TopK};
 
-#[cfg(feature = "spatial")]
-pub use {geo_traits, geo_types};
 #[cfg(feature = "ndarray")]
 pub use ndarray;
+#[cfg(feature = "spatial")]
+pub use {geo_traits, geo_types};
 
 /// Compiles and runs the README's code.
 #[cfg(doctest)]

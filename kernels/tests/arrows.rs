@@ -23,13 +23,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("group", &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector"]),
     (
         "cluster",
-        &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector", "group"],
+        &[
+            "error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector",
+            "group",
+        ],
     ),
     (
         "series",
         &[
-            "error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector", "group",
-            "cluster",
+            "error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector",
+            "group", "cluster",
         ],
     ),
     ("tensor", &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract"]),
@@ -38,7 +41,10 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["error", "number", "arch", "memory", "parallel", "column", "pairwise", "contract", "vector"],
     ),
     ("system", &["error", "arch", "parallel", "contract"]),
-    ("catalog", &["error", "contract", "vector", "group", "cluster", "series", "tensor", "spatial", "system"]),
+    (
+        "catalog",
+        &["error", "contract", "vector", "group", "cluster", "series", "tensor", "spatial", "system"],
+    ),
 ];
 
 fn room(module: &str) -> &str {

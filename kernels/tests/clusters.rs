@@ -23,7 +23,9 @@ fn same_clusters(a: &[i64], b: &[i64]) -> bool {
     let mut names = std::collections::BTreeMap::new();
     let mut taken = std::collections::BTreeMap::new();
     a.len() == b.len()
-        && a.iter().zip(b).all(|(a, b)| *names.entry(a).or_insert(b) == b && *taken.entry(b).or_insert(a) == a)
+        && a.iter()
+            .zip(b)
+            .all(|(a, b)| *names.entry(a).or_insert(b) == b && *taken.entry(b).or_insert(a) == a)
 }
 
 fn labels(found: &Clusters) -> Vec<i64> {
@@ -36,12 +38,14 @@ fn lloyd(rows: &[Vec<f32>], mut centroids: Vec<Vec<f32>>, most: u32) -> (Vec<i64
         let distances = centroids.iter().map(|c| vector::distance(Metric::Euclidean, c, row).unwrap());
         distances.enumerate().min_by(|a, b| a.1.total_cmp(&b.1)).map(|(i, _)| i as i64).unwrap()
     };
-    let assign = |centroids: &[Vec<f32>]| -> Vec<i64> { rows.iter().map(|row| nearest(row, centroids)).collect() };
+    let assign =
+        |centroids: &[Vec<f32>]| -> Vec<i64> { rows.iter().map(|row| nearest(row, centroids)).collect() };
     let mut labels = assign(&centroids);
     let mut steps = 1;
     loop {
         for (i, centroid) in centroids.iter_mut().enumerate() {
-            let own: Vec<&Vec<f32>> = rows.iter().zip(&labels).filter(|(_, l)| **l == i as i64).map(|(r, _)| r).collect();
+            let own: Vec<&Vec<f32>> =
+                rows.iter().zip(&labels).filter(|(_, l)| **l == i as i64).map(|(r, _)| r).collect();
             assert!(!own.is_empty(), "a cluster lost its rows: choose another example");
             for (j, v) in centroid.iter_mut().enumerate() {
                 // Few numbers of few bits: the sum of doubles is exact.
@@ -85,7 +89,9 @@ fn kmeans_is_lloyds_algorithm() {
             let inertia: f64 = rows
                 .iter()
                 .zip(&labels(&found))
-                .map(|(row, l)| vector::distance(Metric::Euclidean, &centroids[*l as usize], row).unwrap().powi(2))
+                .map(|(row, l)| {
+                    vector::distance(Metric::Euclidean, &centroids[*l as usize], row).unwrap().powi(2)
+                })
                 .sum();
             assert!((found.inertia - inertia).abs() <= 1e-12 * inertia);
             assert!((found.within.iter().sum::<f64>() - found.inertia).abs() <= 1e-12 * inertia);
@@ -120,7 +126,8 @@ fn kmeans_is_the_same_for_any_threads_levels_and_order() {
     let expected = pools[0]
         .install(|| call("vector_kmeans", compute().level(Level::scalar()), &[column.vectors("v")], &params))
         .unwrap();
-    let many = pools[1].install(|| call("vector_kmeans", compute(), &[column.vectors("v")], &params)).unwrap();
+    let many =
+        pools[1].install(|| call("vector_kmeans", compute(), &[column.vectors("v")], &params)).unwrap();
     assert_eq!(expected, many);
     let mut order: Vec<usize> = (0..2500).collect();
     order.sort_by_key(|i| hash(3, *i as u32));
@@ -137,7 +144,10 @@ fn kmeans_is_the_same_for_any_threads_levels_and_order() {
     let found = cluster::assign(compute(), &v, &own, Metric::Euclidean).unwrap();
     let keys: Vec<Option<i64>> = found.iter().map(|a| a.map(|a| i64::from(a.cluster))).collect();
     let averages = group::average(&By::new(&keys).as_input(), &v).unwrap();
-    assert_eq!((settled[0] == Some(1)).then_some(&averages.results[0]), (settled[0] == Some(1)).then_some(centroids));
+    assert_eq!(
+        (settled[0] == Some(1)).then_some(&averages.results[0]),
+        (settled[0] == Some(1)).then_some(centroids)
+    );
     let Values::BigInt(members) = &expected.columns[2] else { panic!() };
     assert_eq!(members.iter().map(|m| m.unwrap()).collect::<Vec<_>>(), averages.vectors);
 }
@@ -162,7 +172,9 @@ fn bad_input_of_kmeans_is_named() {
     let column = |rows: &[Option<Vec<f64>>]| Column::new(Element::F32, rows, 0);
     let error = |rows: &[Option<Vec<f64>>], k: i64| {
         let column = column(rows);
-        call("vector_kmeans", compute(), &[column.vectors("v")], &[("clusters", Value::Int(k))]).unwrap_err().to_string()
+        call("vector_kmeans", compute(), &[column.vectors("v")], &[("clusters", Value::Int(k))])
+            .unwrap_err()
+            .to_string()
     };
     let two = [Some(vec![1.0]), None, Some(vec![2.0])];
     assert_eq!(error(&two, 3), "column v: 2 vectors; expected 3 or more, as clusters says");
@@ -170,11 +182,17 @@ fn bad_input_of_kmeans_is_named() {
         error(&[Some(vec![1.0]), Some(vec![f64::NAN])], 1),
         "column v, row 2: a number that is not finite; expected a vector of finite numbers, or NULL to leave the row out"
     );
-    assert_eq!(error(&[None, Some(vec![1.0]), Some(vec![1.0, 2.0])], 1), "column v, row 3: 2 dimensions, but row 2 has 1");
+    assert_eq!(
+        error(&[None, Some(vec![1.0]), Some(vec![1.0, 2.0])], 1),
+        "column v, row 3: 2 dimensions, but row 2 has 1"
+    );
     assert!(error(&two, 0).contains("clusters is 0; expected an integer from 1"));
     let start = [("clusters", Value::Int(2)), ("start_centroids", text("[1,2,3]"))];
     let start = call("vector_kmeans", compute(), &[column(&two).vectors("v")], &start).unwrap_err();
-    assert_eq!(start.to_string(), "parameter start_centroids is 3 numbers; expected a multiple of clusters = 2");
+    assert_eq!(
+        start.to_string(),
+        "parameter start_centroids is 3 numbers; expected a multiple of clusters = 2"
+    );
     let found = KMeans::new(1).fit(&column(&two).vectors("v")).unwrap();
     assert_eq!(found.labels, [Some(0), None, Some(0)]);
 }
@@ -188,8 +206,11 @@ fn assignments_have_the_bits_of_distances() {
             let (all, few) = (rows.concat(), centroids.concat());
             let (all, few) = (Vectors::matrix(&all, n).unwrap(), Vectors::matrix(&few, n).unwrap());
             for (row, found) in rows.iter().zip(cluster::assign(compute(), &all, &few, metric).unwrap()) {
-                let mut distances: Vec<(f64, u32)> =
-                    centroids.iter().zip(0..).map(|(c, i)| (vector::distance(metric, c, row).unwrap(), i)).collect();
+                let mut distances: Vec<(f64, u32)> = centroids
+                    .iter()
+                    .zip(0..)
+                    .map(|(c, i)| (vector::distance(metric, c, row).unwrap(), i))
+                    .collect();
                 distances.sort_by(|a, b| a.partial_cmp(b).unwrap());
                 let found = found.unwrap();
                 assert_eq!((found.distance, found.cluster), distances[0], "{metric:?}, {n}, {k}");
@@ -202,7 +223,9 @@ fn assignments_have_the_bits_of_distances() {
 /// DBSCAN as it is written: rows in order, a queue for each cluster.
 fn plain_dbscan(rows: &[Vec<f32>], radius: f64, minimum: usize, metric: Metric) -> Vec<i64> {
     let near = |i: usize| -> Vec<usize> {
-        (0..rows.len()).filter(|j| vector::distance(metric, &rows[i], &rows[*j]).unwrap() <= radius || i == *j).collect()
+        (0..rows.len())
+            .filter(|j| vector::distance(metric, &rows[i], &rows[*j]).unwrap() <= radius || i == *j)
+            .collect()
     };
     let mut labels = vec![0i64; rows.len()];
     let mut last = 0;
@@ -243,14 +266,15 @@ fn dbscan_is_the_published_algorithm() {
         let pools = [1, 3].map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap());
         for (pool, level) in pools.iter().zip([Level::scalar(), Level::current().unwrap()]) {
             let found = pool
-                .install(|| cluster::dbscan(compute().level(level), &vectors, None, radius, minimum as u32, metric))
+                .install(|| {
+                    cluster::dbscan(compute().level(level), &vectors, None, radius, minimum as u32, metric)
+                })
                 .unwrap();
             let labels: Vec<i64> = found.iter().map(|row| i64::from(row.unwrap().cluster)).collect();
             assert_eq!(labels, expected, "{count}, {n}, {radius}");
             for (i, row) in found.iter().enumerate() {
-                let near = (0..rows.len()).filter(|j| {
-                    i == *j || vector::distance(metric, &rows[i], &rows[*j]).unwrap() <= radius
-                });
+                let near = (0..rows.len())
+                    .filter(|j| i == *j || vector::distance(metric, &rows[i], &rows[*j]).unwrap() <= radius);
                 let near = near.count();
                 let row = row.unwrap();
                 assert_eq!((row.neighbors as usize, row.core), (near, near >= minimum));
@@ -261,10 +285,14 @@ fn dbscan_is_the_published_algorithm() {
 
 #[test]
 fn local_outlier_factors_are_the_published_ones() {
-    for (count, n, k, metric) in [(120, 3, 5, Metric::Euclidean), (90, 20, 1, Metric::Euclidean), (90, 7, 12, Metric::Cosine)] {
+    for (count, n, k, metric) in
+        [(120, 3, 5, Metric::Euclidean), (90, 20, 1, Metric::Euclidean), (90, 7, 12, Metric::Cosine)]
+    {
         let rows = blobs(count, n, 3, 2.0);
         let all = rows.concat();
-        let found = cluster::local_outlier_factor(compute(), &Vectors::matrix(&all, n).unwrap(), None, k, metric).unwrap();
+        let found =
+            cluster::local_outlier_factor(compute(), &Vectors::matrix(&all, n).unwrap(), None, k, metric)
+                .unwrap();
         let distance = |i: usize, j: usize| vector::distance(metric, &rows[i], &rows[j]).unwrap();
         let near: Vec<Vec<usize>> = (0..rows.len())
             .map(|i| {
@@ -274,26 +302,47 @@ fn local_outlier_factors_are_the_published_ones() {
             })
             .collect();
         let farthest = |i: usize| distance(i, near[i][k - 1]);
-        let density = |i: usize| {
-            k as f64 / near[i].iter().map(|j| distance(i, *j).max(farthest(*j))).sum::<f64>()
-        };
+        let density =
+            |i: usize| k as f64 / near[i].iter().map(|j| distance(i, *j).max(farthest(*j))).sum::<f64>();
         for (i, row) in found.iter().enumerate() {
             let factor = near[i].iter().map(|j| density(*j)).sum::<f64>() / k as f64 / density(i);
             let row = row.unwrap();
-            assert!((row.factor - factor).abs() <= 1e-12 * factor, "{count}, {n}, {k}, row {i}: {row:?} {factor}");
+            assert!(
+                (row.factor - factor).abs() <= 1e-12 * factor,
+                "{count}, {n}, {k}, row {i}: {row:?} {factor}"
+            );
             assert_eq!(row.distance, farthest(i));
         }
     }
     // Many rows at the same place.
     let rows = [1.0f32, 1.0, 1.0, 1.0, 5.0];
-    let found =
-        cluster::local_outlier_factor(compute(), &Vectors::matrix(&rows, 1).unwrap(), None, 2, Metric::Euclidean).unwrap();
+    let found = cluster::local_outlier_factor(
+        compute(),
+        &Vectors::matrix(&rows, 1).unwrap(),
+        None,
+        2,
+        Metric::Euclidean,
+    )
+    .unwrap();
     let factors: Vec<f64> = found.iter().map(|row| row.unwrap().factor).collect();
     assert_eq!(factors, [1.0, 1.0, 1.0, 1.0, f64::INFINITY]);
-    let few = cluster::local_outlier_factor(compute(), &Vectors::matrix(&rows, 1).unwrap(), None, 5, Metric::Euclidean);
-    assert_eq!(few.unwrap_err().to_string(), "column matrix: 5 vectors; expected 6 or more, one more than neighbors");
-    let dot = cluster::local_outlier_factor(compute(), &Vectors::matrix(&rows, 1).unwrap(), None, 2, Metric::Dot);
-    assert_eq!(dot.unwrap_err().to_string(), "parameter metric is 'dot'; expected euclidean or cosine: dot is no distance");
+    let few = cluster::local_outlier_factor(
+        compute(),
+        &Vectors::matrix(&rows, 1).unwrap(),
+        None,
+        5,
+        Metric::Euclidean,
+    );
+    assert_eq!(
+        few.unwrap_err().to_string(),
+        "column matrix: 5 vectors; expected 6 or more, one more than neighbors"
+    );
+    let dot =
+        cluster::local_outlier_factor(compute(), &Vectors::matrix(&rows, 1).unwrap(), None, 2, Metric::Dot);
+    assert_eq!(
+        dot.unwrap_err().to_string(),
+        "parameter metric is 'dot'; expected euclidean or cosine: dot is no distance"
+    );
 }
 
 #[test]
@@ -311,7 +360,8 @@ fn mahalanobis_distances_invert_the_covariance() {
             (1.0 - shrinkage) * covariance.matrix[i * n + j] + if i == j { shrinkage * trace } else { 0.0 }
         };
         for (row, found) in rows.iter().zip(&found) {
-            let rest: Vec<f64> = row.iter().zip(&covariance.average).map(|(v, m)| f64::from(*v) - m).collect();
+            let rest: Vec<f64> =
+                row.iter().zip(&covariance.average).map(|(v, m)| f64::from(*v) - m).collect();
             // Gaussian elimination of the system C·y = rest.
             let mut system: Vec<Vec<f64>> =
                 (0..n).map(|i| (0..n).map(|j| matrix(i, j)).chain([rest[i]]).collect()).collect();
@@ -338,17 +388,25 @@ fn mahalanobis_distances_invert_the_covariance() {
 
 #[test]
 fn singular_covariances_are_named_with_the_remedy() {
-    let dependent: Vec<f32> = (0..20).flat_map(|i| [i as f32, (i * i) as f32, (3 * i - i * i) as f32]).collect();
+    let dependent: Vec<f32> =
+        (0..20).flat_map(|i| [i as f32, (i * i) as f32, (3 * i - i * i) as f32]).collect();
     let constant: Vec<f32> = (0..20).flat_map(|i| [i as f32, 7.0, (i * i) as f32]).collect();
     for (rows, component) in [(dependent, 3), (constant, 2)] {
         let vectors = Vectors::matrix(&rows, 3).unwrap();
         let error = cluster::mahalanobis(compute(), &vectors, 0.0, Divisor::Sample).unwrap_err().to_string();
-        let expected = format!("component {component} of 3 is constant or depends on those before it; expected more vectors than dimensions and components that vary, or shrinkage above 0");
+        let expected = format!(
+            "component {component} of 3 is constant or depends on those before it; expected more vectors than dimensions and components that vary, or shrinkage above 0"
+        );
         assert!(error.ends_with(&expected), "{error}");
         assert!(cluster::mahalanobis(compute(), &vectors, 0.01, Divisor::Sample).is_ok());
     }
     let few = Vectors::matrix(&[1.0, 2.0, 3.0, 5.0], 2).unwrap();
-    assert!(cluster::mahalanobis(compute(), &few, 0.0, Divisor::Sample).unwrap_err().to_string().contains("of 2 vectors"));
+    assert!(
+        cluster::mahalanobis(compute(), &few, 0.0, Divisor::Sample)
+            .unwrap_err()
+            .to_string()
+            .contains("of 2 vectors")
+    );
     let one = Vectors::matrix(&[1.0, 2.0], 2).unwrap();
     let error = cluster::mahalanobis(compute(), &one, 0.5, Divisor::Sample).unwrap_err().to_string();
     assert_eq!(error, "column matrix: 1 vectors; expected 2 or more, to see how they vary");
@@ -367,7 +425,8 @@ fn isolation_forests_find_what_lies_apart() {
             forest
         };
         let pools = [1, 3].map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap());
-        let [one, many] = pools.each_ref().map(|p| p.install(|| forest().scores(&column.vectors("v"), None).unwrap()));
+        let [one, many] =
+            pools.each_ref().map(|p| p.install(|| forest().scores(&column.vectors("v"), None).unwrap()));
         assert_eq!(one, many);
         let mut order: Vec<usize> = (0..rows.len()).collect();
         order.sort_by(|a, b| one[*b].unwrap().total_cmp(&one[*a].unwrap()));
@@ -382,7 +441,8 @@ fn isolation_forests_find_what_lies_apart() {
     let backwards: Vec<Vec<f32>> = rows.iter().rev().cloned().collect();
     let backwards = Column::of_singles(Element::F32, &backwards, 0);
     let ids = Some((1..=rows.len() as i64).rev().map(Some).collect());
-    let got = call_with_ids("vector_isolation_forest", compute(), &[backwards.vectors("v")], ids, &[]).unwrap();
+    let got =
+        call_with_ids("vector_isolation_forest", compute(), &[backwards.vectors("v")], ids, &[]).unwrap();
     let (Values::Float(a), Values::Float(b)) = (&expected.columns[0], &got.columns[0]) else { panic!() };
     assert!(a.iter().eq(b.iter().rev()));
     // Equal rows cannot be told apart.

@@ -24,7 +24,10 @@ fn kinds(element: Element, rows: u32, n: usize) -> Vec<(&'static str, Rows)> {
         ("spread", of(&|i| spread(i, n, 60), 1.0)),
         ("specials", of(&|i| with_specials(i, n, true), 1.0)),
         ("far from 0", of(&|i| uniform(i, n).into_iter().map(|v| 1000.0 + v / 64.0).collect(), 1.0)),
-        ("growing", of(&|i| uniform(i, n).into_iter().map(|v| v * 2f32.powi(i as i32 % 90 - 45)).collect(), 1.0)),
+        (
+            "growing",
+            of(&|i| uniform(i, n).into_iter().map(|v| v * 2f32.powi(i as i32 % 90 - 45)).collect(), 1.0),
+        ),
         ("with gaps", (0..rows).map(|i| (i % 3 != 1).then(|| singles(uniform(i, n)))).collect()),
     ];
     if element == Element::F64 {
@@ -84,11 +87,13 @@ fn sums_and_averages_are_exact_sums_rounded_once() {
                 let averages = group::average(&By::new(&keys), &vectors).unwrap();
                 assert_eq!(sums.keys, [None, Some(0), Some(1), Some(2), Some(4)]);
                 for (g, key) in sums.keys.iter().enumerate() {
-                    let (sum, average) = (sums.results[0].row(g).unwrap(), averages.results[0].row(g).unwrap());
+                    let (sum, average) =
+                        (sums.results[0].row(g).unwrap(), averages.results[0].row(g).unwrap());
                     for j in 0..n {
                         let numbers = component(&column, &keys, *key, j);
                         let exact = sum_of(&numbers);
-                        let context = format!("{kind}, {}, n = {n}, group {key:?}, component {j}", element.name());
+                        let context =
+                            format!("{kind}, {}, n = {n}, group {key:?}, component {j}", element.name());
                         assert!(is_nearest(sum[j], &exact), "{context}: {:e}", sum[j]);
                         let mean = exact.over(&Exact::from(numbers.len() as f64));
                         assert_near(average[j], &mean, 2f64.powi(-52), &mean, &context);
@@ -137,8 +142,10 @@ fn weighted_averages_are_within_the_bound() {
         for (kind, rows) in kinds(element, 150, 9) {
             let column = Column::new(element, &rows, 0);
             let keys = keys(150, 4);
-            let weights: Vec<Option<f64>> =
-                spread(5, 150, 12).iter().map(|w| Some(f64::from(w.abs()) / 3.0).filter(|w| *w < 1000.0)).collect();
+            let weights: Vec<Option<f64>> = spread(5, 150, 12)
+                .iter()
+                .map(|w| Some(f64::from(w.abs()) / 3.0).filter(|w| *w < 1000.0))
+                .collect();
             let found = group::weighted_average(&By::new(&keys), &column.vectors("v"), &weights).unwrap();
             for (g, key) in found.keys.iter().enumerate() {
                 let got = found.results[0].row(g).unwrap();
@@ -204,7 +211,8 @@ fn order_threads_and_levels_change_nothing() {
                 continue;
             }
             let keys = keys(500, 6);
-            let weights: Vec<Option<f64>> = uniform(8, 500).iter().map(|w| Some(f64::from(w.abs()))).collect();
+            let weights: Vec<Option<f64>> =
+                uniform(8, 500).iter().map(|w| Some(f64::from(w.abs()))).collect();
             let column = Column::new(element, &rows, 1);
             let expected = pools[0].install(|| {
                 let by = By::new(&keys);
@@ -235,7 +243,8 @@ fn a_large_group_has_the_bits_of_its_exact_sums() {
     for (at, v) in [(5 * N, 1e30), (6000 * N, -1e30), (7777 * N, 3e-39)] {
         numbers[at] = v;
     }
-    let keys: Vec<Option<i64>> = (0..ROWS).map(|i| Some(if i % 1000 == 999 { i as i64 } else { -1 })).collect();
+    let keys: Vec<Option<i64>> =
+        (0..ROWS).map(|i| Some(if i % 1000 == 999 { i as i64 } else { -1 })).collect();
     let weights = vec![Some(1.0); ROWS];
     let vectors = Vectors::matrix(&numbers, N).unwrap();
     let pools = [1, 4].map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap());
@@ -277,7 +286,12 @@ fn sums_beyond_the_range_have_averages() {
     assert!(error.to_string().contains("a number of 2⁴⁷⁰ or more"), "{error}");
 }
 
-fn grouped(name: &str, keys: Vec<Option<i64>>, v: &Vectors<'_>, params: &[(&str, Value)]) -> Result<Output, Error> {
+fn grouped(
+    name: &str,
+    keys: Vec<Option<i64>>,
+    v: &Vectors<'_>,
+    params: &[(&str, Value)],
+) -> Result<Output, Error> {
     let mut columns = vec![Input::Vectors(v.clone()), Input::Integers(keys)];
     columns.reverse();
     if name == "vector_weighted_average" {
@@ -332,7 +346,8 @@ fn bad_vectors_are_named_or_left_out() {
 
 #[test]
 fn groups_may_differ_in_dimensions_but_not_within() {
-    let rows = [Some(vec![1.0, 2.0]), Some(vec![3.0]), Some(vec![3.0, 4.0]), None, Some(vec![]), Some(vec![5.0])];
+    let rows =
+        [Some(vec![1.0, 2.0]), Some(vec![3.0]), Some(vec![3.0, 4.0]), None, Some(vec![]), Some(vec![5.0])];
     let column = Column::new(Element::F32, &rows, 0);
     let keys = vec![Some(1), Some(2), Some(1), Some(4), Some(3), Some(2)];
     let output = grouped("vector_average", keys, &column.vectors("v"), &[]).unwrap();
@@ -342,16 +357,24 @@ fn groups_may_differ_in_dimensions_but_not_within() {
     let error = grouped("vector_average", vec![Some(1); 6], &column.vectors("v"), &[]).unwrap_err();
     assert_eq!(error.to_string(), "column v, row 2: 1 dimensions, but the group's first vector has 2");
     let none = Column::new(Element::F32, &[], 0);
-    assert!(NAMES.iter().all(|name| grouped(name, vec![], &none.vectors("v"), &[]).unwrap().columns[0].is_empty()));
+    assert!(
+        NAMES
+            .iter()
+            .all(|name| grouped(name, vec![], &none.vectors("v"), &[]).unwrap().columns[0].is_empty())
+    );
 }
 
 #[test]
 fn weights_are_checked() {
     let vectors = Vectors::matrix(&[1.0, 2.0], 1).unwrap();
-    let average = |weights: [Option<f64>; 2]| group::weighted_average(&By::new(&[None; 2]), &vectors, &weights);
+    let average =
+        |weights: [Option<f64>; 2]| group::weighted_average(&By::new(&[None; 2]), &vectors, &weights);
     for (weight, shown) in [(-1.0, "-1.0"), (f64::NAN, "NaN"), (f64::INFINITY, "inf"), (1e300, "1e300")] {
         let error = average([Some(1.0), Some(weight)]).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("column weight, row 2: {shown}; expected a finite number ≥ 0")), "{error}");
+        assert!(
+            error.starts_with(&format!("column weight, row 2: {shown}; expected a finite number ≥ 0")),
+            "{error}"
+        );
     }
     for none in [[Some(0.0), Some(0.0)], [None, None], [Some(0.0), None]] {
         assert_eq!(average(none).unwrap().results[0].row(0), None);
@@ -401,7 +424,8 @@ fn states_of_parts_give_what_all_rows_give() {
             let merged = group::merge(&of, &slices, Divisor::Sample).unwrap();
             let mut again: Vec<group::Merged> = Vec::new();
             for (key, state) in of.iter().zip(&slices) {
-                let earlier: Vec<(Option<i64>, Vec<u8>)> = again.iter().map(|m| (m.key, m.state.clone())).collect();
+                let earlier: Vec<(Option<i64>, Vec<u8>)> =
+                    again.iter().map(|m| (m.key, m.state.clone())).collect();
                 let keys: Vec<_> = earlier.iter().map(|e| e.0).chain([*key]).collect();
                 let states: Vec<_> = earlier.iter().map(|e| Some(e.1.as_slice())).chain([*state]).collect();
                 again = group::merge(&keys, &states, Divisor::Sample).unwrap();
@@ -411,7 +435,8 @@ fn states_of_parts_give_what_all_rows_give() {
             let sums = group::sum(&whole, &v).unwrap();
             let averages = group::average(&whole, &v).unwrap();
             let variances = group::variance(&whole, &v, Divisor::Sample).unwrap();
-            let (least, greatest) = (group::minimum(&whole, &v).unwrap(), group::maximum(&whole, &v).unwrap());
+            let (least, greatest) =
+                (group::minimum(&whole, &v).unwrap(), group::maximum(&whole, &v).unwrap());
             for (g, merged) in merged.iter().enumerate() {
                 let context = format!("{kind}, {}, group {:?}", element.name(), merged.key);
                 assert_eq!(merged.state, states[g].state, "{context}");
@@ -435,7 +460,10 @@ fn bytes_that_are_no_state_are_named() {
     };
     let mut other = good.clone();
     other[3] = 2;
-    assert_eq!(error(&other), "column state, row 2: a state of version 2; expected a state of vector_state, version 1");
+    assert_eq!(
+        error(&other),
+        "column state, row 2: a state of version 2; expected a state of vector_state, version 1"
+    );
     other[0] = 0;
     assert!(error(&other).contains("bytes that are no state of vectors"));
     assert!(error(&[]).contains("0 bytes"));
@@ -456,7 +484,10 @@ fn bytes_that_are_no_state_are_named() {
         group::merge(&vec![None; states.len()], &states, Divisor::Sample)
     };
     let error = merge(&[&good, &two[0].state]).unwrap_err();
-    assert_eq!(error.to_string(), "column state, row 2: 2 dimensions, but an earlier state of the group has 3");
+    assert_eq!(
+        error.to_string(),
+        "column state, row 2: 2 dimensions, but an earlier state of the group has 3"
+    );
     let merged = merge(&[&none[0].state, &good, &none[0].state]).unwrap();
     assert_eq!((merged[0].vectors, merged[0].left_out, merged[0].average.len()), (1, 2, 3));
     assert_eq!(merged[0].variance, None);
@@ -495,13 +526,18 @@ fn covariances_agree_with_exact_ones() {
             }
         }
     }
-    let one = group::covariance(&By::new(&[None]), &Vectors::matrix(&[1.0, 2.0], 2).unwrap(), Divisor::Sample);
-    assert_eq!((one.as_ref().unwrap()[0].matrix.len(), &one.as_ref().unwrap()[0].average), (0, &vec![1.0, 2.0]));
+    let one =
+        group::covariance(&By::new(&[None]), &Vectors::matrix(&[1.0, 2.0], 2).unwrap(), Divisor::Sample);
+    assert_eq!(
+        (one.as_ref().unwrap()[0].matrix.len(), &one.as_ref().unwrap()[0].average),
+        (0, &vec![1.0, 2.0])
+    );
 }
 
 /// The sum of distances of a place from rows.
 fn distances(rows: &[Vec<f32>], place: &[f64]) -> f64 {
-    let one = |row: &Vec<f32>| row.iter().zip(place).map(|(a, b)| (f64::from(*a) - b).powi(2)).sum::<f64>().sqrt();
+    let one =
+        |row: &Vec<f32>| row.iter().zip(place).map(|(a, b)| (f64::from(*a) - b).powi(2)).sum::<f64>().sqrt();
     rows.iter().map(one).sum()
 }
 
@@ -540,7 +576,8 @@ fn geometric_medians_have_the_least_distances() {
 #[test]
 fn medians_are_those_of_sorted_numbers() {
     for count in 1..20u32 {
-        let rows: Vec<Option<Vec<f64>>> = (0..count).map(|i| Some(singles(with_specials(i, 19, true)))).collect();
+        let rows: Vec<Option<Vec<f64>>> =
+            (0..count).map(|i| Some(singles(with_specials(i, 19, true)))).collect();
         let column = Column::new(Element::F32, &rows, 0);
         let keys = vec![Some(1); count as usize];
         let found = group::median(&By::new(&keys), &column.vectors("v")).unwrap().results[0].row(0).unwrap();
@@ -548,7 +585,8 @@ fn medians_are_those_of_sorted_numbers() {
             let mut numbers = component(&column, &keys, Some(1), j);
             numbers.sort_by(f64::total_cmp);
             let half = numbers.len() / 2;
-            let middle = if count % 2 == 1 { numbers[half] } else { (numbers[half - 1] + numbers[half]) / 2.0 };
+            let middle =
+                if count % 2 == 1 { numbers[half] } else { (numbers[half - 1] + numbers[half]) / 2.0 };
             assert_eq!(*found, middle, "{count}, {j}");
         }
     }

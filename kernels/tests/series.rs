@@ -35,7 +35,11 @@ fn dtw_is_its_recursion() {
         for metric in [Metric::Euclidean, Metric::Cosine] {
             for band in [None, Some(13), Some(m.max(l) as usize)] {
                 let found = series::dtw(compute(), &x, &y, band, metric).unwrap();
-                assert_eq!(found.distance, plain_dtw(&a, &b, band.unwrap_or(1000), metric), "{m}, {l}, {band:?}");
+                assert_eq!(
+                    found.distance,
+                    plain_dtw(&a, &b, band.unwrap_or(1000), metric),
+                    "{m}, {l}, {band:?}"
+                );
                 assert!(found.length >= m.max(l) && found.length < m + l);
                 let back = series::dtw(compute(), &y, &x, band, metric).unwrap();
                 assert!((back.distance - found.distance).abs() <= 1e-12 * found.distance);
@@ -46,12 +50,16 @@ fn dtw_is_its_recursion() {
     }
 }
 
-fn dtw(rows: &[(Option<i64>, Option<i64>, Option<i64>, Option<Vec<f64>>)], params: &[(&str, Value)]) -> Result<Output, Error> {
+fn dtw(
+    rows: &[(Option<i64>, Option<i64>, Option<i64>, Option<Vec<f64>>)],
+    params: &[(&str, Value)],
+) -> Result<Output, Error> {
     let column = Column::new(Element::F32, &rows.iter().map(|r| r.3.clone()).collect::<Vec<_>>(), 0);
     let integers = |of: fn(&(Option<i64>, Option<i64>, Option<i64>, Option<Vec<f64>>)) -> Option<i64>| {
         Input::Integers(rows.iter().map(of).collect())
     };
-    let columns = vec![integers(|r| r.0), integers(|r| r.1), integers(|r| r.2), Input::Vectors(column.vectors("v"))];
+    let columns =
+        vec![integers(|r| r.0), integers(|r| r.1), integers(|r| r.2), Input::Vectors(column.vectors("v"))];
     call_columns("series_dtw", compute(), columns, params)
 }
 
@@ -135,8 +143,9 @@ fn a_lasting_step_is_one_change_up_or_down() {
 #[test]
 fn cusum_by_name_orders_rows_and_leaves_nulls_out() {
     let values = steps(&[(60, 0.0), (40, 9.0)]);
-    let mut rows: Vec<(i64, i64, Option<f64>)> =
-        (0..100).flat_map(|i| [(1, i * 5, Some(values[i as usize])), (2, i, Some(-values[i as usize]))]).collect();
+    let mut rows: Vec<(i64, i64, Option<f64>)> = (0..100)
+        .flat_map(|i| [(1, i * 5, Some(values[i as usize])), (2, i, Some(-values[i as usize]))])
+        .collect();
     rows.push((1, 7, None));
     let run = |rows: &[(i64, i64, Option<f64>)]| {
         let columns = vec![
@@ -158,7 +167,9 @@ fn cusum_by_name_orders_rows_and_leaves_nulls_out() {
     rows.reverse();
     assert_eq!(run(&rows).unwrap(), found);
     rows[5].2 = Some(f64::NAN);
-    assert!(run(&rows).unwrap_err().to_string().starts_with("column value, row 6: NaN; expected a finite number"));
+    assert!(
+        run(&rows).unwrap_err().to_string().starts_with("column value, row 6: NaN; expected a finite number")
+    );
 }
 
 #[test]

@@ -75,8 +75,7 @@ pub fn assign(
     let targets = Targets { compute, metric, vectors: &rows, name: "the centroids" };
     let mut out = vec![None; vectors.len()];
     for (row, found) in list.iter().zip(targets.nearest(vectors, &list)?) {
-        out[*row] =
-            Some(Assignment { cluster: found.index, distance: found.distance, second: found.second });
+        out[*row] = Some(Assignment { cluster: found.index, distance: found.distance, second: found.second });
     }
     Ok(out)
 }
@@ -139,10 +138,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
             &[Cell::Int(2), Cell::Null],
             &[Cell::Int(3), Cell::Vector(&[9.0, 7.0])],
         ],
-        params: &[
-            ("centroids", Cell::Vector(&[9.0, 8.0, 0.0, 8.0])),
-            ("centroid_count", Cell::Int(2)),
-        ],
+        params: &[("centroids", Cell::Vector(&[9.0, 8.0, 0.0, 8.0])), ("centroid_count", Cell::Int(2))],
         outputs: &[
             &[Cell::Int(1), Cell::Int(2), Cell::Float(7.0), Cell::Float(11.40175425099138)],
             &[Cell::Int(2), Cell::Null, Cell::Null, Cell::Null],

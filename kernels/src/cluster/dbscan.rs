@@ -144,10 +144,16 @@ impl Pairs<'_> {
             |state, blocks| {
                 for block in blocks {
                     let (start, end) = (block * BLOCK, ((block + 1) * BLOCK).min(m));
-                    let rows: Vec<&[u8]> =
-                        self.list[start..end].iter().map(|row| self.vectors.row(*row).unwrap_or_default()).collect();
-                    let targets =
-                        Targets { compute: self.compute, metric: self.metric, vectors: &rows, name: "another row" };
+                    let rows: Vec<&[u8]> = self.list[start..end]
+                        .iter()
+                        .map(|row| self.vectors.row(*row).unwrap_or_default())
+                        .collect();
+                    let targets = Targets {
+                        compute: self.compute,
+                        metric: self.metric,
+                        vectors: &rows,
+                        name: "another row",
+                    };
                     targets.distances(self.vectors, &self.list[start..], |at, distances| {
                         for (i, distance) in distances.enumerate() {
                             if distance <= self.radius && i < at {
@@ -211,7 +217,12 @@ pub(crate) static KERNEL: Kernel = Kernel {
     params: &[RADIUS, MINIMUM, EUCLIDEAN, ELEMENT, ACCUMULATE],
     outputs: &[
         ID,
-        Column { name: "cluster", kind: Kind::Int, unit: "number from 1", summary: "The cluster; 0 for noise." },
+        Column {
+            name: "cluster",
+            kind: Kind::Int,
+            unit: "number from 1",
+            summary: "The cluster; 0 for noise.",
+        },
         Column { name: "core", kind: Kind::Int, unit: "0 or 1", summary: "1 for a core point." },
         Column {
             name: "neighbors",
@@ -245,7 +256,10 @@ pub(crate) static KERNEL: Kernel = Kernel {
         ],
     },
     run: |call| {
-        call.check_memory("the clusters", 12 * call.rows as u64 * (2 + parallel::workers(usize::MAX) as u64))?;
+        call.check_memory(
+            "the clusters",
+            12 * call.rows as u64 * (2 + parallel::workers(usize::MAX) as u64),
+        )?;
         let found = dbscan(
             rows::compute_of(call)?,
             call.vectors(0),

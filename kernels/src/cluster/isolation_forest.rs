@@ -76,7 +76,11 @@ impl IsolationForest {
         for (param, value, least) in [(&TREES, self.trees as usize, 1), (&SAMPLE, self.sample, 2)] {
             if value < least {
                 let expected = param.kind.describe();
-                return Err(Error::ParameterValue { name: param.name.into(), value: value.to_string(), expected });
+                return Err(Error::ParameterValue {
+                    name: param.name.into(),
+                    value: value.to_string(),
+                    expected,
+                });
             }
         }
         let list = Points::new(vectors, order)?.list;
@@ -176,7 +180,9 @@ fn passed(tree: &[Node], row: &[f64]) -> f64 {
     loop {
         match &tree[at] {
             Node::Leaf(levels) => return *levels,
-            Node::Cut { component, place, other } => at = if row[*component] < *place { at + 1 } else { *other },
+            Node::Cut { component, place, other } => {
+                at = if row[*component] < *place { at + 1 } else { *other }
+            }
         }
     }
 }
@@ -243,7 +249,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
             seed: call.params.int(super::kmeans::SEED.name) as u64,
         };
         let n = (0..call.rows).find_map(|row| call.vectors(0).dimensions(row)).unwrap_or(0) as u64;
-        let sample = (forest.sample as u64).min(call.rows as u64) * 8 * n * parallel::workers(usize::MAX) as u64;
+        let sample =
+            (forest.sample as u64).min(call.rows as u64) * 8 * n * parallel::workers(usize::MAX) as u64;
         let trees = u64::from(forest.trees) * 64 * (forest.sample.min(call.rows) as u64);
         call.check_memory("the trees", sample.saturating_add(trees))?;
         Ok(Output::same(Values::Float(forest.scores(call.vectors(0), Some(&by_id(call)))?)))

@@ -149,7 +149,11 @@ impl<'a> KMeans<'a> {
         }
         let points = Points::new(vectors, self.order)?;
         if points.list.len() < self.clusters {
-            return Err(not_enough(vectors, points.list.len(), &format!("{} or more, as clusters says", self.clusters)));
+            return Err(not_enough(
+                vectors,
+                points.list.len(),
+                &format!("{} or more, as clusters says", self.clusters),
+            ));
         }
         if !self.spherical {
             return Search { compute, vectors, points, of: self }.run();
@@ -231,12 +235,14 @@ impl Search<'_> {
 
     fn nearest(&self, centroids: &PackedVectors, list: &[usize]) -> Result<Vec<Nearest>, Error> {
         let vectors = &self.rows_of(centroids);
-        let targets = Targets { compute: self.compute, metric: Metric::Euclidean, vectors, name: "the centroids" };
+        let targets =
+            Targets { compute: self.compute, metric: Metric::Euclidean, vectors, name: "the centroids" };
         targets.nearest(self.vectors, list)
     }
 
     fn packed(&self, bytes: Vec<u8>) -> PackedVectors {
-        let lengths = vec![self.points.row_bytes as i32; bytes.len().checked_div(self.points.row_bytes).unwrap_or(0)];
+        let lengths =
+            vec![self.points.row_bytes as i32; bytes.len().checked_div(self.points.row_bytes).unwrap_or(0)];
         PackedVectors { element: self.vectors.wide_element(), bytes, lengths }
     }
 
@@ -245,10 +251,18 @@ impl Search<'_> {
         let k = self.of.clusters;
         if let Some(start) = self.of.start {
             let n = self.points.row_bytes / self.vectors.width().bytes();
-            if start.len() != k || start.width() != self.vectors.width() || (0..k).any(|i| start.dimensions(i) != Some(n)) {
+            if start.len() != k
+                || start.width() != self.vectors.width()
+                || (0..k).any(|i| start.dimensions(i) != Some(n))
+            {
                 return Err(Error::ParameterValue {
                     name: START.name.into(),
-                    value: format!("{} vectors of {} {}", start.len(), start.dimensions(0).unwrap_or(0), start.element().name()),
+                    value: format!(
+                        "{} vectors of {} {}",
+                        start.len(),
+                        start.dimensions(0).unwrap_or(0),
+                        start.element().name()
+                    ),
                     expected: format!("{k} of {n}, as wide as those of column {}", self.vectors.name()),
                 });
             }
@@ -266,18 +280,30 @@ impl Search<'_> {
             if bytes.len() == k * self.points.row_bytes {
                 return Ok(self.packed(bytes));
             }
-            let targets = Targets { compute: self.compute, metric: Metric::Euclidean, vectors: &[row], name: "the centroids" };
+            let targets = Targets {
+                compute: self.compute,
+                metric: Metric::Euclidean,
+                vectors: &[row],
+                name: "the centroids",
+            };
             for (square, found) in squares.iter_mut().zip(targets.nearest(self.vectors, list)?) {
                 *square = square.min(found.distance * found.distance);
             }
             let total: f64 = squares.iter().sum();
             if total == 0.0 {
                 let found = bytes.len() / self.points.row_bytes;
-                return Err(not_enough(self.vectors, found, &format!("{k} different ones, as clusters says")));
+                return Err(not_enough(
+                    self.vectors,
+                    found,
+                    &format!("{k} different ones, as clusters says"),
+                ));
             }
             // Where the squares leave the range of doubles, the farthest rows share all of it.
-            let (total, place): (f64, fn(f64) -> f64) =
-                if total.is_finite() { (total, |v| v) } else { (squares.iter().map(|v| v * 2f64.powi(-600)).sum(), |v| v * 2f64.powi(-600)) };
+            let (total, place): (f64, fn(f64) -> f64) = if total.is_finite() {
+                (total, |v| v)
+            } else {
+                (squares.iter().map(|v| v * 2f64.powi(-600)).sum(), |v| v * 2f64.powi(-600))
+            };
             let mut rest = uniform() * total;
             chosen = squares.iter().rposition(|v| *v > 0.0).unwrap_or(0);
             for (i, square) in squares.iter().enumerate() {
@@ -317,7 +343,12 @@ impl Search<'_> {
         let column = Vectors::packed("centroids", after.element, &after.bytes, &after.lengths)?;
         let rows = self.rows_of(before);
         let one = |i: usize| {
-            let targets = Targets { compute: self.compute, metric: Metric::Euclidean, vectors: &[rows[i]], name: "the centroids" };
+            let targets = Targets {
+                compute: self.compute,
+                metric: Metric::Euclidean,
+                vectors: &[rows[i]],
+                name: "the centroids",
+            };
             Ok(targets.nearest(&column, &[i])?[0].distance)
         };
         (0..rows.len()).map(one).collect()
@@ -382,8 +413,12 @@ impl Search<'_> {
             return Ok(());
         }
         let list = &self.points.list;
-        let mut far: Vec<(f64, usize)> =
-            self.nearest(centroids, list)?.into_iter().map(|found| found.distance).zip(list.iter().copied()).collect();
+        let mut far: Vec<(f64, usize)> = self
+            .nearest(centroids, list)?
+            .into_iter()
+            .map(|found| found.distance)
+            .zip(list.iter().copied())
+            .collect();
         // A stable sort: of equal distances the first row.
         far.sort_by(|a, b| b.0.total_cmp(&a.0));
         let mut far = far.into_iter().filter(|(distance, _)| *distance > 0.0);
@@ -501,7 +536,11 @@ pub(crate) static KERNEL: Kernel = Kernel {
     run: |call| {
         let vectors = call.vectors(0);
         let k = call.params.int(CLUSTERS.name) as usize;
-        call.check_memory("the clusters", 40 * call.rows as u64 + (vectors.bytes().len() as u64) * u64::from(call.params.word(SPHERICAL.name) == "yes"))?;
+        call.check_memory(
+            "the clusters",
+            40 * call.rows as u64
+                + (vectors.bytes().len() as u64) * u64::from(call.params.word(SPHERICAL.name) == "yes"),
+        )?;
         let order = super::points::by_id(call);
         let mut search = KMeans::new(k)
             .seed(call.params.int(SEED.name) as u64)

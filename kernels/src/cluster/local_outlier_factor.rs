@@ -98,9 +98,8 @@ pub fn local_outlier_factor(
         .collect();
     let farthest = |i: usize| near[i][k - 1].distance;
     let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / k as f64;
-    let density = |hits: &Vec<Hit>| {
-        1.0 / mean(&mut hits.iter().map(|hit| hit.distance.max(farthest(hit.row))))
-    };
+    let density =
+        |hits: &Vec<Hit>| 1.0 / mean(&mut hits.iter().map(|hit| hit.distance.max(farthest(hit.row))));
     let densities: Vec<f64> = near.iter().map(density).collect();
     let mut out = vec![None; vectors.len()];
     for (i, hits) in near.iter().enumerate() {
@@ -137,7 +136,11 @@ pub(crate) static KERNEL: Kernel = Kernel {
     params: &[NEIGHBORS, EUCLIDEAN, ELEMENT, ACCUMULATE],
     outputs: &[
         ID,
-        number("factor", "1", "The local outlier factor; infinite beside rows with k others at the same place."),
+        number(
+            "factor",
+            "1",
+            "The local outlier factor; infinite beside rows with k others at the same place.",
+        ),
         number("distance", "that of the metric", "Distance of the k-th nearest other row."),
         number("mean_distance", "that of the metric", "Mean distance of the k nearest other rows."),
     ],

@@ -45,8 +45,7 @@ impl Targets<'_> {
                 list: &list[range],
                 packed: &packed,
                 each: |at: usize, distances: &[f64], panel: usize| {
-                    let mut found =
-                        Nearest { index: 0, distance: f64::INFINITY, second: f64::INFINITY };
+                    let mut found = Nearest { index: 0, distance: f64::INFINITY, second: f64::INFINITY };
                     for (index, distances) in distances.chunks_exact(PANEL).enumerate() {
                         let distance = distances[panel];
                         if distance < found.distance {

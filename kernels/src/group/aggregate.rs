@@ -31,13 +31,8 @@ pub(super) trait Aggregate: Sync {
     /// Back to no vectors.
     fn clear(&self, state: &mut Self::State, n: usize);
     /// Adds at most [`STRIP`] vectors.
-    fn add(
-        &self,
-        level: Level,
-        state: &mut Self::State,
-        width: Width,
-        rows: &[Row<'_>],
-    ) -> Result<(), Unfit>;
+    fn add(&self, level: Level, state: &mut Self::State, width: Width, rows: &[Row<'_>])
+    -> Result<(), Unfit>;
     fn merge(&self, a: Self::State, b: Self::State) -> Self::State;
     /// The results of `count` vectors, at least one; `false` where they have none.
     fn finish(&self, state: &mut Self::State, count: u64, results: &mut [Vec<f64>]) -> bool;
@@ -270,7 +265,8 @@ fn pieces<'a>(
         lengths = others;
         let (own_counts, others) = counts.split_at_mut(end - start);
         counts = others;
-        let piece = Piece { groups: start..end, width, results: own, lengths: own_lengths, counts: own_counts };
+        let piece =
+            Piece { groups: start..end, width, results: own, lengths: own_lengths, counts: own_counts };
         if is_large { &mut large } else { &mut small }.push(piece);
         start = end;
     }

@@ -8,9 +8,7 @@ use super::{
 };
 use crate::column::vectors::{PackedVectors, Vectors};
 use crate::contract::shared::{ELEMENT, V};
-use crate::contract::{
-    Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values,
-};
+use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 use crate::error::Error;
 use crate::number::exact::{self, DIGITS};
 use crate::pairwise::compute::Compute;
@@ -182,7 +180,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
         let vectors = call.vectors(0);
         let found = covariance(&by, vectors, call.chosen(&DIVISOR, Divisor::parse)?)?;
         let rows = || found.iter().flat_map(|group| (0..group.average.len()).map(move |i| (group, i)));
-        let integers = |of: fn(&Covariance) -> Option<i64>| Values::BigInt(rows().map(|(g, _)| of(g)).collect());
+        let integers =
+            |of: fn(&Covariance) -> Option<i64>| Values::BigInt(rows().map(|(g, _)| of(g)).collect());
         let matrix = |(g, i): (&'_ Covariance, usize)| -> Option<std::ops::Range<usize>> {
             let n = g.average.len();
             (!g.matrix.is_empty()).then_some(i * n..(i + 1) * n)

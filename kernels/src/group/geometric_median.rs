@@ -225,8 +225,7 @@ impl Task for Block<'_> {
         let n = self.points.n;
         let none = || vec![0.0; n];
         let nearest = (f64::INFINITY, 0);
-        let mut pass =
-            Pass { pull: none(), weight: 0.0, force: none(), here: 0.0, distance: 0.0, nearest };
+        let mut pass = Pass { pull: none(), weight: 0.0, force: none(), here: 0.0, distance: 0.0, nearest };
         for row in self.rows {
             let point = &self.points.numbers[row * n..][..n];
             let distance = distance(point, self.place);
@@ -293,9 +292,19 @@ pub(crate) static KERNEL: Kernel = Kernel {
         result("median", "The geometric medians."),
         VECTORS,
         LEFT_OUT,
-        Column { name: "distance", kind: Kind::Float, unit: "the vectors' unit", summary: "Mean distance of the vectors from the median." },
+        Column {
+            name: "distance",
+            kind: Kind::Float,
+            unit: "the vectors' unit",
+            summary: "Mean distance of the vectors from the median.",
+        },
         Column { name: "iterations", kind: Kind::Int, unit: "1", summary: "Steps made." },
-        Column { name: "step", kind: Kind::Float, unit: "the vectors' unit", summary: "Length of the last step; above `tolerance` · distance the search was ended by `iterations`." },
+        Column {
+            name: "step",
+            kind: Kind::Float,
+            unit: "the vectors' unit",
+            summary: "Length of the last step; above `tolerance` · distance the search was ended by `iterations`.",
+        },
     ],
     rows: RowShape::Made,
     nulls: NULLS,
@@ -329,7 +338,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
             tolerance: call.params.float(TOLERANCE.name),
         };
         let (medians, ends) = geometric_median(&By::of(call)?, call.vectors(0), limits)?;
-        let float = |of: fn(&End) -> f64| Values::Float(ends.iter().map(|end| end.as_ref().map(of)).collect());
+        let float =
+            |of: fn(&End) -> f64| Values::Float(ends.iter().map(|end| end.as_ref().map(of)).collect());
         let mut output: Output = medians.output();
         output.columns.extend([
             float(|end| end.distance),

@@ -5,9 +5,7 @@ use super::state::{EXAMPLE, MAGIC, STATE, State};
 use super::variance::{DIVISOR, Divisor, of_sums};
 use super::whole::pack;
 use super::{GROUP_KEY, GROUP_KEY_OF, LEFT_OUT, VECTORS, result};
-use crate::contract::{
-    Cell, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming, Values,
-};
+use crate::contract::{Cell, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming, Values};
 use crate::error::Error;
 use crate::number::element::Element;
 use crate::number::exact::{self, DIGITS};
@@ -59,11 +57,7 @@ pub struct Merged {
 /// # Examples
 ///
 /// See [`super::state()`].
-pub fn merge(
-    keys: &[Option<i64>],
-    states: &[Option<&[u8]>],
-    divisor: Divisor,
-) -> Result<Vec<Merged>, Error> {
+pub fn merge(keys: &[Option<i64>], states: &[Option<&[u8]>], divisor: Divisor) -> Result<Vec<Merged>, Error> {
     if keys.len() != states.len() {
         return Err(Error::ParameterValue {
             name: "keys".into(),
@@ -123,7 +117,8 @@ fn read(key: Option<i64>, state: &State, divisor: Divisor) -> Merged {
         }
         exact::rounded(&state.sums[j * DIGITS..][..DIGITS], -64) / count * (1u128 << 64) as f64
     };
-    let variance = |(j, sum): (usize, &(f64, f64))| of_sums(count, by as f64, *sum, digits(&state.squares, j));
+    let variance =
+        |(j, sum): (usize, &(f64, f64))| of_sums(count, by as f64, *sum, digits(&state.squares, j));
     Merged {
         key,
         vectors: state.count as i64,
@@ -175,24 +170,21 @@ pub(crate) static KERNEL: Kernel = Kernel {
     example: Example {
         inputs: &[&[Cell::Int(7), Cell::Binary(EXAMPLE)]],
         params: &[("divisor", Cell::Text("population"))],
-        outputs: &[
-            &[
-                Cell::Int(7),
-                Cell::Vector(&[4.0]),
-                Cell::Vector(&[2.0]),
-                Cell::Vector(&[1.0]),
-                Cell::Vector(&[1.0]),
-                Cell::Vector(&[1.0]),
-                Cell::Vector(&[3.0]),
-                Cell::Int(2),
-                Cell::Int(0),
-                Cell::Binary(EXAMPLE),
-            ],
-        ],
+        outputs: &[&[
+            Cell::Int(7),
+            Cell::Vector(&[4.0]),
+            Cell::Vector(&[2.0]),
+            Cell::Vector(&[1.0]),
+            Cell::Vector(&[1.0]),
+            Cell::Vector(&[1.0]),
+            Cell::Vector(&[3.0]),
+            Cell::Int(2),
+            Cell::Int(0),
+            Cell::Binary(EXAMPLE),
+        ]],
     },
     run: |call| {
-        let element =
-            if call.params.word(RESULT.name) == "f64" { Element::F64 } else { Element::F32 };
+        let element = if call.params.word(RESULT.name) == "f64" { Element::F64 } else { Element::F32 };
         let states = call.binary(STATE.name);
         // Digits while they are read, and the results.
         let bytes: u64 = states.iter().flatten().map(|s| s.len() as u64).sum();
@@ -203,7 +195,10 @@ pub(crate) static KERNEL: Kernel = Kernel {
             .map(|g| g.variance.as_ref().map(|variance| variance.iter().map(|v| v.sqrt()).collect()))
             .collect();
         let vectors = |of: fn(&Merged) -> &[f64]| {
-            Values::Vectors(pack(element, found.iter().map(|g| if g.vectors > 0 { Some(of(g)) } else { None })))
+            Values::Vectors(pack(
+                element,
+                found.iter().map(|g| if g.vectors > 0 { Some(of(g)) } else { None }),
+            ))
         };
         let integers = |of: fn(&Merged) -> Option<i64>| Values::BigInt(found.iter().map(of).collect());
         Ok(Output {

@@ -175,10 +175,8 @@ pub(crate) const GROUP_KEY: Column = Column {
     unit: "1",
     summary: "The row's group. Rows of a group need not follow each other; NULL is a group. Any other type becomes such a number by DENSE_RANK() OVER (ORDER BY …).",
 };
-const GROUP_KEY_OF: Column = Column {
-    summary: "The group; rows come by ascending key, NULL first.",
-    ..GROUP_KEY
-};
+const GROUP_KEY_OF: Column =
+    Column { summary: "The group; rows come by ascending key, NULL first.", ..GROUP_KEY };
 pub(crate) const VECTORS: Column =
     Column { name: "vectors", kind: Kind::BigInt, unit: "1", summary: "Vectors that count in the group." };
 pub(crate) const LEFT_OUT: Column = Column {

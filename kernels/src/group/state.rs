@@ -8,9 +8,7 @@ use super::{By, GROUP_KEY, GROUP_KEY_OF, LEFT_OUT, NOT_FINITE, VECTORS};
 use crate::arch::Level;
 use crate::column::vectors::Vectors;
 use crate::contract::shared::{ELEMENT, V};
-use crate::contract::{
-    Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values,
-};
+use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 use crate::error::Error;
 use crate::memory::check_memory;
 use crate::number::element::Width;
@@ -228,7 +226,9 @@ fn states<P: Term, Q: Term>(
             let count = source.add(everything, &mut state, groups.places(group), n)?;
             Ok(Some(made(group, state, count)))
         };
-        range.map(|group| if is_large(group) { Ok(None) } else { one(group) }).collect::<Result<Vec<_>, Error>>()
+        range
+            .map(|group| if is_large(group) { Ok(None) } else { one(group) })
+            .collect::<Result<Vec<_>, Error>>()
     })?;
     let each = blocks.into_iter().flatten().enumerate().map(|(group, small)| match small {
         Some(small) => Ok(small),
@@ -349,7 +349,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
 
 /// The state of (1) and (3).
 pub(super) const EXAMPLE: &[u8] = &[
-    0x48, 0x56, 0x47, 0x01, 0x01, 0, 0, 0, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0xf0, 0x3f, 0, 0, 0, 0, 0, 0, 0x08, 0x40, 0x01, 0x21, 0, 0, 0x10, 0, 0x01, 0x21, 0, 0, 0x28, 0, 0x7f, 0x58,
-    0x80, 0x0a,
+    0x48, 0x56, 0x47, 0x01, 0x01, 0, 0, 0, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0xf0, 0x3f, 0, 0, 0, 0, 0, 0, 0x08, 0x40, 0x01, 0x21, 0, 0, 0x10, 0, 0x01, 0x21, 0, 0, 0x28, 0, 0x7f,
+    0x58, 0x80, 0x0a,
 ];

@@ -79,11 +79,13 @@ pub fn variance(by: &By<'_>, vectors: &Vectors<'_>, divisor: Divisor) -> Result<
     let source = Source::new(by, vectors, None)?;
     match vectors.width() {
         Width::F32 => {
-            let of: Variance<Plain<2>, SquareOfSingle> = Variance { divisor, terms: std::marker::PhantomData };
+            let of: Variance<Plain<2>, SquareOfSingle> =
+                Variance { divisor, terms: std::marker::PhantomData };
             aggregate::run(&source, &of)
         }
         Width::F64 => {
-            let of: Variance<Plain<3>, SquareOfDouble> = Variance { divisor, terms: std::marker::PhantomData };
+            let of: Variance<Plain<3>, SquareOfDouble> =
+                Variance { divisor, terms: std::marker::PhantomData };
             aggregate::run(&source, &of)
         }
     }

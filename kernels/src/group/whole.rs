@@ -40,7 +40,10 @@ impl Members<'_> {
         };
         let n = self.n;
         self.rows.sort_unstable_by(|(a, _), (b, _)| {
-            (0..n).map(|j| key(a, j).total_cmp(&key(b, j))).find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+            (0..n)
+                .map(|j| key(a, j).total_cmp(&key(b, j)))
+                .find(|order| order.is_ne())
+                .unwrap_or(std::cmp::Ordering::Equal)
         });
     }
 }
@@ -75,7 +78,9 @@ pub(super) fn whole<T: Send>(
     let shared = most.min(LARGE as u64) * parallel::workers(all) as u64;
     check_memory("the vectors of a group", most.max(shared).saturating_mul(bytes), source.by.limit)?;
     let blocks = parallel::blocks(groups, all, |range| {
-        range.map(|group| if sizes[group] > LARGE { Ok((None, 0)) } else { one(group) }).collect::<Result<Vec<_>, _>>()
+        range
+            .map(|group| if sizes[group] > LARGE { Ok((None, 0)) } else { one(group) })
+            .collect::<Result<Vec<_>, _>>()
     })?;
     let mut made: Vec<_> = blocks.into_iter().flatten().collect();
     for group in (0..groups).filter(|group| sizes[*group] > LARGE) {

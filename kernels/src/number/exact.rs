@@ -161,7 +161,8 @@ mod tests {
 
     #[test]
     fn numbers_come_back() {
-        let all = [0.0, 1.0, -1.0, 5e-324, -5e-324, 2.5e-310, f64::MIN_POSITIVE, f64::MAX, f64::MIN, 0.1, -1e300];
+        let all =
+            [0.0, 1.0, -1.0, 5e-324, -5e-324, 2.5e-310, f64::MIN_POSITIVE, f64::MAX, f64::MIN, 0.1, -1e300];
         for value in all {
             assert_eq!(split(&sum_of(&[value])), (value, 0.0), "{value:e}");
         }

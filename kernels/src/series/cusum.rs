@@ -87,7 +87,11 @@ impl Cusum {
         ] {
             if !fits {
                 let expected = param.kind.describe();
-                return Err(Error::ParameterValue { name: param.name.into(), value: value.to_string(), expected });
+                return Err(Error::ParameterValue {
+                    name: param.name.into(),
+                    value: value.to_string(),
+                    expected,
+                });
             }
         }
         let mut changes = Vec::new();
@@ -102,8 +106,13 @@ impl Cusum {
                 return Err(Error::Value {
                     place: "value".into(),
                     row: 0,
-                    found: format!("a baseline of {} numbers from place {} that do not vary, or beyond doubles", base.len(), from + 1),
-                    expected: "numbers with a standard deviation above 0; a longer baseline may have one".into(),
+                    found: format!(
+                        "a baseline of {} numbers from place {} that do not vary, or beyond doubles",
+                        base.len(),
+                        from + 1
+                    ),
+                    expected: "numbers with a standard deviation above 0; a longer baseline may have one"
+                        .into(),
                 });
             }
             let Some(change) = self.first(values, from + self.baseline, mean, deviation) else { break };
@@ -178,7 +187,12 @@ pub(crate) static KERNEL: Kernel = Kernel {
         GROUP_KEY,
         place("start", "Position at which the change began."),
         place("alarm", "Position at which the sum passed the threshold."),
-        Column { name: "direction", kind: Kind::Int, unit: "1 or -1", summary: "1 where the numbers grew, -1 where they fell." },
+        Column {
+            name: "direction",
+            kind: Kind::Int,
+            unit: "1 or -1",
+            summary: "1 where the numbers grew, -1 where they fell.",
+        },
         number("statistic", "standard deviations", "The sum at the alarm."),
         number("mean", "any", "Mean of the baseline before."),
         number("deviation", "any", "Its standard deviation."),
@@ -222,10 +236,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
         let groups = Groups::of(call.integers(GROUP_KEY.name))?;
         let mut found = Vec::new();
         for group in 0..groups.len() {
-            let mut rows: Vec<(i64, f64, usize)> = groups
-                .rows(group)
-                .filter_map(|row| Some((positions[row]?, values[row]?, row)))
-                .collect();
+            let mut rows: Vec<(i64, f64, usize)> =
+                groups.rows(group).filter_map(|row| Some((positions[row]?, values[row]?, row))).collect();
             if let Some((_, value, row)) = rows.iter().find(|(_, value, _)| !value.is_finite()) {
                 return Err(Error::Value {
                     place: VALUE.name.into(),
@@ -237,7 +249,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
             rows.sort_by_key(|(position, _, row)| (*position, *row));
             let series: Vec<f64> = rows.iter().map(|(_, value, _)| *value).collect();
             let changes = cusum.changes(&series)?;
-            found.extend(changes.into_iter().map(|c| (groups.keys[group], rows[c.start].0, rows[c.alarm].0, c)));
+            found.extend(
+                changes.into_iter().map(|c| (groups.keys[group], rows[c.start].0, rows[c.alarm].0, c)),
+            );
         }
         let float = |of: fn(&Change) -> f64| Values::Float(found.iter().map(|f| Some(of(&f.3))).collect());
         Ok(Output {

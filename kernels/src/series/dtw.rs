@@ -1,9 +1,9 @@
 //! Dynamic time warping.
 
 use super::POSITION;
+use crate::cluster::assign::EUCLIDEAN;
 use crate::cluster::nearest::Targets;
 use crate::cluster::points::Points;
-use crate::cluster::assign::EUCLIDEAN;
 use crate::column::vectors::Vectors;
 use crate::contract::shared::{ACCUMULATE, ELEMENT, V};
 use crate::contract::{
@@ -140,7 +140,10 @@ const SIDE: Column = Column {
 };
 
 /// The rows of a group's two series, by position.
-fn sides(call: &crate::contract::Call<'_>, rows: impl Iterator<Item = usize>) -> Result<[Vec<usize>; 2], Error> {
+fn sides(
+    call: &crate::contract::Call<'_>,
+    rows: impl Iterator<Item = usize>,
+) -> Result<[Vec<usize>; 2], Error> {
     let (sides, positions) = (call.integers(SIDE.name), call.integers(POSITION.name));
     let wrong = |column: &Column, row: usize, found: String, expected: &str| Error::Value {
         place: column.name.into(),
