@@ -20,7 +20,8 @@ fn groups(c: &mut Criterion) {
     let count = data::rows(400_000);
     let rows = data::singles(20, count * DIMENSIONS);
     let vectors = Vectors::matrix(&rows, DIMENSIONS).unwrap();
-    let mean = |j: usize| rows.iter().skip(j).step_by(DIMENSIONS).map(|v| f64::from(*v)).sum::<f64>() / count as f64;
+    let mean =
+        |j: usize| rows.iter().skip(j).step_by(DIMENSIONS).map(|v| f64::from(*v)).sum::<f64>() / count as f64;
     let one: Vec<Option<i64>> = vec![None; count];
     let tens: Vec<Option<i64>> = (0..count as i64).map(|i| Some(i / 10)).collect();
     for (name, keys) in [("one group", &one), ("groups of 10", &tens)] {
@@ -30,7 +31,8 @@ fn groups(c: &mut Criterion) {
         for threads in &limit::pools() {
             let (label, pool) = (limit::label(threads.0), &threads.1);
             bandwidth::measure(&mut group, "", threads, &rows);
-            let average = || pool.install(|| group::average(&By::new(keys).as_input(), black_box(&vectors)).unwrap());
+            let average =
+                || pool.install(|| group::average(&By::new(keys).as_input(), black_box(&vectors)).unwrap());
             if keys[0].is_none() {
                 let found = average().results[0].row(0).unwrap();
                 (0..3).for_each(|j| oracle::check("average", found[j], mean(j), 1e-6));

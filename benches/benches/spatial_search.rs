@@ -2,10 +2,9 @@
 #![allow(missing_docs)]
 
 mod bandwidth;
+mod embeddings;
 
-use std::fs::File;
 use std::hint::black_box;
-use std::path::Path;
 use std::time::Duration;
 
 use criterion::measurement::WallTime;
@@ -16,8 +15,6 @@ use hart_benches::{data, limit, oracle};
 use hart_kernels::spatial::{self, Basis, Sieve};
 use hart_kernels::{Accumulate, Compute, Metric, Vectors, vector};
 use ndarray::ArrayView2;
-use parquet::column::reader::ColumnReader;
-use parquet::file::reader::{FileReader, SerializedFileReader};
 
 const DIMENSIONS: usize = 1998;
 
@@ -103,27 +100,8 @@ fn project(c: &mut Criterion) {
     group.finish();
 }
 
-/// Real vectors of 384 dimensions; `None` where the file is not there.
-fn embeddings(which: &str) -> Option<Vec<f32>> {
-    let name = format!("../../shared/data/debian-{which}-minilm384.parquet");
-    let file = File::open(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).ok()?;
-    let reader = SerializedFileReader::new(file).unwrap();
-    let group = reader.get_row_group(0).unwrap();
-    let rows = group.metadata().num_rows() as usize;
-    let ColumnReader::FloatColumnReader(mut column) = group.get_column_reader(4).unwrap() else {
-        panic!("the column holds no singles")
-    };
-    let mut values = Vec::new();
-    while values.len() < rows * 384 {
-        let left = rows - values.len() / 384;
-        let read = column.read_records(left, Some(&mut Vec::new()), Some(&mut Vec::new()), &mut values);
-        assert!(read.unwrap().0 > 0);
-    }
-    Some(values)
-}
-
 fn sieve(c: &mut Criterion) {
-    let (Some(values), Some(queries)) = (embeddings("packages"), embeddings("queries")) else {
+    let (Some(values), Some(queries)) = (embeddings::read("packages"), embeddings::read("queries")) else {
         println!("the real vectors are not there: the sieve is not measured");
         return;
     };

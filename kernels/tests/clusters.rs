@@ -369,9 +369,8 @@ fn mahalanobis_distances_invert_the_covariance() {
                 for k in 0..n {
                     if k != i {
                         let factor = system[k][i] / system[i][i];
-                        for j in 0..=n {
-                            system[k][j] -= factor * system[i][j];
-                        }
+                        let (own, other) = (system[i].clone(), &mut system[k]);
+                        other.iter_mut().zip(own).for_each(|(v, own)| *v -= factor * own);
                     }
                 }
             }

@@ -6,8 +6,10 @@ mod common;
 
 use common::columns::Column;
 use common::wide::{Sums, Wide, error, softmax};
-use common::{call, call_with_ids, compute, floats, ints, lengths, rows, spread, text, uniform};
-use hart_kernels::registry::{Value, Values};
+use common::{
+    call, call_columns, call_with_ids, compute, floats, ints, lengths, rows, spread, text, uniform,
+};
+use hart_kernels::registry::{Input, Value, Values};
 use hart_kernels::{Accumulate, Element, Metric, Vectors, vector};
 
 /// Unit roundoff of single and of double precision.
@@ -441,6 +443,119 @@ fn top_k_finds_the_nearest_rows_by_the_oracle() {
                     if let Some(first) = place(1) {
                         assert!(place(6).is_some_and(|second| second < first), "{context}");
                     }
+                }
+            }
+        }
+    }
+}
+
+/// The true distance, and what the computed one may be off.
+fn true_distance(metric: &str, a: &[f64], b: &[f64], u: f64) -> (Wide, f64) {
+    let (n, sums) = (a.len(), Sums::of(a, b));
+    match metric {
+        "cosine" => (Wide::from(1.0) - sums.cosine(), cosine_distance_bound(n, u)),
+        "euclidean" => (sums.squared_distance.sqrt(), euclidean_bound(n, u, &sums)),
+        _ => (-sums.ab, dot_bound(n, u, &sums)),
+    }
+}
+
+#[test]
+fn bounds_of_candidates_hold_the_true_distance_too() {
+    for element in Element::ALL {
+        for n in lengths().filter(|n| *n > 0) {
+            let [a, b] = pairs(element, n);
+            let columns = [a.vectors("v")];
+            let params = [("element", text(element.name()))];
+            let output = call("vector_quantize", compute(), &columns, &params).unwrap();
+            let [Values::Packed(codes)] = output.columns.as_slice() else { panic!("{output:?}") };
+            assert!(codes.lengths.iter().all(|length| *length == n as i32 + 40));
+            let query = b.row(0).unwrap();
+            for metric in ["cosine", "euclidean", "dot"] {
+                let params = [
+                    ("query", Value::Bytes(common::columns::pack(element, &query))),
+                    ("k", Value::Int(3)),
+                    ("metric", text(metric)),
+                    ("element", text(element.name())),
+                ];
+                let input = vec![Input::Binary(codes.rows().collect())];
+                let output = call_columns("vector_candidates", compute(), input, &params).unwrap();
+                let [_, Values::Float(lower), Values::Float(upper)] = output.columns.as_slice() else {
+                    panic!("{output:?}")
+                };
+                assert_eq!(lower.len(), 3);
+                for ((row, lower), upper) in output.picked.unwrap().into_iter().zip(lower).zip(upper) {
+                    // The bounds are those of the computed distance, which may be off by as much.
+                    let own = a.row(row).unwrap();
+                    let (exact, off) = true_distance(metric, &query, &own, unit(element, Accumulate::F32));
+                    let (below, above) = (
+                        (Wide::from(lower.unwrap()) - exact).value(),
+                        (exact - Wide::from(upper.unwrap())).value(),
+                    );
+                    let context = format!("{metric}, {}, n = {n}, row {row}", element.name());
+                    assert!(below <= off && above <= off, "{context}: {below:e} {above:e} {off:e}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn ranges_and_joins_are_those_of_the_oracle() {
+    for element in [Element::F32, Element::F64, Element::I8] {
+        for n in lengths().step_by(7).filter(|n| *n > 0) {
+            let [a, b] = pairs(element, n);
+            let rows: Vec<Vec<f64>> = (0..3).flat_map(|i| [a.row(i), b.row(i)]).flatten().collect();
+            let some: Vec<Option<Vec<f64>>> = rows.iter().cloned().map(Some).collect();
+            let column = Column::new(element, &some, n % 8);
+            let u = unit(element, Accumulate::F32);
+            for metric in ["cosine", "euclidean", "dot"] {
+                let exact: Vec<Vec<(Wide, f64)>> = rows
+                    .iter()
+                    .map(|a| rows.iter().map(|b| true_distance(metric, a, b, u)).collect())
+                    .collect();
+                let shared = [("metric", text(metric)), ("element", text(element.name()))];
+                let context = format!("{metric}, {}, n = {n}", element.name());
+
+                let distance = exact[0][3].0.value();
+                let query = Value::Bytes(common::columns::pack(element, &rows[0]));
+                let own = [("query", query), ("max_distance", Value::Float(distance))];
+                let params = [&own[..], &shared].concat();
+                let output = call("vector_range", compute(), &[column.vectors("v")], &params).unwrap();
+                let picked = output.picked.unwrap();
+                for (row, (value, off)) in exact[0].iter().enumerate() {
+                    let inside = distance - value.value();
+                    assert!(
+                        inside.abs() <= *off + 1e-15 * distance.abs()
+                            || picked.contains(&row) == (inside > 0.0),
+                        "{context}"
+                    );
+                }
+
+                let sides = [0, 1, 2, 1, 0, 1];
+                let inputs =
+                    vec![Input::Vectors(column.vectors("v")), Input::Integers(sides.map(Some).to_vec())];
+                let params = [&[("k", Value::Int(2))][..], &shared].concat();
+                let output = call_columns("vector_join", compute(), inputs, &params).unwrap();
+                let [Values::Int(ranks), Values::BigInt(neighbours), Values::Float(distances)] =
+                    output.columns.as_slice()
+                else {
+                    panic!("{output:?}")
+                };
+                assert_eq!(output.picked, Some(vec![0, 0, 2, 2, 4, 4]), "{context}");
+                for (at, row) in [0, 0, 2, 2, 4, 4].into_iter().enumerate() {
+                    assert_eq!(ranks[at], Some(at as i32 % 2 + 1));
+                    // Ids are numbers from 1.
+                    let other = neighbours[at].unwrap() as usize - 1;
+                    assert!(other != row && sides[other] > 0, "{context}");
+                    let (value, off) = exact[row][other];
+                    check(distances[at], value, off, &context);
+                    let nearer = |next: &usize| {
+                        *next != row
+                            && sides[*next] > 0
+                            && (value - exact[row][*next].0).value() > off + exact[row][*next].1
+                    };
+                    let nearer = (0..6).filter(nearer).count();
+                    assert!(nearer <= at % 2, "{context}");
                 }
             }
         }

@@ -193,8 +193,8 @@ mod tests {
     #[test]
     fn sums_of_codes_are_exact_on_every_level() {
         for groups in [0, 1, 2, 3, 7, 500] {
-            let byte = |i: usize| (i * 2_654_435_761 >> 7) as u8;
-            let number = |i: usize| (i * 2_246_822_519 >> 5) as i8;
+            let byte = |i: usize| ((i * 2_654_435_761) >> 7) as u8;
+            let number = |i: usize| ((i * 2_246_822_519) >> 5) as i8;
             compare::<1>(groups, byte, number);
             compare::<2>(groups, byte, number);
             compare::<3>(groups, byte, number);

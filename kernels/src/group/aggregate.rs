@@ -222,7 +222,7 @@ pub(super) fn run<A: Aggregate>(source: &Source<'_>, aggregate: &A) -> Result<Gr
     let mut counts = vec![0; groups.len()];
     let (small, large) = pieces(source, &dimensions, element.width(), &mut bytes, &mut lengths, &mut counts);
     let input = vectors.bytes().len();
-    parallel::each(small.into_iter(), input, |piece| small_groups(source, aggregate, &dimensions, piece))?;
+    parallel::each(small, input, |piece| small_groups(source, aggregate, &dimensions, piece))?;
     for piece in large {
         let (group, n) = (piece.groups.start, dimensions[piece.groups.start]);
         let (mut state, count) = source.large(aggregate, group, n)?;

@@ -239,9 +239,10 @@ impl Task for Block<'_> {
             if distance < pass.nearest.0 {
                 pass.nearest = (distance, row);
             }
-            for j in 0..n {
-                pass.pull[j] += weight * point[j];
-                pass.force[j] += weight * (point[j] - self.place[j]);
+            let sums = pass.pull.iter_mut().zip(&mut pass.force);
+            for ((pull, force), (v, y)) in sums.zip(point.iter().zip(self.place)) {
+                *pull += weight * v;
+                *force += weight * (v - y);
             }
         }
         pass

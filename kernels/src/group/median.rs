@@ -77,7 +77,7 @@ pub(super) fn medians(members: &Members<'_>) -> Result<Vec<f64>, Error> {
 
 /// The median of at least one number.
 fn middle(numbers: &mut [f64]) -> f64 {
-    let (half, even) = (numbers.len() / 2, numbers.len() % 2 == 0);
+    let (half, even) = (numbers.len() / 2, numbers.len().is_multiple_of(2));
     let (below, upper, _) = numbers.select_nth_unstable_by(half, f64::total_cmp);
     if !even {
         return *upper;

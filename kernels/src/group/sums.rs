@@ -2,7 +2,7 @@
 //!
 //! # Why the order of the rows does not matter
 //!
-//! A window is a range of magnitudes, 2^(bound − span) ≤ |t| < 2^bound. A term in the window is cut at fixed places into
+//! A component's window is a range of magnitudes, 2^(bound − span) ≤ |t| < 2^bound. A term in the window is cut at fixed places into
 //! bins (Demmel and Nguyen 2015, "Parallel reproducible summation"; Rump, Ogita and Oishi 2008, "Accurate floating-point
 //! summation"): h = fl(fl(t + C) − C) with C = 3·2^(k + 51) is t rounded to a multiple of 2^k, and t − h is exact. The
 //! first bin has multiples of 2^(bound − 39), each further one of numbers 2⁻⁴⁰ times as small, and the last one takes the
@@ -10,6 +10,9 @@
 //! most 2³⁹ units, so it stays below 2⁵³ units: **every addition is exact**. Then the bins go into digits
 //! ([`crate::number::exact`]), where terms outside of the window go at once. So each sum is exact, whatever the window,
 //! the order and the grouping, and it is rounded once when it is read.
+
+// Loops over lanes and bins by number are those that the compiler turns into registers.
+#![allow(clippy::needless_range_loop)]
 
 use crate::arch::Simd;
 use crate::number::element::Width;
@@ -20,8 +23,6 @@ use crate::number::range;
 pub(crate) const STRIP: usize = 8;
 /// Terms that a bin takes between two transfers.
 const ROOM: u32 = 1 << 14;
-/// Columns added together.
-const BLOCK: usize = 16;
 /// Powers of two that a window reaches beyond the first rows' greatest magnitude.
 const HEADROOM: i32 = 8;
 /// Windows beyond this power of two, up or down, would overflow or lose bits: such terms go into digits at once.
@@ -145,8 +146,7 @@ pub(crate) struct Sums<T> {
     bins: Vec<f64>,
     /// `DIGITS` for each component; empty until they are needed.
     digits: Vec<i64>,
-    /// The window's upper end, a power of two.
-    bound: i32,
+    windows: Windows,
     /// Terms that the bins still take.
     room: u32,
     /// Terms that the digits still take before a carry.
@@ -154,23 +154,68 @@ pub(crate) struct Sums<T> {
     term: std::marker::PhantomData<T>,
 }
 
+/// The components' windows, in the forms that the loops need.
+#[derive(Default)]
+struct Windows {
+    /// Powers of two at the upper ends.
+    bounds: Vec<i32>,
+    /// The least and the first too large magnitude of a term.
+    ends: [Vec<f64>; 2],
+    /// The bits of the least single other than 0 that fits, less one, and of the first too large one.
+    bits: (Vec<u32>, Vec<i32>),
+    /// The numbers C of the bins, but the last: `T::BINS - 1` times `n`.
+    cuts: Vec<f64>,
+}
+
 /// 2^`power`, of a normal number.
 fn power(power: i32) -> f64 {
     f64::from_bits(((1023 + power) as u64) << 52)
 }
 
-impl<T: Term> Sums<T> {
-    /// Exponents that lie in the window.
-    const SPAN: i32 = 39 + 40 * (T::BINS as i32 - 1) - T::BITS;
+/// Exponents that lie in a window.
+const fn span<T: Term>() -> i32 {
+    39 + 40 * (T::BINS as i32 - 1) - T::BITS
+}
 
+impl Windows {
+    /// Moves a component's window.
+    fn set<T: Term>(&mut self, j: usize, bound: i32) {
+        self.bounds[j] = bound;
+        let low = bound - span::<T>();
+        (self.ends[0][j], self.ends[1][j]) = (power(low), power(bound));
+        self.bits.0[j] = bits_of_power((low + T::POWER - 1).div_euclid(T::POWER)) - 1;
+        self.bits.1[j] = bits_of_power(bound.div_euclid(T::POWER)) as i32;
+        let n = self.bounds.len();
+        for b in 0..T::BINS - 1 {
+            self.cuts[b * n + j] = 1.5 * power(bound - 39 - 40 * b as i32 + 52);
+        }
+    }
+}
+
+impl<T: Term> Sums<T> {
     pub(crate) fn new(n: usize) -> Sums<T> {
-        let term = std::marker::PhantomData;
-        let bins = vec![0.0; T::BINS * n];
-        Sums { n, bins, digits: Vec::new(), bound: 0, room: ROOM, carry: exact::TERMS, term }
+        let (term, windows) = (std::marker::PhantomData, Windows::default());
+        let mut sums = Sums {
+            n: 0,
+            bins: Vec::new(),
+            digits: Vec::new(),
+            windows,
+            room: ROOM,
+            carry: exact::TERMS,
+            term,
+        };
+        sums.clear(n);
+        sums
     }
 
-    /// Back to sums of nothing, of `n` components; the window is kept.
+    /// Back to sums of nothing, of `n` components; windows are kept where the number is the same.
     pub(crate) fn clear(&mut self, n: usize) {
+        if self.windows.bounds.len() != n {
+            let singles = (vec![0; n], vec![0; n]);
+            let (ends, cuts) = ([vec![0.0; n], vec![0.0; n]], vec![0.0; n * (T::BINS - 1)]);
+            self.windows = Windows { bounds: vec![0; n], ends, bits: singles, cuts };
+            (0..n).for_each(|j| self.windows.set::<T>(j, 0));
+        }
         self.n = n;
         self.bins.clear();
         self.bins.resize(T::BINS * n, 0.0);
@@ -180,7 +225,7 @@ impl<T: Term> Sums<T> {
 
     /// Bytes for sums of `n` components, digits included.
     pub(crate) fn bytes(n: usize) -> u64 {
-        n as u64 * 8 * (T::BINS + DIGITS) as u64
+        n as u64 * 8 * (2 * T::BINS + 4 + DIGITS) as u64
     }
 
     /// Adds at most [`STRIP`] rows.
@@ -194,16 +239,17 @@ impl<T: Term> Sums<T> {
         self.room -= terms;
         let mut at = 0;
         while at < self.n {
+            // As many columns as the registers hold bins of.
             let columns = match self.n - at {
-                BLOCK.. => BLOCK,
-                4.. => 4,
+                16.. if S::WIDE_TILE => 16,
+                8.. => 8,
                 _ => 1,
             };
             let fits = match (columns, width) {
-                (BLOCK, Width::F32) => self.block::<S, BLOCK, 4>(simd, rows, at),
-                (BLOCK, Width::F64) => self.block::<S, BLOCK, 8>(simd, rows, at),
-                (4, Width::F32) => self.block::<S, 4, 4>(simd, rows, at),
-                (4, Width::F64) => self.block::<S, 4, 8>(simd, rows, at),
+                (16, Width::F32) => self.block::<S, 16, 4>(simd, rows, at),
+                (16, Width::F64) => self.block::<S, 16, 8>(simd, rows, at),
+                (8, Width::F32) => self.block::<S, 8, 4>(simd, rows, at),
+                (8, Width::F64) => self.block::<S, 8, 8>(simd, rows, at),
                 (_, Width::F32) => self.block::<S, 1, 4>(simd, rows, at),
                 (_, Width::F64) => self.block::<S, 1, 8>(simd, rows, at),
             };
@@ -223,12 +269,15 @@ impl<T: Term> Sums<T> {
         rows: &[Row<'_>],
         at: usize,
     ) -> bool {
-        let (high, low) = (power(self.bound), power(self.bound - Self::SPAN));
-        let cut: [f64; 3] = std::array::from_fn(|b| 1.5 * power(self.bound - 39 - 40 * b as i32 + 52));
-        let mut bins = [[0.0; N]; 4];
-        for (b, bin) in bins.iter_mut().enumerate().take(T::BINS) {
-            bin.copy_from_slice(&self.bins[b * self.n + at..][..N]);
+        let n = self.n;
+        let (mut bins, mut cuts) = ([[0.0; N]; 4], [[0.0; N]; 3]);
+        for b in 0..T::BINS {
+            bins[b].copy_from_slice(&self.bins[b * n + at..][..N]);
         }
+        for b in 0..T::BINS - 1 {
+            cuts[b].copy_from_slice(&self.windows.cuts[b * n + at..][..N]);
+        }
+        let [low, high] = self.windows.ends.each_ref().map(|ends| &ends[at..][..N]);
         // Singles are compared as integers, which takes fewer steps than as doubles.
         let by_bits = SIZE == 4 && !T::PAIR;
         let mut outside = [0u64; N];
@@ -238,8 +287,8 @@ impl<T: Term> Sums<T> {
             // Rows that follow each other in memory are the usual case.
             simd.prefetch_near(source, STRIP * row.len());
             let mut x = [0.0; N];
-            for l in 0..N {
-                x[l] = number::<SIZE>(source, l);
+            for (l, x) in x.iter_mut().enumerate() {
+                *x = number::<SIZE>(source, l);
             }
             if by_bits {
                 for l in 0..N {
@@ -256,84 +305,90 @@ impl<T: Term> Sums<T> {
             if !by_bits {
                 for l in 0..N {
                     let size = rest[l].abs();
-                    outside[l] |= u64::from(!((size < high) & ((size >= low) | (size == 0.0))));
+                    outside[l] |= u64::from(!((size < high[l]) & ((size >= low[l]) | (size == 0.0))));
                 }
             }
-            cut_into::<T, N>(&mut bins, &cut, rest);
+            cut_into::<T, N>(&mut bins, &cuts, rest);
             if T::PAIR {
                 for l in 0..N {
                     rest[l] = T::second(x[l], *weight);
                 }
-                cut_into::<T, N>(&mut bins, &cut, rest);
+                cut_into::<T, N>(&mut bins, &cuts, rest);
             }
         }
         if by_bits {
-            let (greatest, least) = (greatest.iter().max(), least.iter().min());
-            let (lowest, end) = self.bits();
-            if greatest.is_some_and(|v| *v >= end) || least.is_some_and(|v| *v < lowest - 1) {
-                return false;
+            let (least_bits, end_bits) = (&self.windows.bits.0[at..][..N], &self.windows.bits.1[at..][..N]);
+            for l in 0..N {
+                outside[l] = u64::from((greatest[l] >= end_bits[l]) | (least[l] < least_bits[l]));
             }
-        } else if outside.iter().fold(0, |all, one| all | one) != 0 {
+        }
+        if outside.iter().fold(0, |all, one| all | one) != 0 {
             return false;
         }
-        for (b, bin) in bins.iter().enumerate().take(T::BINS) {
-            self.bins[b * self.n + at..][..N].copy_from_slice(bin);
+        for b in 0..T::BINS {
+            self.bins[b * n + at..][..N].copy_from_slice(&bins[b]);
         }
         true
     }
 
-    /// The bits of the least single other than 0 whose term lies in the window, and of the first beyond it.
-    fn bits(&self) -> (u32, i32) {
-        let low = (self.bound - Self::SPAN + T::POWER - 1).div_euclid(T::POWER);
-        let high = self.bound.div_euclid(T::POWER);
-        (bits_of_power(low), bits_of_power(high) as i32)
-    }
-
-    /// Adds columns of which terms lie outside of the window: with another window, or into digits.
+    /// Adds columns of which terms lie outside of their windows: with other windows, or into digits.
     #[cold]
     #[inline(never)]
     fn outside(&mut self, width: Width, rows: &[Row<'_>], at: usize, columns: usize) -> Result<(), Unfit> {
-        let bytes = width.bytes();
         let number = |row: &[u8], j: usize| match width {
             Width::F32 => number::<4>(row, j),
             Width::F64 => number::<8>(row, j),
         };
-        let mut largest = 0f64;
-        for (i, (row, weight)) in rows.iter().enumerate() {
-            for j in 0..row.len() / bytes {
+        for j in at..at + columns {
+            let mut largest = 0f64;
+            for (i, (row, weight)) in rows.iter().enumerate() {
                 let x = number(row, j);
                 if !x.is_finite() || (T::BINS == 4 && x.abs() >= LARGEST_FACTOR) {
                     return Err(Unfit(i));
                 }
                 largest = largest.max(T::first(x, *weight).abs());
             }
-        }
-        let wanted = (exponent(largest) + 1 + HEADROOM).clamp(-FARTHEST, FARTHEST);
-        if largest > 0.0 && (wanted - self.bound).abs() > HEADROOM {
-            self.transfer();
-            self.bound = wanted;
-        }
-        for (row, weight) in rows {
-            for j in at..at + columns {
+            let wanted = (exponent(largest) + 1 + HEADROOM).clamp(-FARTHEST, FARTHEST);
+            if largest > 0.0 && (wanted - self.windows.bounds[j]).abs() > HEADROOM {
+                self.empty(j);
+                self.windows.set::<T>(j, wanted);
+            }
+            for (row, weight) in rows {
                 self.one(j, number(row, j), *weight);
             }
         }
         Ok(())
     }
 
+    /// Moves one component's bins into its digits.
+    fn empty(&mut self, j: usize) {
+        if (0..T::BINS).any(|b| self.bins[b * self.n + j] != 0.0) {
+            self.need_digits();
+            self.spend(T::BINS as u32);
+            for b in 0..T::BINS {
+                let bin = std::mem::take(&mut self.bins[b * self.n + j]);
+                exact::add(&mut self.digits[j * DIGITS..][..DIGITS], bin);
+            }
+        }
+    }
+
     /// Adds one number, in the window or not.
     fn one(&mut self, j: usize, x: f64, weight: f64) {
         let first = T::first(x, weight);
         let size = first.abs();
-        if size < power(self.bound) && (size >= power(self.bound - Self::SPAN) || size == 0.0) {
-            let cut: [f64; 3] = std::array::from_fn(|b| 1.5 * power(self.bound - 39 - 40 * b as i32 + 52));
-            let mut bins = [[0.0; 1]; 4];
-            cut_into::<T, 1>(&mut bins, &cut, [first]);
-            if T::PAIR {
-                cut_into::<T, 1>(&mut bins, &cut, [T::second(x, weight)]);
+        let [low, high] = self.windows.ends.each_ref().map(|ends| ends[j]);
+        if size < high && (size >= low || size == 0.0) {
+            let n = self.n;
+            let (mut bins, mut cuts) = ([[0.0; 1]; 4], [[0.0; 1]; 3]);
+            for b in 0..T::BINS - 1 {
+                cuts[b] = [self.windows.cuts[b * n + j]];
             }
-            for (b, [bin]) in bins.iter().enumerate().take(T::BINS) {
-                self.bins[b * self.n + j] += bin;
+            cut_into::<T, 1>(&mut bins, &cuts, [first]);
+            if T::PAIR {
+                cut_into::<T, 1>(&mut bins, &cuts, [T::second(x, weight)]);
+            }
+            for b in 0..T::BINS {
+                self.bins[b * n + j] += bins[b][0];
             }
             return;
         }
@@ -358,7 +413,7 @@ impl<T: Term> Sums<T> {
         self.carry -= terms;
     }
 
-    /// Moves the bins into the digits.
+    /// Moves all bins into the digits.
     fn transfer(&mut self) {
         self.need_digits();
         self.spend(T::BINS as u32);
@@ -399,16 +454,17 @@ impl<T: Term> Sums<T> {
 
     /// Calls `take` with each component's sum, as its nearest double and the double nearest to the rest.
     pub(crate) fn read(&mut self, mut take: impl FnMut(usize, (f64, f64))) {
-        if self.digits.is_empty() && T::BINS < 4 {
-            let n = self.n;
+        let n = self.n;
+        if self.digits.is_empty() && T::BINS == 2 {
+            let (first, second) = self.bins.split_at(n);
+            for (j, (a, b)) in first.iter().zip(second).enumerate() {
+                take(j, exact::two_sum(*a, *b));
+            }
+            return;
+        }
+        if self.digits.is_empty() && T::BINS == 3 {
             for j in 0..n {
-                let bin = |b: usize| self.bins[b * n + j];
-                let sum = if T::BINS == 2 {
-                    exact::two_sum(bin(0), bin(1))
-                } else {
-                    exact::split_three([bin(0), bin(1), bin(2)])
-                };
-                take(j, sum);
+                take(j, exact::split_three([0, 1, 2].map(|b| self.bins[b * n + j])));
             }
             return;
         }
@@ -459,11 +515,11 @@ pub(super) fn number<const SIZE: usize>(bytes: &[u8], i: usize) -> f64 {
 
 /// Cuts terms into bins.
 #[inline(always)]
-fn cut_into<T: Term, const N: usize>(bins: &mut [[f64; N]; 4], cut: &[f64; 3], mut rest: [f64; N]) {
-    for (bin, cut) in bins.iter_mut().zip(cut).take(T::BINS - 1) {
+fn cut_into<T: Term, const N: usize>(bins: &mut [[f64; N]; 4], cuts: &[[f64; N]; 3], mut rest: [f64; N]) {
+    for b in 0..T::BINS - 1 {
         for l in 0..N {
-            let part = (rest[l] + cut) - cut;
-            bin[l] += part;
+            let part = (rest[l] + cuts[b][l]) - cuts[b][l];
+            bins[b][l] += part;
             rest[l] -= part;
         }
     }

@@ -82,7 +82,7 @@ impl<'a> Wanted<'a> {
     /// Whether a row of that distance may be among the nearest.
     #[inline(always)]
     fn admits(&self, distance: f64) -> bool {
-        self.beyond.is_none_or(|beyond| !(distance <= beyond))
+        self.beyond.is_none_or(|beyond| distance.is_nan() || distance > beyond)
             && self.within.is_none_or(|within| distance <= within)
     }
 }

@@ -26,7 +26,8 @@ pub struct Shape {
 
 pub fn shape(kernel: &Kernel) -> Option<Shape> {
     // What a row gives must not depend on other rows.
-    if kernel.family != Family::Vector || kernel.rows != RowShape::Same || kernel.streaming != Streaming::Rows {
+    if kernel.family != Family::Vector || kernel.rows != RowShape::Same || kernel.streaming != Streaming::Rows
+    {
         return None;
     }
     let [id, vectors @ ..] = kernel.inputs else { return None };

@@ -127,14 +127,16 @@ impl Filter {
         }
         let mut some = 0u32;
         for value in all {
-            some |= u32::from(!(value < self.least));
+            let excluded = value < self.least;
+            some |= u32::from(!excluded);
         }
         if some == 0 {
             return 0;
         }
         let mut mask = 0;
         for (j, value) in all.into_iter().enumerate() {
-            mask |= u32::from(!(value < self.least)) << j;
+            let excluded = value < self.least;
+            mask |= u32::from(!excluded) << j;
         }
         mask
     }

@@ -94,11 +94,22 @@ pub struct Bounded {
     pub row: usize,
 }
 
-/// A bound, ordered as a number; it is never NaN.
-#[derive(PartialEq, PartialOrd)]
+/// A bound in the order of numbers; it is never NaN.
 struct Upper(f64);
 
+impl PartialEq for Upper {
+    fn eq(&self, other: &Upper) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
 impl Eq for Upper {}
+
+impl PartialOrd for Upper {
+    fn partial_cmp(&self, other: &Upper) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Ord for Upper {
     fn cmp(&self, other: &Upper) -> Ordering {
@@ -195,7 +206,7 @@ impl Found {
     /// Removes rows that the limit has come to exclude.
     fn tidy(&mut self) {
         let limit = self.limit;
-        self.rows.retain(|row| !(row.lower > limit));
+        self.rows.retain(|row| row.lower <= limit);
     }
 }
 
@@ -206,7 +217,7 @@ struct Sift<'a> {
     tiles: &'a [Tile],
     range: Range<usize>,
     found: &'a mut [Found],
-    /// Rows that this thread has looked at before and with this range.
+    /// Rows that this thread has looked at before.
     seen: usize,
 }
 
@@ -272,14 +283,17 @@ impl Sift<'_> {
     }
 }
 
-/// The rows that the codes leave for each query, and the limit; `None` where they leave too many. `bytes` is the size
+/// The rows that the codes leave for a query, and the limit.
+type Left = (Vec<Bounded>, f64);
+
+/// The rows that the codes leave for each query; `None` where they leave too many. `bytes` is the size
 /// of the input that decides how many threads share the work.
 fn sift(
     compute: Compute,
     plan: &Plan<'_>,
     queries: &[Query],
     bytes: usize,
-) -> Result<Vec<Option<(Vec<Bounded>, f64)>>, Error> {
+) -> Result<Vec<Option<Left>>, Error> {
     let tiles = tiles(queries, plan.codes.dimensions.div_ceil(4));
     let none = || (0, queries.iter().map(|query| plan.found(query)).collect::<Vec<_>>());
     let (_, found) = parallel::fold(
@@ -319,8 +333,11 @@ pub(crate) struct Source<'a> {
     /// Calls the function with the listed rows as a column.
     pub(crate) gather: Gather<'a>,
     /// Searches all rows for some queries.
-    pub(crate) plain: &'a (dyn Fn(&Vectors<'_>) -> Result<Vec<Vec<Candidate>>, Error> + Sync),
+    pub(crate) plain: Plain<'a>,
 }
+
+/// See [`Source::plain`].
+pub(crate) type Plain<'a> = &'a (dyn Fn(&Vectors<'_>) -> Result<Vec<Vec<Candidate>>, Error> + Sync);
 
 /// See [`Source::gather`].
 pub(crate) type Gather<'a> =
@@ -433,7 +450,7 @@ impl Refine<'_> {
         // The first rows in any case, then some at a time.
         let (first, rest) = left.split_at(wanted.k.min(left.len()));
         for some in std::iter::once(first).chain(rest.chunks(PANEL)) {
-            let some = &some[..some.partition_point(|row| !(row.lower > limit))];
+            let some = &some[..some.partition_point(|row| row.lower <= limit)];
             if some.is_empty() {
                 continue;
             }
@@ -512,7 +529,7 @@ pub(crate) fn candidates(
     let plan = Plan { codes, bounds: &bounds, wanted, share: None };
     let bytes = codes.len().saturating_mul(codes.dimensions);
     let found = sift(compute, &plan, &coded, bytes)?;
-    let one = |found: Option<(Vec<Bounded>, f64)>| {
+    let one = |found: Option<Left>| {
         let (mut rows, _) = found.unwrap_or_default();
         rows.sort_unstable_by(|a, b| a.lower.total_cmp(&b.lower).then(a.row.cmp(&b.row)));
         rows

@@ -1,0 +1,120 @@
+//! Search over 8-bit codes beside the same search without them, the peers' distances and the read bandwidth, on real
+//! embeddings.
+#![allow(missing_docs)]
+
+mod bandwidth;
+mod embeddings;
+mod peers;
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use hart_benches::{data, limit, oracle, search};
+use hart_kernels::{Metric, TopK, Vectors, vector};
+
+const K: usize = 10;
+const QUERIES: [usize; 5] = [1, 4, 16, 64, 256];
+/// Dimensions of the embeddings.
+const OWN: usize = 384;
+
+/// Vectors of unit length from embeddings, as many as wanted: each embedding comes again with other noise, of that
+/// length. 1998 dimensions are an orthonormal map of the 384 (every component five times, divided by √5) and noise.
+fn made(embeddings: &[f32], count: usize, dimensions: usize, noise: f32, seed: u64) -> Vec<f32> {
+    let mut out = data::singles(seed, count * dimensions);
+    // Uniform in [−1, 1): a variance of one third.
+    let size = noise * (3.0 / dimensions as f32).sqrt();
+    for (i, row) in out.chunks_exact_mut(dimensions).enumerate() {
+        let at = i % (embeddings.len() / OWN) * OWN;
+        let own = &embeddings[at..at + OWN];
+        for (j, value) in row.iter_mut().enumerate() {
+            let mapped = match dimensions {
+                OWN => own[j],
+                _ if j < 5 * OWN => own[j * 7 % OWN] / 5f32.sqrt(),
+                _ => 0.0,
+            };
+            *value = mapped + size * *value;
+        }
+        let norm = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+        row.iter_mut().for_each(|x| *x /= norm);
+    }
+    out
+}
+
+fn codes(c: &mut Criterion) {
+    peers::print_capabilities();
+    let (Some(packages), Some(texts)) = (embeddings::read("packages"), embeddings::read("queries")) else {
+        println!("the embeddings in ../shared/data are not there: nothing is measured");
+        return;
+    };
+    let count = data::rows(100_000);
+    for dimensions in [OWN, 1998] {
+        let rows = made(&packages, count, dimensions, 0.4, 1);
+        let all = made(&texts, QUERIES[4], dimensions, 0.1, 2);
+        let column = Vectors::matrix(&rows, dimensions).unwrap();
+        for both in &limit::pools() {
+            let (threads, pool) = both;
+            let codes = pool.install(|| vector::quantize(&column)).unwrap();
+
+            let mut group = c.benchmark_group(format!("codes, {dimensions} dimensions, making them"));
+            group.sample_size(10).sampling_mode(SamplingMode::Flat).warm_up_time(Duration::from_secs(1));
+            group.throughput(Throughput::Bytes(rows.len() as u64 * 4));
+            for turn in limit::TURNS {
+                let id = BenchmarkId::new(format!("hart{turn}"), limit::label(*threads));
+                group.bench_function(id, |bench| {
+                    bench.iter(|| pool.install(|| vector::quantize(black_box(&column)).unwrap()));
+                });
+                bandwidth::measure(&mut group, turn, both, &rows);
+            }
+            group.finish();
+
+            for (metric, queries) in [Metric::Cosine, Metric::Dot, Metric::Euclidean]
+                .into_iter()
+                .flat_map(|metric| QUERIES.map(|queries| (metric, queries)))
+            {
+                // One metric shows how time grows with the queries.
+                if metric != Metric::Cosine && ![1, 64].contains(&queries) {
+                    continue;
+                }
+                let given = &all[..queries * dimensions];
+                let matrix = Vectors::matrix(given, dimensions).unwrap();
+                let title =
+                    format!("codes, {dimensions} dimensions, {}, {queries} queries", peers::name(metric));
+                let mut group = c.benchmark_group(title);
+                group.sample_size(10).sampling_mode(SamplingMode::Flat).warm_up_time(Duration::from_secs(1));
+                group.throughput(Throughput::Elements((queries * count) as u64));
+                let plain = TopK::new(K).metric(metric);
+                let found = plain.search(&column, &matrix).unwrap();
+                assert_eq!(plain.codes(&codes).search(&column, &matrix).unwrap(), found);
+                for turn in limit::TURNS {
+                    for (who, search) in [("hart", plain), ("hart, codes", plain.codes(&codes))] {
+                        let id = BenchmarkId::new(format!("{who}{turn}"), limit::label(*threads));
+                        group.bench_function(id, |bench| {
+                            bench.iter(|| {
+                                pool.install(|| search.search(black_box(&column), &matrix).unwrap())
+                            });
+                        });
+                    }
+                    if queries > 1 {
+                        continue;
+                    }
+                    let distances: Vec<f64> =
+                        rows.chunks(dimensions).map(|row| oracle::distance(metric, given, row)).collect();
+                    for (who, distance, tolerance) in [
+                        ("simsimd", peers::simsimd(metric), oracle::tolerance(dimensions)),
+                        ("numkong", peers::numkong(metric), 1e-11),
+                    ] {
+                        let run = || pool.install(|| search::top_k(black_box(&rows), given, K, distance));
+                        search::check(who, &run(), &distances, K, tolerance);
+                        let id = BenchmarkId::new(format!("{who}{turn}"), limit::label(*threads));
+                        group.bench_function(id, |bench| bench.iter(run));
+                    }
+                }
+                group.finish();
+            }
+        }
+    }
+}
+
+criterion_group!(benches, codes);
+criterion_main!(benches);
