@@ -26,12 +26,28 @@
 //! [`Error`] that names the thing, the value and what was expected. Functions that may panic (on an index out of range,
 //! as slices do) say so.
 //!
+//! # Features
+//!
+//! | feature | what it adds | on by default |
+//! |---|---|---|
+//! | `tensor` | the module [`tensor`] and its kernels | yes |
+//! | `spatial` | the module [`spatial`] and its kernels | yes |
+//! | `ndarray` | conversions of `ndarray`'s views into [`Vectors`] | yes |
+//!
+//! A service that only searches turns them off (`default-features = false`) and builds 25 crates in place of 100. The
+//! [`registry`] lists the kernels that are compiled in. The crates whose types appear in signatures are re-exported
+//! (`ndarray`, `geo_traits`, `geo_types`), so that a caller has the version that fits.
+//!
 //! # What may grow
 //!
 //! Options, results and enums that later versions may extend are `#[non_exhaustive]`. Enums that hosts must match
 //! exhaustively (what a column holds, what a value is, the element types, the fate of a coefficient) are not; a new
 //! variant breaks their build on purpose. [`tensor::Svd`], which callers construct too, is not either: build it with
 //! `..Svd::default()`, and match it with `..`.
+
+// Without them, what only they use of the rooms below is left over.
+#![cfg_attr(not(all(feature = "tensor", feature = "spatial")), allow(dead_code, unused_imports))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod arch;
 mod catalog;
@@ -45,8 +61,10 @@ mod number;
 mod pairwise;
 mod parallel;
 pub mod series;
+#[cfg(feature = "spatial")]
 pub mod spatial;
 mod system;
+#[cfg(feature = "tensor")]
 pub mod tensor;
 pub mod vector;
 
@@ -59,7 +77,12 @@ pub use pairwise::compute::Compute;
 pub use pairwise::precision::Accumulate;
 pub use parallel::pool::Pool;
 pub use parallel::process::PerProcess;
-pub use vector::{Codes, Hit, Metric, TopK};
+pub use vector::{Codes, Hit, Index, Metric, TopK};
+
+#[cfg(feature = "ndarray")]
+pub use ndarray;
+#[cfg(feature = "spatial")]
+pub use {geo_traits, geo_types};
 
 /// Compiles and runs the README's code.
 #[cfg(doctest)]
