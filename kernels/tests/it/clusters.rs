@@ -452,3 +452,25 @@ fn isolation_forests_find_what_lies_apart() {
     let error = IsolationForest::default().scores(&one, None).unwrap_err();
     assert_eq!(error.to_string(), "column matrix: 1 vectors; expected 2 or more, to tell one from others");
 }
+
+#[test]
+fn nothing_in_nothing_out() {
+    for rows in [vec![], vec![None, None]] {
+        let column = Column::new(Element::F32, &rows, 0);
+        let given = [
+            ("vector_dbscan", vec![("radius", Value::Int(1))]),
+            ("vector_isolation_forest", vec![]),
+            ("vector_local_outlier_factor", vec![]),
+            ("vector_mahalanobis", vec![]),
+            ("vector_assign", vec![("centroids", text("[1,2]"))]),
+        ];
+        for (name, params) in given {
+            let output = call(name, compute(), &[column.vectors("v")], &params).unwrap();
+            match &output.columns[0] {
+                Values::Float(v) => assert_eq!(v, &vec![None; rows.len()], "{name}"),
+                Values::Int(v) => assert_eq!(v, &vec![None; rows.len()], "{name}"),
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+    }
+}
