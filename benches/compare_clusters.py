@@ -187,18 +187,22 @@ def clusters(count, vectors):
 def outliers(count, vectors):
     batch = rows(vectors)
     size = f"{len(vectors)} × {vectors.shape[1]}"
-    found, other, *t = turns(
-        count,
-        lambda: hart_native.invoke("vector_local_outlier_factor", batch, result="pyarrow", neighbors=20, accumulate="f64"),
-        lambda: -LocalOutlierFactor(20, algorithm="brute", n_jobs=-1).fit(vectors.astype(np.float64)).negative_outlier_factor_,
-    )
+    def factors(**params):
+        return hart_native.invoke("vector_local_outlier_factor", batch, result="pyarrow", neighbors=20, **params)
+
+    def peer(rows):
+        return -LocalOutlierFactor(20, algorithm="brute", n_jobs=-1).fit(rows).negative_outlier_factor_
+
+    # Times of singles, agreement of doubles.
+    _, _, *t = turns(count, factors, lambda: peer(vectors))
+    found, other = factors(accumulate="f64"), peer(vectors.astype(np.float64))
     own = numbers(found, "factor")
     fits = np.isfinite(own) & (other < 1e6)
     error = np.abs(own[fits] / other[fits] - 1)
     # Of equal distances either may be among the nearest.
     share = float((error < 1e-6).mean())
     what = f"median difference {np.median(error):.1e}, within 1e-6: {share:.4f}, rows with equal places {(~fits).sum()}"
-    report(f"local outlier factor, {size}", "scikit-learn brute, float64", what, share > 0.97, *t)
+    report(f"local outlier factor, {size}", "scikit-learn brute", what, share > 0.97, *t)
 
     wide = vectors.astype(np.float64)
 

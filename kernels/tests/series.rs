@@ -50,14 +50,12 @@ fn dtw_is_its_recursion() {
     }
 }
 
-fn dtw(
-    rows: &[(Option<i64>, Option<i64>, Option<i64>, Option<Vec<f64>>)],
-    params: &[(&str, Value)],
-) -> Result<Output, Error> {
+/// Group, side, position and vector.
+type Member = (Option<i64>, Option<i64>, Option<i64>, Option<Vec<f64>>);
+
+fn dtw(rows: &[Member], params: &[(&str, Value)]) -> Result<Output, Error> {
     let column = Column::new(Element::F32, &rows.iter().map(|r| r.3.clone()).collect::<Vec<_>>(), 0);
-    let integers = |of: fn(&(Option<i64>, Option<i64>, Option<i64>, Option<Vec<f64>>)) -> Option<i64>| {
-        Input::Integers(rows.iter().map(of).collect())
-    };
+    let integers = |of: fn(&Member) -> Option<i64>| Input::Integers(rows.iter().map(of).collect());
     let columns =
         vec![integers(|r| r.0), integers(|r| r.1), integers(|r| r.2), Input::Vectors(column.vectors("v"))];
     call_columns("series_dtw", compute(), columns, params)

@@ -154,8 +154,7 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// Puts a row's code in its place; more bytes than the row has components do no harm.
-    #[inline(always)]
+    /// Puts a row's code in its place.
     fn place(&mut self, row: usize, numbers: Numbers, bytes: &[u8]) {
         let (fours, rest) = bytes.as_chunks::<4>();
         for (group, four) in self.groups.iter_mut().zip(fours) {
@@ -164,6 +163,20 @@ impl Block<'_> {
         if let Some(group) = self.groups.get_mut(fours.len()) {
             group.0[4 * row..][..rest.len()].copy_from_slice(rest);
         }
+        self.set(row, numbers);
+    }
+
+    /// Puts the bytes of four rows in their place, from `row` on. They are filled up to whole groups at least.
+    #[inline(always)]
+    fn place_four(&mut self, row: usize, bytes: [&[u8]; 4]) {
+        let rows = bytes.map(|bytes| &bytes.as_chunks::<4>().0[..self.groups.len()]);
+        for (i, group) in self.groups.iter_mut().enumerate() {
+            let four: [[u8; 4]; 4] = rows.map(|row| row[i]);
+            group.0[4 * row..][..16].copy_from_slice(four.as_flattened());
+        }
+    }
+
+    fn set(&mut self, row: usize, numbers: Numbers) {
         self.numbers[row] = numbers;
         let [scale, spread, residual, norm] = filter::lane(&numbers);
         self.lanes.scale[row] = scale;

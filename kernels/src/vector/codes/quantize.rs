@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Block, Codes, MOST_DIMENSIONS, Numbers, layout, up};
-use crate::arch::{LANES, Simd, Task, tree_sum};
+use crate::arch::{LANES, Simd, Task};
 use crate::column::vectors::Vectors;
 use crate::contract::PackedBytes;
 use crate::error::{Error, Place};
@@ -139,23 +139,26 @@ impl Task for Encode<'_, '_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Self::Output {
         let (rows, element) = (self.rows, self.rows.element());
-        let mut bytes = vec![[0; LANES]; self.dimensions.div_ceil(LANES)];
+        let blocks = self.dimensions.div_ceil(LANES);
+        let mut bytes = vec![[0; LANES]; 4 * blocks];
         for (block, mut out) in self.range.zip(self.blocks) {
-            for place in 0..out.numbers.len() {
-                let row = block * LANES + place;
-                let Some(vector) = rows.row(row) else {
-                    out.place(place, Numbers::NULL, &[]);
-                    continue;
-                };
-                if vector.len() != self.dimensions * element.width().bytes() {
-                    return Err(rows.mismatch(
-                        row,
-                        Place::Whole(format!("row {}", self.first + 1)),
-                        self.dimensions,
-                    ));
+            let places = out.numbers.len();
+            for first in (0..places).step_by(4) {
+                for place in first..places.min(first + 4) {
+                    let row = block * LANES + place;
+                    let Some(vector) = rows.row(row) else {
+                        out.set(place, Numbers::NULL);
+                        continue;
+                    };
+                    if vector.len() != self.dimensions * element.width().bytes() {
+                        let first = Place::Whole(format!("row {}", self.first + 1));
+                        return Err(rows.mismatch(row, first, self.dimensions));
+                    }
+                    let bytes = &mut bytes[(place - first) * blocks..][..blocks];
+                    out.set(place, encode(simd, element, vector, bytes));
                 }
-                let numbers = encode(simd, element, vector, &mut bytes);
-                out.place(place, numbers, bytes.as_flattened());
+                // Those of missing rows are never looked at.
+                out.place_four(first, [0, 1, 2, 3].map(|i| bytes[i * blocks..][..blocks].as_flattened()));
             }
         }
         Ok(())
@@ -164,16 +167,25 @@ impl Task for Encode<'_, '_> {
 
 /// A block of a vector as doubles; the last one is padded with 0.
 #[inline(always)]
-fn load<S: Simd>(simd: S, width: Width, bytes: &[u8]) -> [f64; LANES] {
-    let block = match (width, bytes.first_chunk(), bytes.first_chunk()) {
+fn load<S: Simd>(simd: S, width: Width, bytes: &[u8]) -> S::F64 {
+    match (width, bytes.first_chunk(), bytes.first_chunk()) {
         (Width::F32, Some(block), _) => simd.widen(simd.load_f32(block)),
         (Width::F32, None, _) => simd.widen(simd.load_f32_tail(bytes)),
         (Width::F64, _, Some(block)) => simd.load_f64(block),
         (Width::F64, _, None) => simd.load_f64_tail(bytes),
-    };
-    let mut out = [0.0; LANES];
-    out.copy_from_slice(bytemuck::cast_slice(S::registers_f64(&block)));
-    out
+    }
+}
+
+/// The same number in all lanes.
+#[inline(always)]
+fn splat<S: Simd>(simd: S, number: f64) -> S::F64 {
+    simd.load_f64(bytemuck::cast_ref(&[number; LANES]))
+}
+
+/// The lanes of a block.
+#[inline(always)]
+fn lanes<S: Simd>(block: &S::F64) -> &[f64; LANES] {
+    bytemuck::cast_slice(S::registers_f64(block)).try_into().expect("the lanes of a block")
 }
 
 /// The code of a vector given in the width in which kernels compute; `bytes` has as many blocks as the
@@ -189,16 +201,16 @@ fn encode<S: Simd>(simd: S, element: Element, vector: &[u8], bytes: &mut [[u8; L
     // A norm from the computed sum of its squares.
     let norm = |sum: f64| up(sum.sqrt() * (1.0 + (n + 8.0) * UNIT) + lost);
 
-    let (mut greatest, mut squares) = ([0f64; LANES], [0f64; LANES]);
+    let (mut greatest, mut squares) = ([0f64; LANES], simd.zero_f64());
     for part in vector.chunks(LANES * width.bytes()) {
         let block = load(simd, width, part);
-        for j in 0..LANES {
-            let size = block[j].abs();
-            greatest[j] = if size > greatest[j] { size } else { greatest[j] };
-            squares[j] += block[j] * block[j];
+        for (greatest, x) in greatest.iter_mut().zip(lanes::<S>(&block)) {
+            let size = x.abs();
+            *greatest = if size > *greatest { size } else { *greatest };
         }
+        squares = simd.mul_add_f64(block, block, squares);
     }
-    let (greatest, square) = (greatest.into_iter().fold(0.0, f64::max), tree_sum(squares));
+    let (greatest, square) = (greatest.into_iter().fold(0.0, f64::max), simd.sum_f64(squares));
     let whole = norm(square);
     bytes.fill([128; LANES]);
     if !square.is_finite() || !whole.is_finite() {
@@ -210,37 +222,37 @@ fn encode<S: Simd>(simd: S, element: Element, vector: &[u8], bytes: &mut [[u8; L
     }
     // Bytes are their own code.
     let factor = if element == Element::I8 { 1.0 } else { (127.0 / greatest).min(1e300) };
-    let (mut products, mut codes) = ([0f64; LANES], [0f64; LANES]);
+    let (round, steps) = (splat(simd, ROUND), splat(simd, factor));
+    let (mut products, mut codes) = (simd.zero_f64(), simd.zero_f64());
     for (part, out) in vector.chunks(LANES * width.bytes()).zip(&mut *bytes) {
         let block = load(simd, width, part);
-        for j in 0..LANES {
-            let rounded = block[j] * factor + ROUND;
-            let q = rounded - ROUND;
-            products[j] += q * block[j];
-            codes[j] += q * q;
-            out[j] = rounded.to_bits() as u8 ^ 0x80;
+        let rounded = simd.mul_add_f64(block, steps, round);
+        let q = simd.sub_f64(rounded, round);
+        products = simd.mul_add_f64(q, block, products);
+        codes = simd.mul_add_f64(q, q, codes);
+        for (out, rounded) in out.iter_mut().zip(lanes::<S>(&rounded)) {
+            *out = rounded.to_bits() as u8 ^ 0x80;
         }
     }
-    let codes = tree_sum(codes);
+    let codes = simd.sum_f64(codes);
     // Least squares; not a number where all codes are 0.
-    let scale = if element == Element::I8 { 1.0 } else { (tree_sum(products) / codes) as f32 };
+    let scale = if element == Element::I8 { 1.0 } else { (simd.sum_f64(products) / codes) as f32 };
     if !(scale > 0.0 && scale.is_finite()) {
         bytes.fill([128; LANES]);
         return none;
     }
-    let (mut squares, mut products) = ([0f64; LANES], [0f64; LANES]);
+    let against = splat(simd, -f64::from(scale));
+    let (mut squares, mut products) = (simd.zero_f64(), simd.zero_f64());
     for part in vector.chunks(LANES * width.bytes()) {
         let block = load(simd, width, part);
-        for j in 0..LANES {
-            let q = block[j] * factor + ROUND - ROUND;
-            let r = block[j] - f64::from(scale) * q;
-            squares[j] += r * r;
-            products[j] += q * r;
-        }
+        let q = simd.sub_f64(simd.mul_add_f64(block, steps, round), round);
+        let r = simd.mul_add_f64(q, against, block);
+        squares = simd.mul_add_f64(r, r, squares);
+        products = simd.mul_add_f64(q, r, products);
     }
-    let square = tree_sum(squares);
+    let square = simd.sum_f64(squares);
     let residual = if element == Element::I8 { 0.0 } else { norm(square) };
-    let along = tree_sum(products).abs() / codes.sqrt() * (1.0 + (-50f64).exp2());
+    let along = simd.sum_f64(products).abs() / codes.sqrt() * (1.0 + (-50f64).exp2());
     Numbers {
         scale,
         residual,
