@@ -168,6 +168,12 @@ struct ArrowArray {
 #define HART_INDEX_BORROW_ROWS 1
 
 /**
+ * `HartIndexOptions.flags`: the index also makes a code of each row, a byte a component, with which it searches several times as fast.
+ * The hits are the same, bit for bit. It takes a quarter of the rows' memory.
+ */
+#define HART_INDEX_CODES 2
+
+/**
  * `hart_spatial_encode_points`: bytes of `geometry`, the plane.
  */
 #define HART_SPATIAL_GEOMETRY 0

@@ -19,6 +19,8 @@ GO
 --   @k (an integer from 1 to 2147483647) Rows wanted for each query.
 --   @metric (one of cosine, euclidean, dot, manhattan) cosine = 1 - similarity, euclidean = unsquared, dot = negated
 --           dot product, manhattan = sum of absolute differences.
+--   @min_distance (a finite number) Only rows at a greater distance: the last distance of a page gives the next page, 0
+--                 leaves out the query itself.
 --   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
 --            ones. f16, bf16 and i8 are converted exactly to f32.
 --   @accumulate (one of f32, f64) Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.
@@ -65,6 +67,7 @@ CREATE OR ALTER PROCEDURE [hart].[VectorTopK]
     @query_count int = 1,
     @k int = 10,
     @metric varchar(64) = 'cosine',
+    @min_distance float = -1.7976931348623157e308,
     @element varchar(64) = 'f32',
     @accumulate varchar(64) = 'f32',
     @by_part bit = 0,
@@ -105,11 +108,12 @@ BEGIN
                 @language = N'hart',
                 @script = N'vector_top_k',
                 @input_data_1 = @input,
-                @params = N'@query varchar(max), @query_count int, @k int, @metric varchar(64), @element varchar(64), @accumulate varchar(64), @rows_json varchar(max) OUTPUT',
+                @params = N'@query varchar(max), @query_count int, @k int, @metric varchar(64), @min_distance float, @element varchar(64), @accumulate varchar(64), @rows_json varchar(max) OUTPUT',
                 @query = @query,
                 @query_count = @query_count,
                 @k = @k,
                 @metric = @metric,
+                @min_distance = @min_distance,
                 @element = @element,
                 @accumulate = @accumulate,
                 @rows_json = @rows_json OUTPUT;
@@ -120,11 +124,12 @@ BEGIN
                 @input_data_1 = @input,
                 @input_data_1_partition_by_columns = N'part',
                 @parallel = @parallel,
-                @params = N'@query varchar(max), @query_count int, @k int, @metric varchar(64), @element varchar(64), @accumulate varchar(64)',
+                @params = N'@query varchar(max), @query_count int, @k int, @metric varchar(64), @min_distance float, @element varchar(64), @accumulate varchar(64)',
                 @query = @query,
                 @query_count = @query_count,
                 @k = @k,
                 @metric = @metric,
+                @min_distance = @min_distance,
                 @element = @element,
                 @accumulate = @accumulate
                 WITH RESULT SETS (([query] int, [rank] int, [id] bigint, [distance] float, [part] bigint));
@@ -133,11 +138,12 @@ BEGIN
                 @language = N'hart',
                 @script = N'vector_top_k',
                 @input_data_1 = @input,
-                @params = N'@query varchar(max), @query_count int, @k int, @metric varchar(64), @element varchar(64), @accumulate varchar(64)',
+                @params = N'@query varchar(max), @query_count int, @k int, @metric varchar(64), @min_distance float, @element varchar(64), @accumulate varchar(64)',
                 @query = @query,
                 @query_count = @query_count,
                 @k = @k,
                 @metric = @metric,
+                @min_distance = @min_distance,
                 @element = @element,
                 @accumulate = @accumulate
                 WITH RESULT SETS (([query] int, [rank] int, [id] bigint, [distance] float));

@@ -12,6 +12,13 @@ IF TYPE_ID(N'hart.VectorRows') IS NULL
         [v] varbinary(max) NULL
     );
 GO
+IF TYPE_ID(N'hart.VectorGroups') IS NULL
+    CREATE TYPE [hart].[VectorGroups] AS TABLE
+    (
+        [group_key] bigint NULL,
+        [v] varbinary(max) NULL
+    );
+GO
 IF TYPE_ID(N'hart.VectorPairs') IS NULL
     CREATE TYPE [hart].[VectorPairs] AS TABLE
     (

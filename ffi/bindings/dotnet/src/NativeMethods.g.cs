@@ -92,6 +92,11 @@ namespace Hart.Native
         /// </summary>
         internal const uint HART_INDEX_BORROW_ROWS = 1;
         /// <summary>
+        ///  `HartIndexOptions.flags`: the index also makes a code of each row, a byte a component, with which it searches several times as fast.
+        ///  The hits are the same, bit for bit. It takes a quarter of the rows' memory.
+        /// </summary>
+        internal const uint HART_INDEX_CODES = 2;
+        /// <summary>
         ///  `hart_spatial_encode_points`: bytes of `geometry`, the plane.
         /// </summary>
         internal const int HART_SPATIAL_GEOMETRY = 0;

@@ -1,0 +1,151 @@
+SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
+GO
+-- Generated from the registry by `hart sql`; do not edit.
+-- hart.VectorRange: All rows within a distance of one or many query vectors, exactly.
+-- Looks at every row. Nearest first; equal distances are ordered by the smaller id, then by input order. Several
+-- queries come in one parameter, one after the other. If a query has more rows than `limit` within the distance, that
+-- is an error.
+--
+-- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
+--        They are bound by name, or, where not all of these names are there, by position:
+--   id bigint: The caller's key; returned unchanged.
+--   v varbinary (packed), varchar or nvarchar (JSON), or VECTOR: The vector.
+--   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
+--
+-- Parameters:
+--   @query (a vector: binary (packed elements) or text (JSON array, or 0x... for packed)) The query vector; with
+--          query_count > 1 all of them, one after the other in one packed value or JSON array. JSON or VECTOR in
+--          @query, packed elements in @query_packed.
+--   @query_count (an integer from 1 to 1000000) Number of queries in `query`.
+--   @max_distance (a finite number) Rows at this distance or a smaller one are found.
+--   @limit (an integer from 1 to 2147483647) Maximum rows of a query. More are an error, for a list that is cut off
+--          would not be all rows.
+--   @metric (one of cosine, euclidean, dot, manhattan) cosine = 1 - similarity, euclidean = unsquared, dot = negated
+--           dot product, manhattan = sum of absolute differences.
+--   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
+--            ones. f16, bf16 and i8 are converted exactly to f32.
+--   @accumulate (one of f32, f64) Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.
+--   @parallel Lets SQL Server compute parts in several processes; needs @by_part = 1.
+--   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
+--              result set, so that the caller can itself be called by INSERT ... EXEC; not with @by_part = 1, and in
+--              one process.
+--
+-- Result:
+--   query int [number from 1]: Which query.
+--   id bigint: The caller's key; returned unchanged.
+--   distance float [that of the metric]: As vector_distance.
+--
+-- NULL: A row whose vector is NULL is not found. A NULL id is kept and loses every tie.
+-- Empty: No rows give no result rows.
+-- NaN and infinity: A row whose distance is NaN is not within any distance.
+-- Accuracy: The distances have the bits of vector_distance, and are compared with `max_distance` as they are.
+-- Chunks: Each chunk gives its own rows; all of them together are the result. `limit` holds for each.
+-- In T-SQL: FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
+-- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
+--         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
+--         before it.
+--
+-- Example:
+--   EXEC [hart].[VectorRange]
+--       @source = N'SELECT [id], [v] FROM (VALUES (CAST(7 AS bigint), CAST(''[0,0]'' AS varchar(max))), (CAST(8 AS bigint), CAST(''[3,4]'' AS varchar(max))), (CAST(9 AS bigint), CAST(''[6,8]'' AS varchar(max)))) AS [example] ([id], [v])',
+--       @query = '[0,0]',
+--       @max_distance = 5e0,
+--       @metric = N'euclidean';
+--   gives 1 | 7 | 0
+--   gives 1 | 8 | 5
+CREATE OR ALTER PROCEDURE [hart].[VectorRange]
+(
+    @source nvarchar(max) = NULL,
+    @source_rows [hart].[VectorRows] READONLY,
+    @query varchar(max) = NULL,
+    @query_packed varbinary(max) = NULL,
+    @query_count int = 1,
+    @max_distance float,
+    @limit int = 10000,
+    @metric varchar(64) = 'cosine',
+    @element varchar(64) = 'f32',
+    @accumulate varchar(64) = 'f32',
+    @by_part bit = 0,
+    @parallel bit = 0,
+    @rows_json varchar(max) = NULL OUTPUT
+)
+AS
+BEGIN
+    SET NOCOUNT ON;
+    IF @source IS NOT NULL AND EXISTS (SELECT * FROM @source_rows)
+        THROW 59908, N'@source and @source_rows are both given; expected one of them', 1;
+    IF @source IS NULL
+    BEGIN
+        IF NOT EXISTS (SELECT * FROM @source_rows)
+            THROW 59909, N'neither @source nor a row in @source_rows is given; expected one of them', 1;
+        IF @by_part = 1
+            THROW 59907, N'@by_part = 1 needs @source: the rows of @source_rows have no column part', 1;
+        SELECT [id], [v] INTO [#hart_rows] FROM @source_rows;
+        SET @source =
+            CASE WHEN EXISTS (SELECT * FROM [#hart_rows] WHERE DATALENGTH([v]) > 8000)
+                THEN N'SELECT [id], [v] FROM [#hart_rows]'
+                ELSE N'SELECT [id], CAST([v] AS varbinary(8000)) AS [v] FROM [#hart_rows]'
+            END;
+    END;
+    DECLARE @input nvarchar(max);
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,v', @by_part = @by_part, @input = @input OUTPUT;
+    IF @rows_json IS NOT NULL AND @by_part = 1
+        THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
+    IF @parallel = 1 AND @by_part = 0
+        THROW 59906, N'@parallel = 1 needs @by_part = 1 here: each process would see some of the rows only', 1;
+    IF @query_packed IS NOT NULL AND @query IS NOT NULL
+        THROW 59905, N'@query and @query_packed are both given; expected one of them', 1;
+    IF @query_packed IS NOT NULL
+        SET @query = CONVERT(varchar(max), @query_packed, 1);
+    BEGIN TRY
+        IF @rows_json IS NOT NULL
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_range',
+                @input_data_1 = @input,
+                @params = N'@query varchar(max), @query_count int, @max_distance float, @limit int, @metric varchar(64), @element varchar(64), @accumulate varchar(64), @rows_json varchar(max) OUTPUT',
+                @query = @query,
+                @query_count = @query_count,
+                @max_distance = @max_distance,
+                @limit = @limit,
+                @metric = @metric,
+                @element = @element,
+                @accumulate = @accumulate,
+                @rows_json = @rows_json OUTPUT;
+        ELSE IF @by_part = 1
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_range',
+                @input_data_1 = @input,
+                @input_data_1_partition_by_columns = N'part',
+                @parallel = @parallel,
+                @params = N'@query varchar(max), @query_count int, @max_distance float, @limit int, @metric varchar(64), @element varchar(64), @accumulate varchar(64)',
+                @query = @query,
+                @query_count = @query_count,
+                @max_distance = @max_distance,
+                @limit = @limit,
+                @metric = @metric,
+                @element = @element,
+                @accumulate = @accumulate
+                WITH RESULT SETS (([query] int, [id] bigint, [distance] float, [part] bigint));
+        ELSE
+            EXEC sp_execute_external_script
+                @language = N'hart',
+                @script = N'vector_range',
+                @input_data_1 = @input,
+                @params = N'@query varchar(max), @query_count int, @max_distance float, @limit int, @metric varchar(64), @element varchar(64), @accumulate varchar(64)',
+                @query = @query,
+                @query_count = @query_count,
+                @max_distance = @max_distance,
+                @limit = @limit,
+                @metric = @metric,
+                @element = @element,
+                @accumulate = @accumulate
+                WITH RESULT SETS (([query] int, [id] bigint, [distance] float));
+    END TRY
+    BEGIN CATCH
+        EXEC [hart].[RethrowKernelError];
+        THROW;
+    END CATCH;
+END;
+GO
