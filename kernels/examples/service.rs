@@ -27,7 +27,7 @@ use axum::{Json, Router};
 use hart_kernels::{Index, Metric, Vectors};
 use serde_json::{Value, json};
 
-#[path = "../tests/common/column.rs"]
+#[path = "../tests/it/common/column.rs"]
 mod column;
 
 /// The rows of a file, with codes, which make searches faster.

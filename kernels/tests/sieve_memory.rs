@@ -1,6 +1,7 @@
 //! How much memory the proven sieve takes. One test, for the system tells the largest peak of this process.
 #![cfg(target_os = "linux")]
 
+#[path = "it/common/mod.rs"]
 mod common;
 
 use common::{compute, uniform};

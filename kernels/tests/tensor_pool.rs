@@ -1,5 +1,6 @@
 //! Small calls leave the pool of all threads alone. One test, for a process has one such pool.
 
+#[path = "it/common/mod.rs"]
 mod common;
 
 use common::uniform;

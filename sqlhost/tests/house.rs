@@ -1,6 +1,6 @@
 //! Rules of the house that a compiler does not hold.
 
-#[path = "../../kernels/tests/common/imports.rs"]
+#[path = "../../kernels/tests/it/common/imports.rs"]
 mod imports;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -61,7 +61,7 @@ impl IsolationForest {
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] for fewer than two vectors, and for one that is empty or not finite; [`Error::Dimensions`];
+    /// [`Error::Value`] for a single vector, and for one that is empty or not finite; [`Error::Dimensions`];
     /// [`Error::ParameterValue`] for no trees or a sample below 2.
     ///
     /// # Accuracy
@@ -84,6 +84,9 @@ impl IsolationForest {
             }
         }
         let list = Points::new(vectors, order)?.list;
+        if list.is_empty() {
+            return Ok(vec![None; vectors.len()]);
+        }
         if list.len() < 2 {
             return Err(not_enough(vectors, list.len(), "2 or more, to tell one from others"));
         }
@@ -222,7 +225,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     ],
     rows: RowShape::Same,
     nulls: "A NULL vector gives NULL. A NULL id comes last.",
-    empty: "Fewer than two vectors are an error; so is an empty one.",
+    empty: "No rows give no rows. A single vector is an error; so is an empty one.",
     nan: "A vector that is not finite is an error that names its row.",
     accuracy: "Double precision. Rows are drawn by rising id with SplitMix64 from `seed`: same bits for any order of rows with distinct integer ids, number of threads and instruction set. Another seed gives other scores, of 100 trees by some hundredths. O(trees · (sample + rows) · log sample).",
     streaming: Streaming::Whole("all rows"),

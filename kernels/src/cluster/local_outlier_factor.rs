@@ -38,7 +38,7 @@ pub struct Outlier {
 ///
 /// # Errors
 ///
-/// [`Error::Value`] for fewer than k + 1 vectors, and for one that is empty or not finite; [`Error::Dimensions`];
+/// [`Error::Value`] for fewer than k + 1 vectors, unless there are none, and for one that is empty or not finite; [`Error::Dimensions`];
 /// [`Error::ParameterValue`] where k is 0, or the metric is [`Metric::Dot`], which is no distance; [`Error::Memory`].
 ///
 /// # Accuracy
@@ -78,6 +78,9 @@ pub fn local_outlier_factor(
         return Err(wrong(EUCLIDEAN.name, "'dot'".into(), "euclidean or cosine: dot is no distance"));
     }
     let list = Points::new(vectors, order)?.list;
+    if list.is_empty() {
+        return Ok(vec![None; vectors.len()]);
+    }
     if list.len() <= k {
         let expected = format!("{} or more, one more than neighbors", k + 1);
         return Err(not_enough(vectors, list.len(), &expected));
@@ -146,7 +149,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     ],
     rows: RowShape::Same,
     nulls: "A NULL vector gives NULL and is nobody's neighbour. A NULL id comes last.",
-    empty: "Fewer rows than neighbours and one are an error; so is an empty vector.",
+    empty: "No rows give no rows. Other numbers of vectors up to that of the neighbours are an error; so is an empty vector.",
     nan: "A vector that is not finite is an error that names its row.",
     accuracy: "Distances have the bits of vector_distance; sums over neighbours are in double precision, in their order. Same bits for any order of rows with distinct integer ids, number of threads and instruction set. O(rows² · dimensions).",
     streaming: Streaming::Whole("all rows"),

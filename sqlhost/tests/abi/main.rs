@@ -4,7 +4,7 @@ mod common;
 mod limits;
 
 use common::*;
-use hart_kernels::registry::{self, KERNELS, Kind, RowShape};
+use hart_kernels::registry::{self, KERNELS, Kind, RowShape, Streaming};
 use hart_sqlhost::columns::{CType, Field, ResultColumn};
 use hart_sqlhost::convert::ParamField;
 use hart_sqlhost::example::is_example;
@@ -117,7 +117,8 @@ fn every_example_in_every_encoding_and_chunking() {
                 columns.push((encoded[0].0, encoded.into_iter().map(|(_, v)| v).collect::<Vec<_>>()));
             }
             // A kernel that ranks rows gives the best of each chunk, so its example is run whole.
-            let step = if kernel.rows == RowShape::Same { 1 } else { rows.len().max(1) };
+            let alone = kernel.rows == RowShape::Same && kernel.streaming == Streaming::Rows;
+            let step = if alone { 1 } else { rows.len().max(1) };
             let mut session = EXTENSION.open(kernel.name, fields, example_params(kernel, encoding)).unwrap();
             let mut found: Vec<Vec<Option<Vec<u8>>>> = vec![Vec::new(); kernel.outputs.len()];
             // One that needs no input is called once all the same.

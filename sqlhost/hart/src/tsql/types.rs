@@ -20,6 +20,7 @@ pub struct TableType {
 /// tables.
 pub const TABLE_TYPES: &[TableType] = &[
     TableType { name: "VectorRows", columns: &[("id", Kind::Id), ("v", Kind::Vector)] },
+    TableType { name: "VectorGroups", columns: &[("group_key", Kind::BigInt), ("v", Kind::Vector)] },
     TableType { name: "VectorPairs", columns: &[("id", Kind::Id), ("a", Kind::Vector), ("b", Kind::Vector)] },
     TableType {
         name: "PointRows",

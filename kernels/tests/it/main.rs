@@ -1,0 +1,42 @@
+//! The integration tests, in one program. Those that need a process of their own lie beside this folder.
+
+mod common;
+
+mod arrows;
+mod bounds;
+mod bounds_spatial;
+mod bounds_tensor;
+mod clusters;
+mod codes;
+mod features;
+mod geometry;
+mod geometry_columns;
+mod geometry_curves;
+mod geometry_others;
+mod geometry_properties;
+mod golden;
+mod groups;
+mod index;
+mod json;
+mod levels;
+mod limits;
+mod oracle;
+mod projection;
+mod properties;
+mod quant;
+mod recall;
+mod registry;
+mod series;
+mod sieve;
+mod spatial_curves;
+mod spatial_fit;
+mod spatial_helpers;
+mod spatial_recorded;
+mod spatial_validity;
+mod special_values;
+mod tensor_layers;
+mod tensor_levels;
+mod tensor_models;
+mod tensor_svd;
+mod tensor_synthesize;
+mod texts;
