@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use hart_kernels::registry::{
-    self, Call, Input, Kernel, Kind, Offered, Output, Params, ResultVectors, RowShape, Value, Values,
+    self, Call, Input, Kernel, Kind, Offered, Origin, Output, Params, ResultVectors, RowShape, Value, Values,
 };
 use hart_kernels::vector::batch::canonical_number;
 use hart_kernels::{Compute, Element, Error, PackedVectors, Vectors, text};
@@ -36,6 +36,7 @@ pub(crate) fn invoke(
         .map(|(column, type_name)| Offered { name: &column.field.name, type_name, partition: false })
         .collect();
     let declared = registry::bind(kernel, &offered)?;
+    let origins = registry::origins(kernel, &declared, &offered);
     for (column, &position) in kernel.inputs.iter().zip(&declared) {
         let integers = column.kind == Kind::Vector && integers::holds(&columns[position]);
         match &columns[position].data {
@@ -106,7 +107,7 @@ pub(crate) fn invoke(
         (ResultVectors::AsInput, Some(Type::Bytes { .. } | Type::FixedBytes(_))) => Form::Packed,
         (ResultVectors::AsInput, _) => Form::List,
     };
-    results(kernel, columns, &declared, rows, form, output, limit)
+    results(kernel, columns, &origins, rows, form, output, limit)
 }
 
 /// Format of result vectors.
@@ -223,7 +224,7 @@ fn json(column: &Column<'_>, name: &str, element: Element) -> Result<Vectors<'st
 fn results(
     kernel: &Kernel,
     columns: &[Column<'_>],
-    declared: &[usize],
+    origins: &[Origin],
     rows: usize,
     form: Form,
     output: Output,
@@ -231,22 +232,23 @@ fn results(
 ) -> Result<(Vec<Made>, usize), Failure> {
     let picked = output.picked.as_deref();
     let mut computed = output.columns.into_iter();
-    let mut made = Vec::new();
-    for column in kernel.outputs {
-        made.push(if column.kind == Kind::Id {
-            let n = kernel.inputs.iter().position(|c| c.kind == Kind::Id);
-            let n = n.expect("a kernel that returns an id takes one");
-            let mut id = take(&columns[declared[n]], picked, limit)?;
-            id.field.name = column.name.into();
-            id
-        } else {
-            values(column.name, computed.next().expect("a kernel gives its declared columns"), form)?
+    let mut made = Vec::with_capacity(origins.len());
+    for (n, origin) in origins.iter().enumerate() {
+        let declared = kernel.outputs.get(n);
+        made.push(match origin {
+            Origin::Input(position) => {
+                let mut copied = take(&columns[*position], picked, limit)?;
+                if let Some(column) = declared {
+                    copied.field.name = column.name.into();
+                }
+                copied
+            }
+            Origin::Computed => {
+                let next = declared.zip(computed.next());
+                let (column, next) = next.expect("a kernel gives its declared columns");
+                values(column.name, next, form)?
+            }
         });
-    }
-    if kernel.rows != RowShape::Made {
-        for position in (0..columns.len()).filter(|position| !declared.contains(position)) {
-            made.push(take(&columns[position], picked, limit)?);
-        }
     }
     let rows = made.first().map_or(picked.map_or(rows, <[usize]>::len), |first| first.rows);
     Ok((made, rows))

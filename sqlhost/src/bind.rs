@@ -2,7 +2,7 @@
 
 use hart_kernels::Error;
 use hart_kernels::registry::{
-    self, Input, Kernel, Kind, Offered, POINT_BYTES, Params, ResultVectors, RowShape,
+    self, Input, Kernel, Kind, Offered, Origin, POINT_BYTES, Params, ResultVectors, RowShape,
 };
 use hart_kernels::{Element, Vectors};
 
@@ -14,9 +14,9 @@ use crate::convert;
 pub struct Binding {
     /// Input column of each declared one.
     pub declared: Vec<usize>,
-    /// Further input columns, which are passed to the result unchanged.
-    pub carried: Vec<usize>,
-    /// The result's columns: the declared ones, then the passed-through ones.
+    /// Where the result's columns come from: the declared ones, then the passed-through ones.
+    pub origins: Vec<Origin>,
+    /// The result's columns.
     pub results: Vec<ResultField>,
 }
 
@@ -33,7 +33,12 @@ impl Binding {
         vectors: ResultVectors,
         fields: &[Field],
     ) -> Result<Binding, Error> {
-        let declared = columns(kernel, fields)?;
+        let offered: Vec<Offered<'_>> = fields
+            .iter()
+            .map(|f| Offered { name: &f.name, type_name: f.ctype.name(), partition: f.partition })
+            .collect();
+        let declared = registry::bind(kernel, &offered)?;
+        let origins = registry::origins(kernel, &declared, &offered);
         for (column, &position) in kernel.inputs.iter().zip(&declared) {
             let ctype = fields[position].ctype;
             let fits = match column.kind {
@@ -64,51 +69,32 @@ impl Binding {
                 });
             }
         }
-        let all = 0..fields.len();
-        let carried_columns: Vec<usize> = match kernel.rows {
-            // Rows that come from no input row still belong to a partition, whose columns have a single value.
-            RowShape::Made => {
-                all.filter(|&position| fields[position].partition && !declared.contains(&position)).collect()
+        let vector = kernel.inputs.iter().position(|c| c.kind == Kind::Vector).map(|n| &fields[declared[n]]);
+        let mut results = Vec::with_capacity(origins.len());
+        for (n, origin) in origins.iter().enumerate() {
+            let column = kernel.outputs.get(n);
+            let mut result = match (origin, column) {
+                (Origin::Input(position), _) => carried(&fields[*position], *position),
+                (Origin::Computed, column) => {
+                    let column = column.expect("only declared columns are computed");
+                    let (ctype, size) = computed(column.kind, element, vectors, vector);
+                    ResultField { name: String::new(), ctype, size, digits: 0 }
+                }
+            };
+            if let Some(column) = column {
+                result.name = column.name.into();
             }
-            _ => all.filter(|position| !declared.contains(position)).collect(),
-        };
-        let mut results: Vec<ResultField> = kernel
-            .outputs
-            .iter()
-            .map(|column| {
-                let input = |kind: Kind| {
-                    let n = kernel.inputs.iter().position(|c| c.kind == kind);
-                    n.map(|n| (declared[n], &fields[declared[n]]))
-                };
-                let (ctype, size) = match column.kind {
-                    Kind::Float => (CType::Double, 8),
-                    Kind::Int => (CType::Int, 4),
-                    Kind::BigInt => (CType::BigInt, 8),
-                    Kind::Binary => (CType::Binary, LARGE_OBJECT),
-                    Kind::Point => (CType::Binary, POINT_BYTES as u64),
-                    Kind::Text => (CType::Char, 8000),
-                    Kind::LongText => (CType::Char, LARGE_OBJECT),
-                    Kind::Id => {
-                        let (position, field) =
-                            input(Kind::Id).expect("a kernel that returns an id takes one");
-                        return ResultField { name: column.name.into(), ..carried(field, position) };
-                    }
-                    Kind::Vector => match (vectors, input(Kind::Vector)) {
-                        (ResultVectors::Json, _) => (CType::Char, LARGE_OBJECT),
-                        (_, Some((_, field))) if field.ctype == CType::Binary => {
-                            // Taken from the schema, never from a first chunk, because later values may be longer.
-                            let growth = element.of_result().size() / element.size();
-                            (CType::Binary, text_size(text_size(field.size).saturating_mul(growth as u64)))
-                        }
-                        (ResultVectors::Packed, _) => (CType::Binary, LARGE_OBJECT),
-                        (ResultVectors::AsInput, _) => (CType::Char, LARGE_OBJECT),
-                    },
-                };
-                ResultField { name: column.name.into(), ctype, size, digits: 0 }
-            })
-            .collect();
-        results.extend(carried_columns.iter().map(|&position| carried(&fields[position], position)));
-        Ok(Binding { declared, carried: carried_columns, results })
+            results.push(result);
+        }
+        Ok(Binding { declared, origins, results })
+    }
+
+    /// The input columns whose values are copied into the result, ids included.
+    pub fn copied(&self) -> impl Iterator<Item = usize> {
+        self.origins.iter().filter_map(|origin| match origin {
+            Origin::Input(position) => Some(*position),
+            Origin::Computed => None,
+        })
     }
 
     /// The kernel's input columns from a chunk's data.
@@ -149,12 +135,28 @@ impl Binding {
     }
 }
 
-fn columns(kernel: &Kernel, fields: &[Field]) -> Result<Vec<usize>, Error> {
-    let offered = |f| {
-        let Field { name, ctype, partition, .. }: &Field = f;
-        Offered { name, type_name: ctype.name(), partition: *partition }
-    };
-    registry::bind(kernel, &fields.iter().map(offered).collect::<Vec<_>>())
+/// The type and size of a computed column; `vector` is the input's column of vectors.
+fn computed(kind: Kind, element: Element, vectors: ResultVectors, vector: Option<&Field>) -> (CType, u64) {
+    match kind {
+        Kind::Float => (CType::Double, 8),
+        Kind::Int => (CType::Int, 4),
+        Kind::BigInt => (CType::BigInt, 8),
+        Kind::Binary => (CType::Binary, LARGE_OBJECT),
+        Kind::Point => (CType::Binary, POINT_BYTES as u64),
+        Kind::Text => (CType::Char, 8000),
+        Kind::LongText => (CType::Char, LARGE_OBJECT),
+        Kind::Id => unreachable!("a kernel that returns an id takes one, which is copied"),
+        Kind::Vector => match (vectors, vector) {
+            (ResultVectors::Json, _) => (CType::Char, LARGE_OBJECT),
+            (_, Some(field)) if field.ctype == CType::Binary => {
+                // Taken from the schema, never from a first chunk, because later values may be longer.
+                let growth = element.of_result().size() / element.size();
+                (CType::Binary, text_size(text_size(field.size).saturating_mul(growth as u64)))
+            }
+            (ResultVectors::Packed, _) => (CType::Binary, LARGE_OBJECT),
+            (ResultVectors::AsInput, _) => (CType::Char, LARGE_OBJECT),
+        },
+    }
 }
 
 /// The rows of a packed column.

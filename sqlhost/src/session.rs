@@ -1,7 +1,7 @@
 //! One session: the host's declarations, the current chunk, and the results that the host may read.
 
 use hart_kernels::registry::{
-    self, Call, Kernel, Output, Params, ResultVectors, RowShape, Streaming, Value, Values,
+    self, Call, Kernel, Origin, Output, Params, ResultVectors, RowShape, Streaming, Value, Values,
 };
 use hart_kernels::{Compute, Error, PackedVectors, Pool, text};
 
@@ -415,7 +415,7 @@ fn check_conversion(
         };
     }
     if kernel.rows == RowShape::Same {
-        needed += binding.carried.iter().map(|&c| data[c].bytes.len() as u64).sum::<u64>();
+        needed += binding.copied().map(|position| data[position].bytes.len() as u64).sum::<u64>();
     }
     check_memory("converting this chunk", needed, limit)
 }
@@ -439,7 +439,6 @@ fn results(
     output: Output,
     [limit, longest]: [u64; 2],
 ) -> Result<Vec<ResultColumn>, Fault> {
-    use hart_kernels::registry::Kind;
     // Partition columns have one value per partition, so its first row provides them for rows that the kernel made.
     let first = (kernel.rows == RowShape::Made).then(|| vec![0; made_rows(&output)]);
     let picked = first.as_deref().or(output.picked.as_deref());
@@ -449,25 +448,21 @@ fn results(
     };
     if let Some(picked) = output.picked.as_deref() {
         // A search may pick a row many times.
-        let ids = kernel.inputs.iter().zip(&binding.declared).filter(|(column, _)| column.kind == Kind::Id);
-        let copied = ids.map(|(_, position)| position).chain(&binding.carried);
-        let bytes: u64 = copied.map(|&position| taken(&fields[position], &data[position], picked)).sum();
+        let copied = binding.copied();
+        let bytes: u64 = copied.map(|position| taken(&fields[position], &data[position], picked)).sum();
         check_memory("what is copied of the rows found", bytes, limit)?;
     }
     let mut computed = output.columns.into_iter();
     let mut out = Vec::with_capacity(binding.results.len());
-    for (column, result) in kernel.outputs.iter().zip(&binding.results) {
-        let made = if column.kind == Kind::Id {
-            let n = kernel.inputs.iter().position(|c| c.kind == Kind::Id);
-            n.map(|n| carry(binding.declared[n]))
-        } else {
-            computed.next().map(|values| lay_out(values, result.ctype))
-        };
-        let made =
-            made.ok_or_else(|| Fault::Call(format!("{} gave no column {}", kernel.name, column.name)))?;
-        out.push(made);
+    for (origin, result) in binding.origins.iter().zip(&binding.results) {
+        out.push(match origin {
+            Origin::Input(position) => carry(*position),
+            Origin::Computed => {
+                let next = computed.next().map(|values| lay_out(values, result.ctype));
+                next.ok_or_else(|| Fault::Call(format!("{} gave no column {}", kernel.name, result.name)))?
+            }
+        });
     }
-    out.extend(binding.carried.iter().map(|&position| carry(position)));
     // A length beyond the declared size would be a protocol error of the host; fixed types have no such size.
     let sized = |r: &ResultField| r.ctype.fixed_size().is_none();
     for (made, result) in out.iter().zip(&binding.results).filter(|(_, r)| sized(r)) {

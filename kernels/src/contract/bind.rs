@@ -1,6 +1,6 @@
 //! Matches an input's columns to the declared ones: the rule that all hosts share.
 
-use super::Kernel;
+use super::{Kernel, Kind, RowShape};
 use crate::error::Error;
 
 /// An input column as a host knows it.
@@ -54,4 +54,43 @@ pub fn bind(kernel: &Kernel, offered: &[Offered<'_>]) -> Result<Vec<usize>, Erro
             found: if found.is_empty() { "none".into() } else { found.join(", ") },
         }
     })
+}
+
+/// Where a column of a result comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The kernel computes it: the next column of [`Output::columns`](super::Output::columns).
+    Computed,
+    /// The values of the input column at this position, in the rows of the result.
+    Input(usize),
+}
+
+/// Where the result's columns come from: the declared ones, of which the id is copied from the input, and after them the
+/// input columns that no declared one takes, which are carried along. Rows that come from no input row still belong to a
+/// partition, so they carry the columns of the partition only.
+///
+/// `declared` are the positions that [`bind`] returns; every kernel that returns an id takes one.
+///
+/// # Examples
+///
+/// ```
+/// use hart_kernels::registry::{self, Offered, Origin};
+/// let column = |name| Offered { name, type_name: "", partition: false };
+/// let offered = [column("v"), column("title"), column("id")];
+/// let kernel = registry::find("vector_norm")?;
+/// let declared = registry::bind(kernel, &offered)?;
+/// let origins = registry::origins(kernel, &declared, &offered);
+/// assert_eq!(origins, [Origin::Input(2), Origin::Computed, Origin::Input(1)]);
+/// # Ok::<(), hart_kernels::Error>(())
+/// ```
+pub fn origins(kernel: &Kernel, declared: &[usize], offered: &[Offered<'_>]) -> Vec<Origin> {
+    let id = kernel.inputs.iter().zip(declared).find(|(column, _)| column.kind == Kind::Id);
+    let outputs = kernel.outputs.iter().map(|column| match id.filter(|_| column.kind == Kind::Id) {
+        Some((_, position)) => Origin::Input(*position),
+        None => Origin::Computed,
+    });
+    let carried = (0..offered.len()).filter(|position| {
+        !declared.contains(position) && (kernel.rows != RowShape::Made || offered[*position].partition)
+    });
+    outputs.chain(carried.map(Origin::Input)).collect()
 }

@@ -8,7 +8,6 @@ mod bounds_spatial;
 mod bounds_tensor;
 mod clusters;
 mod codes;
-mod features;
 mod geometry;
 mod geometry_columns;
 mod geometry_curves;
