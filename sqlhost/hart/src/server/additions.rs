@@ -173,7 +173,7 @@ impl AdditionOptions {
                 "OBJECT_ID(N'dbo.AtomEmbeddings', N'U') IS NOT NULL AND OBJECT_ID(N'dbo.TensorAtoms', N'U') IS NOT NULL",
                 "the application's tables dbo.AtomEmbeddings and dbo.TensorAtoms are not there; run its own migration first",
             )],
-            Addition::LinkedSearch => Vec::new(),
+            Addition::LinkedSearch | Addition::CompressedSearch => Vec::new(),
             Addition::Broker => vec![need(
                 "EXISTS (SELECT * FROM sys.databases WHERE database_id = DB_ID() AND is_broker_enabled = 1)",
                 "Service Broker is off in this database; ALTER DATABASE CURRENT SET ENABLE_BROKER turns it on (nobody \
