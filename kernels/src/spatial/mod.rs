@@ -18,6 +18,7 @@ pub use measure::convex_hull;
 pub use search::sieve;
 
 pub use basis::landmarks::landmarks;
+pub use basis::measured::Measuring;
 pub use basis::project::{Projection, project, project_into, project_into_with, project_with};
 pub use basis::{Basis, BasisKind};
 pub use search::order::Order;

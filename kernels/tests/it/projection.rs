@@ -6,7 +6,7 @@ use common::columns::{Column, pack};
 use common::recorded::golden;
 use common::{assert_same, bind, compute, hash, text, uniform, with_specials};
 use hart_kernels::registry::{self, Call, Input, Kind, Output, Value, Values};
-use hart_kernels::spatial::{self, Basis, BasisKind};
+use hart_kernels::spatial::{self, Basis, BasisKind, Measuring};
 use hart_kernels::{Accumulate, Element, Error, Level, Vectors, vector};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
@@ -381,6 +381,68 @@ fn axes_are_orthonormal_and_span_what_they_should() {
         let point = points.point(i).unwrap();
         assert!(point[i] > 0.0 && point[i + 1..].iter().all(|c| c.abs() < 1e-6), "{point:?}");
     }
+}
+
+#[test]
+fn a_basis_measured_in_parts_is_one_measured_on_the_whole() {
+    for basis in every_basis(12, 3) {
+        let numbers: Vec<f32> = (0..29).flat_map(|i| uniform(i, 12)).collect();
+        let lengths: Vec<i32> = (0..29).map(|i| if i % 7 == 3 { -1 } else { 48 }).collect();
+        let bytes = |from: usize, to: usize| -> Vec<u8> {
+            let rows = (from..to).filter(|i| lengths[*i] > 0);
+            rows.flat_map(|i| bytemuck::cast_slice::<f32, u8>(&numbers[i * 12..][..12]).to_vec()).collect()
+        };
+        let measure = |parts: &[std::ops::Range<usize>]| {
+            let mut measuring = Measuring::new(compute(), basis.clone(), false).with_variance();
+            for part in parts {
+                let bytes = bytes(part.start, part.end);
+                let part = Vectors::packed("v", Element::F32, &bytes, &lengths[part.clone()]).unwrap();
+                measuring.add(&part).unwrap();
+            }
+            (measuring.variance(), measuring.finish().to_bytes())
+        };
+        let all = bytes(0, 29);
+        let all = Vectors::packed("v", Element::F32, &all, &lengths).unwrap();
+        let whole = basis.clone().measured(compute(), &all, false).unwrap();
+        assert_eq!(whole.sample(), 25);
+        let (variance, same) = measure(&[0..29]);
+        let variance = variance.unwrap();
+        assert!(same == whole.to_bytes() && variance > 0.0);
+        // One of the parts has only a row of NULL, and one has none.
+        let ways =
+            [vec![0..1, 1..29], vec![3..4, 0..3, 17..29, 5..5, 4..17], (0..29).map(|i| i..i + 1).collect()];
+        for parts in ways {
+            let (found, bytes) = measure(&parts);
+            assert_eq!(bytes, whole.to_bytes(), "{parts:?}");
+            let off = (found.unwrap() - variance).abs();
+            assert!(off <= 8.0 * parts.len() as f64 * 2f64.powi(-53) * variance, "{parts:?}: {off}");
+        }
+        // Rows are counted from the start of the first part.
+        let mut measuring = Measuring::new(compute(), basis.clone(), false);
+        measuring.add(&all).unwrap();
+        let error = measuring.add(&Vectors::matrix(&[1.0; 11], 11).unwrap()).unwrap_err().to_string();
+        assert!(error.contains("row 30"), "{error}");
+        // Without rows a basis keeps what it knows.
+        assert_eq!(Measuring::new(compute(), whole.clone(), false).finish(), whole);
+    }
+    // Vectors far from the origin, and of magnitudes whose squares doubles do not hold.
+    let far = |scale: f64| {
+        let rows: Vec<f64> =
+            (0..40).map(|i| scale * (1e6 + f64::from(i % 10) * if i % 2 == 0 { 1.0 } else { 0.5 })).collect();
+        let share = |parts: usize| {
+            let axis = Basis::landmarks(&Vectors::matrix(&[1.0, 0.0], 2).unwrap()).unwrap();
+            let mut measuring = Measuring::new(compute(), axis, false).with_variance();
+            for part in rows.chunks(40 / parts) {
+                let bytes = bytemuck::cast_slice(part);
+                measuring.add(&Vectors::packed_matrix("v", Element::F64, bytes, 2).unwrap()).unwrap();
+            }
+            measuring.variance().unwrap()
+        };
+        let whole = share(1);
+        assert!((share(4) - whole).abs() < 1e-9 && 0.1 < whole && whole < 0.9, "{whole} {}", share(4));
+        whole
+    };
+    assert_eq!(far(1.0), far(2f64.powi(900)));
 }
 
 #[test]

@@ -19,7 +19,8 @@ use hart_sqlhost::columns::{CType, Field as HostField};
 use hart_sqlhost::local::{Chunk, HostColumn};
 
 use crate::data::{guarded, types};
-use crate::feed::{VectorShape, append, arrow_column, empty_column, host_field};
+use crate::feed::{Column, VectorShape, append, arrow_column, empty_column, host_field};
+use crate::memory;
 
 /// The origin of a column that a kernel gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,14 +161,23 @@ impl Call {
         self.fields.iter().map(|field| empty_column(field.ctype)).collect()
     }
 
-    /// Appends the rows of a batch; `before` rows preceded them in the file, and `group` partitions preceded theirs.
+    /// Appends the rows of a batch; `before` rows preceded them in the file, `group` partitions preceded theirs, and
+    /// `beside` bytes of the input are held elsewhere.
     pub fn feed(
         &self,
         batch: &RecordBatch,
         before: usize,
         group: usize,
+        beside: u64,
         out: &mut [HostColumn],
     ) -> Result<()> {
+        let mut all = beside + memory::of_host(out);
+        let mut add = |name: &str, vectors: bool, column: &ArrayRef, out: &mut HostColumn| -> Result<()> {
+            let own = memory::of_host(std::slice::from_ref(out));
+            append(&Column { name, vectors, before, beside: all - own }, column, out)?;
+            all += memory::of_host(std::slice::from_ref(out)) - own;
+            Ok(())
+        };
         let rows = batch.num_rows();
         let place = out.first().map_or(0, |column| column.indicators.len());
         let integers = |from: usize, step: usize| -> ArrayRef {
@@ -180,16 +190,16 @@ impl Call {
                 Origin::Column(place) => batch.column(place),
                 Origin::RowNumber => &numbers,
             };
-            append(&sent.label, column, sent.vectors, before, out)?;
+            add(&sent.label, sent.vectors, column, out)?;
         }
         let mut more = out.iter_mut().skip(self.sent.len());
         if self.partitioned
             && let Some(out) = more.next()
         {
-            append("", &integers(group, 0), false, before, out)?;
+            add("", false, &integers(group, 0), out)?;
         }
         if let Some(out) = more.next() {
-            append("", &integers(place, 1), false, before, out)?;
+            add("", false, &integers(place, 1), out)?;
         }
         Ok(())
     }

@@ -56,6 +56,15 @@ impl EngineOptions {
         EngineOptions { in_process: true, ..self.clone() }
     }
 
+    /// Runs work of the kernels' own library in this process, with these settings.
+    pub fn compute<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let settings = Settings::read(&self.parameters(), |name| std::env::var(name).ok())?;
+        let pool = Pool::default();
+        let out = pool.run(settings.threads, work);
+        pool.close();
+        out
+    }
+
     /// Opens a session, passes `work` a function that computes chunks, and closes the session.
     pub fn run<T>(
         &self,

@@ -69,20 +69,27 @@ pub fn empty_column(ctype: CType) -> HostColumn {
     HostColumn { ctype, bytes: Vec::new(), indicators: Vec::new() }
 }
 
-/// Appends a column's values; `vectors` says that texts are vectors, which other programs may write in forms other than
-/// JSON.
-pub fn append(
-    name: &str,
-    array: &ArrayRef,
-    vectors: bool,
-    before: usize,
-    out: &mut HostColumn,
-) -> Result<()> {
+/// Where a column's values come from.
+pub struct Column<'a> {
+    /// The column's name in errors.
+    pub name: &'a str,
+    /// Whether texts are vectors, which other programs may write in forms other than JSON.
+    pub vectors: bool,
+    /// Rows before these.
+    pub before: usize,
+    /// Bytes that the same call has read of other columns.
+    pub beside: u64,
+}
+
+/// Appends a column's values.
+pub fn append(column: &Column<'_>, array: &ArrayRef, out: &mut HostColumn) -> Result<()> {
+    let Column { name, vectors, before, beside } = *column;
     let array = types::plain(array).with_context(|| format!("column {name}"))?;
     let slot = out.ctype.fixed_size();
     let expected = array.len() * slot.unwrap_or_else(|| width(array.data_type()));
-    memory::grow(&mut out.bytes, expected, name)?;
-    memory::grow(&mut out.indicators, array.len(), name)?;
+    let beside = beside + size_of_val(&out.indicators[..]) as u64;
+    memory::grow(&mut out.bytes, expected, beside, name)?;
+    memory::grow(&mut out.indicators, array.len(), 0, name)?;
     for i in 0..array.len() {
         let start = out.bytes.len();
         if cell::is_null(&array, i) {

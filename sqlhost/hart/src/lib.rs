@@ -8,6 +8,8 @@ pub mod docs;
 mod engine;
 mod fault;
 mod feed;
+#[doc(hidden)]
+pub mod fuzzing;
 mod id;
 mod input;
 mod log;

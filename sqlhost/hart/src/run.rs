@@ -22,6 +22,7 @@ use crate::engine::{EngineOptions, Request};
 use crate::feed::{VectorShape, arrow_column, vector_element};
 use crate::id;
 use crate::input::{Input, InputOptions};
+use crate::memory;
 use crate::partition;
 use crate::server::{LEFT_OUT, LoadOptions, Target};
 
@@ -145,19 +146,25 @@ pub fn run(options: RunOptions) -> Result<()> {
     let request = Request { script: kernel.name.into(), fields: call.fields.clone(), params };
     options.engine.run(request, |execute| {
         let target = target.as_ref();
-        let mut run = |batch: RecordBatch, before: usize, group: usize| {
+        let mut run = |batch: RecordBatch, before: usize, group: usize, beside: u64| {
             let mut host = call.start();
-            call.feed(&batch, before, group, &mut host)?;
+            call.feed(&batch, before, group, beside, &mut host)?;
             let chunk = execute(batch.num_rows(), &host)?;
             drop(host);
             Ok((call.result(&chunk, &Rows::of(batch), before)?, chunk))
         };
         if let Some(place) = places.partition {
-            let held = rows.collect::<Result<Vec<_>>>()?;
+            let (mut held, mut bytes) = (Vec::new(), 0);
+            for batch in rows {
+                let batch = batch?;
+                bytes += memory::of_batch(&batch, 0..batch.num_columns());
+                memory::check(bytes, || "holding the rows of --partition-by".into())?;
+                held.push(batch);
+            }
             let groups = partition::by(&held, &schema, place)?;
             let mut groups = groups.flat_map(|group| steps(group, options.rows_per_read)).peekable();
             if groups.peek().is_none() {
-                let result = run(nothing(&schema), 0, 0)?.0;
+                let result = run(nothing(&schema), 0, 0, 0)?.0;
                 return deliver(std::iter::once(Ok(result)), &options, target);
             }
             let mut done = 0;
@@ -165,7 +172,7 @@ pub fn run(options: RunOptions) -> Result<()> {
                 let batch = batch?;
                 let before = done;
                 done += batch.num_rows();
-                Ok(run(batch, before, group)?.0)
+                Ok(run(batch, before, group, bytes)?.0)
             });
             return deliver(results, &options, target);
         }
@@ -184,7 +191,7 @@ pub fn run(options: RunOptions) -> Result<()> {
                 };
                 let before = done;
                 done += batch.num_rows();
-                Some(run(batch, before, 0))
+                Some(run(batch, before, 0, 0))
             });
             if best {
                 let mut found = Best::new(rows_wanted(kernel, &options.param));
@@ -196,10 +203,11 @@ pub fn run(options: RunOptions) -> Result<()> {
             }
             return deliver(&mut results.by_ref().map(|result| Ok(result?.0)), &options, target);
         }
-        let (mut host, mut held, mut count) = (call.start(), Rows::default(), 0);
+        let (mut host, mut held, mut count, mut beside) = (call.start(), Rows::default(), 0, 0);
         for batch in rows {
             let batch = batch?;
-            call.feed(&batch, count, 0, &mut host)?;
+            beside += memory::of_batch(&batch, call.held());
+            call.feed(&batch, count, 0, beside, &mut host)?;
             held.push(&batch, &call.held())?;
             count += batch.num_rows();
         }

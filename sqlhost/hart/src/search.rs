@@ -12,7 +12,9 @@ use crate::best::Best;
 use crate::call::{Call, Origin, Plan as CallPlan, Rows};
 use crate::data::{self, Wanted, cell, types};
 use crate::engine::{EngineOptions, Request};
-use crate::feed::{VectorShape, append, empty_column, host_field, is_of_floats, json_of, vector_element};
+use crate::feed::{
+    Column, VectorShape, append, empty_column, host_field, is_of_floats, json_of, vector_element,
+};
 use crate::id;
 use crate::input::{Input, InputOptions};
 use crate::run::{column, param};
@@ -116,7 +118,7 @@ pub fn search(options: SearchOptions) -> Result<()> {
         for batch in rows {
             let batch = batch?;
             let mut host = call.start();
-            call.feed(&batch, done, 0, &mut host)?;
+            call.feed(&batch, done, 0, 0, &mut host)?;
             let chunk = execute(batch.num_rows(), &host)?;
             let count = batch.num_rows();
             let found = call.result(&chunk, &Rows::of(batch), done)?;
@@ -251,7 +253,11 @@ fn find_start(
                     let vector = batch.column(1).slice(i, 1);
                     ensure!(!cell::is_null(&vector, 0), "row {row}, where {name} = {value}, has no vector");
                     let mut out = empty_column(ctype);
-                    append(vectors_name, &vector, true, row - 1, &mut out)?;
+                    append(
+                        &Column { name: vectors_name, vectors: true, before: row - 1, beside: 0 },
+                        &vector,
+                        &mut out,
+                    )?;
                     found = Some((row, out.bytes));
                 }
             } else if others.len() < 3 && text.to_lowercase().contains(&value.to_lowercase()) {

@@ -1,20 +1,16 @@
 //! Fits a basis to vectors.
 
-use crate::column::vectors::{Vectors, decode};
 use crate::contract::shared::{ELEMENT, ID, V};
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::error::Error;
-use crate::number::element::Width;
-use crate::number::range;
 use crate::pairwise::precision::Accumulate;
-use crate::parallel;
 use crate::spatial::basis::describe::{
     AXES_OF, CHECKSUM, DIMENSION_OF, KIND_OF, LANDMARKS, SAMPLE_ROWS, X_MAX, X_MIN, Y_MAX, Y_MIN, Z_MAX,
     Z_MIN, described,
 };
-use crate::spatial::basis::project::Projection;
+use crate::spatial::basis::measured::Measuring;
 use crate::spatial::basis::{Basis, BasisKind, MAX_AXES};
 use crate::spatial::params::{self, PAD};
 
@@ -62,64 +58,19 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
         BasisKind::Landmarks => Basis::landmarks_in(vectors, &order())?,
         BasisKind::Trilateration => Basis::trilateration_in(compute, vectors, &order())?,
     };
-    let (basis, points) = basis.measured_with_points(compute, vectors, params::pad_of(call))?;
+    let mut measuring = Measuring::new(compute, basis, params::pad_of(call));
     // Landmarks and anchors define the axes; they do not describe the data's variance.
-    let variance = match kind {
-        BasisKind::Landmarks | BasisKind::Trilateration => None,
-        _ => variance(&basis, vectors, &points)?,
-    };
+    if !matches!(kind, BasisKind::Landmarks | BasisKind::Trilateration) {
+        measuring = measuring.with_variance();
+    }
+    measuring.add(vectors)?;
+    let variance = measuring.variance();
+    let basis = measuring.finish();
     let mut columns = described(&basis);
     // After the number of rows.
     columns.insert(4, Values::Float(vec![variance]));
     columns.push(Values::Binary(vec![Some(basis.to_bytes())]));
     Ok(Output { columns, picked: None })
-}
-
-/// The share of the vectors' variance that the coordinates keep; `None` if there is no variance.
-fn variance(basis: &Basis, vectors: &Vectors<'_>, points: &Projection) -> Result<Option<f64>, Error> {
-    let bytes = vectors.bytes().len();
-    let row = |i| vectors.row(i).map(|row| decode(vectors.wide_element(), row));
-    // Squares of singles are in the range of doubles without scaling.
-    let unit = match vectors.width() {
-        Width::F32 => 1.0,
-        Width::F64 => range::unit((0..vectors.len()).filter_map(row).flatten()),
-    };
-    let over = |row: &[f64]| row.iter().map(|v| v / unit).collect::<Vec<f64>>();
-    let total = total_variance(vectors.len(), bytes, basis.dimension(), |i| row(i).map(|row| over(&row)))?;
-    let kept = total_variance(points.len(), bytes, basis.axes(), |i| points.point(i).map(over))?;
-    Ok(Some(kept / total).filter(|share| share.is_finite()))
-}
-
-/// The total variance of the rows' components, Σ‖v − mean‖²/N, with shorter rows padded with zeros. The mean is
-/// subtracted before squares are added: for vectors far from the origin only rounding errors would remain otherwise.
-fn total_variance(
-    rows: usize,
-    bytes: usize,
-    numbers: usize,
-    row: impl Fn(usize) -> Option<Vec<f64>> + Sync + Send,
-) -> Result<f64, Error> {
-    let sums = parallel::blocks(rows, bytes, |range| {
-        let (mut sum, mut count) = (vec![0.0; numbers], 0.0);
-        for row in range.filter_map(&row) {
-            sum.iter_mut().zip(row.iter()).for_each(|(sum, v)| *sum += v);
-            count += 1.0;
-        }
-        Ok((sum, count))
-    })?;
-    let (mut mean, mut count) = (vec![0.0; numbers], 0.0);
-    for (sum, n) in sums {
-        mean.iter_mut().zip(sum).for_each(|(mean, v)| *mean += v);
-        count += n;
-    }
-    mean.iter_mut().for_each(|mean| *mean /= count);
-    let squares = parallel::blocks(rows, bytes, |range| {
-        let square = |row: Vec<f64>| -> f64 {
-            let numbers = row.iter().copied().chain(std::iter::repeat(0.0));
-            mean.iter().zip(numbers).map(|(mean, v)| (v - mean) * (v - mean)).sum()
-        };
-        Ok(range.filter_map(&row).map(square).sum::<f64>())
-    })?;
-    Ok(squares.iter().sum::<f64>() / count)
 }
 
 const KIND: Param = Param {

@@ -3,6 +3,7 @@
 pub(crate) mod describe;
 pub(crate) mod fit;
 pub(crate) mod landmarks;
+pub(crate) mod measured;
 pub(crate) mod project;
 
 mod bytes;

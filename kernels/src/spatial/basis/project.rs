@@ -505,43 +505,6 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     })
 }
 
-/// Bounds of a sample's coordinates.
-impl Basis {
-    /// The same basis with the coordinate bounds of a sample; NULL rows are left out.
-    ///
-    /// # Errors
-    ///
-    /// As [`project_with`].
-    pub fn measured(self, compute: Compute, sample: &Vectors<'_>, pad: bool) -> Result<Basis, Error> {
-        Ok(self.measured_with_points(compute, sample, pad)?.0)
-    }
-
-    /// [`Basis::measured`], and the coordinates from which the bounds were taken.
-    pub(crate) fn measured_with_points(
-        mut self,
-        compute: Compute,
-        sample: &Vectors<'_>,
-        pad: bool,
-    ) -> Result<(Basis, Projection), Error> {
-        let compute = compute.accumulate(Accumulate::F64);
-        let projection = project_with(compute, &self, sample, pad)?;
-        let mut bounds = vec![[f64::INFINITY, f64::NEG_INFINITY]; self.axes()];
-        let mut rows = 0;
-        for row in 0..sample.len() {
-            let Some(point) = projection.point(row) else { continue };
-            check_finite(sample.place(), row, point)?;
-            rows += 1;
-            for (bound, value) in bounds.iter_mut().zip(point) {
-                *bound = [bound[0].min(*value), bound[1].max(*value)];
-            }
-        }
-        if rows > 0 {
-            (self.sample, self.bounds) = (rows, bounds);
-        }
-        Ok((self, projection))
-    }
-}
-
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "spatial_project",
     family: Family::Spatial,

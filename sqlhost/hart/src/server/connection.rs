@@ -12,6 +12,7 @@ use tiberius::{
     AuthMethod, Client, ColumnData, Config, EncryptionLevel, Query, QueryItem, Row, SqlBulkCopyOptions,
     TokenRow,
 };
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
@@ -211,10 +212,7 @@ impl ConnectionOptions {
 
     fn connect_with(&self, auth: &AuthMethod) -> Result<Server> {
         let (address, database) = (self.address()?, self.database()?);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("cannot start the network runtime")?;
+        let runtime = runtime()?;
         let _span = tracing::info_span!("connect", server = %address, database, auth = ?self.auth).entered();
         let mut target = address.clone();
         let (mut redirected, mut tries) = (false, 0);
@@ -222,8 +220,12 @@ impl ConnectionOptions {
             let config = self.config(&target, database, auth.clone())?;
             match runtime.block_on(self.open(&target, config)) {
                 Ok(client) => {
-                    let (address, timeout) = (address.clone(), Duration::from_secs(self.timeout));
-                    return Ok(Server { client, runtime, address, timeout, usable: true });
+                    return Ok(Server::of(
+                        client,
+                        runtime,
+                        address.to_string(),
+                        Duration::from_secs(self.timeout),
+                    ));
                 }
                 // A gateway, such as that of Azure SQL Database, redirects to another server: once.
                 Err(Error::Routing { host, port }) if !redirected => {
@@ -357,16 +359,31 @@ impl Connector {
     }
 }
 
+/// A runtime for one connection.
+pub fn runtime() -> Result<Runtime> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("cannot start the network runtime")
+}
+
 /// An open connection.
-pub struct Server {
-    client: Client<Compat<TcpStream>>,
+pub struct Server<S = TcpStream>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    client: Client<Compat<S>>,
     runtime: Runtime,
-    address: Address,
+    /// Host and port as the user gave them.
+    address: String,
     timeout: Duration,
     usable: bool,
 }
 
-impl Server {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Server<S> {
+    /// A connection after its login.
+    pub fn of(client: Client<Compat<S>>, runtime: Runtime, address: String, timeout: Duration) -> Server<S> {
+        Server { client, runtime, address, timeout, usable: true }
+    }
+
     /// Whether the connection remains usable: yes after an error of a statement, no after one of the network.
     pub fn is_usable(&self) -> bool {
         self.usable
@@ -374,7 +391,7 @@ impl Server {
 
     /// Host and port as the user gave them.
     pub fn name(&self) -> String {
-        self.address.to_string()
+        self.address.clone()
     }
 
     /// Runs a batch and returns the rows of its first result.

@@ -14,6 +14,7 @@ mod objects;
 mod package;
 mod plan;
 mod probe;
+pub mod replay;
 mod requirements;
 mod rows;
 mod script;

@@ -15,6 +15,7 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use tiberius::numeric::Numeric;
 use tiberius::{ColumnData, ColumnType, Row};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::calendar;
 use super::connection::{Connector, Server};
@@ -45,6 +46,16 @@ impl QueryRows {
     /// The columns.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    /// Starts reading; `read` passes on columns and rows, and returns false if not all of them were wanted.
+    pub fn of(read: impl FnOnce(&mut Reading) -> Result<bool> + Send + 'static) -> Result<QueryRows> {
+        QueryRows::start(BATCH_BYTES, move |reading| {
+            if read(reading)? {
+                reading.end()?;
+            }
+            Ok(())
+        })
     }
 
     /// Starts reading in a thread that sends what it reads.
@@ -112,17 +123,12 @@ impl Connector {
     /// Starts reading the rows of a query: its first result set.
     pub fn query(&self, sql: String) -> Result<QueryRows> {
         let mut server = self.connect()?;
-        QueryRows::start(BATCH_BYTES, move |reading| {
-            if server.each(&sql, reading)? {
-                reading.end()?;
-            }
-            Ok(())
-        })
+        QueryRows::of(move |reading| server.each(&sql, reading))
     }
 }
 
 /// Converts rows as they arrive.
-struct Reading {
+pub struct Reading {
     to: SyncSender<Message>,
     /// Columns of the result; those of an unsupported type have no builder.
     columns: Vec<(String, Option<Builder>)>,
@@ -323,9 +329,9 @@ fn money(v: f64) -> Result<String> {
     Ok(format!("{v:.4}"))
 }
 
-impl Server {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Server<S> {
     /// Runs a query and passes on its columns and rows; false if not all of them were wanted.
-    fn each(&mut self, sql: &str, reading: &mut Reading) -> Result<bool> {
+    pub fn each(&mut self, sql: &str, reading: &mut Reading) -> Result<bool> {
         let mut wanted = true;
         self.stream(sql, |item| {
             wanted = match item {

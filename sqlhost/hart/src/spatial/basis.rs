@@ -1,15 +1,16 @@
 //! The requested basis, fitted to the vectors of a file or read from one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use clap::ValueEnum;
-use hart_kernels::spatial;
+use hart_kernels::{Compute, registry, spatial};
+use hart_sqlhost::session::Fault;
 
-use super::{Vectors, numbers, whole, word};
+use super::{Source, Vectors, numbers, whole, word};
 use crate::engine::EngineOptions;
 
 /// Dimensions of the replaced assembly's axes.
@@ -101,6 +102,15 @@ pub struct Basis {
     pub variance: Option<f64>,
 }
 
+impl Basis {
+    /// Reads a file.
+    fn read(path: &Path) -> Result<Basis> {
+        let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+        let basis = spatial::Basis::from_bytes(&bytes).with_context(|| path.display().to_string())?;
+        Ok(Basis { bytes, axes: basis.axes(), variance: None })
+    }
+}
+
 impl FitOptions {
     /// Whether clr-v1 is a basis for vectors of that dimension.
     pub fn suits_clr(&self, dimension: usize) -> bool {
@@ -116,6 +126,58 @@ impl FitOptions {
         ensure!(self.seed.is_none() || any(Kind::Random), "--seed: there is nothing random in {}", names());
         ensure!(self.sample.is_none() || any(Kind::Pca), "--sample: {} is fitted to no sample", names());
         Ok(())
+    }
+
+    /// As [`FitOptions::basis`], for vectors that are not in memory. Principal axes are fitted to a sample; landmarks and
+    /// anchors are chosen among all vectors, which are held for that.
+    pub fn basis_of_file(
+        &self,
+        engine: &EngineOptions,
+        source: &Source<'_>,
+        choice: &Choice,
+        axes: u64,
+    ) -> Result<Basis> {
+        let sample = match choice {
+            Choice::File(path) => return Basis::read(path),
+            Choice::Kind(Kind::Landmarks | Kind::Trilateration) => {
+                return self.basis(engine, &source.whole()?, choice, axes);
+            }
+            Choice::Kind(Kind::Pca) => source.sample(self.sample_rows()?)?,
+            // The first vector tells the dimension.
+            Choice::Kind(Kind::Random | Kind::ClrV1) => source.sample(1)?,
+        };
+        let basis = self.basis(engine, &sample, choice, axes)?;
+        drop(sample);
+        self.measured(engine, source, &basis)
+    }
+
+    /// Rows that principal axes are fitted to, at most: the option, or the kernel's default.
+    fn sample_rows(&self) -> Result<usize> {
+        if let Some(rows) = self.sample {
+            return Ok(usize::try_from(rows)?);
+        }
+        let sample = registry::find("spatial_fit")?.params.iter().find(|param| param.name == "sample");
+        let default =
+            sample.and_then(|param| param.default).context("spatial_fit has no default for @sample")?;
+        Ok(default.parse()?)
+    }
+
+    /// The basis with the bounds and the variance of all vectors of a file.
+    fn measured(&self, engine: &EngineOptions, source: &Source<'_>, basis: &Basis) -> Result<Basis> {
+        let start = spatial::Basis::from_bytes(&basis.bytes)?;
+        let mut measuring = spatial::Measuring::new(Compute::new()?, start, self.pad).with_variance();
+        engine.compute(|| {
+            for part in source.parts(&[])? {
+                let ([_, vectors], _) = part?;
+                let add =
+                    hart_kernels::Vectors::packed("v", source.element, &vectors.bytes, &vectors.indicators)
+                        .and_then(|vectors| measuring.add(&vectors));
+                add.map_err(Fault::from).context("spatial_fit")?;
+            }
+            Ok(())
+        })?;
+        let variance = measuring.variance();
+        Ok(Basis { bytes: measuring.finish().to_bytes(), axes: basis.axes, variance })
     }
 
     /// Reads the basis of a file, or fits one to the vectors, and reports if it has fewer axes than requested.
@@ -144,11 +206,7 @@ impl FitOptions {
                 }
                 Ok(basis)
             }
-            Choice::File(path) => {
-                let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-                let basis = spatial::Basis::from_bytes(&bytes).with_context(|| path.display().to_string())?;
-                Ok(Basis { bytes, axes: basis.axes(), variance: None })
-            }
+            Choice::File(path) => Basis::read(path),
         }
     }
 

@@ -13,16 +13,17 @@ use arrow_array::types::ArrowPrimitiveType;
 use arrow_array::{Array, ArrayRef, PrimitiveArray, RecordBatch};
 use arrow_schema::{DataType, SchemaRef};
 use arrow_select::concat::concat;
-use hart_kernels::{Element, registry, text};
+use hart_kernels::registry::{self, Kernel};
+use hart_kernels::{Element, text};
 use hart_sqlhost::columns::{CType, Field as HostField};
 use hart_sqlhost::convert::ParamField;
 use hart_sqlhost::local::HostColumn;
 use hart_sqlhost::sys::SQL_NULL_DATA;
 
-use crate::call::too_large;
+use crate::call::{nothing, too_large};
 use crate::data::{self, ReadOptions, Wanted, cell, guarded, types};
 use crate::engine::{EngineOptions, Request};
-use crate::feed::{append, empty_column, host_field, json_of};
+use crate::feed::{Column, append, empty_column, host_field, json_of};
 use crate::memory;
 use crate::run::{batch_of, param};
 use crate::search::{json_column, vectors_of};
@@ -36,32 +37,31 @@ pub struct Vectors {
     places: Option<Vec<u32>>,
 }
 
-/// The other columns of a file, as stored.
-pub struct Others {
+/// A file with a column of vectors, which can be read several times.
+pub struct Source<'a> {
+    path: &'a Path,
+    options: &'a ReadOptions,
+    /// All columns of the file.
     pub schema: SchemaRef,
-    pub batches: Vec<RecordBatch>,
+    /// The position of the vectors among them.
+    pub column: usize,
+    pub element: Element,
+    field: HostField,
 }
 
-impl Others {
-    /// A column in one piece.
-    pub fn whole(&self, column: usize) -> Result<ArrayRef> {
-        let parts: Vec<&dyn Array> = self.batches.iter().map(|batch| batch.column(column).as_ref()).collect();
-        if parts.is_empty() {
-            return Ok(arrow_array::new_empty_array(self.schema.field(column).data_type()));
-        }
-        guarded(|| concat(&parts)).map_err(|error| too_large(self.schema.field(column).name(), &error))
-    }
+/// The rows of a file in parts, at least one: the columns for kernels that take ids and vectors, and other columns.
+pub struct Parts<'a> {
+    source: &'a Source<'a>,
+    reader: data::Reader,
+    /// Rows of the parts so far; none before the first part.
+    done: Option<usize>,
+    /// The positions of the other columns.
+    rest: Vec<usize>,
 }
 
-impl Vectors {
-    /// Reads the vectors of a file, from the named or only vector column, and other columns, which `others` picks from
-    /// the file's columns and the position of the vectors among them.
-    pub fn read(
-        path: &Path,
-        options: &ReadOptions,
-        vectors: Option<&str>,
-        others: impl FnOnce(&SchemaRef, usize) -> Result<Vec<Wanted>>,
-    ) -> Result<(Vectors, Others)> {
+impl<'a> Source<'a> {
+    /// A file with its named or only vector column.
+    pub fn open(path: &'a Path, options: &'a ReadOptions, vectors: Option<&str>) -> Result<Source<'a>> {
         let shown = path.display();
         let mut reader = data::open(path, options)?;
         let schema = reader.schema().clone();
@@ -71,41 +71,131 @@ impl Vectors {
             None => reader.next().transpose()?.and_then(|rows| json_column(&rows)),
         };
         let (column, element) = vectors_of(&schema, named).with_context(|| shown.to_string())?;
-        let mut wanted = vec![Wanted::Typed(column)];
-        wanted.extend(others(&schema, column)?);
-        let reader = reader.only(&wanted)?;
-        let rest: Vec<usize> = (1..wanted.len()).collect();
-        let name = schema.field(column).name();
-        let is_text = types::is_text(schema.field(column).data_type());
-        let field = match is_text {
-            true => host_field("v", &DataType::Binary, false)?,
-            false => host_field("v", schema.field(column).data_type(), false)?,
-        };
-        let mut host = [empty_column(CType::BigInt), empty_column(field.ctype)];
-        // If the file states its number of rows, memory is allocated once.
-        if let Some(rows) = reader.rows().and_then(|rows| usize::try_from(rows).ok()) {
-            let each = if matches!(schema.field(column).data_type(), DataType::FixedSizeList(..)) {
-                field.size
-            } else {
-                0
-            };
-            memory::grow(&mut host[1].bytes, rows.saturating_mul(each as usize), name)?;
-        }
-        let mut out = Others { schema: reader.schema().project(&rest)?.into(), batches: Vec::new() };
-        for batch in reader {
-            let batch = batch?;
-            let before = host[1].indicators.len();
-            let appended = match is_text {
-                true => append_texts(name, batch.column(0), before, &mut host[1]),
-                false => append(name, batch.column(0), true, before, &mut host[1]),
-            };
-            appended.with_context(|| shown.to_string())?;
-            out.batches.push(batch.project(&rest)?);
-        }
-        number(&mut host)?;
-        Ok((Vectors { element, field, host, places: None }, out))
+        let data_type = schema.field(column).data_type();
+        let packed = if types::is_text(data_type) { &DataType::Binary } else { data_type };
+        let field = host_field("v", packed, false)?;
+        Ok(Source { path, options, schema, column, element, field })
     }
 
+    /// The rows from the first, with these of the other columns.
+    pub fn parts(&'a self, others: &[Wanted]) -> Result<Parts<'a>> {
+        let wanted: Vec<Wanted> =
+            std::iter::once(Wanted::Typed(self.column)).chain(others.iter().copied()).collect();
+        let reader = data::open(self.path, self.options)?.only(&wanted)?;
+        Ok(Parts { source: self, reader, done: None, rest: (1..wanted.len()).collect() })
+    }
+
+    /// Another column in one piece, with its computed type.
+    pub fn other(&self, column: usize) -> Result<ArrayRef> {
+        let mut parts = Vec::new();
+        for batch in data::open(self.path, self.options)?.only(&[Wanted::Typed(column)])? {
+            parts.push(batch?.column(0).clone());
+        }
+        let field = self.schema.field(column);
+        if parts.is_empty() {
+            return Ok(arrow_array::new_empty_array(field.data_type()));
+        }
+        let parts: Vec<&dyn Array> = parts.iter().map(|part| part.as_ref()).collect();
+        guarded(|| concat(&parts)).map_err(|error| too_large(field.name(), &error))
+    }
+
+    /// A call of a kernel that takes ids and vectors.
+    pub fn request(&self, kernel: &Kernel, params: Vec<ParamField>) -> Result<Request> {
+        request(kernel, self.element, self.field.clone(), params)
+    }
+
+    /// All vectors.
+    pub fn whole(&self) -> Result<Vectors> {
+        let reader = data::open(self.path, self.options)?.only(&[Wanted::Typed(self.column)])?;
+        let mut host = [empty_column(CType::BigInt), empty_column(self.field.ctype)];
+        // If the file states its number of rows, memory is allocated once.
+        if let Some(rows) = reader.rows().and_then(|rows| usize::try_from(rows).ok()) {
+            let field = self.schema.field(self.column);
+            let fixed = matches!(field.data_type(), DataType::FixedSizeList(..));
+            let each = if fixed { self.field.size } else { 0 };
+            memory::grow(&mut host[1].bytes, rows.saturating_mul(each as usize), 0, field.name())?;
+        }
+        for batch in reader {
+            let before = host[1].indicators.len();
+            self.append(batch?.column(0), before, &mut host[1])?;
+        }
+        number(&mut host)?;
+        Ok(Vectors { element: self.element, field: self.field.clone(), host, places: None })
+    }
+
+    /// Up to so many evenly spaced rows with a vector: those that `spatial_fit` takes of all. Rows before the first
+    /// vector come too, so that an error that names the first vector's row names that of the file.
+    pub fn sample(&self, limit: usize) -> Result<Vectors> {
+        let mut present = 0;
+        for part in self.parts(&[])? {
+            present += part?.0[1].indicators.iter().filter(|length| **length != SQL_NULL_DATA).count();
+        }
+        let taken = present.min(limit);
+        let place = |n: usize| (n as u128 * present as u128 / taken.max(1) as u128) as usize;
+        let mut host = [empty_column(CType::BigInt), empty_column(self.field.ctype)];
+        let (mut places, mut row, mut there, mut next) = (Vec::new(), 0u32, 0, 0);
+        for part in self.parts(&[])? {
+            let ([_, vectors], _) = part?;
+            let mut start = 0;
+            for length in vectors.indicators {
+                let bytes = usize::try_from(length).unwrap_or(0);
+                let is_there = length != SQL_NULL_DATA;
+                if (is_there && next < taken && there == place(next)) || (!is_there && there == 0) {
+                    let name = self.schema.field(self.column).name();
+                    memory::grow(&mut host[1].bytes, bytes, 0, name)?;
+                    host[1].bytes.extend_from_slice(&vectors.bytes[start..start + bytes]);
+                    host[1].indicators.push(length);
+                    places.push(row);
+                    next += usize::from(is_there);
+                }
+                there += usize::from(is_there);
+                start += bytes;
+                row = row.checked_add(1).context("the file has more than 4,294,967,295 rows")?;
+            }
+        }
+        number(&mut host)?;
+        Ok(Vectors { element: self.element, field: self.field.clone(), host, places: Some(places) })
+    }
+
+    /// Appends vectors, of which `before` precede them in the file.
+    fn append(&self, array: &ArrayRef, before: usize, out: &mut HostColumn) -> Result<()> {
+        let field = self.schema.field(self.column);
+        let appended = match types::is_text(field.data_type()) {
+            true => append_texts(field.name(), array, before, out),
+            false => append(&Column { name: field.name(), vectors: true, before, beside: 0 }, array, out),
+        };
+        appended.with_context(|| self.path.display().to_string())
+    }
+}
+
+impl Parts<'_> {
+    /// The other columns.
+    pub fn rest(&self) -> Result<SchemaRef> {
+        Ok(self.reader.schema().project(&self.rest)?.into())
+    }
+}
+
+impl Iterator for Parts<'_> {
+    type Item = Result<([HostColumn; 2], RecordBatch)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = match self.reader.next() {
+            None if self.done.is_none() => Ok(nothing(self.reader.schema())),
+            next => next?,
+        };
+        let before = self.done.unwrap_or(0);
+        let part = batch.and_then(|batch| {
+            self.done = Some(before + batch.num_rows());
+            let mut host = [empty_column(CType::BigInt), empty_column(self.source.field.ctype)];
+            self.source.append(batch.column(0), before, &mut host[1])?;
+            number(&mut host)?;
+            Ok((host, batch.project(&self.rest)?))
+        });
+        Some(part)
+    }
+}
+
+impl Vectors {
     /// Rows, including those without a vector.
     pub fn len(&self) -> usize {
         self.host[1].indicators.len()
@@ -185,16 +275,9 @@ impl Vectors {
 
     /// Runs a kernel on all rows. If these are only some rows of a file, they are computed in this process, so that an
     /// error can name the file's row: the library counts the rows that it gets.
-    pub fn call(
-        &self,
-        engine: &EngineOptions,
-        kernel: &str,
-        mut params: Vec<ParamField>,
-    ) -> Result<RecordBatch> {
+    pub fn call(&self, engine: &EngineOptions, kernel: &str, params: Vec<ParamField>) -> Result<RecordBatch> {
         let kernel = registry::find(kernel)?;
-        let fields = vec![host_field("id", &DataType::Int64, false)?, self.field.clone()];
-        params.push(word("element", self.element.name()));
-        let request = Request { script: kernel.name.into(), fields, params };
+        let request = request(kernel, self.element, self.field.clone(), params)?;
         let here = engine.here();
         let engine = if self.places.is_some() { &here } else { engine };
         let result = engine
@@ -215,12 +298,25 @@ impl Vectors {
     }
 }
 
+/// A call of a kernel that takes ids and vectors.
+fn request(
+    kernel: &Kernel,
+    element: Element,
+    vectors: HostField,
+    mut params: Vec<ParamField>,
+) -> Result<Request> {
+    params.push(word("element", element.name()));
+    let fields = vec![host_field("id", &DataType::Int64, false)?, vectors];
+    Ok(Request { script: kernel.name.into(), fields, params })
+}
+
 /// Gives the vectors the ids 0, 1, 2 and so on.
 fn number(host: &mut [HostColumn; 2]) -> Result<()> {
     let rows = host[1].indicators.len();
-    let [ids, _] = host;
+    let [ids, vectors] = host;
     *ids = empty_column(CType::BigInt);
-    memory::grow(&mut ids.bytes, rows * size_of::<i64>(), "id")?;
+    let beside = memory::of_host(std::slice::from_ref(vectors));
+    memory::grow(&mut ids.bytes, rows * size_of::<i64>(), beside, "id")?;
     ids.bytes.extend((0..rows as i64).flat_map(i64::to_le_bytes));
     ids.indicators.resize(rows, size_of::<i64>() as i32);
     Ok(())
@@ -240,7 +336,7 @@ fn append_texts(name: &str, array: &ArrayRef, before: usize, out: &mut HostColum
                 hart_kernels::Error::Json { place, row, offset: error.offset, problem: error.problem }
             })?;
         let packed = text::pack(Element::F32, &numbers);
-        memory::grow(&mut out.bytes, packed.len(), name)?;
+        memory::grow(&mut out.bytes, packed.len(), 0, name)?;
         out.bytes.extend_from_slice(&packed);
         out.indicators.push(i32::try_from(packed.len()).context("a vector of more than 2 GB")?);
     }

@@ -6,19 +6,21 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use arrow_array::types::Float64Type;
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{Array, RecordBatch};
 use arrow_schema::{Field, Schema, SchemaRef};
+use arrow_select::concat::concat_batches;
 use clap::Args;
+use hart_kernels::registry;
 use hart_sqlhost::columns::CType;
 
 use super::basis::{Choice, FitOptions, choice};
 use super::colours::Coloured;
-use super::{Others, Vectors, colours, numbers, word};
+use super::{Source, colours, numbers, word};
 use crate::call::free_name;
 use crate::data::{self, Format, ReadOptions, Wanted};
 use crate::engine::EngineOptions;
 use crate::plot::{self, ASPECT, COLOURS, Marks, Plot};
-use crate::run::param;
+use crate::run::{batch_of, param};
 
 /// Axes of a fitted basis.
 const AXES: u64 = 3;
@@ -63,7 +65,7 @@ pub struct ProjectOptions {
     engine: EngineOptions,
 }
 
-/// Fits or reads the basis, projects all rows, and writes the requested files.
+/// Fits or reads the basis, projects the rows as they are read, and writes the requested files.
 pub fn project(options: &ProjectOptions) -> Result<()> {
     let inputs = || {
         let basis = match &options.basis {
@@ -90,57 +92,82 @@ pub fn project(options: &ProjectOptions) -> Result<()> {
         )?;
     }
     options.fit.check(std::slice::from_ref(&options.basis), options.axes.is_some())?;
-    // The colour column is read with its computed type; the columns to keep are read as written.
-    let others = |schema: &SchemaRef, vectors: usize| {
-        let find = |name: &String| {
-            data::find(schema, name).map_err(|problem| anyhow!("{}: {problem}", options.file.display()))
-        };
-        let mut kept = options.carry.iter().map(find).collect::<Result<Vec<_>>>()?;
-        if kept.is_empty() {
-            kept = (0..schema.fields().len()).filter(|column| *column != vectors).collect();
-        }
-        let mut seen = Vec::new();
-        kept.retain(|column| {
-            !seen.contains(column) && {
-                seen.push(*column);
-                true
-            }
-        });
-        if options.output.is_none() {
-            kept.clear();
-        }
-        let colour = options.colour.as_ref().map(find).transpose()?;
-        Ok(colour.map(Wanted::Typed).into_iter().chain(kept.into_iter().map(Wanted::AsIs)).collect())
-    };
-    let (vectors, rest) = Vectors::read(&options.file, &options.read, options.vectors.as_deref(), others)?;
+    let source = Source::open(&options.file, &options.read, options.vectors.as_deref())?;
+    let kept = kept(options, &source)?;
     let colour = match &options.colour {
-        Some(_) => Some(colours::of(rest.schema.field(0).name(), &rest.whole(0)?)?),
+        Some(name) => {
+            let column = find(options, &source, name)?;
+            Some(colours::of(source.schema.field(column).name(), &source.other(column)?)?)
+        }
         None => None,
     };
-    let kept: Vec<usize> = (usize::from(colour.is_some())..rest.schema.fields().len()).collect();
+    let kept_schema = source.parts(&kept)?.rest()?;
     if let Some(path) = &options.output {
-        data::writable(path, &rest.schema.project(&kept)?)?;
+        data::writable(path, &kept_schema)?;
     }
-    let basis = options.fit.basis(&options.engine, &vectors, &options.basis, options.axes.unwrap_or(AXES))?;
+    let axes = options.axes.unwrap_or(AXES);
+    let basis = options.fit.basis_of_file(&options.engine, &source, &options.basis, axes)?;
     if let Some(variance) = basis.variance {
         let (name, share) = (options.basis.name(), variance * 100.0);
         eprintln!("hart: {name}: {} axes keep {share:.1} % of the variance", basis.axes);
     }
     let params = vec![param("basis", CType::Binary, basis.bytes.clone()), word("pad", options.fit.padding())];
-    let points = vectors.call(&options.engine, "spatial_project", params)?;
+    let kernel = registry::find("spatial_project")?;
+    // The coordinates of all rows, for the picture.
+    let mut shown: Vec<RecordBatch> = Vec::new();
+    options.engine.run(source.request(kernel, params)?, |execute| {
+        let mut parts = source.parts(&kept)?.map(|part| {
+            let (host, rest) = part?;
+            let points = batch_of(kernel, &execute(rest.num_rows(), &host)?, Some(source.element))?;
+            if options.svg.is_some() {
+                shown.push(points.project(&[1, 2, 3])?);
+            }
+            Ok((rest, points))
+        });
+        let Some(path) = &options.output else { return parts.try_for_each(|part: Result<_>| part.map(drop)) };
+        let mut parts = parts.peekable();
+        let schema = match parts.peek() {
+            Some(Ok((_, points))) => schema(&kept_schema, points),
+            // The iterator returns the error first.
+            _ => kept_schema.clone(),
+        };
+        data::write(path, &schema, parts.map(|part| joined(part?, &schema)))?;
+        Ok(())
+    })?;
     if let Some(path) = &options.save_basis {
         data::whole(path, |file| {
             file.write_all(&basis.bytes).with_context(|| format!("cannot write {}", path.display()))
         })?;
     }
-    if let Some(path) = &options.output {
-        let schema = schema(&rest.schema.project(&kept)?, &points);
-        data::write(path, &schema, table(&rest, &kept, &points, &schema))?;
-    }
     if let Some(path) = &options.svg {
+        let first = shown.first().context("there are no points")?;
+        let points = concat_batches(&first.schema(), &shown)?;
         picture(path, &points, colour, options.points as usize, basis.axes < 3)?;
     }
     Ok(())
+}
+
+/// The position of the file's column with that name.
+fn find(options: &ProjectOptions, source: &Source<'_>, name: &str) -> Result<usize> {
+    data::find(&source.schema, name).map_err(|problem| anyhow!("{}: {problem}", options.file.display()))
+}
+
+/// The file's columns to keep, as written: those of the option, or all but the vectors.
+fn kept(options: &ProjectOptions, source: &Source<'_>) -> Result<Vec<Wanted>> {
+    let mut kept: Vec<usize> = Vec::new();
+    for name in &options.carry {
+        let column = find(options, source, name)?;
+        if !kept.contains(&column) {
+            kept.push(column);
+        }
+    }
+    if kept.is_empty() {
+        kept = (0..source.schema.fields().len()).filter(|column| *column != source.column).collect();
+    }
+    if options.output.is_none() {
+        kept.clear();
+    }
+    Ok(kept.into_iter().map(Wanted::AsIs).collect())
 }
 
 /// The file's other columns, then the points' without the ids, which are row numbers. A column whose name one of the
@@ -159,21 +186,10 @@ fn schema(kept: &Schema, points: &RecordBatch) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// The rows of that table, in the file's batches.
-fn table<'a>(
-    rest: &'a Others,
-    kept: &'a [usize],
-    points: &'a RecordBatch,
-    schema: &'a SchemaRef,
-) -> impl Iterator<Item = Result<RecordBatch>> + 'a {
-    let mut done = 0;
-    rest.batches.iter().map(move |batch| {
-        let rows = points.slice(done, batch.num_rows());
-        done += batch.num_rows();
-        let columns: Vec<ArrayRef> =
-            kept.iter().map(|column| batch.column(*column)).chain(&rows.columns()[1..]).cloned().collect();
-        Ok(RecordBatch::try_new(schema.clone(), columns)?)
-    })
+/// Rows of that table.
+fn joined((rest, points): (RecordBatch, RecordBatch), schema: &SchemaRef) -> Result<RecordBatch> {
+    let columns = rest.columns().iter().chain(&points.columns()[1..]).cloned().collect();
+    Ok(RecordBatch::try_new(schema.clone(), columns)?)
 }
 
 /// Two plots: x and y, and x and z.

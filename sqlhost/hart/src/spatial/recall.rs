@@ -14,7 +14,7 @@ use hart_kernels::Metric;
 use hart_sqlhost::columns::CType;
 
 use super::basis::{Choice, FitOptions, Kind, choice};
-use super::{Vectors, numbers, whole, word};
+use super::{Source, Vectors, numbers, whole, word};
 use crate::data::{self, Format, ReadOptions};
 use crate::engine::EngineOptions;
 use crate::plot::{self, COLOURS, Colour, GREY, Marks, Plot};
@@ -150,10 +150,7 @@ pub fn recall(options: &RecallOptions) -> Result<()> {
 
 /// The rows to search, and the queries.
 fn vectors(options: &RecallOptions) -> Result<(Vectors, Vectors)> {
-    let read = |path| {
-        let read = Vectors::read(path, &options.read, options.vectors.as_deref(), |_, _| Ok(Vec::new()));
-        read.map(|(vectors, _)| vectors)
-    };
+    let read = |path| Source::open(path, &options.read, options.vectors.as_deref())?.whole();
     let rows = read(&options.file)?;
     if let Some(path) = &options.queries {
         return Ok((rows, read(path)?));

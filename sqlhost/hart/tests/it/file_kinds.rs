@@ -11,6 +11,8 @@ use arrow_array::types::Float32Type;
 use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, Int64Array, ListArray, StringArray};
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use arrow_schema::{DataType, Field};
+use hart_kernels::spatial::{self, Basis};
+use hart_kernels::{Compute, Vectors};
 use serde_json::{Value, json};
 
 #[test]
@@ -266,6 +268,111 @@ fn chunks_give_the_best_of_all_rows() {
     assert_eq!(merged.len(), 80);
 }
 
+/// Vectors in parts of any size give the bytes that they give in one piece, and the basis that the library fits to all.
+#[test]
+fn a_projection_does_not_depend_on_the_parts_of_the_file() {
+    const ROWS: usize = 150;
+    let folder = Folder::new();
+    let row = |n: usize| (0..4).map(move |i| Some(((n * 37 + i * 11) % 29) as f32 / (i + 1) as f32 - 3.0));
+    let there = |n: usize| n > 2 && n % 10 != 7;
+    let v = FixedSizeListArray::from_iter_primitive::<Float32Type, _, _>(
+        (0..ROWS).map(|n| there(n).then(|| row(n).collect::<Vec<_>>())),
+        4,
+    );
+    let names = StringArray::from_iter_values((0..ROWS).map(|n| format!("n{n}")));
+    let id = Int64Array::from_iter_values((0..ROWS as i64).map(|n| 1000 - n));
+    let all = table(vec![("id", Arc::new(id)), ("v", Arc::new(v)), ("name", Arc::new(names))]);
+    let whole = folder.arrow("whole.arrow", &all);
+    let parts = folder.text("parts.arrow");
+    let mut writer = FileWriter::try_new(File::create(&parts).unwrap(), &all.schema()).unwrap();
+    let mut from = 0;
+    // Parts without rows too.
+    for rows in [0, 1, 2, 3, 4].into_iter().cycle() {
+        let rows = rows.min(ROWS - from);
+        writer.write(&all.slice(from, rows)).unwrap();
+        from += rows;
+        if from == ROWS {
+            break;
+        }
+    }
+    writer.finish().unwrap();
+    let values: Vec<f32> =
+        (0..ROWS).filter(|n| there(*n)).flat_map(|n| row(n).flatten().collect::<Vec<_>>()).collect();
+    let values = Vectors::matrix(&values, 4).unwrap();
+    let compute = Compute::new().unwrap();
+    for (basis, more) in [
+        ("pca", &["--axes", "2", "--sample", "40"][..]),
+        ("pca", &["--axes", "3"]),
+        ("random", &["--axes", "4", "--seed", "7"]),
+        ("landmarks", &["--axes", "2"]),
+        ("trilateration", &["--axes", "3"]),
+    ] {
+        let made = |input: &str, engine: &[&str]| {
+            let (output, saved, svg) = (folder.text("o.csv"), folder.text("o.basis"), folder.text("o.svg"));
+            let files = ["--output", &output, "--save-basis", &saved, "--svg", &svg, "--colour", "name"];
+            let out = command(&[&["project", input, "--basis", basis], more, &files, engine].concat())
+                .output()
+                .unwrap();
+            succeeded(&out);
+            let read = [output, saved, svg].map(|file| fs::read(file).unwrap());
+            (read, String::from_utf8(out.stderr).unwrap())
+        };
+        let in_one = made(&whole, &[]);
+        assert!(in_one == made(&parts, &[]) && in_one == made(&parts, &["--in-process"]), "{basis}");
+        let [points, saved, _] = in_one.0;
+        let measured = |basis: Basis| basis.measured(compute, &values, false).unwrap();
+        let wanted = match basis {
+            "pca" => {
+                let sample = if more.contains(&"--sample") { 40 } else { 10_000 };
+                measured(Basis::pca(compute, &values, more[1].parse().unwrap(), sample).unwrap())
+            }
+            "random" => measured(Basis::random(4, 4, 7).unwrap()),
+            _ => Basis::from_bytes(&saved).unwrap(),
+        };
+        assert_eq!(saved, wanted.to_bytes(), "{basis}");
+        // Each row has its own columns and its own point.
+        let points = String::from_utf8(points).unwrap();
+        let coordinates = spatial::project(&wanted, &values, false).unwrap();
+        assert_eq!(points.lines().next(), Some("id,name,x,y,z,geometry,norm,residual"));
+        let mut present = 0;
+        for (n, line) in points.lines().skip(1).enumerate() {
+            let cells: Vec<&str> = line.split(',').collect();
+            assert_eq!(cells[..2], [(1000 - n).to_string(), format!("n{n}")]);
+            if there(n) {
+                assert_eq!(cells[2].parse(), Ok(coordinates.point(present).unwrap()[0]));
+                present += 1;
+            } else {
+                assert!(cells[2..].iter().all(|cell| cell.is_empty()), "{line}");
+            }
+        }
+        assert_eq!((points.lines().count(), present), (ROWS + 1, values.len()));
+    }
+}
+
+/// Whichever part a bad vector is in, its row is that of the file.
+#[test]
+fn a_projection_names_the_row_of_the_file() {
+    let folder = Folder::new();
+    let mut rows: Vec<Vec<f32>> = (0..40).map(|n| vec![n as f32, (n % 7) as f32]).collect();
+    rows[30] = vec![1.0; 3];
+    let v = ListArray::from_iter_primitive::<Float32Type, _, _>(
+        rows.iter().map(|row| Some(row.iter().map(|v| Some(*v)).collect::<Vec<_>>())),
+    );
+    let all = table(vec![("v", Arc::new(v))]);
+    let input = folder.text("parts.arrow");
+    let mut writer = FileWriter::try_new(File::create(&input).unwrap(), &all.schema()).unwrap();
+    (0..8).for_each(|n| writer.write(&all.slice(n * 5, 5)).unwrap());
+    writer.finish().unwrap();
+    let output = folder.text("o.csv");
+    let saved = folder.file("saved.basis", Basis::random(2, 2, 1).unwrap().to_bytes());
+    for basis in ["pca", "random", "landmarks", &saved] {
+        let axes: &[&str] = if basis == saved { &[] } else { &["--axes", "1"] };
+        let arguments = ["project", &input, "--basis", basis, "--output", &output, "--in-process"];
+        refused(&[&arguments[..], axes].concat(), &["row 31"]);
+    }
+    assert_eq!(folder.names(), ["parts.arrow", "saved.basis"]);
+}
+
 #[test]
 fn the_limit_of_memory_holds_for_every_command() {
     let folder = Folder::new();
@@ -288,6 +395,21 @@ fn the_limit_of_memory_holds_for_every_command() {
                 && stderr.contains("limit is 1048576"),
             "{stderr}"
         );
+    }
+    // The limit is for all columns of a call and what is carried: each of them alone is smaller.
+    let half = |n: i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(n..n + 70_000)) };
+    let text = StringArray::from_iter_values((0..70_000).map(|n| format!("{n:08}")));
+    let several = table(vec![("id", half(0)), ("g", half(1)), ("x", Arc::new(text))]);
+    let several = folder.arrow("s.arrow", &several);
+    let partitions = ["run", "system_echo", "--in-process", "--input", &several, "--partition-by", "g"];
+    let echo = ["run", "system_echo", "--in-process", "--rows-per-read", "70000", "--input", &several];
+    for (arguments, what) in
+        [(&partitions[..], "the rows of --partition-by needs"), (&echo, "column g needs")]
+    {
+        let output = command(arguments).env("HART_MAX_MEMORY_MB", "1").output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && stderr.contains(what), "{stderr}");
+        assert!(stderr.contains("limit is 1048576"), "{stderr}");
     }
     // Row by row nothing is held.
     let run = ["run", "vector_norm", "--input", &input, "--format", "csv"];
