@@ -8,6 +8,7 @@ mod bounds_spatial;
 mod bounds_tensor;
 mod clusters;
 mod codes;
+mod codes_bounds;
 mod geometry;
 mod geometry_columns;
 mod geometry_curves;
