@@ -136,20 +136,22 @@ pub fn find(name: &str) -> Result<&'static Kernel, Error> {
     })
 }
 
-/// Up to three of `names` that are spelled like `name`, nearest first.
+/// Up to three of `names` that are spelled most like `name`, or contain it.
 pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let name: String = name.chars().take(60).collect::<String>().to_ascii_lowercase();
-    let mut scored: Vec<(usize, &'a str)> = names
+    let mut scored: Vec<(usize, bool, &'a str)> = names
         .filter_map(|candidate| {
             let lower = candidate.to_ascii_lowercase();
             let distance = edit_distance(&name, &lower);
             let contains = name.len() >= 3 && lower.contains(&name);
-            (contains || distance <= candidate.len() / 3).then_some((distance, candidate))
+            (contains || distance <= candidate.len() / 3).then_some((distance, contains, candidate))
         })
         .collect();
     scored.sort_unstable();
+    let least = scored.first().map_or(0, |(distance, ..)| *distance);
+    scored.retain(|(distance, contains, _)| *contains || *distance == least);
     scored.truncate(3);
-    scored.into_iter().map(|(_, name)| name).collect()
+    scored.into_iter().map(|(.., name)| name).collect()
 }
 
 /// Levenshtein distance.

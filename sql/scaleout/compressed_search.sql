@@ -56,6 +56,7 @@ WHERE NOT EXISTS (SELECT * FROM ' + @rows + N' WHERE [hart_rows].[id] = [hart_ca
     IF @lost > 0
     BEGIN
         SET @message = CONCAT(N'@source lacks ', @lost, N' rows that @codes_source has; expected the same ids in both');
+        SET @message = REPLACE(LEFT(@message, 1000), N'%', N'%%');
         THROW 59963, @message, 1;
     END;
     SET @statement = N'SELECT [hart_rows].[id], [hart_rows].[v] FROM ' + @rows

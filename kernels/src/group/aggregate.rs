@@ -7,7 +7,7 @@ use super::sums::{LARGEST_FACTOR, Row, STRIP, Unfit};
 use super::{By, Grouped, NotFinite};
 use crate::arch::{Level, zeros};
 use crate::column::vectors::{PackedVectors, Vectors, decode, narrow};
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::memory::check_memory;
 use crate::number::element::{Element, Width};
 use crate::parallel;
@@ -79,7 +79,7 @@ impl<'a> Source<'a> {
         let Some(bytes) = self.vectors.row(row) else { return Ok(None) };
         let width = self.vectors.width();
         if bytes.len() != n * width.bytes() {
-            return Err(self.vectors.mismatch(row, "the group's first vector".into(), n));
+            return Err(self.vectors.mismatch(row, Place::whole("the group's first vector"), n));
         }
         let weight = match self.weights.map(|weights| weights[row]) {
             None => 1.0,

@@ -6,7 +6,7 @@ use super::variance::{DIVISOR, Divisor, of_sums};
 use super::whole::pack;
 use super::{GROUP_KEY, GROUP_KEY_OF, LEFT_OUT, VECTORS, result};
 use crate::contract::{Cell, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming, Values};
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::number::element::Element;
 use crate::number::exact::{self, DIGITS};
 use crate::parallel;
@@ -95,7 +95,7 @@ fn merged(
                     place: STATE.name.into(),
                     row: row as u64 + 1,
                     found: state.n(),
-                    other: "an earlier state of the group".into(),
+                    other: Place::whole("an earlier state of the group"),
                     expected: all.n(),
                 });
             }

@@ -1,16 +1,12 @@
 //! Search over codes finds what search without them finds: rows, bits, ties and order.
 
 use crate::common;
-use crate::common::exact;
 
 use common::columns::Column;
 use common::{compute, hash, real, spread, text, uniform, with_specials};
-use exact::Exact;
 use hart_kernels::registry::{Input, Value, Values};
 use hart_kernels::vector::Bounded;
 use hart_kernels::{Accumulate, Codes, Element, Hit, Level, Metric, TopK, Vectors, vector};
-use proptest::prelude::*;
-use proptest::sample::select;
 
 const METRICS: [Metric; 3] = [Metric::Cosine, Metric::Euclidean, Metric::Dot];
 

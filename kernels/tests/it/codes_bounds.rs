@@ -7,8 +7,7 @@ use crate::common::exact;
 use common::columns::Column;
 use common::{compute, hash};
 use exact::Exact;
-use hart_kernels::vector::Bounded;
-use hart_kernels::{Codes, Element, Metric, vector};
+use hart_kernels::{Accumulate, Element, Metric, TopK, vector};
 use proptest::prelude::*;
 use proptest::sample::select;
 

@@ -325,7 +325,7 @@ fn bad_vectors_are_named_or_left_out() {
                     let v = column.vectors("v");
                     let error = grouped(name, keys.clone(), &v, std::slice::from_ref(&element)).unwrap_err();
                     let expected = format!(
-                        "column v, row 18: {bad} as component {}; expected finite numbers; not_finite = 'leave_out' leaves such vectors out",
+                        "column v, row 18: {bad} as component {}; expected finite numbers; not_finite = leave_out leaves such vectors out",
                         at + 1
                     );
                     assert_eq!(error.to_string(), expected, "{name}");

@@ -150,7 +150,7 @@ class Vectors(unittest.TestCase):
             hart.dot_product(ROWS, ROWS[:7])
         with self.assertRaisesRegex(TypeError, "v: expected float32, found complex"):
             hart.norm(ROWS.astype(np.complex64))
-        with self.assertRaisesRegex(ValueError, "metric: expected one of cosine, euclidean, dot, manhattan, found 'manhattan'"):
+        with self.assertRaisesRegex(ValueError, "metric: expected one of cosine, euclidean, dot, manhattan, found 'minkowski'"):
             hart.distance(ROWS, ROWS, "minkowski")
 
     def test_no_rows_and_no_dimensions(self):

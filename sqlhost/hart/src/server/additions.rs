@@ -374,9 +374,9 @@ mod tests {
         assert!(functions.check.contains("N'hart.functions.my ]schema'''"), "{}", functions.check);
         // The checks that refuse come before it.
         assert!(functions.statements[2].contains("VECTOR(384)"));
-        assert!(steps[4].check.contains("N'dbo.AtomEmbeddings_QueueProjection'"));
-        assert!(steps[3].check.contains("NOT (OBJECT_ID(N'[hart_work].[WorkQueue]') IS NOT NULL)"));
-        assert!(steps[3].check.contains("FROM sys.services WHERE name = N'//hart/work/sender'"));
+        assert!(steps[5].check.contains("N'dbo.AtomEmbeddings_QueueProjection'"));
+        assert!(steps[4].check.contains("NOT (OBJECT_ID(N'[hart_work].[WorkQueue]') IS NOT NULL)"));
+        assert!(steps[4].check.contains("FROM sys.services WHERE name = N'//hart/work/sender'"));
         // install.sql includes exactly what is installed.
         let [(_, install), rest @ ..] = Addition::Hartonomous.scripts() else { unreachable!() };
         let included: Vec<&str> = install.lines().filter_map(|l| l.strip_prefix(":r ")).collect();
@@ -393,9 +393,12 @@ mod tests {
             lines.sort();
             lines
         };
-        let given = options(&[Addition::LinkedSearch, Addition::Broker]);
+        let given = options(&[Addition::LinkedSearch, Addition::CompressedSearch, Addition::Broker]);
         let removals = given.removals();
-        assert_eq!(removals.iter().map(|s| s.name).collect::<Vec<_>>(), ["broker", "linked-search"]);
+        assert_eq!(
+            removals.iter().map(|s| s.name).collect::<Vec<_>>(),
+            ["broker", "compressed-search", "linked-search"]
+        );
         let statements: String = removals.iter().flat_map(|s| s.statements.clone()).collect();
         assert_eq!(drops(&statements), drops(script));
         // The application's rows stay.

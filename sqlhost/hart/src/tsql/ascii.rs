@@ -40,8 +40,8 @@ const SIGNS: &[(char, &str)] = &[
     ('°', " degrees"),
 ];
 /// Superscripts and subscripts.
-const RAISED: &[char] = &['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹', '⁻', 'ᵀ', 'ⁿ', 'ᵏ', 'ᵖ'];
-const RAISED_AS: &str = "0123456789-Tnkp";
+const RAISED: &[char] = &['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹', '⁻', '⁺', 'ᵀ', 'ⁿ', 'ᵏ', 'ᵖ'];
+const RAISED_AS: &str = "0123456789-+Tnkp";
 const LOWERED: &[char] = &['₀', '₁', '₂', '₃', '₄', '₅', '₆', '₇', '₈', '₉', 'ᵢ', 'ⱼ', 'ₖ', 'ₙ', 'ₘ'];
 const LOWERED_AS: &str = "0123456789ijknm";
 

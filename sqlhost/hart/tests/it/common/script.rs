@@ -274,7 +274,10 @@ pub fn procedure(tokens: &[Token]) -> Option<(String, Vec<Declared>)> {
             declared.push(Declared {
                 name: variable(&item[0]).unwrap(),
                 sql: written(&item[1..equal.unwrap_or(item.len())]),
-                default: equal.map(|e| item[e + 1].clone()),
+                default: equal.map(|e| match &item[e + 1..] {
+                    [Token::Minus, Token::Number(digits, long)] => Token::Number(format!("-{digits}"), *long),
+                    rest => rest[0].clone(),
+                }),
                 direction: direction.map(ToString::to_string),
             });
         }
