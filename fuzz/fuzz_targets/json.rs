@@ -1,7 +1,7 @@
 //! Vector text: every number must be the nearest one, which whole numbers of any size decide, and must survive a round trip.
 #![no_main]
 
-#[path = "../../kernels/tests/common/decimal.rs"]
+#[path = "../../kernels/tests/it/common/decimal.rs"]
 mod decimal;
 
 use arbitrary::Arbitrary;
