@@ -39,6 +39,20 @@ impl Input<'_> {
     }
 }
 
+/// Where the number ends that a text begins with, by JSON's grammar: what follows it is never looked at.
+fn number_end(text: &[u8]) -> usize {
+    let digits = |from: usize| from + text[from..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let mut end = digits(usize::from(text.first() == Some(&b'-')));
+    if text.get(end) == Some(&b'.') {
+        end = digits(end + 1);
+    }
+    if matches!(text.get(end), Some(b'e' | b'E')) {
+        let sign = matches!(text.get(end + 1), Some(b'+' | b'-'));
+        end = digits(end + 1 + usize::from(sign));
+    }
+    end
+}
+
 /// Checks what the parser made of a text, and returns it.
 fn checked<T: Copy + Into<f64>>(
     format: Format,
@@ -60,7 +74,7 @@ fn checked<T: Copy + Into<f64>>(
             assert!(error.offset <= text.len());
             if error.problem == "number out of range" {
                 let rest = &text[error.offset..];
-                let end = rest.iter().position(|b| !b"+-.0123456789eE".contains(b)).unwrap_or(rest.len());
+                let end = number_end(rest);
                 let number = std::str::from_utf8(&rest[..end]).expect("ASCII");
                 assert!(format.is_beyond(number), "{number}");
             }
