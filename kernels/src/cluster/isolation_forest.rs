@@ -166,7 +166,7 @@ fn cut(random: &mut SplitMix, rows: &[Vec<f64>]) -> Option<(usize, f64)> {
         }
     };
     let (low, high) = extremes(component);
-    let share = f64::midpoint(random.symmetric(), 1.0);
+    let share = random.uniform();
     let place = low * (1.0 - share) + high * share;
     // Both sides get a row, also where rounding reaches an end.
     Some((component, if place > low && place <= high { place } else { high }))
@@ -174,7 +174,7 @@ fn cut(random: &mut SplitMix, rows: &[Vec<f64>]) -> Option<(usize, f64)> {
 
 /// Uniform below a number.
 fn below(random: &mut SplitMix, n: usize) -> usize {
-    ((f64::midpoint(random.symmetric(), 1.0) * n as f64) as usize).min(n - 1)
+    ((random.uniform() * n as f64) as usize).min(n - 1)
 }
 
 /// Levels that a row passes in a tree.

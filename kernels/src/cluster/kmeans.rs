@@ -270,8 +270,7 @@ impl Search<'_> {
         }
         let list = &self.points.list;
         let mut random = SplitMix(self.of.seed);
-        let mut uniform = move || f64::midpoint(random.symmetric(), 1.0);
-        let mut chosen = (uniform() * list.len() as f64) as usize;
+        let mut chosen = (random.uniform() * list.len() as f64) as usize;
         let mut squares = vec![f64::INFINITY; list.len()];
         let mut bytes = Vec::with_capacity(k * self.points.row_bytes);
         loop {
@@ -304,7 +303,7 @@ impl Search<'_> {
             } else {
                 (squares.iter().map(|v| v * 2f64.powi(-600)).sum(), |v| v * 2f64.powi(-600))
             };
-            let mut rest = uniform() * total;
+            let mut rest = random.uniform() * total;
             chosen = squares.iter().rposition(|v| *v > 0.0).unwrap_or(0);
             for (i, square) in squares.iter().enumerate() {
                 rest -= place(*square);

@@ -3,10 +3,8 @@
 use super::assign::EUCLIDEAN;
 use super::points::{Points, by_id, not_enough};
 use crate::column::vectors::Vectors;
-use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, V};
-use crate::contract::{
-    Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
-};
+use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, V, number};
+use crate::contract::{Cell, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming, Values};
 use crate::error::Error;
 use crate::pairwise::compute::Compute;
 use crate::vector::rows;
@@ -125,10 +123,6 @@ const NEIGHBORS: Param = Param {
     default: Some("20"),
     summary: "Neighbours of a row (k).",
 };
-
-const fn number(name: &'static str, unit: &'static str, summary: &'static str) -> Column {
-    Column { name, kind: Kind::Float, unit, summary }
-}
 
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "vector_local_outlier_factor",

@@ -5,6 +5,11 @@ use super::{Column, Kind, Param, ParamKind};
 pub(crate) const ID: Column =
     Column { name: "id", kind: Kind::Id, unit: "1", summary: "The caller's key; returned unchanged." };
 
+/// A column of numbers.
+pub(crate) const fn number(name: &'static str, unit: &'static str, summary: &'static str) -> Column {
+    Column { name, kind: Kind::Float, unit, summary }
+}
+
 pub(crate) const A: Column = Column { name: "a", kind: Kind::Vector, unit: "1", summary: "First vector." };
 
 pub(crate) const B: Column = Column {

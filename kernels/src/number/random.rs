@@ -13,6 +13,11 @@ impl SplitMix {
         ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 52) as f64 - 1.0
     }
 
+    /// Uniform in [0, 1), a multiple of 2⁻⁵³.
+    pub(crate) fn uniform(&mut self) -> f64 {
+        f64::midpoint(self.symmetric(), 1.0)
+    }
+
     pub(crate) fn row(&mut self, dimension: usize) -> Vec<f64> {
         (0..dimension).map(|_| self.symmetric()).collect()
     }

@@ -1,6 +1,7 @@
 //! Change points by cumulative sums.
 
 use super::POSITION;
+use crate::contract::shared::number;
 use crate::contract::{
     Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
@@ -170,10 +171,6 @@ const VALUE: Column = Column {
 
 const fn place(name: &'static str, summary: &'static str) -> Column {
     Column { name, summary, ..POSITION }
-}
-
-const fn number(name: &'static str, unit: &'static str, summary: &'static str) -> Column {
-    Column { name, kind: Kind::Float, unit, summary }
 }
 
 pub(crate) static KERNEL: Kernel = Kernel {

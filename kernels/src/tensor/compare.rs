@@ -1,5 +1,6 @@
 //! The coefficients of two models side by side.
 
+use crate::contract::shared::number;
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values,
 };
@@ -188,10 +189,6 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
 
 const fn count(name: &'static str, summary: &'static str) -> Column {
     Column { name, kind: Kind::Int, unit: "atoms", summary }
-}
-
-const fn number(name: &'static str, unit: &'static str, summary: &'static str) -> Column {
-    Column { name, kind: Kind::Float, unit, summary }
 }
 
 const COEFFICIENTS: &str = "that of the coefficients";
