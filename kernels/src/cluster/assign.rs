@@ -158,7 +158,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         }
         let centroids = given.reshape(numbers / count);
         let metric = call.chosen(&EUCLIDEAN, Metric::parse)?;
-        let found = assign(rows::compute_of(call)?, call.vectors(0), &centroids, metric)?;
+        let found = assign(rows::compute_of(call)?, call.vectors(0)?, &centroids, metric)?;
         let float = |of: fn(&Assignment) -> Option<f64>| {
             Values::Float(found.iter().map(|a| a.as_ref().and_then(of)).collect())
         };

@@ -262,7 +262,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         )?;
         let found = dbscan(
             rows::compute_of(call)?,
-            call.vectors(0),
+            call.vectors(0)?,
             Some(&by_id(call)),
             call.params.float(RADIUS.name),
             call.params.int(MINIMUM.name) as u32,

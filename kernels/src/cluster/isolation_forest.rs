@@ -251,11 +251,11 @@ pub(crate) static KERNEL: Kernel = Kernel {
             sample: call.params.int(SAMPLE.name) as usize,
             seed: call.params.int(super::kmeans::SEED.name) as u64,
         };
-        let n = (0..call.rows).find_map(|row| call.vectors(0).dimensions(row)).unwrap_or(0) as u64;
+        let n = (0..call.rows).find_map(|row| call.given_vectors(0).dimensions(row)).unwrap_or(0) as u64;
         let sample =
             (forest.sample as u64).min(call.rows as u64) * 8 * n * parallel::workers(usize::MAX) as u64;
         let trees = u64::from(forest.trees) * 64 * (forest.sample.min(call.rows) as u64);
         call.check_memory("the trees", sample.saturating_add(trees))?;
-        Ok(Output::same(Values::Float(forest.scores(call.vectors(0), Some(&by_id(call)))?)))
+        Ok(Output::same(Values::Float(forest.scores(call.vectors(0)?, Some(&by_id(call)))?)))
     },
 };

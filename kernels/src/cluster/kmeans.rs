@@ -533,7 +533,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         ],
     },
     run: |call| {
-        let vectors = call.vectors(0);
+        let vectors = call.vectors(0)?;
         let k = call.params.int(CLUSTERS.name) as usize;
         call.check_memory(
             "the clusters",

@@ -170,7 +170,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         call.check_memory("the neighbours", (call.rows as u64).saturating_mul(64 * (k as u64 + 1)))?;
         let metric = call.chosen(&EUCLIDEAN, Metric::parse)?;
         let compute = rows::compute_of(call)?;
-        let found = local_outlier_factor(compute, call.vectors(0), Some(&by_id(call)), k, metric)?;
+        let found = local_outlier_factor(compute, call.vectors(0)?, Some(&by_id(call)), k, metric)?;
         let column =
             |of: fn(&Outlier) -> f64| Values::Float(found.iter().map(|row| row.as_ref().map(of)).collect());
         let columns =

@@ -217,10 +217,10 @@ pub(crate) static KERNEL: Kernel = Kernel {
         ],
     },
     run: |call| {
-        let n = (0..call.rows).find_map(|row| call.vectors(0).dimensions(row)).unwrap_or(0) as u64;
+        let n = (0..call.rows).find_map(|row| call.given_vectors(0).dimensions(row)).unwrap_or(0) as u64;
         call.check_memory("the covariance matrix", (24 * n).saturating_mul(n))?;
         let divisor = call.chosen(&DIVISOR, Divisor::parse)?;
-        let found = mahalanobis(call.compute, call.vectors(0), call.params.float(SHRINKAGE.name), divisor)?;
+        let found = mahalanobis(call.compute, call.vectors(0)?, call.params.float(SHRINKAGE.name), divisor)?;
         Ok(Output::same(Values::Float(found)))
     },
 };

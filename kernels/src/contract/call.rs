@@ -133,8 +133,19 @@ impl<'a> Call<'a> {
         self.inputs.iter().filter_map(|i| if let Input::Vectors(v) = i { Some(v) } else { None })
     }
 
-    /// The `n`-th vector column.
-    pub(crate) fn vectors(&self, n: usize) -> &Vectors<'a> {
+    /// The `n`-th vector column, in the width in which kernels compute.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] where there is none for narrow elements as singles.
+    pub(crate) fn vectors(&self, n: usize) -> Result<&Vectors<'a>, Error> {
+        let vectors = self.given_vectors(n);
+        vectors.widen()?;
+        Ok(vectors)
+    }
+
+    /// The `n`-th vector column, as it was given.
+    pub(crate) fn given_vectors(&self, n: usize) -> &Vectors<'a> {
         self.all_vectors().nth(n).expect("the registry row declares this vector column")
     }
 
@@ -206,6 +217,16 @@ pub struct PackedBytes {
 }
 
 impl PackedBytes {
+    /// The rows of all parts, in order.
+    pub(crate) fn joined(parts: Vec<PackedBytes>) -> PackedBytes {
+        let mut all = PackedBytes::default();
+        for part in parts {
+            all.bytes.extend_from_slice(&part.bytes);
+            all.lengths.extend_from_slice(&part.lengths);
+        }
+        all
+    }
+
     /// The bytes of each row; `None` where the row is NULL or its bytes are missing.
     pub fn rows(&self) -> impl Iterator<Item = Option<&[u8]>> {
         let mut rest = self.bytes.as_slice();

@@ -113,5 +113,5 @@ pub(crate) static KERNEL: Kernel = Kernel {
             &[Cell::Int(7), Cell::Vector(&[2.0, 4.0]), Cell::Int(2), Cell::Int(0)],
         ],
     },
-    run: |call| Ok(average(&By::of(call)?, call.vectors(0))?.output()),
+    run: |call| Ok(average(&By::of(call)?, call.vectors(0)?)?.output()),
 };

@@ -177,7 +177,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     },
     run: |call| {
         let by = By::of(call)?;
-        let vectors = call.vectors(0);
+        let vectors = call.vectors(0)?;
         let found = covariance(&by, vectors, call.chosen(&DIVISOR, Divisor::parse)?)?;
         let rows = || found.iter().flat_map(|group| (0..group.average.len()).map(move |i| (group, i)));
         let integers =

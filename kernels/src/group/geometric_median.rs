@@ -338,7 +338,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
             iterations: call.params.int(ITERATIONS.name) as u32,
             tolerance: call.params.float(TOLERANCE.name),
         };
-        let (medians, ends) = geometric_median(&By::of(call)?, call.vectors(0), limits)?;
+        let (medians, ends) = geometric_median(&By::of(call)?, call.vectors(0)?, limits)?;
         let float =
             |of: fn(&End) -> f64| Values::Float(ends.iter().map(|end| end.as_ref().map(of)).collect());
         let mut output: Output = medians.output();

@@ -62,5 +62,5 @@ pub(crate) static KERNEL: Kernel = Kernel {
             &[Cell::Int(7), Cell::Vector(&[3.0, 6.0]), Cell::Int(2), Cell::Int(0)],
         ],
     },
-    run: |call| Ok(maximum(&By::of(call)?, call.vectors(0))?.output()),
+    run: |call| Ok(maximum(&By::of(call)?, call.vectors(0)?)?.output()),
 };

@@ -123,5 +123,5 @@ pub(crate) static KERNEL: Kernel = Kernel {
             &[Cell::Int(7), Cell::Vector(&[2.0, 8.0]), Cell::Int(3), Cell::Int(0)],
         ],
     },
-    run: |call| Ok(median(&By::of(call)?, call.vectors(0))?.output()),
+    run: |call| Ok(median(&By::of(call)?, call.vectors(0)?)?.output()),
 };

@@ -62,5 +62,5 @@ pub(crate) static KERNEL: Kernel = Kernel {
             &[Cell::Int(7), Cell::Vector(&[1.0, -2.0]), Cell::Int(2), Cell::Int(0)],
         ],
     },
-    run: |call| Ok(minimum(&By::of(call)?, call.vectors(0))?.output()),
+    run: |call| Ok(minimum(&By::of(call)?, call.vectors(0)?)?.output()),
 };

@@ -338,7 +338,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         outputs: &[&[Cell::Int(7), Cell::Binary(EXAMPLE), Cell::Int(2), Cell::Int(0)]],
     },
     run: |call| {
-        let found = state(&By::of_rows(call)?, call.vectors(0))?;
+        let found = state(&By::of_rows(call)?, call.vectors(0)?)?;
         let integers = |of: fn(&GroupState) -> Option<i64>| Values::BigInt(found.iter().map(of).collect());
         let (keys, vectors) = (integers(|g| g.key), integers(|g| Some(g.vectors)));
         let left_out = integers(|g| Some(g.left_out));

@@ -130,5 +130,5 @@ pub(crate) static KERNEL: Kernel = Kernel {
             &[Cell::Int(7), Cell::Vector(&[1.0, 6.0]), Cell::Int(3), Cell::Int(1)],
         ],
     },
-    run: |call| Ok(sum(&By::of(call)?, call.vectors(0))?.output()),
+    run: |call| Ok(sum(&By::of(call)?, call.vectors(0)?)?.output()),
 };

@@ -221,6 +221,6 @@ pub(crate) static KERNEL: Kernel = Kernel {
     },
     run: |call| {
         let divisor = call.chosen(&DIVISOR, Divisor::parse)?;
-        Ok(variance(&By::of(call)?, call.vectors(0), divisor)?.output())
+        Ok(variance(&By::of(call)?, call.vectors(0)?, divisor)?.output())
     },
 };

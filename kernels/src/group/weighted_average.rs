@@ -143,5 +143,5 @@ pub(crate) static KERNEL: Kernel = Kernel {
             &[Cell::Int(8), Cell::Null, Cell::Int(1), Cell::Int(0)],
         ],
     },
-    run: |call| Ok(weighted_average(&By::of(call)?, call.vectors(0), call.floats("weight"))?.output()),
+    run: |call| Ok(weighted_average(&By::of(call)?, call.vectors(0)?, call.floats("weight"))?.output()),
 };

@@ -175,7 +175,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         let (metric, not_finite) =
             (call.chosen(&EUCLIDEAN, Metric::parse)?, call.chosen(&NOT_FINITE, NotFinite::parse)?);
         let keys = call.integers(GROUP_KEY.name);
-        let found = drift(call.compute, keys, call.vectors(0), metric, not_finite)?;
+        let found = drift(call.compute, keys, call.vectors(0)?, metric, not_finite)?;
         let counts = |v: Vec<i64>| Values::BigInt(v.into_iter().map(Some).collect());
         Ok(Output {
             columns: vec![

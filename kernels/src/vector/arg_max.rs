@@ -86,7 +86,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         outputs: &[&[Cell::Int(1), Cell::Int(1)], &[Cell::Int(2), Cell::Null]],
     },
     run: |call| {
-        let v = call.vectors(0);
+        let v = call.vectors(0)?;
         let level = call.compute.level;
         let blocks = parallel::blocks(call.rows, v.bytes().len(), |range| {
             let index = |row| level.run(ArgMax { width: v.width(), v: row });

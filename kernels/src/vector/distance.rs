@@ -157,7 +157,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         outputs: &[&[Cell::Int(1), Cell::Float(0.4)]],
     },
     run: |call| {
-        let (compute, a, b) = (rows::compute_of(call)?, call.vectors(0), call.vectors(1));
+        let (compute, a, b) = (rows::compute_of(call)?, call.vectors(0)?, call.vectors(1)?);
         let values = match metric_of(call)? {
             Metric::Cosine => rows::numbers(compute, Cosine, a, b, from_similarity)?,
             Metric::Euclidean => rows::numbers(compute, Euclidean, a, b, |v| v)?,

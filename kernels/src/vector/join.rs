@@ -119,7 +119,7 @@ fn check_dimensions<'a>(rows: &Vectors<'_>, mut list: impl Iterator<Item = &'a u
 }
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
-    let (rows, ids, metric) = (call.vectors(0), integer_keys(call)?, metric_of(call)?);
+    let (rows, ids, metric) = (call.vectors(0)?, integer_keys(call)?, metric_of(call)?);
     let k = usize::try_from(call.params.int(K.name)).unwrap_or(usize::MAX);
     let sides = call.integers(SIDE.name);
     let [left, right] = sets(sides, rows)?;

@@ -70,7 +70,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         outputs: &[&[Cell::Int(1), Cell::Float(5.0)], &[Cell::Int(2), Cell::Float(0.0)]],
     },
     run: |call| {
-        let v = call.vectors(0);
+        let v = call.vectors(0)?;
         Ok(Output::same(Values::Float(rows::numbers(rows::compute_of(call)?, Norm, v, v, |v| v)?)))
     },
 };

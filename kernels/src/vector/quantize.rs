@@ -37,7 +37,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         params: &[],
         outputs: &[&[Cell::Int(1), Cell::Binary(EXAMPLE)], &[Cell::Int(2), Cell::Null]],
     },
-    run: |call| Ok(Output::same(Values::Packed(packed_codes(call.compute, call.vectors(0))?))),
+    run: |call| Ok(Output::same(Values::Packed(packed_codes(call.compute, call.vectors(0)?)?))),
 };
 
 /// The code of (1, −½, ¼, 0).

@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::memory::{check_memory, default_memory_limit};
 use crate::pairwise::compute::Compute;
 use crate::vector::distance::{METRIC, Metric, metric_of};
-use crate::vector::nearest_rows::{CANDIDATES, Candidate, Key, Wanted, candidates_bytes, search_for};
+use crate::vector::narrow_rows::search_rows;
+use crate::vector::nearest_rows::{CANDIDATES, Candidate, Key, Wanted, candidates_bytes};
 use crate::vector::rows;
 use crate::vector::top_k::{
     DISTANCE, Hit, QUERY, QUERY_COUNT, QUERY_NUMBER, check_ids, integer_keys, queries_of,
@@ -52,7 +53,7 @@ pub fn range(
     metric: Metric,
 ) -> Result<Vec<Vec<Hit>>, Error> {
     check_ids(ids, rows)?;
-    let bytes = candidates_bytes(rows.len(), rows.bytes().len(), queries, limit.saturating_add(1));
+    let bytes = candidates_bytes(rows.len(), rows.given_bytes().len(), queries, limit.saturating_add(1));
     check_memory(CANDIDATES, bytes, default_memory_limit())?;
     let found = within(Compute::new()?, rows, &|row| Some(ids[row]), queries, (distance, limit), metric)?;
     let hit = |c: Candidate| Hit::new(ids[c.row], c.distance, c.row);
@@ -76,7 +77,7 @@ fn within(
     }
     // One more than wanted tells that there are too many.
     let wanted = Wanted { within: Some(distance), ..Wanted::nearest(limit.saturating_add(1)) };
-    let found = search_for(compute, rows, key, queries, wanted, metric)?;
+    let found = search_rows(compute, rows, key, queries, wanted, metric)?;
     match found.iter().position(|list| list.len() > limit) {
         None => Ok(found),
         Some(query) => Err(Error::ParameterValue {
@@ -91,13 +92,13 @@ fn within(
 }
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
-    let (rows, ids) = (call.vectors(0), integer_keys(call)?);
+    let (rows, ids) = (call.given_vectors(0), integer_keys(call)?);
     let (metric, queries) = (metric_of(call)?, queries_of(call)?);
     let distance = call.params.float(MAX_DISTANCE.name);
     let limit = usize::try_from(call.params.int(LIMIT.name)).unwrap_or(usize::MAX);
     call.check_memory(
         CANDIDATES,
-        candidates_bytes(call.rows, rows.bytes().len(), &queries, limit.saturating_add(1)),
+        candidates_bytes(call.rows, rows.given_bytes().len(), &queries, limit.saturating_add(1)),
     )?;
     let found = within(rows::compute_of(call)?, rows, &|row| ids[row], &queries, (distance, limit), metric)?;
     let all: Vec<(i32, Candidate)> = found

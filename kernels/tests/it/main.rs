@@ -3,6 +3,7 @@
 mod common;
 
 mod arrows;
+mod bits;
 mod bounds;
 mod bounds_spatial;
 mod bounds_tensor;

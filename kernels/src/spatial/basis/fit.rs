@@ -15,7 +15,7 @@ use crate::spatial::basis::{Basis, BasisKind, MAX_AXES};
 use crate::spatial::params::{self, PAD};
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
-    let vectors = call.vectors(0);
+    let vectors = call.vectors(0)?;
     let kind = call.chosen(&KIND, BasisKind::parse)?;
     let limit = call.params.int(SAMPLE.name) as usize;
     let of_rows = (0..vectors.len()).find_map(|i| vectors.dimensions(i));

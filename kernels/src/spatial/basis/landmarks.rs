@@ -172,7 +172,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let ids = top_k::integer_keys(call)?;
     let count = usize::try_from(call.params.int(COUNT.name)).unwrap_or(usize::MAX);
     call.check_memory("the distances from the landmarks", 16 * call.rows as u64)?;
-    let chosen = choose(call.compute, call.vectors(0), &|row| ids[row], count)?;
+    let chosen = choose(call.compute, call.vectors(0)?, &|row| ids[row], count)?;
     Ok(Output {
         columns: vec![
             Values::Int((1..=chosen.len()).map(|rank| Some(rank as i32)).collect()),

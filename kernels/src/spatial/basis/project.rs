@@ -473,7 +473,7 @@ impl Task for Block<'_> {
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let basis = params::basis_of(call)?;
-    let vectors = call.vectors(0);
+    let vectors = call.vectors(0)?;
     // Coordinates while they are computed and when they are merged; then five columns and one of NULLs, and the points'
     // bytes, in blocks and whole, with their lengths.
     let bytes = (call.rows as u64).saturating_mul(16 * (basis.axes() as u64 + 1) + 6 * 16 + 2 * 42);

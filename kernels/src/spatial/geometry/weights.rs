@@ -45,7 +45,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         outputs: &[&[Cell::Int(1), Cell::Binary(LINE)]],
     },
     run: |call| {
-        let v = call.vectors(0);
+        let v = call.vectors(0)?;
         let element = if v.width() == Width::F64 { Element::F64 } else { Element::F32 };
         let most = call.params.int(POINTS_PER_LINE.name) as usize;
         let bytes = v.bytes().len() as u64 / element.size() as u64 * 16;

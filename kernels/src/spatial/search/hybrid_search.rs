@@ -20,7 +20,7 @@ use crate::vector::top_k::{self, DISTANCE, K, QUERY, QUERY_COUNT, QUERY_NUMBER, 
 type Found = (Vec<(Candidate, f64)>, usize);
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
-    let (rows, ids) = (call.vectors(0), top_k::integer_keys(call)?);
+    let (rows, ids) = (call.vectors(0)?, top_k::integer_keys(call)?);
     let metric = metric_of(call)?;
     let (basis, pad) = (params::basis_of(call)?, params::pad_of(call));
     let queries = top_k::queries_of(call)?;

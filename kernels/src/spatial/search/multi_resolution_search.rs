@@ -100,7 +100,7 @@ struct Found {
 }
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
-    let (rows, ids) = (call.vectors(0), top_k::integer_keys(call)?);
+    let (rows, ids) = (call.vectors(0)?, top_k::integer_keys(call)?);
     let metric = metric_of(call)?;
     let basis = params::basis_of(call)?;
     let queries = top_k::queries_of(call)?;
