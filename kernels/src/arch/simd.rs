@@ -254,7 +254,7 @@ mod tests {
         for block in halves.as_chunks::<LANES>().0 {
             let bytes: [u8; HALF_BLOCK] = bytemuck::cast(*block);
             for level in Level::available() {
-                let found = level.run(Loads(bytes)).map(|lanes| bytemuck::cast::<_, [f32; LANES]>(lanes));
+                let found = level.run(Loads(bytes)).map(bytemuck::cast::<_, [f32; LANES]>);
                 for i in 0..LANES {
                     let expected = [
                         half::f16::from_le_bytes(block[i]).to_f32(),

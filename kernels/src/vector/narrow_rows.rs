@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::arch::{Simd, Task};
+use crate::arch::{F32_BLOCK, HALF_BLOCK, LANES, Simd, Task};
 use crate::column::vectors::{Vectors, convert};
 use crate::error::Error;
 use crate::number::element::{Element, Width};
@@ -23,7 +23,7 @@ use crate::vector::nearest_rows::{
 };
 
 /// Maximum queries that take each row as it comes.
-const FEW: usize = 2;
+const FEW: usize = 4;
 /// Bytes of converted rows per worker: as much as a core's own cache holds.
 const CONVERTED: usize = 1 << 18;
 /// Greatest dimension for which no lane of singles rounds a sum of products of bytes, and one of squared differences:
@@ -65,12 +65,48 @@ pub(crate) fn search_rows(
     Ok(best.into_iter().map(Best::into_sorted).collect())
 }
 
+/// Narrow elements as singles, on a level.
+struct Convert<'a> {
+    element: Element,
+    bytes: &'a [u8],
+    singles: &'a mut [f32],
+}
+
+impl Task for Convert<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        match self.element {
+            Element::F16 => blocks::<Half, S>(simd, self.bytes, self.singles),
+            Element::Bf16 => blocks::<Brain, S>(simd, self.bytes, self.singles),
+            _ => blocks::<Byte, S>(simd, self.bytes, self.singles),
+        }
+    }
+}
+
+#[inline(always)]
+fn blocks<N: Narrow, S: Simd>(simd: S, bytes: &[u8], singles: &mut [f32]) {
+    for (block, singles) in bytes.chunks(N::BLOCK).zip(singles.chunks_mut(LANES)) {
+        let mut out = [0f32; LANES];
+        let mut padded = [0; HALF_BLOCK];
+        let block = if block.len() == N::BLOCK {
+            block
+        } else {
+            padded[..block.len()].copy_from_slice(block);
+            &padded[..N::BLOCK]
+        };
+        simd.store_f32(N::load(simd, block), bytemuck::cast_mut::<_, [u8; F32_BLOCK]>(&mut out));
+        singles.copy_from_slice(&out[..singles.len()]);
+    }
+}
+
 /// Some of the rows as singles.
 ///
 /// # Errors
 ///
 /// [`Error::Memory`] and what [`Vectors::packed`] returns.
 pub(crate) fn with_singles(
+    compute: Compute,
     rows: &Vectors<'_>,
     list: impl Iterator<Item = usize>,
     singles: &mut Vec<f32>,
@@ -85,7 +121,7 @@ pub(crate) fn with_singles(
         };
         let before = singles.len();
         singles.resize(before + bytes.len() / rows.element().size(), 0.0);
-        convert(rows.element(), bytes, &mut singles[before..]);
+        compute.level.run(Convert { element: rows.element(), bytes, singles: &mut singles[before..] });
         // A row has at most 2³¹ bytes, its dimensions are those of the query, and a query is one value.
         lengths.push(i32::try_from(4 * (singles.len() - before)).unwrap_or(i32::MAX));
     }
@@ -131,7 +167,7 @@ impl Search<'_> {
         for first in range.clone().step_by(step) {
             let end = (first + step).min(range.end);
             self.check(first..end)?;
-            with_singles(self.rows, first..end, &mut singles, &mut |block| {
+            with_singles(self.compute, self.rows, first..end, &mut singles, &mut |block| {
                 self.compute.level.run(Scan {
                     rows: block,
                     first,

@@ -361,7 +361,7 @@ pub(crate) fn search_column(
         place: rows.place(),
         gather: &|list, work| {
             if rows.is_narrow() {
-                with_singles(rows, list.iter().copied(), &mut Vec::new(), work)
+                with_singles(compute, rows, list.iter().copied(), &mut Vec::new(), work)
             } else {
                 work(&rows.picked(list))
             }
