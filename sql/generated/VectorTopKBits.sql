@@ -11,6 +11,8 @@ GO
 --        names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   bits varbinary: The vector, eight bits a byte.
+--   left_out (may be missing) bit, float, real, numeric or an integer type: Leaves the row out where it is true, or a
+--            number other than 0.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
@@ -39,8 +41,8 @@ GO
 -- Accuracy: The distances of vector_hamming_distance and vector_jaccard_distance. The same order on every machine, for
 --           any number of threads and queries.
 -- Chunks: Each chunk gives its own best k; the caller merges them, by distance and then id.
--- In T-SQL: To merge the best of several parts: SELECT TOP (k) ... ORDER BY distance, id. FLOAT holds neither NaN nor
---           infinity: such a result arrives as NULL.
+-- In T-SQL: A WHERE in @source leaves rows out just as well. To merge the best of several parts: SELECT TOP (k) ...
+--           ORDER BY distance, id. FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.
@@ -68,7 +70,7 @@ AS
 BEGIN
     SET NOCOUNT ON;
     DECLARE @input nvarchar(max);
-    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,bits', @by_part = @by_part, @input = @input OUTPUT;
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,bits', @by_part = @by_part, @input = @input OUTPUT, @optional = N'left_out';
     IF @rows_json IS NOT NULL AND @by_part = 1
         THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     IF @parallel = 1 AND @by_part = 0

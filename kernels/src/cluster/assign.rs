@@ -101,6 +101,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "The nearest of given centroids for each row.",
     details: "Of centroids at the same distance the first. With those of vector_kmeans the rows get the clusters that the search ended with.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[CENTROIDS, CENTROID_COUNT, EUCLIDEAN, ELEMENT, ACCUMULATE],
     outputs: &[
         ID,

@@ -218,6 +218,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Isolation forest: how easily random cuts separate a row from others.",
     details: "Each tree gets `sample` rows, drawn without replacement. A node draws a component that varies among its rows and a place between its least and greatest number uniformly, and cuts there, down to ⌈log₂ sample⌉ levels. The score is 2^(−h/c): h the mean over the trees of the levels that a row passes plus c(rows) of the node where it ends, c(n) = 2·H(n − 1) − 2·(n − 1)/n. Near 1 for outliers, below 0.5 for others.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[TREES, SAMPLE, super::kmeans::SEED, ELEMENT],
     outputs: &[
         ID,

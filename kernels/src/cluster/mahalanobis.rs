@@ -179,6 +179,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Mahalanobis distances of rows from their average, with their covariance matrix.",
     details: "√((x − μ)ᵀ C⁻¹ (x − μ)), not squared, by one Cholesky factorization of C, or of (1 − s)·C + s·t·I with `shrinkage` s.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[SHRINKAGE, DIVISOR, ELEMENT],
     outputs: &[
         ID,

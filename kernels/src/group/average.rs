@@ -90,6 +90,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Averages of each group's vectors, by component.",
     details: DIFFERENT,
     inputs: &[GROUP_KEY, V],
+    optional: &[],
     params: &[ELEMENT, RESULT_ELEMENT, NOT_FINITE],
     outputs: &[GROUP_KEY_OF, result("average", "The averages."), VECTORS, LEFT_OUT],
     rows: RowShape::Made,

@@ -287,6 +287,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Geometric medians: the points with the least sum of Euclidean distances from each group's vectors.",
     details: DIFFERENT,
     inputs: &[GROUP_KEY, V],
+    optional: &[],
     params: &[ITERATIONS, TOLERANCE, ELEMENT, RESULT_ELEMENT, NOT_FINITE],
     outputs: &[
         GROUP_KEY_OF,

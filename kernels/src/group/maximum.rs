@@ -39,6 +39,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "The greatest numbers of each group's vectors, by component.",
     details: DIFFERENT,
     inputs: &[GROUP_KEY, V],
+    optional: &[],
     params: &[ELEMENT, RESULT_ELEMENT, NOT_FINITE],
     outputs: &[GROUP_KEY_OF, result("maximum", "The greatest numbers."), VECTORS, LEFT_OUT],
     rows: RowShape::Made,

@@ -93,6 +93,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Medians of each group's vectors, by component.",
     details: DIFFERENT,
     inputs: &[GROUP_KEY, V],
+    optional: &[],
     params: &[ELEMENT, RESULT_ELEMENT, NOT_FINITE],
     outputs: &[
         GROUP_KEY_OF,

@@ -319,6 +319,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "States of each group's vectors, which vector_merge puts together without loss.",
     details: "A state holds the exact sums, sums of squares and extremes of a group's components, in about 50 bytes for each. Store the states of chunks, servers or days, and merge them in any order and grouping: the result has the bits of one call over all rows. Vectors of one group must have the same dimensions.",
     inputs: &[GROUP_KEY, V],
+    optional: &[],
     params: &[ELEMENT, NOT_FINITE],
     outputs: &[GROUP_KEY_OF, STATE, VECTORS, LEFT_OUT],
     rows: RowShape::Made,

@@ -105,6 +105,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Sums of the components of each group's vectors.",
     details: "Σ v by group_key, component by component. Vectors of one group must have the same dimensions; other groups may have others.",
     inputs: &[GROUP_KEY, V],
+    optional: &[],
     params: &[ELEMENT, RESULT_ELEMENT, NOT_FINITE],
     outputs: &[GROUP_KEY_OF, result("sum", "The sums."), VECTORS, LEFT_OUT],
     rows: RowShape::Made,

@@ -103,6 +103,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Averages of the vectors of each period, and how far they have moved.",
     details: "group_key is the period, such as a day's or a month's number. The distances are those from the average of the last period before that has vectors, and from that of the first.",
     inputs: &[GROUP_KEY, V],
+    optional: &[],
     params: &[EUCLIDEAN, ELEMENT, NOT_FINITE],
     outputs: &[
         GROUP_KEY,

@@ -181,6 +181,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Dynamic time warping: how well the two series of each group align.",
     details: "The least sum of distances over paths that pair the vectors of both series in order, each with at least one, begin with both first and end with both last.",
     inputs: &[GROUP_KEY, SIDE, POSITION, V],
+    optional: &[],
     params: &[BAND, EUCLIDEAN, ELEMENT, ACCUMULATE],
     outputs: &[
         GROUP_KEY,

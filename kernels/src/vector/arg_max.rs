@@ -69,6 +69,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Position of a vector's greatest component.",
     details: "Index from 0; of equal components the first.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[ELEMENT],
     outputs: &[ID, Column { name: "arg_max", kind: Kind::Int, unit: "index from 0", summary: "0 … n − 1." }],
     rows: RowShape::Same,

@@ -106,6 +106,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               Distances of such bits (vector_hamming_distance, vector_top_k_bits) only resemble those of the vectors: a search for \
               candidates by bits whose vectors are then compared may miss nearest rows. The codes of vector_quantize miss none.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[ELEMENT],
     outputs: &[ID, BITS],
     rows: RowShape::Same,

@@ -136,6 +136,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. \
               The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.",
     inputs: &[ID, A, B],
+    optional: &[],
     params: &[METRIC, ELEMENT, ACCUMULATE],
     outputs: &[
         ID,

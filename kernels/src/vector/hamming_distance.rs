@@ -37,6 +37,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "The number of bits in which the vectors differ. Vectors are bytes of eight bits each, as vector_binarize makes them; \
               the order of the bits makes no difference.",
     inputs: &[ID, A, B],
+    optional: &[],
     params: &[],
     outputs: &[
         ID,

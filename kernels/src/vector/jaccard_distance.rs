@@ -39,6 +39,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "1 − |a ∧ b| / |a ∨ b|: the part of the bits set in either vector that is not set in both. Vectors are bytes of eight bits each; \
               the order of the bits makes no difference.",
     inputs: &[ID, A, B],
+    optional: &[],
     params: &[],
     outputs: &[ID, Column { name: "jaccard_distance", kind: Kind::Float, unit: "1", summary: "In [0, 1]." }],
     rows: RowShape::Same,

@@ -49,6 +49,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Euclidean norm of a vector.",
     details: "√(Σ vᵢ²)",
     inputs: &[ID, V],
+    optional: &[],
     params: &[ELEMENT, ACCUMULATE],
     outputs: &[
         ID,

@@ -20,6 +20,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               A checksum of the vector in its code tells where they do not belong together. s and q are those of least squares for \
               a step of 1/127 of the greatest component; bytes (i8) are their own code. The layout has a version.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[ELEMENT],
     outputs: &[ID, CODE],
     rows: RowShape::Same,

@@ -1,7 +1,7 @@
 //! Exact search for the nearest rows.
 
 use crate::column::vectors::Vectors;
-use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, V};
+use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, LEFT_OUT, V};
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
@@ -261,7 +261,9 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let queries = queries_of(call)?;
     let k = usize::try_from(call.params.int(K.name)).unwrap_or(usize::MAX);
     call.check_memory(CANDIDATES, candidates_bytes(call.rows, rows.given_bytes().len(), &queries, k))?;
-    let wanted = Wanted { beyond: min_distance_of(call), ..Wanted::nearest(k) };
+    let left_out = call.left_out();
+    let left_out = left_out.as_deref();
+    let wanted = Wanted { beyond: min_distance_of(call), left_out, ..Wanted::nearest(k) };
     let found = search_rows(rows::compute_of(call)?, rows, &|row| ids[row], &queries, wanted, metric)?;
     Ok(output_of(found))
 }
@@ -342,6 +344,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Looks at every row: no index, no approximation. Nearest first; equal distances are ordered by the smaller id, then \
               by input order. Several queries come in one parameter, one after the other.",
     inputs: &[ID, V],
+    optional: &[LEFT_OUT],
     params: &[QUERY, QUERY_COUNT, K, METRIC, MIN_DISTANCE, ELEMENT, ACCUMULATE],
     outputs: &[QUERY_NUMBER, RANK, ID, DISTANCE],
     rows: RowShape::Picked,
@@ -356,7 +359,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     ),
     source: "Exhaustive search.",
     elements: "",
-    sql: "To merge the best of several parts: SELECT TOP (k) … ORDER BY CASE WHEN distance IS NULL THEN 1 ELSE 0 END, distance, id. NULL stands for NaN and for infinity, so both come last.",
+    sql: "A WHERE in @source leaves rows out just as well. To merge the best of several parts: SELECT TOP (k) … ORDER BY CASE WHEN distance IS NULL THEN 1 ELSE 0 END, distance, id. NULL stands for NaN and for infinity, so both come last.",
     example: Example {
         inputs: &[
             &[Cell::Int(7), Cell::Vector(&[0.0, 0.0])],

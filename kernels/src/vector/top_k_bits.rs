@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::arch::{Simd, Task};
-use crate::contract::shared::ID;
+use crate::contract::shared::{ID, LEFT_OUT};
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming,
 };
@@ -103,7 +103,9 @@ fn search(
 ) -> Result<Vec<Vec<Candidate>>, Error> {
     check_k(wanted.k)?;
     let none = || queries.iter().map(|_| Best::of(wanted)).collect::<Vec<_>>();
-    let scan = |best: &mut Vec<Best>, range| compute.level.run(Scan { source, queries, metric, range, best });
+    let scan = |best: &mut Vec<Best>, range| {
+        compute.level.run(Scan { source, queries, wanted, metric, range, best })
+    };
     let best = parallel::fold(source.count, source.bytes, none, scan, merged)?;
     Ok(best.into_iter().map(Best::into_sorted).collect())
 }
@@ -112,6 +114,7 @@ fn search(
 struct Scan<'a, 's> {
     source: &'a Source<'s>,
     queries: &'a [&'a [u8]],
+    wanted: Wanted<'a>,
     metric: BitMetric,
     range: Range<usize>,
     best: &'a mut [Best],
@@ -121,13 +124,13 @@ impl Task for Scan<'_, '_> {
     type Output = Result<(), Error>;
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Self::Output {
-        let Scan { source, queries, metric, range, best } = self;
+        let Scan { source, queries, wanted, metric, range, best } = self;
         let Some(first) = queries.first() else { return Ok(()) };
         let mut next = range.start;
         while next < range.end {
             let (mut numbers, mut panel, mut filled) = ([0; PANEL], [&[][..]; PANEL], 0);
             while filled < PANEL && next < range.end {
-                if let Some(row) = (source.row)(next) {
+                if let Some(row) = (source.row)(next).filter(|_| !wanted.leaves_out(next)) {
                     if row.len() != first.len() {
                         let query = Place::parameter(QUERY.name);
                         return Err(bits::mismatch(BITS.name.into(), next, row.len(), query, first.len()));
@@ -175,7 +178,9 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let bytes = rows::bytes_of(column);
     call.check_memory(CANDIDATES, hits_bytes(call.rows, bytes, queries.len(), k))?;
     let source = Source { count: call.rows, bytes, row: &|i| column[i], key: &|i| ids[i] };
-    let wanted = Wanted { beyond: min_distance_of(call), ..Wanted::nearest(k) };
+    let left_out = call.left_out();
+    let left_out = left_out.as_deref();
+    let wanted = Wanted { beyond: min_distance_of(call), left_out, ..Wanted::nearest(k) };
     Ok(output_of(search(call.compute, &source, &queries, wanted, metric)?))
 }
 
@@ -207,6 +212,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               (vector_binarize), the rows found here and then compared as vectors are not all of those that vector_top_k finds: for that, \
               use vector_candidates and the codes of vector_quantize.",
     inputs: &[ID, BITS],
+    optional: &[LEFT_OUT],
     params: &[QUERY, QUERY_COUNT, K, METRIC, MIN_DISTANCE],
     outputs: &[QUERY_NUMBER, RANK, ID, DISTANCE],
     rows: RowShape::Picked,
@@ -220,7 +226,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     ),
     source: "Exhaustive search.",
     elements: "",
-    sql: "To merge the best of several parts: SELECT TOP (k) … ORDER BY distance, id.",
+    sql: "A WHERE in @source leaves rows out just as well. To merge the best of several parts: SELECT TOP (k) … ORDER BY distance, id.",
     example: Example {
         inputs: &[
             &[Cell::Int(7), Cell::Binary(&[0b1111_0000])],

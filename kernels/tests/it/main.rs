@@ -19,6 +19,7 @@ mod golden;
 mod groups;
 mod index;
 mod json;
+mod left_out;
 mod levels;
 mod limits;
 mod oracle;

@@ -115,6 +115,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               are the landmarks or anchors, so that other vectors may lie outside. A coordinate beyond the axes is 0. The bytes have \
               a version, the bounds of all axes and a checksum.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[KIND, AXES, DIMENSION, SEED, SAMPLE, PAD, ELEMENT],
     outputs: &[
         KIND_OF,

@@ -197,6 +197,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               landmark is farthest. Euclidean distances. Equal distances are decided by the smaller id, then by input order, so \
               the choice is the same every time. It ends early where all other rows equal a landmark.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[COUNT, ELEMENT],
     outputs: &[
         Column { summary: "1 is the landmark chosen first, the farthest from the mean.", ..RANK },

@@ -513,6 +513,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               anchor over the basis's scale. x, y and z are the first three; those that the basis does not have are 0. The bytes are a POINT with Z. The residual is the vector's distance from the span of the \
               axes, √(norm² − Σ cᵢ²) over all axes: what the point does not show of it.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[BASIS, PAD, SRID, ELEMENT, ACCUMULATE_POINTS],
     outputs: &[
         ID,

@@ -28,6 +28,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               a last line of one position takes another from the line before. A vector of one element is a POINT, the empty vector \
               LINESTRING EMPTY. The value is flagged valid, which it is. 2 GiB hold 134 million elements.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[SRID, POINTS_PER_LINE, ELEMENT],
     outputs: &[ID, RESULT_GEOMETRY],
     rows: RowShape::Same,

@@ -112,6 +112,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               much as a search with one query for each axis, so a sieve pays with many queries in one call. docs/SPATIAL-RECALL.md \
               has measurements.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[QUERY, QUERY_COUNT, K, METRIC, BASIS, PAD, SIEVE, CANDIDATES, ELEMENT, ACCUMULATE],
     outputs: &[
         QUERY_NUMBER,

@@ -312,6 +312,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               many rows the proven sieve of spatial_hybrid_search examines with candidates = k, on average. In the order cells, n candidates are those of \
               spatial_multi_resolution_search with this `cell`, these `coarse_candidates`, or n where that is more, and n as `fine_candidates`.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[QUERY, QUERY_COUNT, K, METRIC, BASIS, PAD, ORDER, COARSE, CELL, ELEMENT, ACCUMULATE],
     outputs: &[
         Column {
