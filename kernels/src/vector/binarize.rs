@@ -6,7 +6,6 @@ use crate::arch::{Simd, Task};
 use crate::column::vectors::Vectors;
 use crate::contract::shared::{self, ELEMENT, ID, V};
 use crate::contract::{Cell, Example, Family, Kernel, Output, PackedBytes, RowShape, Streaming, Values};
-use crate::error::Error;
 use crate::number::element::Width;
 use crate::pairwise::compute::Compute;
 use crate::parallel;
@@ -18,10 +17,6 @@ use crate::vector::bits::BITS;
 ///
 /// A slice of n numbers; returns ⌈n/8⌉ bytes. Missing bits of the last byte are 0.
 ///
-/// # Errors
-///
-/// [`Error::Setting`] as [`Compute::new`].
-///
 /// # Accuracy
 ///
 /// Exact. Zeros of both signs and NaN give 0.
@@ -30,13 +25,12 @@ use crate::vector::bits::BITS;
 ///
 /// ```
 /// use hart_kernels::vector::binarize;
-/// assert_eq!(binarize(&[0.5, -1.0, 0.0, 2.0])?, [0b1001_0000]);
-/// # Ok::<(), hart_kernels::Error>(())
+/// assert_eq!(binarize(&[0.5, -1.0, 0.0, 2.0]), [0b1001_0000]);
 /// ```
-pub fn binarize(v: &[f32]) -> Result<Vec<u8>, Error> {
+pub fn binarize(v: &[f32]) -> Vec<u8> {
     let mut out = Vec::with_capacity(v.len().div_ceil(8));
-    Compute::new()?.level.run(One { width: Width::F32, vector: bytemuck::cast_slice(v), out: &mut out });
-    Ok(out)
+    Compute::new().level.run(One { width: Width::F32, vector: bytemuck::cast_slice(v), out: &mut out });
+    out
 }
 
 struct One<'a> {

@@ -72,7 +72,7 @@ pub(crate) fn counts(a: &[u8], b: &[u8]) -> Result<[u64; 2], Error> {
     if a.len() != b.len() {
         return Err(mismatch(B.name.into(), 0, b.len(), A.name.into(), a.len()));
     }
-    Ok(Compute::new()?.level.run(One(a, b)))
+    Ok(Compute::new().level.run(One(a, b)))
 }
 
 type Bytes<'a> = Option<&'a [u8]>;

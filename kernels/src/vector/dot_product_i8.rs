@@ -25,7 +25,7 @@ impl Task for Bytes<'_> {
 ///
 /// # Errors
 ///
-/// [`Error::Dimensions`] where the lengths differ; [`Error::Setting`] as [`Compute::new`].
+/// [`Error::Dimensions`] where the lengths differ.
 ///
 /// # Accuracy
 ///
@@ -40,5 +40,5 @@ impl Task for Bytes<'_> {
 #[inline]
 pub fn dot_product_i8(a: &[i8], b: &[i8]) -> Result<i64, Error> {
     same_length(a.len(), b.len())?;
-    Ok(Compute::new()?.level.run(Bytes(bytemuck::cast_slice(a), bytemuck::cast_slice(b))))
+    Ok(Compute::new().level.run(Bytes(bytemuck::cast_slice(a), bytemuck::cast_slice(b))))
 }

@@ -13,7 +13,7 @@ use crate::vector::bits::{self, A, B};
 ///
 /// # Errors
 ///
-/// [`Error::Dimensions`] where the lengths differ; [`Error::Setting`] as [`crate::Compute::new`].
+/// [`Error::Dimensions`] where the lengths differ.
 ///
 /// # Accuracy
 ///

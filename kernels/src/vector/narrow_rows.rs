@@ -369,7 +369,7 @@ mod tests {
                     for metric in Metric::ALL {
                         for accumulate in [Accumulate::F32, Accumulate::F64] {
                             for level in Level::available() {
-                                let compute = Compute::new().unwrap().accumulate(accumulate).level(level);
+                                let compute = Compute::new().accumulate(accumulate).level(level);
                                 let search = TopK::new(9).metric(*metric).ids(&ids).compute(compute);
                                 let context =
                                     format!("{metric:?} {element:?} {accumulate:?} {}", level.name());

@@ -56,7 +56,7 @@ pub fn range(
     let bytes = candidates_bytes(rows.len(), rows.given_bytes().len(), queries, limit.saturating_add(1));
     check_memory(CANDIDATES, bytes, default_memory_limit())?;
     let found =
-        within(Compute::new()?, rows, &|row| Some(ids[row]), queries, (distance, limit), None, metric)?;
+        within(Compute::new(), rows, &|row| Some(ids[row]), queries, (distance, limit), None, metric)?;
     let hit = |c: Candidate| Hit::new(ids[c.row], c.distance, c.row);
     Ok(found.into_iter().map(|list| list.into_iter().map(hit).collect()).collect())
 }

@@ -30,8 +30,7 @@ use crate::vector::top_k::{
 /// # Errors
 ///
 /// [`Error::ParameterValue`] where `k` or `bytes` is 0, `rows` or `queries` is not a whole number of vectors, or `ids`
-/// does not have one number per row; [`Error::Memory`] where the hits may exceed [`default_memory_limit`];
-/// [`Error::Setting`] as [`Compute::new`].
+/// does not have one number per row; [`Error::Memory`] where the hits may exceed [`default_memory_limit`].
 ///
 /// # Accuracy
 ///
@@ -80,7 +79,7 @@ pub fn top_k_bits(
         row: &|i| Some(&rows[i * bytes..(i + 1) * bytes]),
         key: &|i| Some(ids[i]),
     };
-    let found = search(Compute::new()?, &source, &queries, Wanted::nearest(k), metric)?;
+    let found = search(Compute::new(), &source, &queries, Wanted::nearest(k), metric)?;
     let hit = |c: Candidate| Hit::new(ids[c.row], c.distance, c.row);
     Ok(found.into_iter().map(|list| list.into_iter().map(hit).collect()).collect())
 }

@@ -196,7 +196,7 @@ fn signs_become_bits() {
                 expected[i / 8] += [128, 64, 32, 16, 8, 4, 2, 1][i % 8];
             }
         }
-        assert_eq!(vector::binarize(&v), Ok(expected.clone()), "{n}");
+        assert_eq!(vector::binarize(&v), expected, "{n}");
         for element in Element::ALL.into_iter().filter(|e| *e != Element::I8) {
             // No half-precision number but 0 is as small as the subnormal single, so it is left out.
             let v: Vec<f32> = v.iter().map(|x| if *x == 1e-45 { 1.0 } else { *x }).collect();
