@@ -186,6 +186,23 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn low_bytes(self, a: Self::F32) -> [u8; LANES] {
+        let mut out = [0; LANES];
+        let p = out.as_mut_ptr().cast::<__m128i>();
+        // SAFETY: the token proves AVX-512; the array has twice the 16 bytes that are stored.
+        unsafe {
+            _mm_storeu_si128(p, _mm512_cvtepi32_epi8(_mm512_castps_si512(a[0])));
+            _mm_storeu_si128(p.add(1), _mm512_cvtepi32_epi8(_mm512_castps_si512(a[1])));
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn place_codes(self, rows: &[[u8; 4]], at: usize, groups: &mut [CodeGroup]) {
+        avx2::place_codes(rows, at, groups);
+    }
+
+    #[inline(always)]
     fn sum_f32(self, a: Self::F32) -> f64 {
         self.sum_f64(self.widen(a))
     }
