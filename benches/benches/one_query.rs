@@ -34,7 +34,7 @@ fn one_query(c: &mut Criterion) {
             let (label, pool) = (limit::label(threads.0), &threads.1);
             bandwidth::measure(&mut group, "", threads, &rows);
             for (who, accumulate) in [("hart", Accumulate::F32), ("hart f64", Accumulate::F64)] {
-                let compute = Compute::new().unwrap().accumulate(accumulate);
+                let compute = Compute::new().accumulate(accumulate);
                 let run = || {
                     pool.install(|| {
                         let search = TopK::new(K).metric(metric).ids(&ids).compute(compute);

@@ -98,7 +98,7 @@ pub(crate) fn invoke(
         });
     let inputs = inputs.collect::<Result<Vec<_>, Error>>()?;
     let output = state::run(|| {
-        let call = Call::new(kernel, rows, inputs, params, Compute::new()?)?.memory_limit(limit);
+        let call = Call::new(kernel, rows, inputs, params, Compute::new())?.memory_limit(limit);
         (kernel.run)(&call)
     })?;
     let form = match (written, vector) {

@@ -77,7 +77,7 @@ pub unsafe extern "C" fn hart_capabilities(capabilities: *mut HartCapabilities) 
             level: [0; 16],
             version: [0; 24],
         };
-        put(&mut value.level, Level::current()?.name());
+        put(&mut value.level, Level::current().name());
         put(&mut value.version, env!("CARGO_PKG_VERSION"));
         const FIRST: usize = 64;
         // SAFETY: the caller guarantees a writable structure of the size that it states; ours is `repr(C)` without

@@ -49,7 +49,7 @@ pub struct Assignment {
 /// use hart_kernels::{Compute, Metric, Vectors, cluster};
 /// let rows = Vectors::matrix(&[0.0, 1.0, 8.0, 8.0], 2)?;
 /// let centroids = Vectors::matrix(&[9.0, 8.0, 0.0, 0.0], 2)?;
-/// let found = cluster::assign(Compute::new()?, &rows, &centroids, Metric::Euclidean)?;
+/// let found = cluster::assign(Compute::new(), &rows, &centroids, Metric::Euclidean)?;
 /// assert_eq!(found[0].map(|a| (a.cluster, a.distance)), Some((1, 1.0)));
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```

@@ -57,7 +57,7 @@ pub struct Density {
 /// ```
 /// use hart_kernels::{Compute, Metric, Vectors, cluster};
 /// let rows = Vectors::matrix(&[0.0, 1.0, 2.0, 50.0, 9.0, 10.0, 11.0], 1)?;
-/// let found = cluster::dbscan(Compute::new()?, &rows, None, 1.5, 2, Metric::Euclidean)?;
+/// let found = cluster::dbscan(Compute::new(), &rows, None, 1.5, 2, Metric::Euclidean)?;
 /// let clusters: Vec<u32> = found.iter().flatten().map(|row| row.cluster).collect();
 /// assert_eq!(clusters, [1, 1, 1, 0, 2, 2, 2]);
 /// # Ok::<(), hart_kernels::Error>(())

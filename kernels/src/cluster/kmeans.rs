@@ -138,7 +138,7 @@ impl<'a> KMeans<'a> {
     /// O(m·n·k) for the start and for each step without bounds. 28 bytes of memory for each row; with
     /// [`KMeans::spherical`] a copy of the vectors.
     pub fn fit(&self, vectors: &Vectors<'_>) -> Result<Clusters, Error> {
-        let compute = self.compute.map_or_else(Compute::new, Ok)?;
+        let compute = self.compute.unwrap_or_default();
         if self.clusters == 0 || self.iterations == 0 {
             let name = if self.clusters == 0 { CLUSTERS.name } else { ITERATIONS.name };
             return Err(Error::ParameterValue {

@@ -53,7 +53,7 @@ pub struct Outlier {
 /// ```
 /// use hart_kernels::{Compute, Metric, Vectors, cluster};
 /// let rows = Vectors::matrix(&[0.0, 1.0, 2.0, 3.0, 30.0], 1)?;
-/// let found = cluster::local_outlier_factor(Compute::new()?, &rows, None, 2, Metric::Euclidean)?;
+/// let found = cluster::local_outlier_factor(Compute::new(), &rows, None, 2, Metric::Euclidean)?;
 /// assert!(found[1].is_some_and(|row| row.factor < 1.5) && found[4].is_some_and(|row| row.factor > 10.0));
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```

@@ -43,7 +43,7 @@ use crate::parallel;
 /// ```
 /// use hart_kernels::{Compute, Vectors, cluster, group::Divisor};
 /// let rows = Vectors::matrix(&[-1.0, -2.0, 1.0, -2.0, -1.0, 2.0, 1.0, 2.0], 2)?;
-/// let found = cluster::mahalanobis(Compute::new()?, &rows, 0.0, Divisor::Population)?;
+/// let found = cluster::mahalanobis(Compute::new(), &rows, 0.0, Divisor::Population)?;
 /// assert_eq!(found[0], Some(2f64.sqrt()));
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```

@@ -63,7 +63,7 @@ pub struct Covariance {
 /// ```
 pub fn covariance(by: &By<'_>, vectors: &Vectors<'_>, divisor: Divisor) -> Result<Vec<Covariance>, Error> {
     let source = Source::new(by, vectors, None)?;
-    let compute = by.level()?;
+    let compute = by.level();
     let made = whole(&source, 2, |members| {
         members.sort();
         of(members, compute, divisor)

@@ -53,7 +53,7 @@ pub struct Drift {
 /// use hart_kernels::{Compute, Metric, Vectors, group::NotFinite, series};
 /// let months = [Some(1), Some(1), Some(2), Some(3)];
 /// let vectors = Vectors::matrix(&[1.0, 0.0, 3.0, 0.0, 2.0, 4.0, 5.0, 0.0], 2)?;
-/// let found = series::drift(Compute::new()?, &months, &vectors, Metric::Euclidean, NotFinite::Error)?;
+/// let found = series::drift(Compute::new(), &months, &vectors, Metric::Euclidean, NotFinite::Error)?;
 /// assert_eq!(found.from_previous, [None, Some(4.0), Some(5.0)]);
 /// assert_eq!(found.from_first, [Some(0.0), Some(4.0), Some(3.0)]);
 /// # Ok::<(), hart_kernels::Error>(())

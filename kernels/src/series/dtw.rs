@@ -55,7 +55,7 @@ pub struct Alignment {
 /// use hart_kernels::{Compute, Metric, Vectors, series};
 /// let a = Vectors::matrix(&[0.0, 1.0, 2.0], 1)?;
 /// let b = Vectors::matrix(&[0.0, 0.0, 1.0, 3.0], 1)?;
-/// let found = series::dtw(Compute::new()?, &a, &b, None, Metric::Euclidean)?;
+/// let found = series::dtw(Compute::new(), &a, &b, None, Metric::Euclidean)?;
 /// assert_eq!((found.distance, found.length), (1.0, 4));
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```

@@ -3,7 +3,6 @@
 use crate::arch::{LANES, Level, Simd, Task};
 use crate::contract::shared::{self, ELEMENT, ID, V};
 use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
-use crate::error::Error;
 use crate::number::element::Width;
 use crate::number::element::doubles;
 use crate::parallel;
@@ -14,10 +13,6 @@ use crate::parallel;
 ///
 /// A slice; returns an index, or `None` where the slice is empty or all NaN.
 ///
-/// # Errors
-///
-/// [`Error::Setting`] as [`crate::Compute::new`].
-///
 /// # Accuracy
 ///
 /// Exact. −0 and 0 are equal.
@@ -26,12 +21,11 @@ use crate::parallel;
 ///
 /// ```
 /// use hart_kernels::vector::arg_max;
-/// assert_eq!(arg_max(&[1.0, 7.0, f32::NAN, 7.0])?, Some(1));
-/// assert_eq!(arg_max(&[])?, None);
-/// # Ok::<(), hart_kernels::Error>(())
+/// assert_eq!(arg_max(&[1.0, 7.0, f32::NAN, 7.0]), Some(1));
+/// assert_eq!(arg_max(&[]), None);
 /// ```
-pub fn arg_max(v: &[f32]) -> Result<Option<usize>, Error> {
-    Ok(Level::current()?.run(ArgMax { width: Width::F32, v: bytemuck::cast_slice(v) }))
+pub fn arg_max(v: &[f32]) -> Option<usize> {
+    Level::current().run(ArgMax { width: Width::F32, v: bytemuck::cast_slice(v) })
 }
 
 pub(crate) struct ArgMax<'a> {

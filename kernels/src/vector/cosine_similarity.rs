@@ -31,7 +31,7 @@ use crate::vector::rows;
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn cosine_similarity(a: &[f32], b: &[f32]) -> Result<f64, Error> {
-    cosine_similarity_with(Compute::new()?, a, b)
+    cosine_similarity_with(Compute::new(), a, b)
 }
 
 /// [`cosine_similarity`] with a chosen precision or level.

@@ -95,7 +95,7 @@ pub(crate) fn metric_of(call: &Call<'_>) -> Result<Metric, Error> {
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn distance(metric: Metric, a: &[f32], b: &[f32]) -> Result<f64, Error> {
-    distance_with(Compute::new()?, metric, a, b)
+    distance_with(Compute::new(), metric, a, b)
 }
 
 /// [`distance`] with a chosen precision or level.

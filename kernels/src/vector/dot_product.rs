@@ -29,7 +29,7 @@ use crate::vector::rows;
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn dot_product(a: &[f32], b: &[f32]) -> Result<f64, Error> {
-    dot_product_with(Compute::new()?, a, b)
+    dot_product_with(Compute::new(), a, b)
 }
 
 /// [`dot_product`] with a chosen precision or level.

@@ -28,7 +28,7 @@ use crate::vector::rows;
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn euclidean_distance(a: &[f32], b: &[f32]) -> Result<f64, Error> {
-    euclidean_distance_with(Compute::new()?, a, b)
+    euclidean_distance_with(Compute::new(), a, b)
 }
 
 /// [`euclidean_distance`] with a chosen precision or level.

@@ -53,7 +53,7 @@ pub fn join(
     let there: Vec<usize> = (0..left.len()).filter(|row| left.row(*row).is_some()).collect();
     check_dimensions(left, there.iter())?;
     let key = |row: usize| Some(ids[row]);
-    let found = nearest(Compute::new()?, &left.picked(&there), right, &key, k, metric)?;
+    let found = nearest(Compute::new(), &left.picked(&there), right, &key, k, metric)?;
     let mut out = vec![Vec::new(); left.len()];
     for (row, list) in there.into_iter().zip(found) {
         out[row] = list.into_iter().map(|c| Hit::new(ids[c.row], c.distance, c.row)).collect();

@@ -33,7 +33,7 @@ use crate::vector::rows::{self, RowOp};
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn lerp(a: &[f32], b: &[f32], t: f64) -> Result<Vec<f32>, Error> {
-    rows::map_slices(Lerp(t), [a, b])
+    rows::map_two_slices(Lerp(t), a, b)
 }
 
 #[derive(Clone, Copy)]

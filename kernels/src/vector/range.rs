@@ -54,7 +54,7 @@ pub fn range(
     check_ids(ids, rows)?;
     let bytes = candidates_bytes(rows.len(), rows.bytes().len(), queries, limit.saturating_add(1));
     check_memory(CANDIDATES, bytes, default_memory_limit())?;
-    let found = within(Compute::new()?, rows, &|row| Some(ids[row]), queries, (distance, limit), metric)?;
+    let found = within(Compute::new(), rows, &|row| Some(ids[row]), queries, (distance, limit), metric)?;
     let hit = |c: Candidate| Hit::new(ids[c.row], c.distance, c.row);
     Ok(found.into_iter().map(|list| list.into_iter().map(hit).collect()).collect())
 }

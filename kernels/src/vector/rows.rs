@@ -29,8 +29,17 @@ pub(crate) fn same_length(a: usize, b: usize) -> Result<(), Error> {
 /// One pair of slices.
 pub(crate) fn pair<F: Form>(form: F, compute: Compute, a: &[f32], b: &[f32]) -> Result<f64, Error> {
     same_length(a.len(), b.len())?;
+    Ok(of_equal_length(form, compute, a, b))
+}
+
+/// A form of one slice.
+pub(crate) fn one<F: Form>(form: F, compute: Compute, v: &[f32]) -> f64 {
+    of_equal_length(form, compute, v, v)
+}
+
+fn of_equal_length<F: Form>(form: F, compute: Compute, a: &[f32], b: &[f32]) -> f64 {
     let (a, b) = (bytemuck::cast_slice(a), bytemuck::cast_slice(b));
-    Ok(compute.level.run(Pair { form, width: Width::F32, accumulate: compute.accumulate, a, b }))
+    compute.level.run(Pair { form, width: Width::F32, accumulate: compute.accumulate, a, b })
 }
 
 struct PairRows<'a, F> {
@@ -111,19 +120,28 @@ impl<const N: usize, O: RowOp<N>> Task for MapRow<'_, N, O> {
     }
 }
 
-/// One row given as slices.
-pub(crate) fn map_slices<const N: usize, O: RowOp<N>>(op: O, inputs: [&[f32]; N]) -> Result<Vec<f32>, Error> {
-    for input in inputs {
-        same_length(inputs[0].len(), input.len())?;
-    }
-    let mut out: Vec<f32> = zeros("the resulting vector", inputs[0].len())?;
-    Compute::new()?.level.run(MapRow {
+/// One row given as a slice.
+pub(crate) fn map_slice<O: RowOp<1>>(op: O, v: &[f32]) -> Vec<f32> {
+    map_slices(op, [v])
+}
+
+/// One row given as two slices.
+pub(crate) fn map_two_slices<O: RowOp<2>>(op: O, a: &[f32], b: &[f32]) -> Result<Vec<f32>, Error> {
+    same_length(a.len(), b.len())?;
+    Ok(map_slices(op, [a, b]))
+}
+
+/// The inputs are equally long.
+fn map_slices<const N: usize, O: RowOp<N>>(op: O, inputs: [&[f32]; N]) -> Vec<f32> {
+    let mut out = vec![0.0f32; inputs[0].len()];
+    let inputs = inputs.map(bytemuck::cast_slice);
+    Compute::new().level.run(MapRow {
         op,
         width: Width::F32,
-        inputs: inputs.map(bytemuck::cast_slice),
+        inputs,
         out: bytemuck::cast_slice_mut(&mut out),
     });
-    Ok(out)
+    out
 }
 
 /// Runs a kernel that returns one vector per row of `N` vectors.

@@ -41,7 +41,7 @@ impl Hit {
 /// use hart_kernels::{Accumulate, Compute, Metric, TopK, Vectors};
 /// let rows = Vectors::matrix(&[0.0, 0.0, 3.0, 4.0, 6.0, 8.0], 2)?;
 /// let query = Vectors::matrix(&[3.0, 4.0], 2)?;
-/// let exact = Compute::new()?.accumulate(Accumulate::F64);
+/// let exact = Compute::new().accumulate(Accumulate::F64);
 /// let hits = TopK::new(2).metric(Metric::Euclidean).compute(exact).search(&rows, &query)?;
 /// // Without ids a row's id is its position.
 /// assert_eq!((hits[0][0].id, hits[0][1].id, hits[0][1].distance), (1, 0, 5.0));
@@ -130,13 +130,13 @@ impl<'a> TopK<'a> {
     ///
     /// # Errors
     ///
-    /// As [`top_k`]; [`Error::Setting`] as [`Compute::new`]; [`Error::Memory`] where the hits of all queries, one copy
+    /// As [`top_k`]; [`Error::Memory`] where the hits of all queries, one copy
     /// per thread and one more, may exceed [`default_memory_limit`]. With codes [`Error::ParameterValue`] where they are
     /// of another number of rows or another element type, and [`Error::Value`] where a row's code turns out to be that
     /// of another vector.
     pub fn search(&self, rows: &Vectors<'_>, queries: &Vectors<'_>) -> Result<Vec<Vec<Hit>>, Error> {
         self.check_counts(rows.len())?;
-        let compute = self.compute.map_or_else(Compute::new, Ok)?;
+        let compute = self.compute.unwrap_or_default();
         check_memory(
             CANDIDATES,
             candidates_bytes(rows.len(), rows.bytes().len(), queries, self.k),

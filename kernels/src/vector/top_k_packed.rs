@@ -66,7 +66,7 @@ impl TopK<'_> {
             candidates_bytes(count, rows.len(), queries, self.k),
             default_memory_limit(),
         )?;
-        let compute = self.compute.map_or_else(Compute::new, Ok)?;
+        let compute = self.compute.unwrap_or_default();
         let packed = PackedRows { search: self, compute, element, rows, dimensions };
         let found = match self.codes {
             Some(codes) => packed.search_codes(codes, queries)?,

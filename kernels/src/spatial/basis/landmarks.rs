@@ -30,8 +30,7 @@ use crate::vector::top_k::{self, DISTANCE, Hit, RANK};
 /// # Errors
 ///
 /// [`Error::Dimensions`] where a row's dimensions differ from the first row's; [`Error::Value`] where a row is not
-/// finite; [`Error::ParameterValue`] where `ids` does not have one number per row; [`Error::Setting`] as
-/// [`Compute::new`].
+/// finite; [`Error::ParameterValue`] where `ids` does not have one number per row.
 ///
 /// # Accuracy
 ///
@@ -48,7 +47,7 @@ use crate::vector::top_k::{self, DISTANCE, Hit, RANK};
 /// ```
 pub fn landmarks(rows: &Vectors<'_>, ids: &[i64], count: usize) -> Result<Vec<Hit>, Error> {
     top_k::check_ids(ids, rows)?;
-    let chosen = choose(Compute::new()?, rows, &|row| Some(ids[row]), count)?;
+    let chosen = choose(Compute::new(), rows, &|row| Some(ids[row]), count)?;
     Ok(chosen.into_iter().map(|(row, distance)| Hit { id: ids[row], distance, row }).collect())
 }
 

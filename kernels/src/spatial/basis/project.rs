@@ -107,8 +107,7 @@ impl Projection {
 ///
 /// # Errors
 ///
-/// [`Error::Dimensions`] where a vector is longer than the basis's dimension or, without `pad`, shorter;
-/// [`Error::Setting`] as [`Compute::new`].
+/// [`Error::Dimensions`] where a vector is longer than the basis's dimension or, without `pad`, shorter.
 ///
 /// # Accuracy
 ///
@@ -127,7 +126,7 @@ impl Projection {
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn project(basis: &Basis, vectors: &Vectors<'_>, pad: bool) -> Result<Projection, Error> {
-    project_with(Compute::new()?.accumulate(Accumulate::F64), basis, vectors, pad)
+    project_with(Compute::new().accumulate(Accumulate::F64), basis, vectors, pad)
 }
 
 /// [`project`] with a chosen precision or level.
@@ -178,7 +177,7 @@ pub fn project_into(
     pad: bool,
     coordinates: &mut [f64],
 ) -> Result<(), Error> {
-    project_into_with(Compute::new()?.accumulate(Accumulate::F64), basis, vectors, pad, coordinates)
+    project_into_with(Compute::new().accumulate(Accumulate::F64), basis, vectors, pad, coordinates)
 }
 
 /// [`project_into`] with a chosen precision or level.

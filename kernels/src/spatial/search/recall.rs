@@ -98,7 +98,7 @@ pub fn recall(
     order: Order,
 ) -> Result<Recall, Error> {
     top_k::check_ids(ids, rows)?;
-    let (compute, key) = (Compute::new()?, |row: usize| Some(ids[row]));
+    let (compute, key) = (Compute::new(), |row: usize| Some(ids[row]));
     let truth = nearest_rows::search(compute, rows, &key, queries, k, metric)?;
     let space = Space::new(compute, basis, rows, metric, pad, order)?;
     places(&space, rows, &key, queries, &truth)

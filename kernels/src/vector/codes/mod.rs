@@ -337,7 +337,7 @@ impl Codes {
     /// # Errors
     ///
     /// [`Error::ParameterValue`] where `k` is 0, a query is NULL or of another width; [`Error::Dimensions`] where the
-    /// dimensions differ; [`Error::Setting`] as [`Compute::new`].
+    /// dimensions differ.
     ///
     /// # Examples
     ///
@@ -356,7 +356,7 @@ impl Codes {
         k: usize,
         metric: Metric,
     ) -> Result<Vec<Vec<Bounded>>, Error> {
-        search::candidates(Compute::new()?, self, queries, Wanted::nearest(k), metric)
+        search::candidates(Compute::new(), self, queries, Wanted::nearest(k), metric)
     }
 
     /// Checks that the codes are of a column of that shape.

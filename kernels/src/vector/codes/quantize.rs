@@ -22,7 +22,7 @@ use crate::parallel;
 /// # Errors
 ///
 /// [`Error::Dimensions`] where the dimensions of two rows differ; [`Error::ParameterValue`] beyond 65,536 dimensions;
-/// [`Error::Memory`] where the codes take more than [`default_memory_limit`]; [`Error::Setting`] as [`Compute::new`].
+/// [`Error::Memory`] where the codes take more than [`default_memory_limit`].
 ///
 /// # Examples
 ///
@@ -34,7 +34,7 @@ use crate::parallel;
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn quantize(rows: &Vectors<'_>) -> Result<Codes, Error> {
-    quantize_with(Compute::new()?, rows)
+    quantize_with(Compute::new(), rows)
 }
 
 /// [`quantize`] on a chosen level.

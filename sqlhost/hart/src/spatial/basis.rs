@@ -165,7 +165,7 @@ impl FitOptions {
     /// The basis with the bounds and the variance of all vectors of a file.
     fn measured(&self, engine: &EngineOptions, source: &Source<'_>, basis: &Basis) -> Result<Basis> {
         let start = spatial::Basis::from_bytes(&basis.bytes)?;
-        let mut measuring = spatial::Measuring::new(Compute::new()?, start, self.pad).with_variance();
+        let mut measuring = spatial::Measuring::new(Compute::new(), start, self.pad).with_variance();
         engine.compute(|| {
             for part in source.parts(&[])? {
                 let ([_, vectors], _) = part?;
