@@ -18,7 +18,7 @@ const AHEAD: usize = 16384;
 const LONG: usize = 4096;
 /// Blocks per pass over registers.
 const DEPTH: usize = 32;
-/// Most queries of a pass: with two rows their sums fill the registers.
+/// Most queries of a pass: a register of each of their sums with four rows, and what is multiplied, fill 32.
 const MOST: usize = 6;
 
 /// A panel of rows with queries, all of the same length. `out` has [`PANEL`] places a query; `squares`, where it is there, one
@@ -70,7 +70,8 @@ impl<F: Sum, M: Precision, S: Simd> Part<S> for Streams<'_, F, M> {
                 1 => pass!(1, 2),
                 2 if S::WIDE_TILE => pass!(2, 4),
                 3..=4 if S::WIDE_TILE => pass!(4, 4),
-                _ => pass!(6, 4),
+                5..=MOST if S::WIDE_TILE => pass!(6, 4),
+                _ => unreachable!("{count} queries in a pass"),
             }
         }
     }

@@ -22,12 +22,11 @@
 //! > R² = R₀² − 2·Δ·T + Δ²·Q + 2·|Δ|·η, κ = (|T − Δ·Q| + η)/√Q, X² = s₀²·Q + 2·s₀·(T + η) + R₀²
 //!
 //! are bounds, with 2⁻⁴⁰ of their parts for the few roundings of doubles. X² is greater than ‖x‖² by at most 4·s₀·η + 4·ε·R₀² and
-//! little else; a vector for which that is more than 2⁻²⁰ of X² has its code made as all others:
+//! little else; a vector for which that is more than 2⁻²⁰ of X² has its code made like all others.
 //!
 //! # All others
 //!
-//! In double precision, in three passes: a, the checksum and the norm; qᵢ with the scale; the residual. The checksum apart, which every
-//! vector has, that is what doubles cost in any case.
+//! In double precision, in three passes after the checksum: a and the norm; qᵢ with the scale; the residual.
 
 use super::checksum::{self, Sums};
 use super::{Numbers, up};
@@ -95,13 +94,12 @@ pub(super) fn encode<S: Simd>(
     vector: &[u8],
     bytes: &mut [[u8; LANES]],
 ) -> Numbers {
-    let none = Numbers::unknown(0);
     if element.width() == Width::F64 {
         let checksum = simd.run(checksum::Checksum(vector));
-        return wide(simd, element, vector, bytes, Numbers { checksum, ..none });
+        return wide(simd, element, vector, bytes, Numbers::unknown(checksum));
     }
     let (greatest, checksum) = survey(simd, vector);
-    let none = Numbers { checksum, ..none };
+    let none = Numbers::unknown(checksum);
     if ORDINARY.contains(&greatest)
         && let Some(numbers) = narrow(simd, element, vector, bytes, f32::from_bits(greatest), none)
     {
