@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::simd::{
-    CodeGroup, F32_BLOCK, F64_BLOCK, HALF_BLOCK, LANES, Part, Simd, bits_of_words, in_parts, padded,
+    CodeGroup, F32_BLOCK, F64_BLOCK, HALF, HALF_BLOCK, LANES, Part, Simd, bits_of_words, in_parts, padded,
 };
 
 /// Proof that the processor and the operating system have AVX2, FMA and F16C.
@@ -84,6 +84,44 @@ pub(super) unsafe fn add_codes<const Q: usize>(
                 add_half::<0, 1, Q>(codes, queries, q, sums);
                 add_half::<64, 1, Q>(codes, queries, q, sums);
             }
+        }
+    }
+}
+
+/// [`Simd::place_codes`], four groups at a time: whole cache lines are written at once.
+#[inline(always)]
+pub(super) fn place_codes(rows: &[[u8; 4]], at: usize, groups: &mut [CodeGroup]) {
+    let length = rows.len() / HALF;
+    let (fours, rest) = groups.as_chunks_mut::<4>();
+    for (i, groups) in fours.iter_mut().enumerate() {
+        for r in (0..HALF).step_by(4) {
+            let load = |r: usize| {
+                let bytes = rows[r * length + 4 * i..][..4].as_flattened();
+                // SAFETY: the slice has the 16 bytes that are loaded; `loadu` takes any alignment. SSE2 is part of every x86-64.
+                unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
+            };
+            let own = [load(r), load(r + 1), load(r + 2), load(r + 3)];
+            // SAFETY: SSE2 is part of every x86-64; values only, no memory.
+            let columns = unsafe {
+                let (low, high) = (_mm_unpacklo_epi32(own[0], own[1]), _mm_unpackhi_epi32(own[0], own[1]));
+                let (others, more) = (_mm_unpacklo_epi32(own[2], own[3]), _mm_unpackhi_epi32(own[2], own[3]));
+                [
+                    _mm_unpacklo_epi64(low, others),
+                    _mm_unpackhi_epi64(low, others),
+                    _mm_unpacklo_epi64(high, more),
+                    _mm_unpackhi_epi64(high, more),
+                ]
+            };
+            for (group, column) in groups.iter_mut().zip(columns) {
+                let place = &mut group[at + 4 * r..][..16];
+                // SAFETY: the slice has the 16 bytes that are stored; `storeu` takes any alignment.
+                unsafe { _mm_storeu_si128(place.as_mut_ptr().cast(), column) }
+            }
+        }
+    }
+    for (i, group) in (4 * fours.len()..).zip(rest) {
+        for r in 0..HALF {
+            group[at + 4 * r..][..4].copy_from_slice(&rows[r * length + i]);
         }
     }
 }
@@ -280,6 +318,25 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
         registers!(c, |r| self.fma_r32(a[r], b[r], c[r]))
+    }
+
+    #[inline(always)]
+    fn low_bytes(self, a: Self::F32) -> [u8; LANES] {
+        // SAFETY: the token proves AVX2; an array of 32 bytes is a register.
+        unsafe {
+            let low = _mm256_set1_epi32(0xff);
+            let bytes = registers!([low; 4], |r| _mm256_and_si256(_mm256_castps_si256(a[r]), low));
+            let pairs = [_mm256_packus_epi32(bytes[0], bytes[1]), _mm256_packus_epi32(bytes[2], bytes[3])];
+            // Packing works within halves, so the fours of bytes come in the order 0, 2, 4, 6, 1, 3, 5, 7.
+            let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+            let packed = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(pairs[0], pairs[1]), order);
+            std::mem::transmute::<__m256i, [u8; LANES]>(packed)
+        }
+    }
+
+    #[inline(always)]
+    fn place_codes(self, rows: &[[u8; 4]], at: usize, groups: &mut [CodeGroup]) {
+        place_codes(rows, at, groups);
     }
 
     #[inline(always)]

@@ -72,8 +72,10 @@ unsafe fn add_codes<const Q: usize>(
     queries: &[[[i8; 4]; Q]],
     sums: &mut [[i32; LANES]; Q],
 ) {
+    /// Prefetch distance, into L2: codes stream from memory, a block after the other.
+    const AHEAD: usize = 16384;
     // SAFETY: the caller runs on a processor with these features, as `# Safety` demands; each load and store is of half
-    // of an array of 128 bytes, and takes any alignment.
+    // of an array of 128 bytes, and takes any alignment. A prefetch reads nothing and never faults.
     unsafe {
         let mut acc = [[_mm512_setzero_si512(); 2]; Q];
         for q in 0..Q {
@@ -82,6 +84,8 @@ unsafe fn add_codes<const Q: usize>(
         }
         for (rows, queries) in codes.iter().zip(queries) {
             let rows = rows.as_ptr().cast::<__m512i>();
+            _mm_prefetch::<_MM_HINT_T1>(rows.wrapping_byte_add(AHEAD).cast());
+            _mm_prefetch::<_MM_HINT_T1>(rows.wrapping_byte_add(AHEAD + 64).cast());
             let rows = [_mm512_loadu_si512(rows), _mm512_loadu_si512(rows.add(1))];
             for q in 0..Q {
                 let query = _mm512_set1_epi32(bytemuck::cast(queries[q]));
@@ -302,6 +306,23 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
         registers!(c, |r| self.fma_r32(a[r], b[r], c[r]))
+    }
+
+    #[inline(always)]
+    fn low_bytes(self, a: Self::F32) -> [u8; LANES] {
+        let mut out = [0; LANES];
+        let p = out.as_mut_ptr().cast::<__m128i>();
+        // SAFETY: the token proves AVX-512; the array has twice the 16 bytes that are stored.
+        unsafe {
+            _mm_storeu_si128(p, _mm512_cvtepi32_epi8(_mm512_castps_si512(a[0])));
+            _mm_storeu_si128(p.add(1), _mm512_cvtepi32_epi8(_mm512_castps_si512(a[1])));
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn place_codes(self, rows: &[[u8; 4]], at: usize, groups: &mut [CodeGroup]) {
+        avx2::place_codes(rows, at, groups);
     }
 
     #[inline(always)]

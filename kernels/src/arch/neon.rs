@@ -186,6 +186,22 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn low_bytes(self, a: Self::F32) -> [u8; LANES] {
+        let mut out = [0; LANES];
+        for (i, half) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+            // SAFETY: the token proves NEON; the array has the 16 bytes that are stored.
+            unsafe {
+                let words =
+                    registers!([vdup_n_u16(0); 4], |r| vmovn_u32(vreinterpretq_u32_f32(a[4 * i + r])));
+                let low = vmovn_u16(vcombine_u16(words[0], words[1]));
+                let high = vmovn_u16(vcombine_u16(words[2], words[3]));
+                vst1q_u8(half.as_mut_ptr(), vcombine_u8(low, high));
+            }
+        }
+        out
+    }
+
+    #[inline(always)]
     fn sum_f32(self, a: Self::F32) -> f64 {
         self.sum_f64(self.widen(a))
     }

@@ -143,6 +143,11 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    fn low_bytes(self, a: Self::F32) -> [u8; LANES] {
+        a.map(|lane| lane.to_bits() as u8)
+    }
+
+    #[inline(always)]
     fn sum_f32(self, a: Self::F32) -> f64 {
         tree_sum(self.widen(a))
     }

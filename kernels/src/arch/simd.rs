@@ -12,6 +12,8 @@ pub(crate) const HALF_BLOCK: usize = LANES * 2;
 pub(crate) const F64_BLOCK: usize = LANES * 8;
 /// Four consecutive code bytes of each of [`LANES`] rows.
 pub(crate) type CodeGroup = [u8; LANES * 4];
+/// Rows of half a group.
+pub(crate) const HALF: usize = LANES / 2;
 /// Maximum groups of a sum in 32 bits: 65,536 products of at most 255·128 in magnitude.
 pub(crate) const CODE_GROUPS: usize = 1 << 14;
 
@@ -58,6 +60,8 @@ pub(crate) trait Simd: Copy {
     fn add_absolute_f32(self, a: Self::F32, c: Self::F32) -> Self::F32;
     /// a·b + c, rounded once.
     fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    /// The lowest byte of each lane's bits.
+    fn low_bytes(self, a: Self::F32) -> [u8; LANES];
     /// The lanes added in double precision, in the order of the definition.
     fn sum_f32(self, a: Self::F32) -> f64;
 
@@ -105,6 +109,18 @@ pub(crate) trait Simd: Copy {
         queries: &[[[i8; 4]; Q]],
         sums: &mut [[i32; LANES]; Q],
     );
+
+    /// Places four bytes of each of 16 rows side by side, in the half of each group that begins at byte `at`. `rows` are the rows'
+    /// bytes, back to back, of each at least four for a group.
+    #[inline(always)]
+    fn place_codes(self, rows: &[[u8; 4]], at: usize, groups: &mut [CodeGroup]) {
+        let length = rows.len() / HALF;
+        for (i, group) in groups.iter_mut().enumerate() {
+            for (r, place) in group[at..][..4 * HALF].as_chunks_mut().0.iter_mut().enumerate() {
+                *place = rows[r * length + i];
+            }
+        }
+    }
 
     /// For each row of signed bytes its dot product with the query, which is as long, and, where `SQUARES`, with itself,
     /// exactly. `sums` has a place for each row.

@@ -9,4 +9,5 @@ pub(crate) mod prefetch;
 pub(crate) mod products;
 pub(crate) mod reduce;
 pub(crate) mod scaled;
+pub(crate) mod streams;
 pub(crate) mod tiles;

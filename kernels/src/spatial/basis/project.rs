@@ -396,7 +396,7 @@ impl<'a> Block<'a> {
             }
             let pairs = (&padded[..], &anchors[..]);
             let point = self.point(place);
-            simd.run(OneToMany::<M>::new(pairs, false, Wanted::EuclideanDistance, point, &mut []));
+            simd.run(OneToMany::<M>::new(pairs, Wanted::EuclideanDistance, point, &mut []));
             point.iter_mut().for_each(|c| *c = canonical_number(*c / scale));
             if self.squares.is_some() {
                 let (width, accumulate) = (self.vectors.width(), self.accumulate);

@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use super::bound::{Bounds, Side};
+use super::checksum::Checksum;
 use super::filter::{self, Filter};
 use super::{Codes, Numbers, quantize, stranger};
 use crate::arch::{LANES, Simd, Task};
@@ -228,6 +229,10 @@ impl Task for Sift<'_> {
     fn run<S: Simd>(mut self, simd: S) {
         for block in self.range.clone() {
             for tile in self.tiles {
+                // Where the codes exclude too few rows, they are not read to the end.
+                if self.found[tile.first..tile.first + tile.count].iter().all(|found| found.gave_up) {
+                    continue;
+                }
                 match tile.width {
                     1 => self.tile::<S, 1>(simd, block, tile),
                     2 => self.tile::<S, 2>(simd, block, tile),
@@ -479,7 +484,8 @@ impl Refine<'_> {
         let mut found = Best::new(list.len());
         (self.source.gather)(&list, &mut |rows| {
             for (i, row) in list.iter().enumerate() {
-                if rows.row(i).map(crc32fast::hash) != Some(self.plan.codes.numbers[*row].checksum) {
+                let found = rows.row(i).map(|vector| self.compute.level.run(Checksum(vector)));
+                if found != Some(self.plan.codes.numbers[*row].checksum) {
                     return Err(stranger(self.source.place, *row));
                 }
             }
