@@ -153,6 +153,10 @@ fn suggestions_for_misspelled_names() {
         let middle = kernel.name.len() / 2;
         let middle = format!("{}{}", &kernel.name[..middle], &kernel.name[middle + 1..]);
         for name in [end, &middle] {
+            // Without a letter, vector_hdbscan is vector_dbscan.
+            if KERNELS.iter().any(|other| other.name == name) {
+                continue;
+            }
             assert!(nearest(name).contains(&kernel.name), "{name}");
         }
         assert!(nearest("vector").len() <= 3);
@@ -521,7 +525,11 @@ fn functions_of_slices_report_a_wrong_setting_and_go_on() {
         .unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && out.contains("norms 5 and 10"), "{out}{err}");
-    assert_eq!(err.matches("hart-kernels: setting HART_MAX_LEVEL: `sse9` is not a level").count(), 1, "{err}");
+    assert_eq!(
+        err.matches("hart-kernels: setting HART_MAX_LEVEL: `sse9` is not a level").count(),
+        1,
+        "{err}"
+    );
 }
 
 #[test]

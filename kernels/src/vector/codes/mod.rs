@@ -33,11 +33,13 @@
 //! ([`search`]). A row that a linear bound in single precision excludes is not looked at further ([`filter`]).
 
 mod bound;
+mod few;
 mod filter;
 mod layout;
 mod quantize;
 pub(crate) mod search;
 
+pub(crate) use few::Few;
 pub use quantize::quantize;
 pub(crate) use quantize::{packed_codes, quantize_with};
 pub use search::Bounded;
