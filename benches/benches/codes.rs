@@ -16,6 +16,42 @@ use hart_kernels::{Metric, TopK, Vectors, vector};
 const K: usize = 10;
 const QUERIES: [usize; 5] = [1, 4, 16, 64, 256];
 
+/// Search over codes that exclude nothing beside search without them: rows that differ by less than a step of their codes.
+fn near(c: &mut Criterion) {
+    let count = data::rows(100_000);
+    let base = data::singles(3, 1998);
+    for dimensions in [OWN, 1998] {
+        let mut rows = data::singles(4, count * dimensions);
+        for row in rows.chunks_exact_mut(dimensions) {
+            row.iter_mut().zip(&base).for_each(|(x, b)| *x = b * (1.0 + 1e-6 * *x));
+        }
+        let column = Vectors::matrix(&rows, dimensions).unwrap();
+        let codes = vector::quantize(&column).unwrap();
+        for queries in [1, 64] {
+            let matrix = Vectors::matrix(&rows[..queries * dimensions], dimensions).unwrap();
+            let mut group =
+                c.benchmark_group(format!("codes, rows alike, {dimensions} dimensions, {queries} queries"));
+            group.sample_size(10).sampling_mode(SamplingMode::Flat).warm_up_time(Duration::from_secs(1));
+            let plain = TopK::new(K);
+            let found = plain.search(&column, &matrix).unwrap();
+            assert_eq!(plain.codes(&codes).search(&column, &matrix).unwrap(), found);
+            for both in &limit::pools() {
+                for turn in limit::TURNS {
+                    for (who, search) in [("hart", plain), ("hart, codes", plain.codes(&codes))] {
+                        let id = BenchmarkId::new(format!("{who}{turn}"), limit::label(both.0));
+                        group.bench_function(id, |bench| {
+                            bench.iter(|| {
+                                both.1.install(|| search.search(black_box(&column), &matrix).unwrap())
+                            });
+                        });
+                    }
+                }
+            }
+            group.finish();
+        }
+    }
+}
+
 fn codes(c: &mut Criterion) {
     peers::print_capabilities();
     let (Some(packages), Some(texts)) = (embeddings::read("packages"), embeddings::read("queries")) else {
@@ -91,5 +127,5 @@ fn codes(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, codes);
+criterion_group!(benches, codes, near);
 criterion_main!(benches);

@@ -132,6 +132,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Density-based clusters and noise at any density: HDBSCAN, in any metric.",
     details: "A row's core distance is that of its `samples`-th nearest row, itself included; two rows are as far apart as the greatest of their distance and both core distances. As λ, one over that distance, rises, the rows fall apart: a part with fewer than `minimum` rows leaves its cluster, two parts with more are new clusters. Of nested clusters those are taken whose excess of mass, the sum over rows of λ at which they leave less λ at which the cluster began, is greatest together; the cluster of all rows never is. The rest is noise, cluster 0. Clusters are numbered from 1 by their rows' least ids.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[LEAST, SAMPLES, EUCLIDEAN, ELEMENT, ACCUMULATE],
     outputs: &[
         ID,
@@ -184,12 +185,12 @@ pub(crate) static KERNEL: Kernel = Kernel {
             0 => least,
             samples => samples,
         };
-        let codes = call.vectors(0).bytes().len() as u64 / 4;
+        let codes = call.vectors(0)?.bytes().len() as u64 / 4;
         let neighbors = (call.rows as u64).saturating_mul(64 * samples as u64 + 180);
         call.check_memory("the clusters", neighbors.saturating_add(codes))?;
         let metric = call.chosen(&EUCLIDEAN, Metric::parse)?;
         let compute = rows::compute_of(call)?;
-        let found = hdbscan(compute, call.vectors(0), Some(&by_id(call)), least, samples, metric)?;
+        let found = hdbscan(compute, call.vectors(0)?, Some(&by_id(call)), least, samples, metric)?;
         let column =
             |of: fn(&Dense) -> f64| Values::Float(found.iter().map(|row| row.as_ref().map(of)).collect());
         let columns = vec![

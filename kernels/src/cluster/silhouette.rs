@@ -216,6 +216,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Silhouettes: how much nearer a row is to its own cluster than to the next one.",
     details: "With a the mean distance of the other rows of its cluster, and b that of the rows of the nearest other cluster, (b − a) / max(a, b): from −1, in the wrong cluster, to 1. A row that is alone in its cluster has 0. Noise is left out: it has NULL, and counts for nobody. The mean over all rows measures a whole clustering.",
     inputs: &[ID, V, LABEL],
+    optional: &[],
     params: &[EUCLIDEAN, NOISE, ELEMENT, ACCUMULATE],
     outputs: &[
         ID,
@@ -290,7 +291,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         call.check_memory("the silhouettes", blocks.saturating_add(160 * call.rows as u64))?;
         let (compute, order) = (rows::compute_of(call)?, by_id(call));
         let metric = call.chosen(&EUCLIDEAN, Metric::parse)?;
-        let found = silhouette(compute, call.vectors(0), &labels, Some(&order), metric)?;
+        let found = silhouette(compute, call.vectors(0)?, &labels, Some(&order), metric)?;
         let mean = mean_silhouette(&found, Some(&order));
         let column = |of: fn(&Silhouette) -> f64| {
             Values::Float(found.iter().map(|row| row.as_ref().map(of)).collect())

@@ -81,6 +81,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "How many dimensions a random projection needs to keep the distances of so many vectors.",
     details: "⌈4·ln(rows) / (ε²/2 − ε³/3)⌉: for vector_random_projection. It does not depend on the vectors' dimensions, and may be more than they have; then nothing is gained. It is a bound for any vectors: real ones often need a tenth of it.",
     inputs: &[],
+    optional: &[],
     params: &[ROWS, DISTORTION],
     outputs: &[Column {
         name: "dimensions",

@@ -141,6 +141,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Principal components of vectors: the directions in which they vary most, with the variance that each explains.",
     details: "Row 0 has the mean, rows from 1 the components by descending variance. A vector x has the coordinates (x − mean)·axis: vector_subtract and vector_dot_product; or, for many, spatial_fit with kind = landmarks from the axes in the order of their numbers makes a basis for spatial_project, whose coordinates are those of x less those of the mean.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[COMPONENTS, ELEMENT],
     outputs: &[
         Column {
@@ -202,7 +203,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         ],
     },
     run: |call| {
-        let vectors = call.vectors(0);
+        let vectors = call.vectors(0)?;
         let components = call.params.int(COMPONENTS.name) as usize;
         let mut order: Vec<usize> = (0..call.rows).collect();
         if let Some(ids) = call.keys() {

@@ -179,6 +179,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Random projections to fewer dimensions, which keep distances.",
     details: "√(s/k)·R·x with a matrix R of k rows whose entries are independent: 1 and −1 with the probability 1/(2s) each, else 0; s is 1 with dense, 3 with achlioptas and √n with li. They are drawn row by row from SplitMix64 from the seed: u in [0, 1) gives 1 where s·u is below 1/2, −1 where it is below 1. The expectation of a squared distance is its true value. Vectors that are to be compared need the same seed, entries and dimensions.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[DIMENSIONS, ENTRIES, SEED, ELEMENT],
     outputs: &[ID, RESULT_VECTOR],
     rows: RowShape::Same,
@@ -197,7 +198,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     },
     run: |call| {
         let dimensions = call.params.int(DIMENSIONS.name) as usize;
-        let vectors = call.vectors(0);
+        let vectors = call.vectors(0)?;
         let n = (0..call.rows).find_map(|row| vectors.dimensions(row)).unwrap_or(0);
         let bytes = vectors.width().bytes() as u64;
         let results = (call.rows as u64).saturating_mul(dimensions as u64 * 2 * bytes);

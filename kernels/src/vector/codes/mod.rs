@@ -33,6 +33,8 @@
 //! ([`search`]). A row that a linear bound in single precision excludes is not looked at further ([`filter`]).
 
 mod bound;
+mod checksum;
+mod encode;
 mod few;
 mod filter;
 mod layout;
@@ -168,16 +170,6 @@ impl Block<'_> {
         self.set(row, numbers);
     }
 
-    /// Puts the bytes of four rows in their place, from `row` on. They are filled up to whole groups at least.
-    #[inline(always)]
-    fn place_four(&mut self, row: usize, bytes: [&[u8]; 4]) {
-        let rows = bytes.map(|bytes| &bytes.as_chunks::<4>().0[..self.groups.len()]);
-        for (i, group) in self.groups.iter_mut().enumerate() {
-            let four: [[u8; 4]; 4] = rows.map(|row| row[i]);
-            group.0[4 * row..][..16].copy_from_slice(four.as_flattened());
-        }
-    }
-
     fn set(&mut self, row: usize, numbers: Numbers) {
         self.numbers[row] = numbers;
         let [scale, spread, residual, norm] = filter::lane(&numbers);
@@ -260,7 +252,7 @@ impl Codes {
     /// | 16 | norm X, single, rounded up; infinite where nothing is proven |
     /// | 20 | alignment κ, single, rounded up |
     /// | 24 | Q = Σ qᵢ², 64 bits |
-    /// | 32 | CRC-32 of the vector: its components as little-endian singles, or doubles of f64 |
+    /// | 32 | checksum of the vector: of its components as little-endian singles, or doubles of f64 |
     /// | 36 | CRC-32 of the code without this field |
     /// | 40 | n bytes qᵢ + 128 |
     ///
