@@ -1,8 +1,9 @@
 """Aggregates, clusters and outliers beside NumPy, SciPy and scikit-learn: agreement and times, in one run.
 
 Argument: a Parquet file with a column `embedding` of lists of singles. Needs numpy, scipy, scikit-learn, pyarrow and the package
-hart_native; HART_NATIVE_LIBRARY names the library where it is not installed. OMP_NUM_THREADS limits the peers' threads, and
-`--threads` the library's. Contestants take turns; times are medians.
+hart_native; HART_NATIVE_LIBRARY names the library where it is not installed. FAISS is compared where it is installed.
+OMP_NUM_THREADS limits the peers' threads, and `--threads` the library's. Contestants take turns; times are medians, with `--processor`
+of the processor time of all threads, which other programs on the machine disturb less.
 """
 
 import argparse
@@ -18,13 +19,21 @@ import pyarrow.parquet as pq
 from scipy.optimize import minimize
 from scipy.spatial.distance import cdist
 from scipy.stats import spearmanr
-from sklearn.cluster import DBSCAN, KMeans
+from sklearn.cluster import DBSCAN, HDBSCAN, KMeans
 from sklearn.datasets import make_blobs
+from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_rand_score, silhouette_samples
 from sklearn.neighbors import LocalOutlierFactor
+from sklearn.random_projection import SparseRandomProjection, johnson_lindenstrauss_min_dim
+
+try:
+    import faiss
+except ImportError:
+    faiss = None
 
 failures = []
+clock = time.perf_counter
 
 
 def column(vectors):
@@ -54,9 +63,9 @@ def turns(count, ours, theirs):
     times = ([], [])
     for _ in range(count):
         for own, work in zip(times, (ours, theirs)):
-            start = time.perf_counter()
+            start = clock()
             result = work()
-            own.append(time.perf_counter() - start)
+            own.append(clock() - start)
             if work is ours:
                 first = result
             else:
@@ -157,6 +166,116 @@ def kmeans(count, vectors, k, steps):
     )
 
 
+def faiss_kmeans(count, vectors, k, steps):
+    if faiss is None:
+        print("FAISS is not installed: k-means is not compared with it", file=sys.stderr)
+        return
+    start = vectors[np.random.default_rng(1).choice(len(vectors), k, replace=False)]
+    batch = rows(vectors)
+
+    def ours():
+        return hart_native.invoke(
+            "vector_kmeans", batch, result="pyarrow", clusters=k, iterations=steps, start_centroids=start.tobytes()
+        )
+
+    def theirs():
+        search = faiss.Kmeans(vectors.shape[1], k, niter=steps, max_points_per_centroid=len(vectors))
+        search.train(vectors, init_centroids=start)
+        return search
+
+    found, other, *t = turns(count, ours, theirs)
+    inertia = numbers(found, "inertia").sum()
+    # FAISS gives the objective of the last step before its centroids moved.
+    squares, _ = other.index.search(vectors, 1)
+    off = inertia / float(squares.astype(np.float64).sum()) - 1
+    size = f"{len(vectors)} × {vectors.shape[1]}"
+    report(f"k-means, {size}, k = {k}, {steps} steps", "FAISS", f"inertia {off:+.1e}", abs(off) < 0.01, *t)
+
+
+def silhouettes(count, vectors):
+    batch = rows(vectors)
+    found = KMeans(10, n_init=1, max_iter=5, random_state=1).fit(vectors).labels_ + 1
+    found[::50] = 0
+    labelled = pa.record_batch({"id": batch.column("id"), "v": batch.column("v"), "cluster": pa.array(found.astype(np.int32))})
+    there = found > 0
+
+    def ours():
+        return hart_native.invoke("vector_silhouette", labelled, result="pyarrow", accumulate="f64")
+
+    own, other, *t = turns(count, ours, lambda: silhouette_samples(vectors[there].astype(np.float64), found[there]))
+    values = np.array(own.column("silhouette").to_pylist(), dtype=float)
+    error = float(np.max(np.abs(values[there] - other)))
+    mean = abs(own.column("mean").drop_null()[0].as_py() - other.mean())
+    fits = error < 1e-6 and mean < 1e-6 and bool(np.isnan(values[~there]).all())
+    size = f"{len(vectors)} × {vectors.shape[1]}"
+    report(f"silhouettes, {size}, float64", "scikit-learn", f"differ by {error:.1e}, the mean by {mean:.1e}", fits, *t)
+
+
+def same_up_to_renaming(a, b):
+    pairs = set(zip(a.tolist(), b.tolist()))
+    return len(pairs) == len(set(a.tolist())) == len(set(b.tolist()))
+
+
+def hierarchy(count, vectors):
+    heaps, _ = make_blobs(2000, 5, centers=6, cluster_std=[0.3, 0.5, 0.8, 0.4, 1.0, 0.6], random_state=4)
+    some = vectors[: min(len(vectors), 5000)]
+    # In double precision, as scikit-learn computes. Of equal rows, which distance is the shorter is anybody's choice.
+    for what, given, least in [("heaps", heaps, 10), ("real vectors", np.unique(some, axis=0).astype(np.float64), 5)]:
+        batch = rows(given)
+        own, other, *t = turns(
+            count,
+            lambda: hart_native.invoke("vector_hdbscan", batch, result="pyarrow", minimum=least, element="f64"),
+            lambda: HDBSCAN(min_cluster_size=least, algorithm="brute", n_jobs=-1, copy=True).fit(given),
+        )
+        labels = numbers(own, "cluster")
+        rand = adjusted_rand_score(other.labels_, labels)
+        same = same_up_to_renaming(labels, other.labels_)
+        error = float(np.max(np.abs(numbers(own, "probability") - other.probabilities_)))
+        text = f"labels {'the same' if same else f'differ, Rand index {rand:.5f}'}, probabilities by {error:.1e}, {labels.max()} clusters"
+        size = f"{len(given)} × {given.shape[1]}"
+        report(f"HDBSCAN, {what}, {size}", "scikit-learn brute, float64", text, same and error < 1e-6, *t)
+
+
+def reductions(count, vectors):
+    batch = rows(vectors)
+    size = f"{len(vectors)} × {vectors.shape[1]}"
+    wide = vectors.astype(np.float64)
+    own, other, *t = turns(
+        count,
+        lambda: hart_native.invoke("vector_pca", rows(wide), result="pyarrow", components=10, element="f64"),
+        lambda: PCA(10, svd_solver="full").fit(wide),
+    )
+    axes = matrix(own, "axis")
+    error = max(
+        off(axes[0], other.mean_),
+        off(np.asarray(own.column("variance"))[1:].astype(float), other.explained_variance_),
+        off(np.asarray(own.column("share"))[1:].astype(float), other.explained_variance_ratio_),
+        off(np.asarray(own.column("singular_value"))[1:].astype(float), other.singular_values_),
+    )
+    along = float(np.min(np.sum(axes[1:] * other.components_, axis=1)))
+    text = f"mean, variances and singular values differ by {error:.1e}, axes by {1 - along:.1e} of a cosine"
+    report(f"PCA, 10 components, {size}", "scikit-learn full SVD, float64", text, error < 1e-9 and along > 1 - 1e-9, *t)
+
+    k = hart_native.invoke("vector_johnson_lindenstrauss", pa.record_batch({}), result="pyarrow", rows=1000, distortion=0.5)
+    k = numbers(k, "dimensions")[0]
+    assert k in (johnson_lindenstrauss_min_dim(1000, eps=0.5) + i for i in (0, 1))
+    own, other, *t = turns(
+        count,
+        lambda: hart_native.invoke("vector_random_projection", batch, result="pyarrow", dimensions=int(k), entries="li"),
+        lambda: SparseRandomProjection(int(k), random_state=1).fit_transform(vectors),
+    )
+
+    def change(projected):
+        before = cdist(wide[:1000], wide[:1000], "sqeuclidean")
+        after = cdist(projected[:1000].astype(np.float64), projected[:1000].astype(np.float64), "sqeuclidean")
+        some = before > 0
+        return float(np.max(np.abs(after[some] / before[some] - 1)))
+
+    changes = change(matrix(own, "v")), change(other)
+    text = f"squared distances change by {changes[0]:.2f} at most (peer {changes[1]:.2f})"
+    report(f"random projection to {k}, {size}", "scikit-learn sparse", text, changes[0] < 0.5, *t)
+
+
 def clusters(count, vectors):
     heaps, truth = make_blobs(5000, 16, centers=8, cluster_std=0.5, random_state=3)
     heaps = heaps.astype(np.float32)
@@ -231,7 +350,11 @@ def main():
     parser.add_argument("parquet")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--processor", action="store_true")
     given = parser.parse_args()
+    if given.processor:
+        global clock
+        clock = time.process_time
     hart_native.set_threads(given.threads)
     about = hart_native.capabilities()
     print(f"level {about['level']}, {about['threads']} threads\n")
@@ -241,7 +364,11 @@ def main():
     many = np.concatenate([vectors + np.float32(0.001 * i) for i in range(10)])
     kmeans(given.turns, vectors, 64, 10)
     kmeans(max(1, given.turns // 2), many, 64, 10)
+    faiss_kmeans(max(1, given.turns // 2), many, 64, 10)
     clusters(given.turns, vectors)
+    silhouettes(max(1, given.turns // 2), vectors)
+    hierarchy(max(1, given.turns // 2), vectors)
+    reductions(max(1, given.turns // 2), vectors)
     outliers(given.turns, vectors)
     for failure in failures:
         print(f"disagreement: {failure}", file=sys.stderr)

@@ -1,6 +1,5 @@
 //! Assignment of rows to given centroids.
 
-use super::nearest::Targets;
 use crate::column::vectors::Vectors;
 use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, V};
 use crate::contract::{
@@ -11,6 +10,7 @@ use crate::pairwise::compute::Compute;
 use crate::vector::Metric;
 use crate::vector::distance::METRIC;
 use crate::vector::rows;
+use crate::vector::targets::Targets;
 
 /// The nearest centroid of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]

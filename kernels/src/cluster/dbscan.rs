@@ -1,10 +1,11 @@
 //! Density-based clusters.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::assign::EUCLIDEAN;
-use super::nearest::Targets;
-use super::points::{Points, by_id};
+use super::points::{Points, by_id, codes_of};
+use crate::arch::LANES;
 use crate::column::vectors::Vectors;
 use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, V};
 use crate::contract::{
@@ -14,7 +15,11 @@ use crate::error::Error;
 use crate::pairwise::compute::Compute;
 use crate::parallel;
 use crate::vector::Metric;
+use crate::vector::codes::search::within;
+use crate::vector::codes::{Bounded, Codes};
+use crate::vector::distance::of_packed;
 use crate::vector::rows;
+use crate::vector::targets::Targets;
 
 /// What [`dbscan`] says of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +54,8 @@ pub struct Density {
 ///
 /// # Complexity
 ///
-/// O(m²·n): every pair is looked at twice. 12 bytes of memory for each row and thread, and some for each border point's
-/// neighbours.
+/// O(m²·n): every pair is looked at twice, most by codes of 8 bits alone. 12 bytes of memory for each row and thread, n + 40
+/// for each row, and some for each border point's neighbours.
 ///
 /// # Examples
 ///
@@ -71,7 +76,9 @@ pub fn dbscan(
     metric: Metric,
 ) -> Result<Vec<Option<Density>>, Error> {
     let list = Points::new(vectors, order)?.list;
-    let pairs = Pairs { compute, vectors, list: &list, radius, metric };
+    let points = vectors.picked(&list);
+    let codes = if radius.is_nan() { None } else { codes_of(compute, &points, metric)? };
+    let pairs = Pairs { compute, points: &points, codes: codes.as_ref(), radius, metric };
     let counts: Vec<AtomicU32> = list.iter().map(|_| AtomicU32::new(1)).collect();
     let count = |i: usize| {
         counts[i].fetch_add(1, Ordering::Relaxed);
@@ -121,22 +128,23 @@ const BLOCK: usize = 48;
 
 struct Pairs<'a> {
     compute: Compute,
-    vectors: &'a Vectors<'a>,
-    list: &'a [usize],
+    /// The rows, none of which is NULL.
+    points: &'a Vectors<'a>,
+    codes: Option<&'a Codes>,
     radius: f64,
     metric: Metric,
 }
 
 impl Pairs<'_> {
-    /// Calls `take` with every pair of places in the list, the first below the second, whose rows lie within the radius.
+    /// Calls `take` with every pair of rows, the first before the second, that lie within the radius.
     fn each<T: Send>(
         &self,
         none: impl Fn() -> T + Sync,
         take: impl Fn(&mut T, usize, usize) + Sync,
         merge: impl Fn(T, T) -> T,
     ) -> Result<T, Error> {
-        let m = self.list.len();
-        let work = m.saturating_mul(self.vectors.bytes().len()) / 16;
+        let m = self.points.len();
+        let work = m.saturating_mul(self.points.bytes().len()) / 16;
         parallel::fold(
             m.div_ceil(BLOCK),
             work,
@@ -144,28 +152,49 @@ impl Pairs<'_> {
             |state, blocks| {
                 for block in blocks {
                     let (start, end) = (block * BLOCK, ((block + 1) * BLOCK).min(m));
-                    let rows: Vec<&[u8]> = self.list[start..end]
-                        .iter()
-                        .map(|row| self.vectors.row(*row).unwrap_or_default())
-                        .collect();
-                    let targets = Targets {
-                        compute: self.compute,
-                        metric: self.metric,
-                        vectors: &rows,
-                        name: "another row",
-                    };
-                    targets.distances(self.vectors, &self.list[start..], |at, distances| {
-                        for (i, distance) in distances.enumerate() {
-                            if distance <= self.radius && i < at {
-                                take(state, start + i, start + at);
-                            }
-                        }
-                    })?;
+                    let take = |i: usize, j: usize| take(state, i, j);
+                    match self.codes {
+                        Some(codes) => self.coded(codes, start..end, take),
+                        None => self.plain(start..end, take)?,
+                    }
                 }
                 Ok(())
             },
             merge,
         )
+    }
+
+    /// The pairs of a block's rows with those after them, whose codes leave few distances to be computed.
+    fn coded(&self, codes: &Codes, block: Range<usize>, mut take: impl FnMut(usize, usize)) {
+        let rows: Vec<usize> = block.clone().collect();
+        let queries = self.points.picked(&rows);
+        let (compute, metric, width) = (self.compute, self.metric, self.points.width());
+        let found = within(compute, codes, block.start / LANES, &queries, self.radius, metric);
+        for (i, others) in block.zip(found) {
+            let own = self.points.row(i).unwrap_or_default();
+            for Bounded { upper, row, .. } in others.into_iter().filter(|other| other.row > i) {
+                let other = || self.points.row(row).unwrap_or_default();
+                if upper <= self.radius || of_packed(compute, metric, width, own, other()) <= self.radius {
+                    take(i, row);
+                }
+            }
+        }
+    }
+
+    /// The same without codes.
+    fn plain(&self, block: Range<usize>, mut take: impl FnMut(usize, usize)) -> Result<(), Error> {
+        let start = block.start;
+        let rows: Vec<&[u8]> = block.map(|row| self.points.row(row).unwrap_or_default()).collect();
+        let targets =
+            Targets { compute: self.compute, metric: self.metric, vectors: &rows, name: "another row" };
+        let list: Vec<usize> = (start..self.points.len()).collect();
+        targets.distances(self.points, &list, |at, distances| {
+            for (i, distance) in distances.enumerate() {
+                if distance <= self.radius && i < at {
+                    take(start + i, start + at);
+                }
+            }
+        })
     }
 }
 
@@ -259,7 +288,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
     run: |call| {
         call.check_memory(
             "the clusters",
-            12 * call.rows as u64 * (2 + parallel::workers(usize::MAX) as u64),
+            12 * call.rows as u64 * (5 + parallel::workers(usize::MAX) as u64)
+                + call.vectors(0)?.bytes().len() as u64 / 4,
         )?;
         let found = dbscan(
             rows::compute_of(call)?,

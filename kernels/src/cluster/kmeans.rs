@@ -1,18 +1,16 @@
 //! k-means.
 
-use super::nearest::{Nearest, Targets};
+use super::lloyd::{Clusters, Plan, START, Search, kept_bytes};
 use super::points::{Points, not_enough};
-use crate::column::vectors::{PackedVectors, Vectors};
+use crate::arch::LANES;
+use crate::column::vectors::Vectors;
 use crate::contract::shared::{ELEMENT, ID, V};
 use crate::contract::{
     Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::error::Error;
-use crate::group::{self, By};
-use crate::number::exact::{self, DIGITS};
-use crate::number::random::SplitMix;
 use crate::pairwise::compute::Compute;
-use crate::vector::Metric;
+use crate::vector::codes::{MOST_DIMENSIONS, quantize_with};
 
 /// k-means and its options.
 ///
@@ -36,26 +34,6 @@ pub struct KMeans<'a> {
     start: Option<&'a Vectors<'a>>,
     order: Option<&'a [usize]>,
     compute: Option<Compute>,
-}
-
-/// What [`KMeans::fit`] finds.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Clusters {
-    /// Each row's cluster, from 0; `None` for a NULL row.
-    pub labels: Vec<Option<u32>>,
-    /// The centroids, in the width in which the vectors are computed with: `f32`, or `f64`.
-    pub centroids: PackedVectors,
-    /// Rows in each cluster.
-    pub members: Vec<i64>,
-    /// Sums of squared distances from each centroid.
-    pub within: Vec<f64>,
-    /// The sum of all squared distances.
-    pub inertia: f64,
-    /// Steps made: assignments of all rows.
-    pub iterations: u32,
-    /// Whether the last step moved no row.
-    pub settled: bool,
 }
 
 impl<'a> KMeans<'a> {
@@ -114,8 +92,8 @@ impl<'a> KMeans<'a> {
     /// The start is k-means++ (Arthur and Vassilvitskii 2007): the first centroid is a row drawn uniformly, each further
     /// one a row drawn with a probability proportional to its squared distance from the nearest centroid; with SplitMix64
     /// from the seed. A centroid that loses all rows moves to the row farthest from its own. Hamerly's bounds (2010,
-    /// "Making k-means even faster") spare distances that cannot matter, with the rounding errors allowed for: the result
-    /// is that without bounds.
+    /// "Making k-means even faster") and codes of 8 bits a component ([`crate::Codes`]) spare distances that cannot matter,
+    /// with the rounding errors allowed for: the result is that without them.
     ///
     /// # Shapes
     ///
@@ -129,14 +107,14 @@ impl<'a> KMeans<'a> {
     ///
     /// # Accuracy
     ///
-    /// Distances have the bits of [`crate::vector::distance()`], centroids those of [`group::average()`], rounded to
+    /// Distances have the bits of [`crate::vector::distance()`], centroids those of [`crate::group::average()`], rounded to
     /// the vectors' width; sums of squared distances are exact but for the distances. Same bits for any threads and levels, and
     /// any order of rows if [`KMeans::order`] goes by content or id.
     ///
     /// # Complexity
     ///
-    /// O(m·n·k) for the start and for each step without bounds. 28 bytes of memory for each row; with
-    /// [`KMeans::spherical`] a copy of the vectors.
+    /// O(m·n·k) for the start and for each step without bounds; the sums take up only the rows that have moved. n + 100 bytes
+    /// of memory for each row; with [`KMeans::spherical`] a copy of the vectors.
     pub fn fit(&self, vectors: &Vectors<'_>) -> Result<Clusters, Error> {
         let compute = self.compute.unwrap_or_default();
         if self.clusters == 0 || self.iterations == 0 {
@@ -156,284 +134,26 @@ impl<'a> KMeans<'a> {
             ));
         }
         if !self.spherical {
-            return Search { compute, vectors, points, of: self }.run();
+            return self.search(compute, vectors, points);
         }
         let unit = points.normalized(vectors, compute)?;
         let column = Vectors::packed(vectors.name(), unit.element, &unit.bytes, &unit.lengths)?;
         let points = Points::new(&column, self.order)?;
-        Search { compute, vectors: &column, points, of: self }.run()
+        self.search(compute, &column, points)
+    }
+
+    fn search(&self, compute: Compute, vectors: &Vectors<'_>, points: Points) -> Result<Clusters, Error> {
+        let coded = self.clusters >= FEWEST_CODED && points.list.len() >= 2 * LANES;
+        let n = points.row_bytes / vectors.width().bytes();
+        let codes = (coded && n <= MOST_DIMENSIONS).then(|| quantize_with(compute, vectors)).transpose()?;
+        let KMeans { clusters, seed, iterations, spherical, start, .. } = *self;
+        let of = Plan { clusters, seed, iterations, spherical, start };
+        Search { compute, vectors, points, codes, of }.run()
     }
 }
 
-struct Search<'a> {
-    compute: Compute,
-    vectors: &'a Vectors<'a>,
-    points: Points,
-    of: &'a KMeans<'a>,
-}
-
-impl Search<'_> {
-    fn run(self) -> Result<Clusters, Error> {
-        let k = self.of.clusters;
-        let mut centroids = self.start()?;
-        let mut labels: Vec<Option<i64>> = vec![None; self.vectors.len()];
-        let list = &self.points.list;
-        let found = self.nearest(&centroids, list)?;
-        let mut bounds: Vec<(f64, f64)> = vec![(0.0, 0.0); self.vectors.len()];
-        for (row, found) in list.iter().zip(found) {
-            labels[*row] = Some(found.index.into());
-            bounds[*row] = (found.distance, found.second);
-        }
-        let (mut iterations, mut settled) = (1, false);
-        loop {
-            self.fill_empty(&centroids, &mut labels, &mut bounds)?;
-            let moved = self.averages(&labels, &centroids)?;
-            let moves = self.moves(&centroids, &moved)?;
-            centroids = moved;
-            if iterations == self.of.iterations {
-                break;
-            }
-            iterations += 1;
-            if !self.step(&centroids, &moves, &mut labels, &mut bounds)? {
-                settled = true;
-                break;
-            }
-        }
-        // The labels of rows that have been moved to an empty cluster, or by a last step that was cut short, are those of the
-        // centroids that are returned.
-        let found = self.nearest(&centroids, list)?;
-        let mut sums = vec![[0i64; DIGITS]; k];
-        let mut members = vec![0i64; k];
-        for (row, found) in list.iter().zip(&found) {
-            let cluster = found.index as usize;
-            labels[*row] = Some(i64::from(found.index));
-            members[cluster] += 1;
-            if members[cluster] % (1 << 30) == 0 {
-                exact::carry(&mut sums[cluster]);
-            }
-            exact::add(&mut sums[cluster], found.distance * found.distance);
-        }
-        let mut all = [0; DIGITS];
-        sums.iter_mut().for_each(|sum| {
-            exact::carry(sum);
-            exact::merge(&mut all, sum);
-        });
-        Ok(Clusters {
-            labels: labels.into_iter().map(|label| label.map(|label| label as u32)).collect(),
-            members,
-            within: sums.iter().map(|sum| exact::rounded(sum, 0)).collect(),
-            inertia: exact::rounded(&all, 0),
-            centroids,
-            iterations,
-            settled,
-        })
-    }
-
-    fn rows_of<'b>(&self, centroids: &'b PackedVectors) -> Vec<&'b [u8]> {
-        centroids.bytes.chunks(self.points.row_bytes.max(1)).collect()
-    }
-
-    fn nearest(&self, centroids: &PackedVectors, list: &[usize]) -> Result<Vec<Nearest>, Error> {
-        let vectors = &self.rows_of(centroids);
-        let targets =
-            Targets { compute: self.compute, metric: Metric::Euclidean, vectors, name: "the centroids" };
-        targets.nearest(self.vectors, list)
-    }
-
-    fn packed(&self, bytes: Vec<u8>) -> PackedVectors {
-        let lengths =
-            vec![self.points.row_bytes as i32; bytes.len().checked_div(self.points.row_bytes).unwrap_or(0)];
-        PackedVectors { element: self.vectors.wide_element(), bytes, lengths }
-    }
-
-    /// The centroids to begin with.
-    fn start(&self) -> Result<PackedVectors, Error> {
-        let k = self.of.clusters;
-        if let Some(start) = self.of.start {
-            let n = self.points.row_bytes / self.vectors.width().bytes();
-            if start.len() != k
-                || start.width() != self.vectors.width()
-                || (0..k).any(|i| start.dimensions(i) != Some(n))
-            {
-                return Err(Error::ParameterValue {
-                    name: START.name.into(),
-                    value: format!(
-                        "{} vectors of {} {}",
-                        start.len(),
-                        start.dimensions(0).unwrap_or(0),
-                        start.element().name()
-                    ),
-                    expected: format!("{k} of {n}, as wide as those of column {}", self.vectors.name()),
-                });
-            }
-            return Ok(self.packed((0..k).flat_map(|i| start.row(i).unwrap_or_default()).copied().collect()));
-        }
-        let list = &self.points.list;
-        let mut random = SplitMix(self.of.seed);
-        let mut chosen = (random.uniform() * list.len() as f64) as usize;
-        let mut squares = vec![f64::INFINITY; list.len()];
-        let mut bytes = Vec::with_capacity(k * self.points.row_bytes);
-        loop {
-            let row = self.vectors.row(list[chosen]).unwrap_or_default();
-            bytes.extend_from_slice(row);
-            if bytes.len() == k * self.points.row_bytes {
-                return Ok(self.packed(bytes));
-            }
-            let targets = Targets {
-                compute: self.compute,
-                metric: Metric::Euclidean,
-                vectors: &[row],
-                name: "the centroids",
-            };
-            for (square, found) in squares.iter_mut().zip(targets.nearest(self.vectors, list)?) {
-                *square = square.min(found.distance * found.distance);
-            }
-            let total: f64 = squares.iter().sum();
-            if total == 0.0 {
-                let found = bytes.len() / self.points.row_bytes;
-                return Err(not_enough(
-                    self.vectors,
-                    found,
-                    &format!("{k} different ones, as clusters says"),
-                ));
-            }
-            // Where the squares leave the range of doubles, the farthest rows share all of it.
-            let (total, place): (f64, fn(f64) -> f64) = if total.is_finite() {
-                (total, |v| v)
-            } else {
-                (squares.iter().map(|v| v * 2f64.powi(-600)).sum(), |v| v * 2f64.powi(-600))
-            };
-            let mut rest = random.uniform() * total;
-            chosen = squares.iter().rposition(|v| *v > 0.0).unwrap_or(0);
-            for (i, square) in squares.iter().enumerate() {
-                rest -= place(*square);
-                if rest < 0.0 {
-                    chosen = i;
-                    break;
-                }
-            }
-        }
-    }
-
-    /// The averages of the clusters' rows, in the vectors' width; of a cluster without rows the centroid as it was.
-    fn averages(&self, labels: &[Option<i64>], before: &PackedVectors) -> Result<PackedVectors, Error> {
-        let by = By::new(labels).compute(self.compute).results_as(self.vectors.wide_element());
-        let found = group::average(&by, self.vectors)?;
-        let mut out = before.clone();
-        let size = self.points.row_bytes;
-        let mut rest = found.results[0].bytes.as_slice();
-        for (key, length) in found.keys.iter().zip(&found.results[0].lengths) {
-            // The group of NULL rows has no average.
-            let (own, others) = rest.split_at((*length).max(0) as usize);
-            rest = others;
-            if let Some(key) = key.filter(|_| *length >= 0) {
-                out.bytes[key as usize * size..][..size].copy_from_slice(own);
-            }
-        }
-        if self.of.spherical {
-            let rows = Vectors::packed("centroids", out.element, &out.bytes, &out.lengths)?;
-            return Points::new(&rows, None)?.normalized(&rows, self.compute);
-        }
-        Ok(out)
-    }
-
-    /// How far each centroid has moved.
-    fn moves(&self, before: &PackedVectors, after: &PackedVectors) -> Result<Vec<f64>, Error> {
-        let column = Vectors::packed("centroids", after.element, &after.bytes, &after.lengths)?;
-        let rows = self.rows_of(before);
-        let one = |i: usize| {
-            let targets = Targets {
-                compute: self.compute,
-                metric: Metric::Euclidean,
-                vectors: &[rows[i]],
-                name: "the centroids",
-            };
-            Ok(targets.nearest(&column, &[i])?[0].distance)
-        };
-        (0..rows.len()).map(one).collect()
-    }
-
-    /// The relative error of a computed distance, and some.
-    fn slack(&self) -> f64 {
-        let n = self.points.row_bytes / self.vectors.width().bytes();
-        (n as f64 / 32.0 + 16.0) * 2f64.powi(-24)
-    }
-
-    /// Assigns all rows whose bounds do not prove that they stay; whether one has moved.
-    fn step(
-        &self,
-        centroids: &PackedVectors,
-        moves: &[f64],
-        labels: &mut [Option<i64>],
-        bounds: &mut [(f64, f64)],
-    ) -> Result<bool, Error> {
-        let slack = self.slack();
-        let label = |labels: &[Option<i64>], row: usize| labels[row].map_or(0, |label| label as usize);
-        // The farthest move, and that of the others for the cluster that made it.
-        let (mut first, mut second, mut at) = (0.0, 0.0, 0);
-        for (i, moved) in moves.iter().enumerate() {
-            if *moved > first {
-                (second, first, at) = (first, *moved, i);
-            } else if *moved > second {
-                second = *moved;
-            }
-        }
-        let mut open = Vec::new();
-        for row in &self.points.list {
-            let own = label(labels, *row);
-            let (upper, lower) = &mut bounds[*row];
-            *upper += moves[own] * (1.0 + slack);
-            *lower -= if own == at { second } else { first } * (1.0 + slack);
-            // Not even with all rounding errors another centroid is as near.
-            if *upper * (1.0 + 2.0 * slack) >= *lower * (1.0 - 2.0 * slack) {
-                open.push(*row);
-            }
-        }
-        let mut moved = false;
-        for (row, found) in open.iter().zip(self.nearest(centroids, &open)?) {
-            moved |= label(labels, *row) != found.index as usize;
-            labels[*row] = Some(found.index.into());
-            bounds[*row] = (found.distance, found.second);
-        }
-        Ok(moved)
-    }
-
-    /// Gives each cluster without rows the one that is farthest from its centroid.
-    fn fill_empty(
-        &self,
-        centroids: &PackedVectors,
-        labels: &mut [Option<i64>],
-        bounds: &mut [(f64, f64)],
-    ) -> Result<(), Error> {
-        let mut members = vec![0usize; self.of.clusters];
-        labels.iter().flatten().for_each(|label| members[*label as usize] += 1);
-        let empty: Vec<usize> = (0..members.len()).filter(|i| members[*i] == 0).collect();
-        if empty.is_empty() {
-            return Ok(());
-        }
-        let list = &self.points.list;
-        let mut far: Vec<(f64, usize)> = self
-            .nearest(centroids, list)?
-            .into_iter()
-            .map(|found| found.distance)
-            .zip(list.iter().copied())
-            .collect();
-        // A stable sort: of equal distances the first row.
-        far.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let mut far = far.into_iter().filter(|(distance, _)| *distance > 0.0);
-        for cluster in empty {
-            let next = far.find(|(_, row)| labels[*row].is_some_and(|label| members[label as usize] > 1));
-            let Some((_, row)) = next else { break };
-            if let Some(label) = labels[row] {
-                members[label as usize] -= 1;
-            }
-            labels[row] = Some(cluster as i64);
-            // Nothing is known of its distances.
-            bounds[row] = (f64::INFINITY, 0.0);
-        }
-        Ok(())
-    }
-}
+/// From so many clusters on, distances by codes pay.
+const FEWEST_CODED: usize = 4;
 
 pub(super) const CLUSTERS: Param = Param {
     name: "clusters",
@@ -458,12 +178,6 @@ const SPHERICAL: Param = Param {
     kind: ParamKind::Choice(&["no", "yes"]),
     default: Some("no"),
     summary: "yes: vectors and centroids are scaled to length 1, so that directions count.",
-};
-const START: Param = Param {
-    name: "start_centroids",
-    kind: ParamKind::Vector,
-    default: Some("[]"),
-    summary: "Centroids to begin with, one after the other in one packed value or JSON array; none: k-means++.",
 };
 
 pub(crate) static KERNEL: Kernel = Kernel {
@@ -501,7 +215,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: "A row whose vector is NULL is left out. A NULL id comes last.",
     empty: "Fewer vectors than clusters are an error, and fewer different ones too.",
     nan: "A vector that is not finite is an error that names its row.",
-    accuracy: "Distances have the bits of vector_distance, centroids those of vector_average in the vectors' width. Hamerly's bounds allow for rounding errors, so the result is that without bounds. The start is drawn by rising id: same bits for any order of rows with distinct integer ids, number of threads and instruction set. O(rows · dimensions · clusters) for the start and each step.",
+    accuracy: "Distances have the bits of vector_distance, centroids those of vector_average in the vectors' width. Hamerly's bounds and codes of 8 bits a component spare distances, with all rounding errors allowed for: the result is that without them. The start is drawn by rising id: same bits for any order of rows with distinct integer ids, number of threads and instruction set. O(rows · dimensions · clusters) for the start and each step.",
     streaming: Streaming::Whole("all rows"),
     source: "Lloyd 1982, \"Least squares quantization in PCM\"; Arthur and Vassilvitskii 2007, \"k-means++: the advantages of careful seeding\"; Hamerly 2010, \"Making k-means even faster\"; Dhillon and Modha 2001, \"Concept decompositions for large sparse text data using clustering\", for spherical.",
     elements: "",
@@ -536,9 +250,12 @@ pub(crate) static KERNEL: Kernel = Kernel {
     run: |call| {
         let vectors = call.vectors(0)?;
         let k = call.params.int(CLUSTERS.name) as usize;
+        let n = (0..call.rows).find_map(|row| vectors.dimensions(row)).unwrap_or(0);
         call.check_memory(
             "the clusters",
-            40 * call.rows as u64
+            kept_bytes(vectors, k, n)
+                + 100 * call.rows as u64
+                + vectors.bytes().len() as u64 / 4
                 + (vectors.bytes().len() as u64) * u64::from(call.params.word(SPHERICAL.name) == "yes"),
         )?;
         let order = super::points::by_id(call);

@@ -1,7 +1,7 @@
 //! Local outlier factors, and distances of nearest neighbours.
 
 use super::assign::EUCLIDEAN;
-use super::points::{Points, by_id, not_enough};
+use super::points::{Points, by_id, codes_of, not_enough};
 use crate::column::vectors::Vectors;
 use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, V, number};
 use crate::contract::{Cell, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming, Values};
@@ -46,7 +46,7 @@ pub struct Outlier {
 ///
 /// # Complexity
 ///
-/// O(m²·n); 40 bytes for each row, neighbour and thread.
+/// O(m²·n); 40 bytes for each row, neighbour and thread, and n + 40 for each row.
 ///
 /// # Examples
 ///
@@ -84,7 +84,12 @@ pub fn local_outlier_factor(
         return Err(not_enough(vectors, list.len(), &expected));
     }
     let points = vectors.picked(&list);
-    let found = TopK::new(k + 1).metric(metric).compute(compute).search(&points, &points)?;
+    let codes = codes_of(compute, &points, metric)?;
+    let mut search = TopK::new(k + 1).metric(metric).compute(compute);
+    if let Some(codes) = &codes {
+        search = search.codes(codes);
+    }
+    let found = search.search(&points, &points)?;
     let near: Vec<Vec<Hit>> = found
         .into_iter()
         .enumerate()
@@ -168,7 +173,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
     },
     run: |call| {
         let k = call.params.int(NEIGHBORS.name) as usize;
-        call.check_memory("the neighbours", (call.rows as u64).saturating_mul(64 * (k as u64 + 1)))?;
+        let codes = call.vectors(0)?.bytes().len() as u64 / 4;
+        let neighbors = (call.rows as u64).saturating_mul(64 * (k as u64 + 2));
+        call.check_memory("the neighbours", neighbors.saturating_add(codes))?;
         let metric = call.chosen(&EUCLIDEAN, Metric::parse)?;
         let compute = rows::compute_of(call)?;
         let found = local_outlier_factor(compute, call.vectors(0)?, Some(&by_id(call)), k, metric)?;

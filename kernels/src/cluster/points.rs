@@ -7,6 +7,9 @@ use crate::group::is_finite;
 use crate::number::element::Width;
 use crate::pairwise::compute::Compute;
 use crate::pairwise::reduce::{Norm, Pair};
+use crate::parallel;
+use crate::vector::Metric;
+use crate::vector::codes::{Codes, MOST_DIMENSIONS, quantize_with};
 
 /// Rows that are not NULL, all finite and as long as the first.
 pub(crate) struct Points {
@@ -20,23 +23,11 @@ impl Points {
     ///
     /// [`Error::Dimensions`]; [`Error::Value`] for a vector that is empty or not finite.
     pub(crate) fn new(vectors: &Vectors<'_>, order: Option<&[usize]>) -> Result<Points, Error> {
-        let mut first: Option<(usize, usize)> = None;
-        for row in 0..vectors.len() {
-            let Some(bytes) = vectors.row(row) else { continue };
-            let (length, other) = *first.get_or_insert((bytes.len(), row));
-            if length != bytes.len() {
-                let n = length / vectors.width().bytes();
-                return Err(vectors.mismatch(row, Place::Whole(format!("row {}", other + 1)), n));
-            }
-            if length == 0 || !is_finite(vectors.width(), bytes) {
-                let found = if length == 0 { "no numbers" } else { "a number that is not finite" };
-                return Err(Error::Value {
-                    place: vectors.place().clone(),
-                    row: row as u64 + 1,
-                    found: found.into(),
-                    expected: "a vector of finite numbers, or NULL to leave the row out".into(),
-                });
-            }
+        let first = (0..vectors.len()).find_map(|row| vectors.row(row).map(|bytes| (bytes.len(), row)));
+        if let Some((length, other)) = first {
+            parallel::blocks(vectors.len(), vectors.bytes().len(), |rows| {
+                rows.into_iter().try_for_each(|row| check(vectors, row, length, other))
+            })?;
         }
         let mut list: Vec<usize> = match order {
             Some(order) => order.to_vec(),
@@ -76,6 +67,36 @@ impl Points {
         }
         Ok(out)
     }
+}
+
+/// Checks that a row is as long as the first one, `other`, and finite.
+fn check(vectors: &Vectors<'_>, row: usize, length: usize, other: usize) -> Result<(), Error> {
+    let Some(bytes) = vectors.row(row) else { return Ok(()) };
+    if length != bytes.len() {
+        let n = length / vectors.width().bytes();
+        return Err(vectors.mismatch(row, Place::Whole(format!("row {}", other + 1)), n));
+    }
+    if length == 0 || !is_finite(vectors.width(), bytes) {
+        let found = if length == 0 { "no numbers" } else { "a number that is not finite" };
+        return Err(Error::Value {
+            place: vectors.place().clone(),
+            row: row as u64 + 1,
+            found: found.into(),
+            expected: "a vector of finite numbers, or NULL to leave the row out".into(),
+        });
+    }
+    Ok(())
+}
+
+/// Fewer rows than this are looked at without codes.
+const FEWEST_CODED: usize = 256;
+
+/// Codes of the rows, none of which is NULL, where they spare distances.
+pub(crate) fn codes_of(compute: Compute, rows: &Vectors<'_>, metric: Metric) -> Result<Option<Codes>, Error> {
+    let suits = rows.len() >= FEWEST_CODED
+        && rows.dimensions(0).is_some_and(|n| n <= MOST_DIMENSIONS)
+        && metric != Metric::Manhattan;
+    suits.then(|| quantize_with(compute, rows)).transpose()
 }
 
 /// The error for too few vectors.

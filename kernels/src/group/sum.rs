@@ -62,7 +62,7 @@ impl<T: Term> Task for Add<'_, T> {
     type Output = Result<(), Unfit>;
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> Self::Output {
-        self.sums.add(simd, self.width, self.rows)
+        self.sums.add(simd, self.width, self.rows, &[])
     }
 }
 

@@ -68,6 +68,27 @@ impl<const BINS: usize> Term for Plain<BINS> {
     }
 }
 
+/// Numbers of `BINS` bins times 1 or −1, their row's weight.
+#[derive(Clone, Copy)]
+pub(crate) struct Signed<const BINS: usize>;
+
+impl<const BINS: usize> Term for Signed<BINS> {
+    const BINS: usize = BINS;
+    const BITS: i32 = Plain::<BINS>::BITS;
+    const PAIR: bool = false;
+    #[inline(always)]
+    fn first(x: f64, w: f64) -> f64 {
+        x * w
+    }
+    #[inline(always)]
+    fn second(_: f64, _: f64) -> f64 {
+        0.0
+    }
+    fn exactly(digits: &mut [i64], x: f64, w: f64) {
+        exact::add(digits, x * w);
+    }
+}
+
 /// Squares of singles.
 #[derive(Clone, Copy)]
 pub(crate) struct SquareOfSingle;
@@ -228,9 +249,20 @@ impl<T: Term> Sums<T> {
         n as u64 * 8 * (2 * T::BINS + 4 + DIGITS) as u64
     }
 
-    /// Adds at most [`STRIP`] rows.
+    /// Components.
+    pub(crate) fn dimensions(&self) -> usize {
+        self.n
+    }
+
+    /// Adds at most [`STRIP`] rows; `next` are those that come next, where they do not follow in memory.
     #[inline(always)]
-    pub(crate) fn add<S: Simd>(&mut self, simd: S, width: Width, rows: &[Row<'_>]) -> Result<(), Unfit> {
+    pub(crate) fn add<S: Simd>(
+        &mut self,
+        simd: S,
+        width: Width,
+        rows: &[Row<'_>],
+        next: &[Row<'_>],
+    ) -> Result<(), Unfit> {
         debug_assert!(rows.len() <= STRIP);
         let terms = rows.len() as u32 * (1 + u32::from(T::PAIR));
         if self.room < terms {
@@ -246,12 +278,12 @@ impl<T: Term> Sums<T> {
                 _ => 1,
             };
             let fits = match (columns, width) {
-                (16, Width::F32) => self.block::<S, 16, 4>(simd, rows, at),
-                (16, Width::F64) => self.block::<S, 16, 8>(simd, rows, at),
-                (8, Width::F32) => self.block::<S, 8, 4>(simd, rows, at),
-                (8, Width::F64) => self.block::<S, 8, 8>(simd, rows, at),
-                (_, Width::F32) => self.block::<S, 1, 4>(simd, rows, at),
-                (_, Width::F64) => self.block::<S, 1, 8>(simd, rows, at),
+                (16, Width::F32) => self.block::<S, 16, 4>(simd, rows, next, at),
+                (16, Width::F64) => self.block::<S, 16, 8>(simd, rows, next, at),
+                (8, Width::F32) => self.block::<S, 8, 4>(simd, rows, next, at),
+                (8, Width::F64) => self.block::<S, 8, 8>(simd, rows, next, at),
+                (_, Width::F32) => self.block::<S, 1, 4>(simd, rows, next, at),
+                (_, Width::F64) => self.block::<S, 1, 8>(simd, rows, next, at),
             };
             if !fits {
                 self.outside(width, rows, at, columns)?;
@@ -267,6 +299,7 @@ impl<T: Term> Sums<T> {
         &mut self,
         simd: S,
         rows: &[Row<'_>],
+        next: &[Row<'_>],
         at: usize,
     ) -> bool {
         let n = self.n;
@@ -282,10 +315,14 @@ impl<T: Term> Sums<T> {
         let by_bits = SIZE == 4 && !T::PAIR;
         let mut outside = [0u64; N];
         let (mut greatest, mut least) = ([0i32; N], [u32::MAX; N]);
+        for (row, _) in next {
+            simd.prefetch_near(&row[at * SIZE..], 0);
+        }
         for (row, weight) in rows {
             let source = &row[at * SIZE..][..N * SIZE];
-            // Rows that follow each other in memory are the usual case.
-            simd.prefetch_near(source, STRIP * row.len());
+            if next.is_empty() {
+                simd.prefetch_near(source, STRIP * row.len());
+            }
             let mut x = [0.0; N];
             for (l, x) in x.iter_mut().enumerate() {
                 *x = number::<SIZE>(source, l);

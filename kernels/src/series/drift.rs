@@ -1,7 +1,6 @@
 //! Drift of averages over time.
 
 use crate::cluster::assign::EUCLIDEAN;
-use crate::cluster::nearest::Targets;
 use crate::column::vectors::{PackedVectors, Vectors};
 use crate::contract::shared::{ELEMENT, V};
 use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
@@ -9,6 +8,7 @@ use crate::error::Error;
 use crate::group::{self, By, GROUP_KEY, LEFT_OUT, NOT_FINITE, NotFinite, VECTORS};
 use crate::pairwise::compute::Compute;
 use crate::vector::Metric;
+use crate::vector::targets::Targets;
 
 /// The averages of periods, and how far they have moved.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,7 +2,6 @@
 
 use super::POSITION;
 use crate::cluster::assign::EUCLIDEAN;
-use crate::cluster::nearest::Targets;
 use crate::cluster::points::Points;
 use crate::column::vectors::Vectors;
 use crate::contract::shared::{ACCUMULATE, ELEMENT, V};
@@ -16,6 +15,7 @@ use crate::pairwise::compute::Compute;
 use crate::parallel;
 use crate::vector::Metric;
 use crate::vector::rows;
+use crate::vector::targets::Targets;
 
 /// How well two series align.
 #[derive(Clone, Copy, Debug, PartialEq)]

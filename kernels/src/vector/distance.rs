@@ -5,8 +5,9 @@ use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::error::Error;
+use crate::number::element::Width;
 use crate::pairwise::compute::Compute;
-use crate::pairwise::reduce::{Cosine, Dot, Euclidean, Manhattan};
+use crate::pairwise::reduce::{Cosine, Dot, Euclidean, Manhattan, Pair};
 use crate::vector::rows;
 
 /// A distance: smaller means more alike. The first three have the names and signs of SQL Server's VECTOR_DISTANCE.
@@ -109,6 +110,17 @@ pub fn distance_with(compute: Compute, metric: Metric, a: &[f32], b: &[f32]) -> 
         Metric::Euclidean => rows::pair(Euclidean, compute, a, b),
         Metric::Dot => Ok(from_dot(rows::pair(Dot, compute, a, b)?)),
         Metric::Manhattan => rows::pair(Manhattan, compute, a, b),
+    }
+}
+
+/// [`distance`] of packed vectors of equal length.
+pub(crate) fn of_packed(compute: Compute, metric: Metric, width: Width, a: &[u8], b: &[u8]) -> f64 {
+    let (level, accumulate) = (compute.level, compute.accumulate);
+    match metric {
+        Metric::Cosine => from_similarity(level.run(Pair { form: Cosine, width, accumulate, a, b })),
+        Metric::Euclidean => level.run(Pair { form: Euclidean, width, accumulate, a, b }),
+        Metric::Dot => from_dot(level.run(Pair { form: Dot, width, accumulate, a, b })),
+        Metric::Manhattan => level.run(Pair { form: Manhattan, width, accumulate, a, b }),
     }
 }
 

@@ -100,6 +100,63 @@ fn kmeans_is_lloyds_algorithm() {
 }
 
 #[test]
+fn sums_that_are_too_large_to_be_kept_give_the_same() {
+    // 2 · 20,000 sums of digits take more than 16 MiB, and more than the vectors.
+    let n = 20_000;
+    let rows = blobs(60, n, 3, 6.0);
+    let rows: Vec<Vec<f32>> =
+        rows.iter().map(|row| row.iter().map(|v| (v * 4096.0).round() / 4096.0).collect()).collect();
+    let (all, first) = (rows.concat(), rows[..2].concat());
+    let (vectors, first) = (Vectors::matrix(&all, n).unwrap(), Vectors::matrix(&first, n).unwrap());
+    let (expected, centroids, steps, _) = lloyd(&rows, rows[..2].to_vec(), 10);
+    let found = KMeans::new(2).start(&first).iterations(10).fit(&vectors).unwrap();
+    assert_eq!((labels(&found), found.iterations), (expected, steps));
+    for (i, centroid) in centroids.iter().enumerate() {
+        let own: Vec<f64> = centroid.iter().map(|v| f64::from(*v)).collect();
+        assert_eq!(found.centroids.row(i), Some(own));
+    }
+}
+
+#[test]
+fn kmeans_by_codes_is_that_without() {
+    // Elements of other types, ties, a zero vector, NULL rows, and rows that codes say nothing of.
+    for element in [Element::F32, Element::F64, Element::F16, Element::I8] {
+        let scale = if element == Element::I8 { 20.0 } else { 1.0 };
+        let mut rows: Vec<Option<Vec<f64>>> = blobs(400, 24, 6, 3.0)
+            .iter()
+            .map(|row| Some(row.iter().map(|v| f64::from((v * 8.0).round() / 8.0) * scale).collect()))
+            .collect();
+        rows[3] = None;
+        rows[200] = Some(vec![0.0; 24]);
+        if matches!(element, Element::F32 | Element::F64) {
+            rows[201] = Some(vec![1e13; 24]);
+            rows[202] = Some(vec![1e-14; 24]);
+        }
+        let column = Column::new(element, &rows, 1);
+        let vectors = column.vectors("v");
+        let start: Vec<Option<Vec<f64>>> = [0, 1, 2, 4, 5, 5, 9].iter().map(|i| rows[*i].clone()).collect();
+        let wide = if element == Element::F64 { Element::F64 } else { Element::F32 };
+        let start = Column::new(wide, &start, 0);
+        for steps in [1, 4, 100] {
+            let start = start.vectors("c");
+            let found = KMeans::new(7).start(&start).iterations(steps).fit(&vectors).unwrap();
+            let own = Vectors::packed("c", wide, &found.centroids.bytes, &found.centroids.lengths).unwrap();
+            let assigned = cluster::assign(compute(), &vectors, &own, Metric::Euclidean).unwrap();
+            let mut within = [0.0; 7];
+            for (row, (label, nearest)) in found.labels.iter().zip(&assigned).enumerate() {
+                assert_eq!(*label, nearest.map(|a| a.cluster), "{element:?}, row {row}");
+                if let Some(nearest) = nearest {
+                    within[nearest.cluster as usize] += nearest.distance * nearest.distance;
+                }
+            }
+            for (a, b) in within.iter().zip(&found.within) {
+                assert!((a - b).abs() <= 1e-12 * b, "{a} {b}");
+            }
+        }
+    }
+}
+
+#[test]
 fn kmeans_finds_heaps_that_lie_apart() {
     let rows = blobs(600, 16, 6, 0.3);
     let all = rows.concat();
@@ -255,7 +312,8 @@ fn dbscan_is_the_published_algorithm() {
         (300, 2, 4, 1.0, 0.35, 5, Metric::Euclidean),
         (200, 2, 4, 3.0, 0.5, 3, Metric::Euclidean),
         (250, 10, 5, 1.5, 2.4, 4, Metric::Euclidean),
-        (200, 3, 5, 0.7, 0.01, 4, Metric::Cosine),
+        (280, 3, 5, 0.7, 0.01, 4, Metric::Cosine),
+        (100, 3, 5, 1.0, 2.5, 4, Metric::Manhattan),
         (130, 5, 3, 1.0, 0.0, 1, Metric::Euclidean),
         (100, 5, 3, 1.0, 100.0, 2, Metric::Euclidean),
     ] {
@@ -286,7 +344,7 @@ fn dbscan_is_the_published_algorithm() {
 #[test]
 fn local_outlier_factors_are_the_published_ones() {
     for (count, n, k, metric) in
-        [(120, 3, 5, Metric::Euclidean), (90, 20, 1, Metric::Euclidean), (90, 7, 12, Metric::Cosine)]
+        [(120, 3, 5, Metric::Euclidean), (90, 20, 1, Metric::Euclidean), (270, 7, 12, Metric::Cosine)]
     {
         let rows = blobs(count, n, 3, 2.0);
         let all = rows.concat();

@@ -155,6 +155,10 @@ fn suggestions_for_misspelled_names() {
         let middle = kernel.name.len() / 2;
         let middle = format!("{}{}", &kernel.name[..middle], &kernel.name[middle + 1..]);
         for name in [end, &middle] {
+            // Without a letter, vector_hdbscan is vector_dbscan.
+            if KERNELS.iter().any(|other| other.name == name) {
+                continue;
+            }
             assert!(nearest(name).contains(&kernel.name), "{name}");
         }
         assert!(nearest("vector").len() <= 3);

@@ -1,6 +1,7 @@
 //! The basis of the SQLCLR assembly that this library replaces.
 
-use super::{Basis, BasisKind, orthonormal};
+use super::{Basis, BasisKind};
+use crate::vector::orthonormal::gram_schmidt;
 
 /// Dimensions of the original.
 const DIMENSION: usize = 1998;
@@ -63,7 +64,7 @@ pub(super) fn basis() -> Basis {
     let mut row = || (0..DIMENSION).map(|_| f64::from((2.0 * random.next_double() - 1.0) as f32)).collect();
     let rows: Vec<Vec<f64>> = (0..3).map(|_| row()).collect();
     // Three fixed rows that the tests show to be independent.
-    let axes = orthonormal::gram_schmidt(rows).unwrap_or_default();
+    let axes = gram_schmidt(rows).unwrap_or_default();
     Basis::of_axes(BasisKind::ClrV1, DIMENSION, &axes).expect("the axes of the original are orthonormal")
 }
 

@@ -9,7 +9,6 @@ pub(crate) mod project;
 mod bytes;
 mod clr_v1;
 mod orthonormal;
-mod pca;
 mod random;
 
 use crate::column::vectors::{Vectors, decode};
@@ -17,8 +16,13 @@ use crate::error::{Error, Place};
 use crate::number::element::Width;
 use crate::pairwise::compute::Compute;
 use crate::pairwise::precision::Accumulate;
+use crate::vector::orthonormal::gram_schmidt;
+use crate::vector::principal::{Search, Take, too_few};
 
 pub(crate) use bytes::MAX_AXES;
+
+/// How close to principal the axes of [`Basis::pca`] are before they are rounded, as a share of the largest variance.
+const SETTLED: f64 = 1e-6;
 
 /// How a basis was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +131,7 @@ impl Basis {
             });
         }
         let rows = finite_rows(vectors, order)?;
-        let axes = orthonormal::gram_schmidt(rows).map_err(|collinear| Error::Value {
+        let axes = gram_schmidt(rows).map_err(|collinear| Error::Value {
             place: vectors.place().clone(),
             row: order[collinear.row] as u64 + 1,
             found: format!(
@@ -168,9 +172,22 @@ impl Basis {
         sample: &Vectors<'_>,
         axes: usize,
         limit: usize,
-        take: pca::Take<'_>,
+        take: Take<'_>,
     ) -> Result<Basis, Error> {
-        pca::basis(compute, sample, axes, limit, take)
+        let there: Vec<usize> = (0..sample.len()).filter(|i| sample.row(*i).is_some()).collect();
+        let taken = there.len().min(limit.max(1));
+        // Evenly spaced: row ⌊i·n/taken⌋. The product of two row counts in memory fits 128 bits.
+        let place = |i: usize| (i as u128 * there.len() as u128 / taken as u128) as usize;
+        let picked: Vec<usize> = (0..taken).map(|i| there[place(i)]).collect();
+        let dimension = picked.first().and_then(|row| sample.dimensions(*row)).unwrap_or(0);
+        if taken < axes.saturating_add(1) {
+            return Err(too_few(sample.place(), taken, axes));
+        }
+        check_dimension(sample.place(), dimension)?;
+        check_shape("dimension", dimension, axes)?;
+        let search = Search { compute, tolerance: SETTLED, take };
+        let axes = search.axes(sample, &picked, axes)?.axes;
+        Ok(Basis { sample: taken as u64, ..Basis::of_axes(BasisKind::Pca, dimension, &axes)? })
     }
 
     /// Random directions, orthonormalized: components uniform in \[−1, 1) from SplitMix64 (Steele, Lea and Flood 2014).

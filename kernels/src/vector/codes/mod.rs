@@ -35,11 +35,13 @@
 mod bound;
 mod checksum;
 mod encode;
+mod few;
 mod filter;
 mod layout;
 mod quantize;
 pub(crate) mod search;
 
+pub(crate) use few::Few;
 pub use quantize::quantize;
 pub(crate) use quantize::{packed_codes, quantize_with};
 pub use search::Bounded;

@@ -19,7 +19,7 @@ use crate::vector::narrow_rows::{search_rows, with_singles};
 use crate::vector::nearest_rows::{self, Best, Candidate, Key, Wanted};
 
 /// Maximum queries per tile: their sums with a block of rows stay in registers.
-const TILE: usize = 12;
+pub(super) const TILE: usize = 12;
 /// If more than one row in this many is left, search without codes is faster.
 const TOO_MANY: usize = 4;
 /// The same for many queries, whose distances cost less without codes: there a row is read once for all queries.
@@ -32,16 +32,21 @@ const BATCH: usize = 256;
 const FEW: usize = 1024;
 
 /// A query and its code.
-struct Query {
-    side: Side,
+pub(super) struct Query {
+    pub(super) side: Side,
     numbers: Vec<i8>,
     /// −128·Σp: with it, sums of products with bytes are those with the codes.
-    start: i32,
+    pub(super) start: i32,
 }
 
 impl Query {
     /// `None` where the vector has other dimensions than the codes, or none.
-    fn new(compute: Compute, codes: &Codes, queries: &Vectors<'_>, vector: &[u8]) -> Option<Query> {
+    pub(super) fn new(
+        compute: Compute,
+        codes: &Codes,
+        queries: &Vectors<'_>,
+        vector: &[u8],
+    ) -> Option<Query> {
         let (numbers, bytes) = quantize::encoded(compute, queries.element(), vector);
         let side = Side::new(&numbers);
         if bytes.len() != codes.dimensions || bytes.is_empty() {
@@ -54,17 +59,17 @@ impl Query {
 }
 
 /// Some queries, four numbers of each side by side.
-struct Tile {
+pub(super) struct Tile {
     /// The first of its queries, and how many there are.
-    first: usize,
-    count: usize,
+    pub(super) first: usize,
+    pub(super) count: usize,
     /// A number of queries for which there is code; those that are missing are 0.
-    width: usize,
-    packed: Vec<[i8; 4]>,
+    pub(super) width: usize,
+    pub(super) packed: Vec<[i8; 4]>,
 }
 
 /// The queries in tiles of nearly equal size.
-fn tiles(queries: &[Query], groups: usize) -> Vec<Tile> {
+pub(super) fn tiles(queries: &[Query], groups: usize) -> Vec<Tile> {
     const WIDTHS: [usize; 7] = [1, 2, 3, 4, 6, 8, TILE];
     let tiles = queries.len().div_ceil(TILE);
     let mut first = 0;
@@ -188,6 +193,9 @@ impl Found {
 
     /// Lowers the limit to the `k`-th least upper bound.
     fn lower(&mut self, plan: &Plan<'_>, query: &Query, upper: f64) {
+        if plan.wanted.k == usize::MAX {
+            return;
+        }
         if self.uppers.len() < plan.wanted.k {
             self.uppers.push(Upper(upper));
         } else if self.uppers.peek().is_some_and(|greatest| upper < greatest.0) {
@@ -504,6 +512,36 @@ impl Refine<'_> {
         }
         Ok(found)
     }
+}
+
+/// The rows, from block `first` of [`LANES`] rows on, whose codes do not prove that they lie beyond a distance, for each of some
+/// queries that are as long as the coded vectors; on the thread of the caller.
+pub(crate) fn within(
+    compute: Compute,
+    codes: &Codes,
+    first: usize,
+    queries: &Vectors<'_>,
+    distance: f64,
+    metric: Metric,
+) -> Vec<Vec<Bounded>> {
+    let query = |i| Query::new(compute, codes, queries, queries.row(i).unwrap_or_default());
+    let coded: Vec<Query> = (0..queries.len()).filter_map(query).collect();
+    debug_assert_eq!(coded.len(), queries.len());
+    let bounds = Bounds::new(metric, codes.element.width(), codes.dimensions);
+    let wanted = Wanted { within: Some(distance), ..Wanted::nearest(usize::MAX) };
+    let plan = Plan { codes, bounds: &bounds, wanted, share: None };
+    let mut found: Vec<Found> = coded.iter().map(|query| plan.found(query)).collect();
+    let tiles = tiles(&coded, codes.dimensions.div_ceil(4));
+    let range = first..codes.lanes.len();
+    compute.level.run(Sift {
+        plan: &plan,
+        queries: &coded,
+        tiles: &tiles,
+        range,
+        found: &mut found,
+        seen: 0,
+    });
+    found.into_iter().map(|found| found.rows).collect()
 }
 
 /// The rows whose codes do not exclude them from the wanted ones, with their bounds, for each query by rising lower

@@ -1,12 +1,12 @@
 //! Principal axes of a sample.
 
-use super::{Basis, BasisKind, check_dimension, check_shape, orthonormal};
 use crate::column::vectors::{Vectors, decode};
 use crate::error::{Error, Place};
 use crate::number::random::SplitMix;
 use crate::number::range;
 use crate::pairwise::compute::Compute;
 use crate::pairwise::products::products;
+use crate::vector::orthonormal::{self, orthonormalized};
 
 /// Directions beyond the wanted ones: they absorb what varies almost as much, so that the wanted ones converge sooner.
 const SPARE: usize = 16;
@@ -14,59 +14,90 @@ const SPARE: usize = 16;
 const STEPS: usize = 5;
 /// Checks before more directions are taken, twice as many each time; with all dimensions the axes are exact at once.
 const ROUNDS: usize = 12;
-/// The tolerance for ‖C·a − λ·a‖, as a share of the largest variance.
-const SETTLED: f64 = 1e-6;
 /// Variances below this share of the largest are held to the tolerance of this share.
 const SMALLEST: f64 = 1e-12;
 
 /// Called before that many bytes are allocated.
 pub(crate) type Take<'a> = &'a dyn Fn(u64) -> Result<(), Error>;
 
-pub(super) fn basis(
-    compute: Compute,
-    sample: &Vectors<'_>,
-    axes: usize,
-    limit: usize,
-    take: Take<'_>,
-) -> Result<Basis, Error> {
-    let there: Vec<usize> = (0..sample.len()).filter(|i| sample.row(*i).is_some()).collect();
-    let taken = there.len().min(limit.max(1));
-    // Evenly spaced: row ⌊i·n/taken⌋. The product of two row counts in memory fits 128 bits.
-    let place = |i: usize| (i as u128 * there.len() as u128 / taken as u128) as usize;
-    let picked: Vec<usize> = (0..taken).map(|i| there[place(i)]).collect();
-    let dimension = picked.first().and_then(|row| sample.dimensions(*row)).unwrap_or(0);
-    if taken < axes.saturating_add(1) {
-        return Err(Error::Value {
-            place: sample.place().clone(),
-            row: 0,
-            found: format!("{taken} vectors"),
-            expected: format!("more than {axes}, the number of axes, to find how they vary"),
-        });
+/// The principal axes of some rows.
+pub(crate) struct Principal {
+    /// By descending variance; the largest component of each, the first among equals, is positive.
+    pub(crate) axes: Vec<Vec<f64>>,
+    /// The variance along each, divided by the number of rows.
+    pub(crate) variances: Vec<f64>,
+    /// The sum of the variances along all axes that there are.
+    pub(crate) total: f64,
+    pub(crate) mean: Vec<f64>,
+}
+
+/// The error for fewer rows than axes and one.
+pub(crate) fn too_few(place: &Place, rows: usize, axes: usize) -> Error {
+    Error::Value {
+        place: place.clone(),
+        row: 0,
+        found: format!("{rows} vectors"),
+        expected: format!("more than {axes}, the number of axes, to find how they vary"),
     }
-    check_dimension(sample.place(), dimension)?;
-    check_shape("dimension", dimension, axes)?;
-    // The sample, and the products of its smaller side in parts and as a whole.
-    let side = dimension.min(taken) as u64;
-    take((8 * dimension as u64).saturating_mul(taken as u64).saturating_add(side * side * 16))?;
-    let by_row = taken < dimension;
-    let numbers = centred(sample, &picked, dimension, by_row)?;
-    let problem = Problem { compute, place: sample.place(), take };
-    let axes = if by_row {
-        by_rows(&problem, &numbers, dimension, axes)?
-    } else {
-        by_columns(&problem, numbers, dimension, axes)?
-    };
-    Ok(Basis { sample: taken as u64, ..Basis::of_axes(BasisKind::Pca, dimension, &axes)? })
+}
+
+/// How axes are searched for.
+pub(crate) struct Search<'a> {
+    pub(crate) compute: Compute,
+    /// The tolerance for ‖C·a − λ·a‖, as a share of the largest variance.
+    pub(crate) tolerance: f64,
+    pub(crate) take: Take<'a>,
+}
+
+impl Search<'_> {
+    /// The first `wanted` axes of the picked rows, none of which is NULL: more than `wanted` rows of at least as many
+    /// dimensions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Dimensions`]; [`Error::Value`] for a number that is not finite, and for axes that do not converge;
+    /// [`Error::Memory`].
+    pub(crate) fn axes(
+        &self,
+        sample: &Vectors<'_>,
+        picked: &[usize],
+        wanted: usize,
+    ) -> Result<Principal, Error> {
+        let (taken, dimension) = (picked.len(), sample.dimensions(picked[0]).unwrap_or(0));
+        // The sample, and the products of its smaller side in parts and as a whole.
+        let side = dimension.min(taken) as u64;
+        (self.take)((8 * dimension as u64).saturating_mul(taken as u64).saturating_add(side * side * 16))?;
+        let by_row = taken < dimension;
+        let Centred { numbers, mean, unit } = centred(sample, picked, dimension, by_row)?;
+        let total = numbers.iter().map(|v| v * v).sum::<f64>() / taken as f64;
+        let Search { compute, tolerance, take } = *self;
+        let problem = Problem { compute, tolerance, place: sample.place(), take };
+        let found = if by_row {
+            by_rows(&problem, &numbers, dimension, wanted)?
+        } else {
+            by_columns(&problem, numbers, dimension, wanted)?
+        };
+        Ok(Principal {
+            variances: found.values.into_iter().map(|v| v.max(0.0) * unit * unit).collect(),
+            axes: found.axes,
+            total: total * unit * unit,
+            mean,
+        })
+    }
+}
+
+/// See [`centred`].
+struct Centred {
+    numbers: Vec<f64>,
+    /// In the unit of the vectors.
+    mean: Vec<f64>,
+    /// The power of two by which the numbers were divided.
+    unit: f64,
 }
 
 /// The picked rows minus their mean, row-major or column-major, over a power of two that scales the largest number to
 /// between 1 and 2, so that no square leaves the range of doubles and no axis depends on the unit of the vectors.
-fn centred(
-    sample: &Vectors<'_>,
-    picked: &[usize],
-    dimension: usize,
-    by_row: bool,
-) -> Result<Vec<f64>, Error> {
+fn centred(sample: &Vectors<'_>, picked: &[usize], dimension: usize, by_row: bool) -> Result<Centred, Error> {
     let count = picked.len();
     let mut out = vec![0.0; dimension * count];
     for (i, row) in picked.iter().enumerate() {
@@ -90,8 +121,8 @@ fn centred(
     out.iter_mut().for_each(|v| *v /= unit);
     // Centred before multiplying: for vectors far from the origin a difference of products would be rounding errors
     // alone.
+    let mut mean = vec![0.0; dimension];
     if by_row {
-        let mut mean = vec![0.0; dimension];
         for row in out.chunks(dimension) {
             mean.iter_mut().zip(row).for_each(|(sum, v)| *sum += v);
         }
@@ -100,12 +131,13 @@ fn centred(
             row.iter_mut().zip(&mean).for_each(|(v, mean)| *v -= mean);
         }
     } else {
-        for column in out.chunks_mut(count) {
-            let mean = column.iter().sum::<f64>() / count as f64;
-            column.iter_mut().for_each(|v| *v -= mean);
+        for (column, mean) in out.chunks_mut(count).zip(&mut mean) {
+            *mean = column.iter().sum::<f64>() / count as f64;
+            column.iter_mut().for_each(|v| *v -= *mean);
         }
     }
-    Ok(out)
+    mean.iter_mut().for_each(|v| *v *= unit);
+    Ok(Centred { numbers: out, mean, unit })
 }
 
 /// The axes where there are no fewer rows than dimensions, from the covariance matrix.
@@ -114,7 +146,7 @@ fn by_columns(
     columns: Vec<f64>,
     dimension: usize,
     wanted: usize,
-) -> Result<Vec<Vec<f64>>, Error> {
+) -> Result<Found, Error> {
     let count = columns.len() / dimension;
     let covariance = problem.squares(&columns, count, count)?;
     drop(columns);
@@ -128,12 +160,7 @@ fn by_columns(
 /// The axes where there are fewer rows than dimensions: the eigenvectors of the rows' products with each other are the
 /// weights with which the rows add up to eigenvectors of the covariance matrix XᵀX, which is never formed. Convergence
 /// is still measured by XᵀX.
-fn by_rows(
-    problem: &Problem<'_>,
-    rows: &[f64],
-    dimension: usize,
-    wanted: usize,
-) -> Result<Vec<Vec<f64>>, Error> {
+fn by_rows(problem: &Problem<'_>, rows: &[f64], dimension: usize, wanted: usize) -> Result<Found, Error> {
     let count = rows.len() / dimension;
     let gram = problem.squares(rows, dimension, count)?;
     let start = Start { axes: Vec::new(), most: count, strict: true };
@@ -154,6 +181,7 @@ fn by_rows(
 /// State shared by the steps of one search for axes.
 struct Problem<'a> {
     compute: Compute,
+    tolerance: f64,
     /// The column.
     place: &'a Place,
     take: Take<'a>,
@@ -173,6 +201,8 @@ struct Start {
 struct Found {
     /// All directions, by descending variance.
     axes: Vec<Vec<f64>>,
+    /// Their variances.
+    values: Vec<f64>,
     /// How far the wanted ones are from convergence, as a share of the largest variance.
     off: f64,
 }
@@ -214,44 +244,50 @@ impl Problem<'_> {
             (self.take)(8 * (width * most as u64 + rows * (8 * width + 2 * rows)))?;
             axes.extend((axes.len()..block).map(|_| random.row(n)));
             axes = orthonormalized(axes, &mut random);
-            let mut off = f64::INFINITY;
+            let (mut values, mut off) = (Vec::new(), f64::INFINITY);
             for _ in 0..ROUNDS {
                 for _ in 0..std::mem::replace(&mut steps, STEPS) {
                     axes = orthonormalized(times(&axes)?, &mut random);
                 }
-                (axes, off) = turned(&axes, &times(&axes)?, wanted, strict);
-                if off <= SETTLED {
-                    return Ok(Found { axes, off });
+                (axes, values, off) = turned(&axes, &times(&axes)?, wanted, strict);
+                if off <= self.tolerance {
+                    return Ok(Found { axes, values, off });
                 }
             }
             if block == most {
-                return Ok(Found { axes, off });
+                return Ok(Found { axes, values, off });
             }
             block = (wanted + 2 * (block - wanted)).min(most);
         }
     }
 
     /// The wanted axes, if they have converged.
-    fn settled(&self, found: Found, wanted: usize) -> Result<Vec<Vec<f64>>, Error> {
-        let Found { mut axes, off } = found;
-        if off > SETTLED {
+    fn settled(&self, mut found: Found, wanted: usize) -> Result<Found, Error> {
+        let off = found.off;
+        if off > self.tolerance {
             return Err(Error::Value {
                 place: self.place.clone(),
                 row: 0,
                 found: format!("principal axes that are still {off:.1e} of the largest variance off"),
-                expected: format!("at most {SETTLED:.0e}"),
+                expected: format!("at most {:.0e}", self.tolerance),
             });
         }
-        axes.truncate(wanted);
-        axes.iter_mut().for_each(|axis| point_forwards(axis));
-        Ok(axes)
+        found.axes.truncate(wanted);
+        found.values.truncate(wanted);
+        found.axes.iter_mut().for_each(|axis| point_forwards(axis));
+        Ok(found)
     }
 }
 
 /// The axes, rotated within their span so that the matrix with these images of them is diagonal, by descending
-/// eigenvalue; and the largest ‖C·a − λ·a‖ of the first `wanted` as a share of the largest eigenvalue, 0 for a zero
+/// eigenvalue; these eigenvalues; and the largest ‖C·a − λ·a‖ of the first `wanted` as a share of the largest eigenvalue, 0 for a zero
 /// matrix. `strict`: as a share of the geometric mean of that and the axis's own.
-fn turned(axes: &[Vec<f64>], images: &[Vec<f64>], wanted: usize, strict: bool) -> (Vec<Vec<f64>>, f64) {
+fn turned(
+    axes: &[Vec<f64>],
+    images: &[Vec<f64>],
+    wanted: usize,
+    strict: bool,
+) -> (Vec<Vec<f64>>, Vec<f64>, f64) {
     let n = axes[0].len();
     let mut small: Vec<Vec<f64>> =
         axes.iter().map(|a| images.iter().map(|i| orthonormal::dot(a, i)).collect()).collect();
@@ -265,20 +301,8 @@ fn turned(axes: &[Vec<f64>], images: &[Vec<f64>], wanted: usize, strict: bool) -
         length / share
     };
     let largest = (0..wanted).map(off).fold(0.0, f64::max);
-    (axes, if largest == 0.0 { 0.0 } else { largest / values[0].abs() })
-}
-
-/// Orthonormal rows with the same span; a row that depends on the others is drawn anew (the matrix has a smaller rank).
-fn orthonormalized(mut rows: Vec<Vec<f64>>, random: &mut SplitMix) -> Vec<Vec<f64>> {
-    loop {
-        match orthonormal::gram_schmidt(rows.clone()) {
-            Ok(axes) => return axes,
-            Err(collinear) => {
-                let n = rows[collinear.row].len();
-                rows[collinear.row] = random.row(n);
-            }
-        }
-    }
+    let off = if largest == 0.0 { 0.0 } else { largest / values[0].abs() };
+    (axes, values, off)
 }
 
 /// Flips the axis so that its largest component, the first among equals, is positive.
@@ -363,10 +387,12 @@ mod tests {
     }
 
     fn axes_of(matrix: &[f64], n: usize, wanted: usize) -> Vec<Vec<f64>> {
-        let problem = Problem { compute: Compute::new(), place: &"v".into(), take: &|_| Ok(()) };
+        let place = "v".into();
+        let compute = Compute::new();
+        let problem = Problem { compute, tolerance: 1e-6, place: &place, take: &|_| Ok(()) };
         let start = Start { axes: Vec::new(), most: n, strict: false };
         let times = |axes: &[Vec<f64>]| problem.products(&axes.concat(), matrix, n);
-        problem.settled(problem.principal_axes(n, wanted, start, times).unwrap(), wanted).unwrap()
+        problem.settled(problem.principal_axes(n, wanted, start, times).unwrap(), wanted).unwrap().axes
     }
 
     #[test]
