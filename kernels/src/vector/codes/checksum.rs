@@ -107,7 +107,7 @@ mod tests {
     /// By the definition, word by word.
     #[test]
     fn is_what_it_is_defined_to_be() {
-        for n in [0, 1, 8, 127, 128, 129, 1000] {
+        for n in [0usize, 1, 8, 127, 128, 129, 1000] {
             let bytes: Vec<u8> = (0..n).map(|i| (i * i + 7 * i) as u8).collect();
             let mut sum = n as u64;
             for (at, word) in bytes.chunks(8).enumerate() {
