@@ -7,7 +7,9 @@ mod embeddings;
 use std::hint::black_box;
 use std::time::Duration;
 
-use criterion::{BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use criterion::{
+    BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
+};
 use hart_benches::{data, limit};
 use hart_kernels::vector::{self, Neighbour};
 use hart_kernels::{Index, Metric, TopK, Vectors};
@@ -71,18 +73,14 @@ fn index(c: &mut Criterion) {
                     ("index, codes, a tenth removed", &fewer[1]),
                 ] {
                     group.bench_function(BenchmarkId::new(format!("{who}{turn}"), &label), |bench| {
-                        bench.iter(|| {
-                            pool.install(|| black_box(index).search(&given, K, METRIC).unwrap())
-                        });
+                        bench.iter(|| pool.install(|| black_box(index).search(&given, K, METRIC).unwrap()));
                     });
                 }
                 for (who, index) in [("index, half kept", &plain), ("index, codes, half kept", &coded)] {
                     group.bench_function(BenchmarkId::new(format!("{who}{turn}"), &label), |bench| {
                         bench.iter(|| {
                             let half = |id: i64| id % 2 == 0;
-                            pool.install(|| {
-                                black_box(index).search_where(&given, K, METRIC, half).unwrap()
-                            })
+                            pool.install(|| black_box(index).search_where(&given, K, METRIC, half).unwrap())
                         });
                     });
                 }

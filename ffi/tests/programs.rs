@@ -65,7 +65,17 @@ fn header_is_clean(compiler: &str, language: &str, standards: &[&str]) {
     std::fs::write(&include, "#include \"hart.h\"\n#include \"hart.h\"\nint header_is_complete;\n").unwrap();
     for standard in standards {
         run(Command::new(compiler)
-            .args(["-x", language, standard, "-Wall", "-Wextra", "-pedantic", "-Wconversion", "-Werror", "-c"])
+            .args([
+                "-x",
+                language,
+                standard,
+                "-Wall",
+                "-Wextra",
+                "-pedantic",
+                "-Wconversion",
+                "-Werror",
+                "-c",
+            ])
             .arg(format!("-I{}", common::root().join("include").display()))
             .arg(&include)
             .arg("-o")

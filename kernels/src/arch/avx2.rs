@@ -2,7 +2,9 @@
 
 use std::arch::x86_64::*;
 
-use super::simd::{CodeGroup, F32_BLOCK, F64_BLOCK, HALF, LANES, Part, Simd, padded};
+use super::simd::{
+    CodeGroup, F32_BLOCK, F64_BLOCK, HALF, HALF_BLOCK, LANES, Part, Simd, bits_of_words, in_parts, padded,
+};
 
 /// Proof that the processor and the operating system have AVX2, FMA and F16C.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -124,6 +126,91 @@ pub(super) fn place_codes(rows: &[[u8; 4]], at: usize, groups: &mut [CodeGroup])
     }
 }
 
+/// The number of bits of each byte, added up in four sums of 64 bits: each half of a byte looks up its number in a
+/// register (Muła, Kurz and Lemire 2018, "Faster Population Counts Using AVX2 Instructions").
+///
+/// # Safety
+///
+/// The caller runs on a processor with AVX2.
+#[inline(always)]
+unsafe fn bits(bytes: __m256i) -> __m256i {
+    // SAFETY: the caller runs on a processor with AVX2, as `# Safety` demands; values only, no memory.
+    unsafe {
+        let numbers =
+            _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+        let half = _mm256_set1_epi8(15);
+        let low = _mm256_shuffle_epi8(numbers, _mm256_and_si256(bytes, half));
+        let high = _mm256_shuffle_epi8(numbers, _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), half));
+        _mm256_sad_epu8(_mm256_add_epi8(low, high), _mm256_setzero_si256())
+    }
+}
+
+/// [`Simd::count_bits`] with AVX2.
+///
+/// # Safety
+///
+/// The caller runs on a processor with AVX2.
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn count_bits(query: &[u8], rows: &[&[u8]], counts: &mut [[u64; 2]]) {
+    let (blocks, rest) = query.as_chunks::<32>();
+    for (row, counts) in rows.iter().zip(counts) {
+        let (row_blocks, row_rest) = row.as_chunks::<32>();
+        // SAFETY: the caller runs on a processor with AVX2, as `# Safety` demands; each load is of an array of 32 bytes,
+        // and each store to one of 4 × 8, of any alignment.
+        let sums = unsafe {
+            let mut sums = [_mm256_setzero_si256(); 2];
+            for (a, b) in blocks.iter().zip(row_blocks) {
+                let (a, b) = (_mm256_loadu_si256(a.as_ptr().cast()), _mm256_loadu_si256(b.as_ptr().cast()));
+                sums[0] = _mm256_add_epi64(sums[0], bits(_mm256_xor_si256(a, b)));
+                sums[1] = _mm256_add_epi64(sums[1], bits(_mm256_and_si256(a, b)));
+            }
+            let mut lanes = [[0u64; 4]; 2];
+            _mm256_storeu_si256(lanes[0].as_mut_ptr().cast(), sums[0]);
+            _mm256_storeu_si256(lanes[1].as_mut_ptr().cast(), sums[1]);
+            lanes.map(|lanes| lanes[0] + lanes[1] + lanes[2] + lanes[3])
+        };
+        let last = bits_of_words(rest, row_rest);
+        *counts = [sums[0] + last[0], sums[1] + last[1]];
+    }
+}
+
+/// [`Simd::dot_bytes`] with AVX2.
+///
+/// # Safety
+///
+/// The caller runs on a processor with AVX2.
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn dot_bytes<const SQUARES: bool>(query: &[u8], rows: &[&[u8]], sums: &mut [[i64; 2]]) {
+    for (row, sums) in rows.iter().zip(sums) {
+        *sums = in_parts(query, row, |query, row| {
+            let ((blocks, rest), (row_blocks, row_rest)) = (query.as_chunks::<16>(), row.as_chunks::<16>());
+            // SAFETY: the caller runs on a processor with AVX2, as `# Safety` demands; each load is of an array of 16
+            // bytes, each store to one of 8 × 4, of any alignment.
+            unsafe {
+                let mut acc = [_mm256_setzero_si256(); 2];
+                let mut add = |a: &[u8; 16], b: &[u8; 16]| {
+                    let a = _mm256_cvtepi8_epi16(_mm_loadu_si128(a.as_ptr().cast()));
+                    let b = _mm256_cvtepi8_epi16(_mm_loadu_si128(b.as_ptr().cast()));
+                    acc[0] = _mm256_add_epi32(acc[0], _mm256_madd_epi16(a, b));
+                    if SQUARES {
+                        acc[1] = _mm256_add_epi32(acc[1], _mm256_madd_epi16(b, b));
+                    }
+                };
+                for (a, b) in blocks.iter().zip(row_blocks) {
+                    add(a, b);
+                }
+                if !rest.is_empty() {
+                    add(&padded(rest), &padded(row_rest));
+                }
+                let mut lanes = [[0i32; 8]; 2];
+                _mm256_storeu_si256(lanes[0].as_mut_ptr().cast(), acc[0]);
+                _mm256_storeu_si256(lanes[1].as_mut_ptr().cast(), acc[1]);
+                lanes.map(|lanes| lanes.iter().sum())
+            }
+        });
+    }
+}
+
 impl Simd for Avx2 {
     type F32 = [__m256; 4];
     type F64 = [__m256d; 8];
@@ -172,6 +259,32 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn load_f32_tail(self, tail: &[u8]) -> Self::F32 {
         self.load_f32(&padded(tail))
+    }
+
+    #[inline(always)]
+    fn load_f16(self, block: &[u8; HALF_BLOCK]) -> Self::F32 {
+        let p = block.as_ptr().cast::<__m128i>();
+        // SAFETY: the token proves F16C; the array has 4 × 16 bytes; `loadu` takes any alignment.
+        registers!(self.zero_f32(), |r| unsafe { _mm256_cvtph_ps(_mm_loadu_si128(p.add(r))) })
+    }
+
+    #[inline(always)]
+    fn load_bf16(self, block: &[u8; HALF_BLOCK]) -> Self::F32 {
+        let p = block.as_ptr().cast::<__m128i>();
+        // SAFETY: the token proves AVX2; the array has 4 × 16 bytes; `loadu` takes any alignment.
+        registers!(self.zero_f32(), |r| unsafe {
+            let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(p.add(r)));
+            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide))
+        })
+    }
+
+    #[inline(always)]
+    fn load_i8(self, block: &[u8; LANES]) -> Self::F32 {
+        let p = block.as_ptr();
+        // SAFETY: the token proves AVX2; the array has 4 × 8 bytes; `loadl` takes any alignment.
+        registers!(self.zero_f32(), |r| unsafe {
+            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(p.add(8 * r).cast())))
+        })
     }
 
     #[inline(always)]
@@ -309,6 +422,18 @@ impl Simd for Avx2 {
     ) {
         // SAFETY: the token proves AVX2.
         unsafe { add_codes(codes, queries, sums) }
+    }
+
+    #[inline(always)]
+    fn dot_bytes<const SQUARES: bool>(self, query: &[u8], rows: &[&[u8]], sums: &mut [[i64; 2]]) {
+        // SAFETY: the token proves AVX2.
+        unsafe { dot_bytes::<SQUARES>(query, rows, sums) }
+    }
+
+    #[inline(always)]
+    fn count_bits(self, query: &[u8], rows: &[&[u8]], counts: &mut [[u64; 2]]) {
+        // SAFETY: the token proves AVX2.
+        unsafe { count_bits(query, rows, counts) }
     }
 
     #[inline(always)]

@@ -214,6 +214,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Density-based clusters and noise: DBSCAN, in any metric.",
     details: "A row with `minimum` rows within `radius`, itself included, is a core point. Core points within the radius of each other are in one cluster; another row within the radius of a core point belongs to its cluster, of several to the one with the lowest number; the rest is noise, cluster 0. Clusters are numbered from 1 by their core points' least ids.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[RADIUS, MINIMUM, EUCLIDEAN, ELEMENT, ACCUMULATE],
     outputs: &[
         ID,
@@ -262,7 +263,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         )?;
         let found = dbscan(
             rows::compute_of(call)?,
-            call.vectors(0),
+            call.vectors(0)?,
             Some(&by_id(call)),
             call.params.float(RADIUS.name),
             call.params.int(MINIMUM.name) as u32,

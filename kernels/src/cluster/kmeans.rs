@@ -472,6 +472,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "k-means: centroids of clusters, by k-means++ and Lloyd's algorithm.",
     details: "A result row for each cluster. Rows go to the nearest centroid by Euclidean distance, of equal ones to the first, and centroids to the average of their rows, until no row moves. A centroid that loses all rows moves to the row farthest from its own. vector_assign with these centroids gives the rows' clusters, the same that the search ended with. With spherical = yes distances are those of the vectors scaled to length 1: their squares are twice the cosine distance.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[CLUSTERS, SEED, ITERATIONS, SPHERICAL, START, ELEMENT],
     outputs: &[
         Column { name: "cluster", kind: Kind::Int, unit: "number from 1", summary: "The cluster." },
@@ -533,7 +534,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         ],
     },
     run: |call| {
-        let vectors = call.vectors(0);
+        let vectors = call.vectors(0)?;
         let k = call.params.int(CLUSTERS.name) as usize;
         call.check_memory(
             "the clusters",

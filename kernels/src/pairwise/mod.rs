@@ -2,6 +2,7 @@
 
 pub(crate) mod compute;
 pub(crate) mod lane_major;
+pub(crate) mod narrow;
 pub(crate) mod one_to_many;
 pub(crate) mod precision;
 pub(crate) mod prefetch;

@@ -103,6 +103,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Averages of the vectors of each period, and how far they have moved.",
     details: "group_key is the period, such as a day's or a month's number. The distances are those from the average of the last period before that has vectors, and from that of the first.",
     inputs: &[GROUP_KEY, V],
+    optional: &[],
     params: &[EUCLIDEAN, ELEMENT, NOT_FINITE],
     outputs: &[
         GROUP_KEY,
@@ -175,7 +176,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         let (metric, not_finite) =
             (call.chosen(&EUCLIDEAN, Metric::parse)?, call.chosen(&NOT_FINITE, NotFinite::parse)?);
         let keys = call.integers(GROUP_KEY.name);
-        let found = drift(call.compute, keys, call.vectors(0), metric, not_finite)?;
+        let found = drift(call.compute, keys, call.vectors(0)?, metric, not_finite)?;
         let counts = |v: Vec<i64>| Values::BigInt(v.into_iter().map(Some).collect());
         Ok(Output {
             columns: vec![

@@ -312,6 +312,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         CHUNK,
         PAYLOAD,
     ],
+    optional: &[],
     params: &[TYPE],
     outputs: &[
         ATOM_ID,

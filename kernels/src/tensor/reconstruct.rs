@@ -394,6 +394,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Σ σ·u·vᵀ, row after row. Takes what tensor_svd gives, all of it or a part, with singular values as they are or changed. \
               Rows come in any order. One matrix in a call.",
     inputs: &[COMPONENT, CHUNK, SINGULAR_VALUE, U, V],
+    optional: &[],
     params: &[],
     outputs: &[layer::CHUNK, layer::PAYLOAD],
     rows: RowShape::Made,

@@ -270,6 +270,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Σ coefficient·atom, element by element, atoms by ascending atom_id. Rows come in any order; a payload may come in \
               several chunks, each with the atom's coefficient. One layer in a call.",
     inputs: &[ATOM_ID, CHUNK, COEFFICIENT, PAYLOAD],
+    optional: &[],
     params: &[TYPE],
     outputs: &[layer::CHUNK, layer::PAYLOAD],
     rows: RowShape::Made,

@@ -47,6 +47,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Sum of two vectors, component by component.",
     details: "aᵢ + bᵢ",
     inputs: &[ID, A, B],
+    optional: &[],
     params: &[ELEMENT],
     outputs: &[ID, RESULT_VECTOR],
     rows: RowShape::Same,

@@ -63,6 +63,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Position of a vector's greatest component.",
     details: "Index from 0; of equal components the first.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[ELEMENT],
     outputs: &[ID, Column { name: "arg_max", kind: Kind::Int, unit: "index from 0", summary: "0 … n − 1." }],
     rows: RowShape::Same,
@@ -80,7 +81,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         outputs: &[&[Cell::Int(1), Cell::Int(1)], &[Cell::Int(2), Cell::Null]],
     },
     run: |call| {
-        let v = call.vectors(0);
+        let v = call.vectors(0)?;
         let level = call.compute.level;
         let blocks = parallel::blocks(call.rows, v.bytes().len(), |range| {
             let index = |row| level.run(ArgMax { width: v.width(), v: row });

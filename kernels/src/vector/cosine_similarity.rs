@@ -51,6 +51,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]. \
               A vector has similarity 1 with itself, exactly; a zero vector has similarity 0 with everything finite.",
     inputs: &[ID, A, B],
+    optional: &[],
     params: &[ELEMENT, ACCUMULATE],
     outputs: &[
         ID,

@@ -48,6 +48,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Inner product of two vectors.",
     details: "Σ aᵢ·bᵢ, positive for vectors that point alike.",
     inputs: &[ID, A, B],
+    optional: &[],
     params: &[ELEMENT, ACCUMULATE],
     outputs: &[ID, Column { name: "dot_product", kind: Kind::Float, unit: "1", summary: "Σ aᵢ·bᵢ" }],
     rows: RowShape::Same,

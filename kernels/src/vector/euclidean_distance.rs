@@ -47,6 +47,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Euclidean distance of two vectors.",
     details: "√(Σ (aᵢ − bᵢ)²), not squared.",
     inputs: &[ID, A, B],
+    optional: &[],
     params: &[ELEMENT, ACCUMULATE],
     outputs: &[
         ID,

@@ -47,6 +47,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Manhattan distance of two vectors.",
     details: "Σ |aᵢ − bᵢ|, also known as taxicab, city block or L1 distance.",
     inputs: &[ID, A, B],
+    optional: &[],
     params: &[ELEMENT, ACCUMULATE],
     outputs: &[
         ID,

@@ -39,6 +39,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Euclidean norm of a vector.",
     details: "√(Σ vᵢ²)",
     inputs: &[ID, V],
+    optional: &[],
     params: &[ELEMENT, ACCUMULATE],
     outputs: &[
         ID,
@@ -60,7 +61,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         outputs: &[&[Cell::Int(1), Cell::Float(5.0)], &[Cell::Int(2), Cell::Float(0.0)]],
     },
     run: |call| {
-        let v = call.vectors(0);
+        let v = call.vectors(0)?;
         Ok(Output::same(Values::Float(rows::numbers(rows::compute_of(call)?, Norm, v, v, |v| v)?)))
     },
 };

@@ -66,6 +66,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "The vector divided by its Euclidean norm.",
     details: "vᵢ / √(Σ vⱼ²). A zero vector is returned unchanged.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[ELEMENT],
     outputs: &[ID, RESULT_VECTOR],
     rows: RowShape::Same,

@@ -20,6 +20,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               A checksum of the vector in its code tells where they do not belong together. s and q are those of least squares for \
               a step of 1/127 of the greatest component; bytes (i8) are their own code. The layout has a version.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[ELEMENT],
     outputs: &[ID, CODE],
     rows: RowShape::Same,
@@ -37,7 +38,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         params: &[],
         outputs: &[&[Cell::Int(1), Cell::Binary(EXAMPLE)], &[Cell::Int(2), Cell::Null]],
     },
-    run: |call| Ok(Output::same(Values::Packed(packed_codes(call.compute, call.vectors(0))?))),
+    run: |call| Ok(Output::same(Values::Packed(packed_codes(call.compute, call.vectors(0)?)?))),
 };
 
 /// The code of (1, −½, ¼, 0).

@@ -26,6 +26,11 @@ pub(crate) fn same_length(a: usize, b: usize) -> Result<(), Error> {
     Err(Error::Dimensions { place: "b".into(), row: 1, found: b, other: "a".into(), expected: a })
 }
 
+/// Bytes of a column of bytes.
+pub(crate) fn bytes_of(column: &[Option<&[u8]>]) -> usize {
+    column.iter().flatten().map(|row| row.len()).sum()
+}
+
 /// One pair of slices.
 pub(crate) fn pair<F: Form>(form: F, compute: Compute, a: &[f32], b: &[f32]) -> Result<f64, Error> {
     same_length(a.len(), b.len())?;
@@ -96,7 +101,7 @@ pub(crate) fn run_numbers<F: Form>(
     form: F,
     finish: fn(f64) -> f64,
 ) -> Result<Output, Error> {
-    let values = numbers(compute_of(call)?, form, call.vectors(0), call.vectors(1), finish)?;
+    let values = numbers(compute_of(call)?, form, call.vectors(0)?, call.vectors(1)?, finish)?;
     Ok(Output::same(Values::Float(values)))
 }
 
@@ -146,7 +151,8 @@ fn map_slices<const N: usize, O: RowOp<N>>(op: O, inputs: [&[f32]; N]) -> Vec<f3
 
 /// Runs a kernel that returns one vector per row of `N` vectors.
 pub(crate) fn run_vectors<const N: usize, O: RowOp<N>>(call: &Call<'_>, op: O) -> Result<Output, Error> {
-    let inputs: [&Vectors<'_>; N] = std::array::from_fn(|n| call.vectors(n));
+    let inputs: [&Vectors<'_>; N] = std::array::from_fn(|n| call.given_vectors(n));
+    inputs.iter().try_for_each(|vectors| vectors.widen())?;
     let [first, ..] = inputs.as_slice() else { unreachable!("a row has at least one vector") };
     let mut lengths = Vec::with_capacity(call.rows);
     let mut ends = Vec::with_capacity(call.rows + 1);

@@ -47,6 +47,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "A vector times a number.",
     details: "vᵢ·factor. The factor is rounded to f32 first; a component that overflows by that, and every component where 0 < |factor| < 2⁻¹²⁶, is computed in f64 from the factor given.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[
         Param {
             name: "factor",

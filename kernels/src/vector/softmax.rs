@@ -89,6 +89,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Softmax of a vector: positive components whose sum is 1.",
     details: "exp(vᵢ − max v) / Σ exp(vⱼ − max v)",
     inputs: &[ID, V],
+    optional: &[],
     params: &[ELEMENT],
     outputs: &[ID, RESULT_VECTOR],
     rows: RowShape::Same,

@@ -80,7 +80,7 @@ fn every_kernel_of_the_registry_has_the_same_bits_on_every_level() {
     for kernel in KERNELS.iter().filter(|k| common::takes_any_rows(k)) {
         for variant in common::variants(kernel) {
             let element = element_of(&variant);
-            // Narrow elements become singles before any level sees them: a few lengths are enough.
+            // Narrow elements become singles before a level sees them, or in blocks: a few lengths are enough.
             let narrow = !matches!(element, Element::F32 | Element::F64);
             let lengths = (0..=300).chain([384, 768, 1998]).filter(|n| !narrow || *n <= 66 || *n == 768);
             for n in lengths {

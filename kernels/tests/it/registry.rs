@@ -34,7 +34,9 @@ fn names_are_unique_and_legal() {
         assert!(is_snake_case(kernel.name), "{}", kernel.name);
         assert!(kernel.name.starts_with(&format!("{}_", kernel.family.name())), "{}", kernel.name);
         assert!(kernel.sql_name().chars().all(|c| c.is_ascii_alphanumeric()));
-        for columns in [kernel.inputs, kernel.outputs] {
+        assert!(kernel.optional.len() <= 1, "{}: which optional column is there?", kernel.name);
+        assert!(kernel.optional.iter().all(|o| kernel.inputs.iter().all(|c| c.name != o.name)));
+        for columns in [kernel.inputs, kernel.optional, kernel.outputs] {
             let names: HashSet<_> = columns.iter().map(|c| c.name).collect();
             assert_eq!(names.len(), columns.len(), "{}: a column's name occurs twice", kernel.name);
             assert!(columns.iter().all(|c| is_snake_case(c.name)), "{}", kernel.name);
@@ -521,7 +523,11 @@ fn functions_of_slices_report_a_wrong_setting_and_go_on() {
         .unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && out.contains("norms 5 and 10"), "{out}{err}");
-    assert_eq!(err.matches("hart-kernels: setting HART_MAX_LEVEL: `sse9` is not a level").count(), 1, "{err}");
+    assert_eq!(
+        err.matches("hart-kernels: setting HART_MAX_LEVEL: `sse9` is not a level").count(),
+        1,
+        "{err}"
+    );
 }
 
 #[test]

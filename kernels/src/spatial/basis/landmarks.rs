@@ -171,7 +171,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let ids = top_k::integer_keys(call)?;
     let count = usize::try_from(call.params.int(COUNT.name)).unwrap_or(usize::MAX);
     call.check_memory("the distances from the landmarks", 16 * call.rows as u64)?;
-    let chosen = choose(call.compute, call.vectors(0), &|row| ids[row], count)?;
+    let chosen = choose(call.compute, call.vectors(0)?, &|row| ids[row], count)?;
     Ok(Output {
         columns: vec![
             Values::Int((1..=chosen.len()).map(|rank| Some(rank as i32)).collect()),
@@ -196,6 +196,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               landmark is farthest. Euclidean distances. Equal distances are decided by the smaller id, then by input order, so \
               the choice is the same every time. It ends early where all other rows equal a landmark.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[COUNT, ELEMENT],
     outputs: &[
         Column { summary: "1 is the landmark chosen first, the farthest from the mean.", ..RANK },

@@ -472,7 +472,7 @@ impl Task for Block<'_> {
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let basis = params::basis_of(call)?;
-    let vectors = call.vectors(0);
+    let vectors = call.vectors(0)?;
     // Coordinates while they are computed and when they are merged; then five columns and one of NULLs, and the points'
     // bytes, in blocks and whole, with their lengths.
     let bytes = (call.rows as u64).saturating_mul(16 * (basis.axes() as u64 + 1) + 6 * 16 + 2 * 42);
@@ -512,6 +512,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               anchor over the basis's scale. x, y and z are the first three; those that the basis does not have are 0. The bytes are a POINT with Z. The residual is the vector's distance from the span of the \
               axes, √(norm² − Σ cᵢ²) over all axes: what the point does not show of it.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[BASIS, PAD, SRID, ELEMENT, ACCUMULATE_POINTS],
     outputs: &[
         ID,

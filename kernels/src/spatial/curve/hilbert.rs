@@ -188,6 +188,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               Keys of other bounds or bits cannot be compared: store them beside the keys. This is not the order of the functions that were \
               replaced, which was no Hilbert curve.",
     inputs: curve::INPUTS,
+    optional: &[],
     params: &[curve::MIN, curve::MAX, curve::BITS, curve::OUTSIDE],
     outputs: curve::KEY_COLUMNS,
     rows: RowShape::Same,

@@ -137,6 +137,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               lying in the last cell. The key interleaves the bits of the three cells. Keys of other bounds, bits or orders \
               cannot be compared: store them beside the keys.",
     inputs: curve::INPUTS,
+    optional: &[],
     params: &[curve::MIN, curve::MAX, curve::BITS, ORDER, curve::OUTSIDE],
     outputs: curve::KEY_COLUMNS,
     rows: RowShape::Same,

@@ -88,12 +88,7 @@ pub(crate) fn packed_codes(compute: Compute, rows: &Vectors<'_>) -> Result<Packe
         }
         Ok(part)
     })?;
-    let mut all = PackedBytes::default();
-    for part in parts {
-        all.bytes.extend_from_slice(&part.bytes);
-        all.lengths.extend_from_slice(&part.lengths);
-    }
-    Ok(all)
+    Ok(PackedBytes::joined(parts))
 }
 
 /// The numbers and the bytes of one vector's code.

@@ -15,6 +15,7 @@ use crate::number::element::Element;
 use crate::pairwise::compute::Compute;
 use crate::parallel::{self, PANEL};
 use crate::vector::distance::Metric;
+use crate::vector::narrow_rows::{search_rows, with_singles};
 use crate::vector::nearest_rows::{self, Best, Candidate, Key, Wanted};
 
 /// Maximum queries per tile: their sums with a block of rows stay in registers.
@@ -348,7 +349,7 @@ pub(crate) type Plain<'a> = &'a (dyn Fn(&Vectors<'_>) -> Result<Vec<Vec<Candidat
 pub(crate) type Gather<'a> =
     &'a (dyn Fn(&[usize], &mut dyn FnMut(&Vectors<'_>) -> Result<(), Error>) -> Result<(), Error> + Sync);
 
-/// The wanted rows nearest to each query among the rows of a column: those of [`nearest_rows::search_for`].
+/// The wanted rows nearest to each query among the rows of a column: those of [`search_rows`].
 pub(crate) fn search_column(
     compute: Compute,
     rows: &Vectors<'_>,
@@ -360,11 +361,17 @@ pub(crate) fn search_column(
 ) -> Result<Vec<Vec<Candidate>>, Error> {
     let source = Source {
         rows: rows.len(),
-        bytes: rows.bytes().len(),
+        bytes: rows.given_bytes().len(),
         element: rows.element(),
         place: rows.place(),
-        gather: &|list, work| work(&rows.picked(list)),
-        plain: &|queries| nearest_rows::search_for(compute, rows, key, queries, wanted, metric),
+        gather: &|list, work| {
+            if rows.is_narrow() {
+                with_singles(compute, rows, list.iter().copied(), &mut Vec::new(), work)
+            } else {
+                work(&rows.picked(list))
+            }
+        },
+        plain: &|queries| search_rows(compute, rows, key, queries, wanted, metric),
     };
     search(compute, &source, codes, key, queries, wanted, metric)
 }
