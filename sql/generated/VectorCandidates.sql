@@ -53,11 +53,11 @@ GO
 --
 -- Example:
 --   EXEC [hart].[VectorCandidates]
---       @source = N'SELECT [id], [code] FROM (VALUES (CAST(7 AS bigint), CAST(0x4843010004000000D9C3003C34537B3B76A4923F6FB258330153000000000000DE81BDD83E73356FFF40A080 AS varbinary(max))), (CAST(8 AS bigint), CAST(NULL AS varbinary(max)))) AS [example] ([id], [code])',
+--       @source = N'SELECT [id], [code] FROM (VALUES (CAST(7 AS bigint), CAST(0x4843010004000000D9C3003C49537B3B76A4923F9C1765330153000000000000BC6AC9257C77D29FFF40A080 AS varbinary(max))), (CAST(8 AS bigint), CAST(NULL AS varbinary(max)))) AS [example] ([id], [code])',
 --       @query = '[1,0,0,0]',
 --       @k = 1,
 --       @metric = N'dot';
---   gives 1 | 7 | -1.0000001583848348 | -0.9962350390391777
+--   gives 1 | 7 | -1.0000001632992828 | -0.9962350341247296
 CREATE OR ALTER PROCEDURE [hart].[VectorCandidates]
 (
     @source nvarchar(max),

@@ -90,6 +90,7 @@ struct Pass<'a, F, M, const Q: usize, const R: usize> {
 
 impl<F: Sum, M: Precision, S: Simd, const Q: usize, const R: usize> Part<S> for Pass<'_, F, M, Q, R> {
     type Output = ();
+    #[allow(clippy::needless_range_loop, reason = "the same index runs over several arrays")]
     #[inline(always)]
     fn run(self, simd: S) {
         let Pass { queries, panel, out, mut squares, streams, .. } = self;
@@ -200,6 +201,7 @@ fn add<F: Sum, M: Precision, S: Simd, const Q: usize, const R: usize, const SQUA
 }
 
 /// Adds one block of each row.
+#[allow(clippy::needless_range_loop, reason = "the same index runs over several arrays")]
 #[inline(always)]
 fn step<F: Sum, M: Precision, S: Simd, const Q: usize, const R: usize, const SQUARES: bool>(
     simd: S,
