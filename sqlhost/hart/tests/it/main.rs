@@ -10,6 +10,8 @@ mod cli;
 mod docs;
 mod file_kinds;
 mod files;
+#[cfg(unix)]
+mod help;
 mod model;
 #[cfg(unix)]
 mod server;
