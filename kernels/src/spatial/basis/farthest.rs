@@ -11,7 +11,7 @@ use crate::spatial::basis::landmarks::{Sum, distances, first_dimension, widened}
 
 /// Chooses landmarks from rows that need not be in memory at once: the caller passes all rows in parts, again and again.
 ///
-/// The choice is that of [`landmarks`](super::landmarks::landmarks) for ids that rise with the rows, with the same bits for
+/// The choice is that of [`landmarks`](crate::spatial::landmarks) for ids that rise with the rows, with the same bits for
 /// any parts. It takes `count` + 2 passes, one more if the sum of the rows leaves the range of doubles, and holds eight bytes a
 /// row.
 ///
@@ -90,7 +90,7 @@ impl Landmarking {
     ///
     /// # Errors
     ///
-    /// As [`landmarks`](super::landmarks::landmarks); a row is counted from the start of the pass.
+    /// As [`landmarks`](crate::spatial::landmarks); a row is counted from the start of the pass.
     ///
     /// # Panics
     ///
@@ -177,7 +177,7 @@ impl Landmarking {
     }
 
     /// The landmarks in the order of choice: their rows, counted from 0, and their distances as those of
-    /// [`landmarks`](super::landmarks::landmarks).
+    /// [`landmarks`](crate::spatial::landmarks).
     pub fn chosen(&self) -> &[(usize, f64)] {
         &self.chosen
     }

@@ -23,6 +23,8 @@ mod server_login;
 mod server_remove;
 #[cfg(unix)]
 mod server_rows;
+#[cfg(unix)]
+mod server_texts;
 mod spatial_cli;
 mod tensor_cli;
 mod tensor_tables;
