@@ -63,7 +63,7 @@ fn through_the_abi(c: &mut Criterion) {
             };
             let params = Params::bind(kernel, &[]).unwrap();
             let inputs = vec![Input::Id(None), column(1), column(2)];
-            let call = Call::new(kernel, rows, inputs, params, Compute::new().unwrap()).unwrap();
+            let call = Call::new(kernel, rows, inputs, params, Compute::new()).unwrap();
             pool.install(|| (kernel.run)(&call).unwrap())
         };
         let Values::Float(expected) = direct(&lent).columns.remove(0) else { panic!("no numbers") };

@@ -15,30 +15,41 @@ use hart_kernels::{Metric, TopK, Vectors, vector};
 
 const K: usize = 10;
 const QUERIES: [usize; 5] = [1, 4, 16, 64, 256];
-/// Dimensions of the embeddings.
-const OWN: usize = 384;
 
-/// Vectors of unit length from embeddings, as many as wanted: each embedding comes again with other noise, of that
-/// length. 1998 dimensions are an orthonormal map of the 384 (every component five times, divided by √5) and noise.
-fn made(embeddings: &[f32], count: usize, dimensions: usize, noise: f32, seed: u64) -> Vec<f32> {
-    let mut out = data::singles(seed, count * dimensions);
-    // Uniform in [−1, 1): a variance of one third.
-    let size = noise * (3.0 / dimensions as f32).sqrt();
-    for (i, row) in out.chunks_exact_mut(dimensions).enumerate() {
-        let at = i % (embeddings.len() / OWN) * OWN;
-        let own = &embeddings[at..at + OWN];
-        for (j, value) in row.iter_mut().enumerate() {
-            let mapped = match dimensions {
-                OWN => own[j],
-                _ if j < 5 * OWN => own[j * 7 % OWN] / 5f32.sqrt(),
-                _ => 0.0,
-            };
-            *value = mapped + size * *value;
+/// Search over codes that exclude nothing beside search without them: rows that differ by less than a step of their codes.
+fn near(c: &mut Criterion) {
+    let count = data::rows(100_000);
+    let base = data::singles(3, 1998);
+    for dimensions in [OWN, 1998] {
+        let mut rows = data::singles(4, count * dimensions);
+        for row in rows.chunks_exact_mut(dimensions) {
+            row.iter_mut().zip(&base).for_each(|(x, b)| *x = b * (1.0 + 1e-6 * *x));
         }
-        let norm = row.iter().map(|x| x * x).sum::<f32>().sqrt();
-        row.iter_mut().for_each(|x| *x /= norm);
+        let column = Vectors::matrix(&rows, dimensions).unwrap();
+        let codes = vector::quantize(&column).unwrap();
+        for queries in [1, 64] {
+            let matrix = Vectors::matrix(&rows[..queries * dimensions], dimensions).unwrap();
+            let mut group =
+                c.benchmark_group(format!("codes, rows alike, {dimensions} dimensions, {queries} queries"));
+            group.sample_size(10).sampling_mode(SamplingMode::Flat).warm_up_time(Duration::from_secs(1));
+            let plain = TopK::new(K);
+            let found = plain.search(&column, &matrix).unwrap();
+            assert_eq!(plain.codes(&codes).search(&column, &matrix).unwrap(), found);
+            for both in &limit::pools() {
+                for turn in limit::TURNS {
+                    for (who, search) in [("hart", plain), ("hart, codes", plain.codes(&codes))] {
+                        let id = BenchmarkId::new(format!("{who}{turn}"), limit::label(both.0));
+                        group.bench_function(id, |bench| {
+                            bench.iter(|| {
+                                both.1.install(|| search.search(black_box(&column), &matrix).unwrap())
+                            });
+                        });
+                    }
+                }
+            }
+            group.finish();
+        }
     }
-    out
 }
 
 fn codes(c: &mut Criterion) {
@@ -48,9 +59,9 @@ fn codes(c: &mut Criterion) {
         return;
     };
     let count = data::rows(100_000);
-    for dimensions in [OWN, 1998] {
-        let rows = made(&packages, count, dimensions, 0.4, 1);
-        let all = made(&texts, QUERIES[4], dimensions, 0.1, 2);
+    for dimensions in [embeddings::DIMENSIONS, 1998] {
+        let rows = embeddings::made(&packages, count, dimensions, 0.4, 1);
+        let all = embeddings::made(&texts, QUERIES[4], dimensions, 0.1, 2);
         let column = Vectors::matrix(&rows, dimensions).unwrap();
         for both in &limit::pools() {
             let (threads, pool) = both;
@@ -116,5 +127,5 @@ fn codes(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, codes);
+criterion_group!(benches, codes, near);
 criterion_main!(benches);

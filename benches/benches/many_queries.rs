@@ -43,7 +43,7 @@ fn many_queries(c: &mut Criterion) {
                 for (who, accumulate, tolerance) in
                     [("hart", Accumulate::F32, tolerance), ("hart f64", Accumulate::F64, 1e-11)]
                 {
-                    let compute = Compute::new().unwrap().accumulate(accumulate);
+                    let compute = Compute::new().accumulate(accumulate);
                     let run = || {
                         pool.install(|| {
                             let search = TopK::new(K).metric(metric).ids(&ids).compute(compute);

@@ -71,7 +71,7 @@ fn cached(c: &mut Criterion) {
     for payload_type in PayloadType::ALL {
         let payload = payload(payload_type, out.len());
         for level in Level::available() {
-            let compute = Compute::new().unwrap().level(level);
+            let compute = Compute::new().level(level);
             group.bench_function(BenchmarkId::new(payload_type.name(), level.name()), |bench| {
                 bench.iter(|| {
                     decode_into_with(compute, payload_type, black_box(&payload), black_box(&mut out))

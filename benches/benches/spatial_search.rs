@@ -38,7 +38,7 @@ fn projection(
     column: &Vectors<'_>,
     rows: &[f32],
 ) {
-    let compute = Compute::new().unwrap().accumulate(accumulate);
+    let compute = Compute::new().accumulate(accumulate);
     let mut points = vec![0.0; column.len() * basis.axes()];
     let run = |points: &mut [f64]| {
         let column = black_box(column);
@@ -108,7 +108,7 @@ fn sieve(c: &mut Criterion) {
     let n = 384;
     let rows = Vectors::matrix(&values, n).unwrap();
     let ids: Vec<i64> = (0..rows.len() as i64).collect();
-    let compute = Compute::new().unwrap();
+    let compute = Compute::new();
     let test = std::env::args().any(|argument| argument == "--test");
     let all_axes: &[usize] = if test { &[3, 16] } else { &[3, 16, 64, 128, 192, 256] };
     for count in [1, 200] {

@@ -41,9 +41,9 @@ fn matrices(c: &mut Criterion) {
         group.throughput(Throughput::Elements(operations as u64));
         for (threads, pool) in &pools {
             let label = limit::label(*threads);
-            let current = Level::current().unwrap();
+            let current = Level::current();
             for level in Level::available().into_iter().rev() {
-                let compute = Compute::new().unwrap().level(level);
+                let compute = Compute::new().level(level);
                 let run = || pool.install(|| reconstruct_with(compute, black_box(&components)).unwrap());
                 check(&components, &run());
                 let name = format!("hart, {}", level.name());

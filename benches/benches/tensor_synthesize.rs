@@ -34,12 +34,12 @@ fn layers(c: &mut Criterion) {
 
         let mut group = c.benchmark_group(format!("synthesize, {count} atoms of {elements}"));
         group.throughput(Throughput::Bytes(size_of_val(atoms.as_slice()) as u64));
-        let current = Level::current().unwrap();
+        let current = Level::current();
         for threads in &limit::pools() {
             let (label, pool) = (limit::label(threads.0), &threads.1);
             bandwidth::measure(&mut group, "", threads, &atoms);
             for level in Level::available().into_iter().rev() {
-                let compute = Compute::new().unwrap().level(level);
+                let compute = Compute::new().level(level);
                 let name = format!("hart, {}", level.name());
                 let who = if level == current { "hart" } else { &name };
                 group.bench_function(BenchmarkId::new(who, &label), |bench| {

@@ -498,7 +498,7 @@ int32_t hart_kernel_name(size_t index,
                          size_t *needed);
 
 /**
- * What a kernel takes and gives, as a JSON object: `name`, `family`, `summary`, `details`, `inputs` and `outputs` (each with
+ * What a kernel takes and gives, as a JSON object: `name`, `family`, `summary`, `details`, `inputs`, `optional` and `outputs` (each with
  * `name`, `kind`, `unit`, `summary`), `params` (each with `name`, `takes`, `default`, `summary`), `rows`, `nulls`, `empty`, `nan`,
  * `accuracy`, `elements`, `streaming`, `source`. A `kind` is vector, float64, int32, int64, text or binary. Buffers as in
  * `hart_kernel_name`.

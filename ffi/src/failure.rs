@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use hart_kernels::Error;
+use hart_kernels::{Error, Level};
 
 use crate::abi::{
     HART_OK, HART_STATUS_ALIGNMENT, HART_STATUS_ARROW, HART_STATUS_CAPACITY, HART_STATUS_CONSTANT,
@@ -104,10 +104,14 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, 
     })
 }
 
-/// Runs the body of an export: panics do not leave it, and a failure becomes this thread's last one.
+/// Runs the body of an export: panics do not leave it, and a failure becomes this thread's last one. A wrong setting in
+/// the environment fails every call.
 #[inline]
 pub(crate) fn guard(work: impl FnOnce() -> Result<(), Failure>) -> i32 {
-    match caught(work) {
+    match caught(|| {
+        Level::from_environment()?;
+        work()
+    }) {
         Ok(()) => HART_OK,
         Err(failure) => remember(&failure),
     }

@@ -37,7 +37,7 @@ pub(crate) fn invoke(
         .collect();
     let declared = registry::bind(kernel, &offered)?;
     let origins = registry::origins(kernel, &declared, &offered);
-    for (column, &position) in kernel.inputs.iter().zip(&declared) {
+    for (column, &position) in kernel.columns().zip(&declared) {
         let integers = column.kind == Kind::Vector && integers::holds(&columns[position]);
         match &columns[position].data {
             Data::Tree(_, refusal) if !integers && column.kind != Kind::Id => {
@@ -53,7 +53,7 @@ pub(crate) fn invoke(
     }
     // Integers become singles, or doubles if one column needs them, because all vector columns must have the same type.
     let convert = |wide: bool| -> Result<Vec<Option<Converted>>, Error> {
-        let each = kernel.inputs.iter().zip(&declared).map(|(column, &position)| {
+        let each = kernel.columns().zip(&declared).map(|(column, &position)| {
             let vector = (column.kind == Kind::Vector).then_some(&columns[position]);
             vector.and_then(|column| integers::converted(column, &labels[position], wide)).transpose()
         });
@@ -81,24 +81,23 @@ pub(crate) fn invoke(
     // Per row, whatever the content: the declared columns as the kernel takes them, and the results on their way out.
     let row = 24 * (declared.len() + kernel.outputs.len()) as u64;
     check_memory(format!("a batch of {rows} rows"), (rows as u64).saturating_mul(row), limit)?;
-    let inputs =
-        kernel.inputs.iter().zip(&declared).zip(&converted).map(|((column, &position), converted)| {
-            let (label, element) = (&labels[position], params.element());
-            match converted {
-                Some(c) if c.element == element || matches!(element, Element::F32 | Element::F64) => {
-                    Ok(Input::Vectors(Vectors::at(label, c.element, &c.bytes, c.ranges.clone())?))
-                }
-                Some(_) => Err(Error::ColumnType {
-                    place: label.as_str().into(),
-                    found: columns[position].type_name(),
-                    expected: format!("a list of {}, as {ELEMENT} says", element.name()),
-                }),
-                None => input(column.kind, &columns[position], label, element),
+    let inputs = kernel.columns().zip(&declared).zip(&converted).map(|((column, &position), converted)| {
+        let (label, element) = (&labels[position], params.element());
+        match converted {
+            Some(c) if c.element == element || matches!(element, Element::F32 | Element::F64) => {
+                Ok(Input::Vectors(Vectors::at(label, c.element, &c.bytes, c.ranges.clone())?))
             }
-        });
+            Some(_) => Err(Error::ColumnType {
+                place: label.as_str().into(),
+                found: columns[position].type_name(),
+                expected: format!("a list of {}, as {ELEMENT} says", element.name()),
+            }),
+            None => input(column.kind, &columns[position], label, element),
+        }
+    });
     let inputs = inputs.collect::<Result<Vec<_>, Error>>()?;
     let output = state::run(|| {
-        let call = Call::new(kernel, rows, inputs, params, Compute::new()?)?.memory_limit(limit);
+        let call = Call::new(kernel, rows, inputs, params, Compute::new())?.memory_limit(limit);
         (kernel.run)(&call)
     })?;
     let form = match (written, vector) {

@@ -600,7 +600,7 @@ pub unsafe extern "C" fn hart_vector_norm_f32(v: *const f32, n: usize, result: *
         // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or
         // touches what is written during the call. The slices have been checked not to overlap.
         let (v, result) = unsafe { (v.slice(), result.slice()) };
-        result[0] = canonical_number(vector::norm(v)?);
+        result[0] = canonical_number(vector::norm(v));
         Ok(())
     })
 }

@@ -6,7 +6,7 @@ mod common;
 use std::fmt::Write;
 use std::process::Command;
 
-use common::{needs, root, run};
+use common::{root, run};
 use hart_kernels::registry::{self, Call, Input, Output, Params, Value, Values};
 use hart_kernels::vector::batch::canonical_number;
 use hart_kernels::{Compute, Element, Vectors};
@@ -61,17 +61,15 @@ fn result(name: &str, element: Element, accumulate: &str, a: &[f64], b: &[f64]) 
     let mut inputs = vec![Input::Id(None)];
     inputs.extend((0..kernel.inputs.len() - 1).map(|n| Input::Vectors(column(n))));
     let params = Params::bind(kernel, &given).unwrap();
-    let call = Call::new(kernel, 1, inputs, params, Compute::new().unwrap()).unwrap();
+    let call = Call::new(kernel, 1, inputs, params, Compute::new()).unwrap();
     let Output { columns, .. } = (kernel.run)(&call).unwrap();
     let [Values::Float(values)] = columns.as_slice() else { panic!("{columns:?}") };
     canonical_number(values[0].unwrap())
 }
 
 #[test]
+#[ignore = "needs python3"]
 fn python_gives_the_same_bits_from_the_definition_alone() {
-    if !needs("python3", Command::new("python3").arg("--version")) {
-        return;
-    }
     const NAMES: [&str; 8] = [
         "dot_product",
         "cosine_similarity",

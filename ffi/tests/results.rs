@@ -75,14 +75,14 @@ impl Lines {
         for (name, metric) in METRICS {
             self.number(name, n, vector::distance(metric, a, b)?);
         }
-        self.number("norm", n, vector::norm(a)?);
-        self.line("arg_max", n, vector::arg_max(a)?.map_or(u64::MAX, |i| i as u64));
+        self.number("norm", n, vector::norm(a));
+        self.line("arg_max", n, vector::arg_max(a).map_or(u64::MAX, |i| i as u64));
         self.vector("add", n, vector::add(a, b)?);
         self.vector("subtract", n, vector::subtract(a, b)?);
-        self.vector("scale", n, vector::scale(a, 1.5)?);
+        self.vector("scale", n, vector::scale(a, 1.5));
         self.vector("lerp", n, vector::lerp(a, b, 0.25)?);
-        self.vector("normalize", n, vector::normalize(a)?);
-        self.vector("softmax", n, vector::softmax(a)?);
+        self.vector("normalize", n, vector::normalize(a));
+        self.vector("softmax", n, vector::softmax(a));
         Ok(())
     }
 
@@ -157,7 +157,7 @@ impl Lines {
         const N: usize = 384;
         let rows = vector(13, 70 * N);
         let rows = Vectors::matrix(&rows, N)?;
-        let compute = Compute::new()?.accumulate(Accumulate::F64);
+        let compute = Compute::new().accumulate(Accumulate::F64);
         let basis = Basis::random(N, axes, 5)?.measured(compute, &rows, false)?;
         self.line("basis", axes, hash(basis.to_bytes().iter().map(|byte| [*byte])));
         self.numbers("project", axes, project(&basis, &rows, false)?.coordinates());

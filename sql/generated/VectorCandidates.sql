@@ -13,6 +13,8 @@ GO
 --        names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   code varbinary: Code of the vector: 40 bytes, and one for each component.
+--   left_out (may be missing) bit, float, real, numeric or an integer type: Leaves the row out where it is true, or a
+--            number other than 0.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
@@ -43,7 +45,8 @@ GO
 -- Accuracy: Certain: the computed distance lies within the bounds. Same bounds on every machine.
 -- Chunks: Each chunk gives the candidates for its own k nearest. All of them together hold the k nearest of all rows;
 --         those with lower > the k-th smallest upper of all can be left out.
--- In T-SQL: FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
+-- In T-SQL: A WHERE in @source leaves rows out just as well. FLOAT holds neither NaN nor infinity: such a result
+--           arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.
@@ -72,7 +75,7 @@ AS
 BEGIN
     SET NOCOUNT ON;
     DECLARE @input nvarchar(max);
-    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,code', @by_part = @by_part, @input = @input OUTPUT;
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,code', @by_part = @by_part, @input = @input OUTPUT, @optional = N'left_out';
     IF @rows_json IS NOT NULL AND @by_part = 1
         THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     IF @parallel = 1 AND @by_part = 0

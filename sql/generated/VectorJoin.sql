@@ -11,7 +11,7 @@ GO
 --        names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   v varbinary (packed), varchar or nvarchar (JSON), or VECTOR: The vector.
---   side an integer type: 0: the row looks for neighbours, 1: it can be found, 2: both.
+--   side an integer type: 0: the row looks for neighbours, 1: it can be found, 2: both; NULL: it is left out.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:

@@ -10,6 +10,8 @@ GO
 --        They are bound by name, or, where not all of these names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   v varbinary (packed), varchar or nvarchar (JSON), or VECTOR: The vector.
+--   left_out (may be missing) bit, float, real, numeric or an integer type: Leaves the row out where it is true, or a
+--            number other than 0.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
@@ -40,7 +42,8 @@ GO
 -- NaN and infinity: A row whose distance is NaN is not within any distance.
 -- Accuracy: The distances have the bits of vector_distance, and are compared with `max_distance` as they are.
 -- Chunks: Each chunk gives its own rows; all of them together are the result. `limit` holds for each.
--- In T-SQL: FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
+-- In T-SQL: A WHERE in @source leaves rows out just as well. FLOAT holds neither NaN nor infinity: such a result
+--           arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.
@@ -88,7 +91,7 @@ BEGIN
             END;
     END;
     DECLARE @input nvarchar(max);
-    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,v', @by_part = @by_part, @input = @input OUTPUT;
+    EXEC [hart].[PrepareSource] @source = @source, @columns = N'id,v', @by_part = @by_part, @input = @input OUTPUT, @optional = N'left_out';
     IF @rows_json IS NOT NULL AND @by_part = 1
         THROW 59944, N'@rows_json and @by_part = 1 are both given; expected one of them', 1;
     IF @parallel = 1 AND @by_part = 0

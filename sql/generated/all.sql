@@ -5,6 +5,7 @@
 :r generated/VectorArgMax.sql
 :r generated/VectorAssign.sql
 :r generated/VectorAverage.sql
+:r generated/VectorBinarize.sql
 :r generated/VectorCandidates.sql
 :r generated/VectorCosineSimilarity.sql
 :r generated/VectorCovariance.sql
@@ -13,7 +14,9 @@
 :r generated/VectorDotProduct.sql
 :r generated/VectorEuclideanDistance.sql
 :r generated/VectorGeometricMedian.sql
+:r generated/VectorHammingDistance.sql
 :r generated/VectorIsolationForest.sql
+:r generated/VectorJaccardDistance.sql
 :r generated/VectorJoin.sql
 :r generated/VectorKmeans.sql
 :r generated/VectorLerp.sql
@@ -34,6 +37,7 @@
 :r generated/VectorSubtract.sql
 :r generated/VectorSum.sql
 :r generated/VectorTopK.sql
+:r generated/VectorTopKBits.sql
 :r generated/VectorVariance.sql
 :r generated/VectorWeightedAverage.sql
 :r generated/SeriesCusum.sql

@@ -27,6 +27,14 @@ IF TYPE_ID(N'hart.VectorPairs') IS NULL
         [b] varbinary(max) NULL
     );
 GO
+IF TYPE_ID(N'hart.BitPairs') IS NULL
+    CREATE TYPE [hart].[BitPairs] AS TABLE
+    (
+        [id] bigint NOT NULL,
+        [a] varbinary(max) NULL,
+        [b] varbinary(max) NULL
+    );
+GO
 IF TYPE_ID(N'hart.PointRows') IS NULL
     CREATE TYPE [hart].[PointRows] AS TABLE
     (

@@ -21,6 +21,7 @@ GO
 -- @source   the caller's SELECT. It runs with the caller's rights, so row-level security and grants hold.
 -- @columns  the kernel's columns, separated by commas; empty where any will do.
 -- @by_part  whether the column part is wanted too.
+-- @optional the name of a column that may be there too, or ''.
 --
 -- Only the number of columns is checked here, because the library binds them by name where all of the kernel's names are there, and else
 -- by position: with other names the order counts. It checks the types.
@@ -31,7 +32,8 @@ CREATE OR ALTER PROCEDURE [hart].[PrepareSource]
     @source nvarchar(max),
     @columns nvarchar(4000),
     @by_part bit,
-    @input nvarchar(max) OUTPUT
+    @input nvarchar(max) OUTPUT,
+    @optional nvarchar(128) = N''
 )
 AS
 BEGIN
@@ -39,7 +41,8 @@ BEGIN
     DECLARE @message nvarchar(2048);
     DECLARE @expected nvarchar(4000) =
         CASE WHEN @columns = N'' THEN N'at least one column' ELSE REPLACE(@columns, N',', N', ') END
-        + CASE WHEN @by_part = 1 THEN N', part' ELSE N'' END;
+        + CASE WHEN @by_part = 1 THEN N', part' ELSE N'' END
+        + CASE WHEN @optional <> N'' THEN N', and possibly ' + @optional ELSE N'' END;
 
     DECLARE @first int = PATINDEX(N'%[^ ' + NCHAR(9) + NCHAR(10) + NCHAR(13) + N']%', @source);
     DECLARE @start nvarchar(7) = SUBSTRING(@source, @first, 7);
@@ -86,7 +89,9 @@ BEGIN
         THROW 59902, @message, 1;
     END;
 
-    DECLARE @found int = (SELECT COUNT(*) FROM @described);
+    DECLARE @found int =
+        (SELECT COUNT(*) FROM @described
+         WHERE name IS NULL OR name COLLATE Latin1_General_100_CI_AS <> @optional COLLATE Latin1_General_100_CI_AS);
     DECLARE @wanted int = (SELECT COUNT(*) FROM STRING_SPLIT(@columns, N',') WHERE value <> N'') + @by_part;
     IF (@columns <> N'' AND @found <> @wanted)
        OR (@by_part = 1 AND NOT EXISTS

@@ -39,7 +39,7 @@ impl Binding {
             .collect();
         let declared = registry::bind(kernel, &offered)?;
         let origins = registry::origins(kernel, &declared, &offered);
-        for (column, &position) in kernel.inputs.iter().zip(&declared) {
+        for (column, &position) in kernel.columns().zip(&declared) {
             let ctype = fields[position].ctype;
             let fits = match column.kind {
                 Kind::Vector => matches!(ctype, CType::Binary | CType::Char | CType::WChar),
@@ -110,7 +110,7 @@ impl Binding {
         data: &'a [ColumnData<'a>],
         rows: usize,
     ) -> Result<Vec<Input<'a>>, Error> {
-        let declared = kernel.inputs.iter().zip(&self.declared);
+        let declared = kernel.columns().zip(&self.declared);
         declared
             .map(|(column, &position)| {
                 let (field, data) = (&fields[position], &data[position]);

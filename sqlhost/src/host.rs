@@ -55,7 +55,7 @@ impl Host {
     /// Invalid settings; a demanded instruction-set level that is missing; a second call before Cleanup.
     pub fn init(&self, parameters: &str) -> Result<(), Fault> {
         let settings = Settings::read(parameters, |name| std::env::var(name).ok())?;
-        Level::current()?;
+        Level::from_environment()?;
         let mut place = lock(&self.settings);
         if place.is_some() {
             return Err(Fault::Call("called again before Cleanup".into()));

@@ -255,7 +255,7 @@ impl Session {
         check_conversion(kernel, binding, params, fields, data, limit)?;
         let output = pool.run(settings.threads, || {
             let inputs = binding.inputs(kernel, params, fields, data, rows)?;
-            let call = Call::new(kernel, rows, inputs, params.clone(), Compute::new()?)?;
+            let call = Call::new(kernel, rows, inputs, params.clone(), Compute::new())?;
             (kernel.run)(&call.memory_limit(limit))
         });
         let output = output.map_err(later)?;

@@ -60,7 +60,7 @@ pub fn print_capabilities() {
     let list = |found: &[(&'static str, bool)]| {
         found.iter().filter(|(_, here)| *here).map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
     };
-    println!("hart: {:?} of {:?}", Level::current().unwrap(), Level::available());
+    println!("hart: {:?} of {:?}", Level::current(), Level::available());
     println!("simsimd (dynamic dispatch: {}): {}", s::uses_dynamic_dispatch(), list(&simsimd));
     println!(
         "numkong (dynamic dispatch: {}): {}",

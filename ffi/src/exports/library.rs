@@ -77,7 +77,7 @@ pub unsafe extern "C" fn hart_capabilities(capabilities: *mut HartCapabilities) 
             level: [0; 16],
             version: [0; 24],
         };
-        put(&mut value.level, Level::current()?.name());
+        put(&mut value.level, Level::current().name());
         put(&mut value.version, env!("CARGO_PKG_VERSION"));
         const FIRST: usize = 64;
         // SAFETY: the caller guarantees a writable structure of the size that it states; ours is `repr(C)` without
@@ -142,7 +142,7 @@ pub unsafe extern "C" fn hart_kernel_name(
     })
 }
 
-/// What a kernel takes and gives, as a JSON object: `name`, `family`, `summary`, `details`, `inputs` and `outputs` (each with
+/// What a kernel takes and gives, as a JSON object: `name`, `family`, `summary`, `details`, `inputs`, `optional` and `outputs` (each with
 /// `name`, `kind`, `unit`, `summary`), `params` (each with `name`, `takes`, `default`, `summary`), `rows`, `nulls`, `empty`, `nan`,
 /// `accuracy`, `elements`, `streaming`, `source`. A `kind` is vector, float64, int32, int64, text or binary. Buffers as in
 /// `hart_kernel_name`.
@@ -176,6 +176,7 @@ fn describe(kernel: &Kernel) -> Value {
         "summary": kernel.summary,
         "details": kernel.details,
         "inputs": kernel.inputs.iter().map(column).collect::<Vec<_>>(),
+        "optional": kernel.optional.iter().map(column).collect::<Vec<_>>(),
         "params": kernel.params.iter().map(param).collect::<Vec<_>>(),
         "outputs": kernel.outputs.iter().map(column).collect::<Vec<_>>(),
         "rows": format!("{:?}", kernel.rows).to_lowercase(),

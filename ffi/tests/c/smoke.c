@@ -210,7 +210,7 @@ static void payload(void)
 static void invoke(void)
 {
     const float rows[] = {0, 0, 3, 4, 6, 8}, query[] = {3, 4};
-    const int64_t ids[] = {7, 8, 9}, years[] = {1990, 2000, 2010};
+    const int64_t ids[] = {7, 8, 9}, years[] = {1990, 2000, 2010}, left_out[] = {0, 1, 0};
     const unsigned char validity[] = {0x03};
     struct column columns[3];
     struct batch input;
@@ -243,6 +243,16 @@ static void invoke(void)
     CHECK(array.length == 1 && array.n_children == 5 && strcmp(schema.children[4]->name, "year") == 0);
     CHECK(((const int64_t *)array.children[2]->buffers[1])[0] == 8);
     CHECK(((const int64_t *)array.children[4]->buffers[1])[0] == 2000);
+    OK(hart_arrow_release(&schema, &array));
+    int64_column(&columns[2], "Left_Out", left_out, 3);
+    make_batch(&input, columns, 3, 3);
+    OK(hart_invoke("vector_top_k", &input.schema, &input.array, params, 3, &options, &schema, &array));
+    CHECK(array.length == 1 && array.n_children == 4);
+    CHECK(((const int64_t *)array.children[2]->buffers[1])[0] == ids[0]);
+    OK(hart_arrow_release(&schema, &array));
+    int64_column(&columns[2], "year", years, 3);
+    make_batch(&input, columns, 3, 3);
+    OK(hart_invoke("vector_top_k", &input.schema, &input.array, params, 3, &options, &schema, &array));
     /* A consumer may move a child out and release it later than the rest. */
     {
         struct ArrowArray moved = *array.children[4];

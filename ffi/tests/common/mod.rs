@@ -22,21 +22,6 @@ pub fn library(folder: &Path) -> PathBuf {
     folder.join(format!("{prefix}hart_native{suffix}"))
 }
 
-/// Whether a tool can be used. Where `HART_NEED_TOOLS` promises all of them, a missing one is a failure.
-pub fn tool(program: &str) -> bool {
-    needs(program, Command::new(program).arg("--version"))
-}
-
-/// Whether what `command` asks for is there.
-pub fn needs(what: &str, command: &mut Command) -> bool {
-    let found = command.output().is_ok_and(|output| output.status.success());
-    assert!(found || std::env::var_os("HART_NEED_TOOLS").is_none(), "{what} is not installed");
-    if !found {
-        eprintln!("{what} is not installed: not run");
-    }
-    found
-}
-
 /// Runs a command to its end and returns what it printed; shows everything where it fails.
 pub fn run(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));

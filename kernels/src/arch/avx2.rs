@@ -2,7 +2,9 @@
 
 use std::arch::x86_64::*;
 
-use super::simd::{CodeGroup, F32_BLOCK, F64_BLOCK, LANES, Part, Simd, padded};
+use super::simd::{
+    CodeGroup, F32_BLOCK, F64_BLOCK, HALF, HALF_BLOCK, LANES, Part, Simd, bits_of_words, in_parts, padded,
+};
 
 /// Proof that the processor and the operating system have AVX2, FMA and F16C.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,6 +88,129 @@ pub(super) unsafe fn add_codes<const Q: usize>(
     }
 }
 
+/// [`Simd::place_codes`], four groups at a time: whole cache lines are written at once.
+#[inline(always)]
+pub(super) fn place_codes(rows: &[[u8; 4]], at: usize, groups: &mut [CodeGroup]) {
+    let length = rows.len() / HALF;
+    let (fours, rest) = groups.as_chunks_mut::<4>();
+    for (i, groups) in fours.iter_mut().enumerate() {
+        for r in (0..HALF).step_by(4) {
+            let load = |r: usize| {
+                let bytes = rows[r * length + 4 * i..][..4].as_flattened();
+                // SAFETY: the slice has the 16 bytes that are loaded; `loadu` takes any alignment. SSE2 is part of every x86-64.
+                unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
+            };
+            let own = [load(r), load(r + 1), load(r + 2), load(r + 3)];
+            // SAFETY: SSE2 is part of every x86-64; values only, no memory.
+            let columns = unsafe {
+                let (low, high) = (_mm_unpacklo_epi32(own[0], own[1]), _mm_unpackhi_epi32(own[0], own[1]));
+                let (others, more) = (_mm_unpacklo_epi32(own[2], own[3]), _mm_unpackhi_epi32(own[2], own[3]));
+                [
+                    _mm_unpacklo_epi64(low, others),
+                    _mm_unpackhi_epi64(low, others),
+                    _mm_unpacklo_epi64(high, more),
+                    _mm_unpackhi_epi64(high, more),
+                ]
+            };
+            for (group, column) in groups.iter_mut().zip(columns) {
+                let place = &mut group[at + 4 * r..][..16];
+                // SAFETY: the slice has the 16 bytes that are stored; `storeu` takes any alignment.
+                unsafe { _mm_storeu_si128(place.as_mut_ptr().cast(), column) }
+            }
+        }
+    }
+    for (i, group) in (4 * fours.len()..).zip(rest) {
+        for r in 0..HALF {
+            group[at + 4 * r..][..4].copy_from_slice(&rows[r * length + i]);
+        }
+    }
+}
+
+/// The number of bits of each byte, added up in four sums of 64 bits: each half of a byte looks up its number in a
+/// register (Muła, Kurz and Lemire 2018, "Faster Population Counts Using AVX2 Instructions").
+///
+/// # Safety
+///
+/// The caller runs on a processor with AVX2.
+#[inline(always)]
+unsafe fn bits(bytes: __m256i) -> __m256i {
+    // SAFETY: the caller runs on a processor with AVX2, as `# Safety` demands; values only, no memory.
+    unsafe {
+        let numbers =
+            _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+        let half = _mm256_set1_epi8(15);
+        let low = _mm256_shuffle_epi8(numbers, _mm256_and_si256(bytes, half));
+        let high = _mm256_shuffle_epi8(numbers, _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), half));
+        _mm256_sad_epu8(_mm256_add_epi8(low, high), _mm256_setzero_si256())
+    }
+}
+
+/// [`Simd::count_bits`] with AVX2.
+///
+/// # Safety
+///
+/// The caller runs on a processor with AVX2.
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn count_bits(query: &[u8], rows: &[&[u8]], counts: &mut [[u64; 2]]) {
+    let (blocks, rest) = query.as_chunks::<32>();
+    for (row, counts) in rows.iter().zip(counts) {
+        let (row_blocks, row_rest) = row.as_chunks::<32>();
+        // SAFETY: the caller runs on a processor with AVX2, as `# Safety` demands; each load is of an array of 32 bytes,
+        // and each store to one of 4 × 8, of any alignment.
+        let sums = unsafe {
+            let mut sums = [_mm256_setzero_si256(); 2];
+            for (a, b) in blocks.iter().zip(row_blocks) {
+                let (a, b) = (_mm256_loadu_si256(a.as_ptr().cast()), _mm256_loadu_si256(b.as_ptr().cast()));
+                sums[0] = _mm256_add_epi64(sums[0], bits(_mm256_xor_si256(a, b)));
+                sums[1] = _mm256_add_epi64(sums[1], bits(_mm256_and_si256(a, b)));
+            }
+            let mut lanes = [[0u64; 4]; 2];
+            _mm256_storeu_si256(lanes[0].as_mut_ptr().cast(), sums[0]);
+            _mm256_storeu_si256(lanes[1].as_mut_ptr().cast(), sums[1]);
+            lanes.map(|lanes| lanes[0] + lanes[1] + lanes[2] + lanes[3])
+        };
+        let last = bits_of_words(rest, row_rest);
+        *counts = [sums[0] + last[0], sums[1] + last[1]];
+    }
+}
+
+/// [`Simd::dot_bytes`] with AVX2.
+///
+/// # Safety
+///
+/// The caller runs on a processor with AVX2.
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn dot_bytes<const SQUARES: bool>(query: &[u8], rows: &[&[u8]], sums: &mut [[i64; 2]]) {
+    for (row, sums) in rows.iter().zip(sums) {
+        *sums = in_parts(query, row, |query, row| {
+            let ((blocks, rest), (row_blocks, row_rest)) = (query.as_chunks::<16>(), row.as_chunks::<16>());
+            // SAFETY: the caller runs on a processor with AVX2, as `# Safety` demands; each load is of an array of 16
+            // bytes, each store to one of 8 × 4, of any alignment.
+            unsafe {
+                let mut acc = [_mm256_setzero_si256(); 2];
+                let mut add = |a: &[u8; 16], b: &[u8; 16]| {
+                    let a = _mm256_cvtepi8_epi16(_mm_loadu_si128(a.as_ptr().cast()));
+                    let b = _mm256_cvtepi8_epi16(_mm_loadu_si128(b.as_ptr().cast()));
+                    acc[0] = _mm256_add_epi32(acc[0], _mm256_madd_epi16(a, b));
+                    if SQUARES {
+                        acc[1] = _mm256_add_epi32(acc[1], _mm256_madd_epi16(b, b));
+                    }
+                };
+                for (a, b) in blocks.iter().zip(row_blocks) {
+                    add(a, b);
+                }
+                if !rest.is_empty() {
+                    add(&padded(rest), &padded(row_rest));
+                }
+                let mut lanes = [[0i32; 8]; 2];
+                _mm256_storeu_si256(lanes[0].as_mut_ptr().cast(), acc[0]);
+                _mm256_storeu_si256(lanes[1].as_mut_ptr().cast(), acc[1]);
+                lanes.map(|lanes| lanes.iter().sum())
+            }
+        });
+    }
+}
+
 impl Simd for Avx2 {
     type F32 = [__m256; 4];
     type F64 = [__m256d; 8];
@@ -137,6 +262,32 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn load_f16(self, block: &[u8; HALF_BLOCK]) -> Self::F32 {
+        let p = block.as_ptr().cast::<__m128i>();
+        // SAFETY: the token proves F16C; the array has 4 × 16 bytes; `loadu` takes any alignment.
+        registers!(self.zero_f32(), |r| unsafe { _mm256_cvtph_ps(_mm_loadu_si128(p.add(r))) })
+    }
+
+    #[inline(always)]
+    fn load_bf16(self, block: &[u8; HALF_BLOCK]) -> Self::F32 {
+        let p = block.as_ptr().cast::<__m128i>();
+        // SAFETY: the token proves AVX2; the array has 4 × 16 bytes; `loadu` takes any alignment.
+        registers!(self.zero_f32(), |r| unsafe {
+            let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(p.add(r)));
+            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide))
+        })
+    }
+
+    #[inline(always)]
+    fn load_i8(self, block: &[u8; LANES]) -> Self::F32 {
+        let p = block.as_ptr();
+        // SAFETY: the token proves AVX2; the array has 4 × 8 bytes; `loadl` takes any alignment.
+        registers!(self.zero_f32(), |r| unsafe {
+            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(p.add(8 * r).cast())))
+        })
+    }
+
+    #[inline(always)]
     fn splat_f32(self, value: f32) -> Self::F32 {
         // SAFETY: the token proves AVX2.
         unsafe { [_mm256_set1_ps(value); 4] }
@@ -167,6 +318,25 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
         registers!(c, |r| self.fma_r32(a[r], b[r], c[r]))
+    }
+
+    #[inline(always)]
+    fn low_bytes(self, a: Self::F32) -> [u8; LANES] {
+        // SAFETY: the token proves AVX2; an array of 32 bytes is a register.
+        unsafe {
+            let low = _mm256_set1_epi32(0xff);
+            let bytes = registers!([low; 4], |r| _mm256_and_si256(_mm256_castps_si256(a[r]), low));
+            let pairs = [_mm256_packus_epi32(bytes[0], bytes[1]), _mm256_packus_epi32(bytes[2], bytes[3])];
+            // Packing works within halves, so the fours of bytes come in the order 0, 2, 4, 6, 1, 3, 5, 7.
+            let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+            let packed = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(pairs[0], pairs[1]), order);
+            std::mem::transmute::<__m256i, [u8; LANES]>(packed)
+        }
+    }
+
+    #[inline(always)]
+    fn place_codes(self, rows: &[[u8; 4]], at: usize, groups: &mut [CodeGroup]) {
+        place_codes(rows, at, groups);
     }
 
     #[inline(always)]
@@ -252,6 +422,18 @@ impl Simd for Avx2 {
     ) {
         // SAFETY: the token proves AVX2.
         unsafe { add_codes(codes, queries, sums) }
+    }
+
+    #[inline(always)]
+    fn dot_bytes<const SQUARES: bool>(self, query: &[u8], rows: &[&[u8]], sums: &mut [[i64; 2]]) {
+        // SAFETY: the token proves AVX2.
+        unsafe { dot_bytes::<SQUARES>(query, rows, sums) }
+    }
+
+    #[inline(always)]
+    fn count_bits(self, query: &[u8], rows: &[&[u8]], counts: &mut [[u64; 2]]) {
+        // SAFETY: the token proves AVX2.
+        unsafe { count_bits(query, rows, counts) }
     }
 
     #[inline(always)]

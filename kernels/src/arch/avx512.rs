@@ -3,12 +3,14 @@
 use std::arch::x86_64::*;
 
 use super::avx2;
-use super::simd::{CodeGroup, F32_BLOCK, F64_BLOCK, LANES, Part, Simd};
+use super::simd::{CodeGroup, F32_BLOCK, F64_BLOCK, HALF_BLOCK, LANES, Part, Simd, in_parts};
 
-/// Proof that the processor and the operating system have AVX-512 F, BW, DQ and VL, and, where `vnni`, VNNI.
+/// Proof that the processor and the operating system have AVX-512 F, BW, DQ and VL, and, where `vnni`, VNNI, and, where
+/// `bits`, VPOPCNTDQ.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Avx512 {
     vnni: bool,
+    bits: bool,
 }
 
 impl Avx512 {
@@ -19,7 +21,10 @@ impl Avx512 {
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl");
-        all.then(|| Avx512 { vnni: is_x86_feature_detected!("avx512vnni") })
+        all.then(|| Avx512 {
+            vnni: is_x86_feature_detected!("avx512vnni"),
+            bits: is_x86_feature_detected!("avx512vpopcntdq"),
+        })
     }
 }
 
@@ -67,8 +72,10 @@ unsafe fn add_codes<const Q: usize>(
     queries: &[[[i8; 4]; Q]],
     sums: &mut [[i32; LANES]; Q],
 ) {
+    /// Prefetch distance, into L2: codes stream from memory, a block after the other.
+    const AHEAD: usize = 16384;
     // SAFETY: the caller runs on a processor with these features, as `# Safety` demands; each load and store is of half
-    // of an array of 128 bytes, and takes any alignment.
+    // of an array of 128 bytes, and takes any alignment. A prefetch reads nothing and never faults.
     unsafe {
         let mut acc = [[_mm512_setzero_si512(); 2]; Q];
         for q in 0..Q {
@@ -77,6 +84,8 @@ unsafe fn add_codes<const Q: usize>(
         }
         for (rows, queries) in codes.iter().zip(queries) {
             let rows = rows.as_ptr().cast::<__m512i>();
+            _mm_prefetch::<_MM_HINT_T1>(rows.wrapping_byte_add(AHEAD).cast());
+            _mm_prefetch::<_MM_HINT_T1>(rows.wrapping_byte_add(AHEAD + 64).cast());
             let rows = [_mm512_loadu_si512(rows), _mm512_loadu_si512(rows.add(1))];
             for q in 0..Q {
                 let query = _mm512_set1_epi32(bytemuck::cast(queries[q]));
@@ -89,6 +98,94 @@ unsafe fn add_codes<const Q: usize>(
             _mm512_storeu_si512(end, acc[q][0]);
             _mm512_storeu_si512(end.add(1), acc[q][1]);
         }
+    }
+}
+
+/// [`Simd::count_bits`] with VPOPCNTDQ, which counts the bits of each number of 64.
+///
+/// # Safety
+///
+/// The caller runs on a processor with AVX-512 F, BW and VPOPCNTDQ.
+#[target_feature(enable = "avx512f,avx512bw,avx512vpopcntdq")]
+unsafe fn count_bits(query: &[u8], rows: &[&[u8]], counts: &mut [[u64; 2]]) {
+    let (blocks, rest) = query.as_chunks::<64>();
+    for (row, counts) in rows.iter().zip(counts) {
+        let (row_blocks, row_rest) = row.as_chunks::<64>();
+        // SAFETY: the caller runs on a processor with these features, as `# Safety` demands; each load is of an array of
+        // 64 bytes, or its mask selects only bytes that both slices have, and takes any alignment.
+        *counts = unsafe {
+            let mut sums = [_mm512_setzero_si512(); 2];
+            for (a, b) in blocks.iter().zip(row_blocks) {
+                let (a, b) = (_mm512_loadu_si512(a.as_ptr().cast()), _mm512_loadu_si512(b.as_ptr().cast()));
+                sums[0] = _mm512_add_epi64(sums[0], _mm512_popcnt_epi64(_mm512_xor_si512(a, b)));
+                sums[1] = _mm512_add_epi64(sums[1], _mm512_popcnt_epi64(_mm512_and_si512(a, b)));
+            }
+            let left = rest.len().min(row_rest.len());
+            if left > 0 {
+                let mask = u64::MAX >> (64 - left);
+                let a = _mm512_maskz_loadu_epi8(mask, rest.as_ptr().cast());
+                let b = _mm512_maskz_loadu_epi8(mask, row_rest.as_ptr().cast());
+                sums[0] = _mm512_add_epi64(sums[0], _mm512_popcnt_epi64(_mm512_xor_si512(a, b)));
+                sums[1] = _mm512_add_epi64(sums[1], _mm512_popcnt_epi64(_mm512_and_si512(a, b)));
+            }
+            [
+                _mm512_reduce_add_epi64(sums[0]).cast_unsigned(),
+                _mm512_reduce_add_epi64(sums[1]).cast_unsigned(),
+            ]
+        };
+    }
+}
+
+/// [`Simd::dot_bytes`] with VNNI, which multiplies bytes without a sign by those with one. So the row's are taken as 128
+/// more than they are, and 128 times the others are subtracted.
+///
+/// # Safety
+///
+/// The caller runs on a processor with AVX-512 F, BW and VNNI.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+unsafe fn dot_bytes<const SQUARES: bool>(query: &[u8], rows: &[&[u8]], sums: &mut [[i64; 2]]) {
+    for (row, sums) in rows.iter().zip(sums) {
+        *sums = in_parts(query, row, |query, row| {
+            let ((blocks, rest), (row_blocks, row_rest)) = (query.as_chunks::<64>(), row.as_chunks::<64>());
+            // SAFETY: the caller runs on a processor with these features, as `# Safety` demands; each load is of an array
+            // of 64 bytes, or its mask selects only bytes that both slices have, and takes any alignment.
+            unsafe {
+                let more = _mm512_set1_epi8(-128);
+                // Two sums of each kind in turn: an instruction does not wait for the one before it.
+                let mut acc = [[_mm512_setzero_si512(); 4]; 2];
+                let mut add = |n: usize, a: __m512i, b: __m512i| {
+                    let raised = _mm512_xor_si512(b, more);
+                    acc[n][0] = _mm512_dpbusd_epi32(acc[n][0], raised, a);
+                    acc[n][1] = _mm512_dpbusd_epi32(acc[n][1], more, a);
+                    if SQUARES {
+                        acc[n][2] = _mm512_dpbusd_epi32(acc[n][2], raised, b);
+                        acc[n][3] = _mm512_dpbusd_epi32(acc[n][3], more, b);
+                    }
+                };
+                let load = |block: &[u8; 64]| _mm512_loadu_si512(block.as_ptr().cast());
+                let (pairs, last) = blocks.as_chunks::<2>();
+                let (row_pairs, row_last) = row_blocks.as_chunks::<2>();
+                for (a, b) in pairs.iter().zip(row_pairs) {
+                    add(0, load(&a[0]), load(&b[0]));
+                    add(1, load(&a[1]), load(&b[1]));
+                }
+                for (a, b) in last.iter().zip(row_last) {
+                    add(0, load(a), load(b));
+                }
+                let left = rest.len().min(row_rest.len());
+                if left > 0 {
+                    let mask = u64::MAX >> (64 - left);
+                    let a = _mm512_maskz_loadu_epi8(mask, rest.as_ptr().cast());
+                    add(1, a, _mm512_maskz_loadu_epi8(mask, row_rest.as_ptr().cast()));
+                }
+                let sum = |n: usize| {
+                    let raised = _mm512_add_epi32(acc[0][n], acc[1][n]);
+                    let more = _mm512_add_epi32(acc[0][n + 1], acc[1][n + 1]);
+                    _mm512_reduce_add_epi32(_mm512_sub_epi32(raised, more))
+                };
+                [sum(0), if SQUARES { sum(2) } else { 0 }]
+            }
+        });
     }
 }
 
@@ -155,6 +252,32 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn load_f16(self, block: &[u8; HALF_BLOCK]) -> Self::F32 {
+        let p = block.as_ptr().cast::<__m256i>();
+        // SAFETY: the token proves AVX-512; the array has 2 × 32 bytes; `loadu` takes any alignment.
+        registers!(self.zero_f32(), |r| unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(p.add(r))) })
+    }
+
+    #[inline(always)]
+    fn load_bf16(self, block: &[u8; HALF_BLOCK]) -> Self::F32 {
+        let p = block.as_ptr().cast::<__m256i>();
+        // SAFETY: the token proves AVX-512; the array has 2 × 32 bytes; `loadu` takes any alignment.
+        registers!(self.zero_f32(), |r| unsafe {
+            let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(p.add(r)));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide))
+        })
+    }
+
+    #[inline(always)]
+    fn load_i8(self, block: &[u8; LANES]) -> Self::F32 {
+        let p = block.as_ptr().cast::<__m128i>();
+        // SAFETY: the token proves AVX-512; the array has 2 × 16 bytes; `loadu` takes any alignment.
+        registers!(self.zero_f32(), |r| unsafe {
+            _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(p.add(r))))
+        })
+    }
+
+    #[inline(always)]
     fn splat_f32(self, value: f32) -> Self::F32 {
         // SAFETY: the token proves AVX-512.
         unsafe { [_mm512_set1_ps(value); 2] }
@@ -183,6 +306,23 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
         registers!(c, |r| self.fma_r32(a[r], b[r], c[r]))
+    }
+
+    #[inline(always)]
+    fn low_bytes(self, a: Self::F32) -> [u8; LANES] {
+        let mut out = [0; LANES];
+        let p = out.as_mut_ptr().cast::<__m128i>();
+        // SAFETY: the token proves AVX-512; the array has twice the 16 bytes that are stored.
+        unsafe {
+            _mm_storeu_si128(p, _mm512_cvtepi32_epi8(_mm512_castps_si512(a[0])));
+            _mm_storeu_si128(p.add(1), _mm512_cvtepi32_epi8(_mm512_castps_si512(a[1])));
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn place_codes(self, rows: &[[u8; 4]], at: usize, groups: &mut [CodeGroup]) {
+        avx2::place_codes(rows, at, groups);
     }
 
     #[inline(always)]
@@ -273,6 +413,28 @@ impl Simd for Avx512 {
         } else {
             // SAFETY: the token proves AVX2 too: `detect` asks for it.
             unsafe { avx2::add_codes(codes, queries, sums) }
+        }
+    }
+
+    #[inline(always)]
+    fn dot_bytes<const SQUARES: bool>(self, query: &[u8], rows: &[&[u8]], sums: &mut [[i64; 2]]) {
+        if self.vnni {
+            // SAFETY: the token proves AVX-512 F and BW, and VNNI where it says so.
+            unsafe { dot_bytes::<SQUARES>(query, rows, sums) }
+        } else {
+            // SAFETY: the token proves AVX2 too: `detect` asks for it.
+            unsafe { avx2::dot_bytes::<SQUARES>(query, rows, sums) }
+        }
+    }
+
+    #[inline(always)]
+    fn count_bits(self, query: &[u8], rows: &[&[u8]], counts: &mut [[u64; 2]]) {
+        if self.bits {
+            // SAFETY: the token proves AVX-512 F and BW, and VPOPCNTDQ where it says so.
+            unsafe { count_bits(query, rows, counts) }
+        } else {
+            // SAFETY: the token proves AVX2 too: `detect` asks for it.
+            unsafe { avx2::count_bits(query, rows, counts) }
         }
     }
 

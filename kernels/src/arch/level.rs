@@ -30,9 +30,8 @@ enum Token {
 ///
 /// ```
 /// use hart_kernels::Level;
-/// assert!(Level::available().contains(&Level::current()?));
+/// assert!(Level::available().contains(&Level::current()));
 /// assert_eq!(Level::scalar().name(), "scalar");
-/// # Ok::<(), hart_kernels::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Level(Token);
@@ -41,7 +40,7 @@ pub struct Level(Token);
 const NAMES: [&str; 4] = ["scalar", "neon", "avx2", "avx512"];
 /// Caps the level at the one named; `scalar` reproduces a reported result on the simplest code.
 pub const MAX_LEVEL_VARIABLE: &str = "HART_MAX_LEVEL";
-/// Demands a level: every call fails on a lesser machine, so that a test run cannot silently skip a level.
+/// Demands a level: [`Level::from_environment`] fails on a lesser machine, so that a test run cannot silently skip a level.
 pub const MIN_LEVEL_VARIABLE: &str = "HART_MIN_LEVEL";
 
 impl Level {
@@ -65,17 +64,34 @@ impl Level {
 
     /// The fastest level of this machine, detected once, within [`MAX_LEVEL_VARIABLE`] and [`MIN_LEVEL_VARIABLE`].
     ///
+    /// A program that must not run with a wrong setting calls this when it starts; the C library, the external language
+    /// and the command do.
+    ///
     /// # Errors
     ///
     /// [`Error::Setting`] where a variable names no level, or demands one that this machine lacks.
-    pub fn current() -> Result<Level, Error> {
-        static CURRENT: OnceLock<Result<Level, Error>> = OnceLock::new();
-        CURRENT
+    pub fn from_environment() -> Result<Level, Error> {
+        static CHOSEN: OnceLock<Result<Level, Error>> = OnceLock::new();
+        CHOSEN
             .get_or_init(|| {
                 let read = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
                 choose(&Level::available(), read(MAX_LEVEL_VARIABLE), read(MIN_LEVEL_VARIABLE))
             })
             .clone()
+    }
+
+    /// The level of [`Level::from_environment`]. Where that fails, the fastest one of this machine, because the level
+    /// never changes a result; the first such call writes the error to the standard error.
+    #[inline]
+    pub fn current() -> Level {
+        static CURRENT: OnceLock<Level> = OnceLock::new();
+        *CURRENT.get_or_init(|| {
+            Level::from_environment().unwrap_or_else(|error| {
+                let level = Level::available().pop().unwrap_or(Level::scalar());
+                eprintln!("hart-kernels: {error}; computing with `{}`", level.name());
+                level
+            })
+        })
     }
 
     /// `scalar`, `neon`, `avx2` or `avx512`.

@@ -2,7 +2,9 @@
 
 use std::arch::aarch64::*;
 
-use super::simd::{CodeGroup, F32_BLOCK, F64_BLOCK, LANES, Part, Simd, padded};
+use super::simd::{
+    CodeGroup, F32_BLOCK, F64_BLOCK, HALF_BLOCK, LANES, Part, Simd, bits_of_words, in_parts, padded,
+};
 
 /// Proof that the processor has NEON.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -11,6 +13,73 @@ pub(super) struct Neon(());
 impl Neon {
     pub(super) fn detect() -> Option<Neon> {
         std::arch::is_aarch64_feature_detected!("neon").then_some(Neon(()))
+    }
+}
+
+/// [`Simd::count_bits`] with NEON.
+///
+/// # Safety
+///
+/// The caller runs on a processor with NEON.
+#[target_feature(enable = "neon")]
+unsafe fn count_bits(query: &[u8], rows: &[&[u8]], counts: &mut [[u64; 2]]) {
+    let (blocks, rest) = query.as_chunks::<16>();
+    for (row, counts) in rows.iter().zip(counts) {
+        let (row_blocks, row_rest) = row.as_chunks::<16>();
+        let [mut different, mut common] = bits_of_words(rest, row_rest);
+        // SAFETY: the caller runs on a processor with NEON, as `# Safety` demands; each load is of an array of 16 bytes
+        // and takes any alignment.
+        unsafe {
+            let add = |sum, bits| vpadalq_u32(sum, vpaddlq_u16(vpaddlq_u8(vcntq_u8(bits))));
+            let mut sums = [vdupq_n_u64(0); 2];
+            for (a, b) in blocks.iter().zip(row_blocks) {
+                let (a, b) = (vld1q_u8(a.as_ptr()), vld1q_u8(b.as_ptr()));
+                sums[0] = add(sums[0], veorq_u8(a, b));
+                sums[1] = add(sums[1], vandq_u8(a, b));
+            }
+            different += vaddvq_u64(sums[0]);
+            common += vaddvq_u64(sums[1]);
+        }
+        *counts = [different, common];
+    }
+}
+
+/// [`Simd::dot_bytes`] with NEON.
+///
+/// # Safety
+///
+/// The caller runs on a processor with NEON.
+#[target_feature(enable = "neon")]
+unsafe fn dot_bytes<const SQUARES: bool>(query: &[u8], rows: &[&[u8]], sums: &mut [[i64; 2]]) {
+    for (row, sums) in rows.iter().zip(sums) {
+        *sums = in_parts(query, row, |query, row| {
+            let ((blocks, rest), (row_blocks, row_rest)) = (query.as_chunks::<16>(), row.as_chunks::<16>());
+            // SAFETY: the caller runs on a processor with NEON, as `# Safety` demands; each load is of an array of 16
+            // bytes and takes any alignment.
+            unsafe {
+                // A product of two bytes fits 16 bits.
+                let products = |sum, a, b| {
+                    let low = vpadalq_s16(sum, vmull_s8(vget_low_s8(a), vget_low_s8(b)));
+                    vpadalq_s16(low, vmull_high_s8(a, b))
+                };
+                let mut acc = [vdupq_n_s32(0); 2];
+                let mut add = |a: &[u8; 16], b: &[u8; 16]| {
+                    let a = vreinterpretq_s8_u8(vld1q_u8(a.as_ptr()));
+                    let b = vreinterpretq_s8_u8(vld1q_u8(b.as_ptr()));
+                    acc[0] = products(acc[0], a, b);
+                    if SQUARES {
+                        acc[1] = products(acc[1], b, b);
+                    }
+                };
+                for (a, b) in blocks.iter().zip(row_blocks) {
+                    add(a, b);
+                }
+                if !rest.is_empty() {
+                    add(&padded(rest), &padded(row_rest));
+                }
+                [vaddvq_s32(acc[0]), vaddvq_s32(acc[1])]
+            }
+        });
     }
 }
 
@@ -57,6 +126,34 @@ impl Simd for Neon {
     }
 
     #[inline(always)]
+    fn load_f16(self, block: &[u8; HALF_BLOCK]) -> Self::F32 {
+        let mut lanes = [0f32; LANES];
+        for (lane, bytes) in lanes.iter_mut().zip(block.as_chunks::<2>().0) {
+            *lane = half::f16::from_le_bytes(*bytes).to_f32();
+        }
+        self.load_f32(&bytemuck::cast(lanes))
+    }
+
+    #[inline(always)]
+    fn load_bf16(self, block: &[u8; HALF_BLOCK]) -> Self::F32 {
+        let p = block.as_ptr();
+        // SAFETY: the token proves NEON; the array has 8 × 8 bytes; a byte load takes any alignment.
+        registers!(self.zero_f32(), |r| unsafe {
+            vreinterpretq_f32_u32(vshll_n_u16::<16>(vreinterpret_u16_u8(vld1_u8(p.add(8 * r)))))
+        })
+    }
+
+    #[inline(always)]
+    fn load_i8(self, block: &[u8; LANES]) -> Self::F32 {
+        let p = block.as_ptr();
+        // SAFETY: the token proves NEON; the array has 4 × 8 bytes; a byte load takes any alignment.
+        registers!(self.zero_f32(), |r| unsafe {
+            let wide = vmovl_s8(vreinterpret_s8_u8(vld1_u8(p.add(8 * (r / 2)))));
+            vcvtq_f32_s32(if r % 2 == 0 { vmovl_s16(vget_low_s16(wide)) } else { vmovl_high_s16(wide) })
+        })
+    }
+
+    #[inline(always)]
     fn splat_f32(self, value: f32) -> Self::F32 {
         // SAFETY: the token proves NEON.
         unsafe { [vdupq_n_f32(value); 8] }
@@ -86,6 +183,22 @@ impl Simd for Neon {
     #[inline(always)]
     fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
         registers!(c, |r| self.fma_r32(a[r], b[r], c[r]))
+    }
+
+    #[inline(always)]
+    fn low_bytes(self, a: Self::F32) -> [u8; LANES] {
+        let mut out = [0; LANES];
+        for (i, half) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+            // SAFETY: the token proves NEON; the array has the 16 bytes that are stored.
+            unsafe {
+                let words =
+                    registers!([vdup_n_u16(0); 4], |r| vmovn_u32(vreinterpretq_u32_f32(a[4 * i + r])));
+                let low = vmovn_u16(vcombine_u16(words[0], words[1]));
+                let high = vmovn_u16(vcombine_u16(words[2], words[3]));
+                vst1q_u8(half.as_mut_ptr(), vcombine_u8(low, high));
+            }
+        }
+        out
     }
 
     #[inline(always)]
@@ -191,6 +304,18 @@ impl Simd for Neon {
                 }
             }
         }
+    }
+
+    #[inline(always)]
+    fn dot_bytes<const SQUARES: bool>(self, query: &[u8], rows: &[&[u8]], sums: &mut [[i64; 2]]) {
+        // SAFETY: the token proves NEON.
+        unsafe { dot_bytes::<SQUARES>(query, rows, sums) }
+    }
+
+    #[inline(always)]
+    fn count_bits(self, query: &[u8], rows: &[&[u8]], counts: &mut [[u64; 2]]) {
+        // SAFETY: the token proves NEON.
+        unsafe { count_bits(query, rows, counts) }
     }
 
     #[inline(always)]

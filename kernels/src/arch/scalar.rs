@@ -2,7 +2,9 @@
 
 use std::slice;
 
-use super::simd::{CodeGroup, F32_BLOCK, F64_BLOCK, LANES, Part, Simd, padded, tree_sum};
+use super::simd::{
+    CodeGroup, F32_BLOCK, F64_BLOCK, HALF_BLOCK, LANES, Part, Simd, bits_of_words, in_parts, padded, tree_sum,
+};
 
 /// No proof is needed: every machine can run it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,6 +89,29 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    fn load_f16(self, block: &[u8; HALF_BLOCK]) -> Self::F32 {
+        let mut out = [0.0; LANES];
+        for (lane, bytes) in out.iter_mut().zip(block.as_chunks::<2>().0) {
+            *lane = half::f16::from_le_bytes(*bytes).to_f32_const();
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn load_bf16(self, block: &[u8; HALF_BLOCK]) -> Self::F32 {
+        let mut out = [0.0; LANES];
+        for (lane, bytes) in out.iter_mut().zip(block.as_chunks::<2>().0) {
+            *lane = f32::from_bits(u32::from(u16::from_le_bytes(*bytes)) << 16);
+        }
+        out
+    }
+
+    #[inline(always)]
+    fn load_i8(self, block: &[u8; LANES]) -> Self::F32 {
+        block.map(|byte| f32::from(byte.cast_signed()))
+    }
+
+    #[inline(always)]
     fn splat_f32(self, value: f32) -> Self::F32 {
         [value; LANES]
     }
@@ -115,6 +140,11 @@ impl Simd for Scalar {
             out[j] = fma(a[j], b[j], c[j]);
         }
         out
+    }
+
+    #[inline(always)]
+    fn low_bytes(self, a: Self::F32) -> [u8; LANES] {
+        a.map(|lane| lane.to_bits() as u8)
     }
 
     #[inline(always)]
@@ -191,6 +221,30 @@ impl Simd for Scalar {
                     }
                 }
             }
+        }
+    }
+
+    #[inline(never)]
+    fn dot_bytes<const SQUARES: bool>(self, query: &[u8], rows: &[&[u8]], sums: &mut [[i64; 2]]) {
+        for (row, sums) in rows.iter().zip(sums) {
+            *sums = in_parts(query, row, |query, row| {
+                let mut sums = [0; 2];
+                for (a, b) in query.iter().zip(row) {
+                    let (a, b) = (i32::from(a.cast_signed()), i32::from(b.cast_signed()));
+                    sums[0] += a * b;
+                    if SQUARES {
+                        sums[1] += b * b;
+                    }
+                }
+                sums
+            });
+        }
+    }
+
+    #[inline(never)]
+    fn count_bits(self, query: &[u8], rows: &[&[u8]], counts: &mut [[u64; 2]]) {
+        for (row, counts) in rows.iter().zip(counts) {
+            *counts = bits_of_words(query, row);
         }
     }
 

@@ -6,10 +6,14 @@ use bytemuck::Pod;
 pub const LANES: usize = 32;
 /// Bytes of one block of single-precision lanes.
 pub(crate) const F32_BLOCK: usize = LANES * 4;
+/// Bytes of one block of halves, which become single-precision lanes.
+pub(crate) const HALF_BLOCK: usize = LANES * 2;
 /// Bytes of one block of double-precision lanes.
 pub(crate) const F64_BLOCK: usize = LANES * 8;
 /// Four consecutive code bytes of each of [`LANES`] rows.
 pub(crate) type CodeGroup = [u8; LANES * 4];
+/// Rows of half a group.
+pub(crate) const HALF: usize = LANES / 2;
 /// Maximum groups of a sum in 32 bits: 65,536 products of at most 255·128 in magnitude.
 pub(crate) const CODE_GROUPS: usize = 1 << 14;
 
@@ -42,6 +46,12 @@ pub(crate) trait Simd: Copy {
     fn load_f32(self, block: &[u8; F32_BLOCK]) -> Self::F32;
     /// A last, incomplete block; missing lanes are +0.
     fn load_f32_tail(self, tail: &[u8]) -> Self::F32;
+    /// A block of halves (f16) as singles.
+    fn load_f16(self, block: &[u8; HALF_BLOCK]) -> Self::F32;
+    /// A block of the upper halves of singles (bf16).
+    fn load_bf16(self, block: &[u8; HALF_BLOCK]) -> Self::F32;
+    /// A block of signed bytes as singles.
+    fn load_i8(self, block: &[u8; LANES]) -> Self::F32;
     /// The same number in every lane.
     fn splat_f32(self, value: f32) -> Self::F32;
     fn store_f32(self, a: Self::F32, block: &mut [u8; F32_BLOCK]);
@@ -50,6 +60,8 @@ pub(crate) trait Simd: Copy {
     fn add_absolute_f32(self, a: Self::F32, c: Self::F32) -> Self::F32;
     /// a·b + c, rounded once.
     fn fma_f32(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    /// The lowest byte of each lane's bits.
+    fn low_bytes(self, a: Self::F32) -> [u8; LANES];
     /// The lanes added in double precision, in the order of the definition.
     fn sum_f32(self, a: Self::F32) -> f64;
 
@@ -98,6 +110,26 @@ pub(crate) trait Simd: Copy {
         sums: &mut [[i32; LANES]; Q],
     );
 
+    /// Places four bytes of each of 16 rows side by side, in the half of each group that begins at byte `at`. `rows` are the rows'
+    /// bytes, back to back, of each at least four for a group.
+    #[inline(always)]
+    fn place_codes(self, rows: &[[u8; 4]], at: usize, groups: &mut [CodeGroup]) {
+        let length = rows.len() / HALF;
+        for (i, group) in groups.iter_mut().enumerate() {
+            for (r, place) in group[at..][..4 * HALF].as_chunks_mut().0.iter_mut().enumerate() {
+                *place = rows[r * length + i];
+            }
+        }
+    }
+
+    /// For each row of signed bytes its dot product with the query, which is as long, and, where `SQUARES`, with itself,
+    /// exactly. `sums` has a place for each row.
+    fn dot_bytes<const SQUARES: bool>(self, query: &[u8], rows: &[&[u8]], sums: &mut [[i64; 2]]);
+
+    /// For each row the number of bits in which it differs from the query, and of those that both have. The rows are as
+    /// long as the query; `counts` has a place for each.
+    fn count_bits(self, query: &[u8], rows: &[&[u8]], counts: &mut [[u64; 2]]);
+
     /// One register of [`Simd::exact_mul_add_f64`].
     fn exact_mul_add_r64(self, a: Self::R64, b: Self::R64, c: Self::R64) -> Self::R64;
 }
@@ -145,10 +177,153 @@ pub(super) fn padded<const N: usize>(tail: &[u8]) -> [u8; N] {
     block
 }
 
+/// Maximum bytes of a sum of products in 32 bits.
+pub(super) const BYTES_AT_ONCE: usize = 1 << 16;
+
+/// Adds up what `part` gives for parts of [`BYTES_AT_ONCE`].
+#[inline(always)]
+pub(super) fn in_parts(a: &[u8], b: &[u8], part: impl Fn(&[u8], &[u8]) -> [i32; 2]) -> [i64; 2] {
+    let mut all = [0; 2];
+    for (a, b) in a.chunks(BYTES_AT_ONCE).zip(b.chunks(BYTES_AT_ONCE)) {
+        let [dot, square] = part(a, b);
+        all[0] += i64::from(dot);
+        all[1] += i64::from(square);
+    }
+    all
+}
+
+/// [`Simd::count_bits`] of one row, 64 bits at a time.
+#[inline(always)]
+pub(super) fn bits_of_words(a: &[u8], b: &[u8]) -> [u64; 2] {
+    let ((words_a, rest_a), (words_b, rest_b)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let [mut different, mut common] = [0, 0];
+    let mut add = |a: [u8; 8], b: [u8; 8]| {
+        let (a, b) = (u64::from_le_bytes(a), u64::from_le_bytes(b));
+        different += u64::from((a ^ b).count_ones());
+        common += u64::from((a & b).count_ones());
+    };
+    for (a, b) in words_a.iter().zip(words_b) {
+        add(*a, *b);
+    }
+    add(padded(rest_a), padded(rest_b));
+    [different, common]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::arch::Level;
+
+    struct Bytes<'a>(&'a [u8], &'a [&'a [u8]]);
+
+    impl Task for Bytes<'_> {
+        type Output = [Vec<[i64; 2]>; 2];
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) -> Self::Output {
+            let mut out = [vec![[7; 2]; self.1.len()], vec![[7; 2]; self.1.len()]];
+            simd.dot_bytes::<true>(self.0, self.1, &mut out[0]);
+            simd.dot_bytes::<false>(self.0, self.1, &mut out[1]);
+            out
+        }
+    }
+
+    #[test]
+    fn products_of_bytes_are_exact_on_every_level() {
+        let bytes: Vec<u8> = (0..3000usize).map(|i| ((i * 2_654_435_761) >> 9) as u8).collect();
+        let ends = [vec![128u8; 200_000], vec![127; 200_000]];
+        let number = |byte: u8| i64::from(byte.cast_signed());
+        let dot = |a: &[u8], b: &[u8]| a.iter().zip(b).map(|(a, b)| number(*a) * number(*b)).sum::<i64>();
+        for n in (0..=300).chain([1000, 65_535, 65_536, 65_537, 199_999]) {
+            let rows: Vec<&[u8]> = [&ends[0], &ends[1], &bytes].map(|row| &row[..n.min(row.len())]).to_vec();
+            let rows: Vec<&[u8]> = rows.into_iter().filter(|row| row.len() == n).collect();
+            for query in &rows {
+                let expected: Vec<[i64; 2]> =
+                    rows.iter().map(|row| [dot(query, row), dot(row, row)]).collect();
+                for level in Level::available() {
+                    let [both, dots] = level.run(Bytes(query, &rows));
+                    assert_eq!(both, expected, "{}, {n}", level.name());
+                    let dots: Vec<i64> = dots.into_iter().map(|sums| sums[0]).collect();
+                    assert_eq!(dots, expected.iter().map(|sums| sums[0]).collect::<Vec<_>>());
+                }
+            }
+        }
+    }
+
+    struct Loads([u8; HALF_BLOCK]);
+
+    impl Task for Loads {
+        type Output = [[u8; F32_BLOCK]; 3];
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) -> Self::Output {
+            let mut out = [[0; F32_BLOCK]; 3];
+            let bytes = self.0.first_chunk().expect("a block of bytes");
+            simd.store_f32(simd.load_f16(&self.0), &mut out[0]);
+            simd.store_f32(simd.load_bf16(&self.0), &mut out[1]);
+            simd.store_f32(simd.load_i8(bytes), &mut out[2]);
+            out
+        }
+    }
+
+    #[test]
+    fn narrow_elements_become_singles_exactly_on_every_level() {
+        let halves: Vec<[u8; 2]> = (0..=u16::MAX).map(u16::to_le_bytes).collect();
+        for block in halves.as_chunks::<LANES>().0 {
+            let bytes: [u8; HALF_BLOCK] = bytemuck::cast(*block);
+            for level in Level::available() {
+                let found = level.run(Loads(bytes)).map(bytemuck::cast::<_, [f32; LANES]>);
+                for i in 0..LANES {
+                    let expected = [
+                        half::f16::from_le_bytes(block[i]).to_f32(),
+                        half::bf16::from_le_bytes(block[i]).to_f32(),
+                        f32::from(bytes[i].cast_signed()),
+                    ];
+                    for (found, expected) in found.iter().map(|lanes| lanes[i]).zip(expected) {
+                        let same =
+                            found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan();
+                        assert!(same, "{}: {found} for {expected}", level.name());
+                    }
+                }
+            }
+        }
+    }
+
+    struct Bits<'a>(&'a [u8], &'a [&'a [u8]], Vec<[u64; 2]>);
+
+    impl Task for Bits<'_> {
+        type Output = Vec<[u64; 2]>;
+        #[inline(always)]
+        fn run<S: Simd>(mut self, simd: S) -> Self::Output {
+            simd.count_bits(self.0, self.1, &mut self.2);
+            self.2
+        }
+    }
+
+    #[test]
+    fn bits_are_counted_on_every_level() {
+        let bytes: Vec<u8> = (0..2000usize).map(|i| ((i * 2_654_435_761) >> 9) as u8).collect();
+        let full = [255u8; 700];
+        for n in (0..=300).chain([511, 512, 513, 690]) {
+            for query in [&bytes[3..], &full] {
+                let rows: Vec<&[u8]> =
+                    [&bytes[n..], &bytes[1000..], &full[1..], &[0; 700]].map(|row: &[u8]| &row[..n]).to_vec();
+                let query = &query[..n];
+                let expected: Vec<[u64; 2]> = rows
+                    .iter()
+                    .map(|row| {
+                        let bit = |bytes: &[u8], i: usize| bytes[i / 8] >> (i % 8) & 1 == 1;
+                        let count = |has: &dyn Fn(bool, bool) -> bool| {
+                            (0..8 * n).filter(|i| has(bit(query, *i), bit(row, *i))).count() as u64
+                        };
+                        [count(&|a, b| a != b), count(&|a, b| a && b)]
+                    })
+                    .collect();
+                for level in Level::available() {
+                    let found = level.run(Bits(query, &rows, vec![[7; 2]; rows.len()]));
+                    assert_eq!(found, expected, "{}, {n} bytes", level.name());
+                }
+            }
+        }
+    }
 
     struct Codes<'a, const Q: usize>(&'a [CodeGroup], &'a [[[i8; 4]; Q]], [[i32; LANES]; Q]);
 

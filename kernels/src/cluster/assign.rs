@@ -49,7 +49,7 @@ pub struct Assignment {
 /// use hart_kernels::{Compute, Metric, Vectors, cluster};
 /// let rows = Vectors::matrix(&[0.0, 1.0, 8.0, 8.0], 2)?;
 /// let centroids = Vectors::matrix(&[9.0, 8.0, 0.0, 0.0], 2)?;
-/// let found = cluster::assign(Compute::new()?, &rows, &centroids, Metric::Euclidean)?;
+/// let found = cluster::assign(Compute::new(), &rows, &centroids, Metric::Euclidean)?;
 /// assert_eq!(found[0].map(|a| (a.cluster, a.distance)), Some((1, 1.0)));
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
@@ -101,6 +101,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "The nearest of given centroids for each row.",
     details: "Of centroids at the same distance the first. With those of vector_kmeans the rows get the clusters that the search ended with.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[CENTROIDS, CENTROID_COUNT, EUCLIDEAN, ELEMENT, ACCUMULATE],
     outputs: &[
         ID,
@@ -158,7 +159,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         }
         let centroids = given.reshape(numbers / count);
         let metric = call.chosen(&EUCLIDEAN, Metric::parse)?;
-        let found = assign(rows::compute_of(call)?, call.vectors(0), &centroids, metric)?;
+        let found = assign(rows::compute_of(call)?, call.vectors(0)?, &centroids, metric)?;
         let float = |of: fn(&Assignment) -> Option<f64>| {
             Values::Float(found.iter().map(|a| a.as_ref().and_then(of)).collect())
         };

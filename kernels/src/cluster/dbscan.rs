@@ -57,7 +57,7 @@ pub struct Density {
 /// ```
 /// use hart_kernels::{Compute, Metric, Vectors, cluster};
 /// let rows = Vectors::matrix(&[0.0, 1.0, 2.0, 50.0, 9.0, 10.0, 11.0], 1)?;
-/// let found = cluster::dbscan(Compute::new()?, &rows, None, 1.5, 2, Metric::Euclidean)?;
+/// let found = cluster::dbscan(Compute::new(), &rows, None, 1.5, 2, Metric::Euclidean)?;
 /// let clusters: Vec<u32> = found.iter().flatten().map(|row| row.cluster).collect();
 /// assert_eq!(clusters, [1, 1, 1, 0, 2, 2, 2]);
 /// # Ok::<(), hart_kernels::Error>(())
@@ -214,6 +214,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Density-based clusters and noise: DBSCAN, in any metric.",
     details: "A row with `minimum` rows within `radius`, itself included, is a core point. Core points within the radius of each other are in one cluster; another row within the radius of a core point belongs to its cluster, of several to the one with the lowest number; the rest is noise, cluster 0. Clusters are numbered from 1 by their core points' least ids.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[RADIUS, MINIMUM, EUCLIDEAN, ELEMENT, ACCUMULATE],
     outputs: &[
         ID,
@@ -262,7 +263,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         )?;
         let found = dbscan(
             rows::compute_of(call)?,
-            call.vectors(0),
+            call.vectors(0)?,
             Some(&by_id(call)),
             call.params.float(RADIUS.name),
             call.params.int(MINIMUM.name) as u32,

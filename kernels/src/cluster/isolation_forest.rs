@@ -218,6 +218,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Isolation forest: how easily random cuts separate a row from others.",
     details: "Each tree gets `sample` rows, drawn without replacement. A node draws a component that varies among its rows and a place between its least and greatest number uniformly, and cuts there, down to ⌈log₂ sample⌉ levels. The score is 2^(−h/c): h the mean over the trees of the levels that a row passes plus c(rows) of the node where it ends, c(n) = 2·H(n − 1) − 2·(n − 1)/n. Near 1 for outliers, below 0.5 for others.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[TREES, SAMPLE, super::kmeans::SEED, ELEMENT],
     outputs: &[
         ID,
@@ -251,11 +252,11 @@ pub(crate) static KERNEL: Kernel = Kernel {
             sample: call.params.int(SAMPLE.name) as usize,
             seed: call.params.int(super::kmeans::SEED.name) as u64,
         };
-        let n = (0..call.rows).find_map(|row| call.vectors(0).dimensions(row)).unwrap_or(0) as u64;
+        let n = (0..call.rows).find_map(|row| call.given_vectors(0).dimensions(row)).unwrap_or(0) as u64;
         let sample =
             (forest.sample as u64).min(call.rows as u64) * 8 * n * parallel::workers(usize::MAX) as u64;
         let trees = u64::from(forest.trees) * 64 * (forest.sample.min(call.rows) as u64);
         call.check_memory("the trees", sample.saturating_add(trees))?;
-        Ok(Output::same(Values::Float(forest.scores(call.vectors(0), Some(&by_id(call)))?)))
+        Ok(Output::same(Values::Float(forest.scores(call.vectors(0)?, Some(&by_id(call)))?)))
     },
 };

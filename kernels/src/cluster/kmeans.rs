@@ -138,7 +138,7 @@ impl<'a> KMeans<'a> {
     /// O(m·n·k) for the start and for each step without bounds. 28 bytes of memory for each row; with
     /// [`KMeans::spherical`] a copy of the vectors.
     pub fn fit(&self, vectors: &Vectors<'_>) -> Result<Clusters, Error> {
-        let compute = self.compute.map_or_else(Compute::new, Ok)?;
+        let compute = self.compute.unwrap_or_default();
         if self.clusters == 0 || self.iterations == 0 {
             let name = if self.clusters == 0 { CLUSTERS.name } else { ITERATIONS.name };
             return Err(Error::ParameterValue {
@@ -472,6 +472,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "k-means: centroids of clusters, by k-means++ and Lloyd's algorithm.",
     details: "A result row for each cluster. Rows go to the nearest centroid by Euclidean distance, of equal ones to the first, and centroids to the average of their rows, until no row moves. A centroid that loses all rows moves to the row farthest from its own. vector_assign with these centroids gives the rows' clusters, the same that the search ended with. With spherical = yes distances are those of the vectors scaled to length 1: their squares are twice the cosine distance.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[CLUSTERS, SEED, ITERATIONS, SPHERICAL, START, ELEMENT],
     outputs: &[
         Column { name: "cluster", kind: Kind::Int, unit: "number from 1", summary: "The cluster." },
@@ -533,7 +534,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         ],
     },
     run: |call| {
-        let vectors = call.vectors(0);
+        let vectors = call.vectors(0)?;
         let k = call.params.int(CLUSTERS.name) as usize;
         call.check_memory(
             "the clusters",

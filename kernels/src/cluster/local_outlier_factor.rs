@@ -53,7 +53,7 @@ pub struct Outlier {
 /// ```
 /// use hart_kernels::{Compute, Metric, Vectors, cluster};
 /// let rows = Vectors::matrix(&[0.0, 1.0, 2.0, 3.0, 30.0], 1)?;
-/// let found = cluster::local_outlier_factor(Compute::new()?, &rows, None, 2, Metric::Euclidean)?;
+/// let found = cluster::local_outlier_factor(Compute::new(), &rows, None, 2, Metric::Euclidean)?;
 /// assert!(found[1].is_some_and(|row| row.factor < 1.5) && found[4].is_some_and(|row| row.factor > 10.0));
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
@@ -130,6 +130,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Local outlier factors: how much less dense a row's place is than those of its nearest neighbours.",
     details: "With d the distance and d_k(o) that of o's k-th nearest, the reachability of p from o is max(d_k(o), d(p, o)), the density of p one over the mean of it over p's k nearest, and the factor the mean of their densities over p's: about 1 within a cluster. A neighbourhood has exactly k rows, of those at the same distance those with the smaller ids. The distances of the nearest neighbours are outlier scores too.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[NEIGHBORS, EUCLIDEAN, ELEMENT, ACCUMULATE],
     outputs: &[
         ID,
@@ -170,7 +171,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         call.check_memory("the neighbours", (call.rows as u64).saturating_mul(64 * (k as u64 + 1)))?;
         let metric = call.chosen(&EUCLIDEAN, Metric::parse)?;
         let compute = rows::compute_of(call)?;
-        let found = local_outlier_factor(compute, call.vectors(0), Some(&by_id(call)), k, metric)?;
+        let found = local_outlier_factor(compute, call.vectors(0)?, Some(&by_id(call)), k, metric)?;
         let column =
             |of: fn(&Outlier) -> f64| Values::Float(found.iter().map(|row| row.as_ref().map(of)).collect());
         let columns =

@@ -43,7 +43,7 @@ use crate::parallel;
 /// ```
 /// use hart_kernels::{Compute, Vectors, cluster, group::Divisor};
 /// let rows = Vectors::matrix(&[-1.0, -2.0, 1.0, -2.0, -1.0, 2.0, 1.0, 2.0], 2)?;
-/// let found = cluster::mahalanobis(Compute::new()?, &rows, 0.0, Divisor::Population)?;
+/// let found = cluster::mahalanobis(Compute::new(), &rows, 0.0, Divisor::Population)?;
 /// assert_eq!(found[0], Some(2f64.sqrt()));
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
@@ -179,6 +179,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Mahalanobis distances of rows from their average, with their covariance matrix.",
     details: "√((x − μ)ᵀ C⁻¹ (x − μ)), not squared, by one Cholesky factorization of C, or of (1 − s)·C + s·t·I with `shrinkage` s.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[SHRINKAGE, DIVISOR, ELEMENT],
     outputs: &[
         ID,
@@ -217,10 +218,10 @@ pub(crate) static KERNEL: Kernel = Kernel {
         ],
     },
     run: |call| {
-        let n = (0..call.rows).find_map(|row| call.vectors(0).dimensions(row)).unwrap_or(0) as u64;
+        let n = (0..call.rows).find_map(|row| call.given_vectors(0).dimensions(row)).unwrap_or(0) as u64;
         call.check_memory("the covariance matrix", (24 * n).saturating_mul(n))?;
         let divisor = call.chosen(&DIVISOR, Divisor::parse)?;
-        let found = mahalanobis(call.compute, call.vectors(0), call.params.float(SHRINKAGE.name), divisor)?;
+        let found = mahalanobis(call.compute, call.vectors(0)?, call.params.float(SHRINKAGE.name), divisor)?;
         Ok(Output::same(Values::Float(found)))
     },
 };

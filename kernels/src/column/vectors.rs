@@ -1,6 +1,8 @@
 //! Columns of vectors as packed bytes: one vector per row, of equal or varying length, some NULL.
 
+use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use half::slice::HalfFloatSliceExt;
 
@@ -14,10 +16,13 @@ use crate::parallel;
 #[derive(Clone, Debug)]
 enum Data<'a> {
     Borrowed(&'a [u8]),
+    /// Elements narrower than singles, and the same as singles once something has asked for them.
+    Narrow(Cow<'a, [u8]>, OnceLock<Vec<f32>>),
     Singles(Vec<f32>),
     Doubles(Vec<f64>),
 }
 
+/// Where the rows lie in the bytes as they were given.
 #[derive(Clone, Debug)]
 enum Rows {
     /// Rows of equal length, none NULL: a row-major matrix.
@@ -26,7 +31,8 @@ enum Rows {
     Ragged(Vec<Option<Range<usize>>>),
 }
 
-/// A column of vectors, borrowed where the bytes already are little-endian singles or doubles.
+/// A column of vectors, borrowed where it is packed. Elements narrower than singles become singles, exactly, when an
+/// operation first asks for them; searches read them as they are.
 ///
 /// # Shapes
 ///
@@ -89,8 +95,6 @@ impl<'a> Vectors<'a> {
     }
 
     /// A column of packed vectors: the rows' bytes back to back, `lengths` in bytes, −1 for NULL (which has no bytes).
-    ///
-    /// Singles and doubles are borrowed in place; other element types are converted, exactly, to singles.
     ///
     /// # Errors
     ///
@@ -187,22 +191,21 @@ impl<'a> Vectors<'a> {
         if aligned || matches!(element, Element::F32 | Element::F64) {
             return Vectors::new(name.into(), element, bytes, Rows::Ragged(rows));
         }
-        // Narrow elements are converted in one go, so the gaps between the rows are removed first.
+        // Narrow elements may be converted in one go, so the gaps between the rows are removed first.
         let mut packed = Vec::with_capacity(rows.iter().flatten().map(Range::len).sum());
         let mut place = |range: Range<usize>| {
             packed.extend_from_slice(&bytes[range.clone()]);
             packed.len() - range.len()..packed.len()
         };
         let rows = rows.into_iter().map(|range| range.map(&mut place)).collect();
-        let (data, rows) =
-            (Data::Singles(to_singles(element, &packed)?), Rows::Ragged(rows).scaled(4 / size));
-        Ok(Vectors { place: name.into(), element, data, rows })
+        let data = Data::Narrow(Cow::Owned(packed), OnceLock::new());
+        Ok(Vectors { place: name.into(), element, data, rows: Rows::Ragged(rows) })
     }
 
     fn new(place: Place, element: Element, bytes: &'a [u8], rows: Rows) -> Result<Vectors<'a>, Error> {
-        let (data, rows) = match element {
-            Element::F32 | Element::F64 => (Data::Borrowed(bytes), rows),
-            _ => (Data::Singles(to_singles(element, bytes)?), rows.scaled(4 / element.size())),
+        let data = match element {
+            Element::F32 | Element::F64 => Data::Borrowed(bytes),
+            Element::F16 | Element::Bf16 | Element::I8 => Data::Narrow(Cow::Borrowed(bytes), OnceLock::new()),
         };
         Ok(Vectors { place, element, data, rows })
     }
@@ -255,17 +258,14 @@ impl<'a> Vectors<'a> {
 
     /// The same numbers as a matrix of `dimensions` columns; `dimensions` must divide their count.
     pub(crate) fn reshape(self, dimensions: usize) -> Vectors<'a> {
-        let row_bytes = dimensions * self.width().bytes();
-        let rows = Rows::Matrix { rows: self.bytes().len() / row_bytes, row_bytes };
+        let row_bytes = dimensions * self.given_size();
+        let rows = Rows::Matrix { rows: self.given_bytes().len() / row_bytes, row_bytes };
         Vectors { rows, ..self }
     }
 
     /// Some of the rows as a column that borrows from this one.
     pub(crate) fn picked(&self, rows: &[usize]) -> Vectors<'_> {
-        let range = |row: &usize| match &self.rows {
-            Rows::Matrix { row_bytes, .. } => Some(row * row_bytes..(row + 1) * row_bytes),
-            Rows::Ragged(ranges) => ranges[*row].clone(),
-        };
+        let range = |row: &usize| self.given_range(*row).map(|range| self.scaled(range));
         Vectors {
             place: self.place.clone(),
             element: self.element,
@@ -307,7 +307,65 @@ impl<'a> Vectors<'a> {
         if i >= self.len() {
             return None;
         }
-        self.row(i).map(|row| row.len() / self.width().bytes())
+        self.given_range(i).map(|range| range.len() / self.given_size())
+    }
+
+    /// Whether the elements are narrower than singles, and have not been converted yet.
+    pub(crate) fn is_narrow(&self) -> bool {
+        matches!(&self.data, Data::Narrow(_, singles) if singles.get().is_none())
+    }
+
+    /// Converts narrow elements to singles, if that has not been done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`]. Without this, [`Vectors::bytes`] and [`Vectors::row`] convert them, and end the process where
+    /// there is no memory.
+    pub(crate) fn widen(&self) -> Result<(), Error> {
+        if let Data::Narrow(bytes, singles) = &self.data
+            && singles.get().is_none()
+        {
+            // Another thread may have been faster, with the same numbers.
+            let _ = singles.set(to_singles(self.element, bytes)?);
+        }
+        Ok(())
+    }
+
+    /// All bytes, as they were given, or in the width in which kernels compute where that is the same.
+    pub(crate) fn given_bytes(&self) -> &[u8] {
+        match &self.data {
+            Data::Narrow(bytes, _) => bytes,
+            _ => self.bytes(),
+        }
+    }
+
+    /// The bytes of row `i` among [`Vectors::given_bytes`]; `None` where it is NULL.
+    #[inline]
+    pub(crate) fn given_row(&self, i: usize) -> Option<&[u8]> {
+        self.given_range(i).map(|range| &self.given_bytes()[range])
+    }
+
+    #[inline]
+    fn given_range(&self, i: usize) -> Option<Range<usize>> {
+        match &self.rows {
+            Rows::Matrix { rows, row_bytes } => {
+                assert!(i < *rows, "row {i} of {rows}");
+                Some(i * row_bytes..(i + 1) * row_bytes)
+            }
+            Rows::Ragged(rows) => rows[i].clone(),
+        }
+    }
+
+    /// Bytes of an element as it was given.
+    fn given_size(&self) -> usize {
+        if matches!(self.data, Data::Narrow(..)) { self.element.size() } else { self.width().bytes() }
+    }
+
+    /// A range of the given bytes as one of [`Vectors::bytes`].
+    #[inline]
+    fn scaled(&self, range: Range<usize>) -> Range<usize> {
+        let factor = self.width().bytes() / self.given_size();
+        range.start * factor..range.end * factor
     }
 
     pub(crate) fn width(&self) -> Width {
@@ -326,6 +384,14 @@ impl<'a> Vectors<'a> {
     pub(crate) fn bytes(&self) -> &[u8] {
         match &self.data {
             Data::Borrowed(bytes) => bytes,
+            Data::Narrow(bytes, singles) => {
+                let convert_all = || {
+                    let mut out = vec![0.0; bytes.len() / self.element.size()];
+                    convert(self.element, bytes, &mut out);
+                    out
+                };
+                bytemuck::cast_slice(singles.get_or_init(convert_all))
+            }
             Data::Singles(values) => bytemuck::cast_slice(values),
             Data::Doubles(values) => bytemuck::cast_slice(values),
         }
@@ -334,13 +400,7 @@ impl<'a> Vectors<'a> {
     /// The bytes of row `i` in the width in which kernels compute; `None` where it is NULL.
     #[inline]
     pub(crate) fn row(&self, i: usize) -> Option<&[u8]> {
-        match &self.rows {
-            Rows::Matrix { rows, row_bytes } => {
-                assert!(i < *rows, "row {i} of {rows}");
-                Some(&self.bytes()[i * row_bytes..(i + 1) * row_bytes])
-            }
-            Rows::Ragged(rows) => rows[i].clone().map(|range| &self.bytes()[range]),
-        }
+        self.given_range(i).map(|range| &self.bytes()[self.scaled(range)])
     }
 
     /// The error for row `i` whose dimensions differ from those of `other`.
@@ -351,18 +411,6 @@ impl<'a> Vectors<'a> {
             found: self.dimensions(i).unwrap_or(0),
             other,
             expected,
-        }
-    }
-}
-
-impl Rows {
-    /// The same rows for elements that are `factor` times as wide.
-    fn scaled(self, factor: usize) -> Rows {
-        match self {
-            Rows::Matrix { rows, row_bytes } => Rows::Matrix { rows, row_bytes: row_bytes * factor },
-            Rows::Ragged(rows) => {
-                Rows::Ragged(rows.into_iter().map(|r| r.map(|r| r.start * factor..r.end * factor)).collect())
-            }
         }
     }
 }

@@ -20,7 +20,8 @@ pub fn label(name: &str, position: usize) -> String {
 }
 
 /// The input column of each declared one: by name, ignoring case, if the input has all declared names; else by
-/// position, if the counts match. A name that occurs twice matches nothing.
+/// position, if the counts match. A name that occurs twice matches nothing. Last comes that of the optional column, if
+/// the input has one of its name.
 ///
 /// # Errors
 ///
@@ -34,6 +35,8 @@ pub fn label(name: &str, position: usize) -> String {
 /// let kernel = registry::find("vector_norm")?;
 /// assert_eq!(registry::bind(kernel, &[column("V"), column("title"), column("ID")])?, [2, 0]);
 /// assert_eq!(registry::bind(kernel, &[column("key"), column("embedding")])?, [0, 1]);
+/// let search = registry::find("vector_top_k")?;
+/// assert_eq!(registry::bind(search, &[column("left_out"), column("id"), column("v")])?, [1, 2, 0]);
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn bind(kernel: &Kernel, offered: &[Offered<'_>]) -> Result<Vec<usize>, Error> {
@@ -42,15 +45,18 @@ pub fn bind(kernel: &Kernel, offered: &[Offered<'_>]) -> Result<Vec<usize>, Erro
         matches.next().filter(|_| matches.next().is_none())
     };
     let by_name: Option<Vec<usize>> = kernel.inputs.iter().map(|c| named(c.name)).collect();
-    let free: Vec<usize> = (0..offered.len()).filter(|&i| !offered[i].partition).collect();
-    by_name.or_else(|| (free.len() == kernel.inputs.len()).then_some(free)).ok_or_else(|| {
+    let optional: Vec<usize> = kernel.optional.iter().filter_map(|c| named(c.name)).collect();
+    let free: Vec<usize> =
+        (0..offered.len()).filter(|i| !offered[*i].partition && !optional.contains(i)).collect();
+    let bound = by_name.or_else(|| (free.len() == kernel.inputs.len()).then_some(free));
+    bound.map(|bound| [bound, optional].concat()).ok_or_else(|| {
         let describe = |(i, column): (usize, &Offered<'_>)| {
             let note = if column.partition { " (partition, not counted)" } else { "" };
             format!("{} {}{note}", label(column.name, i), column.type_name)
         };
         let found: Vec<String> = offered.iter().enumerate().map(describe).collect();
         Error::Columns {
-            expected: Kernel::signature(kernel.inputs),
+            expected: kernel.expected(),
             found: if found.is_empty() { "none".into() } else { found.join(", ") },
         }
     })

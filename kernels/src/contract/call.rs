@@ -1,5 +1,6 @@
 //! A call by name: bound columns and parameters in, result columns out.
 
+use super::shared::LEFT_OUT;
 use super::{Column, Kernel, Kind, Param, Params};
 use crate::column::vectors::{PackedVectors, Vectors};
 use crate::error::Error;
@@ -77,7 +78,8 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// A call with `rows` input rows, the declared input columns in order, and bound parameters.
+    /// A call with `rows` input rows, the declared input columns in order, with or without the optional one, and bound
+    /// parameters.
     ///
     /// # Errors
     ///
@@ -91,10 +93,12 @@ impl<'a> Call<'a> {
         compute: Compute,
     ) -> Result<Call<'a>, Error> {
         let fits = |(column, input): (&Column, &Input<'_>)| input.fits(column.kind, rows);
-        if inputs.len() != kernel.inputs.len() || !kernel.inputs.iter().zip(&inputs).all(fits) {
+        let declared = kernel.inputs.len();
+        let counts = declared..=declared + kernel.optional.len();
+        if !counts.contains(&inputs.len()) || !kernel.columns().zip(&inputs).all(fits) {
             let found = inputs.iter().map(Input::describe);
             return Err(Error::Columns {
-                expected: format!("{} with {rows} rows each", Kernel::signature(kernel.inputs)),
+                expected: format!("{} with {rows} rows each", kernel.expected()),
                 found: found.collect::<Vec<_>>().join(", "),
             });
         }
@@ -133,13 +137,24 @@ impl<'a> Call<'a> {
         self.inputs.iter().filter_map(|i| if let Input::Vectors(v) = i { Some(v) } else { None })
     }
 
-    /// The `n`-th vector column.
-    pub(crate) fn vectors(&self, n: usize) -> &Vectors<'a> {
+    /// The `n`-th vector column, in the width in which kernels compute.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] where there is none for narrow elements as singles.
+    pub(crate) fn vectors(&self, n: usize) -> Result<&Vectors<'a>, Error> {
+        let vectors = self.given_vectors(n);
+        vectors.widen()?;
+        Ok(vectors)
+    }
+
+    /// The `n`-th vector column, as it was given.
+    pub(crate) fn given_vectors(&self, n: usize) -> &Vectors<'a> {
         self.all_vectors().nth(n).expect("the registry row declares this vector column")
     }
 
     fn input(&self, name: &str) -> Option<&Input<'a>> {
-        let n = self.kernel.inputs.iter().position(|c| c.name == name)?;
+        let n = self.kernel.columns().position(|c| c.name == name)?;
         self.inputs.get(n)
     }
 
@@ -162,6 +177,12 @@ impl<'a> Call<'a> {
     pub fn floats(&self, name: &str) -> &[Option<f64>] {
         let Some(Input::Floats(v)) = self.input(name) else { panic!("{name} is not declared as numbers") };
         v
+    }
+
+    /// A flag for each row of the optional column [`LEFT_OUT`]; `None` where the caller gave none.
+    pub(crate) fn left_out(&self) -> Option<Vec<bool>> {
+        let Some(Input::Floats(flags)) = self.input(LEFT_OUT.name) else { return None };
+        Some(flags.iter().map(|flag| flag.is_some_and(|flag| flag != 0.0)).collect())
     }
 
     /// A declared column of texts.
@@ -206,6 +227,16 @@ pub struct PackedBytes {
 }
 
 impl PackedBytes {
+    /// The rows of all parts, in order.
+    pub(crate) fn joined(parts: Vec<PackedBytes>) -> PackedBytes {
+        let mut all = PackedBytes::default();
+        for part in parts {
+            all.bytes.extend_from_slice(&part.bytes);
+            all.lengths.extend_from_slice(&part.lengths);
+        }
+        all
+    }
+
     /// The bytes of each row; `None` where the row is NULL or its bytes are missing.
     pub fn rows(&self) -> impl Iterator<Item = Option<&[u8]>> {
         let mut rest = self.bytes.as_slice();

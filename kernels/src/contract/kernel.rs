@@ -17,6 +17,8 @@ pub struct Kernel {
     pub details: &'static str,
     /// Declared input columns, in positional order.
     pub inputs: &'static [Column],
+    /// An input column that a caller may leave out: none, or one. It is bound by name only.
+    pub optional: &'static [Column],
     /// Parameters.
     pub params: &'static [Param],
     /// Result columns.
@@ -56,6 +58,17 @@ impl Kernel {
             out.push_str(rest);
         }
         out
+    }
+
+    /// The declared input columns, and after them the one that may be left out.
+    pub fn columns(&self) -> impl Iterator<Item = &'static Column> {
+        self.inputs.iter().chain(self.optional)
+    }
+
+    /// [`Kernel::signature`] of the input, with what may be left out in brackets.
+    pub(crate) fn expected(&self) -> String {
+        let optional = self.optional.iter().map(|c| format!(" [, {} {}]", c.name, c.kind.name()));
+        Kernel::signature(self.inputs) + &optional.collect::<String>()
     }
 
     /// `id bigint, a vector, b vector`: for messages and help.

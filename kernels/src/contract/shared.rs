@@ -10,6 +10,14 @@ pub(crate) const fn number(name: &'static str, unit: &'static str, summary: &'st
     Column { name, kind: Kind::Float, unit, summary }
 }
 
+/// Rows that a search leaves out.
+pub(crate) const LEFT_OUT: Column = Column {
+    name: "left_out",
+    kind: Kind::Float,
+    unit: "1",
+    summary: "Leaves the row out where it is true, or a number other than 0.",
+};
+
 pub(crate) const A: Column = Column { name: "a", kind: Kind::Vector, unit: "1", summary: "First vector." };
 
 pub(crate) const B: Column = Column {

@@ -62,7 +62,7 @@ impl<'a> Source<'a> {
                 });
             }
         }
-        Ok(Source { by, vectors, weights, groups: Groups::of(by.keys)?, level: by.level()?.level })
+        Ok(Source { by, vectors, weights, groups: Groups::of(by.keys)?, level: by.level().level })
     }
 
     /// The dimensions of a group's vectors: those of its first; 0 where all are NULL.

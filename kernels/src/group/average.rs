@@ -90,6 +90,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Averages of each group's vectors, by component.",
     details: DIFFERENT,
     inputs: &[GROUP_KEY, V],
+    optional: &[],
     params: &[ELEMENT, RESULT_ELEMENT, NOT_FINITE],
     outputs: &[GROUP_KEY_OF, result("average", "The averages."), VECTORS, LEFT_OUT],
     rows: RowShape::Made,
@@ -113,5 +114,5 @@ pub(crate) static KERNEL: Kernel = Kernel {
             &[Cell::Int(7), Cell::Vector(&[2.0, 4.0]), Cell::Int(2), Cell::Int(0)],
         ],
     },
-    run: |call| Ok(average(&By::of(call)?, call.vectors(0))?.output()),
+    run: |call| Ok(average(&By::of(call)?, call.vectors(0)?)?.output()),
 };

@@ -63,7 +63,7 @@ pub struct Covariance {
 /// ```
 pub fn covariance(by: &By<'_>, vectors: &Vectors<'_>, divisor: Divisor) -> Result<Vec<Covariance>, Error> {
     let source = Source::new(by, vectors, None)?;
-    let compute = by.level()?;
+    let compute = by.level();
     let made = whole(&source, 2, |members| {
         members.sort();
         of(members, compute, divisor)
@@ -130,6 +130,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Covariance matrices of each group's vectors, a result row for each row of the matrix.",
     details: "A group has as many rows as its vectors have dimensions: row i has the covariances of component i with all, and the variance of i as the i-th. Vectors of one group must have the same dimensions; other groups may have others.",
     inputs: &[GROUP_KEY, V],
+    optional: &[],
     params: &[DIVISOR, ELEMENT, RESULT_ELEMENT, NOT_FINITE],
     outputs: &[
         GROUP_KEY_OF,
@@ -177,7 +178,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     },
     run: |call| {
         let by = By::of(call)?;
-        let vectors = call.vectors(0);
+        let vectors = call.vectors(0)?;
         let found = covariance(&by, vectors, call.chosen(&DIVISOR, Divisor::parse)?)?;
         let rows = || found.iter().flat_map(|group| (0..group.average.len()).map(move |i| (group, i)));
         let integers =

@@ -287,6 +287,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Geometric medians: the points with the least sum of Euclidean distances from each group's vectors.",
     details: DIFFERENT,
     inputs: &[GROUP_KEY, V],
+    optional: &[],
     params: &[ITERATIONS, TOLERANCE, ELEMENT, RESULT_ELEMENT, NOT_FINITE],
     outputs: &[
         GROUP_KEY_OF,
@@ -338,7 +339,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
             iterations: call.params.int(ITERATIONS.name) as u32,
             tolerance: call.params.float(TOLERANCE.name),
         };
-        let (medians, ends) = geometric_median(&By::of(call)?, call.vectors(0), limits)?;
+        let (medians, ends) = geometric_median(&By::of(call)?, call.vectors(0)?, limits)?;
         let float =
             |of: fn(&End) -> f64| Values::Float(ends.iter().map(|end| end.as_ref().map(of)).collect());
         let mut output: Output = medians.output();

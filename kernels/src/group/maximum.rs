@@ -39,6 +39,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "The greatest numbers of each group's vectors, by component.",
     details: DIFFERENT,
     inputs: &[GROUP_KEY, V],
+    optional: &[],
     params: &[ELEMENT, RESULT_ELEMENT, NOT_FINITE],
     outputs: &[GROUP_KEY_OF, result("maximum", "The greatest numbers."), VECTORS, LEFT_OUT],
     rows: RowShape::Made,
@@ -62,5 +63,5 @@ pub(crate) static KERNEL: Kernel = Kernel {
             &[Cell::Int(7), Cell::Vector(&[3.0, 6.0]), Cell::Int(2), Cell::Int(0)],
         ],
     },
-    run: |call| Ok(maximum(&By::of(call)?, call.vectors(0))?.output()),
+    run: |call| Ok(maximum(&By::of(call)?, call.vectors(0)?)?.output()),
 };

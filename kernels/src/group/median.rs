@@ -93,6 +93,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Medians of each group's vectors, by component.",
     details: DIFFERENT,
     inputs: &[GROUP_KEY, V],
+    optional: &[],
     params: &[ELEMENT, RESULT_ELEMENT, NOT_FINITE],
     outputs: &[
         GROUP_KEY_OF,
@@ -123,5 +124,5 @@ pub(crate) static KERNEL: Kernel = Kernel {
             &[Cell::Int(7), Cell::Vector(&[2.0, 8.0]), Cell::Int(3), Cell::Int(0)],
         ],
     },
-    run: |call| Ok(median(&By::of(call)?, call.vectors(0))?.output()),
+    run: |call| Ok(median(&By::of(call)?, call.vectors(0)?)?.output()),
 };

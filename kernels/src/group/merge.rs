@@ -145,6 +145,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Sums, averages, variances and extremes of the states that vector_state gave for each group.",
     details: "States are exact, so the results have the bits of vector_sum, vector_average, vector_variance, vector_minimum and vector_maximum over all rows that the states were made of, whatever the order and grouping. The merged state comes back, to be merged with later ones.",
     inputs: &[GROUP_KEY, STATE],
+    optional: &[],
     params: &[DIVISOR, RESULT],
     outputs: &[
         GROUP_KEY_OF,

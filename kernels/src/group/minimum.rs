@@ -39,6 +39,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "The least numbers of each group's vectors, by component.",
     details: DIFFERENT,
     inputs: &[GROUP_KEY, V],
+    optional: &[],
     params: &[ELEMENT, RESULT_ELEMENT, NOT_FINITE],
     outputs: &[GROUP_KEY_OF, result("minimum", "The least numbers."), VECTORS, LEFT_OUT],
     rows: RowShape::Made,
@@ -62,5 +63,5 @@ pub(crate) static KERNEL: Kernel = Kernel {
             &[Cell::Int(7), Cell::Vector(&[1.0, -2.0]), Cell::Int(2), Cell::Int(0)],
         ],
     },
-    run: |call| Ok(minimum(&By::of(call)?, call.vectors(0))?.output()),
+    run: |call| Ok(minimum(&By::of(call)?, call.vectors(0)?)?.output()),
 };

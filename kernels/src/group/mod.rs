@@ -140,8 +140,8 @@ impl<'a> By<'a> {
         })
     }
 
-    fn level(&self) -> Result<Compute, Error> {
-        self.compute.map_or_else(Compute::new, Ok)
+    fn level(&self) -> Compute {
+        self.compute.unwrap_or_default()
     }
 }
 

@@ -319,6 +319,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "States of each group's vectors, which vector_merge puts together without loss.",
     details: "A state holds the exact sums, sums of squares and extremes of a group's components, in about 50 bytes for each. Store the states of chunks, servers or days, and merge them in any order and grouping: the result has the bits of one call over all rows. Vectors of one group must have the same dimensions.",
     inputs: &[GROUP_KEY, V],
+    optional: &[],
     params: &[ELEMENT, NOT_FINITE],
     outputs: &[GROUP_KEY_OF, STATE, VECTORS, LEFT_OUT],
     rows: RowShape::Made,
@@ -338,7 +339,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         outputs: &[&[Cell::Int(7), Cell::Binary(EXAMPLE), Cell::Int(2), Cell::Int(0)]],
     },
     run: |call| {
-        let found = state(&By::of_rows(call)?, call.vectors(0))?;
+        let found = state(&By::of_rows(call)?, call.vectors(0)?)?;
         let integers = |of: fn(&GroupState) -> Option<i64>| Values::BigInt(found.iter().map(of).collect());
         let (keys, vectors) = (integers(|g| g.key), integers(|g| Some(g.vectors)));
         let left_out = integers(|g| Some(g.left_out));

@@ -105,6 +105,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Sums of the components of each group's vectors.",
     details: "Σ v by group_key, component by component. Vectors of one group must have the same dimensions; other groups may have others.",
     inputs: &[GROUP_KEY, V],
+    optional: &[],
     params: &[ELEMENT, RESULT_ELEMENT, NOT_FINITE],
     outputs: &[GROUP_KEY_OF, result("sum", "The sums."), VECTORS, LEFT_OUT],
     rows: RowShape::Made,
@@ -130,5 +131,5 @@ pub(crate) static KERNEL: Kernel = Kernel {
             &[Cell::Int(7), Cell::Vector(&[1.0, 6.0]), Cell::Int(3), Cell::Int(1)],
         ],
     },
-    run: |call| Ok(sum(&By::of(call)?, call.vectors(0))?.output()),
+    run: |call| Ok(sum(&By::of(call)?, call.vectors(0)?)?.output()),
 };

@@ -175,6 +175,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Averages, variances and standard deviations of each group's vectors, by component.",
     details: DIFFERENT,
     inputs: &[GROUP_KEY, V],
+    optional: &[],
     params: &[DIVISOR, ELEMENT, RESULT_ELEMENT, NOT_FINITE],
     outputs: &[
         GROUP_KEY_OF,
@@ -221,6 +222,6 @@ pub(crate) static KERNEL: Kernel = Kernel {
     },
     run: |call| {
         let divisor = call.chosen(&DIVISOR, Divisor::parse)?;
-        Ok(variance(&By::of(call)?, call.vectors(0), divisor)?.output())
+        Ok(variance(&By::of(call)?, call.vectors(0)?, divisor)?.output())
     },
 };

@@ -119,6 +119,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         V,
         Column { name: "weight", kind: Kind::Float, unit: "1", summary: "The row's weight, at least 0." },
     ],
+    optional: &[],
     params: &[ELEMENT, RESULT_ELEMENT, NOT_FINITE],
     outputs: &[GROUP_KEY_OF, result("average", "The weighted averages."), VECTORS, LEFT_OUT],
     rows: RowShape::Made,
@@ -143,5 +144,5 @@ pub(crate) static KERNEL: Kernel = Kernel {
             &[Cell::Int(8), Cell::Null, Cell::Int(1), Cell::Int(0)],
         ],
     },
-    run: |call| Ok(weighted_average(&By::of(call)?, call.vectors(0), call.floats("weight"))?.output()),
+    run: |call| Ok(weighted_average(&By::of(call)?, call.vectors(0)?, call.floats("weight"))?.output()),
 };

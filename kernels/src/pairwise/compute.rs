@@ -1,7 +1,6 @@
 //! How to compute: precision and instruction set.
 
 use crate::arch::Level;
-use crate::error::Error;
 use crate::pairwise::precision::Accumulate;
 
 /// Precision of accumulation and instruction-set level of a computation.
@@ -10,7 +9,7 @@ use crate::pairwise::precision::Accumulate;
 ///
 /// ```
 /// use hart_kernels::{Accumulate, Compute, Level, vector};
-/// let exact = Compute::new()?.accumulate(Accumulate::F64);
+/// let exact = Compute::new().accumulate(Accumulate::F64);
 /// assert_eq!(vector::dot_product_with(exact, &[1.0, 2.0], &[3.0, 4.0])?, 11.0);
 /// // The level never changes a result.
 /// let plain = exact.level(Level::scalar());
@@ -25,12 +24,8 @@ pub struct Compute {
 
 impl Compute {
     /// Single-precision lanes on the fastest level of this machine.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Setting`] as [`Level::current`].
-    pub fn new() -> Result<Compute, Error> {
-        Ok(Compute { accumulate: Accumulate::default(), level: Level::current()? })
+    pub fn new() -> Compute {
+        Compute { accumulate: Accumulate::default(), level: Level::current() }
     }
 
     /// The same with another precision of accumulation.
@@ -43,5 +38,12 @@ impl Compute {
     #[must_use]
     pub fn level(self, level: Level) -> Compute {
         Compute { level, ..self }
+    }
+}
+
+impl Default for Compute {
+    /// As [`Compute::new`].
+    fn default() -> Compute {
+        Compute::new()
     }
 }

@@ -2,10 +2,12 @@
 
 pub(crate) mod compute;
 pub(crate) mod lane_major;
+pub(crate) mod narrow;
 pub(crate) mod one_to_many;
 pub(crate) mod precision;
 pub(crate) mod prefetch;
 pub(crate) mod products;
 pub(crate) mod reduce;
 pub(crate) mod scaled;
+pub(crate) mod streams;
 pub(crate) mod tiles;

@@ -20,8 +20,6 @@ pub(crate) enum Wanted {
 pub(crate) struct OneToMany<'a, M> {
     query: &'a [u8],
     panel: &'a [(usize, &'a [u8])],
-    /// Whether the rows are consecutive and come from memory, so that prefetching behind a row pays.
-    streams: bool,
     wanted: Wanted,
     mode: PhantomData<M>,
     /// One place per row.
@@ -33,12 +31,11 @@ pub(crate) struct OneToMany<'a, M> {
 impl<'a, M: Precision> OneToMany<'a, M> {
     pub(crate) fn new(
         (query, panel): (&'a [u8], &'a [(usize, &'a [u8])]),
-        streams: bool,
         wanted: Wanted,
         out: &'a mut [f64],
         squares: &'a mut [f64],
     ) -> Self {
-        OneToMany { query, panel, streams, wanted, mode: PhantomData, out, squares }
+        OneToMany { query, panel, wanted, mode: PhantomData, out, squares }
     }
 }
 
@@ -48,23 +45,13 @@ impl<M: Precision, S: Simd> Part<S> for OneToMany<'_, M> {
     fn run(self, simd: S) {
         let query = self.query;
         for (n, ((_, row), out)) in self.panel.iter().zip(self.out).enumerate() {
-            match (self.wanted, self.streams) {
-                (Wanted::Dot, true) => *out = reduce::stream_dot::<M, S>(simd, query, row),
-                (Wanted::Dot, false) => *out = reduce::dot::<M, S>(simd, query, row),
-                (Wanted::DotAndSquare, true) => {
-                    (*out, self.squares[n]) = reduce::dot_and_square::<M, S, true>(simd, query, row);
-                }
-                (Wanted::DotAndSquare, false) => {
+            match self.wanted {
+                Wanted::Dot => *out = reduce::dot::<M, S>(simd, query, row),
+                Wanted::DotAndSquare => {
                     (*out, self.squares[n]) = reduce::dot_and_square::<M, S, false>(simd, query, row);
                 }
-                (Wanted::EuclideanDistance, true) => *out = reduce::euclidean::<M, S, true>(simd, query, row),
-                (Wanted::EuclideanDistance, false) => {
-                    *out = reduce::euclidean::<M, S, false>(simd, query, row);
-                }
-                (Wanted::ManhattanDistance, true) => *out = reduce::manhattan::<M, S, true>(simd, query, row),
-                (Wanted::ManhattanDistance, false) => {
-                    *out = reduce::manhattan::<M, S, false>(simd, query, row);
-                }
+                Wanted::EuclideanDistance => *out = reduce::euclidean::<M, S, false>(simd, query, row),
+                Wanted::ManhattanDistance => *out = reduce::manhattan::<M, S>(simd, query, row),
             }
         }
     }

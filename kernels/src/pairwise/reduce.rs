@@ -270,11 +270,11 @@ pub(crate) fn distance_of_sum<M: Precision, S: Simd>(simd: S, sum: f64, a: &[u8]
     }
 }
 
-/// Manhattan distance; `STREAM` where `b` streams from memory.
+/// Manhattan distance.
 #[inline(always)]
-pub(crate) fn manhattan<M: Precision, S: Simd, const STREAM: bool>(simd: S, a: &[u8], b: &[u8]) -> f64 {
+pub(crate) fn manhattan<M: Precision, S: Simd>(simd: S, a: &[u8], b: &[u8]) -> f64 {
     let mut acc = M::zero(simd);
-    over_blocks!(M, STREAM, simd, a, b, |x, y| acc = M::absolute_difference(simd, x, y, acc));
+    over_blocks!(M, false, simd, a, b, |x, y| acc = M::absolute_difference(simd, x, y, acc));
     checked_manhattan::<M, S>(simd, M::sum(simd, acc), a, b)
 }
 
@@ -361,7 +361,7 @@ impl AtScale for Euclidean {
 impl Form for Manhattan {
     #[inline(always)]
     fn pair<M: Precision, S: Simd>(self, simd: S, a: &[u8], b: &[u8]) -> f64 {
-        manhattan::<M, S, false>(simd, a, b)
+        manhattan::<M, S>(simd, a, b)
     }
 }
 

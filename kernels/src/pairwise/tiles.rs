@@ -14,6 +14,7 @@ use crate::pairwise::one_to_many::{OneToMany, Wanted};
 use crate::pairwise::precision::Precision;
 use crate::pairwise::prefetch::{Ahead, Asks, LINE};
 use crate::pairwise::reduce::{self, Dot, Euclidean, Manhattan};
+use crate::pairwise::streams::{self, Streams};
 use crate::parallel::PANEL;
 
 /// Blocks per pass of a tile. One register of each block of queries and rows then fits the L1 cache, where the queries
@@ -21,7 +22,7 @@ use crate::parallel::PANEL;
 const DEPTH: usize = 32;
 /// Cache lines to prefetch of a scattered row; the hardware prefetcher gets the rest.
 const LINES_AHEAD: usize = 4;
-/// Fewer queries than this go one by one: memory delivers a single stream fastest.
+/// With scattered rows, fewer queries than this go one by one.
 const FEWEST: usize = 3;
 
 /// Register products per row block from which we prefetch into L1 rather than L2.
@@ -29,6 +30,7 @@ const MUCH: usize = 32;
 
 /// A sum over pairs and its final value.
 pub(crate) trait Sum {
+    fn add<M: Precision, S: Simd>(simd: S, a: M::Vec<S>, b: M::Vec<S>, acc: M::Vec<S>) -> M::Vec<S>;
     fn add_register<M: Precision, S: Simd>(
         simd: S,
         a: M::Register<S>,
@@ -43,6 +45,10 @@ pub(crate) trait Sum {
 }
 
 impl Sum for Dot {
+    #[inline(always)]
+    fn add<M: Precision, S: Simd>(simd: S, a: M::Vec<S>, b: M::Vec<S>, acc: M::Vec<S>) -> M::Vec<S> {
+        M::dot(simd, a, b, acc)
+    }
     #[inline(always)]
     fn add_register<M: Precision, S: Simd>(
         simd: S,
@@ -64,6 +70,10 @@ impl Sum for Dot {
 
 impl Sum for Euclidean {
     #[inline(always)]
+    fn add<M: Precision, S: Simd>(simd: S, a: M::Vec<S>, b: M::Vec<S>, acc: M::Vec<S>) -> M::Vec<S> {
+        M::square_of_difference(simd, a, b, acc)
+    }
+    #[inline(always)]
     fn add_register<M: Precision, S: Simd>(
         simd: S,
         a: M::Register<S>,
@@ -83,6 +93,10 @@ impl Sum for Euclidean {
 }
 
 impl Sum for Manhattan {
+    #[inline(always)]
+    fn add<M: Precision, S: Simd>(simd: S, a: M::Vec<S>, b: M::Vec<S>, acc: M::Vec<S>) -> M::Vec<S> {
+        M::absolute_difference(simd, a, b, acc)
+    }
     #[inline(always)]
     fn add_register<M: Precision, S: Simd>(
         simd: S,
@@ -162,20 +176,17 @@ impl<'a, M: Precision, S: Simd> Tiles<'a, M, S> {
         simd.run(Panel { tiles: self, panel, squares: false, out, sum: PhantomData::<F> });
     }
 
-    /// Takes the queries one by one.
+    /// Takes the queries one by one, for scattered rows.
     #[inline(always)]
     fn alone<F: Sum>(&mut self, simd: S, panel: &[(usize, &[u8])], squares: bool, out: &mut [f64]) {
-        if !self.streams {
-            for (_, row) in panel {
-                for line in 0..LINES_AHEAD {
-                    simd.prefetch(row, LINE * line);
-                }
+        for (_, row) in panel {
+            for line in 0..LINES_AHEAD {
+                simd.prefetch(row, LINE * line);
             }
         }
         for (n, (query, out)) in self.queries.iter().zip(out.chunks_exact_mut(PANEL)).enumerate() {
-            // Only the first query reads the rows from memory; the others find them in a cache.
-            let (streams, wanted) = (self.streams && n == 0, F::wanted(squares && n == 0));
-            simd.run(OneToMany::<M>::new((query, panel), streams, wanted, out, &mut self.squares));
+            let wanted = F::wanted(squares && n == 0);
+            simd.run(OneToMany::<M>::new((query, panel), wanted, out, &mut self.squares));
         }
     }
 
@@ -293,6 +304,9 @@ impl<F: Sum, M: Precision, S: Simd> Part<S> for Panel<'_, '_, F, M, S> {
                     *square = reduce::dot::<M, S>(simd, row, row);
                 }
             }
+        } else if tiles.streams && streams::suits::<M, S>(simd, queries.len()) {
+            let squares = squares.then_some(&mut tiles.squares);
+            simd.run(Streams::<F, M> { queries, panel, out, squares, mode: PhantomData });
         } else if !Tiles::<M, S>::are_tiled(queries) {
             tiles.alone::<F>(simd, panel, squares, out);
         } else if S::WIDE_TILE {

@@ -179,6 +179,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Change points of each group's series by two-sided cumulative sums.",
     details: "The first `baseline` numbers by position give a mean and a standard deviation. For each further number with z of these, S⁺ = max(0, S⁺ + z − k) and S⁻ = max(0, S⁻ − z − k), where k is `reference`. A sum above `threshold` is an alarm and gives a result row; the change began after the sum was last 0. Then a new baseline is taken from the number at which it began on, so that a lasting step is one change.",
     inputs: &[GROUP_KEY, POSITION, VALUE],
+    optional: &[],
     params: &[BASELINE, REFERENCE, THRESHOLD],
     outputs: &[
         GROUP_KEY,

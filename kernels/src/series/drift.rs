@@ -53,7 +53,7 @@ pub struct Drift {
 /// use hart_kernels::{Compute, Metric, Vectors, group::NotFinite, series};
 /// let months = [Some(1), Some(1), Some(2), Some(3)];
 /// let vectors = Vectors::matrix(&[1.0, 0.0, 3.0, 0.0, 2.0, 4.0, 5.0, 0.0], 2)?;
-/// let found = series::drift(Compute::new()?, &months, &vectors, Metric::Euclidean, NotFinite::Error)?;
+/// let found = series::drift(Compute::new(), &months, &vectors, Metric::Euclidean, NotFinite::Error)?;
 /// assert_eq!(found.from_previous, [None, Some(4.0), Some(5.0)]);
 /// assert_eq!(found.from_first, [Some(0.0), Some(4.0), Some(3.0)]);
 /// # Ok::<(), hart_kernels::Error>(())
@@ -103,6 +103,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Averages of the vectors of each period, and how far they have moved.",
     details: "group_key is the period, such as a day's or a month's number. The distances are those from the average of the last period before that has vectors, and from that of the first.",
     inputs: &[GROUP_KEY, V],
+    optional: &[],
     params: &[EUCLIDEAN, ELEMENT, NOT_FINITE],
     outputs: &[
         GROUP_KEY,
@@ -175,7 +176,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         let (metric, not_finite) =
             (call.chosen(&EUCLIDEAN, Metric::parse)?, call.chosen(&NOT_FINITE, NotFinite::parse)?);
         let keys = call.integers(GROUP_KEY.name);
-        let found = drift(call.compute, keys, call.vectors(0), metric, not_finite)?;
+        let found = drift(call.compute, keys, call.vectors(0)?, metric, not_finite)?;
         let counts = |v: Vec<i64>| Values::BigInt(v.into_iter().map(Some).collect());
         Ok(Output {
             columns: vec![

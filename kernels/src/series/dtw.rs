@@ -55,7 +55,7 @@ pub struct Alignment {
 /// use hart_kernels::{Compute, Metric, Vectors, series};
 /// let a = Vectors::matrix(&[0.0, 1.0, 2.0], 1)?;
 /// let b = Vectors::matrix(&[0.0, 0.0, 1.0, 3.0], 1)?;
-/// let found = series::dtw(Compute::new()?, &a, &b, None, Metric::Euclidean)?;
+/// let found = series::dtw(Compute::new(), &a, &b, None, Metric::Euclidean)?;
 /// assert_eq!((found.distance, found.length), (1.0, 4));
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
@@ -152,7 +152,7 @@ fn sides(
         expected: expected.into(),
     };
     let mut out = [Vec::new(), Vec::new()];
-    for row in rows.filter(|row| call.vectors(0).row(*row).is_some()) {
+    for row in rows.filter(|row| call.given_vectors(0).given_row(*row).is_some()) {
         match sides[row] {
             Some(1) => out[0].push(row),
             Some(2) => out[1].push(row),
@@ -181,6 +181,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Dynamic time warping: how well the two series of each group align.",
     details: "The least sum of distances over paths that pair the vectors of both series in order, each with at least one, begin with both first and end with both last.",
     inputs: &[GROUP_KEY, SIDE, POSITION, V],
+    optional: &[],
     params: &[BAND, EUCLIDEAN, ELEMENT, ACCUMULATE],
     outputs: &[
         GROUP_KEY,
@@ -220,7 +221,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         let groups = Groups::of(call.integers(GROUP_KEY.name))?;
         let (compute, metric) = (rows::compute_of(call)?, call.chosen(&EUCLIDEAN, Metric::parse)?);
         let band = usize::try_from(call.params.int(BAND.name)).ok();
-        let vectors = call.vectors(0);
+        let vectors = call.vectors(0)?;
         let longest = (0..groups.len()).map(|g| groups.places(g).len()).max().unwrap_or(0) as u64;
         call.check_memory("the distances", longest * 450 * parallel::workers(usize::MAX) as u64)?;
         let work = vectors.bytes().len().saturating_mul(longest as usize / 8 + 1);

@@ -8,6 +8,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Returns every input column unchanged.",
     details: "For checking an installation: every column comes back as it came. Any columns and any parameters are accepted.",
     inputs: &[],
+    optional: &[],
     params: &[Param {
         name: ANY_NAME,
         kind: ParamKind::Any,

@@ -23,6 +23,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Version, processor level and threads of the running library.",
     details: "One row for each property. The input is not looked at.",
     inputs: &[],
+    optional: &[],
     params: &[],
     outputs: &[
         Column { name: "property", kind: Kind::Text, unit: "1", summary: "Name." },

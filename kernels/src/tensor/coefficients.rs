@@ -47,7 +47,7 @@ pub struct Coefficients {
 ///
 /// # Errors
 ///
-/// [`Error::Value`] where a length differs, and for NaN or infinity; [`Error::Setting`] as [`Compute::new`].
+/// [`Error::Value`] where a length differs, and for NaN or infinity.
 ///
 /// # Accuracy
 ///
@@ -86,7 +86,7 @@ pub fn coefficients(layer: &[f32], atoms: &[&[f32]]) -> Result<Coefficients, Err
         return Err(wrong("layer", 0, format!("element {element} is {}", layer[element]), "finite numbers"));
     }
     let bytes: Vec<&[u8]> = atoms.iter().map(|atom| bytemuck::cast_slice(atom)).collect();
-    Problem { compute: Compute::new()?, payload_type: PayloadType::F32, layer, atoms: &bytes }.solve()
+    Problem { compute: Compute::new(), payload_type: PayloadType::F32, layer, atoms: &bytes }.solve()
 }
 
 /// Atoms and a layer with as many elements each.
@@ -312,6 +312,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         CHUNK,
         PAYLOAD,
     ],
+    optional: &[],
     params: &[TYPE],
     outputs: &[
         ATOM_ID,

@@ -207,6 +207,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         number("a", "1", "The atom's coefficient in the first model; NULL where it does not have the atom."),
         number("b", "1", "The atom's coefficient in the second model; NULL where it does not have the atom."),
     ],
+    optional: &[],
     params: &[],
     outputs: &[
         Column { name: "layer", kind: Kind::Text, unit: "1", summary: "The layer's name." },

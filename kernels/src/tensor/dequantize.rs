@@ -31,6 +31,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Reads the block layouts of GGUF and, by their own names, those of the replaced functions. Rows are the chunks of one \
               payload, in any order.",
     inputs: &[CHUNK, PAYLOAD],
+    optional: &[],
     params: &[TYPE],
     outputs: &[layer::CHUNK, layer::PAYLOAD],
     rows: RowShape::Made,

@@ -153,6 +153,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         number("before", "The coefficient at the earlier time; NULL where it was absent."),
         number("after", "The coefficient at the later time; NULL where it is absent."),
     ],
+    optional: &[],
     params: &[Param {
         name: "tolerance",
         kind: ParamKind::Float { min: 0.0, max: f64::MAX },

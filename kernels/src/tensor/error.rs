@@ -169,6 +169,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "The layers may be stored in different types and in different numbers of chunks: each is put together from the rows in \
               which its own column is not NULL. One pair in a call.",
     inputs: &[CHUNK, PAYLOAD, APPROXIMATION],
+    optional: &[],
     params: &[TYPE, APPROXIMATION_TYPE],
     outputs: &[
         Column { name: "elements", kind: Kind::BigInt, unit: "1", summary: "Elements of each layer." },

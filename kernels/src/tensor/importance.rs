@@ -132,6 +132,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               weight²·‖payload‖². The measure fisher takes the loss to be at a minimum and its Hessian to be the diagonal given \
               (optimal brain damage).",
     inputs: &[ATOM_ID, CHUNK, WEIGHT, PAYLOAD, FISHER],
+    optional: &[],
     params: &[MEASURE, TYPE],
     outputs: &[
         ATOM_ID,

@@ -223,6 +223,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
             summary: "Squared norm of what the atom adds to the layer; NULL in every row where the importance is that.",
         },
     ],
+    optional: &[],
     params: &[
         Param {
             name: "target",

@@ -20,7 +20,7 @@ use crate::tensor::svd::Svd;
 /// # Errors
 ///
 /// [`Error::Value`] where `u` and `v` do not have k × rows and k × columns elements; [`Error::Memory`] where there is
-/// no memory for the matrix; [`Error::Setting`] as [`Compute::new`].
+/// no memory for the matrix.
 ///
 /// # Accuracy
 ///
@@ -42,7 +42,7 @@ use crate::tensor::svd::Svd;
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn reconstruct(components: &Svd) -> Result<Vec<f32>, Error> {
-    reconstruct_with(Compute::new()?, components)
+    reconstruct_with(Compute::new(), components)
 }
 
 /// As [`reconstruct`], on the instruction-set level of `compute`, which never changes a result.
@@ -394,6 +394,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Σ σ·u·vᵀ, row after row. Takes what tensor_svd gives, all of it or a part, with singular values as they are or changed. \
               Rows come in any order. One matrix in a call.",
     inputs: &[COMPONENT, CHUNK, SINGULAR_VALUE, U, V],
+    optional: &[],
     params: &[],
     outputs: &[layer::CHUNK, layer::PAYLOAD],
     rows: RowShape::Made,

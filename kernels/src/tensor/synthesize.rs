@@ -35,7 +35,7 @@ const AHEAD: usize = 32 << 10;
 /// # Errors
 ///
 /// [`Error::Value`] where atoms have different lengths, where a coefficient or an element is NaN or infinite, and where
-/// an element of the sum is beyond the largest single; [`Error::Setting`] as [`Compute::new`].
+/// an element of the sum is beyond the largest single.
 ///
 /// # Accuracy
 ///
@@ -53,7 +53,7 @@ const AHEAD: usize = 32 << 10;
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn synthesize(atoms: &[(f64, &[f32])]) -> Result<Vec<f32>, Error> {
-    synthesize_with(Compute::new()?, atoms)
+    synthesize_with(Compute::new(), atoms)
 }
 
 /// [`synthesize`] on a chosen level.
@@ -270,6 +270,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Σ coefficient·atom, element by element, atoms by ascending atom_id. Rows come in any order; a payload may come in \
               several chunks, each with the atom's coefficient. One layer in a call.",
     inputs: &[ATOM_ID, CHUNK, COEFFICIENT, PAYLOAD],
+    optional: &[],
     params: &[TYPE],
     outputs: &[layer::CHUNK, layer::PAYLOAD],
     rows: RowShape::Made,

@@ -3,7 +3,6 @@
 use crate::arch::{LANES, Level, Simd, Task};
 use crate::contract::shared::{self, ELEMENT, ID, V};
 use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
-use crate::error::Error;
 use crate::number::element::Width;
 use crate::number::element::doubles;
 use crate::parallel;
@@ -14,10 +13,6 @@ use crate::parallel;
 ///
 /// A slice; returns an index, or `None` where the slice is empty or all NaN.
 ///
-/// # Errors
-///
-/// [`Error::Setting`] as [`crate::Compute::new`].
-///
 /// # Accuracy
 ///
 /// Exact. −0 and 0 are equal.
@@ -26,12 +21,11 @@ use crate::parallel;
 ///
 /// ```
 /// use hart_kernels::vector::arg_max;
-/// assert_eq!(arg_max(&[1.0, 7.0, f32::NAN, 7.0])?, Some(1));
-/// assert_eq!(arg_max(&[])?, None);
-/// # Ok::<(), hart_kernels::Error>(())
+/// assert_eq!(arg_max(&[1.0, 7.0, f32::NAN, 7.0]), Some(1));
+/// assert_eq!(arg_max(&[]), None);
 /// ```
-pub fn arg_max(v: &[f32]) -> Result<Option<usize>, Error> {
-    Ok(Level::current()?.run(ArgMax { width: Width::F32, v: bytemuck::cast_slice(v) }))
+pub fn arg_max(v: &[f32]) -> Option<usize> {
+    Level::current().run(ArgMax { width: Width::F32, v: bytemuck::cast_slice(v) })
 }
 
 pub(crate) struct ArgMax<'a> {
@@ -69,6 +63,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Position of a vector's greatest component.",
     details: "Index from 0; of equal components the first.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[ELEMENT],
     outputs: &[ID, Column { name: "arg_max", kind: Kind::Int, unit: "index from 0", summary: "0 … n − 1." }],
     rows: RowShape::Same,
@@ -86,7 +81,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         outputs: &[&[Cell::Int(1), Cell::Int(1)], &[Cell::Int(2), Cell::Null]],
     },
     run: |call| {
-        let v = call.vectors(0);
+        let v = call.vectors(0)?;
         let level = call.compute.level;
         let blocks = parallel::blocks(call.rows, v.bytes().len(), |range| {
             let index = |row| level.run(ArgMax { width: v.width(), v: row });

@@ -31,7 +31,7 @@ use crate::vector::rows;
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn cosine_similarity(a: &[f32], b: &[f32]) -> Result<f64, Error> {
-    cosine_similarity_with(Compute::new()?, a, b)
+    cosine_similarity_with(Compute::new(), a, b)
 }
 
 /// [`cosine_similarity`] with a chosen precision or level.
@@ -51,6 +51,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Σ aᵢ·bᵢ / √(Σ aᵢ² · Σ bᵢ²), clamped to [−1, 1]. \
               A vector has similarity 1 with itself, exactly; a zero vector has similarity 0 with everything finite.",
     inputs: &[ID, A, B],
+    optional: &[],
     params: &[ELEMENT, ACCUMULATE],
     outputs: &[
         ID,

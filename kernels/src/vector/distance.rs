@@ -95,7 +95,7 @@ pub(crate) fn metric_of(call: &Call<'_>) -> Result<Metric, Error> {
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn distance(metric: Metric, a: &[f32], b: &[f32]) -> Result<f64, Error> {
-    distance_with(Compute::new()?, metric, a, b)
+    distance_with(Compute::new(), metric, a, b)
 }
 
 /// [`distance`] with a chosen precision or level.
@@ -136,6 +136,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "cosine = 1 − cosine similarity, in [0, 2]; euclidean = √(Σ (aᵢ − bᵢ)²); dot = −Σ aᵢ·bᵢ; manhattan = Σ |aᵢ − bᵢ|. \
               The smaller, the more alike. A zero vector has cosine distance 1 from everything finite.",
     inputs: &[ID, A, B],
+    optional: &[],
     params: &[METRIC, ELEMENT, ACCUMULATE],
     outputs: &[
         ID,
@@ -157,7 +158,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         outputs: &[&[Cell::Int(1), Cell::Float(0.4)]],
     },
     run: |call| {
-        let (compute, a, b) = (rows::compute_of(call)?, call.vectors(0), call.vectors(1));
+        let (compute, a, b) = (rows::compute_of(call)?, call.vectors(0)?, call.vectors(1)?);
         let values = match metric_of(call)? {
             Metric::Cosine => rows::numbers(compute, Cosine, a, b, from_similarity)?,
             Metric::Euclidean => rows::numbers(compute, Euclidean, a, b, |v| v)?,

@@ -29,7 +29,7 @@ use crate::vector::rows;
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn dot_product(a: &[f32], b: &[f32]) -> Result<f64, Error> {
-    dot_product_with(Compute::new()?, a, b)
+    dot_product_with(Compute::new(), a, b)
 }
 
 /// [`dot_product`] with a chosen precision or level.
@@ -48,6 +48,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Inner product of two vectors.",
     details: "Σ aᵢ·bᵢ, positive for vectors that point alike.",
     inputs: &[ID, A, B],
+    optional: &[],
     params: &[ELEMENT, ACCUMULATE],
     outputs: &[ID, Column { name: "dot_product", kind: Kind::Float, unit: "1", summary: "Σ aᵢ·bᵢ" }],
     rows: RowShape::Same,

@@ -28,7 +28,7 @@ use crate::vector::rows;
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn euclidean_distance(a: &[f32], b: &[f32]) -> Result<f64, Error> {
-    euclidean_distance_with(Compute::new()?, a, b)
+    euclidean_distance_with(Compute::new(), a, b)
 }
 
 /// [`euclidean_distance`] with a chosen precision or level.
@@ -47,6 +47,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Euclidean distance of two vectors.",
     details: "√(Σ (aᵢ − bᵢ)²), not squared.",
     inputs: &[ID, A, B],
+    optional: &[],
     params: &[ELEMENT, ACCUMULATE],
     outputs: &[
         ID,

@@ -139,14 +139,14 @@ impl Index {
     ///
     /// # Errors
     ///
-    /// [`Error::ParameterValue`] where `dimensions` is 0; [`Error::Setting`] as [`Compute::new`].
+    /// [`Error::ParameterValue`] where `dimensions` is 0.
     pub fn new(dimensions: usize) -> Result<Index, Error> {
         if dimensions == 0 {
             return Err(dimensions_must(0, "an integer ≥ 1".into()));
         }
         Ok(Index {
             dimensions,
-            compute: Compute::new()?,
+            compute: Compute::new(),
             with_codes: false,
             state: RwLock::default(),
             changes: Mutex::default(),

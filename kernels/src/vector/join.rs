@@ -53,7 +53,7 @@ pub fn join(
     let there: Vec<usize> = (0..left.len()).filter(|row| left.row(*row).is_some()).collect();
     check_dimensions(left, there.iter())?;
     let key = |row: usize| Some(ids[row]);
-    let found = nearest(Compute::new()?, &left.picked(&there), right, &key, k, metric)?;
+    let found = nearest(Compute::new(), &left.picked(&there), right, &key, k, metric)?;
     let mut out = vec![Vec::new(); left.len()];
     for (row, list) in there.into_iter().zip(found) {
         out[row] = list.into_iter().map(|c| Hit::new(ids[c.row], c.distance, c.row)).collect();
@@ -119,7 +119,7 @@ fn check_dimensions<'a>(rows: &Vectors<'_>, mut list: impl Iterator<Item = &'a u
 }
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
-    let (rows, ids, metric) = (call.vectors(0), integer_keys(call)?, metric_of(call)?);
+    let (rows, ids, metric) = (call.vectors(0)?, integer_keys(call)?, metric_of(call)?);
     let k = usize::try_from(call.params.int(K.name)).unwrap_or(usize::MAX);
     let sides = call.integers(SIDE.name);
     let [left, right] = sets(sides, rows)?;
@@ -150,7 +150,7 @@ const SIDE: Column = Column {
     name: "side",
     kind: Kind::Int,
     unit: "1",
-    summary: "0: the row looks for neighbours, 1: it can be found, 2: both.",
+    summary: "0: the row looks for neighbours, 1: it can be found, 2: both; NULL: it is left out.",
 };
 
 pub(crate) static KERNEL: Kernel = Kernel {
@@ -162,6 +162,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               first set in input order, nearest first; equal distances are ordered by the smaller id, then by input order. \
               Searches over codes of 8 bits (vector_quantize), with the result of a search without them.",
     inputs: &[ID, V, SIDE],
+    optional: &[],
     params: &[K, METRIC, ELEMENT, ACCUMULATE],
     outputs: &[
         ID,

@@ -33,7 +33,7 @@ use crate::vector::rows::{self, RowOp};
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn lerp(a: &[f32], b: &[f32], t: f64) -> Result<Vec<f32>, Error> {
-    rows::map_slices(Lerp(t), [a, b])
+    rows::map_two_slices(Lerp(t), a, b)
 }
 
 #[derive(Clone, Copy)]
@@ -59,6 +59,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Linear interpolation between two vectors.",
     details: "aᵢ·(1 − t) + bᵢ·t. t is not clamped: outside [0, 1] it extrapolates. It is rounded to f32 first; a component that overflows by that, and every component where 0 < |t| < 2⁻¹²⁶, is computed in f64 from the t given.",
     inputs: &[ID, A, B],
+    optional: &[],
     params: &[
         Param { name: "t", kind: ParamKind::FINITE, default: None, summary: "0 gives a, 1 gives b." },
         ELEMENT,

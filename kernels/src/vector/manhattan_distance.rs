@@ -28,7 +28,7 @@ use crate::vector::rows;
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn manhattan_distance(a: &[f32], b: &[f32]) -> Result<f64, Error> {
-    manhattan_distance_with(Compute::new()?, a, b)
+    manhattan_distance_with(Compute::new(), a, b)
 }
 
 /// [`manhattan_distance`] with a chosen precision or level.
@@ -47,6 +47,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Manhattan distance of two vectors.",
     details: "Σ |aᵢ − bᵢ|, also known as taxicab, city block or L1 distance.",
     inputs: &[ID, A, B],
+    optional: &[],
     params: &[ELEMENT, ACCUMULATE],
     outputs: &[
         ID,

@@ -137,7 +137,12 @@ pub(super) const CANDIDATES: &str = "the candidates of the search";
 
 /// The memory a search may take: each worker may hold the best of all queries, and the result holds them once more.
 pub(super) fn candidates_bytes(rows: usize, bytes: usize, queries: &Vectors<'_>, k: usize) -> u64 {
-    let hits = (queries.len() as u64).saturating_mul(k.min(rows) as u64);
+    hits_bytes(rows, bytes, queries.len(), k)
+}
+
+/// [`candidates_bytes`] of that many queries.
+pub(super) fn hits_bytes(rows: usize, bytes: usize, queries: usize, k: usize) -> u64 {
+    let hits = (queries as u64).saturating_mul(k.min(rows) as u64);
     let workers = parallel::workers(bytes) as u64;
     hits.saturating_mul(size_of::<Candidate>() as u64 * (2 * workers + 2))
 }

@@ -2,7 +2,6 @@
 
 use crate::contract::shared::{self, ACCUMULATE, ELEMENT, ID, V};
 use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
-use crate::error::Error;
 use crate::pairwise::compute::Compute;
 use crate::pairwise::reduce::Norm;
 use crate::vector::rows;
@@ -13,10 +12,6 @@ use crate::vector::rows;
 ///
 /// A slice of length n ≥ 0; returns a scalar in the vector's unit. The empty vector gives 0.
 ///
-/// # Errors
-///
-/// [`Error::Setting`] as [`Compute::new`].
-///
 /// # Accuracy
 ///
 /// Relative error at most γ(⌈n/32⌉)/2 ([module's bound](crate::vector#accuracy)). Same bits on every machine.
@@ -24,23 +19,18 @@ use crate::vector::rows;
 /// # Examples
 ///
 /// ```
-/// assert_eq!(hart_kernels::vector::norm(&[3.0, 4.0])?, 5.0);
+/// assert_eq!(hart_kernels::vector::norm(&[3.0, 4.0]), 5.0);
 /// // No overflow and no underflow within single precision.
-/// assert_eq!(hart_kernels::vector::norm(&[3e38, 0.0])?, f64::from(3e38f32));
-/// # Ok::<(), hart_kernels::Error>(())
+/// assert_eq!(hart_kernels::vector::norm(&[3e38, 0.0]), f64::from(3e38f32));
 /// ```
-pub fn norm(v: &[f32]) -> Result<f64, Error> {
-    norm_with(Compute::new()?, v)
+pub fn norm(v: &[f32]) -> f64 {
+    norm_with(Compute::new(), v)
 }
 
 /// [`norm`] with a chosen precision or level.
-///
-/// # Errors
-///
-/// As [`norm`].
 #[inline]
-pub fn norm_with(compute: Compute, v: &[f32]) -> Result<f64, Error> {
-    rows::pair(Norm, compute, v, v)
+pub fn norm_with(compute: Compute, v: &[f32]) -> f64 {
+    rows::one(Norm, compute, v)
 }
 
 pub(crate) static KERNEL: Kernel = Kernel {
@@ -49,6 +39,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Euclidean norm of a vector.",
     details: "√(Σ vᵢ²)",
     inputs: &[ID, V],
+    optional: &[],
     params: &[ELEMENT, ACCUMULATE],
     outputs: &[
         ID,
@@ -70,7 +61,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         outputs: &[&[Cell::Int(1), Cell::Float(5.0)], &[Cell::Int(2), Cell::Float(0.0)]],
     },
     run: |call| {
-        let v = call.vectors(0);
+        let v = call.vectors(0)?;
         Ok(Output::same(Values::Float(rows::numbers(rows::compute_of(call)?, Norm, v, v, |v| v)?)))
     },
 };

@@ -3,7 +3,6 @@
 use crate::arch::Simd;
 use crate::contract::shared::{self, ELEMENT, ID, RESULT_VECTOR, V};
 use crate::contract::{Cell, Example, Family, Kernel, RowShape, Streaming};
-use crate::error::Error;
 use crate::number::element::Width;
 use crate::pairwise::precision::Single;
 use crate::pairwise::reduce;
@@ -16,10 +15,6 @@ use crate::vector::rows::{self, RowOp};
 ///
 /// A slice of length n ≥ 0; returns a vector of the same length, without unit.
 ///
-/// # Errors
-///
-/// [`Error::Setting`] as [`crate::Compute::new`].
-///
 /// # Accuracy
 ///
 /// Relative error of a component at most u + γ(⌈n/32⌉)/2 ([module's bound](crate::vector#accuracy)); one that becomes
@@ -30,12 +25,11 @@ use crate::vector::rows::{self, RowOp};
 /// # Examples
 ///
 /// ```
-/// assert_eq!(hart_kernels::vector::normalize(&[3.0, 4.0])?, [0.6, 0.8]);
-/// assert_eq!(hart_kernels::vector::normalize(&[0.0, 0.0])?, [0.0, 0.0]);
-/// # Ok::<(), hart_kernels::Error>(())
+/// assert_eq!(hart_kernels::vector::normalize(&[3.0, 4.0]), [0.6, 0.8]);
+/// assert_eq!(hart_kernels::vector::normalize(&[0.0, 0.0]), [0.0, 0.0]);
 /// ```
-pub fn normalize(v: &[f32]) -> Result<Vec<f32>, Error> {
-    rows::map_slices(Normalize, [v])
+pub fn normalize(v: &[f32]) -> Vec<f32> {
+    rows::map_slice(Normalize, v)
 }
 
 #[derive(Clone, Copy)]
@@ -72,6 +66,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "The vector divided by its Euclidean norm.",
     details: "vᵢ / √(Σ vⱼ²). A zero vector is returned unchanged.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[ELEMENT],
     outputs: &[ID, RESULT_VECTOR],
     rows: RowShape::Same,

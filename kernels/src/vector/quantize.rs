@@ -20,6 +20,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               A checksum of the vector in its code tells where they do not belong together. s and q are those of least squares for \
               a step of 1/127 of the greatest component; bytes (i8) are their own code. The layout has a version.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[ELEMENT],
     outputs: &[ID, CODE],
     rows: RowShape::Same,
@@ -37,10 +38,10 @@ pub(crate) static KERNEL: Kernel = Kernel {
         params: &[],
         outputs: &[&[Cell::Int(1), Cell::Binary(EXAMPLE)], &[Cell::Int(2), Cell::Null]],
     },
-    run: |call| Ok(Output::same(Values::Packed(packed_codes(call.compute, call.vectors(0))?))),
+    run: |call| Ok(Output::same(Values::Packed(packed_codes(call.compute, call.vectors(0)?)?))),
 };
 
 /// The code of (1, −½, ¼, 0).
 pub(crate) const EXAMPLE: &[u8] =
-    b"HC\x01\x00\x04\x00\x00\x00\xd9\xc3\x00\x3c\x34\x53\x7b\x3b\x76\xa4\x92\x3f\x6f\xb2\x58\x33\x01\
-    \x53\x00\x00\x00\x00\x00\x00\xde\x81\xbd\xd8\x3e\x73\x35\x6f\xff\x40\xa0\x80";
+    b"HC\x01\x00\x04\x00\x00\x00\xd9\xc3\x00\x3c\x49\x53\x7b\x3b\x76\xa4\x92\x3f\x9c\x17\x65\x33\x01\
+    \x53\x00\x00\x00\x00\x00\x00\xbc\x6a\xc9\x25\x7c\x77\xd2\x9f\xff\x40\xa0\x80";

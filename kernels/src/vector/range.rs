@@ -1,7 +1,7 @@
 //! All rows within a distance.
 
 use crate::column::vectors::Vectors;
-use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, V};
+use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, LEFT_OUT, V};
 use crate::contract::{
     Call, Cell, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::memory::{check_memory, default_memory_limit};
 use crate::pairwise::compute::Compute;
 use crate::vector::distance::{METRIC, Metric, metric_of};
-use crate::vector::nearest_rows::{CANDIDATES, Candidate, Key, Wanted, candidates_bytes, search_for};
+use crate::vector::narrow_rows::search_rows;
+use crate::vector::nearest_rows::{CANDIDATES, Candidate, Key, Wanted, candidates_bytes};
 use crate::vector::rows;
 use crate::vector::top_k::{
     DISTANCE, Hit, QUERY, QUERY_COUNT, QUERY_NUMBER, check_ids, integer_keys, queries_of,
@@ -52,9 +53,10 @@ pub fn range(
     metric: Metric,
 ) -> Result<Vec<Vec<Hit>>, Error> {
     check_ids(ids, rows)?;
-    let bytes = candidates_bytes(rows.len(), rows.bytes().len(), queries, limit.saturating_add(1));
+    let bytes = candidates_bytes(rows.len(), rows.given_bytes().len(), queries, limit.saturating_add(1));
     check_memory(CANDIDATES, bytes, default_memory_limit())?;
-    let found = within(Compute::new()?, rows, &|row| Some(ids[row]), queries, (distance, limit), metric)?;
+    let found =
+        within(Compute::new(), rows, &|row| Some(ids[row]), queries, (distance, limit), None, metric)?;
     let hit = |c: Candidate| Hit::new(ids[c.row], c.distance, c.row);
     Ok(found.into_iter().map(|list| list.into_iter().map(hit).collect()).collect())
 }
@@ -65,6 +67,7 @@ fn within(
     key: Key<'_>,
     queries: &Vectors<'_>,
     (distance, limit): (f64, usize),
+    left_out: Option<&[bool]>,
     metric: Metric,
 ) -> Result<Vec<Vec<Candidate>>, Error> {
     if distance.is_nan() {
@@ -75,8 +78,8 @@ fn within(
         });
     }
     // One more than wanted tells that there are too many.
-    let wanted = Wanted { within: Some(distance), ..Wanted::nearest(limit.saturating_add(1)) };
-    let found = search_for(compute, rows, key, queries, wanted, metric)?;
+    let wanted = Wanted { within: Some(distance), left_out, ..Wanted::nearest(limit.saturating_add(1)) };
+    let found = search_rows(compute, rows, key, queries, wanted, metric)?;
     match found.iter().position(|list| list.len() > limit) {
         None => Ok(found),
         Some(query) => Err(Error::ParameterValue {
@@ -91,15 +94,16 @@ fn within(
 }
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
-    let (rows, ids) = (call.vectors(0), integer_keys(call)?);
+    let (rows, ids) = (call.given_vectors(0), integer_keys(call)?);
     let (metric, queries) = (metric_of(call)?, queries_of(call)?);
     let distance = call.params.float(MAX_DISTANCE.name);
     let limit = usize::try_from(call.params.int(LIMIT.name)).unwrap_or(usize::MAX);
     call.check_memory(
         CANDIDATES,
-        candidates_bytes(call.rows, rows.bytes().len(), &queries, limit.saturating_add(1)),
+        candidates_bytes(call.rows, rows.given_bytes().len(), &queries, limit.saturating_add(1)),
     )?;
-    let found = within(rows::compute_of(call)?, rows, &|row| ids[row], &queries, (distance, limit), metric)?;
+    let (compute, left_out, bounds) = (rows::compute_of(call)?, call.left_out(), (distance, limit));
+    let found = within(compute, rows, &|row| ids[row], &queries, bounds, left_out.as_deref(), metric)?;
     let all: Vec<(i32, Candidate)> = found
         .into_iter()
         .zip(1..)
@@ -134,6 +138,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Looks at every row. Nearest first; equal distances are ordered by the smaller id, then by input order. Several queries \
               come in one parameter, one after the other. If a query has more rows than `limit` within the distance, that is an error.",
     inputs: &[ID, V],
+    optional: &[LEFT_OUT],
     params: &[QUERY, QUERY_COUNT, MAX_DISTANCE, LIMIT, METRIC, ELEMENT, ACCUMULATE],
     outputs: &[QUERY_NUMBER, ID, DISTANCE],
     rows: RowShape::Picked,
@@ -146,7 +151,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     ),
     source: "Exhaustive search.",
     elements: "",
-    sql: "",
+    sql: "A WHERE in @source leaves rows out just as well.",
     example: Example {
         inputs: &[
             &[Cell::Int(7), Cell::Vector(&[0.0, 0.0])],

@@ -26,11 +26,25 @@ pub(crate) fn same_length(a: usize, b: usize) -> Result<(), Error> {
     Err(Error::Dimensions { place: "b".into(), row: 1, found: b, other: "a".into(), expected: a })
 }
 
+/// Bytes of a column of bytes.
+pub(crate) fn bytes_of(column: &[Option<&[u8]>]) -> usize {
+    column.iter().flatten().map(|row| row.len()).sum()
+}
+
 /// One pair of slices.
 pub(crate) fn pair<F: Form>(form: F, compute: Compute, a: &[f32], b: &[f32]) -> Result<f64, Error> {
     same_length(a.len(), b.len())?;
+    Ok(of_equal_length(form, compute, a, b))
+}
+
+/// A form of one slice.
+pub(crate) fn one<F: Form>(form: F, compute: Compute, v: &[f32]) -> f64 {
+    of_equal_length(form, compute, v, v)
+}
+
+fn of_equal_length<F: Form>(form: F, compute: Compute, a: &[f32], b: &[f32]) -> f64 {
     let (a, b) = (bytemuck::cast_slice(a), bytemuck::cast_slice(b));
-    Ok(compute.level.run(Pair { form, width: Width::F32, accumulate: compute.accumulate, a, b }))
+    compute.level.run(Pair { form, width: Width::F32, accumulate: compute.accumulate, a, b })
 }
 
 struct PairRows<'a, F> {
@@ -87,7 +101,7 @@ pub(crate) fn run_numbers<F: Form>(
     form: F,
     finish: fn(f64) -> f64,
 ) -> Result<Output, Error> {
-    let values = numbers(compute_of(call)?, form, call.vectors(0), call.vectors(1), finish)?;
+    let values = numbers(compute_of(call)?, form, call.vectors(0)?, call.vectors(1)?, finish)?;
     Ok(Output::same(Values::Float(values)))
 }
 
@@ -111,24 +125,34 @@ impl<const N: usize, O: RowOp<N>> Task for MapRow<'_, N, O> {
     }
 }
 
-/// One row given as slices.
-pub(crate) fn map_slices<const N: usize, O: RowOp<N>>(op: O, inputs: [&[f32]; N]) -> Result<Vec<f32>, Error> {
-    for input in inputs {
-        same_length(inputs[0].len(), input.len())?;
-    }
-    let mut out: Vec<f32> = zeros("the resulting vector", inputs[0].len())?;
-    Compute::new()?.level.run(MapRow {
+/// One row given as a slice.
+pub(crate) fn map_slice<O: RowOp<1>>(op: O, v: &[f32]) -> Vec<f32> {
+    map_slices(op, [v])
+}
+
+/// One row given as two slices.
+pub(crate) fn map_two_slices<O: RowOp<2>>(op: O, a: &[f32], b: &[f32]) -> Result<Vec<f32>, Error> {
+    same_length(a.len(), b.len())?;
+    Ok(map_slices(op, [a, b]))
+}
+
+/// The inputs are equally long.
+fn map_slices<const N: usize, O: RowOp<N>>(op: O, inputs: [&[f32]; N]) -> Vec<f32> {
+    let mut out = vec![0.0f32; inputs[0].len()];
+    let inputs = inputs.map(bytemuck::cast_slice);
+    Compute::new().level.run(MapRow {
         op,
         width: Width::F32,
-        inputs: inputs.map(bytemuck::cast_slice),
+        inputs,
         out: bytemuck::cast_slice_mut(&mut out),
     });
-    Ok(out)
+    out
 }
 
 /// Runs a kernel that returns one vector per row of `N` vectors.
 pub(crate) fn run_vectors<const N: usize, O: RowOp<N>>(call: &Call<'_>, op: O) -> Result<Output, Error> {
-    let inputs: [&Vectors<'_>; N] = std::array::from_fn(|n| call.vectors(n));
+    let inputs: [&Vectors<'_>; N] = std::array::from_fn(|n| call.given_vectors(n));
+    inputs.iter().try_for_each(|vectors| vectors.widen())?;
     let [first, ..] = inputs.as_slice() else { unreachable!("a row has at least one vector") };
     let mut lengths = Vec::with_capacity(call.rows);
     let mut ends = Vec::with_capacity(call.rows + 1);

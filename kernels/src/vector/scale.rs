@@ -3,7 +3,6 @@
 use crate::arch::Simd;
 use crate::contract::shared::{self, ELEMENT, ID, RESULT_VECTOR, V};
 use crate::contract::{Cell, Example, Family, Kernel, Param, ParamKind, RowShape, Streaming};
-use crate::error::Error;
 use crate::number::element::Width;
 use crate::vector::rows::{self, RowOp};
 
@@ -12,10 +11,6 @@ use crate::vector::rows::{self, RowOp};
 /// # Shapes
 ///
 /// A slice of length n ≥ 0 and a factor; returns a vector of the same length.
-///
-/// # Errors
-///
-/// [`Error::Setting`] as [`crate::Compute::new`].
 ///
 /// # Accuracy
 ///
@@ -27,14 +22,13 @@ use crate::vector::rows::{self, RowOp};
 /// # Examples
 ///
 /// ```
-/// assert_eq!(hart_kernels::vector::scale(&[1.0, -2.0], 0.5)?, [0.5, -1.0]);
+/// assert_eq!(hart_kernels::vector::scale(&[1.0, -2.0], 0.5), [0.5, -1.0]);
 /// // Factors that no single holds.
-/// assert_eq!(hart_kernels::vector::scale(&[1e-30, 0.0], 1e39)?, [1e9, 0.0]);
-/// assert_eq!(hart_kernels::vector::scale(&[1.0], 1e-40)?, [1e-40]);
-/// # Ok::<(), hart_kernels::Error>(())
+/// assert_eq!(hart_kernels::vector::scale(&[1e-30, 0.0], 1e39), [1e9, 0.0]);
+/// assert_eq!(hart_kernels::vector::scale(&[1.0], 1e-40), [1e-40]);
 /// ```
-pub fn scale(v: &[f32], factor: f64) -> Result<Vec<f32>, Error> {
-    rows::map_slices(Scale(factor), [v])
+pub fn scale(v: &[f32], factor: f64) -> Vec<f32> {
+    rows::map_slice(Scale(factor), v)
 }
 
 #[derive(Clone, Copy)]
@@ -53,6 +47,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "A vector times a number.",
     details: "vᵢ·factor. The factor is rounded to f32 first; a component that overflows by that, and every component where 0 < |factor| < 2⁻¹²⁶, is computed in f64 from the factor given.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[
         Param {
             name: "factor",

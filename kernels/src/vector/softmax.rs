@@ -3,7 +3,6 @@
 use crate::arch::{LANES, Simd, tree_sum};
 use crate::contract::shared::{self, ELEMENT, ID, RESULT_VECTOR, V};
 use crate::contract::{Cell, Example, Family, Kernel, RowShape, Streaming};
-use crate::error::Error;
 use crate::number::element::Width;
 use crate::number::element::doubles;
 use crate::number::exp::exp;
@@ -14,10 +13,6 @@ use crate::vector::rows::{self, RowOp};
 /// # Shapes
 ///
 /// A slice of length n ≥ 0; returns a vector of the same length, without unit.
-///
-/// # Errors
-///
-/// [`Error::Setting`] as [`crate::Compute::new`].
 ///
 /// # Accuracy
 ///
@@ -36,11 +31,10 @@ use crate::vector::rows::{self, RowOp};
 /// # Examples
 ///
 /// ```
-/// assert_eq!(hart_kernels::vector::softmax(&[1000.0, 1000.0])?, [0.5, 0.5]);
-/// # Ok::<(), hart_kernels::Error>(())
+/// assert_eq!(hart_kernels::vector::softmax(&[1000.0, 1000.0]), [0.5, 0.5]);
 /// ```
-pub fn softmax(v: &[f32]) -> Result<Vec<f32>, Error> {
-    rows::map_slices(Softmax, [v])
+pub fn softmax(v: &[f32]) -> Vec<f32> {
+    rows::map_slice(Softmax, v)
 }
 
 #[derive(Clone, Copy)]
@@ -95,6 +89,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Softmax of a vector: positive components whose sum is 1.",
     details: "exp(vᵢ − max v) / Σ exp(vⱼ − max v)",
     inputs: &[ID, V],
+    optional: &[],
     params: &[ELEMENT],
     outputs: &[ID, RESULT_VECTOR],
     rows: RowShape::Same,

@@ -28,7 +28,7 @@ use crate::vector::rows::{self, RowOp};
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn subtract(a: &[f32], b: &[f32]) -> Result<Vec<f32>, Error> {
-    rows::map_slices(Subtract, [a, b])
+    rows::map_two_slices(Subtract, a, b)
 }
 
 #[derive(Clone, Copy)]
@@ -47,6 +47,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Difference of two vectors, component by component.",
     details: "aᵢ − bᵢ",
     inputs: &[ID, A, B],
+    optional: &[],
     params: &[ELEMENT],
     outputs: &[ID, RESULT_VECTOR],
     rows: RowShape::Same,

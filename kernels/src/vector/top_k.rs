@@ -1,17 +1,19 @@
 //! Exact search for the nearest rows.
 
 use crate::column::vectors::Vectors;
-use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, V};
+use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, LEFT_OUT, V};
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
 use crate::error::Error;
 use crate::memory::{check_memory, default_memory_limit};
+use crate::number::element::Element;
 use crate::pairwise::compute::Compute;
 use crate::vector::codes::Codes;
 use crate::vector::codes::search::search_column;
 use crate::vector::distance::{METRIC, Metric, metric_of};
-use crate::vector::nearest_rows::{CANDIDATES, Candidate, Wanted, candidates_bytes, search_for};
+use crate::vector::narrow_rows::search_rows;
+use crate::vector::nearest_rows::{CANDIDATES, Candidate, Wanted, candidates_bytes};
 use crate::vector::rows;
 
 /// A row found by a search.
@@ -41,7 +43,7 @@ impl Hit {
 /// use hart_kernels::{Accumulate, Compute, Metric, TopK, Vectors};
 /// let rows = Vectors::matrix(&[0.0, 0.0, 3.0, 4.0, 6.0, 8.0], 2)?;
 /// let query = Vectors::matrix(&[3.0, 4.0], 2)?;
-/// let exact = Compute::new()?.accumulate(Accumulate::F64);
+/// let exact = Compute::new().accumulate(Accumulate::F64);
 /// let hits = TopK::new(2).metric(Metric::Euclidean).compute(exact).search(&rows, &query)?;
 /// // Without ids a row's id is its position.
 /// assert_eq!((hits[0][0].id, hits[0][1].id, hits[0][1].distance), (1, 0, 5.0));
@@ -130,16 +132,16 @@ impl<'a> TopK<'a> {
     ///
     /// # Errors
     ///
-    /// As [`top_k`]; [`Error::Setting`] as [`Compute::new`]; [`Error::Memory`] where the hits of all queries, one copy
+    /// As [`top_k`]; [`Error::Memory`] where the hits of all queries, one copy
     /// per thread and one more, may exceed [`default_memory_limit`]. With codes [`Error::ParameterValue`] where they are
     /// of another number of rows or another element type, and [`Error::Value`] where a row's code turns out to be that
     /// of another vector.
     pub fn search(&self, rows: &Vectors<'_>, queries: &Vectors<'_>) -> Result<Vec<Vec<Hit>>, Error> {
         self.check_counts(rows.len())?;
-        let compute = self.compute.map_or_else(Compute::new, Ok)?;
+        let compute = self.compute.unwrap_or_default();
         check_memory(
             CANDIDATES,
-            candidates_bytes(rows.len(), rows.bytes().len(), queries, self.k),
+            candidates_bytes(rows.len(), rows.given_bytes().len(), queries, self.k),
             default_memory_limit(),
         )?;
         // A column in memory has fewer than 2⁶³ rows.
@@ -147,12 +149,39 @@ impl<'a> TopK<'a> {
         let key = |row: usize| Some(id(row));
         let found = match self.codes {
             Some(codes) => search_column(compute, rows, codes, &key, queries, self.wanted(), self.metric)?,
-            None => search_for(compute, rows, &key, queries, self.wanted(), self.metric)?,
+            None => search_rows(compute, rows, &key, queries, self.wanted(), self.metric)?,
         };
         Ok(found.into_iter().map(|list| self.hits(list)).collect())
     }
 
-    pub(super) fn hits(&self, found: Vec<Candidate>) -> Vec<Hit> {
+    /// [`TopK::search`] over rows of packed elements, back to back, `dimensions` each. Narrow elements are read as they are:
+    /// the hits match those of the rows as singles bit for bit, without a converted copy of all rows.
+    ///
+    /// # Errors
+    ///
+    /// As [`TopK::search`] and [`Vectors::packed_matrix`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hart_kernels::{Element, Metric, TopK, Vectors, text};
+    /// let rows = text::pack(Element::F16, &[0.0, 0.0, 3.0, 4.0]);
+    /// let query = Vectors::matrix(&[3.0, 4.0], 2)?;
+    /// let hits = TopK::new(1).metric(Metric::Euclidean).search_packed(Element::F16, &rows, 2, &query)?;
+    /// assert_eq!((hits[0][0].row, hits[0][0].distance), (1, 0.0));
+    /// # Ok::<(), hart_kernels::Error>(())
+    /// ```
+    pub fn search_packed(
+        &self,
+        element: Element,
+        rows: &[u8],
+        dimensions: usize,
+        queries: &Vectors<'_>,
+    ) -> Result<Vec<Vec<Hit>>, Error> {
+        self.search(&Vectors::packed_matrix("rows", element, rows, dimensions)?, queries)
+    }
+
+    fn hits(&self, found: Vec<Candidate>) -> Vec<Hit> {
         let id = |row: usize| self.ids.map_or(row as i64, |ids| ids[row]);
         found.into_iter().map(|c| Hit { id: id(c.row), distance: c.distance, row: c.row }).collect()
     }
@@ -221,20 +250,26 @@ pub(crate) fn queries_of<'a>(call: &'a Call<'_>) -> Result<Vectors<'a>, Error> {
 }
 
 /// The distance of the parameter [`MIN_DISTANCE`]; `None` where it leaves nothing out.
-fn min_distance_of(call: &Call<'_>) -> Option<f64> {
+pub(super) fn min_distance_of(call: &Call<'_>) -> Option<f64> {
     Some(call.params.float(MIN_DISTANCE.name)).filter(|distance| *distance > f64::MIN)
 }
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
-    let rows = call.vectors(0);
+    let rows = call.given_vectors(0);
     let ids = integer_keys(call)?;
     let metric = metric_of(call)?;
     let queries = queries_of(call)?;
     let k = usize::try_from(call.params.int(K.name)).unwrap_or(usize::MAX);
-    call.check_memory(CANDIDATES, candidates_bytes(call.rows, rows.bytes().len(), &queries, k))?;
-    let wanted = Wanted { beyond: min_distance_of(call), ..Wanted::nearest(k) };
-    let found = search_for(rows::compute_of(call)?, rows, &|row| ids[row], &queries, wanted, metric)?;
+    call.check_memory(CANDIDATES, candidates_bytes(call.rows, rows.given_bytes().len(), &queries, k))?;
+    let left_out = call.left_out();
+    let left_out = left_out.as_deref();
+    let wanted = Wanted { beyond: min_distance_of(call), left_out, ..Wanted::nearest(k) };
+    let found = search_rows(rows::compute_of(call)?, rows, &|row| ids[row], &queries, wanted, metric)?;
+    Ok(output_of(found))
+}
 
+/// The rows found, as the columns [`QUERY_NUMBER`], [`RANK`] and [`DISTANCE`].
+pub(super) fn output_of(found: Vec<Vec<Candidate>>) -> Output {
     let mut output = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (query, list) in found.into_iter().enumerate() {
         for (rank, candidate) in list.into_iter().enumerate() {
@@ -244,10 +279,10 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
             output.3.push(candidate.row);
         }
     }
-    Ok(Output {
+    Output {
         columns: vec![Values::Int(output.0), Values::Int(output.1), Values::Float(output.2)],
         picked: Some(output.3),
-    })
+    }
 }
 
 pub(crate) const QUERY: Param = Param {
@@ -269,7 +304,7 @@ pub(crate) const K: Param = Param {
     summary: "Rows wanted for each query.",
 };
 /// A parameter without a value cannot be told from its default, so the default is a number that leaves nothing out.
-const MIN_DISTANCE: Param = Param {
+pub(super) const MIN_DISTANCE: Param = Param {
     name: "min_distance",
     kind: ParamKind::FINITE,
     default: Some("-1.7976931348623157e308"),
@@ -282,7 +317,7 @@ pub(crate) fn check_ids(ids: &[i64], rows: &Vectors<'_>) -> Result<(), Error> {
     check_count("ids", "numbers", ids.len(), rows.len())
 }
 
-fn check_count(name: &str, what: &str, found: usize, rows: usize) -> Result<(), Error> {
+pub(super) fn check_count(name: &str, what: &str, found: usize, rows: usize) -> Result<(), Error> {
     if found == rows {
         return Ok(());
     }
@@ -309,6 +344,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Looks at every row: no index, no approximation. Nearest first; equal distances are ordered by the smaller id, then \
               by input order. Several queries come in one parameter, one after the other.",
     inputs: &[ID, V],
+    optional: &[LEFT_OUT],
     params: &[QUERY, QUERY_COUNT, K, METRIC, MIN_DISTANCE, ELEMENT, ACCUMULATE],
     outputs: &[QUERY_NUMBER, RANK, ID, DISTANCE],
     rows: RowShape::Picked,
@@ -323,7 +359,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     ),
     source: "Exhaustive search.",
     elements: "",
-    sql: "To merge the best of several parts: SELECT TOP (k) … ORDER BY CASE WHEN distance IS NULL THEN 1 ELSE 0 END, distance, id. NULL stands for NaN and for infinity, so both come last.",
+    sql: "A WHERE in @source leaves rows out just as well. To merge the best of several parts: SELECT TOP (k) … ORDER BY CASE WHEN distance IS NULL THEN 1 ELSE 0 END, distance, id. NULL stands for NaN and for infinity, so both come last.",
     example: Example {
         inputs: &[
             &[Cell::Int(7), Cell::Vector(&[0.0, 0.0])],

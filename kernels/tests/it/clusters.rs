@@ -264,7 +264,7 @@ fn dbscan_is_the_published_algorithm() {
         let all = rows.concat();
         let vectors = Vectors::matrix(&all, n).unwrap();
         let pools = [1, 3].map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap());
-        for (pool, level) in pools.iter().zip([Level::scalar(), Level::current().unwrap()]) {
+        for (pool, level) in pools.iter().zip([Level::scalar(), Level::current()]) {
             let found = pool
                 .install(|| {
                     cluster::dbscan(compute().level(level), &vectors, None, radius, minimum as u32, metric)

@@ -110,7 +110,7 @@ fn grow_and_shrink(index: &Index, n: usize, seed: u64, compute: Compute) {
 
 #[test]
 fn an_index_finds_what_a_search_of_its_rows_finds() {
-    let compute = Compute::new().unwrap();
+    let compute = Compute::new();
     for n in [1, 7, 40] {
         grow_and_shrink(&Index::new(n).unwrap(), n, 11 + n as u64, compute);
         grow_and_shrink(&Index::with_codes(n).unwrap(), n, 12 + n as u64, compute);
@@ -125,7 +125,7 @@ fn segments_are_split_and_joined_around_their_largest_size() {
     let index = Index::with_codes(2).unwrap();
     let mut model = Model::new();
     let queries = Vectors::matrix(&[1.0, 0.5, -2.0, 3.0], 2).unwrap();
-    let compute = Compute::new().unwrap();
+    let compute = Compute::new();
     // From the highest id down.
     for (first, count) in [(300_000, 140_000), (260_000, 30_000), (200_000, 20_000), (100_000, 1000)] {
         let ids: Vec<i64> = (first..first + count).rev().collect();

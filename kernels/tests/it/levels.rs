@@ -70,7 +70,7 @@ fn with_vectors(
 fn the_demanded_level_is_the_one_tested() {
     announce("levels");
     // Fails where HART_MIN_LEVEL demands more than there is.
-    let current = Level::current().unwrap();
+    let current = Level::from_environment().unwrap();
     assert!(Level::available().contains(&current));
 }
 
@@ -80,7 +80,7 @@ fn every_kernel_of_the_registry_has_the_same_bits_on_every_level() {
     for kernel in KERNELS.iter().filter(|k| common::takes_any_rows(k)) {
         for variant in common::variants(kernel) {
             let element = element_of(&variant);
-            // Narrow elements become singles before any level sees them: a few lengths are enough.
+            // Narrow elements become singles before a level sees them, or in blocks: a few lengths are enough.
             let narrow = !matches!(element, Element::F32 | Element::F64);
             let lengths = (0..=300).chain([384, 768, 1998]).filter(|n| !narrow || *n <= 66 || *n == 768);
             for n in lengths {
@@ -135,7 +135,7 @@ fn functions_on_slices_have_the_same_bits_on_every_level() {
                         vector::cosine_similarity_with(compute, a, b).unwrap(),
                         vector::euclidean_distance_with(compute, a, b).unwrap(),
                         vector::manhattan_distance_with(compute, a, b).unwrap(),
-                        vector::norm_with(compute, a).unwrap(),
+                        vector::norm_with(compute, a),
                     ];
                     values.extend(METRICS.map(|m| vector::distance_with(compute, m, a, b).unwrap()));
                     values
@@ -161,10 +161,10 @@ fn functions_that_give_vectors_have_the_bits_of_their_kernels() {
     let functions: [(&str, Option<&str>, Slices); 6] = [
         ("vector_add", None, |a, b| vector::add(a, b).unwrap()),
         ("vector_subtract", None, |a, b| vector::subtract(a, b).unwrap()),
-        ("vector_scale", Some("factor"), |a, _| vector::scale(a, 0.3).unwrap()),
+        ("vector_scale", Some("factor"), |a, _| vector::scale(a, 0.3)),
         ("vector_lerp", Some("t"), |a, b| vector::lerp(a, b, 0.3).unwrap()),
-        ("vector_normalize", None, |a, _| vector::normalize(a).unwrap()),
-        ("vector_softmax", None, |a, _| vector::softmax(a).unwrap()),
+        ("vector_normalize", None, |a, _| vector::normalize(a)),
+        ("vector_softmax", None, |a, _| vector::softmax(a)),
     ];
     for n in (0..=70).chain([384, 1998]) {
         let (a, b) = (vectors(n), vectors(n + 1));

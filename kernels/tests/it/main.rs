@@ -3,6 +3,7 @@
 mod common;
 
 mod arrows;
+mod bits;
 mod bounds;
 mod bounds_spatial;
 mod bounds_tensor;
@@ -18,6 +19,7 @@ mod golden;
 mod groups;
 mod index;
 mod json;
+mod left_out;
 mod levels;
 mod limits;
 mod oracle;

@@ -167,7 +167,7 @@ fn slices_have_the_same_bits(
         vector::cosine_similarity_with(compute, &a, &b),
         vector::euclidean_distance_with(compute, &a, &b),
         vector::manhattan_distance_with(compute, &a, &b),
-        vector::norm_with(compute, &a),
+        Ok(vector::norm_with(compute, &a)),
     ];
     for (value, column) in values.into_iter().zip(columns) {
         assert_eq!(value.unwrap().to_bits(), column[i].unwrap().to_bits());
@@ -184,7 +184,7 @@ fn slices_have_the_same_bits(
             vector::cosine_similarity(&a, &b),
             vector::euclidean_distance(&a, &b),
             vector::manhattan_distance(&a, &b),
-            vector::norm(&a),
+            Ok(vector::norm(&a)),
         ];
         for (value, column) in values.into_iter().zip(columns) {
             assert_eq!(value.unwrap().to_bits(), column[i].unwrap().to_bits());

@@ -36,7 +36,7 @@ fn run(name: &str, level: Level, column: &Column, params: &[(&str, Value)]) -> R
 }
 
 fn best() -> Level {
-    Level::current().unwrap()
+    Level::current()
 }
 
 fn floats(output: &Output, column: usize) -> &[Option<f64>] {

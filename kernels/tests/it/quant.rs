@@ -74,7 +74,7 @@ fn elements_are_those_of_the_reference_implementation_on_every_level() {
         assert!(eight.contains(&payload_type.name()) || special(|v| v > 1000.0), "{}", payload_type.name());
         assert_bits(*payload_type, &decode(*payload_type, payload).unwrap(), values, "current level");
         for level in Level::available() {
-            let compute = Compute::new().unwrap().level(level);
+            let compute = Compute::new().level(level);
             for offset in 0..4 {
                 let mut bytes = vec![0xa5; offset];
                 bytes.extend(payload);
@@ -92,7 +92,7 @@ fn levels_agree_on_blocks_of_noise_of_every_type() {
         let payload = noise(payload_type.block_bytes() as u32, 50 * payload_type.block_bytes());
         let on = |level| {
             let mut out = vec![0.0; 50 * payload_type.block_elements()];
-            let compute = Compute::new().unwrap().level(level);
+            let compute = Compute::new().level(level);
             decode_into_with(compute, payload_type, &payload, &mut out).unwrap();
             out
         };

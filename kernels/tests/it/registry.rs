@@ -34,7 +34,9 @@ fn names_are_unique_and_legal() {
         assert!(is_snake_case(kernel.name), "{}", kernel.name);
         assert!(kernel.name.starts_with(&format!("{}_", kernel.family.name())), "{}", kernel.name);
         assert!(kernel.sql_name().chars().all(|c| c.is_ascii_alphanumeric()));
-        for columns in [kernel.inputs, kernel.outputs] {
+        assert!(kernel.optional.len() <= 1, "{}: which optional column is there?", kernel.name);
+        assert!(kernel.optional.iter().all(|o| kernel.inputs.iter().all(|c| c.name != o.name)));
+        for columns in [kernel.inputs, kernel.optional, kernel.outputs] {
             let names: HashSet<_> = columns.iter().map(|c| c.name).collect();
             assert_eq!(names.len(), columns.len(), "{}: a column's name occurs twice", kernel.name);
             assert!(columns.iter().all(|c| is_snake_case(c.name)), "{}", kernel.name);
@@ -262,7 +264,7 @@ fn information_names_the_level_and_the_threads() {
             names.iter().position(|n| n.as_deref() == Some(name)).unwrap_or_else(|| panic!("no {name}"));
         values[row].clone().unwrap()
     };
-    assert_eq!(value("level"), Level::current().unwrap().name());
+    assert_eq!(value("level"), Level::current().name());
     assert_eq!(value("threads"), "3");
     assert_eq!(value("lanes"), hart_kernels::LANES.to_string());
     assert_eq!(value("version"), env!("CARGO_PKG_VERSION"));
@@ -479,7 +481,7 @@ fn every_code_is_distinct() {
 /// Run in a process of its own by [`a_level_that_is_not_there_is_an_error`].
 #[test]
 fn current_level() {
-    match Level::current() {
+    match Level::from_environment() {
         Ok(level) => println!("current level: {}", level.name()),
         Err(error) => panic!("code {}: {error}", error.code()),
     }
@@ -504,6 +506,28 @@ fn a_level_that_is_not_there_is_an_error() {
     assert!(!ok && text.contains("code 1: setting HART_MAX_LEVEL: `sse9` is not a level"), "{text}");
     let (ok, text) = run("scalar", "avx2");
     assert!(!ok && text.contains("code 1: setting HART_MIN_LEVEL: demands `avx2`"), "{text}");
+}
+
+/// Run in a process of its own by [`functions_of_slices_report_a_wrong_setting_and_go_on`].
+#[test]
+fn norms_at_the_current_level() {
+    println!("norms {} and {}", vector::norm(&[3.0, 4.0]), vector::norm(&[6.0, 8.0]));
+}
+
+#[test]
+fn functions_of_slices_report_a_wrong_setting_and_go_on() {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "registry::norms_at_the_current_level", "--nocapture"])
+        .env(MAX_LEVEL_VARIABLE, "sse9")
+        .output()
+        .unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && out.contains("norms 5 and 10"), "{out}{err}");
+    assert_eq!(
+        err.matches("hart-kernels: setting HART_MAX_LEVEL: `sse9` is not a level").count(),
+        1,
+        "{err}"
+    );
 }
 
 #[test]

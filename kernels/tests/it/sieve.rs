@@ -296,7 +296,7 @@ fn threads_levels_and_first_candidates_do_not_change_the_result() {
         })
         .unwrap()
     };
-    let best = Level::current().unwrap();
+    let best = Level::current();
     let one = with(1, best, 20);
     for other in [with(2, best, 20), with(3, Level::available()[Level::available().len() / 2], 20)] {
         assert_eq!(one, other);

@@ -352,8 +352,7 @@ fn payloads_of_every_type_are_decoded_by_name() {
             Input::Binary(vec![Some(&payload[7..]), Some(&payload[..7])]),
         ];
         let params = [("type", text(payload_type.name()))];
-        let got =
-            layer(&call_columns("tensor_dequantize", Compute::new().unwrap(), inputs, &params).unwrap());
+        let got = layer(&call_columns("tensor_dequantize", Compute::new(), inputs, &params).unwrap());
         let bits = |v: &[f32]| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
         assert!(!got.is_empty() && bits(&got) == bits(&expected), "{}", payload_type.name());
     }

@@ -70,7 +70,7 @@ impl Call {
         let (mut sent, mut fields, mut id) = (Vec::new(), Vec::new(), None);
         let mut partitioned = false;
         for (n, (label, origin)) in plan.declared.iter().enumerate() {
-            let kind = kernel.inputs.get(n).map(|column| column.kind);
+            let kind = kernel.columns().nth(n).map(|column| column.kind);
             let mut from = *origin;
             if kind == Some(Kind::Id) {
                 id = Some(*origin);

@@ -85,7 +85,10 @@ fn kernel_but(kernel: &'static Kernel, shared: &Shared) -> String {
             .inputs
             .iter()
             .map(|c| vec![format!("`{}`", c.name), sql_types(c.kind).into(), c.summary.into()]);
-        table(&mut out, &["input column", "SQL type", "meaning"], rows);
+        let optional = kernel.optional.iter().map(|c| {
+            vec![format!("`{}`, optional", c.name), format!("bit, {}", sql_types(c.kind)), c.summary.into()]
+        });
+        table(&mut out, &["input column", "SQL type", "meaning"], rows.chain(optional));
         out.push('\n');
     }
     let (common, own): (Vec<&Param>, Vec<_>) = kernel.params.iter().partition(|p| shared.has(p));

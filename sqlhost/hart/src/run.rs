@@ -260,7 +260,7 @@ impl Places {
         };
         let (mut declared, mut dimensions) = (Vec::new(), None);
         for (n, (label, origin)) in sources.declared.iter().enumerate() {
-            let kind = kernel.inputs.get(n).map(|input| input.kind);
+            let kind = kernel.columns().nth(n).map(|input| input.kind);
             let origin = match *origin {
                 Origin::Column(column) => {
                     if let (Some(Kind::Vector), DataType::FixedSizeList(_, n)) =
@@ -421,7 +421,7 @@ fn left_out(schema: &SchemaRef, name: &str) -> Option<String> {
 /// found by the rule for all commands.
 fn sources(kernel: &Kernel, input: &Input, schema: &SchemaRef, options: &RunOptions) -> Result<Sources> {
     for (declared, _) in &options.bind {
-        let known = kernel.inputs.iter().any(|c| c.name.eq_ignore_ascii_case(declared));
+        let known = kernel.columns().any(|c| c.name.eq_ignore_ascii_case(declared));
         ensure!(known, "--bind {declared}: {} takes {}", kernel.name, Kernel::signature(kernel.inputs));
     }
     let partition = options.partition_by.as_ref().map(|name| column(schema, name)).transpose()?;
@@ -489,12 +489,19 @@ fn sources(kernel: &Kernel, input: &Input, schema: &SchemaRef, options: &RunOpti
         .map(|(c, _)| c.name)
         .collect();
     if missing.is_empty() {
-        let names = kernel.inputs.iter().map(|column| column.name.to_owned());
-        return Ok(Sources {
-            declared: names.zip(found.into_iter().flatten()).collect(),
-            carried,
-            partition,
-        });
+        let mut declared: Vec<(String, Origin)> = Vec::new();
+        for (column, origin) in kernel.inputs.iter().zip(found.into_iter().flatten()) {
+            declared.push((column.name.to_owned(), origin));
+        }
+        for optional in kernel.optional {
+            let bound = options.bind.iter().find(|(name, _)| optional.name.eq_ignore_ascii_case(name));
+            let there = match bound {
+                Some((_, name)) => Some(column(schema, name)?),
+                None => data::find(schema, optional.name).ok(),
+            };
+            declared.extend(there.map(|place| (optional.name.to_owned(), Origin::Column(place))));
+        }
+        return Ok(Sources { declared, carried, partition });
     }
     let found: Vec<String> =
         schema.fields().iter().map(|f| format!("{} {}", f.name(), f.data_type())).collect();

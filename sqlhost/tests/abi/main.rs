@@ -259,6 +259,26 @@ fn a_packed_query_may_come_as_hexadecimal_text() {
 }
 
 #[test]
+fn a_column_of_rows_to_leave_out_is_bound_by_its_name() {
+    for (ctype, yes, no) in [(CType::Bit, vec![1], vec![0]), (CType::Int, vec![9, 0, 0, 0], vec![0; 4])] {
+        for names in [["id", "Left_Out", "v"], ["key", "LEFT_OUT", "embedding"]] {
+            let fields =
+                vec![field(names[0], CType::BigInt), field(names[1], ctype), field(names[2], CType::Binary)];
+            let vectors = [1.0f32, 2.0, 3.0].map(|x| Some(packed(&[x])));
+            let flags = column(ctype, &[Some(yes.clone()), None, Some(no.clone())]);
+            let columns = [ids(&[1, 2, 3]), flags, column(CType::Binary, &vectors)];
+            let params = vec![
+                param("query", CType::Binary, Some(&packed(&[1.0]))),
+                param("metric", CType::Char, Some(b"euclidean")),
+            ];
+            let chunk = run("vector_top_k", fields, params, &columns).unwrap();
+            assert_eq!((bigints(&chunk, 2), floats(&chunk, 3)), (vec![2, 3], vec![Some(1.0), Some(2.0)]));
+            assert_eq!(chunk.fields.len(), 4, "the filter is not passed on");
+        }
+    }
+}
+
+#[test]
 fn a_key_may_be_of_any_type() {
     for ctype in CType::ALL {
         let keys = samples(ctype);

@@ -273,7 +273,7 @@ namespace Hart.Native
         internal static extern int hart_kernel_name(System.UIntPtr index, byte* buffer, System.UIntPtr capacity, System.UIntPtr* needed);
 
         /// <summary>
-        ///  What a kernel takes and gives, as a JSON object: `name`, `family`, `summary`, `details`, `inputs` and `outputs` (each with
+        ///  What a kernel takes and gives, as a JSON object: `name`, `family`, `summary`, `details`, `inputs`, `optional` and `outputs` (each with
         ///  `name`, `kind`, `unit`, `summary`), `params` (each with `name`, `takes`, `default`, `summary`), `rows`, `nulls`, `empty`, `nan`,
         ///  `accuracy`, `elements`, `streaming`, `source`. A `kind` is vector, float64, int32, int64, text or binary. Buffers as in
         ///  `hart_kernel_name`.

@@ -226,7 +226,12 @@ fn function(out: &mut String, kernel: &Kernel, shape: &Shape, batch: bool) {
     } else {
         let _ = match gives {
             Gives::Number => {
-                writeln!(out, "result[0] = canonical_number(vector::{operation}({arguments})?);\nOk(())")
+                // Two slices may differ in length; one cannot fail.
+                let fails = if vectors.len() > 1 { "?" } else { "" };
+                writeln!(
+                    out,
+                    "result[0] = canonical_number(vector::{operation}({arguments}){fails});\nOk(())"
+                )
             }
             Gives::Index => writeln!(out, "batch::{operation}({arguments}, n, result)?;\nOk(())"),
             Gives::Vector => unreachable!("written above"),

@@ -81,6 +81,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "One result row, with what spatial_fit said of the basis when it made it. The checksum is looked at first, so that this is \
               also the test of whether the bytes are whole. The bounds are those to give to spatial_hilbert and spatial_morton.",
     inputs: &[],
+    optional: &[],
     params: &[BASIS],
     outputs: &[
         KIND_OF,

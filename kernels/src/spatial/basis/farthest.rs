@@ -20,7 +20,7 @@ use crate::spatial::basis::landmarks::{Sum, distances, first_dimension, widened}
 /// ```
 /// use hart_kernels::{Compute, Vectors, spatial::Landmarking};
 /// let parts = [Vectors::matrix(&[0.0, 0.0, 1.0, 0.0], 2)?, Vectors::matrix(&[9.0, 0.0, 2.0, 3.0], 2)?];
-/// let mut choosing = Landmarking::new(Compute::new()?, 2);
+/// let mut choosing = Landmarking::new(Compute::new(), 2);
 /// while choosing.wants_rows() {
 ///     parts.iter().try_for_each(|part| choosing.add(part))?;
 ///     choosing.end_pass();

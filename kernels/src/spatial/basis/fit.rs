@@ -15,7 +15,7 @@ use crate::spatial::basis::{Basis, BasisKind, MAX_AXES};
 use crate::spatial::params::{self, PAD};
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
-    let vectors = call.vectors(0);
+    let vectors = call.vectors(0)?;
     let kind = call.chosen(&KIND, BasisKind::parse)?;
     let limit = call.params.int(SAMPLE.name) as usize;
     let of_rows = (0..vectors.len()).find_map(|i| vectors.dimensions(i));
@@ -115,6 +115,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               are the landmarks or anchors, so that other vectors may lie outside. A coordinate beyond the axes is 0. The bytes have \
               a version, the bounds of all axes and a checksum.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[KIND, AXES, DIMENSION, SEED, SAMPLE, PAD, ELEMENT],
     outputs: &[
         KIND_OF,

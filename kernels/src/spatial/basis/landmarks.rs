@@ -30,8 +30,7 @@ use crate::vector::top_k::{self, DISTANCE, Hit, RANK};
 /// # Errors
 ///
 /// [`Error::Dimensions`] where a row's dimensions differ from the first row's; [`Error::Value`] where a row is not
-/// finite; [`Error::ParameterValue`] where `ids` does not have one number per row; [`Error::Setting`] as
-/// [`Compute::new`].
+/// finite; [`Error::ParameterValue`] where `ids` does not have one number per row.
 ///
 /// # Accuracy
 ///
@@ -48,7 +47,7 @@ use crate::vector::top_k::{self, DISTANCE, Hit, RANK};
 /// ```
 pub fn landmarks(rows: &Vectors<'_>, ids: &[i64], count: usize) -> Result<Vec<Hit>, Error> {
     top_k::check_ids(ids, rows)?;
-    let chosen = choose(Compute::new()?, rows, &|row| Some(ids[row]), count)?;
+    let chosen = choose(Compute::new(), rows, &|row| Some(ids[row]), count)?;
     Ok(chosen.into_iter().map(|(row, distance)| Hit { id: ids[row], distance, row }).collect())
 }
 
@@ -216,7 +215,7 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let ids = top_k::integer_keys(call)?;
     let count = usize::try_from(call.params.int(COUNT.name)).unwrap_or(usize::MAX);
     call.check_memory("the distances from the landmarks", 16 * call.rows as u64)?;
-    let chosen = choose(call.compute, call.vectors(0), &|row| ids[row], count)?;
+    let chosen = choose(call.compute, call.vectors(0)?, &|row| ids[row], count)?;
     Ok(Output {
         columns: vec![
             Values::Int((1..=chosen.len()).map(|rank| Some(rank as i32)).collect()),
@@ -241,6 +240,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               landmark is farthest. Euclidean distances. Equal distances are decided by the smaller id, then by input order, so \
               the choice is the same every time. It ends early where all other rows equal a landmark.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[COUNT, ELEMENT],
     outputs: &[
         Column { summary: "1 is the landmark chosen first, the farthest from the mean.", ..RANK },

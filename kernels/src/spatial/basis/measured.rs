@@ -33,7 +33,7 @@ impl Basis {
 /// ```
 /// use hart_kernels::{Compute, Vectors, spatial};
 /// let basis = spatial::Basis::landmarks(&Vectors::matrix(&[1.0, 0.0], 2)?)?;
-/// let mut measuring = spatial::Measuring::new(Compute::new()?, basis, false);
+/// let mut measuring = spatial::Measuring::new(Compute::new(), basis, false);
 /// measuring.add(&Vectors::matrix(&[3.0, 0.0, 5.0, 1.0], 2)?)?;
 /// measuring.add(&Vectors::matrix(&[-2.0, 0.0], 2)?)?;
 /// let basis = measuring.finish();

@@ -363,7 +363,7 @@ mod tests {
     }
 
     fn axes_of(matrix: &[f64], n: usize, wanted: usize) -> Vec<Vec<f64>> {
-        let problem = Problem { compute: Compute::new().unwrap(), place: &"v".into(), take: &|_| Ok(()) };
+        let problem = Problem { compute: Compute::new(), place: &"v".into(), take: &|_| Ok(()) };
         let start = Start { axes: Vec::new(), most: n, strict: false };
         let times = |axes: &[Vec<f64>]| problem.products(&axes.concat(), matrix, n);
         problem.settled(problem.principal_axes(n, wanted, start, times).unwrap(), wanted).unwrap()

@@ -107,8 +107,7 @@ impl Projection {
 ///
 /// # Errors
 ///
-/// [`Error::Dimensions`] where a vector is longer than the basis's dimension or, without `pad`, shorter;
-/// [`Error::Setting`] as [`Compute::new`].
+/// [`Error::Dimensions`] where a vector is longer than the basis's dimension or, without `pad`, shorter.
 ///
 /// # Accuracy
 ///
@@ -127,7 +126,7 @@ impl Projection {
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn project(basis: &Basis, vectors: &Vectors<'_>, pad: bool) -> Result<Projection, Error> {
-    project_with(Compute::new()?.accumulate(Accumulate::F64), basis, vectors, pad)
+    project_with(Compute::new().accumulate(Accumulate::F64), basis, vectors, pad)
 }
 
 /// [`project`] with a chosen precision or level.
@@ -178,7 +177,7 @@ pub fn project_into(
     pad: bool,
     coordinates: &mut [f64],
 ) -> Result<(), Error> {
-    project_into_with(Compute::new()?.accumulate(Accumulate::F64), basis, vectors, pad, coordinates)
+    project_into_with(Compute::new().accumulate(Accumulate::F64), basis, vectors, pad, coordinates)
 }
 
 /// [`project_into`] with a chosen precision or level.
@@ -397,7 +396,7 @@ impl<'a> Block<'a> {
             }
             let pairs = (&padded[..], &anchors[..]);
             let point = self.point(place);
-            simd.run(OneToMany::<M>::new(pairs, false, Wanted::EuclideanDistance, point, &mut []));
+            simd.run(OneToMany::<M>::new(pairs, Wanted::EuclideanDistance, point, &mut []));
             point.iter_mut().for_each(|c| *c = canonical_number(*c / scale));
             if self.squares.is_some() {
                 let (width, accumulate) = (self.vectors.width(), self.accumulate);
@@ -473,7 +472,7 @@ impl Task for Block<'_> {
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
     let basis = params::basis_of(call)?;
-    let vectors = call.vectors(0);
+    let vectors = call.vectors(0)?;
     // Coordinates while they are computed and when they are merged; then five columns and one of NULLs, and the points'
     // bytes, in blocks and whole, with their lengths.
     let bytes = (call.rows as u64).saturating_mul(16 * (basis.axes() as u64 + 1) + 6 * 16 + 2 * 42);
@@ -513,6 +512,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               anchor over the basis's scale. x, y and z are the first three; those that the basis does not have are 0. The bytes are a POINT with Z. The residual is the vector's distance from the span of the \
               axes, √(norm² − Σ cᵢ²) over all axes: what the point does not show of it.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[BASIS, PAD, SRID, ELEMENT, ACCUMULATE_POINTS],
     outputs: &[
         ID,

@@ -48,6 +48,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "⌊v / cell_size⌋ on each axis; negative coordinates round down, too, so that no cell is larger than others. One row for each level: a cell of \
               level l + 1 holds eight of level l (its numbers are theirs halved and rounded down).",
     inputs: curve::INPUTS,
+    optional: &[],
     params: &[CELL_SIZE, LEVELS],
     outputs: &[
         ID,

@@ -15,7 +15,7 @@ use crate::spatial::curve::{self, Cells, Curve, Grid, Keys, LANES, MAX_BITS};
 /// # Errors
 ///
 /// [`Error::Value`] with the first row that has a coordinate which is not finite or, with [`curve::Outside::Error`],
-/// out of bounds; [`Error::ParameterValue`] for slices of different lengths; [`Error::Setting`] as [`Compute::new`].
+/// out of bounds; [`Error::ParameterValue`] for slices of different lengths.
 ///
 /// # Accuracy
 ///
@@ -31,7 +31,7 @@ use crate::spatial::curve::{self, Cells, Curve, Grid, Keys, LANES, MAX_BITS};
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn keys(grid: &Grid, x: &[f64], y: &[f64], z: &[f64]) -> Result<Vec<i64>, Error> {
-    curve::slices(Compute::new()?.level, Hilbert, grid, x, y, z)
+    curve::slices(Compute::new().level, Hilbert, grid, x, y, z)
 }
 
 /// As [`keys`], into the caller's memory.
@@ -52,7 +52,7 @@ pub fn keys(grid: &Grid, x: &[f64], y: &[f64], z: &[f64]) -> Result<Vec<i64>, Er
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn keys_into(grid: &Grid, x: &[f64], y: &[f64], z: &[f64], out: &mut [i64]) -> Result<(), Error> {
-    curve::slices_into(Compute::new()?.level, Hilbert, grid, [x, y, z], out)
+    curve::slices_into(Compute::new().level, Hilbert, grid, [x, y, z], out)
 }
 
 /// The cell centres of Hilbert keys: x, y and z.
@@ -60,15 +60,14 @@ pub fn keys_into(grid: &Grid, x: &[f64], y: &[f64], z: &[f64], out: &mut [i64]) 
 /// # Errors
 ///
 /// [`Error::Value`] with the first row whose key is negative or beyond [`Grid::last_key`], and where the bounds are so
-/// close that a cell is narrower than two steps between doubles, so that its centre may not map back to its key;
-/// [`Error::Setting`] as [`Compute::new`].
+/// close that a cell is narrower than two steps between doubles, so that its centre may not map back to its key.
 ///
 /// # Accuracy
 ///
 /// A centre has an error of at most half a unit in the last place of the larger bound plus 2⁻⁵¹ of the distance between
 /// the bounds; its key is the one given.
 pub fn positions(grid: &Grid, keys: &[i64]) -> Result<[Vec<f64>; 3], Error> {
-    curve::positions_of(Compute::new()?.level, Hilbert, grid, |i| keys[i], keys.len())
+    curve::positions_of(Compute::new().level, Hilbert, grid, |i| keys[i], keys.len())
 }
 
 /// Skilling's transform, always with 21 bits: a level without bits rotates the axes, (a, b, c) to (c, a, b), so keys of
@@ -189,6 +188,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               Keys of other bounds or bits cannot be compared: store them beside the keys. This is not the order of the functions that were \
               replaced, which was no Hilbert curve.",
     inputs: curve::INPUTS,
+    optional: &[],
     params: &[curve::MIN, curve::MAX, curve::BITS, curve::OUTSIDE],
     outputs: curve::KEY_COLUMNS,
     rows: RowShape::Same,

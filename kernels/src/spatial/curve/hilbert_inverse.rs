@@ -11,6 +11,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "The inverse of spatial_hilbert with the same bounds and bits: min + (cell + ½) / 2^bits · (max − min) on each axis, of which spatial_hilbert \
               makes the key again. Bounds so near to each other that a cell is narrower than two steps between doubles are errors that give the least distance.",
     inputs: curve::KEY_COLUMNS,
+    optional: &[],
     params: &[curve::MIN, curve::MAX, curve::BITS],
     outputs: curve::INPUTS,
     rows: RowShape::Same,

@@ -161,6 +161,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         corner("max_y", "Upper corner, y."),
         corner("max_z", "Upper corner, z."),
     ],
+    optional: &[],
     params: &[
         curve::MIN,
         curve::MAX,

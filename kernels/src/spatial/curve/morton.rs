@@ -39,7 +39,7 @@ pub enum BitOrder {
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn keys(grid: &Grid, order: BitOrder, x: &[f64], y: &[f64], z: &[f64]) -> Result<Vec<i64>, Error> {
-    curve::slices(Compute::new()?.level, Morton(order), grid, x, y, z)
+    curve::slices(Compute::new().level, Morton(order), grid, x, y, z)
 }
 
 /// The cell centres of Morton keys: x, y and z.
@@ -48,7 +48,7 @@ pub fn keys(grid: &Grid, order: BitOrder, x: &[f64], y: &[f64], z: &[f64]) -> Re
 ///
 /// As [`crate::spatial::curve::hilbert::positions`].
 pub fn positions(grid: &Grid, order: BitOrder, keys: &[i64]) -> Result<[Vec<f64>; 3], Error> {
-    curve::positions_of(Compute::new()?.level, Morton(order), grid, |i| keys[i], keys.len())
+    curve::positions_of(Compute::new().level, Morton(order), grid, |i| keys[i], keys.len())
 }
 
 #[derive(Clone, Copy)]
@@ -137,6 +137,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               lying in the last cell. The key interleaves the bits of the three cells. Keys of other bounds, bits or orders \
               cannot be compared: store them beside the keys.",
     inputs: curve::INPUTS,
+    optional: &[],
     params: &[curve::MIN, curve::MAX, curve::BITS, ORDER, curve::OUTSIDE],
     outputs: curve::KEY_COLUMNS,
     rows: RowShape::Same,

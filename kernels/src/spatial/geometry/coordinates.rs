@@ -22,6 +22,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "All positions in stored order: members one after the other, a polygon's rings as they are stored, closing positions repeated. For geography x is the longitude. Of a curve these are the positions that its arcs go through, one where two parts meet. The tables of the value are checked; \
               whether lines and rings are proper is not looked at.",
     inputs: &[ID, GEOMETRY],
+    optional: &[],
     params: &[TYPE],
     outputs: &[ID, POINT, X, Y, Column { summary: "Z; NULL where it has none.", ..Z }, M],
     rows: RowShape::Picked,

@@ -24,6 +24,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               With type = geography x is the longitude, the rings are kept as they run, and the SRID must be one for the globe, such as 4326; \
               only points, FULLGLOBE and what `validity` calls valid are flagged so.",
     inputs: &[ID, WKB],
+    optional: &[],
     params: &[SRID_READ, TYPE, VALIDITY],
     outputs: &[ID, RESULT_GEOMETRY],
     rows: RowShape::Same,

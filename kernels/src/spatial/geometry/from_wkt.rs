@@ -23,6 +23,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               rings that are not closed and curves with gaps are errors. With type = geography x is the longitude, the rings are kept as they run, and \
               the SRID must be one for the globe, such as 4326; only points, FULLGLOBE and what `validity` calls valid are flagged so.",
     inputs: &[ID, WKT],
+    optional: &[],
     params: &[SRID_READ, TYPE, DIALECT_READ, VALIDITY],
     outputs: &[ID, RESULT_GEOMETRY],
     rows: RowShape::Same,

@@ -16,6 +16,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "Serialized points from coordinates, with Z and M where they are not NULL.",
     details: "The compact form of 22, 30 or 38 bytes, always flagged valid. With type = geography, x is the longitude and y the latitude.",
     inputs: &[ID, X, Y, Column { summary: "Z; NULL for none.", ..Z }, M],
+    optional: &[],
     params: &[SRID, TYPE],
     outputs: &[ID, Column { kind: Kind::Point, ..RESULT_GEOMETRY }],
     rows: RowShape::Same,

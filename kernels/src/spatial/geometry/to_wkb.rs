@@ -13,6 +13,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Little-endian. An empty point is written as an empty MULTIPOINT; a Z or M that only some positions have is NaN in the others. For geography x is the longitude, as \
               in all WKB. Curves have the codes 8 to 10, FULLGLOBE 126.",
     inputs: &[ID, GEOMETRY],
+    optional: &[],
     params: &[TYPE, ORDINATES],
     outputs: &[ID, WKB],
     rows: RowShape::Same,

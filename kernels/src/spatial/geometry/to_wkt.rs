@@ -13,6 +13,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "Writes up to four numbers a position without a tag (POINT (1 2 3)) or, with dialect = iso, tagged WKT (POINT Z (1 2 3)), where a Z or M that \
               only some positions have is an error. For geography x is the longitude, as in all WKT. Curves are written as such; FULLGLOBE is an error with dialect = iso, which has no word for it.",
     inputs: &[ID, GEOMETRY],
+    optional: &[],
     params: &[TYPE, DIALECT, ORDINATES],
     outputs: &[ID, WKT],
     rows: RowShape::Same,

@@ -28,6 +28,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               a last line of one position takes another from the line before. A vector of one element is a POINT, the empty vector \
               LINESTRING EMPTY. The value is flagged valid, which it is. 2 GiB hold 134 million elements.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[SRID, POINTS_PER_LINE, ELEMENT],
     outputs: &[ID, RESULT_GEOMETRY],
     rows: RowShape::Same,
@@ -45,7 +46,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         outputs: &[&[Cell::Int(1), Cell::Binary(LINE)]],
     },
     run: |call| {
-        let v = call.vectors(0);
+        let v = call.vectors(0)?;
         let element = if v.width() == Width::F64 { Element::F64 } else { Element::F32 };
         let most = call.params.int(POINTS_PER_LINE.name) as usize;
         let bytes = v.bytes().len() as u64 / element.size() as u64 * 16;

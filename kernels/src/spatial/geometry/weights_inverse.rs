@@ -24,6 +24,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "The values of serialized lines through (index, value), as packed vectors.",
     details: "The y of all positions in stored order, rounded to the element type. x is not looked at. Curves are errors: spatial_weights writes none.",
     inputs: &[ID, GEOMETRY],
+    optional: &[],
     params: &[RESULT_ELEMENT],
     outputs: &[ID, RESULT],
     rows: RowShape::Same,

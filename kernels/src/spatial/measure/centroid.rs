@@ -40,6 +40,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "The mean of all positions.",
     details: "One row: the means of x, y and z over the rows that have all three, and their number.",
     inputs: &[X, Y, Z],
+    optional: &[],
     params: &[],
     outputs: &[
         Column { summary: "Mean x.", ..X },

@@ -137,6 +137,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               then y; positions on its edges are no corners. Positions on one straight line give a LINESTRING of two positions, equal positions a \
               POINT.",
     inputs: &[X, Y],
+    optional: &[],
     params: &[SRID],
     outputs: &[
         RESULT_GEOMETRY,

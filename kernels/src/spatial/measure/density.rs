@@ -15,6 +15,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "One row for each cell that holds a position, by bucket_x, then bucket_y: cell ⌊x / cell_size⌋, ⌊y / cell_size⌋, its middle, the number of its positions, \
               and that number for a unit of area.",
     inputs: &[X, Y],
+    optional: &[],
     params: &[CELL_SIZE],
     outputs: &[
         Column {

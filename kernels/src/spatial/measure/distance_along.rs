@@ -56,6 +56,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "The place of the line that is nearest to the position, the first of equally near ones: its distance from the line's start, measured along the line, and its \
               distance from the position. A MULTILINESTRING counts as its lines one after the other, without the gaps. Other shapes are errors.",
     inputs: &[ID, GEOMETRY, X, Y, Column { summary: "Z; NULL for none.", ..Z }],
+    optional: &[],
     params: &[DIMENSIONS],
     outputs: &[
         ID,

@@ -31,6 +31,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     summary: "The length of lines and outlines, in space.",
     details: "The sum over all segments of lines and rings of the value; points have length 0. Arcs are errors that name their type.",
     inputs: &[ID, GEOMETRY],
+    optional: &[],
     params: &[DIMENSIONS],
     outputs: &[
         ID,

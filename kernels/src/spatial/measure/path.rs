@@ -20,6 +20,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "One row: a LINESTRING through the positions by time, which is their M, with Z where they have one. Equal times are ordered by x, y and z, so that the order of the rows does not matter. One position \
               gives a POINT. The line is flagged valid where no two parts of it lie on one another: a way back along the same line is not valid.",
     inputs: &[TIME, X, Y, Column { summary: "Z; NULL for none.", ..Z }],
+    optional: &[],
     params: &[SRID, VALIDITY],
     outputs: &[
         RESULT_GEOMETRY,

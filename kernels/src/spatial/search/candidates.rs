@@ -75,6 +75,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               Nearest first; equal distances are ordered by the smaller id, then by input order. How many true neighbours such \
               candidates contain is measured by spatial_recall, and is less than one would hope.",
     inputs: &[ID, X, Y, Z],
+    optional: &[],
     params: &[QUERY_X, QUERY_Y, QUERY_Z, COUNT, MEASURE],
     outputs: &[
         RANK,

@@ -20,7 +20,7 @@ use crate::vector::top_k::{self, DISTANCE, K, QUERY, QUERY_COUNT, QUERY_NUMBER, 
 type Found = (Vec<(Candidate, f64)>, usize);
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
-    let (rows, ids) = (call.vectors(0), top_k::integer_keys(call)?);
+    let (rows, ids) = (call.vectors(0)?, top_k::integer_keys(call)?);
     let metric = metric_of(call)?;
     let (basis, pad) = (params::basis_of(call)?, params::pad_of(call));
     let queries = top_k::queries_of(call)?;
@@ -112,6 +112,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               much as a search with one query for each axis, so a sieve pays with many queries in one call. docs/SPATIAL-RECALL.md \
               has measurements.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[QUERY, QUERY_COUNT, K, METRIC, BASIS, PAD, SIEVE, CANDIDATES, ELEMENT, ACCUMULATE],
     outputs: &[
         QUERY_NUMBER,

@@ -100,7 +100,7 @@ struct Found {
 }
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
-    let (rows, ids) = (call.vectors(0), top_k::integer_keys(call)?);
+    let (rows, ids) = (call.vectors(0)?, top_k::integer_keys(call)?);
     let metric = metric_of(call)?;
     let basis = params::basis_of(call)?;
     let queries = top_k::queries_of(call)?;
@@ -213,6 +213,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               the basis. Stage three ranks these by the exact distance of the vectors, which the original left out. Neighbours may \
               be lost in both first stages: spatial_recall with order = cells measures how many, and spatial_hybrid_search with sieve = proven loses none.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[QUERY, QUERY_COUNT, K, METRIC, BASIS, PAD, COARSE, FINE, CELL, ELEMENT, ACCUMULATE],
     outputs: &[
         QUERY_NUMBER,

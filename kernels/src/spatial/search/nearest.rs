@@ -113,6 +113,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "For every row its k nearest other rows, nearest first, by Euclidean distance in three dimensions. Equal distances are ordered by the smaller id, then by \
               row. A row is no neighbour of itself, but other rows at the same place are. For one query against many rows see vector_top_k.",
     inputs: curve::INPUTS,
+    optional: &[],
     params: &[K],
     outputs: &[
         ID,

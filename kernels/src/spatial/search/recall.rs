@@ -98,7 +98,7 @@ pub fn recall(
     order: Order,
 ) -> Result<Recall, Error> {
     top_k::check_ids(ids, rows)?;
-    let (compute, key) = (Compute::new()?, |row: usize| Some(ids[row]));
+    let (compute, key) = (Compute::new(), |row: usize| Some(ids[row]));
     let truth = nearest_rows::search(compute, rows, &key, queries, k, metric)?;
     let space = Space::new(compute, basis, rows, metric, pad, order)?;
     places(&space, rows, &key, queries, &truth)
@@ -166,7 +166,7 @@ struct Line {
 }
 
 fn run(call: &Call<'_>) -> Result<Output, Error> {
-    let (rows, ids) = (call.vectors(0), top_k::integer_keys(call)?);
+    let (rows, ids) = (call.vectors(0)?, top_k::integer_keys(call)?);
     let metric = metric_of(call)?;
     let (basis, pad) = (params::basis_of(call)?, params::pad_of(call));
     let queries = top_k::queries_of(call)?;
@@ -312,6 +312,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               many rows the proven sieve of spatial_hybrid_search examines with candidates = k, on average. In the order cells, n candidates are those of \
               spatial_multi_resolution_search with this `cell`, these `coarse_candidates`, or n where that is more, and n as `fine_candidates`.",
     inputs: &[ID, V],
+    optional: &[],
     params: &[QUERY, QUERY_COUNT, K, METRIC, BASIS, PAD, ORDER, COARSE, CELL, ELEMENT, ACCUMULATE],
     outputs: &[
         Column {

@@ -175,14 +175,14 @@ impl<'a> Sieve<'a> {
     /// # Errors
     ///
     /// [`Error::Value`] for a trilateration basis, which has no axes; [`Error::Dimensions`] where a row's dimensions
-    /// differ from those of the basis or of the first row; [`Error::Setting`] as [`Compute::new`].
+    /// differ from those of the basis or of the first row.
     pub fn new(
         basis: &'a Basis,
         rows: &'a Vectors<'a>,
         metric: Metric,
         pad: bool,
     ) -> Result<Sieve<'a>, Error> {
-        Sieve::with(Compute::new()?, basis, rows, metric, pad)
+        Sieve::with(Compute::new(), basis, rows, metric, pad)
     }
 
     /// [`Sieve::new`] with a chosen precision of the exact distances, or level.

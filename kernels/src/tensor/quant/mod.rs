@@ -47,7 +47,7 @@ use crate::parallel;
 ///
 /// # Errors
 ///
-/// [`Error::Payload`] where the payload is not a whole number of blocks; [`Error::Setting`] as [`Compute::new`].
+/// [`Error::Payload`] where the payload is not a whole number of blocks.
 ///
 /// # Accuracy
 ///
@@ -95,7 +95,7 @@ pub fn decode(payload_type: PayloadType, bytes: &[u8]) -> Result<Vec<f32>, Error
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn decode_into(payload_type: PayloadType, bytes: &[u8], out: &mut [f32]) -> Result<(), Error> {
-    decode_into_with(Compute::new()?, payload_type, bytes, out)
+    decode_into_with(Compute::new(), payload_type, bytes, out)
 }
 
 /// As [`decode_into`], on the instruction-set level of `compute`, which never changes a result.
@@ -132,7 +132,7 @@ const PIECE: usize = 1 << 17;
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn decode_canonical_into(payload_type: PayloadType, bytes: &[u8], out: &mut [f32]) -> Result<(), Error> {
-    decode_pieces(Compute::new()?, payload_type, bytes, out, PIECE, canonical)
+    decode_pieces(Compute::new(), payload_type, bytes, out, PIECE, canonical)
 }
 
 /// Decodes in pieces of `piece` bytes, and calls `finish` on each.

@@ -122,6 +122,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
               is the squared relative Frobenius error of what has been taken so far. A matrix with an element has one component at \
               least, also where it is zero. One matrix in a call.",
     inputs: &[CHUNK, PAYLOAD],
+    optional: &[],
     params: &[TYPE, COLUMNS, ROWS, RANK, ERROR, ENERGY, METHOD, SEED, OVERSAMPLING, POWER_ITERATIONS],
     outputs: &[
         Column { name: "component", kind: Kind::Int, unit: "number from 1", summary: "The component." },

@@ -82,8 +82,8 @@ impl Bounds {
             metric,
             sum: g(m),
             difference: g(m + 2.0),
-            // Both norms are singles, rounded up.
-            quotient: (n + 8.0) * power(-51) + power(-44) + power(-22),
+            // Each norm may be too great by 2⁻²³ of it, as a single that was rounded up, and by 2⁻²¹ for how it was computed.
+            quotient: (n + 8.0) * power(-51) + power(-44) + power(-19),
             tau: doubles * power(-1074),
             tau_root: doubles * power(-537),
         }

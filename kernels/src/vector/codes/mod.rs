@@ -33,6 +33,8 @@
 //! ([`search`]). A row that a linear bound in single precision excludes is not looked at further ([`filter`]).
 
 mod bound;
+mod checksum;
+mod encode;
 mod filter;
 mod layout;
 mod quantize;
@@ -166,16 +168,6 @@ impl Block<'_> {
         self.set(row, numbers);
     }
 
-    /// Puts the bytes of four rows in their place, from `row` on. They are filled up to whole groups at least.
-    #[inline(always)]
-    fn place_four(&mut self, row: usize, bytes: [&[u8]; 4]) {
-        let rows = bytes.map(|bytes| &bytes.as_chunks::<4>().0[..self.groups.len()]);
-        for (i, group) in self.groups.iter_mut().enumerate() {
-            let four: [[u8; 4]; 4] = rows.map(|row| row[i]);
-            group.0[4 * row..][..16].copy_from_slice(four.as_flattened());
-        }
-    }
-
     fn set(&mut self, row: usize, numbers: Numbers) {
         self.numbers[row] = numbers;
         let [scale, spread, residual, norm] = filter::lane(&numbers);
@@ -258,7 +250,7 @@ impl Codes {
     /// | 16 | norm X, single, rounded up; infinite where nothing is proven |
     /// | 20 | alignment κ, single, rounded up |
     /// | 24 | Q = Σ qᵢ², 64 bits |
-    /// | 32 | CRC-32 of the vector: its components as little-endian singles, or doubles of f64 |
+    /// | 32 | checksum of the vector: of its components as little-endian singles, or doubles of f64 |
     /// | 36 | CRC-32 of the code without this field |
     /// | 40 | n bytes qᵢ + 128 |
     ///
@@ -345,7 +337,7 @@ impl Codes {
     /// # Errors
     ///
     /// [`Error::ParameterValue`] where `k` is 0, a query is NULL or of another width; [`Error::Dimensions`] where the
-    /// dimensions differ; [`Error::Setting`] as [`Compute::new`].
+    /// dimensions differ.
     ///
     /// # Examples
     ///
@@ -364,7 +356,7 @@ impl Codes {
         k: usize,
         metric: Metric,
     ) -> Result<Vec<Vec<Bounded>>, Error> {
-        search::candidates(Compute::new()?, self, queries, Wanted::nearest(k), metric)
+        search::candidates(Compute::new(), self, queries, Wanted::nearest(k), metric)
     }
 
     /// Checks that the codes are of a column of that shape.

@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use super::bound::{Bounds, Side};
+use super::checksum::Checksum;
 use super::filter::{self, Filter};
 use super::{Codes, Numbers, quantize, stranger};
 use crate::arch::{LANES, Simd, Task};
@@ -14,6 +15,7 @@ use crate::number::element::Element;
 use crate::pairwise::compute::Compute;
 use crate::parallel::{self, PANEL};
 use crate::vector::distance::Metric;
+use crate::vector::narrow_rows::{search_rows, with_singles};
 use crate::vector::nearest_rows::{self, Best, Candidate, Key, Wanted};
 
 /// Maximum queries per tile: their sums with a block of rows stay in registers.
@@ -227,6 +229,10 @@ impl Task for Sift<'_> {
     fn run<S: Simd>(mut self, simd: S) {
         for block in self.range.clone() {
             for tile in self.tiles {
+                // Where the codes exclude too few rows, they are not read to the end.
+                if self.found[tile.first..tile.first + tile.count].iter().all(|found| found.gave_up) {
+                    continue;
+                }
                 match tile.width {
                     1 => self.tile::<S, 1>(simd, block, tile),
                     2 => self.tile::<S, 2>(simd, block, tile),
@@ -343,7 +349,7 @@ pub(crate) type Plain<'a> = &'a (dyn Fn(&Vectors<'_>) -> Result<Vec<Vec<Candidat
 pub(crate) type Gather<'a> =
     &'a (dyn Fn(&[usize], &mut dyn FnMut(&Vectors<'_>) -> Result<(), Error>) -> Result<(), Error> + Sync);
 
-/// The wanted rows nearest to each query among the rows of a column: those of [`nearest_rows::search_for`].
+/// The wanted rows nearest to each query among the rows of a column: those of [`search_rows`].
 pub(crate) fn search_column(
     compute: Compute,
     rows: &Vectors<'_>,
@@ -355,11 +361,17 @@ pub(crate) fn search_column(
 ) -> Result<Vec<Vec<Candidate>>, Error> {
     let source = Source {
         rows: rows.len(),
-        bytes: rows.bytes().len(),
+        bytes: rows.given_bytes().len(),
         element: rows.element(),
         place: rows.place(),
-        gather: &|list, work| work(&rows.picked(list)),
-        plain: &|queries| nearest_rows::search_for(compute, rows, key, queries, wanted, metric),
+        gather: &|list, work| {
+            if rows.is_narrow() {
+                with_singles(compute, rows, list.iter().copied(), &mut Vec::new(), work)
+            } else {
+                work(&rows.picked(list))
+            }
+        },
+        plain: &|queries| search_rows(compute, rows, key, queries, wanted, metric),
     };
     search(compute, &source, codes, key, queries, wanted, metric)
 }
@@ -472,7 +484,8 @@ impl Refine<'_> {
         let mut found = Best::new(list.len());
         (self.source.gather)(&list, &mut |rows| {
             for (i, row) in list.iter().enumerate() {
-                if rows.row(i).map(crc32fast::hash) != Some(self.plan.codes.numbers[*row].checksum) {
+                let found = rows.row(i).map(|vector| self.compute.level.run(Checksum(vector)));
+                if found != Some(self.plan.codes.numbers[*row].checksum) {
                     return Err(stranger(self.source.place, *row));
                 }
             }

@@ -91,9 +91,9 @@ pub(crate) fn with_specials(seed: u32, n: usize, finite: bool) -> Vec<f32> {
     values
 }
 
-/// Prints where the tests run and checks that a demanded level is there: [`Level::current`] fails otherwise.
+/// Prints where the tests run and checks that a demanded level is there: [`Level::from_environment`] fails otherwise.
 pub(crate) fn announce(test: &str) {
-    let level = Level::current().expect("the level that the environment demands");
+    let level = Level::from_environment().expect("the level that the environment demands");
     let available: Vec<_> = Level::available().into_iter().map(Level::name).collect();
     println!(
         "{test}: level {}, available {available:?}, target {}-{}",
@@ -105,7 +105,7 @@ pub(crate) fn announce(test: &str) {
 
 /// The fastest level of this machine with the default accumulation.
 pub(crate) fn compute() -> Compute {
-    Compute::new().expect("the level that the environment demands")
+    Compute::new()
 }
 
 /// A text value.

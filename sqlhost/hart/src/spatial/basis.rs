@@ -174,7 +174,7 @@ impl FitOptions {
     /// The basis with the bounds and the variance of all vectors of a file.
     fn measured(&self, engine: &EngineOptions, source: &Source<'_>, basis: &Basis) -> Result<Basis> {
         let start = spatial::Basis::from_bytes(&basis.bytes)?;
-        let mut measuring = spatial::Measuring::new(Compute::new()?, start, self.pad).with_variance();
+        let mut measuring = spatial::Measuring::new(Compute::new(), start, self.pad).with_variance();
         engine.compute(|| {
             for part in source.parts(&[])? {
                 let ([_, vectors], _) = part?;
@@ -269,7 +269,7 @@ fn chosen_rows(
     count: u64,
     held: usize,
 ) -> Result<Option<Vec<usize>>> {
-    let mut choosing = spatial::Landmarking::new(Compute::new()?, usize::try_from(count)?);
+    let mut choosing = spatial::Landmarking::new(Compute::new(), usize::try_from(count)?);
     engine.compute(|| {
         while choosing.wants_rows() {
             for part in source.parts(&[])? {

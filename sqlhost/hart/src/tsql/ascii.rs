@@ -38,6 +38,10 @@ const SIGNS: &[(char, &str)] = &[
     ('τ', "tau"),
     ('φ', "phi"),
     ('°', " degrees"),
+    ('∧', "AND"),
+    ('∨', "OR"),
+    ('⊕', "XOR"),
+    ('ł', "l"),
 ];
 /// Superscripts and subscripts.
 const RAISED: &[char] = &['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹', '⁻', '⁺', 'ᵀ', 'ⁿ', 'ᵏ', 'ᵖ'];

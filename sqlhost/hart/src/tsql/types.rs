@@ -22,6 +22,7 @@ pub const TABLE_TYPES: &[TableType] = &[
     TableType { name: "VectorRows", columns: &[("id", Kind::Id), ("v", Kind::Vector)] },
     TableType { name: "VectorGroups", columns: &[("group_key", Kind::BigInt), ("v", Kind::Vector)] },
     TableType { name: "VectorPairs", columns: &[("id", Kind::Id), ("a", Kind::Vector), ("b", Kind::Vector)] },
+    TableType { name: "BitPairs", columns: &[("id", Kind::Id), ("a", Kind::Binary), ("b", Kind::Binary)] },
     TableType {
         name: "PointRows",
         columns: &[("id", Kind::Id), ("x", Kind::Float), ("y", Kind::Float), ("z", Kind::Float)],

@@ -211,12 +211,14 @@ fn body(kernel: &Kernel) -> String {
             );
         }
         let expected = kernel.inputs.iter().map(|c| c.name).collect::<Vec<_>>().join(",");
+        let optional =
+            kernel.optional.iter().map(|c| format!(", @optional = N'{}'", c.name)).collect::<String>();
         let by_part = if kernel.inputs.is_empty() { "0".into() } else { format!("@{BY_PART}") };
         let _ = write!(
             out,
             "    DECLARE @input nvarchar(max);\n    \
              EXEC [{SCHEMA}].[PrepareSource] @source = @{SOURCE}, @columns = N'{expected}', @by_part = {by_part}, \
-             @input = @input OUTPUT;\n"
+             @input = @input OUTPUT{optional};\n"
         );
     }
     if !kernel.inputs.is_empty() {
@@ -319,6 +321,11 @@ fn header(kernel: &Kernel) -> String {
         );
         for c in kernel.inputs {
             let text = format!("{}{}: {}", input_types(c.kind), unit(c.unit), c.summary);
+            comment(&mut out, &format!("  {} ", c.name), &text);
+        }
+        for c in kernel.optional {
+            let text =
+                format!("(may be missing) bit, {}{}: {}", input_types(c.kind), unit(c.unit), c.summary);
             comment(&mut out, &format!("  {} ", c.name), &text);
         }
         let _ = writeln!(

@@ -299,7 +299,7 @@ fn a_projection_does_not_depend_on_the_parts_of_the_file() {
     let values: Vec<f32> =
         (0..ROWS).filter(|n| there(*n)).flat_map(|n| row(n).flatten().collect::<Vec<_>>()).collect();
     let values = Vectors::matrix(&values, 4).unwrap();
-    let compute = Compute::new().unwrap();
+    let compute = Compute::new();
     for (basis, more) in [
         ("pca", &["--axes", "2", "--sample", "40"][..]),
         ("pca", &["--axes", "3"]),
