@@ -17,6 +17,7 @@ pub use curve::{buckets, hilbert, hilbert_ranges as ranges, morton};
 pub use measure::convex_hull;
 pub use search::sieve;
 
+pub use basis::farthest::Landmarking;
 pub use basis::landmarks::landmarks;
 pub use basis::measured::Measuring;
 pub use basis::project::{Projection, project, project_into, project_into_with, project_with};

@@ -5,7 +5,7 @@ use crate::common;
 use common::columns::Column;
 use common::{bind, call, compute, text, uniform};
 use hart_kernels::registry::{self, Call, Input, Output, Value, Values};
-use hart_kernels::spatial::{self, Basis};
+use hart_kernels::spatial::{self, Basis, Landmarking};
 use hart_kernels::{Element, Error, Vectors};
 
 /// Calls a kernel by name with one column of vectors.
@@ -205,6 +205,62 @@ fn the_farthest_rows_are_chosen_as_landmarks() {
     let same = Column::of_singles(Element::F32, &[vec![1.0], vec![1.0], vec![-1.0], vec![-1.0]], 0);
     let output = run("spatial_landmarks", &same, &[("count", Value::Int(9))]).unwrap();
     assert_eq!(output.picked, Some(vec![0, 2]));
+}
+
+/// Rows in parts of any size give the landmarks of the whole, bit for bit, and errors name the row of the whole.
+#[test]
+fn landmarks_of_rows_in_parts() {
+    let dimension = 20_000;
+    // More than a block of rows, two NULL ones.
+    let plain = |element| {
+        let row = |i: u64| uniform(i, dimension).iter().map(|v| f64::from(*v)).collect();
+        let rows: Vec<Option<Vec<f64>>> = (0..150).map(|i| (i != 0 && i != 70).then(|| row(i))).collect();
+        (element, rows)
+    };
+    let line = |values: &[f64]| (Element::F32, values.iter().map(|v| Some(vec![*v])).collect::<Vec<_>>());
+    let cases = [
+        plain(Element::F32),
+        plain(Element::F64),
+        // A sum beyond the range of doubles.
+        (Element::F64, [1.7e308, 1.7e308, 1.6e308].map(|v| Some(vec![v])).to_vec()),
+        line(&[1.0, 1.0, -1.0, -1.0]),
+        line(&[2.0; 5]),
+        (Element::F32, vec![None, None]),
+        (Element::F32, vec![]),
+    ];
+    for (element, rows) in &cases {
+        let whole = Column::new(*element, rows, 0);
+        for count in [0, 1, 7] {
+            let ids: Vec<i64> = (0..rows.len() as i64).collect();
+            let wanted = spatial::landmarks(&whole.vectors("v"), &ids, count).unwrap();
+            for step in [1, 7, 1000] {
+                let parts: Vec<Column> =
+                    rows.chunks(step).map(|part| Column::new(*element, part, 0)).collect();
+                let mut choosing = Landmarking::new(compute(), count);
+                while choosing.wants_rows() {
+                    parts.iter().for_each(|part| choosing.add(&part.vectors("v")).unwrap());
+                    choosing.end_pass();
+                }
+                let bits = |(row, distance): (usize, f64)| (row, distance.to_bits());
+                assert_eq!(
+                    choosing.chosen().iter().copied().map(bits).collect::<Vec<_>>(),
+                    wanted.iter().map(|hit| bits((hit.row, hit.distance))).collect::<Vec<_>>(),
+                    "{count} landmarks of {} rows in parts of {step}",
+                    rows.len()
+                );
+            }
+        }
+    }
+    let parts = [vec![Some(vec![1.0, 2.0])], vec![Some(vec![1.0])]];
+    let not_finite = [vec![Some(vec![1.0])], vec![None, Some(vec![f64::NAN])]];
+    for (parts, wanted) in [(parts, "column v, row 2"), (not_finite, "column v, row 3")] {
+        let mut choosing = Landmarking::new(compute(), 1);
+        let parts: Vec<Column> = parts.iter().map(|part| Column::new(Element::F32, part, 0)).collect();
+        parts.iter().for_each(|part| choosing.add(&part.vectors("v")).unwrap());
+        choosing.end_pass();
+        let error = parts.iter().try_for_each(|part| choosing.add(&part.vectors("v"))).unwrap_err();
+        assert!(error.to_string().starts_with(wanted), "{error}");
+    }
 }
 
 #[test]

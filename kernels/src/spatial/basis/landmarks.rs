@@ -57,12 +57,7 @@ fn choose(
     key: Key<'_>,
     count: usize,
 ) -> Result<Vec<(usize, f64)>, Error> {
-    let mean = mean(rows)?;
-    let from = match rows.width() {
-        Width::F32 => mean.iter().flat_map(|v| (*v as f32).to_le_bytes()).collect::<Vec<u8>>(),
-        Width::F64 => mean.iter().flat_map(|v| v.to_le_bytes()).collect(),
-    };
-    let mut farthest = distances(compute, rows, &from)?;
+    let mut farthest = distances(compute, rows, &widened(&mean(rows)?, rows.width()))?;
     let mut chosen: Vec<(usize, f64)> = Vec::new();
     while chosen.len() < count.min(rows.len()) {
         // The smaller id wins a tie; NULL ids lose.
@@ -90,29 +85,62 @@ fn choose(
 
 /// The mean of the rows. Checks dimensions and that numbers are finite.
 fn mean(rows: &Vectors<'_>) -> Result<Vec<f64>, Error> {
-    let plain = scaled_mean(rows, 1.0)?;
-    if plain.iter().all(|v| v.is_finite()) {
-        return Ok(plain);
+    let dimension = first_dimension(rows).unwrap_or(0);
+    let sum = |scale: f64| {
+        let blocks = parallel::blocks(rows.len(), rows.bytes().len(), |range| {
+            let mut sum = Sum::new(dimension, scale);
+            sum.add(rows, range)?;
+            Ok(sum)
+        })?;
+        let mut total = Sum::new(dimension, scale);
+        blocks.iter().for_each(|block| total.add_sum(block));
+        Ok(total)
+    };
+    match sum(1.0)?.mean() {
+        Some(mean) => Ok(mean),
+        None => Ok(sum(Sum::SMALL)?.mean().unwrap_or_default()),
     }
-    // The sum has left the range of doubles, but the mean has not.
-    let mean = scaled_mean(rows, 1.0 / LARGE)?;
-    Ok(mean.into_iter().map(|v| (v * LARGE).clamp(f64::MIN, f64::MAX)).collect())
 }
 
-/// A power of two above any number of rows.
-const LARGE: f64 = (1u128 << 64) as f64;
+/// Dimensions of the first row that has a vector.
+pub(super) fn first_dimension(rows: &Vectors<'_>) -> Option<usize> {
+    (0..rows.len()).find_map(|row| rows.dimensions(row))
+}
 
-/// The mean of the rows times a power of two, added in order.
-fn scaled_mean(rows: &Vectors<'_>, scale: f64) -> Result<Vec<f64>, Error> {
-    let dimension = (0..rows.len()).find_map(|i| rows.dimensions(i)).unwrap_or(0);
-    let blocks = parallel::blocks(rows.len(), rows.bytes().len(), |range| {
-        let (mut sum, mut count) = (vec![0.0; dimension], 0u64);
+/// Rows times a power of two, added in order.
+#[derive(Clone, Debug)]
+pub(super) struct Sum {
+    sum: Vec<f64>,
+    count: u64,
+    scale: f64,
+}
+
+impl Sum {
+    /// A power of two below the reciprocal of any number of rows.
+    pub(super) const SMALL: f64 = 1.0 / (1u128 << 64) as f64;
+
+    pub(super) fn new(dimension: usize, scale: f64) -> Sum {
+        Sum { sum: vec![0.0; dimension], count: 0, scale }
+    }
+
+    /// The same without rows.
+    pub(super) fn emptied(&self) -> Sum {
+        Sum::new(self.sum.len(), self.scale)
+    }
+
+    /// Whether it is scaled, so that it stays finite where the rows are.
+    fn is_scaled(&self) -> bool {
+        self.scale != 1.0
+    }
+
+    /// Adds rows. Checks dimensions and that numbers are finite.
+    pub(super) fn add(&mut self, rows: &Vectors<'_>, range: Range<usize>) -> Result<(), Error> {
         for i in range {
             let Some(row) = rows.row(i) else { continue };
-            if rows.dimensions(i) != Some(dimension) {
-                return Err(rows.mismatch(i, Place::whole("the first row"), dimension));
+            if rows.dimensions(i) != Some(self.sum.len()) {
+                return Err(rows.mismatch(i, Place::whole("the first row"), self.sum.len()));
             }
-            for (sum, v) in sum.iter_mut().zip(decode(rows.wide_element(), row)) {
+            for (sum, v) in self.sum.iter_mut().zip(decode(rows.wide_element(), row)) {
                 if !v.is_finite() {
                     return Err(Error::Value {
                         place: rows.place().clone(),
@@ -121,23 +149,39 @@ fn scaled_mean(rows: &Vectors<'_>, scale: f64) -> Result<Vec<f64>, Error> {
                         expected: "a vector of finite numbers".into(),
                     });
                 }
-                *sum += v * scale;
+                *sum += v * self.scale;
             }
-            count += 1;
+            self.count += 1;
         }
-        Ok((sum, count))
-    })?;
-    let (mut total, mut count) = (vec![0.0; dimension], 0u64);
-    for (sum, n) in blocks {
-        total.iter_mut().zip(sum).for_each(|(total, v)| *total += v);
-        count += n;
+        Ok(())
     }
-    total.iter_mut().for_each(|v| *v /= count.max(1) as f64);
-    Ok(total)
+
+    /// Adds the rows of another sum.
+    pub(super) fn add_sum(&mut self, other: &Sum) {
+        self.sum.iter_mut().zip(&other.sum).for_each(|(sum, v)| *sum += v);
+        self.count += other.count;
+    }
+
+    /// The mean; `None` if a sum that is not scaled has left the range of doubles, which the mean has not.
+    pub(super) fn mean(mut self) -> Option<Vec<f64>> {
+        self.sum.iter_mut().for_each(|v| *v /= self.count.max(1) as f64);
+        if self.is_scaled() {
+            self.sum.iter_mut().for_each(|v| *v = (*v / Sum::SMALL).clamp(f64::MIN, f64::MAX));
+        }
+        (self.is_scaled() || self.sum.iter().all(|v| v.is_finite())).then_some(self.sum)
+    }
+}
+
+/// The numbers as bytes of a row of that width.
+pub(super) fn widened(numbers: &[f64], width: Width) -> Vec<u8> {
+    match width {
+        Width::F32 => numbers.iter().flat_map(|v| (*v as f32).to_le_bytes()).collect(),
+        Width::F64 => numbers.iter().flat_map(|v| v.to_le_bytes()).collect(),
+    }
 }
 
 /// Euclidean distances of all rows from one; −1 for NULL rows.
-fn distances(compute: Compute, rows: &Vectors<'_>, from: &[u8]) -> Result<Vec<f64>, Error> {
+pub(super) fn distances(compute: Compute, rows: &Vectors<'_>, from: &[u8]) -> Result<Vec<f64>, Error> {
     let blocks = parallel::blocks(rows.len(), rows.bytes().len(), |range| {
         Ok(compute.level.run(From { rows, from, range }))
     })?;

@@ -1,6 +1,7 @@
 //! Bases, which define coordinates.
 
 pub(crate) mod describe;
+pub(crate) mod farthest;
 pub(crate) mod fit;
 pub(crate) mod landmarks;
 pub(crate) mod measured;

@@ -4,9 +4,9 @@ use crate::tsql::{SCHEMA, WORK_SCHEMA};
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 
-use super::connection::Server;
 use super::objects::{Kind, Object, objects};
 use super::plan::{Foreign, Marked, drop_mark, is_unmarked};
+use super::session::Server;
 use super::step::{Step, state};
 use super::survey::{self, Facts};
 use super::text::{batches, fill, literal};

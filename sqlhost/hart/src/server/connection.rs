@@ -1,24 +1,17 @@
 //! A connection to SQL Server, with error messages that say what to do.
 
-use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
-use futures_util::TryStreamExt;
 use tiberius::error::{Error, IoErrorKind};
-use tiberius::{
-    AuthMethod, Client, ColumnData, Config, EncryptionLevel, Query, QueryItem, Row, SqlBulkCopyOptions,
-    TokenRow,
-};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tiberius::{AuthMethod, Client, Config, EncryptionLevel};
 use tokio::net::TcpStream;
-use tokio::runtime::Runtime;
-use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
+use super::counted::Received;
+use super::session::{Opened, Server, Wire, runtime};
 use super::{identity, secret, tls};
-use crate::log;
 
 /// Port of a default instance.
 const PORT: u16 = 1433;
@@ -184,7 +177,8 @@ impl ConnectionOptions {
             config.hostname_in_certificate(host);
         }
         config.handshake_timeout(Some(Duration::from_secs(self.connect_timeout)));
-        config.command_timeout(Some(Duration::from_secs(self.timeout)));
+        // After a timeout of its own the client could not stop the statement; `Server` has one.
+        config.command_timeout(None);
         Ok(config)
     }
 
@@ -219,9 +213,10 @@ impl ConnectionOptions {
         loop {
             let config = self.config(&target, database, auth.clone())?;
             match runtime.block_on(self.open(&target, config)) {
-                Ok(client) => {
+                Ok((client, received)) => {
                     return Ok(Server::of(
                         client,
+                        received,
                         runtime,
                         address.to_string(),
                         Duration::from_secs(self.timeout),
@@ -253,13 +248,18 @@ impl ConnectionOptions {
         }
     }
 
-    async fn open(&self, address: &Address, config: Config) -> Result<Client<Compat<TcpStream>>, Error> {
+    async fn open(
+        &self,
+        address: &Address,
+        config: Config,
+    ) -> Result<(Client<Wire<TcpStream>>, Received), Error> {
         let timed_out = || Error::Io { kind: IoErrorKind::TimedOut, message: String::new() };
         let wait = Duration::from_secs(self.connect_timeout);
         let connect = TcpStream::connect((address.host.as_str(), address.port));
         let tcp = tokio::time::timeout(wait, connect).await.map_err(|_| timed_out())??;
         tcp.set_nodelay(true)?;
-        Client::connect(config, tcp.compat_write()).await
+        let opened = Opened::new(tcp);
+        Ok((Client::connect(config, opened.wire).await?, opened.received))
     }
 
     /// Why the connection failed, and what to do.
@@ -357,210 +357,6 @@ impl Connector {
     pub fn connect(&self) -> Result<Server> {
         self.options.connect_with(&self.auth)
     }
-}
-
-/// A runtime for one connection.
-pub fn runtime() -> Result<Runtime> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.context("cannot start the network runtime")
-}
-
-/// An open connection.
-pub struct Server<S = TcpStream>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
-{
-    client: Client<Compat<S>>,
-    runtime: Runtime,
-    /// Host and port as the user gave them.
-    address: String,
-    timeout: Duration,
-    usable: bool,
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Server<S> {
-    /// A connection after its login.
-    pub fn of(client: Client<Compat<S>>, runtime: Runtime, address: String, timeout: Duration) -> Server<S> {
-        Server { client, runtime, address, timeout, usable: true }
-    }
-
-    /// Whether the connection remains usable: yes after an error of a statement, no after one of the network.
-    pub fn is_usable(&self) -> bool {
-        self.usable
-    }
-
-    /// Host and port as the user gave them.
-    pub fn name(&self) -> String {
-        self.address.clone()
-    }
-
-    /// Runs a batch and returns the rows of its first result.
-    pub fn rows<'b>(&mut self, sql: impl Into<Cow<'b, str>>) -> Result<Vec<Row>> {
-        let sql = sql.into();
-        let _span = tracing::debug_span!("batch", sql = log::beginning(&sql), bytes = sql.len()).entered();
-        let (client, wait) = (&mut self.client, self.timeout);
-        let results = self.runtime.block_on(async {
-            let stream = bounded(wait, client.simple_query(sql)).await?;
-            stream.into_results().await
-        });
-        Ok(self.note(results)?.into_iter().next().unwrap_or_default())
-    }
-
-    /// Runs a statement with parameters, @P1 and so on, and returns the rows of its last result.
-    pub fn rows_with(&mut self, sql: &str, parameters: Vec<ColumnData<'_>>) -> Result<Vec<Row>> {
-        let _span =
-            tracing::debug_span!("statement", sql = log::beginning(sql), parameters = parameters.len())
-                .entered();
-        let mut query = Query::new(sql);
-        parameters.into_iter().for_each(|parameter| query.bind(parameter));
-        let (client, wait) = (&mut self.client, self.timeout);
-        let results = self.runtime.block_on(async {
-            let stream = bounded(wait, query.query(client)).await?;
-            stream.into_results().await
-        });
-        Ok(self.note(results)?.into_iter().next_back().unwrap_or_default())
-    }
-
-    /// Runs a batch to its end.
-    pub fn run<'b>(&mut self, sql: impl Into<Cow<'b, str>>) -> Result<()> {
-        self.rows(sql).map(|_| ())
-    }
-
-    /// Runs a batch and passes on what arrives, until the end or until `take` returns false.
-    pub fn stream(&mut self, sql: &str, mut take: impl FnMut(QueryItem) -> Result<bool>) -> Result<()> {
-        let (client, wait) = (&mut self.client, self.timeout);
-        let _span = tracing::info_span!("stream", bytes = sql.len()).entered();
-        let beginning = log::beginning(sql);
-        tracing::debug!(sql = beginning, "query");
-        let result = self.runtime.block_on(async {
-            let mut stream = bounded(wait, client.simple_query(sql)).await?;
-            while let Some(item) = stream.try_next().await? {
-                match take(item) {
-                    Ok(true) => {}
-                    Ok(false) => return Ok(Ok(())),
-                    Err(error) => return Ok(Err(error)),
-                }
-            }
-            Ok(Ok(()))
-        });
-        self.note(result)?
-    }
-
-    /// Appends rows to a table, whose name and columns are quoted, and returns the number of rows that the server
-    /// accepted.
-    pub fn bulk<'r>(
-        &mut self,
-        table: &str,
-        columns: &[&str],
-        options: SqlBulkCopyOptions,
-        rows: impl Iterator<Item = Result<TokenRow<'r>>>,
-    ) -> Result<u64> {
-        let _span = tracing::info_span!("bulk load", table).entered();
-        let (client, wait) = (&mut self.client, self.timeout);
-        let result = self.runtime.block_on(async {
-            let start = client.bulk_insert_with_options(table, columns, options, &[]);
-            let mut load = bounded(wait, start).await?;
-            for (n, row) in rows.enumerate() {
-                let row = match row {
-                    Ok(row) => row,
-                    Err(error) => return Ok(Err(error)),
-                };
-                match bounded(wait, load.send(row)).await {
-                    Err(error @ (Error::BulkInput(_) | Error::Encoding(_) | Error::Conversion(_))) => {
-                        return Ok(Err(anyhow!("row {} of the bulk load: {error}", n + 1)));
-                    }
-                    sent => sent?,
-                }
-            }
-            let counts = bounded(wait, load.finalize()).await?;
-            // Counts of triggers come before it.
-            Ok(Ok(counts.rows_affected().last().copied().unwrap_or(0)))
-        });
-        let loaded = self.note(result)?;
-        // An abandoned load leaves the server in the middle of a message.
-        self.usable &= loaded.is_ok();
-        loaded
-    }
-
-    fn note<T>(&mut self, result: Result<T, Error>) -> Result<T> {
-        result.map_err(|error| {
-            self.usable &= matches!(error, Error::Server(_));
-            self.explain(error)
-        })
-    }
-
-    fn explain(&self, error: Error) -> anyhow::Error {
-        let address = &self.address;
-        match &error {
-            // The callers report the state that this leaves behind.
-            Error::Io { kind: IoErrorKind::TimedOut, .. } => anyhow!(
-                "{address} did not finish a statement within {} s, and the connection is closed; --timeout waits longer",
-                self.timeout.as_secs()
-            ),
-            Error::Io { message, .. } => anyhow!("the connection to {address} broke ({message})"),
-            Error::Server(e) => {
-                let advice = advice(e.code()).map(|a| format!(": {a}")).unwrap_or_default();
-                let place = match e.procedure() {
-                    "" => String::new(),
-                    name => format!(" in {name}, line {}", e.line()),
-                };
-                let text = format!("error {}{place}: {}{advice}", e.code(), e.message());
-                StatementError { code: e.code(), message: e.message().into(), text }.into()
-            }
-            _ => anyhow!("{address}: {error}"),
-        }
-    }
-}
-
-/// A timeout for what the client's own limit does not cover: sending, and the start of a bulk load.
-async fn bounded<T>(wait: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let timed_out = |_| Error::Io { kind: IoErrorKind::TimedOut, message: String::new() };
-    tokio::time::timeout(wait, work).await.map_err(timed_out)?
-}
-
-/// The server's error for a statement.
-#[derive(Debug)]
-pub struct StatementError {
-    /// Its number.
-    pub code: u32,
-    /// Its message.
-    pub message: String,
-    /// Both, with the location and what to do.
-    text: String,
-}
-
-impl std::fmt::Display for StatementError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl std::error::Error for StatementError {}
-
-/// What to do about an error of a statement.
-fn advice(code: u32) -> Option<&'static str> {
-    Some(match code {
-        229 | 262 | 297 | 300 | 15151 | 15247 => {
-            "this login lacks a right; `hart status` lists those that are needed, with the statements that grant them"
-        }
-        1205 => "another session was in the way; run it again",
-        1222 => "another session holds a lock; try again when it is done",
-        3906 => "the database is read-only",
-        39007 => "run `hart deploy`, and see that the caller is a member of hart_caller",
-        39020 | 39021 | 39025 | 39011..=39013 => {
-            "see that the Launchpad service runs, wait a minute and repeat"
-        }
-        39023 => "EXEC sp_configure N'external scripts enabled', 1; RECONFIGURE WITH OVERRIDE;",
-        _ => return None,
-    })
-}
-
-/// A text column of a row; NULL becomes an empty text.
-pub fn text(row: &Row, column: usize) -> Result<&str> {
-    ensure!(column < row.len(), "the server returned {} columns, expected more than {column}", row.len());
-    let value: Option<&str> =
-        row.try_get(column).map_err(|e| anyhow!("column {column} of the server's answer: {e}"))?;
-    Ok(value.unwrap_or(""))
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use clap::Args;
 
 use super::additions::AdditionOptions;
 use super::archive::ArchiveOptions;
-use super::connection::{ConnectionOptions, Server, text};
+use super::connection::ConnectionOptions;
 use super::plan::{self, Plan, VERSION};
 use super::requirements;
+use super::session::{Server, text};
 use super::step::{Step, state};
 use super::survey::{self, Facts};
 use super::transaction::carry_out;

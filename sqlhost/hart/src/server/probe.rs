@@ -9,9 +9,9 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use super::connection::{Server, StatementError, text};
 use super::language::LANGUAGE;
 use super::plan::ROLE;
+use super::session::{Server, StatementError, text};
 use super::survey::{Facts, Lack};
 
 /// Calls the language itself, so that an incomplete installation can be checked too.

@@ -9,10 +9,9 @@ use anyhow::Result;
 use arrow_array::RecordBatch;
 use tiberius::{AuthMethod, Client, Config, EncryptionLevel};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_util::compat::TokioAsyncWriteCompatExt;
 
-use super::connection::{self, Server};
 use super::rows::QueryRows;
+use super::session::{Opened, Server, runtime};
 
 /// Reads what is given, then the end; takes whatever is written.
 struct Replay {
@@ -51,14 +50,15 @@ impl AsyncWrite for Replay {
 /// The rows of a query from a server that sends these bytes, without encryption: its answers to the first message, to
 /// the login and to the query.
 pub fn rows(bytes: Vec<u8>) -> Result<Vec<RecordBatch>> {
-    let runtime = connection::runtime()?;
+    let runtime = runtime()?;
     let mut config = Config::new();
     config.encryption(EncryptionLevel::NotSupported);
     config.authentication(AuthMethod::sql_server("user", "password"));
     // A server that asks for TLS fails in the handshake; reading the machine's certificates for it takes long.
     config.trust_cert();
-    let client = runtime.block_on(Client::connect(config, Replay { bytes, done: 0 }.compat_write()))?;
-    let mut server = Server::of(client, runtime, "replay".into(), Duration::from_secs(10));
+    let opened = Opened::new(Replay { bytes, done: 0 });
+    let client = runtime.block_on(Client::connect(config, opened.wire))?;
+    let mut server = Server::of(client, opened.received, runtime, "replay".into(), Duration::from_secs(10));
     QueryRows::of(move |reading| server.each("SELECT", reading))?.collect()
 }
 

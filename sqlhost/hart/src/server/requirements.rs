@@ -4,7 +4,7 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::connection::{Server, StatementError, text};
+use super::session::{Server, StatementError, text};
 use super::survey::{Facts, Lack, Library};
 
 /// First build of SQL Server 2019 with the interface's version 2: its cumulative update 3.

@@ -18,7 +18,8 @@ use tiberius::{ColumnData, ColumnType, Row};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::calendar;
-use super::connection::{Connector, Server};
+use super::connection::Connector;
+use super::session::{Server, Undecoded};
 use crate::data::BATCH_ROWS;
 
 /// Bytes of text and binary values after which a batch is sent even if it has few rows.
@@ -65,7 +66,15 @@ impl QueryRows {
     ) -> Result<QueryRows> {
         let (to, messages) = sync_channel(1);
         let reader = std::thread::Builder::new().name("hart-reader".into()).spawn(move || {
-            let mut reading = Reading { to, columns: Vec::new(), batch_bytes, rows: 0, waiting: 0, bytes: 0 };
+            let mut reading = Reading {
+                to,
+                columns: Vec::new(),
+                code_pages: Vec::new(),
+                batch_bytes,
+                rows: 0,
+                waiting: 0,
+                bytes: 0,
+            };
             read(&mut reading)
         });
         let mut rows = QueryRows {
@@ -132,6 +141,8 @@ pub struct Reading {
     to: SyncSender<Message>,
     /// Columns of the result; those of an unsupported type have no builder.
     columns: Vec<(String, Option<Builder>)>,
+    /// Names of the columns whose texts come in a code page.
+    code_pages: Vec<String>,
     batch_bytes: usize,
     rows: usize,
     /// Rows of the current batch, and bytes of its values.
@@ -144,6 +155,11 @@ impl Reading {
     fn columns(&mut self, columns: &[tiberius::Column]) -> Result<bool> {
         ensure!(!columns.is_empty(), "the query returns no columns");
         self.columns = columns.iter().map(|c| (c.name().to_string(), Builder::of(c.column_type()))).collect();
+        let in_a_code_page = |column: &&tiberius::Column| {
+            use ColumnType::{BigChar, BigVarChar, Text};
+            matches!(column.column_type(), BigVarChar | BigChar | Text)
+        };
+        self.code_pages = columns.iter().filter(in_a_code_page).map(|c| c.name().to_string()).collect();
         let left_out: HashMap<String, String> = columns
             .iter()
             .zip(&self.columns)
@@ -169,6 +185,15 @@ impl Reading {
             builder.as_ref().map(|builder| Field::new(name, builder.data_type(), true))
         });
         Schema::new(fields.collect::<Vec<_>>())
+    }
+
+    /// An error of the connection; where the next row's text cannot be read, with the columns that may be meant.
+    fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        if !error.is::<Undecoded>() {
+            return error;
+        }
+        let (row, columns) = (self.rows + 1, self.code_pages.join(" or "));
+        error.context(format!("row {row}, column {columns}: write CAST(… AS nvarchar(max)) in the query"))
     }
 
     /// Adds the next row; false if no more are wanted.
@@ -333,14 +358,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Server<S> {
     /// Runs a query and passes on its columns and rows; false if not all of them were wanted.
     pub fn each(&mut self, sql: &str, reading: &mut Reading) -> Result<bool> {
         let mut wanted = true;
-        self.stream(sql, |item| {
+        let streamed = self.stream(sql, |item| {
             wanted = match item {
                 tiberius::QueryItem::Metadata(m) if m.result_index() == 0 => reading.columns(m.columns())?,
                 tiberius::QueryItem::Row(row) if row.result_index() == 0 => reading.row(&row)?,
                 _ => bail!("the query returns more than one result; expected one SELECT"),
             };
             Ok(wanted)
-        })?;
+        });
+        streamed.map_err(|error| reading.explain(error))?;
         Ok(wanted)
     }
 }

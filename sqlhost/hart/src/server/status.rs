@@ -9,11 +9,12 @@ use serde::Serialize;
 
 use super::additions::AdditionOptions;
 use super::archive::{ArchiveOptions, Platform};
-use super::connection::{ConnectionOptions, Server};
+use super::connection::ConnectionOptions;
 use super::language::LANGUAGE;
 use super::plan::{Plan, ROLE, VERSION};
 use super::probe;
 use super::requirements::{self, Memory};
+use super::session::Server;
 use super::step::state;
 use super::survey::{self, Facts, Lack, Library};
 

@@ -4,9 +4,9 @@ use crate::tsql::{SCHEMA, WORK_SCHEMA};
 use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 
-use super::connection::{Server, text};
 use super::language::LANGUAGE;
 use super::plan::{ENABLE, ROLE};
+use super::session::{Server, text};
 use super::text::literal;
 
 /// Facts about the server and this login; works on every version of SQL Server.

@@ -6,8 +6,9 @@ use arrow_schema::{DataType, Schema};
 use clap::{ArgAction, Args};
 use tiberius::{ColumnData, SqlBulkCopyOption, SqlBulkCopyOptions, TokenRow};
 
-use super::connection::{Connector, Server, text};
+use super::connection::Connector;
 use super::fit::{Column, LONGEST_IN_BULK, length_in_bulk};
+use super::session::{Server, text};
 use super::text::literal;
 use super::transaction::{Failure, within};
 

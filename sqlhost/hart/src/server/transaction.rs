@@ -2,8 +2,8 @@
 
 use anyhow::{Error, Result, ensure};
 
-use super::connection::{Server, StatementError};
 use super::plan;
+use super::session::{Server, StatementError};
 use super::step::{Step, state};
 use super::survey;
 
@@ -73,9 +73,12 @@ pub fn within(server: &mut Server, work: impl FnOnce(&mut Server) -> Result<()>)
             false => error.context("the connection is gone, so the server undoes the transaction by itself"),
         }));
     }
-    server.run(plan::COMMIT).map_err(|error| match roll_back(server) {
-        true => Failure::NotDone(error),
-        false => Failure::Unknown(error),
+    server.run(plan::COMMIT).map_err(|error| {
+        // A commit that was stopped may have been done before, and then there is nothing to roll back.
+        match error.is::<StatementError>() && roll_back(server) {
+            true => Failure::NotDone(error),
+            false => Failure::Unknown(error),
+        }
     })
 }
 

@@ -7,10 +7,11 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use super::additions::{Addition, AdditionOptions};
-use super::connection::{ConnectionOptions, text};
+use super::connection::ConnectionOptions;
 use super::deploy::in_the_way;
 use super::language::{self, LANGUAGE};
 use super::plan::{self, CORE_PROCEDURES, ROLE, is_wrapper};
+use super::session::text;
 use super::step::{Step, state};
 use super::survey::{self, Facts};
 use super::text::literal;

@@ -13,9 +13,10 @@ use tiberius::Row;
 
 use super::additions::{Addition, plain_batches};
 use super::archive::{Archive, Platform};
-use super::connection::{ConnectionOptions, Server, StatementError};
+use super::connection::ConnectionOptions;
 use super::guards::{GUARDS, Guard};
 use super::plan::{Plan, VERSION};
+use super::session::{Server, StatementError};
 use super::survey::{self, Facts};
 use super::text::batches;
 use super::transaction::carry_out;

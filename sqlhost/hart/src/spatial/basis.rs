@@ -13,6 +13,8 @@ use hart_sqlhost::session::Fault;
 use super::{Source, Vectors, numbers, whole, word};
 use crate::engine::EngineOptions;
 
+/// Bytes of vectors that are held rather than read again for each landmark.
+const HELD: usize = 128 << 20;
 /// Dimensions of the replaced assembly's axes.
 const CLR_DIMENSION: usize = 1998;
 
@@ -129,7 +131,7 @@ impl FitOptions {
     }
 
     /// As [`FitOptions::basis`], for vectors that are not in memory. Principal axes are fitted to a sample; landmarks and
-    /// anchors are chosen among all vectors, which are held for that.
+    /// anchors are chosen among all vectors, which are held for that if they are few.
     pub fn basis_of_file(
         &self,
         engine: &EngineOptions,
@@ -139,8 +141,15 @@ impl FitOptions {
     ) -> Result<Basis> {
         let sample = match choice {
             Choice::File(path) => return Basis::read(path),
-            Choice::Kind(Kind::Landmarks | Kind::Trilateration) => {
-                return self.basis(engine, &source.whole()?, choice, axes);
+            Choice::Kind(kind @ (Kind::Landmarks | Kind::Trilateration)) => {
+                return match chosen_rows(engine, source, axes, HELD)? {
+                    None => self.basis(engine, &source.whole()?, choice, axes),
+                    Some(rows) => {
+                        let basis = self.fit_to(engine, &source.rows_at(&rows)?, *kind, axes)?;
+                        report(*kind, &basis, axes);
+                        Ok(basis)
+                    }
+                };
             }
             Choice::Kind(Kind::Pca) => source.sample(self.sample_rows()?)?,
             // The first vector tells the dimension.
@@ -200,10 +209,7 @@ impl FitOptions {
                     );
                 }
                 let basis = self.fit(engine, vectors, *kind, axes)?;
-                if choice.has_axes_to_choose() && (basis.axes as u64) < axes {
-                    let (name, there) = (kind.name(), basis.axes);
-                    eprintln!("hart: {name}: {there} axes, not {axes}, because only {there} vectors differ");
-                }
+                report(*kind, &basis, axes);
                 Ok(basis)
             }
             Choice::File(path) => Basis::read(path),
@@ -212,16 +218,16 @@ impl FitOptions {
 
     /// Fits a basis to the vectors. Landmarks and anchors are chosen among the vectors, far from each other.
     fn fit(&self, engine: &EngineOptions, vectors: &Vectors, kind: Kind, axes: u64) -> Result<Basis> {
-        let taken;
-        let chosen = matches!(kind, Kind::Landmarks | Kind::Trilateration);
-        let sample = if chosen {
-            let found = vectors.call(engine, "spatial_landmarks", vec![whole("count", axes)])?;
-            let rows = numbers::<Int64Type>(&found, "id")?.values().iter().map(|id| *id as u32);
-            taken = vectors.take(&rows.collect::<Vec<_>>())?;
-            &taken
-        } else {
-            vectors
-        };
+        if !matches!(kind, Kind::Landmarks | Kind::Trilateration) {
+            return self.fit_to(engine, vectors, kind, axes);
+        }
+        let found = vectors.call(engine, "spatial_landmarks", vec![whole("count", axes)])?;
+        let rows = numbers::<Int64Type>(&found, "id")?.values().iter().map(|id| *id as u32);
+        self.fit_to(engine, &vectors.take(&rows.collect::<Vec<_>>())?, kind, axes)
+    }
+
+    /// Fits a basis to the vectors; landmarks and anchors are these vectors.
+    fn fit_to(&self, engine: &EngineOptions, sample: &Vectors, kind: Kind, axes: u64) -> Result<Basis> {
         let mut params = vec![
             word("kind", &kind.name().replace('-', "_")),
             whole("axes", axes),
@@ -244,5 +250,75 @@ impl FitOptions {
     /// The kernels' parameter @pad.
     pub fn padding(&self) -> &'static str {
         if self.pad { "yes" } else { "no" }
+    }
+}
+
+/// Reports if a basis has fewer axes than requested.
+fn report(kind: Kind, basis: &Basis, axes: u64) {
+    if Choice::Kind(kind).has_axes_to_choose() && (basis.axes as u64) < axes {
+        let (name, there) = (kind.name(), basis.axes);
+        eprintln!("hart: {name}: {there} axes, not {axes}, because only {there} vectors differ");
+    }
+}
+
+/// Rows of a file that are far from each other, as `spatial_landmarks` chooses them, from a file that is read once for each of them
+/// and three times more; `None` if its vectors have no more than `held` bytes.
+fn chosen_rows(
+    engine: &EngineOptions,
+    source: &Source<'_>,
+    count: u64,
+    held: usize,
+) -> Result<Option<Vec<usize>>> {
+    let mut choosing = spatial::Landmarking::new(Compute::new(), usize::try_from(count)?);
+    engine.compute(|| {
+        while choosing.wants_rows() {
+            for part in source.parts(&[])? {
+                let ([_, vectors], _) = part?;
+                let add =
+                    hart_kernels::Vectors::packed("v", source.element, &vectors.bytes, &vectors.indicators)
+                        .and_then(|vectors| choosing.add(&vectors));
+                add.map_err(Fault::from).context("spatial_landmarks")?;
+            }
+            if choosing.bytes() <= held {
+                return Ok(None);
+            }
+            choosing.end_pass();
+        }
+        Ok(Some(choosing.chosen().iter().map(|(row, _)| *row).collect()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::ReadOptions;
+
+    /// The rows that are chosen from a file in many batches are those of the kernel.
+    #[test]
+    fn rows_of_a_file_that_is_read_again_and_again() {
+        const ROWS: usize = 20_000;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("v.npy");
+        let mut header =
+            format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({ROWS}, 3), }}").into_bytes();
+        header.resize(117, b' ');
+        header.push(b'\n');
+        let mut bytes = [&b"\x93NUMPY\x01\x00"[..], &118u16.to_le_bytes(), &header].concat();
+        let number = |n: usize| ((n * 2_654_435_761) % 1_000_003) as f32;
+        bytes.extend((0..3 * ROWS).flat_map(|n| number(n).to_le_bytes()));
+        std::fs::write(&path, bytes).unwrap();
+        let read = ReadOptions::default();
+        let source = Source::open(&path, &read, None).unwrap();
+        assert!(source.parts(&[]).unwrap().count() > 2);
+        let engine = EngineOptions { in_process: true, library: None, threads: None };
+        let held = ROWS * 12;
+        assert_eq!(chosen_rows(&engine, &source, 5, held).unwrap(), None);
+        let chosen = chosen_rows(&engine, &source, 5, held - 1).unwrap().unwrap();
+        let whole = source.whole().unwrap();
+        let found = whole.call(&engine, "spatial_landmarks", vec![super::whole("count", 5)]).unwrap();
+        let ids = numbers::<Int64Type>(&found, "id").unwrap();
+        assert_eq!(chosen, ids.values().iter().map(|id| *id as usize).collect::<Vec<_>>());
+        let places: Vec<u32> = chosen.iter().map(|row| *row as u32).collect();
+        assert_eq!(source.rows_at(&chosen).unwrap().bytes(), whole.take(&places).unwrap().bytes());
     }
 }

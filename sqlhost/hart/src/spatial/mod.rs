@@ -157,6 +157,32 @@ impl<'a> Source<'a> {
         Ok(Vectors { element: self.element, field: self.field.clone(), host, places: Some(places) })
     }
 
+    /// The rows at these places, in this order.
+    pub fn rows_at(&self, places: &[usize]) -> Result<Vectors> {
+        let mut found: Vec<(i32, Vec<u8>)> = vec![(SQL_NULL_DATA, Vec::new()); places.len()];
+        let mut row = 0;
+        for part in self.parts(&[])? {
+            let ([_, vectors], _) = part?;
+            let mut start = 0;
+            for length in vectors.indicators {
+                let bytes = usize::try_from(length).unwrap_or(0);
+                if let Some(n) = places.iter().position(|place| *place == row) {
+                    found[n] = (length, vectors.bytes[start..start + bytes].to_vec());
+                }
+                start += bytes;
+                row += 1;
+            }
+        }
+        let mut host = [empty_column(CType::BigInt), empty_column(self.field.ctype)];
+        for (length, bytes) in found {
+            host[1].bytes.extend_from_slice(&bytes);
+            host[1].indicators.push(length);
+        }
+        number(&mut host)?;
+        let places = places.iter().map(|place| u32::try_from(*place)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Vectors { element: self.element, field: self.field.clone(), host, places: Some(places) })
+    }
+
     /// Appends vectors, of which `before` precede them in the file.
     fn append(&self, array: &ArrayRef, before: usize, out: &mut HostColumn) -> Result<()> {
         let field = self.schema.field(self.column);

@@ -232,9 +232,7 @@ fn the_catalogue() {
         (&info[0]["property"], &info[0]["value"]),
         (&"version".into(), &env!("CARGO_PKG_VERSION").into())
     );
-    for arguments in [&["--help"][..], &["run", "--help"], &["search", "--help"], &["--version"]] {
-        assert!(!stdout(arguments).is_empty());
-    }
+    assert!(stdout(&["--version"]).starts_with("hart "));
 }
 
 #[test]

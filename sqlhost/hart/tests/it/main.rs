@@ -10,6 +10,8 @@ mod cli;
 mod docs;
 mod file_kinds;
 mod files;
+#[cfg(unix)]
+mod help;
 mod model;
 #[cfg(unix)]
 mod server;
@@ -21,6 +23,8 @@ mod server_login;
 mod server_remove;
 #[cfg(unix)]
 mod server_rows;
+#[cfg(unix)]
+mod server_texts;
 mod spatial_cli;
 mod tensor_cli;
 mod tensor_tables;

@@ -289,10 +289,23 @@ fn a_server_that_stalls_is_left() {
     let world = World::new();
     world.set(|d| d.fault = Some(("CREATE EXTERNAL LANGUAGE [hart]", Answer::Stall)));
     let output = world.deploy(&["--timeout", "1"]);
-    fails(&output, &["step language failed", "within 1 s", "--timeout"]);
+    fails(
+        &output,
+        &["step language failed and nothing", "within 1 s", "told to stop, and did;", "--timeout"],
+    );
     assert!(output.stdout.is_empty());
+    // The server is told to stop, and what it had done in the transaction is undone on the same connection.
+    let log = world.server.log();
+    let at = log.iter().position(|b| b == "attention").unwrap();
+    assert!(log[at - 1].contains("CREATE EXTERNAL LANGUAGE"));
+    assert!(log[at + 1].contains("ROLLBACK"), "{:?}", &log[at..]);
+    assert!(world.committed().is_empty());
     let world = World::new();
-    world.set(|d| d.fault = Some(("login", Answer::Stall)));
+    world.set(|d| d.fault = Some(("CREATE EXTERNAL LANGUAGE [hart]", Answer::Deaf)));
+    let output = world.deploy(&["--timeout", "1"]);
+    fails(&output, &["within 1 s", "not confirmed that it stopped", "undoes the transaction by itself"]);
+    let world = World::new();
+    world.set(|d| d.fault = Some(("login", Answer::Deaf)));
     fails(&world.deploy(&["--connect-timeout", "1"]), &["did not answer within 1 s"]);
 }
 

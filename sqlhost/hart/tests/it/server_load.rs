@@ -321,15 +321,25 @@ fn a_load_that_fails() {
     // A server that does not answer, or no longer takes what is sent: a lock of another session. They wait at the same time.
     std::thread::scope(|threads| {
         let (load, wide, one, long) = (&load, &wide, &one, &long);
-        let stalls: [(&str, &(dyn Fn() -> Vec<Cell> + Sync)); 4] =
-            [("INSERT BULK", one), ("bulk begins", wide), ("bulk\n", one), ("call", long)];
-        for (at, values) in stalls {
+        type Values<'a> = &'a (dyn Fn() -> Vec<Cell> + Sync);
+        const STOPPED: &str = "it was told to stop, and did";
+        const CLOSED: &str = "the connection is closed";
+        let stalls: [(&str, Answer, Values<'_>, &[&str]); 6] = [
+            ("INSERT BULK", Answer::Stall, one, &[STOPPED, CLOSED]),
+            ("bulk begins", Answer::Deaf, wide, &["not confirmed", CLOSED]),
+            ("bulk\n", Answer::Stall, one, &[STOPPED]),
+            ("bulk\n", Answer::Deaf, one, &["not confirmed", CLOSED]),
+            ("call", Answer::Stall, long, &[STOPPED]),
+            ("call", Answer::StallAmidst, long, &[CLOSED]),
+        ];
+        for (at, answer, values, words) in stalls {
             threads.spawn(move || {
-                let output = load(at, Answer::Stall, values(), &["--timeout", "1"]);
-                fails(&output, &[failed, "within 1 s", "--timeout"]);
+                let output = load(at, answer, values(), &["--timeout", "1"]);
+                fails(&output, &[&[failed, "within 1 s", "--timeout"], words].concat());
             });
         }
-        for answer in [Answer::Drop, Answer::Stall] {
+        // A commit that the server says to have stopped may still have been done before.
+        for answer in [Answer::Drop, Answer::Deaf, Answer::Stall] {
             threads.spawn(move || {
                 let output = load("COMMIT", answer, one(), &["--timeout", "1"]);
                 let not_known =

@@ -423,55 +423,6 @@ fn the_picture_shows_every_matrix() {
     }
 }
 
-#[test]
-fn help_and_usage() {
-    let help = |arguments: &[&str]| stdout(&[arguments, &["--help"]].concat());
-    let all = help(&[]);
-    for command in ["inspect", "atomize", "synthesize", "compare"] {
-        assert!(all.contains(command), "{all}");
-    }
-    for (command, parts) in [
-        ("inspect", &["<MODEL>", "--statistics", "--format"][..]),
-        (
-            "atomize",
-            &[
-                "<MODEL>",
-                "--rank <R>",
-                "--error <E>",
-                "--tensor <NAME>",
-                "--output <DIR>",
-                "--svg",
-                "--threads",
-            ],
-        ),
-        ("synthesize", &["<DIR>", "--layer <NAME>", "--output <FILE.safetensors>"]),
-        ("compare", &["<A>", "<B>", "--format"]),
-    ] {
-        let text = help(&[command]);
-        for part in parts {
-            assert!(text.contains(part), "`{part}` is not in {text}");
-        }
-    }
-    fails(2, &["atomize", "model", "--output", "x"], &["--rank <R>", "--error <E>"]);
-    fails(
-        2,
-        &["atomize", "model", "--output", "x", "--rank", "2", "--error", "0.1"],
-        &["cannot be used with"],
-    );
-    for (option, value) in [
-        ("--rank", "0"),
-        ("--rank", "-1"),
-        ("--error", "0"),
-        ("--error", "1"),
-        ("--error", "nan"),
-        ("--energy", "1.5"),
-    ] {
-        let argument = format!("{option}={value}");
-        fails(2, &["atomize", "model", "--output", "x", &argument], &[option, "expected a"]);
-    }
-    fails(1, &["synthesize", ".", "--output", "x.bin"], &["ends with .safetensors"]);
-}
-
 /// A link to an empty folder is as good as the folder.
 #[cfg(unix)]
 #[test]

@@ -159,10 +159,14 @@ fn source_and_source_rows_are_told_apart() {
 fn a_language_whose_files_cannot_be_seen_is_not_ours() {
     let mut checked = 0;
     for (file, text) in script::scripts().iter().filter(|(name, _)| name.starts_with("install/")) {
-        if text.contains("THROW 59912") {
-            checked += 1;
-            assert!(text.contains("LEFT JOIN sys.external_language_files"), "sql/{file}");
-            assert!(text.contains("f.file_name IS NULL OR f.file_name NOT IN"), "sql/{file}");
+        for batch in script::batches(text) {
+            let tokens = script::tokens(&batch);
+            let has = |part: &str| script::find(&tokens, part).is_some();
+            if has("THROW 59912") {
+                checked += 1;
+                assert!(has("LEFT JOIN sys.external_language_files"), "sql/{file}");
+                assert!(has("f.file_name IS NULL OR f.file_name NOT IN"), "sql/{file}");
+            }
         }
     }
     assert_eq!(checked, 3);
@@ -173,10 +177,14 @@ fn a_language_whose_files_cannot_be_seen_is_not_ours() {
 fn texts_are_numbers_only_where_they_look_like_some() {
     let mut checked = 0;
     for (file, text) in script::scripts() {
-        for batch in script::batches(&text).iter().filter(|b| b.contains("TRY_CAST([value] AS")) {
-            checked += 1;
-            let guarded = batch.contains("[type] <> 2") || batch.contains("NOT LIKE N'%[0-9]%'");
-            assert!(guarded, "sql/{file}: {}", script::code(batch).lines().next().unwrap());
+        for batch in script::batches(&text) {
+            let tokens = script::tokens(&batch);
+            let has = |part: &str| script::find(&tokens, part).is_some();
+            if has("TRY_CAST([value] AS") {
+                checked += 1;
+                let guarded = has("[type] <> 2") || has("NOT LIKE N'%[0-9]%'");
+                assert!(guarded, "sql/{file}: {}", script::code(&batch).lines().next().unwrap());
+            }
         }
     }
     assert!(checked >= 4, "{checked}");
@@ -209,10 +217,12 @@ fn scalar_functions_can_be_inlined() {
 fn packed_forms_keep_every_component_and_sign() {
     let packed = script::scripts().into_iter().find(|(name, _)| name == "functions/packed.sql").unwrap().1;
     for batch in script::batches(&packed) {
-        if batch.contains("FROM OPENJSON(") {
-            assert!(batch.contains("WHEN a.[type] = 2 THEN a.[value] ELSE N'"), "{batch}");
+        let tokens = script::tokens(&batch);
+        let has = |part: &str| script::find(&tokens, part).is_some();
+        if has("FROM OPENJSON(") {
+            assert!(has("WHEN a.[type] = 2 THEN a.[value] ELSE"), "{batch}");
         }
-        assert!(!batch.contains("@sign int"), "{batch}");
+        assert!(!has("@sign int"), "{batch}");
     }
 }
 
@@ -248,11 +258,13 @@ fn the_check_of_a_query_has_no_way_around() {
 fn work_is_given_up_and_never_empty() {
     let broker = script::scripts().into_iter().find(|(name, _)| name == "scaleout/broker.sql").unwrap().1;
     let run = script::batches(&broker).into_iter().find(|b| b.contains("[hart_work].[RunWork]")).unwrap();
-    let stale = run.split(';').find(|s| s.contains("@stale_minutes, SYSUTCDATETIME")).unwrap();
-    assert!(stale.contains("WHEN i.attempts >= h.max_attempts THEN 'failed'"), "{stale}");
-    let (_, after) = run.split_once("UPDATE next_items").unwrap();
-    let (before, _) = after.split_once("EXEC @procedure").unwrap();
-    assert!(before.contains("IF @@ROWCOUNT = 0\n            CONTINUE;"), "{before}");
+    let tokens = script::tokens(&run);
+    let mut statements = tokens.split(|token| *token == Token::SemiColon);
+    let stale = statements.find(|s| script::find(s, "@stale_minutes, SYSUTCDATETIME").is_some()).unwrap();
+    assert!(script::find(stale, "WHEN i.attempts >= h.max_attempts THEN 'failed'").is_some(), "{stale:?}");
+    let after = &tokens[script::find(&tokens, "UPDATE next_items").unwrap()..];
+    let before = &after[..script::find(after, "EXEC @procedure").unwrap()];
+    assert!(script::find(before, "IF @@ROWCOUNT = 0 CONTINUE;").is_some(), "{before:?}");
 }
 
 #[test]

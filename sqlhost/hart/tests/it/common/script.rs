@@ -70,6 +70,18 @@ pub fn words(tokens: &[Token], at: usize, wanted: &[&str]) -> bool {
     wanted.iter().enumerate().all(|(n, word)| tokens.get(at + n).is_some_and(|t| is(t, word)))
 }
 
+/// Where the parser sees this text: the position of its tokens, whatever the blanks, the comments and the case of words.
+pub fn find(tokens: &[Token], text: &str) -> Option<usize> {
+    let same = |a: &Token, b: &Token| match (a, b) {
+        (Token::Word(a), Token::Word(b)) => {
+            a.quote_style == b.quote_style && a.value.eq_ignore_ascii_case(&b.value)
+        }
+        _ => a == b,
+    };
+    let wanted = self::tokens(text);
+    tokens.windows(wanted.len()).position(|found| found.iter().zip(&wanted).all(|(a, b)| same(a, b)))
+}
+
 /// Position behind the parenthesis that closes the one at `open`.
 pub fn closing(tokens: &[Token], open: usize) -> usize {
     assert_eq!(tokens[open], Token::LParen);

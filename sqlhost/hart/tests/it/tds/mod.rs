@@ -38,8 +38,12 @@ pub enum Answer {
     Error(u32, String),
     /// To a login: go to this port of localhost.
     Route(u16),
-    /// Silence.
+    /// Silence until an attention comes, which is confirmed.
     Stall,
+    /// The first packet of an answer, with half a value at its end, and then the same.
+    StallAmidst,
+    /// Silence, whatever comes.
+    Deaf,
     /// The end of the connection.
     Drop,
 }
@@ -59,6 +63,11 @@ pub enum Type {
     Chars {
         wide: bool,
         bytes: u16,
+    },
+    /// nvarchar or varchar of 8000 bytes in this collation; the cells of the latter are bytes.
+    Collated {
+        wide: bool,
+        collation: [u8; 5],
     },
     Bytes,
     /// varbinary of so many bytes.
@@ -143,6 +152,11 @@ impl Type {
                 out.extend(bytes.to_le_bytes());
                 out.extend(COLLATION);
             }
+            Type::Collated { wide, collation } => {
+                Type::Chars { wide, bytes: 8000 }.describe(out);
+                let end = out.len();
+                out[end - collation.len()..].copy_from_slice(&collation);
+            }
             Type::Bytes => Type::Binary(8000).describe(out),
             Type::LongBytes => Type::Binary(0xFFFF).describe(out),
             Type::Binary(bytes) => {
@@ -172,7 +186,7 @@ impl Type {
 
     fn write(self, cell: &Cell, out: &mut Vec<u8>) {
         let (long, max) = match self {
-            Type::Text | Type::Bytes => (true, false),
+            Type::Text | Type::Bytes | Type::Collated { .. } => (true, false),
             Type::Chars { bytes, .. } | Type::Binary(bytes) => (true, bytes == 0xFFFF),
             Type::LongText | Type::LongBytes | Type::Xml => (true, true),
             _ => (false, false),
@@ -195,9 +209,8 @@ impl Type {
             (Type::Money, Cell::Int(v)) => {
                 [((v >> 32) as i32).to_le_bytes(), (*v as i32).to_le_bytes()].concat()
             }
-            (Type::Text | Type::LongText | Type::Xml | Type::Chars { wide: true, .. }, Cell::Text(v)) => {
-                utf16(v)
-            }
+            (Type::Text | Type::LongText | Type::Xml | Type::Chars { wide: true, .. }, Cell::Text(v))
+            | (Type::Collated { wide: true, .. }, Cell::Text(v)) => utf16(v),
             (_, Cell::Bytes(v)) => v.clone(),
             other => panic!("{other:?}"),
         };
@@ -432,13 +445,40 @@ fn serve(stream: &mut Stream, log: &Mutex<Vec<String>>, behaviour: &mut Behaviou
                 token(&mut out, 0xE3, &[&[20][..], &length, &value, &[0, 0]].concat());
                 done(&mut out, 0, 0);
             }
-            Answer::Stall => loop {
+            Answer::Stall => attention(stream, log, behaviour, &mut out)?,
+            Answer::StallAmidst => {
+                describe(&mut out, &[("c", Type::Bytes)]);
+                // A row whose value has 9 bytes, of which 3 come.
+                out.extend([0xD1, 9, 0, 1, 2, 3]);
+                packet(stream, &out, 0, false)?;
+                stream.flush()?;
+                out.clear();
+                attention(stream, log, behaviour, &mut out)?;
+            }
+            Answer::Deaf => loop {
                 std::thread::park();
             },
             Answer::Drop => return Ok(()),
         }
         send(stream, &out)?;
     }
+}
+
+/// Waits for an attention: one packet of nothing. It is logged, and confirmed as a server does.
+fn attention(
+    stream: &mut Stream,
+    log: &Mutex<Vec<String>>,
+    behaviour: &mut Behaviour,
+    out: &mut Vec<u8>,
+) -> std::io::Result<()> {
+    let Some((kind, body)) = message(stream, behaviour)? else {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    };
+    assert_eq!((kind, body.len()), (0x06, 0), "not an attention");
+    log.lock().unwrap().push("attention".into());
+    behaviour("attention");
+    done(out, 0x20, 0);
+    Ok(())
 }
 
 /// One message: its type and the bodies of its packets. A bulk load may be dropped, or no longer read, at its first packet of
@@ -458,7 +498,7 @@ fn message(stream: &mut Stream, behaviour: &mut Behaviour) -> std::io::Result<Op
         if header[0] == 0x07 && start == 0 {
             match behaviour("bulk begins") {
                 Answer::Drop => return Ok(None),
-                Answer::Stall => loop {
+                Answer::Deaf => loop {
                     std::thread::park();
                 },
                 _ => {}
