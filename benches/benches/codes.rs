@@ -20,7 +20,7 @@ const QUERIES: [usize; 5] = [1, 4, 16, 64, 256];
 fn near(c: &mut Criterion) {
     let count = data::rows(100_000);
     let base = data::singles(3, 1998);
-    for dimensions in [OWN, 1998] {
+    for dimensions in [embeddings::DIMENSIONS, 1998] {
         let mut rows = data::singles(4, count * dimensions);
         for row in rows.chunks_exact_mut(dimensions) {
             row.iter_mut().zip(&base).for_each(|(x, b)| *x = b * (1.0 + 1e-6 * *x));

@@ -42,9 +42,10 @@ GO
 -- Empty: Fewer vectors than clusters are an error, and fewer different ones too.
 -- NaN and infinity: A vector that is not finite is an error that names its row.
 -- Accuracy: Distances have the bits of vector_distance, centroids those of vector_average in the vectors' width.
---           Hamerly's bounds allow for rounding errors, so the result is that without bounds. The start is drawn by
---           rising id: same bits for any order of rows with distinct integer ids, number of threads and instruction
---           set. O(rows * dimensions * clusters) for the start and each step.
+--           Hamerly's bounds and codes of 8 bits a component spare distances, with all rounding errors allowed for: the
+--           result is that without them. The start is drawn by rising id: same bits for any order of rows with distinct
+--           integer ids, number of threads and instruction set. O(rows * dimensions * clusters) for the start and each
+--           step.
 -- Chunks: Needs all rows in one call.
 -- In T-SQL: FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

@@ -15,8 +15,10 @@
 :r generated/VectorEuclideanDistance.sql
 :r generated/VectorGeometricMedian.sql
 :r generated/VectorHammingDistance.sql
+:r generated/VectorHdbscan.sql
 :r generated/VectorIsolationForest.sql
 :r generated/VectorJaccardDistance.sql
+:r generated/VectorJohnsonLindenstrauss.sql
 :r generated/VectorJoin.sql
 :r generated/VectorKmeans.sql
 :r generated/VectorLerp.sql
@@ -29,9 +31,12 @@
 :r generated/VectorMinimum.sql
 :r generated/VectorNorm.sql
 :r generated/VectorNormalize.sql
+:r generated/VectorPca.sql
 :r generated/VectorQuantize.sql
+:r generated/VectorRandomProjection.sql
 :r generated/VectorRange.sql
 :r generated/VectorScale.sql
+:r generated/VectorSilhouette.sql
 :r generated/VectorSoftmax.sql
 :r generated/VectorState.sql
 :r generated/VectorSubtract.sql

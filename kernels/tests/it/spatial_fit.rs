@@ -213,7 +213,7 @@ fn landmarks_of_rows_in_parts() {
     let dimension = 20_000;
     // More than a block of rows, two NULL ones.
     let plain = |element| {
-        let row = |i: u64| uniform(i, dimension).iter().map(|v| f64::from(*v)).collect();
+        let row = |i: u32| uniform(i, dimension).iter().map(|v| f64::from(*v)).collect();
         let rows: Vec<Option<Vec<f64>>> = (0..150).map(|i| (i != 0 && i != 70).then(|| row(i))).collect();
         (element, rows)
     };
