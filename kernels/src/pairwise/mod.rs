@@ -10,4 +10,5 @@ pub(crate) mod products;
 pub(crate) mod reduce;
 pub(crate) mod scaled;
 pub(crate) mod streams;
+pub(crate) mod sum;
 pub(crate) mod tiles;

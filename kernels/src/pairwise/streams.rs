@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use crate::arch::{Part, Simd};
 use crate::pairwise::precision::Precision;
 use crate::pairwise::reduce;
-use crate::pairwise::tiles::Sum;
+use crate::pairwise::sum::Sum;
 use crate::parallel::PANEL;
 
 /// Least prefetch distance: what memory delivers while it answers one request.

@@ -215,6 +215,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
         let element = vectors.element().of_result();
         let mut packed = PackedVectors { element, ..PackedVectors::default() };
         for axis in axes {
+            // Whether a zero has a sign depends on the axis's random start.
+            let axis: Vec<f64> = axis.iter().map(|v| v + 0.0).collect();
             let bytes: Vec<u8> = match element {
                 Element::F64 => axis.iter().flat_map(|v| v.to_le_bytes()).collect(),
                 _ => {

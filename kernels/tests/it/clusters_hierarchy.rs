@@ -172,7 +172,8 @@ fn hdbscan_is_the_same_for_any_threads_and_order() {
     for (at, row) in order.iter().enumerate() {
         assert_eq!((a[*row], p[*row]), (b[at], q[at]));
     }
-    assert!(a.iter().flatten().any(|cluster| *cluster > 3));
+    let most = a.iter().flatten().max();
+    assert!(most > Some(&1), "{most:?}: choose rows that fall into several clusters");
 }
 
 #[test]

@@ -100,8 +100,12 @@ fn defaults_are_values_in_range() {
     for kernel in KERNELS {
         // Binding converts every default, and fails where one is out of range.
         let mut params = common::variants(kernel)[0].clone();
-        for param in kernel.params.iter().filter(|p| p.kind == ParamKind::Vector && p.default.is_none()) {
-            params.push((param.name, text("[1]")));
+        for param in kernel.params.iter().filter(|p| p.default.is_none()) {
+            match param.kind {
+                ParamKind::Vector => params.push((param.name, text("[1]"))),
+                ParamKind::Binary => params.push((param.name, Value::Bytes(vec![1]))),
+                _ => {}
+            }
         }
         params.retain(|(name, _)| kernel.params.iter().any(|p| p.name == *name && p.default.is_none()));
         let bound = bind(kernel, &params).unwrap();
