@@ -44,7 +44,7 @@ pub use level::{Level, MAX_LEVEL_VARIABLE, MIN_LEVEL_VARIABLE};
 pub(crate) use pages::{filled, prefer_large, zeros};
 pub use simd::LANES;
 pub(crate) use simd::{
-    CODE_GROUPS, CodeGroup, F32_BLOCK, F64_BLOCK, HALF, HALF_BLOCK, Part, Simd, Task, tree_sum,
+    CODE_GROUPS, CodeGroup, F32_BLOCK, F64_BLOCK, HALF, HALF_BLOCK, Part, Simd, Task, padded, tree_sum,
 };
 #[cfg(windows)]
 pub(crate) use windows::memory;

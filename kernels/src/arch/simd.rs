@@ -171,7 +171,7 @@ pub(crate) fn tree_sum(mut lanes: [f64; LANES]) -> f64 {
 
 /// Pads an incomplete block with zero bytes.
 #[inline(always)]
-pub(super) fn padded<const N: usize>(tail: &[u8]) -> [u8; N] {
+pub(crate) fn padded<const N: usize>(tail: &[u8]) -> [u8; N] {
     let mut block = [0; N];
     block[..tail.len()].copy_from_slice(tail);
     block

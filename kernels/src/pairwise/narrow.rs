@@ -3,7 +3,7 @@
 //! The bits are those of the sums with the row as singles. A sum that may have left the range of its lanes is the caller's
 //! to compute again.
 
-use crate::arch::{F32_BLOCK, HALF_BLOCK, LANES, Simd};
+use crate::arch::{F32_BLOCK, HALF_BLOCK, LANES, Simd, padded};
 use crate::pairwise::one_to_many::Wanted;
 use crate::pairwise::precision::{Precision, Single, Widened};
 
@@ -16,6 +16,11 @@ pub(crate) trait Narrow {
     const BLOCK: usize;
     /// `block.len() == BLOCK`.
     fn load<S: Simd>(simd: S, block: &[u8]) -> S::F32;
+    /// A last, incomplete block; missing lanes are 0.
+    #[inline(always)]
+    fn load_tail<S: Simd>(simd: S, tail: &[u8]) -> S::F32 {
+        Self::load(simd, &padded::<HALF_BLOCK>(tail)[..Self::BLOCK])
+    }
 }
 
 /// IEEE 754 half precision.
@@ -79,9 +84,7 @@ macro_rules! over_blocks {
         }
         let (tail, row_tail) = (blocks.remainder(), row_blocks.remainder());
         if !tail.is_empty() {
-            let mut padded = [0; HALF_BLOCK];
-            padded[..row_tail.len()].copy_from_slice(row_tail);
-            let ($x, $y) = (M::load_tail($simd, tail), M::of($simd, N::load($simd, &padded[..N::BLOCK])));
+            let ($x, $y) = (M::load_tail($simd, tail), M::of($simd, N::load_tail($simd, row_tail)));
             $step;
         }
     }};

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::arch::{F32_BLOCK, HALF_BLOCK, LANES, Simd, Task};
+use crate::arch::{F32_BLOCK, LANES, Simd, Task};
 use crate::column::vectors::{Vectors, convert};
 use crate::error::Error;
 use crate::number::element::{Element, Width};
@@ -15,9 +15,9 @@ use crate::pairwise::lane_major::Packed;
 use crate::pairwise::narrow::{Brain, Byte, Half, Narrow, OfSingles, sums};
 use crate::pairwise::one_to_many::Wanted as Sums;
 use crate::pairwise::precision::{Accumulate, Single, Widened};
-use crate::pairwise::reduce::{self, Cosine, Dot, Euclidean, Form, Manhattan, Pair};
+use crate::pairwise::reduce::{self, Dot, Pair};
 use crate::parallel::{self, PANEL};
-use crate::vector::distance::{Metric, from_dot, from_similarity};
+use crate::vector::distance::{Metric, from_dot, from_similarity, of_packed};
 use crate::vector::nearest_rows::{
     Best, Candidate, Key, Scan, Wanted, check_k, check_width, merged, packed, search_for,
 };
@@ -88,14 +88,8 @@ impl Task for Convert<'_> {
 fn blocks<N: Narrow, S: Simd>(simd: S, bytes: &[u8], singles: &mut [f32]) {
     for (block, singles) in bytes.chunks(N::BLOCK).zip(singles.chunks_mut(LANES)) {
         let mut out = [0f32; LANES];
-        let mut padded = [0; HALF_BLOCK];
-        let block = if block.len() == N::BLOCK {
-            block
-        } else {
-            padded[..block.len()].copy_from_slice(block);
-            &padded[..N::BLOCK]
-        };
-        simd.store_f32(N::load(simd, block), bytemuck::cast_mut::<_, [u8; F32_BLOCK]>(&mut out));
+        let loaded = if block.len() == N::BLOCK { N::load(simd, block) } else { N::load_tail(simd, block) };
+        simd.store_f32(loaded, bytemuck::cast_mut::<_, [u8; F32_BLOCK]>(&mut out));
         singles.copy_from_slice(&out[..singles.len()]);
     }
 }
@@ -272,17 +266,14 @@ impl Block<'_, '_> {
                             None => {
                                 again.resize(query.len() / 4, 0.0);
                                 convert(search.rows.element(), row, &mut again);
-                                of_pair(simd, metric, accumulate, query, bytemuck::cast_slice(&again))
+                                let row = bytemuck::cast_slice(&again);
+                                of_packed(search.compute, metric, Width::F32, query, row)
                             }
                         };
                     }
                 }
                 for (row, distance) in numbers[..filled].iter().zip(distances) {
-                    // Most rows are farther than the worst of the best: skip them before asking for their id.
-                    if best.worst().is_some_and(|worst| distance > worst) {
-                        continue;
-                    }
-                    best.offer(Candidate::new(distance, (search.key)(*row), *row));
+                    best.offer_row(distance, *row, search.key);
                 }
             }
         }
@@ -311,21 +302,6 @@ fn of_whole(metric: Metric, square: f64, [dot, row_square]: [i64; 2]) -> f64 {
         Metric::Cosine => from_similarity(reduce::cosine_of_sums(dot as f64, square, row_square as f64)),
         Metric::Euclidean => (square + row_square as f64 - 2.0 * dot as f64).sqrt(),
         Metric::Dot | Metric::Manhattan => from_dot(dot as f64),
-    }
-}
-
-/// The distance of two vectors of singles.
-#[inline(always)]
-fn of_pair<S: Simd>(simd: S, metric: Metric, accumulate: Accumulate, a: &[u8], b: &[u8]) -> f64 {
-    #[inline(always)]
-    fn of<S: Simd, F: Form>(simd: S, form: F, accumulate: Accumulate, a: &[u8], b: &[u8]) -> f64 {
-        simd.run(Pair { form, width: Width::F32, accumulate, a, b })
-    }
-    match metric {
-        Metric::Cosine => from_similarity(of(simd, Cosine, accumulate, a, b)),
-        Metric::Euclidean => of(simd, Euclidean, accumulate, a, b),
-        Metric::Dot => from_dot(of(simd, Dot, accumulate, a, b)),
-        Metric::Manhattan => of(simd, Manhattan, accumulate, a, b),
     }
 }
 

@@ -119,6 +119,15 @@ impl Best {
         self.heap.into_sorted_vec()
     }
 
+    /// Offers a row, whose id is asked for only if its distance may get in: most rows are farther than the worst.
+    #[inline(always)]
+    pub(super) fn offer_row(&mut self, distance: f64, row: usize, key: Key<'_>) {
+        if self.worst().is_some_and(|worst| distance > worst) {
+            return;
+        }
+        self.offer(Candidate::new(distance, key(row), row));
+    }
+
     pub(crate) fn offer(&mut self, candidate: Candidate) {
         let wanted = Wanted { beyond: self.beyond, within: self.within, ..Wanted::nearest(self.k) };
         if !wanted.admits(candidate.distance) {
@@ -324,12 +333,7 @@ impl Task for Scan<'_> {
                 panel_distances::<M, S>(simd, self.metric, &mut tiles, queries, &panel, &mut distances);
                 for (best, distances) in self.best.iter_mut().zip(distances.chunks_exact(PANEL)) {
                     for ((row, _), distance) in panel.iter().zip(distances) {
-                        // Most rows are farther than the worst of the best: skip them before asking for their id.
-                        if best.worst().is_some_and(|worst| *distance > worst) {
-                            continue;
-                        }
-                        let row = self.first + *row;
-                        best.offer(Candidate::new(*distance, (self.key)(row), row));
+                        best.offer_row(*distance, self.first + *row, self.key);
                     }
                 }
             }

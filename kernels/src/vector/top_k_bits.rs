@@ -143,12 +143,7 @@ impl Task for Scan<'_, '_> {
                 let mut counts = [[0; 2]; PANEL];
                 simd.count_bits(query, &panel[..filled], &mut counts);
                 for (row, counts) in numbers[..filled].iter().zip(counts) {
-                    let distance = metric.of(counts);
-                    // Most rows are farther than the worst of the best: skip them before asking for their id.
-                    if best.worst().is_some_and(|worst| distance > worst) {
-                        continue;
-                    }
-                    best.offer(Candidate::new(distance, (source.key)(*row), *row));
+                    best.offer_row(metric.of(counts), *row, source.key);
                 }
             }
         }

@@ -10,7 +10,7 @@
 //! instruction. Two different vectors have the same checksum with odds of about 1 in 2³²; it is no defence against somebody
 //! who looks for two that do.
 
-use crate::arch::{Simd, Task};
+use crate::arch::{Simd, Task, padded};
 
 /// Words of a block.
 const WORDS: usize = 16;
@@ -62,14 +62,6 @@ impl Sums {
         let sum = self.sums.iter().fold(bytes as u64, |sum, lane| sum.wrapping_add(*lane));
         (finalized(sum) >> 32) as u32
     }
-}
-
-/// A last block, padded with zeros.
-#[inline(always)]
-pub(super) fn padded(tail: &[u8]) -> [u8; BLOCK] {
-    let mut block = [0; BLOCK];
-    block[..tail.len()].copy_from_slice(tail);
-    block
 }
 
 /// The checksum of a vector's bytes.

@@ -30,7 +30,7 @@
 
 use super::checksum::{self, Sums};
 use super::{Numbers, up};
-use crate::arch::{LANES, Simd};
+use crate::arch::{LANES, Simd, padded};
 use crate::number::element::{Element, Width};
 
 const UNIT: f64 = f64::EPSILON / 2.0;
@@ -121,7 +121,7 @@ fn survey<S: Simd>(simd: S, vector: &[u8]) -> (u32, u32) {
         sums.add(block);
     }
     if !tail.is_empty() {
-        let block = checksum::padded(tail);
+        let block = padded(tail);
         raise(&mut greatest, &block);
         sums.add(&block);
     }
