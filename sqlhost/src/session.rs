@@ -25,7 +25,14 @@ pub enum Fault {
     Call(String),
     /// An error of the kernel or the binding.
     #[error("{}", InSql(.0))]
-    Kernel(#[from] Error),
+    Kernel(Error),
+}
+
+/// Not thiserror's `from`, which makes the error its own cause: a chain of causes would print its text twice.
+impl From<Error> for Fault {
+    fn from(error: Error) -> Fault {
+        Fault::Kernel(error)
+    }
 }
 
 fn call_fault<T>(message: impl Into<String>) -> Result<T, Fault> {

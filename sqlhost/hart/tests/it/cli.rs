@@ -34,6 +34,8 @@ fn fails(code: i32, arguments: &[&str], parts: &[&str]) {
     if code == 1 {
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
         assert!(stderr.starts_with("hart: "), "{stderr}");
+        let said: Vec<&str> = stderr.trim_end().split(": ").filter(|part| part.len() > 20).collect();
+        assert!((1..said.len()).all(|i| !said[..i].contains(&said[i])), "said twice: {stderr}");
     }
     for part in parts {
         assert!(stderr.contains(part), "{arguments:?}: `{part}` is not in {stderr}");
