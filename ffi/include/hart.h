@@ -1057,6 +1057,27 @@ int32_t hart_index_top_k_f32(const struct HartIndex *index,
                              size_t *written);
 
 /**
+ * As `hart_index_top_k_f32`, without some rows: each query gets min(k, rows that are left) hits. `left_out`: a byte for each row of
+ * the index, in the order that it was made from, 0 for a row to search and any other number for one to leave out; or NULL, which
+ * leaves none out.
+ *
+ * Requires:
+ *
+ * The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the
+ * call. `index` may be anything: what is not the handle of an index is refused.
+ */
+int32_t hart_index_top_k_filtered_f32(const struct HartIndex *index,
+                                      const float *queries,
+                                      size_t query_count,
+                                      size_t dimensions,
+                                      size_t k,
+                                      int32_t metric,
+                                      const uint8_t *left_out,
+                                      struct HartHit *hits,
+                                      size_t capacity,
+                                      size_t *written);
+
+/**
  * Releases an index and sets the caller's handle to NULL. Releasing NULL does nothing. Waits for the searches that run in other
  * threads: once it has returned, nobody reads the rows of an index that borrowed them. Searches that start later fail.
  *

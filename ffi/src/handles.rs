@@ -47,6 +47,14 @@ pub(crate) fn copy<T: Copy>(what: &'static str, values: &[T]) -> Result<Vec<T>, 
     Ok(out)
 }
 
+/// One flag for each byte: whether it is other than 0.
+pub(crate) fn flags(what: &'static str, bytes: &[u8]) -> Result<Vec<bool>, Failure> {
+    let mut flags = Vec::new();
+    flags.try_reserve_exact(bytes.len()).map_err(|_| Failure::OutOfMemory { what, bytes: bytes.len() })?;
+    flags.extend(bytes.iter().map(|byte| *byte != 0));
+    Ok(flags)
+}
+
 /// An index behind a lock that searches share and the release takes exclusively: once taken out, no search uses it.
 type Live = Arc<RwLock<Option<Arc<Index>>>>;
 
@@ -186,12 +194,18 @@ impl Index {
         Ok(Index { rows, row_count, dimensions, ids, codes })
     }
 
-    /// As [`search`].
-    pub(crate) fn search(&self, search: &Search<'_>, hits: &mut [HartHit]) -> Result<(), Failure> {
+    /// As [`search`], without the rows whose flag is `true`.
+    pub(crate) fn search(
+        &self,
+        search: &Search<'_>,
+        left_out: Option<&[bool]>,
+        hits: &mut [HartHit],
+    ) -> Result<(), Failure> {
         let matrix = named("rows", self.rows.get(), self.dimensions)?;
         let queries = named("queries", search.queries, self.dimensions)?;
         let options = search.options(self.ids.as_deref());
         let options = self.codes.as_ref().map_or(options, |codes| options.codes(codes));
+        let options = left_out.map_or(options, |flags| options.left_out(flags));
         write(state::run(|| options.search(&matrix, &queries))?, hits);
         Ok(())
     }

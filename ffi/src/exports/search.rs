@@ -268,6 +268,45 @@ pub unsafe extern "C" fn hart_index_top_k_f32(
     capacity: usize,
     written: *mut usize,
 ) -> i32 {
+    let all = std::ptr::null();
+    // SAFETY: as this function's; NULL leaves no row out.
+    unsafe {
+        hart_index_top_k_filtered_f32(
+            index,
+            queries,
+            query_count,
+            dimensions,
+            k,
+            metric,
+            all,
+            hits,
+            capacity,
+            written,
+        )
+    }
+}
+
+/// As `hart_index_top_k_f32`, without some rows: each query gets min(k, rows that are left) hits. `left_out`: a byte for each row of
+/// the index, in the order that it was made from, 0 for a row to search and any other number for one to leave out; or NULL, which
+/// leaves none out.
+///
+/// # Safety
+///
+/// The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the
+/// call. `index` may be anything: what is not the handle of an index is refused.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hart_index_top_k_filtered_f32(
+    index: *const HartIndex,
+    queries: *const f32,
+    query_count: usize,
+    dimensions: usize,
+    k: usize,
+    metric: i32,
+    left_out: *const u8,
+    hits: *mut HartHit,
+    capacity: usize,
+    written: *mut usize,
+) -> i32 {
     let search = |index: &Index| {
         if dimensions != index.dimensions {
             return Err(Error::Dimensions {
@@ -279,6 +318,7 @@ pub unsafe extern "C" fn hart_index_top_k_f32(
             }
             .into());
         }
+        let bytes = raw::input("left_out", left_out, if left_out.is_null() { 0 } else { index.row_count })?;
         let request = Request {
             queries: raw::matrix("queries", queries, query_count, dimensions)?,
             query_count,
@@ -287,11 +327,15 @@ pub unsafe extern "C" fn hart_index_top_k_f32(
             hits: raw::output("hits", hits, capacity)?,
             capacity,
             written: raw::output("written", written, 1)?,
-            inputs: &[],
+            inputs: &[bytes.span()],
         };
         // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches
         // what is written during the call.
-        unsafe { request.run(index.row_count, |search, hits| index.search(search, hits)) }
+        unsafe {
+            let flags = if left_out.is_null() { None } else { Some(handles::flags("left_out", bytes.slice())?) };
+            let left = flags.as_ref().map_or(index.row_count, |flags| flags.iter().filter(|out| !**out).count());
+            request.run(left, |search, hits| index.search(search, flags.as_deref(), hits))
+        }
     };
     guard(|| handles::with(index, search))
 }

@@ -81,6 +81,7 @@ static void structures(void)
 static void handles(void)
 {
     HartHit hits[4];
+    uint8_t left_out[2];
     HartIndex *index = NULL, *copy, *wild = (HartIndex *)(void *)a;
     size_t written = 0;
 
@@ -96,6 +97,15 @@ static void handles(void)
     CHECK(written == 6);
     FAILS(hart_index_top_k_f32(index, (const float *)(const void *)hits, 1, 2, 2, 0, hits, 4, &written),
           HART_STATUS_OVERLAP, "hits overlaps queries");
+    memset(hits, 0, sizeof hits);
+    FAILS(hart_index_top_k_filtered_f32(index, b, 1, 2, 2, 0, (const uint8_t *)hits, hits, 4, &written), HART_STATUS_OVERLAP,
+          "hits overlaps left_out");
+    memset(left_out, 1, sizeof left_out);
+    OK(hart_index_top_k_filtered_f32(index, b, 1, 2, 2, 0, left_out, NULL, 0, &written));
+    CHECK(written == 0);
+    left_out[1] = 0;
+    FAILS(hart_index_top_k_filtered_f32(index, b, 2, 2, 2, 0, left_out, hits, 1, &written), HART_STATUS_CAPACITY, "room for 1");
+    CHECK(written == 2);
     FAILS(hart_vector_top_k_f32(a, 2, 2, NULL, b, 1, 1, 0, hits, 4, NULL), HART_STATUS_NULL_POINTER, "written");
     FAILS(hart_vector_top_k_f32(a, 2, 0, NULL, b, 1, 1, 0, hits, 4, &written), HART_STATUS_PARAMETER_VALUE, "dimensions is 0");
     FAILS(hart_vector_top_k_f32(a, 2, (size_t)-1, NULL, b, 1, 1, 0, hits, 4, &written), HART_STATUS_LENGTH, "rows");

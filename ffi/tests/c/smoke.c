@@ -127,7 +127,8 @@ static void search(void)
 {
     const float rows[] = {0, 0, 3, 4, 6, 8}, queries[] = {3, 4, 9, 9};
     const int64_t ids[] = {7, 8, 9};
-    HartHit hits[4];
+    const uint8_t left_out[] = {0, 255, 0};
+    HartHit hits[6];
     HartIndex *index = NULL;
     HartIndexOptions options;
     size_t written = 0;
@@ -150,6 +151,10 @@ static void search(void)
         OK(hart_index_create_f32(rows, 3, 2, borrow ? ids : NULL, &options, &index));
         OK(hart_index_top_k_f32(index, queries, 1, 2, 9, HART_METRIC_EUCLIDEAN, hits, 4, &written));
         CHECK(written == 3 && hits[0].id == (borrow ? 8 : 1) && hits[0].row == 1);
+        OK(hart_index_top_k_filtered_f32(index, queries, 2, 2, 9, HART_METRIC_EUCLIDEAN, left_out, hits, 4, &written));
+        CHECK(written == 4 && hits[0].row == 0 && hits[1].row == 2 && hits[2].row == 2 && hits[3].row == 0);
+        OK(hart_index_top_k_filtered_f32(index, queries, 2, 2, 9, HART_METRIC_EUCLIDEAN, NULL, hits, 6, &written));
+        CHECK(written == 6);
         OK(hart_index_release(&index));
         CHECK(index == NULL);
         OK(hart_index_release(&index));

@@ -134,6 +134,7 @@ int main(void)
     SHARED(hart_vector_top_k_f16((const uint16_t *)many, ROWS, N, NULL, one, 1, 3, HART_METRIC_COSINE, hits, 3, &written));
     OK(hart_index_create_f32(many, ROWS, N, NULL, NULL, &index));
     SHARED(hart_index_top_k_f32(index, one, 1, N, 3, HART_METRIC_COSINE, hits, 3, &written));
+    SHARED(hart_index_top_k_filtered_f32(index, one, 1, N, 3, HART_METRIC_COSINE, NULL, hits, 3, &written));
     OK(hart_index_release(&index));
 
     /* The randomized decomposition shares its products at any size. */

@@ -857,6 +857,19 @@ namespace Hart.Native
         internal static extern int hart_index_top_k_f32(HartIndex* index, float* queries, System.UIntPtr query_count, System.UIntPtr dimensions, System.UIntPtr k, int metric, HartHit* hits, System.UIntPtr capacity, System.UIntPtr* written);
 
         /// <summary>
+        ///  As `hart_index_top_k_f32`, without some rows: each query gets min(k, rows that are left) hits. `left_out`: a byte for each row of
+        ///  the index, in the order that it was made from, 0 for a row to search and any other number for one to leave out; or NULL, which
+        ///  leaves none out.
+        ///
+        ///  # Safety
+        ///
+        ///  The pointers are NULL or point to as many elements as said; nobody writes what is read, or touches what is written, during the
+        ///  call. `index` may be anything: what is not the handle of an index is refused.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "hart_index_top_k_filtered_f32", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int hart_index_top_k_filtered_f32(HartIndex* index, float* queries, System.UIntPtr query_count, System.UIntPtr dimensions, System.UIntPtr k, int metric, byte* left_out, HartHit* hits, System.UIntPtr capacity, System.UIntPtr* written);
+
+        /// <summary>
         ///  Releases an index and sets the caller's handle to NULL. Releasing NULL does nothing. Waits for the searches that run in other
         ///  threads: once it has returned, nobody reads the rows of an index that borrowed them. Searches that start later fail.
         ///

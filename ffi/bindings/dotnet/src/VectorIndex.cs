@@ -175,10 +175,20 @@ namespace Hart.Native
         /// <param name="queries">One query or many, row-major.</param>
         /// <param name="k">Hits for each.</param>
         /// <param name="metric">What "near" means.</param>
-        public Hit[] TopK(ReadOnlySpan<float> queries, int k, Metric metric)
+        /// <param name="leftOut">One for each row, true for a row that the search leaves out; empty to search all. Count is then that of the rows that are left.</param>
+        public Hit[] TopK(ReadOnlySpan<float> queries, int k, Metric metric, ReadOnlySpan<bool> leftOut = default)
         {
             UIntPtr count = Check.Rows(nameof(queries), queries.Length, Dimensions);
-            Hit[] hits = Check.Hits((int)count, k, LongCount);
+            long left = LongCount;
+            if (!leftOut.IsEmpty)
+            {
+                if (leftOut.Length != LongCount)
+                    throw new ArgumentException($"leftOut has {leftOut.Length} elements, but there are {LongCount} rows", nameof(leftOut));
+                fixed (bool* flags = &MemoryMarshal.GetReference(leftOut))
+                    for (int i = 0; i < leftOut.Length; i++)
+                        left -= flags[i] ? 1 : 0;
+            }
+            Hit[] hits = Check.Hits((int)count, k, left);
             UIntPtr written;
             bool held = false;
             try
@@ -186,10 +196,11 @@ namespace Hart.Native
                 // The handle cannot be released by another thread while it is held.
                 DangerousAddRef(ref held);
                 fixed (float* queriesPointer = &MemoryMarshal.GetReference(queries))
+                fixed (bool* leftOutPointer = &MemoryMarshal.GetReference(leftOut))
                 fixed (Hit* hitsPointer = hits)
-                    Check.Status(NativeMethods.hart_index_top_k_f32(
+                    Check.Status(NativeMethods.hart_index_top_k_filtered_f32(
                         (HartIndex*)handle, queriesPointer, count, (UIntPtr)Dimensions, (UIntPtr)k, (int)metric,
-                        (HartHit*)hitsPointer, (UIntPtr)hits.Length, &written));
+                        leftOut.IsEmpty ? null : (byte*)leftOutPointer, (HartHit*)hitsPointer, (UIntPtr)hits.Length, &written));
             }
             finally
             {

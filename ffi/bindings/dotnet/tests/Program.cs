@@ -116,7 +116,13 @@ static class Program
             Expect(index.TopK(new float[] { 0, 1 }, 1, Metric.Cosine)[0].Id == 10, "rows where they lie");
         }
         using (VectorIndex index = new VectorIndex(rows, 2, codes: true))
+        {
             Expect(index.TopK(new float[] { 0, 1 }, 1, Metric.Cosine)[0].Row == 1, "a search with codes");
+            Hit[] left = index.TopK(new float[] { 0, 1 }, 3, Metric.Cosine, new bool[] { false, true, false });
+            Expect(left.Length == 2 && left[0].Row == 2 && left[1].Row == 0, "a search without a row");
+            Expect(index.TopK(rows, 3, Metric.Dot, new bool[] { true, true, true }).Length == 0, "a search without any row");
+            Throws<ArgumentException>(() => index.TopK(rows, 1, Metric.Dot, new bool[2]), "leftOut has 2 elements, but there are 3 rows");
+        }
         fixed (float* pointer = rows)
         using (VectorIndex index = VectorIndex.Borrow(pointer, 3, 2))
             Expect(index.TopK(new float[] { 0, 1 }, 5, Metric.Cosine).Length == 3, "a search behind a pointer");

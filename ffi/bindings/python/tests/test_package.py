@@ -190,6 +190,20 @@ class Search(unittest.TestCase):
             with hart.Index(ROWS, codes=True) as index:
                 np.testing.assert_array_equal(index.top_k(ROWS[:5], 4, metric), hart.top_k(ROWS, ROWS[:5], 4, metric))
 
+    def test_rows_are_left_out(self):
+        left_out = np.arange(300) % 3 == 0
+        kept = np.flatnonzero(~left_out)
+        for codes in (False, True):
+            with hart.Index(ROWS, codes=codes) as index:
+                found = index.top_k(ROWS[:5], 4, left_out=left_out)
+                np.testing.assert_array_equal(kept[hart.top_k(ROWS[kept], ROWS[:5], 4)["row"]], found["row"])
+                self.assertEqual(index.top_k(ROWS[:2], 400, left_out=list(left_out)).shape, (2, 200))
+                self.assertEqual(index.top_k(ROWS[0], 4, left_out=np.ones(300, bool)).shape, (0,))
+                with self.assertRaisesRegex(ValueError, "left_out: expected 300 flags, one for each row, found the shape .299,."):
+                    index.top_k(ROWS[0], 4, left_out=left_out[1:])
+                with self.assertRaisesRegex(TypeError, "left_out: expected bool, found int64"):
+                    index.top_k(ROWS[0], 4, left_out=kept)
+
     def test_a_borrowing_index_reads_the_rows_where_they_lie(self):
         for copy, flags in ((False, _native.HART_INDEX_BORROW_ROWS), (True, 0)):
             patch, calls = spy("hart_index_create_f32")
@@ -211,7 +225,7 @@ class Search(unittest.TestCase):
             return _native.HART_OK
 
         # What another thread may do while the library reads.
-        with mock.patch.object(library, "hart_index_top_k_f32", close_first):
+        with mock.patch.object(library, "hart_index_top_k_filtered_f32", close_first):
             index.top_k(ROWS[0], 1)
         self.assertEqual(seen, [True])
         self.assertIsNone(alive(), "and nothing keeps them longer")

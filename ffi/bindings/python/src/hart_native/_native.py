@@ -550,6 +550,21 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
             ctypes.c_void_p,  # written
         ],
     ),
+    "hart_index_top_k_filtered_f32": (
+        ctypes.c_int32,
+        [
+            ctypes.c_void_p,  # index
+            ctypes.c_void_p,  # queries
+            ctypes.c_size_t,  # query_count
+            ctypes.c_size_t,  # dimensions
+            ctypes.c_size_t,  # k
+            ctypes.c_int32,  # metric
+            ctypes.c_void_p,  # left_out
+            ctypes.c_void_p,  # hits
+            ctypes.c_size_t,  # capacity
+            ctypes.c_void_p,  # written
+        ],
+    ),
     "hart_index_release": (
         ctypes.c_int32,
         [

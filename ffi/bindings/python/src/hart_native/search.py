@@ -25,6 +25,18 @@ def _ids(ids: Any, rows: int) -> Optional[npt.NDArray[np.int64]]:
     return found
 
 
+def _flags(left_out: Any, rows: int) -> tuple[Optional[npt.NDArray[np.bool_]], int]:
+    """The flags, and how many rows they leave."""
+    if left_out is None:
+        return None, rows
+    flags = np.ascontiguousarray(left_out)
+    if flags.dtype != np.bool_:
+        raise TypeError(f"left_out: expected bool, found {flags.dtype}")
+    if flags.shape != (rows,):
+        raise ValueError(f"left_out: expected {rows} flags, one for each row, found the shape {flags.shape}")
+    return flags, rows - int(np.count_nonzero(flags))
+
+
 def _search(call: Callable[..., int], rows: int, queries: Any, k: int) -> npt.NDArray[np.void]:
     queries, one = _arrays.matrix("queries", queries)
     each = min(k, rows)
@@ -139,7 +151,9 @@ class Index:
         closed = "" if self._handle else ", closed"
         return f"Index(rows={self.rows}, dimensions={self.dimensions}{closed})"
 
-    def top_k(self, queries: npt.ArrayLike, k: int, metric: str = "cosine") -> npt.NDArray[np.void]:
+    def top_k(
+        self, queries: npt.ArrayLike, k: int, metric: str = "cosine", left_out: Optional[npt.ArrayLike] = None
+    ) -> npt.NDArray[np.void]:
         """The k rows of the index nearest to each query, nearest first.
 
         Parameters
@@ -150,24 +164,27 @@ class Index:
             How many rows to find, from 1.
         metric : {"cosine", "euclidean", "dot", "manhattan"}
             The distance, as `distance` computes it.
+        left_out : array_like of bool, (m,), optional
+            True for each row that the search leaves out.
 
         Returns
         -------
         ndarray of `HIT`, (min(k, m),) or (q, min(k, m))
-            As the function `top_k` finds them.
+            As the function `top_k` finds them. With `left_out`, m is the number of the rows that are left.
         """
         constant = _arrays.metric(metric)
         k = _arrays.integer("k", k, ctypes.c_size_t, least=1)
         # Another thread may close the index while the library searches: what it borrowed must outlive this call.
         borrowed = self._rows
+        flags, left = _flags(left_out, self.rows)
 
         def call(queries: npt.NDArray[Any], hits: npt.NDArray[Any], written: Any) -> int:
-            return library.hart_index_top_k_f32(  # type: ignore[no-any-return]
+            return library.hart_index_top_k_filtered_f32(  # type: ignore[no-any-return]
                 self._handle, _arrays.address(queries), queries.shape[0], queries.shape[1], k, constant,
-                _arrays.address(hits), hits.size, written,
+                None if flags is None else _arrays.address(flags), _arrays.address(hits), hits.size, written,
             )  # fmt: skip
 
-        hits = _search(call, self.rows, queries, k)
+        hits = _search(call, left, queries, k)
         del borrowed
         return hits
 
