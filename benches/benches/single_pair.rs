@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hart_benches::data::Placed;
-use hart_benches::oracle;
+use hart_benches::{data, oracle};
 use hart_kernels::{Accumulate, Compute, Error, Level, Metric, vector};
 use ndarray::ArrayView1;
+use numkong::Dot;
 
 /// Dimensions, and by how many elements the second vector lies off the start of a cache line. Rows of 1998 singles in a
 /// matrix lie at every multiple of eight bytes.
@@ -84,6 +85,28 @@ fn pairs(c: &mut Criterion) {
         }
         group.finish();
     }
+}
+
+/// Products of bytes, which are whole numbers.
+fn bytes(c: &mut Criterion) {
+    let mut group = c.benchmark_group("single pair, dot of bytes");
+    for dimensions in [384, 768, 1536, 1998] {
+        let bytes = |seed| -> Vec<i8> {
+            data::singles(seed, dimensions).iter().map(|x| (x * 127.0).round() as i8).collect()
+        };
+        let (a, b) = (bytes(1), bytes(2));
+        let expected: i64 = a.iter().zip(&b).map(|(a, b)| i64::from(*a) * i64::from(*b)).sum();
+        assert_eq!(vector::dot_product_i8(&a, &b).unwrap(), expected);
+        assert_eq!(i64::from(<i8 as Dot>::dot(&a, &b).unwrap()), expected);
+        group.throughput(Throughput::Elements(dimensions as u64));
+        group.bench_function(BenchmarkId::new("hart", dimensions), |bench| {
+            bench.iter(|| vector::dot_product_i8(black_box(&a), black_box(&b)));
+        });
+        group.bench_function(BenchmarkId::new("numkong", dimensions), |bench| {
+            bench.iter(|| <i8 as Dot>::dot(black_box(&a), black_box(&b)));
+        });
+    }
+    group.finish();
 }
 
 /// What a Rust programmer would write first, in single precision.
@@ -180,6 +203,6 @@ fn algebra(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
-    targets = pairs, algebra
+    targets = pairs, bytes, algebra
 }
 criterion_main!(benches);

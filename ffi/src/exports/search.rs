@@ -332,8 +332,10 @@ pub unsafe extern "C" fn hart_index_top_k_filtered_f32(
         // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches
         // what is written during the call.
         unsafe {
-            let flags = if left_out.is_null() { None } else { Some(handles::flags("left_out", bytes.slice())?) };
-            let left = flags.as_ref().map_or(index.row_count, |flags| flags.iter().filter(|out| !**out).count());
+            let flags =
+                if left_out.is_null() { None } else { Some(handles::flags("left_out", bytes.slice())?) };
+            let left =
+                flags.as_ref().map_or(index.row_count, |flags| flags.iter().filter(|out| !**out).count());
             request.run(left, |search, hits| index.search(search, flags.as_deref(), hits))
         }
     };

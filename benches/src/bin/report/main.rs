@@ -1,7 +1,9 @@
 //! Prints the tables of benches/README.md from what Criterion measured, so that no number is typed by hand.
 //!
-//! `cargo run -p hart-benches --bin report -- benches/README.md` puts them between the file's two markers instead.
+//! `cargo run -p hart-benches --bin report -- benches/README.md` puts them between the file's two markers instead, and draws
+//! `codes.svg` beside it where the bench `codes` was run.
 
+mod picture;
 mod targets;
 
 use std::collections::BTreeMap;
@@ -59,6 +61,7 @@ fn main() -> Result<()> {
             let (before, after) =
                 parts.ok_or_else(|| format!("{path}: expected the markers {BEGIN}{END}"))?;
             fs::write(&path, format!("{before}{BEGIN}\n{text}\n{END}{after}"))?;
+            picture::codes(&all, &Path::new(&path).with_file_name("codes.svg"))?;
         }
     }
     Ok(())

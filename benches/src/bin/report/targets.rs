@@ -22,6 +22,8 @@ const THREADS: [&str; 2] = ["1 thread", "2 threads"];
 pub(super) fn all(all: &[Measured]) -> Vec<Target> {
     let mut run = Run { all, out: Vec::new() };
     run.vectors();
+    run.codes();
+    run.groups();
     run.tensors();
     run.space();
     run.c_library();
@@ -48,6 +50,15 @@ impl Run<'_> {
         self.add(text, wanted, measured.map(|(peer, who)| peer / who));
     }
 
+    /// How many times as fast `who` is as the faster one of the C libraries.
+    fn against_best(&mut self, group: &str, input: &str, who: &str, wanted: f64) {
+        let peers = ["simsimd", "numkong"].map(|peer| self.cost(group, peer, input));
+        let best = peers.into_iter().flatten().min_by(f64::total_cmp);
+        let measured = best.zip(self.cost(group, who, input));
+        let text = format!("{group}, {input}: {who} against the best of simsimd and numkong, times as fast");
+        self.add(text, wanted, measured.map(|(peer, who)| peer / who));
+    }
+
     /// Which share of a limit's speed `hart` has.
     fn share(&mut self, group: &str, input: &str, limit: &str, wanted: f64) {
         let measured = self.cost(group, limit, input).zip(self.cost(group, "hart", input));
@@ -62,10 +73,67 @@ impl Run<'_> {
         {
             self.against("single pair, dot", "1998", who, peer, wanted);
         }
+        self.against("single pair, dot of bytes", "1998", "hart", "numkong", 1.0);
         for metric in ["dot", "cosine", "euclidean"] {
-            for input in THREADS {
+            let group = format!("one query, {metric}");
+            for (input, of_sum, of_peer) in [(THREADS[0], 1.0, 1.15), (THREADS[1], 0.95, 1.0)] {
                 // The plain loop, front to back.
-                self.share(&format!("one query, {metric}"), input, "limit: sum, 1 stream", 0.95);
+                self.share(&group, input, "limit: sum, 1 stream", of_sum);
+                self.against_best(&group, input, "hart", of_peer);
+            }
+            let group = format!("one query of narrow rows, {metric}");
+            for (element, wanted) in [("f16", 1.8), ("bf16", 1.8), ("i8", 3.4)] {
+                self.against(&group, THREADS[0], element, "f32", wanted);
+            }
+        }
+    }
+
+    fn codes(&mut self) {
+        for dimensions in [384, 1998] {
+            let group = |queries: u32| format!("codes, {dimensions} dimensions, cosine, {queries} queries");
+            for input in THREADS {
+                for (queries, wanted) in [(1, 3.2), (64, 2.5), (256, 2.5)] {
+                    self.against(&group(queries), input, "hart, codes", "hart", wanted);
+                }
+                self.against_best(&group(1), input, "hart, codes", 3.5);
+                // Costs are those of a row and query.
+                let one = self.cost(&group(1), "hart", input);
+                if let Some((four, one)) = self.cost(&group(4), "hart", input).zip(one) {
+                    let text = format!(
+                        "codes, {dimensions} dimensions, {input}: four queries without codes, times the time of one"
+                    );
+                    self.out.push(Target { text, wanted: 1.25, measured: 4.0 * four / one, at_most: true });
+                }
+                self.share(
+                    &format!("codes, {dimensions} dimensions, making them"),
+                    input,
+                    "limit: sum, 1 stream",
+                    0.6,
+                );
+                for queries in [1, 64] {
+                    let group = format!("codes, rows alike, {dimensions} dimensions, {queries} queries");
+                    let costs = self.cost(&group, "hart, codes", input).zip(self.cost(&group, "hart", input));
+                    if let Some((codes, plain)) = costs {
+                        let text = format!(
+                            "{group}, {input}: time with codes that exclude nothing, of that without"
+                        );
+                        self.out.push(Target { text, wanted: 1.3, measured: codes / plain, at_most: true });
+                    }
+                }
+            }
+        }
+    }
+
+    fn groups(&mut self) {
+        for input in THREADS {
+            for (name, wanted) in [("one group", 0.9), ("groups of 10", 0.5)] {
+                let group = format!("aggregates, {name}");
+                for who in ["average", "variance"] {
+                    let costs =
+                        self.cost(&group, "limit: sum, 1 stream", input).zip(self.cost(&group, who, input));
+                    let text = format!("{group}, {input}: {who}, share of the speed of \"sum, 1 stream\"");
+                    self.add(text, wanted, costs.map(|(limit, who)| limit / who));
+                }
             }
         }
     }
