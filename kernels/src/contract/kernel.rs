@@ -66,7 +66,7 @@ impl Kernel {
     }
 
     /// [`Kernel::signature`] of the input, with what may be left out in brackets.
-    pub(crate) fn expected(&self) -> String {
+    pub fn expected(&self) -> String {
         let optional = self.optional.iter().map(|c| format!(" [, {} {}]", c.name, c.kind.name()));
         Kernel::signature(self.inputs) + &optional.collect::<String>()
     }
