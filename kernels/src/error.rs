@@ -260,7 +260,7 @@ impl fmt::Display for Marked<'_> {
                 write!(f, "{}: {found} bytes, but its rows take {expected}", at(place))
             }
             Error::Memory { what, bytes, limit } => {
-                write!(f, "{what} needs {bytes} bytes; {}", Limit(*limit))
+                write!(f, "{what} would take {bytes} bytes; {}", Limit(*limit))
             }
             Error::UnknownPayloadType { payload_type, expected } => {
                 write!(

@@ -246,7 +246,10 @@ fn misuse_is_refused_and_nothing_is_lost() {
         }
     }
     let refused = EVENTS.lock().unwrap().iter().rev().find(|(_, code, _)| *code == 12).cloned().unwrap().2;
-    assert!(refused.starts_with(&format!("hart: vector_norm: a chunk of {claimed} rows needs")), "{refused}");
+    assert!(
+        refused.starts_with(&format!("hart: vector_norm: a chunk of {claimed} rows would take")),
+        "{refused}"
+    );
     assert!(refused.contains("; max_memory_mb or HART_MAX_MEMORY_MB sets it [hart error 12]"), "{refused}");
 
     // Libraries.

@@ -116,7 +116,7 @@ mod tests {
             assert_eq!(zeros::<u8>("a result", length), Ok(vec![0; length]));
         }
         let error = zeros::<f64>("a result", usize::MAX / 16).unwrap_err();
-        assert!(error.to_string().starts_with("a result needs"), "{error}");
+        assert!(error.to_string().starts_with("a result would take"), "{error}");
         assert_eq!(zeros::<()>("a result", 7).map(|out| out.len()), Ok(7));
     }
 }

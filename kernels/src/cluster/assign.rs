@@ -72,7 +72,7 @@ pub fn assign(
         });
     };
     let list: Vec<usize> = (0..vectors.len()).filter(|row| vectors.row(*row).is_some()).collect();
-    let targets = Targets { compute, metric, vectors: &rows, name: "the centroids" };
+    let targets = Targets { compute, metric, vectors: &rows, name: "a centroid" };
     let mut out = vec![None; vectors.len()];
     for (row, found) in list.iter().zip(targets.nearest(vectors, &list)?) {
         out[*row] = Some(Assignment { cluster: found.index, distance: found.distance, second: found.second });
@@ -94,6 +94,24 @@ const CENTROID_COUNT: Param = Param {
 };
 /// The metric of kernels for clusters and outliers.
 pub(crate) const EUCLIDEAN: Param = Param { default: Some("euclidean"), ..METRIC };
+/// The same for those that need a distance, which a dot product is not.
+pub(crate) const DISTANCE: Param = Param {
+    kind: ParamKind::Choice(&["cosine", "euclidean", "manhattan"]),
+    summary: "cosine = 1 − similarity, euclidean = unsquared, manhattan = sum of absolute differences.",
+    ..EUCLIDEAN
+};
+
+/// Refuses a metric that is no distance.
+pub(crate) fn check_distance(metric: Metric) -> Result<(), Error> {
+    if metric != Metric::Dot {
+        return Ok(());
+    }
+    Err(Error::ParameterValue {
+        name: DISTANCE.name.into(),
+        value: "'dot'".into(),
+        expected: format!("{}: dot is no distance", DISTANCE.kind.describe()),
+    })
+}
 
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "vector_assign",

@@ -1,5 +1,6 @@
 //! The hierarchy of density-based clusters: which of them to take, and how firmly each row belongs.
 
+use super::forest::Forest;
 use super::spanning::Edge;
 
 /// No cluster.
@@ -74,28 +75,19 @@ fn linkage(edges: &[Edge], rows: usize) -> Vec<Node> {
     // A stable sort: equal edges in the order in which they were found.
     sorted.sort_by(|a, b| a.weight.total_cmp(&b.weight));
     // Disjoint sets, each with the node on top of it.
-    let mut parents: Vec<u32> = (0..rows as u32).collect();
+    let mut sets = Forest::new(rows);
     let mut tops: Vec<u32> = (0..rows as u32).collect();
     let mut nodes: Vec<Node> = Vec::with_capacity(edges.len());
     for edge in sorted {
-        let [a, b] = edge.ends.map(|end| root(&mut parents, end));
-        let branches = [tops[a as usize], tops[b as usize]];
+        let [a, b] = edge.ends.map(|end| sets.root(end as usize));
+        let branches = [tops[a], tops[b]];
         let size = branches.map(|branch| size(&nodes, rows, branch)).iter().sum();
-        tops[a.min(b) as usize] = (rows + nodes.len()) as u32;
-        parents[a.max(b) as usize] = a.min(b);
+        sets.unite(a, b);
+        tops[a.min(b)] = (rows + nodes.len()) as u32;
         let lambda = if edge.weight > 0.0 { 1.0 / edge.weight } else { f64::INFINITY };
         nodes.push(Node { branches, lambda, size });
     }
     nodes
-}
-
-fn root(parents: &mut [u32], mut row: u32) -> u32 {
-    while parents[row as usize] != row {
-        // Each second edge is shortened on the way.
-        parents[row as usize] = parents[parents[row as usize] as usize];
-        row = parents[row as usize];
-    }
-    row
 }
 
 /// Rows of a branch: a row, or a node.

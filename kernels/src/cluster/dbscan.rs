@@ -1,10 +1,10 @@
 //! Density-based clusters.
 
-use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::assign::EUCLIDEAN;
-use super::points::{Points, by_id, codes_of};
+use super::forest::Forest;
+use super::points::{Points, codes_of};
 use crate::arch::LANES;
 use crate::column::vectors::Vectors;
 use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, V};
@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::pairwise::compute::Compute;
 use crate::parallel;
 use crate::vector::Metric;
-use crate::vector::codes::search::within;
+use crate::vector::codes::search::{within, within_bytes};
 use crate::vector::codes::{Bounded, Codes};
 use crate::vector::distance::of_packed;
 use crate::vector::rows;
@@ -54,8 +54,8 @@ pub struct Density {
 ///
 /// # Complexity
 ///
-/// O(m²·n): every pair is looked at twice, most by codes of 8 bits alone. 12 bytes of memory for each row and thread, n + 40
-/// for each row, and some for each border point's neighbours.
+/// O(m²·n): every pair is looked at once, those of core points and those with border points once more, most by codes of 8
+/// bits alone. n + 160 bytes of memory for each row, 4 for each row and thread, and 0.6 MB for each thread.
 ///
 /// # Examples
 ///
@@ -79,30 +79,28 @@ pub fn dbscan(
     let points = vectors.picked(&list);
     let codes = if radius.is_nan() { None } else { codes_of(compute, &points, metric)? };
     let pairs = Pairs { compute, points: &points, codes: codes.as_ref(), radius, metric };
+    let all: Vec<usize> = (0..list.len()).collect();
     let counts: Vec<AtomicU32> = list.iter().map(|_| AtomicU32::new(1)).collect();
     let count = |i: usize| {
         counts[i].fetch_add(1, Ordering::Relaxed);
     };
-    pairs.each(|| (), |(), i, j| (count(i), count(j)).0, |(), ()| ())?;
+    let later = Those { later: true, pass: &|_| true };
+    pairs.each(&all, later, || (), |(), i, j| (count(i), count(j)).0, |(), ()| ())?;
     let counts: Vec<u32> = counts.into_iter().map(AtomicU32::into_inner).collect();
     let core = |i: usize| counts[i] >= minimum;
-    // Clusters of core points, and the core points near others.
-    let (mut forest, near) = pairs.each(
-        || (Forest::new(list.len()), Vec::new()),
-        |(forest, near), i, j| match (core(i), core(j)) {
-            (true, true) => forest.unite(i, j),
-            (true, false) => near.push((j, i)),
-            (false, true) => near.push((i, j)),
-            (false, false) => {}
-        },
-        |(mut a, mut near), (b, other)| {
-            (0..list.len()).for_each(|i| a.unite(i, b.parents[i] as usize));
-            near.extend(other);
-            (a, near)
+    let cores: Vec<usize> = all.iter().copied().filter(|i| core(*i)).collect();
+    let mut forest = pairs.each(
+        &cores,
+        Those { later: true, pass: &core },
+        || Forest::new(list.len()),
+        |forest, i, j| forest.unite(i, j),
+        |mut a, b| {
+            a.join(&b);
+            a
         },
     )?;
     let (mut clusters, mut last) = (vec![0u32; list.len()], 0);
-    for i in (0..list.len()).filter(|i| core(*i)) {
+    for i in cores {
         // A tree's root is its first point, so it has been numbered.
         let root = forest.root(i);
         if root == i {
@@ -112,9 +110,17 @@ pub fn dbscan(
             clusters[i] = clusters[root];
         }
     }
-    for (i, core) in near {
-        let cluster = clusters[core];
-        clusters[i] = if clusters[i] == 0 { cluster } else { clusters[i].min(cluster) };
+    // Rows with neighbours that are no core points themselves.
+    let border: Vec<usize> = all.into_iter().filter(|i| !core(*i) && counts[*i] > 1).collect();
+    let of_border: Vec<AtomicU32> = border.iter().map(|_| AtomicU32::new(u32::MAX)).collect();
+    let lower = |i: usize, j: usize| {
+        if let Ok(at) = border.binary_search(&i) {
+            of_border[at].fetch_min(clusters[j], Ordering::Relaxed);
+        }
+    };
+    pairs.each(&border, Those { later: false, pass: &core }, || (), |(), i, j| lower(i, j), |(), ()| ())?;
+    for (i, cluster) in border.iter().zip(of_border) {
+        clusters[*i] = Some(cluster.into_inner()).filter(|cluster| *cluster != u32::MAX).unwrap_or(0);
     }
     let mut out = vec![None; vectors.len()];
     for (i, row) in list.iter().enumerate() {
@@ -125,6 +131,8 @@ pub fn dbscan(
 
 /// Rows looked at together.
 const BLOCK: usize = 48;
+/// Other rows that they are compared with at once without codes.
+const OTHERS: usize = 4096;
 
 struct Pairs<'a> {
     compute: Compute,
@@ -135,27 +143,46 @@ struct Pairs<'a> {
     metric: Metric,
 }
 
+/// Which other rows a row is compared with: those that pass, and come after it where `later`.
+#[derive(Clone, Copy)]
+struct Those<'a> {
+    later: bool,
+    pass: &'a (dyn Fn(usize) -> bool + Sync),
+}
+
+impl Those<'_> {
+    /// The first row that the rows from `start` on are compared with.
+    fn first(self, start: usize) -> usize {
+        if self.later { start } else { 0 }
+    }
+
+    fn pass(self, i: usize, j: usize) -> bool {
+        (!self.later || i < j) && (self.pass)(j)
+    }
+}
+
 impl Pairs<'_> {
-    /// Calls `take` with every pair of rows, the first before the second, that lie within the radius.
+    /// Calls `take` with each of `rows`, which rise, and each of those rows within the radius of it.
     fn each<T: Send>(
         &self,
+        rows: &[usize],
+        those: Those<'_>,
         none: impl Fn() -> T + Sync,
         take: impl Fn(&mut T, usize, usize) + Sync,
         merge: impl Fn(T, T) -> T,
     ) -> Result<T, Error> {
-        let m = self.points.len();
-        let work = m.saturating_mul(self.points.bytes().len()) / 16;
+        let work = rows.len().saturating_mul(self.points.bytes().len()) / 16;
         parallel::fold(
-            m.div_ceil(BLOCK),
+            rows.len().div_ceil(BLOCK),
             work,
             none,
             |state, blocks| {
                 for block in blocks {
-                    let (start, end) = (block * BLOCK, ((block + 1) * BLOCK).min(m));
+                    let rows = &rows[block * BLOCK..rows.len().min((block + 1) * BLOCK)];
                     let take = |i: usize, j: usize| take(state, i, j);
                     match self.codes {
-                        Some(codes) => self.coded(codes, start..end, take),
-                        None => self.plain(start..end, take)?,
+                        Some(codes) => self.coded(codes, rows, those, take),
+                        None => self.plain(rows, those, take)?,
                     }
                 }
                 Ok(())
@@ -164,63 +191,44 @@ impl Pairs<'_> {
         )
     }
 
-    /// The pairs of a block's rows with those after them, whose codes leave few distances to be computed.
-    fn coded(&self, codes: &Codes, block: Range<usize>, mut take: impl FnMut(usize, usize)) {
-        let rows: Vec<usize> = block.clone().collect();
-        let queries = self.points.picked(&rows);
+    /// The pairs of a block's rows, whose codes leave few distances to be computed.
+    fn coded(&self, codes: &Codes, block: &[usize], those: Those<'_>, mut take: impl FnMut(usize, usize)) {
+        let queries = self.points.picked(block);
         let (compute, metric, width) = (self.compute, self.metric, self.points.width());
-        let found = within(compute, codes, block.start / LANES, &queries, self.radius, metric);
-        for (i, others) in block.zip(found) {
-            let own = self.points.row(i).unwrap_or_default();
-            for Bounded { upper, row, .. } in others.into_iter().filter(|other| other.row > i) {
-                let other = || self.points.row(row).unwrap_or_default();
-                if upper <= self.radius || of_packed(compute, metric, width, own, other()) <= self.radius {
+        let first = those.first(block[0]) / LANES;
+        within(compute, codes, first, &queries, self.radius, metric, |query, Bounded { upper, row, .. }| {
+            let i = block[query];
+            if those.pass(i, row) {
+                let [a, b] = [i.min(row), i.max(row)].map(|row| self.points.row(row).unwrap_or_default());
+                if upper <= self.radius || of_packed(compute, metric, width, a, b) <= self.radius {
                     take(i, row);
                 }
             }
-        }
+        });
     }
 
     /// The same without codes.
-    fn plain(&self, block: Range<usize>, mut take: impl FnMut(usize, usize)) -> Result<(), Error> {
-        let start = block.start;
-        let rows: Vec<&[u8]> = block.map(|row| self.points.row(row).unwrap_or_default()).collect();
+    fn plain(
+        &self,
+        block: &[usize],
+        those: Those<'_>,
+        mut take: impl FnMut(usize, usize),
+    ) -> Result<(), Error> {
+        let rows: Vec<&[u8]> = block.iter().map(|row| self.points.row(*row).unwrap_or_default()).collect();
         let targets =
             Targets { compute: self.compute, metric: self.metric, vectors: &rows, name: "another row" };
-        let list: Vec<usize> = (start..self.points.len()).collect();
-        targets.distances(self.points, &list, |at, distances| {
-            for (i, distance) in distances.enumerate() {
-                if distance <= self.radius && i < at {
-                    take(start + i, start + at);
+        let end = self.points.len();
+        for start in (those.first(block[0])..end).step_by(OTHERS) {
+            let list: Vec<usize> = (start..end.min(start + OTHERS)).collect();
+            targets.distances(self.points, &list, |at, distances| {
+                for (i, distance) in block.iter().zip(distances) {
+                    if distance <= self.radius && those.pass(*i, start + at) {
+                        take(*i, start + at);
+                    }
                 }
-            }
-        })
-    }
-}
-
-/// Disjoint sets, each a tree with its least number at the root.
-struct Forest {
-    parents: Vec<u32>,
-}
-
-impl Forest {
-    fn new(n: usize) -> Forest {
-        // A column has fewer than 2³¹ rows.
-        Forest { parents: (0..n as u32).collect() }
-    }
-
-    fn root(&mut self, mut i: usize) -> usize {
-        while self.parents[i] as usize != i {
-            // Each second edge is shortened on the way.
-            self.parents[i] = self.parents[self.parents[i] as usize];
-            i = self.parents[i] as usize;
+            })?;
         }
-        i
-    }
-
-    fn unite(&mut self, a: usize, b: usize) {
-        let (a, b) = (self.root(a), self.root(b));
-        self.parents[a.max(b)] = a.min(b) as u32;
+        Ok(())
     }
 }
 
@@ -286,15 +294,15 @@ pub(crate) static KERNEL: Kernel = Kernel {
         ],
     },
     run: |call| {
-        call.check_memory(
-            "the clusters",
-            12 * call.rows as u64 * (5 + parallel::workers(usize::MAX) as u64)
-                + call.vectors(0)?.bytes().len() as u64 / 4,
-        )?;
+        let n = (0..call.rows).find_map(|row| call.given_vectors(0).dimensions(row)).unwrap_or(0);
+        let (rows, workers) = (call.rows as u64, parallel::workers(usize::MAX) as u64);
+        // Lists of rows and results; a forest for each thread and one more; the rows that codes leave.
+        let lists = rows * (104 + 4 * (workers + 1)) + workers * within_bytes(BLOCK, call.rows);
+        call.check_memory("the clusters", lists.saturating_add(Codes::size(call.rows, n)))?;
         let found = dbscan(
             rows::compute_of(call)?,
             call.vectors(0)?,
-            Some(&by_id(call)),
+            Some(&call.by_id()),
             call.params.float(RADIUS.name),
             call.params.int(MINIMUM.name) as u32,
             call.chosen(&EUCLIDEAN, Metric::parse)?,

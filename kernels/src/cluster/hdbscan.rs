@@ -1,8 +1,8 @@
 //! Density-based clusters of any density.
 
-use super::assign::EUCLIDEAN;
+use super::assign::{DISTANCE, check_distance};
 use super::condense;
-use super::points::{Points, by_id, codes_of, not_enough};
+use super::points::{Points, codes_of, not_enough};
 use super::spanning::Rows;
 use crate::column::vectors::Vectors;
 use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, V, number};
@@ -31,10 +31,11 @@ pub struct Dense {
 ///
 /// A row's core distance is that of its `samples`-th nearest row, itself included; two rows are as far apart as the greatest of
 /// their distance and both core distances. As λ, one over that distance, rises, the rows fall apart; a part with fewer than
-/// `least` rows has left its cluster, two parts with more are new clusters. Of nested clusters those are taken whose excess
-/// of mass, Σ (λ at which a row leaves − λ at which the cluster began), is greatest together; the cluster of all rows never is.
-/// Clusters are numbered by their first rows in `order`, or in input order. Of edges of the same length, the one that Prim's
-/// algorithm finds first from the first row is the shorter: the only choice that the order makes.
+/// `least` rows has left its cluster; if both parts have at least that many, they are new clusters. Of nested clusters those
+/// are taken whose excess of mass, Σ (λ at which a row leaves − λ at which the cluster began), is greatest together; the
+/// cluster of all rows never is. Clusters are numbered by their first rows in `order`, or in input order. Among edges of equal
+/// length, the one that Prim's algorithm, started at the first row, finds first counts as the shorter. Apart from the
+/// numbering, the order decides nothing else.
 ///
 /// # Shapes
 ///
@@ -85,18 +86,13 @@ pub fn hdbscan(
     if samples == 0 {
         return Err(wrong(SAMPLES.name, "0".into(), "an integer ≥ 1"));
     }
-    if metric == Metric::Dot {
-        let expected = "euclidean, cosine or manhattan: dot is no distance";
-        return Err(wrong(EUCLIDEAN.name, "'dot'".into(), expected));
-    }
+    check_distance(metric)?;
     let list = Points::new(vectors, order)?.list;
     let mut out = vec![None; vectors.len()];
     if list.is_empty() {
         return Ok(out);
     }
-    if list.len() < samples {
-        return Err(not_enough(vectors, list.len(), &format!("{samples} or more, as samples says")));
-    }
+    check_count(vectors, list.len(), samples, SAMPLES.name)?;
     let points = vectors.picked(&list);
     let codes = codes_of(compute, &points, metric)?;
     let mut search = TopK::new(samples).metric(metric).compute(compute);
@@ -111,6 +107,14 @@ pub fn hdbscan(
         out[*row] = Some(Dense { cluster: member.cluster, probability: member.probability, core });
     }
     Ok(out)
+}
+
+/// Refuses fewer vectors than a core distance takes, unless there are none.
+fn check_count(vectors: &Vectors<'_>, found: usize, samples: usize, param: &str) -> Result<(), Error> {
+    if found == 0 || found >= samples {
+        return Ok(());
+    }
+    Err(not_enough(vectors, found, &format!("{samples} or more, as {param} says")))
 }
 
 const LEAST: Param = Param {
@@ -129,11 +133,11 @@ const SAMPLES: Param = Param {
 pub(crate) static KERNEL: Kernel = Kernel {
     name: "vector_hdbscan",
     family: Family::Vector,
-    summary: "Density-based clusters and noise at any density: HDBSCAN, in any metric.",
-    details: "A row's core distance is that of its `samples`-th nearest row, itself included; two rows are as far apart as the greatest of their distance and both core distances. As λ, one over that distance, rises, the rows fall apart: a part with fewer than `minimum` rows leaves its cluster, two parts with more are new clusters. Of nested clusters those are taken whose excess of mass, the sum over rows of λ at which they leave less λ at which the cluster began, is greatest together; the cluster of all rows never is. The rest is noise, cluster 0. Clusters are numbered from 1 by their rows' least ids.",
+    summary: "Density-based clusters and noise at any density: HDBSCAN.",
+    details: "A row's core distance is that of its `samples`-th nearest row, itself included; two rows are as far apart as the greatest of their distance and both core distances. As λ, one over that distance, rises, the rows fall apart: a part with fewer than `minimum` rows leaves its cluster; if both parts have at least that many, they are new clusters. Of nested clusters those are taken whose excess of mass, the sum over rows of λ at which they leave less λ at which the cluster began, is greatest together; the cluster of all rows never is. The rest is noise, cluster 0. Clusters are numbered from 1 by their rows' least ids.",
     inputs: &[ID, V],
     optional: &[],
-    params: &[LEAST, SAMPLES, EUCLIDEAN, ELEMENT, ACCUMULATE],
+    params: &[LEAST, SAMPLES, DISTANCE, ELEMENT, ACCUMULATE],
     outputs: &[
         ID,
         Column {
@@ -155,7 +159,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     ],
     rows: RowShape::Same,
     nulls: "A NULL vector gives NULL and is nobody's neighbour. A NULL id comes last.",
-    empty: "No rows give no rows. Other numbers of vectors below `samples` are an error; so is an empty vector.",
+    empty: "No rows give no rows. Other numbers of vectors below `samples` (with 0: `minimum`) are an error; so is an empty vector.",
     nan: "A vector that is not finite is an error that names its row.",
     accuracy: "Distances have the bits of vector_distance; sums of λ are in double precision. Where distances are equal, the rows' ids decide which is the shorter. The same for any order of rows with distinct integer ids, number of threads and instruction set. O(rows² · dimensions) at most.",
     streaming: Streaming::Whole("all rows"),
@@ -181,16 +185,19 @@ pub(crate) static KERNEL: Kernel = Kernel {
     },
     run: |call| {
         let least = call.params.int(LEAST.name) as usize;
-        let samples = match call.params.int(SAMPLES.name) as usize {
-            0 => least,
-            samples => samples,
+        let (samples, param) = match call.params.int(SAMPLES.name) as usize {
+            0 => (least, LEAST.name),
+            samples => (samples, SAMPLES.name),
         };
+        let given = call.given_vectors(0);
+        let count = (0..call.rows).filter(|row| given.dimensions(*row).is_some()).count();
+        check_count(given, count, samples, param)?;
         let codes = call.vectors(0)?.bytes().len() as u64 / 4;
         let neighbors = (call.rows as u64).saturating_mul(64 * samples as u64 + 180);
         call.check_memory("the clusters", neighbors.saturating_add(codes))?;
-        let metric = call.chosen(&EUCLIDEAN, Metric::parse)?;
+        let metric = call.chosen(&DISTANCE, Metric::parse)?;
         let compute = rows::compute_of(call)?;
-        let found = hdbscan(compute, call.vectors(0)?, Some(&by_id(call)), least, samples, metric)?;
+        let found = hdbscan(compute, call.vectors(0)?, Some(&call.by_id()), least, samples, metric)?;
         let column =
             |of: fn(&Dense) -> f64| Values::Float(found.iter().map(|row| row.as_ref().map(of)).collect());
         let columns = vec![

@@ -108,8 +108,8 @@ impl<'a> KMeans<'a> {
     /// # Accuracy
     ///
     /// Distances have the bits of [`crate::vector::distance()`], centroids those of [`crate::group::average()`], rounded to
-    /// the vectors' width; sums of squared distances are exact but for the distances. Same bits for any threads and levels, and
-    /// any order of rows if [`KMeans::order`] goes by content or id.
+    /// the vectors' width; sums of squared distances are exact but for the distances, and rounded once. Same bits for any
+    /// threads and levels, and any order of rows if [`KMeans::order`] goes by content or id.
     ///
     /// # Complexity
     ///
@@ -184,7 +184,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "vector_kmeans",
     family: Family::Vector,
     summary: "k-means: centroids of clusters, by k-means++ and Lloyd's algorithm.",
-    details: "A result row for each cluster. Rows go to the nearest centroid by Euclidean distance, of equal ones to the first, and centroids to the average of their rows, until no row moves. A centroid that loses all rows moves to the row farthest from its own. vector_assign with these centroids gives the rows' clusters, the same that the search ended with. With spherical = yes distances are those of the vectors scaled to length 1: their squares are twice the cosine distance.",
+    details: "A result row for each cluster. Rows go to the nearest centroid by Euclidean distance, of equal ones to the first, and centroids to the average of their rows, until no row moves. A centroid that loses all rows moves to the row farthest from its own. vector_assign with these centroids gives the rows' clusters, the same that the search ended with. Centroids of f16 and bf16 are the averages rounded to them; clusters, inertia and members are those of the averages before, so that vector_assign may take a row about as near to two of them to the other. With spherical = yes distances are those of the vectors scaled to length 1: their squares are twice the cosine distance.",
     inputs: &[ID, V],
     optional: &[],
     params: &[CLUSTERS, SEED, ITERATIONS, SPHERICAL, START, ELEMENT],
@@ -194,7 +194,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
             name: "centroid",
             kind: Kind::Vector,
             unit: "the vectors' unit",
-            summary: "The average of its rows; f32 where the elements are narrower.",
+            summary: "The average of its rows, of the input's element type; f32 for i8.",
         },
         Column { name: "members", kind: Kind::BigInt, unit: "rows", summary: "Rows nearest to it." },
         Column {
@@ -215,7 +215,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: "A row whose vector is NULL is left out. A NULL id comes last.",
     empty: "Fewer vectors than clusters are an error, and fewer different ones too.",
     nan: "A vector that is not finite is an error that names its row.",
-    accuracy: "Distances have the bits of vector_distance, centroids those of vector_average in the vectors' width. Hamerly's bounds and codes of 8 bits a component spare distances, with all rounding errors allowed for: the result is that without them. The start is drawn by rising id: same bits for any order of rows with distinct integer ids, number of threads and instruction set. O(rows · dimensions · clusters) for the start and each step.",
+    accuracy: "Distances have the bits of vector_distance, centroids those of vector_average in the vectors' width (f32 or f64), rounded once more for f16 and bf16; inertia is the exact sum of the distances' squares, rounded once. Hamerly's bounds and codes of 8 bits a component spare distances, with all rounding errors allowed for: the result is that without them. The start is drawn by rising id: same bits for any order of rows with distinct integer ids, number of threads and instruction set. O(rows · dimensions · clusters) for the start and each step.",
     streaming: Streaming::Whole("all rows"),
     source: "Lloyd 1982, \"Least squares quantization in PCM\"; Arthur and Vassilvitskii 2007, \"k-means++: the advantages of careful seeding\"; Hamerly 2010, \"Making k-means even faster\"; Dhillon and Modha 2001, \"Concept decompositions for large sparse text data using clustering\", for spherical.",
     elements: "",
@@ -258,7 +258,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
                 + vectors.bytes().len() as u64 / 4
                 + (vectors.bytes().len() as u64) * u64::from(call.params.word(SPHERICAL.name) == "yes"),
         )?;
-        let order = super::points::by_id(call);
+        let order = call.by_id();
         let mut search = KMeans::new(k)
             .seed(call.params.int(SEED.name) as u64)
             .iterations(call.params.int(ITERATIONS.name) as u32)
@@ -286,7 +286,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
         Ok(Output {
             columns: vec![
                 Values::Int((1..=k as i32).map(Some).collect()),
-                Values::Vectors(found.centroids),
+                Values::Vectors(found.centroids.rounded(vectors.element().of_result())),
                 Values::BigInt(found.members.into_iter().map(Some).collect()),
                 Values::Float(found.within.into_iter().map(Some).collect()),
                 of(found.iterations as i32),

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::points::{Points, not_enough};
+use super::points::{Points, counted};
 use super::sieve::{Assign, PIECE, Place, Spread};
 use crate::column::vectors::{PackedVectors, Vectors};
 use crate::contract::{Param, ParamKind};
@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::group::{self, By, Running};
 use crate::number::exact::{self, DIGITS};
 use crate::number::random::SplitMix;
+use crate::number::range;
 use crate::pairwise::compute::Compute;
 use crate::pairwise::reduce::{Euclidean, Pair};
 use crate::parallel;
@@ -110,7 +111,7 @@ impl Search<'_> {
             if members[cluster] % (1 << 30) == 0 {
                 exact::carry(&mut sums[cluster]);
             }
-            exact::add(&mut sums[cluster], distances[*row] * distances[*row]);
+            exact::add_square(&mut sums[cluster], distances[*row]);
         }
         let mut all = [0; DIGITS];
         sums.iter_mut().for_each(|sum| {
@@ -137,7 +138,7 @@ impl Search<'_> {
     }
 
     fn targets<'b>(&self, vectors: &'b [&'b [u8]]) -> Targets<'b> {
-        Targets { compute: self.compute, metric: Metric::Euclidean, vectors, name: "the centroids" }
+        Targets { compute: self.compute, metric: Metric::Euclidean, vectors, name: "a centroid" }
     }
 
     fn packed(&self, bytes: Vec<u8>) -> PackedVectors {
@@ -180,27 +181,29 @@ impl Search<'_> {
                 return Ok(self.packed(bytes));
             }
             self.approach(row, &mut distances)?;
-            let squares = || list.iter().map(|row| distances[*row] * distances[*row]);
-            let total: f64 = squares().sum();
-            if total == 0.0 {
-                let found = bytes.len() / self.points.row_bytes;
-                return Err(not_enough(
-                    self.vectors,
-                    found,
-                    &format!("{k} different ones, as clusters says"),
-                ));
-            }
-            // Where the squares leave the range of doubles, the farthest rows share all of it.
-            let (total, place): (f64, fn(f64) -> f64) = if total.is_finite() {
-                (total, |v| v)
-            } else {
-                (squares().map(|v| v * 2f64.powi(-600)).sum(), |v| v * 2f64.powi(-600))
+            // Over a power of two, squares stay in the range of doubles. Beside an infinite distance the others vanish.
+            let unit = range::unit(list.iter().map(|row| distances[*row]));
+            let square = |row: &usize| {
+                if unit.is_infinite() {
+                    return f64::from(u8::from(distances[*row].is_infinite()));
+                }
+                let scaled = distances[*row] / unit;
+                scaled * scaled
             };
-            let mut rest = random.uniform() * total;
-            let last = list.iter().rposition(|row| distances[*row] > 0.0);
-            chosen = last.unwrap_or(0);
+            let squares = || list.iter().map(square);
+            let Some(last) = list.iter().rposition(|row| distances[*row] > 0.0) else {
+                let found = counted(bytes.len() / self.points.row_bytes, "different vector");
+                return Err(Error::Value {
+                    place: self.vectors.place().clone(),
+                    row: 0,
+                    found: format!("{found} among {}", list.len()),
+                    expected: format!("{k} or more, as clusters says"),
+                });
+            };
+            let mut rest = random.uniform() * squares().sum::<f64>();
+            chosen = last;
             for (i, square) in squares().enumerate() {
-                rest -= place(square);
+                rest -= square;
                 if rest < 0.0 {
                     chosen = i;
                     break;

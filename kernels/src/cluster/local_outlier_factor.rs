@@ -1,7 +1,7 @@
 //! Local outlier factors, and distances of nearest neighbours.
 
-use super::assign::EUCLIDEAN;
-use super::points::{Points, by_id, codes_of, not_enough};
+use super::assign::{DISTANCE, check_distance};
+use super::points::{Points, codes_of, not_enough};
 use crate::column::vectors::Vectors;
 use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, V, number};
 use crate::contract::{Cell, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming, Values};
@@ -72,9 +72,7 @@ pub fn local_outlier_factor(
     if k == 0 {
         return Err(wrong(NEIGHBORS.name, "0".into(), "an integer ≥ 1"));
     }
-    if metric == Metric::Dot {
-        return Err(wrong(EUCLIDEAN.name, "'dot'".into(), "euclidean or cosine: dot is no distance"));
-    }
+    check_distance(metric)?;
     let list = Points::new(vectors, order)?.list;
     if list.is_empty() {
         return Ok(vec![None; vectors.len()]);
@@ -136,7 +134,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "With d the distance and d_k(o) that of o's k-th nearest, the reachability of p from o is max(d_k(o), d(p, o)), the density of p one over the mean of it over p's k nearest, and the factor the mean of their densities over p's: about 1 within a cluster. A neighbourhood has exactly k rows, of those at the same distance those with the smaller ids. The distances of the nearest neighbours are outlier scores too.",
     inputs: &[ID, V],
     optional: &[],
-    params: &[NEIGHBORS, EUCLIDEAN, ELEMENT, ACCUMULATE],
+    params: &[NEIGHBORS, DISTANCE, ELEMENT, ACCUMULATE],
     outputs: &[
         ID,
         number(
@@ -176,9 +174,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
         let codes = call.vectors(0)?.bytes().len() as u64 / 4;
         let neighbors = (call.rows as u64).saturating_mul(64 * (k as u64 + 2));
         call.check_memory("the neighbours", neighbors.saturating_add(codes))?;
-        let metric = call.chosen(&EUCLIDEAN, Metric::parse)?;
+        let metric = call.chosen(&DISTANCE, Metric::parse)?;
         let compute = rows::compute_of(call)?;
-        let found = local_outlier_factor(compute, call.vectors(0)?, Some(&by_id(call)), k, metric)?;
+        let found = local_outlier_factor(compute, call.vectors(0)?, Some(&call.by_id()), k, metric)?;
         let column =
             |of: fn(&Outlier) -> f64| Values::Float(found.iter().map(|row| row.as_ref().map(of)).collect());
         let columns =

@@ -10,6 +10,7 @@ use crate::contract::{
 use crate::error::Error;
 use crate::group::variance::DIVISOR;
 use crate::group::{self, By, Divisor};
+use crate::memory::default_memory_limit;
 use crate::pairwise::compute::Compute;
 use crate::parallel;
 
@@ -36,7 +37,7 @@ use crate::parallel;
 ///
 /// # Complexity
 ///
-/// O(m·n² + n³).
+/// O(m·n² + n³). 32·n² bytes of memory.
 ///
 /// # Examples
 ///
@@ -53,6 +54,17 @@ pub fn mahalanobis(
     shrinkage: f64,
     divisor: Divisor,
 ) -> Result<Vec<Option<f64>>, Error> {
+    within(compute, vectors, shrinkage, divisor, default_memory_limit())
+}
+
+/// [`mahalanobis`] with a limit, in bytes, on memory.
+fn within(
+    compute: Compute,
+    vectors: &Vectors<'_>,
+    shrinkage: f64,
+    divisor: Divisor,
+    limit: u64,
+) -> Result<Vec<Option<f64>>, Error> {
     if !(0.0..=1.0).contains(&shrinkage) {
         return Err(Error::ParameterValue {
             name: SHRINKAGE.name.into(),
@@ -65,7 +77,7 @@ pub fn mahalanobis(
         return Ok(vec![None; vectors.len()]);
     }
     let keys = vec![None; vectors.len()];
-    let found = group::covariance(&By::new(&keys).compute(compute), vectors, divisor)?;
+    let found = group::covariance(&By::new(&keys).compute(compute).memory_limit(limit), vectors, divisor)?;
     let Some(found) = found.into_iter().next().filter(|found| !found.matrix.is_empty()) else {
         return Err(not_enough(vectors, points.list.len(), "2 or more, to see how they vary"));
     };
@@ -218,10 +230,9 @@ pub(crate) static KERNEL: Kernel = Kernel {
         ],
     },
     run: |call| {
-        let n = (0..call.rows).find_map(|row| call.given_vectors(0).dimensions(row)).unwrap_or(0) as u64;
-        call.check_memory("the covariance matrix", (24 * n).saturating_mul(n))?;
         let divisor = call.chosen(&DIVISOR, Divisor::parse)?;
-        let found = mahalanobis(call.compute, call.vectors(0)?, call.params.float(SHRINKAGE.name), divisor)?;
+        let found =
+            within(call.compute, call.vectors(0)?, call.params.float(SHRINKAGE.name), divisor, call.limit())?;
         Ok(Output::same(Values::Float(found)))
     },
 };

@@ -3,6 +3,7 @@
 pub(crate) mod assign;
 mod condense;
 pub(crate) mod dbscan;
+mod forest;
 pub(crate) mod hdbscan;
 pub(crate) mod isolation_forest;
 pub(crate) mod kmeans;

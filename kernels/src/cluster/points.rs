@@ -1,15 +1,14 @@
 //! The vectors that a search for clusters or outliers looks at.
 
+use crate::arch::zeros;
 use crate::column::vectors::{PackedVectors, Vectors};
-use crate::contract::Call;
 use crate::error::{Error, Place};
 use crate::group::is_finite;
-use crate::number::element::Width;
 use crate::pairwise::compute::Compute;
-use crate::pairwise::reduce::{Norm, Pair};
 use crate::parallel;
 use crate::vector::Metric;
 use crate::vector::codes::{Codes, MOST_DIMENSIONS, quantize_with};
+use crate::vector::normalize::ToUnit;
 
 /// Rows that are not NULL, all finite and as long as the first.
 pub(crate) struct Points {
@@ -37,11 +36,13 @@ impl Points {
         Ok(Points { list, row_bytes: first.map_or(0, |(length, _)| length) })
     }
 
-    /// All rows scaled to length 1, in the width in which they are computed with; zero vectors and NULL stay.
+    /// All rows scaled to length 1 as vector_normalize does, in the width in which they are computed with; zero vectors and
+    /// NULL stay.
     pub(crate) fn normalized(&self, vectors: &Vectors<'_>, compute: Compute) -> Result<PackedVectors, Error> {
-        let width = vectors.width();
-        let mut out = PackedVectors { element: vectors.wide_element(), ..PackedVectors::default() };
-        out.bytes.reserve_exact(self.list.len() * self.row_bytes);
+        let count = (0..vectors.len()).filter(|row| vectors.row(*row).is_some()).count();
+        let bytes = zeros("the vectors of length 1", count * self.row_bytes)?;
+        let mut out = PackedVectors { element: vectors.wide_element(), bytes, ..PackedVectors::default() };
+        let mut rest = out.bytes.as_mut_slice();
         for row in 0..vectors.len() {
             let Some(bytes) = vectors.row(row) else {
                 out.lengths.push(-1);
@@ -49,21 +50,9 @@ impl Points {
             };
             // A row is no longer than a value of the host.
             out.lengths.push(bytes.len() as i32);
-            let accumulate = compute.accumulate;
-            let norm = compute.level.run(Pair { form: Norm, width, accumulate, a: bytes, b: bytes });
-            let norm = if norm == 0.0 { 1.0 } else { norm };
-            match width {
-                Width::F32 => {
-                    for v in bytes.as_chunks().0 {
-                        out.bytes.extend(((f64::from(f32::from_le_bytes(*v)) / norm) as f32).to_le_bytes());
-                    }
-                }
-                Width::F64 => {
-                    for v in bytes.as_chunks().0 {
-                        out.bytes.extend((f64::from_le_bytes(*v) / norm).to_le_bytes());
-                    }
-                }
-            }
+            let (own, others) = rest.split_at_mut(bytes.len());
+            rest = others;
+            compute.level.run(ToUnit { width: vectors.width(), v: bytes, out: own });
         }
         Ok(out)
     }
@@ -104,16 +93,12 @@ pub(crate) fn not_enough(vectors: &Vectors<'_>, found: usize, expected: &str) ->
     Error::Value {
         place: vectors.place().clone(),
         row: 0,
-        found: format!("{found} vectors"),
+        found: counted(found, "vector"),
         expected: expected.into(),
     }
 }
 
-/// Rows by rising id, NULL last; of equal ids, or where they are no integers, in input order.
-pub(crate) fn by_id(call: &Call<'_>) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..call.rows).collect();
-    if let Some(ids) = call.keys() {
-        order.sort_by_key(|row| (ids[*row].is_none(), ids[*row]));
-    }
-    order
+/// A number of things in words: `1 vector`, `2 vectors`.
+pub(crate) fn counted(number: usize, name: &str) -> String {
+    format!("{number} {name}{}", if number == 1 { "" } else { "s" })
 }

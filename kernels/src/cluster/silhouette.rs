@@ -1,7 +1,7 @@
 //! Silhouettes: how well rows lie within their clusters.
 
-use super::assign::EUCLIDEAN;
-use super::points::{Points, by_id};
+use super::assign::{DISTANCE, check_distance};
+use super::points::Points;
 use crate::column::vectors::Vectors;
 use crate::contract::shared::{ACCUMULATE, ELEMENT, ID, V, number};
 use crate::contract::{
@@ -47,7 +47,8 @@ pub struct Silhouette {
 /// # Accuracy
 ///
 /// Distances have the bits of [`crate::vector::distance()`] and are added in double precision, cluster by cluster, in the
-/// order of `order`, or of the input. Same bits for any threads and levels.
+/// order of `order`, or of the input. Same bits for any threads and levels. Where one of the means is infinite, because a
+/// distance or a sum of distances leaves the range of doubles, the silhouette is NaN, and so is a mean that it counts in.
 ///
 /// # Complexity
 ///
@@ -80,10 +81,7 @@ pub fn silhouette(
         let expected = format!("{}, one for each vector", vectors.len());
         return Err(wrong("labels", format!("{} values", labels.len()), expected));
     }
-    if metric == Metric::Dot {
-        let expected = "euclidean, cosine or manhattan: dot is no distance";
-        return Err(wrong(EUCLIDEAN.name, "'dot'".into(), expected.into()));
-    }
+    check_distance(metric)?;
     let mut list = Points::new(vectors, order)?.list;
     list.retain(|row| labels[*row].is_some());
     let mut out = vec![None; vectors.len()];
@@ -217,7 +215,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "With a the mean distance of the other rows of its cluster, and b that of the rows of the nearest other cluster, (b − a) / max(a, b): from −1, in the wrong cluster, to 1. A row that is alone in its cluster has 0. Noise is left out: it has NULL, and counts for nobody. The mean over all rows measures a whole clustering.",
     inputs: &[ID, V, LABEL],
     optional: &[],
-    params: &[EUCLIDEAN, NOISE, ELEMENT, ACCUMULATE],
+    params: &[DISTANCE, NOISE, ELEMENT, ACCUMULATE],
     outputs: &[
         ID,
         number("silhouette", "1", "The silhouette, from −1 to 1."),
@@ -238,7 +236,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     rows: RowShape::Same,
     nulls: "A NULL vector or a NULL cluster gives NULL and counts for nobody. A NULL id comes last.",
     empty: "No rows give no rows. A single cluster and an empty vector are an error.",
-    nan: "A vector that is not finite is an error that names its row.",
+    nan: "A vector that is not finite is an error that names its row. Where distances or their sums leave the range of doubles, the means are infinite; where one is, the silhouette is NaN, and the mean of all rows too.",
     accuracy: "Distances have the bits of vector_distance, and are added in double precision by rising id: same bits for any order of rows with distinct integer ids, number of threads and instruction set. O(rows² · dimensions).",
     streaming: Streaming::Whole("all rows"),
     source: "Rousseeuw 1987, \"Silhouettes: a graphical aid to the interpretation and validation of cluster analysis\".",
@@ -289,8 +287,8 @@ pub(crate) static KERNEL: Kernel = Kernel {
         names.dedup();
         let blocks = (names.len() * BLOCK) as u64 * 8 * parallel::workers(usize::MAX) as u64;
         call.check_memory("the silhouettes", blocks.saturating_add(160 * call.rows as u64))?;
-        let (compute, order) = (rows::compute_of(call)?, by_id(call));
-        let metric = call.chosen(&EUCLIDEAN, Metric::parse)?;
+        let (compute, order) = (rows::compute_of(call)?, call.by_id());
+        let metric = call.chosen(&DISTANCE, Metric::parse)?;
         let found = silhouette(compute, call.vectors(0)?, &labels, Some(&order), metric)?;
         let mean = mean_silhouette(&found, Some(&order));
         let column = |of: fn(&Silhouette) -> f64| {

@@ -514,6 +514,40 @@ impl PackedVectors {
         let start: usize = self.lengths[..i].iter().map(|&l| l.max(0) as usize).sum();
         Some(decode(self.element, self.bytes.get(start..)?.get(..length)?))
     }
+
+    /// Doubles as vectors of an element type that results have; `None` is NULL.
+    pub(crate) fn of_doubles<'a>(
+        element: Element,
+        rows: impl Iterator<Item = Option<&'a [f64]>> + Clone,
+    ) -> PackedVectors {
+        let width = element.width();
+        let wide = if width == Width::F64 { Element::F64 } else { Element::F32 };
+        let mut out = PackedVectors { element: wide, ..PackedVectors::default() };
+        out.bytes.reserve_exact(rows.clone().flatten().map(|row| row.len() * width.bytes()).sum());
+        for row in rows {
+            match width {
+                Width::F64 => out.bytes.extend(row.into_iter().flatten().flat_map(|v| v.to_le_bytes())),
+                Width::F32 => {
+                    out.bytes.extend(row.into_iter().flatten().flat_map(|v| (*v as f32).to_le_bytes()));
+                }
+            }
+            // No vector is longer than those of the input, or than a state allows.
+            out.lengths.push(row.map_or(-1, |row| (row.len() * width.bytes()) as i32));
+        }
+        out.rounded(element)
+    }
+
+    /// The same vectors in the element type of a result: singles are rounded to f16 or bf16, others stay.
+    pub(crate) fn rounded(mut self, element: Element) -> PackedVectors {
+        debug_assert_eq!(self.element.width(), element.width());
+        if element.size() < self.element.size() {
+            let shrink = (self.element.size() / element.size()) as i32;
+            self.bytes = narrow(element, &self.bytes);
+            self.lengths.iter_mut().filter(|length| **length > 0).for_each(|length| *length /= shrink);
+            self.element = element;
+        }
+        self
+    }
 }
 
 /// Packed elements as doubles; exact for every element type.

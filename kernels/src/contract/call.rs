@@ -166,6 +166,15 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Rows by rising id, NULL last; of equal ids, or where they are no integers, in input order.
+    pub(crate) fn by_id(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.rows).collect();
+        if let Some(ids) = self.keys() {
+            order.sort_by_key(|row| (ids[*row].is_none(), ids[*row]));
+        }
+        order
+    }
+
     /// A declared column of integers. Panics, like the accessors below, where the kernel's row declares none of that
     /// name.
     pub fn integers(&self, name: &str) -> &[Option<i64>] {
@@ -230,6 +239,7 @@ impl PackedBytes {
     /// The rows of all parts, in order.
     pub(crate) fn joined(parts: Vec<PackedBytes>) -> PackedBytes {
         let mut all = PackedBytes::default();
+        all.bytes.reserve_exact(parts.iter().map(|part| part.bytes.len()).sum());
         for part in parts {
             all.bytes.extend_from_slice(&part.bytes);
             all.lengths.extend_from_slice(&part.lengths);

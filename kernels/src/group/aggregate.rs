@@ -6,7 +6,7 @@ use super::keys::Groups;
 use super::sums::{LARGEST_FACTOR, Row, STRIP, Unfit};
 use super::{By, Grouped, NotFinite};
 use crate::arch::{Level, zeros};
-use crate::column::vectors::{PackedVectors, Vectors, decode, narrow};
+use crate::column::vectors::{PackedVectors, Vectors, decode};
 use crate::error::{Error, Place};
 use crate::memory::check_memory;
 use crate::number::element::{Element, Width};
@@ -350,11 +350,6 @@ fn packed(
         }
         bytes.truncate(to);
     }
-    let mut lengths = lengths.to_vec();
-    if element.size() != size {
-        bytes = narrow(element, &bytes);
-        let shrink = (size / element.size()) as i32;
-        lengths.iter_mut().filter(|l| **l > 0).for_each(|l| *l /= shrink);
-    }
-    PackedVectors { element, bytes, lengths }
+    let wide = if size == Width::F64.bytes() { Element::F64 } else { Element::F32 };
+    PackedVectors { element: wide, bytes, lengths: lengths.to_vec() }.rounded(element)
 }

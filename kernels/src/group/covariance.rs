@@ -2,7 +2,7 @@
 
 use super::aggregate::{LARGE, Source};
 use super::variance::{DIVISOR, Divisor, NAN_SQUARES, SINGLE_ROW};
-use super::whole::{Members, left_out, pack, whole};
+use super::whole::{Members, left_out, whole};
 use super::{
     By, EMPTY, GROUP_KEY, GROUP_KEY_OF, LEFT_OUT, NOT_FINITE, RESULT_ELEMENT, VECTORS, WHOLE, result,
 };
@@ -10,6 +10,7 @@ use crate::column::vectors::{PackedVectors, Vectors};
 use crate::contract::shared::{ELEMENT, V};
 use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 use crate::error::Error;
+use crate::memory::check_memory;
 use crate::number::exact::{self, DIGITS};
 use crate::pairwise::compute::Compute;
 use crate::pairwise::products::products;
@@ -50,7 +51,7 @@ pub struct Covariance {
 ///
 /// # Complexity
 ///
-/// O(m·n²), and O(m·log m) for the order.
+/// O(m·n²), and O(m·log m) for the order. 8·n² bytes of memory for each group, and 24·n² for each thread.
 ///
 /// # Examples
 ///
@@ -62,7 +63,24 @@ pub struct Covariance {
 /// # Ok::<(), hart_kernels::Error>(())
 /// ```
 pub fn covariance(by: &By<'_>, vectors: &Vectors<'_>, divisor: Divisor) -> Result<Vec<Covariance>, Error> {
+    found(by, vectors, divisor, 0)
+}
+
+/// [`covariance`]; the caller takes that many bytes for each number of a matrix.
+fn found(
+    by: &By<'_>,
+    vectors: &Vectors<'_>,
+    divisor: Divisor,
+    output: usize,
+) -> Result<Vec<Covariance>, Error> {
     let source = Source::new(by, vectors, None)?;
+    let numbers = |group: usize| (source.dimensions(group) as u64).saturating_pow(2);
+    let sizes = || (0..source.groups.len()).map(numbers);
+    // The matrix, the products of a block of rows, and the parts that these are put together from; of each group in work.
+    let at_once = parallel::workers(vectors.bytes().len()).min(source.groups.len()) as u64;
+    let work = sizes().max().unwrap_or(0).saturating_mul(24 * at_once);
+    let kept = sizes().fold(0, u64::saturating_add).saturating_mul(8 + output as u64);
+    check_memory("the covariance matrices", work.saturating_add(kept), by.limit)?;
     let compute = by.level();
     let made = whole(&source, 2, |members| {
         members.sort();
@@ -179,7 +197,11 @@ pub(crate) static KERNEL: Kernel = Kernel {
     run: |call| {
         let by = By::of(call)?;
         let vectors = call.vectors(0)?;
-        let found = covariance(&by, vectors, call.chosen(&DIVISOR, Divisor::parse)?)?;
+        let element = by.element.unwrap_or(vectors.element().of_result());
+        // Numbers that are rounded once more lie beside those that they are rounded from for a moment.
+        let (size, wide) = (element.size(), element.width().bytes());
+        let output = if size < wide { size + wide } else { wide };
+        let found = found(&by, vectors, call.chosen(&DIVISOR, Divisor::parse)?, output)?;
         let rows = || found.iter().flat_map(|group| (0..group.average.len()).map(move |i| (group, i)));
         let integers =
             |of: fn(&Covariance) -> Option<i64>| Values::BigInt(rows().map(|(g, _)| of(g)).collect());
@@ -187,9 +209,10 @@ pub(crate) static KERNEL: Kernel = Kernel {
             let n = g.average.len();
             (!g.matrix.is_empty()).then_some(i * n..(i + 1) * n)
         };
-        let element = by.element.unwrap_or(vectors.element().of_result());
-        let packed: PackedVectors =
-            pack(element, rows().map(|(g, i)| matrix((g, i)).map(|range| &g.matrix[range])));
+        let packed = PackedVectors::of_doubles(
+            element,
+            rows().map(|(g, i)| matrix((g, i)).map(|range| &g.matrix[range])),
+        );
         Ok(Output {
             columns: vec![
                 integers(|g| g.key),

@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use super::aggregate::Source;
 use super::median::medians;
-use super::whole::{left_out, pack, whole};
+use super::whole::{left_out, whole};
 use super::{
     By, DIFFERENT, EMPTY, GROUP_KEY, GROUP_KEY_OF, Grouped, LEFT_OUT, NAN, NOT_FINITE, NULLS, RESULT_ELEMENT,
     VECTORS, WHOLE, result,
 };
 use crate::arch::{Level, Simd, Task};
-use crate::column::vectors::Vectors;
+use crate::column::vectors::{PackedVectors, Vectors};
 use crate::contract::shared::{ELEMENT, V};
 use crate::contract::{
     Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
@@ -106,7 +106,7 @@ pub fn geometric_median(
         keys: source.groups.keys.clone(),
         vectors: made.iter().map(|(_, count)| *count).collect(),
         left_out: left_out(&source, &made),
-        results: vec![pack(
+        results: vec![PackedVectors::of_doubles(
             by.element.unwrap_or(vectors.element().of_result()),
             made.iter().map(|(found, _)| found.as_ref().map(|(median, _)| median.as_slice())),
         )],

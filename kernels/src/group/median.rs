@@ -1,12 +1,12 @@
 //! Medians by component, by group.
 
 use super::aggregate::{LARGE, Source};
-use super::whole::{Members, left_out, pack, whole};
+use super::whole::{Members, left_out, whole};
 use super::{
     By, DIFFERENT, EMPTY, GROUP_KEY, GROUP_KEY_OF, Grouped, LEFT_OUT, NAN, NOT_FINITE, NULLS, RESULT_ELEMENT,
     VECTORS, WHOLE, result,
 };
-use crate::column::vectors::Vectors;
+use crate::column::vectors::{PackedVectors, Vectors};
 use crate::contract::shared::{ELEMENT, V};
 use crate::contract::{Cell, Example, Family, Kernel, RowShape, Streaming};
 use crate::error::Error;
@@ -43,7 +43,7 @@ pub fn median(by: &By<'_>, vectors: &Vectors<'_>) -> Result<Grouped, Error> {
         keys: source.groups.keys.clone(),
         vectors: made.iter().map(|(_, count)| *count).collect(),
         left_out: left_out(&source, &made),
-        results: vec![pack(
+        results: vec![PackedVectors::of_doubles(
             by.element.unwrap_or(vectors.element().of_result()),
             made.iter().map(|(median, _)| median.as_deref()),
         )],

@@ -1,12 +1,15 @@
 //! Results of states put together.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::keys::Groups;
-use super::state::{EXAMPLE, MAGIC, STATE, State};
+use super::state::{EXAMPLE, MAGIC, READ_BYTES, STATE, State};
 use super::variance::{DIVISOR, Divisor, of_sums};
-use super::whole::pack;
 use super::{GROUP_KEY, GROUP_KEY_OF, LEFT_OUT, VECTORS, result};
+use crate::column::vectors::PackedVectors;
 use crate::contract::{Cell, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming, Values};
 use crate::error::{Error, Place};
+use crate::memory::{check_memory, default_memory_limit};
 use crate::number::element::Element;
 use crate::number::exact::{self, DIGITS};
 use crate::parallel;
@@ -44,7 +47,7 @@ pub struct Merged {
 /// # Errors
 ///
 /// [`Error::Value`] for bytes that are no state, of another version, or damaged; [`Error::Dimensions`] where states of one
-/// group have different dimensions; [`Error::ParameterValue`] where there is not one key for each state.
+/// group have different dimensions; [`Error::ParameterValue`] where there is not one key for each state; [`Error::Memory`].
 ///
 /// # Accuracy
 ///
@@ -52,12 +55,23 @@ pub struct Merged {
 ///
 /// # Complexity
 ///
-/// O(m·n).
+/// O(m·n). 2,208 bytes of memory for each component and thread, 48 for each component of a result, and the merged states.
 ///
 /// # Examples
 ///
 /// See [`super::state()`].
 pub fn merge(keys: &[Option<i64>], states: &[Option<&[u8]>], divisor: Divisor) -> Result<Vec<Merged>, Error> {
+    within(keys, states, divisor, 0, default_memory_limit())
+}
+
+/// [`merge`] with a limit, in bytes, on memory, of which the caller takes `output` bytes for each component of a result.
+fn within(
+    keys: &[Option<i64>],
+    states: &[Option<&[u8]>],
+    divisor: Divisor,
+    output: u64,
+    limit: u64,
+) -> Result<Vec<Merged>, Error> {
     if keys.len() != states.len() {
         return Err(Error::ParameterValue {
             name: "keys".into(),
@@ -67,8 +81,27 @@ pub fn merge(keys: &[Option<i64>], states: &[Option<&[u8]>], divisor: Divisor) -
     }
     let groups = Groups::of(keys)?;
     let bytes = states.iter().flatten().map(|s| s.len()).sum::<usize>() * 8;
+    let dimensions = |group: usize| {
+        let states = groups.rows(group).filter_map(|row| states[row]);
+        states.map(State::dimensions).max().unwrap_or(0) as u64
+    };
+    let sizes = || (0..groups.len()).map(dimensions);
+    // The state so far and the one that is put to it, for each group in work; the numbers of all results.
+    let at_once = parallel::workers(bytes).min(groups.len()) as u64;
+    let work = sizes().max().unwrap_or(0).saturating_mul(2 * READ_BYTES * at_once);
+    let numbers = sizes().fold(0, u64::saturating_add).saturating_mul(48 + output);
+    let known = work.saturating_add(numbers).saturating_add(200 * groups.len() as u64);
+    check_memory("the states", known, limit)?;
+    // How long a merged state is shows only when it is there.
+    let taken = AtomicU64::new(known);
     let blocks = parallel::blocks(groups.len(), bytes, |range| {
-        range.map(|group| merged(&groups, group, states, divisor)).collect::<Result<Vec<_>, _>>()
+        let one = |group: usize| {
+            let found = merged(&groups, group, states, divisor)?;
+            let own = found.state.capacity() as u64;
+            check_memory("the states", taken.fetch_add(own, Ordering::Relaxed).saturating_add(own), limit)?;
+            Ok(found)
+        };
+        range.map(one).collect::<Result<Vec<_>, _>>()
     })?;
     Ok(blocks.into_iter().flatten().collect())
 }
@@ -82,12 +115,14 @@ fn merged(
     let mut all: Option<State> = None;
     for row in groups.rows(group) {
         let Some(bytes) = states[row] else { continue };
-        let state = State::from_bytes(bytes).map_err(|found| Error::Value {
+        let wrong = |found: String, expected: String| Error::Value {
             place: STATE.name.into(),
             row: row as u64 + 1,
             found,
-            expected: format!("a state of vector_state, version {}", MAGIC[3]),
-        })?;
+            expected,
+        };
+        let state = State::from_bytes(bytes)
+            .map_err(|found| wrong(found, format!("a state of vector_state, version {}", MAGIC[3])))?;
         all = Some(match all {
             None => state,
             Some(all) if all.count > 0 && state.count > 0 && all.n() != state.n() => {
@@ -99,7 +134,9 @@ fn merged(
                     expected: all.n(),
                 });
             }
-            Some(all) => all.merged(state),
+            Some(all) => all
+                .merged(state)
+                .map_err(|found| wrong(found, format!("a group of at most {} together", i64::MAX)))?,
         });
     }
     let state = all.unwrap_or_else(|| State::of(0, 0, 0));
@@ -187,16 +224,16 @@ pub(crate) static KERNEL: Kernel = Kernel {
     run: |call| {
         let element = if call.params.word(RESULT.name) == "f64" { Element::F64 } else { Element::F32 };
         let states = call.binary(STATE.name);
-        // Digits while they are read, and the results.
-        let bytes: u64 = states.iter().flatten().map(|s| s.len() as u64).sum();
-        call.check_memory("the states", bytes.saturating_mul(4))?;
-        let found = merge(call.integers(GROUP_KEY.name), states, call.chosen(&DIVISOR, Divisor::parse)?)?;
+        let divisor = call.chosen(&DIVISOR, Divisor::parse)?;
+        // The deviations, and six result vectors.
+        let output = 8 + 6 * element.size() as u64;
+        let found = within(call.integers(GROUP_KEY.name), states, divisor, output, call.limit())?;
         let deviations: Vec<Option<Vec<f64>>> = found
             .iter()
             .map(|g| g.variance.as_ref().map(|variance| variance.iter().map(|v| v.sqrt()).collect()))
             .collect();
         let vectors = |of: fn(&Merged) -> &[f64]| {
-            Values::Vectors(pack(
+            Values::Vectors(PackedVectors::of_doubles(
                 element,
                 found.iter().map(|g| if g.vectors > 0 { Some(of(g)) } else { None }),
             ))
@@ -207,13 +244,16 @@ pub(crate) static KERNEL: Kernel = Kernel {
                 integers(|g| g.key),
                 vectors(|g| &g.sum),
                 vectors(|g| &g.average),
-                Values::Vectors(pack(element, found.iter().map(|g| g.variance.as_deref()))),
-                Values::Vectors(pack(element, deviations.iter().map(Option::as_deref))),
+                Values::Vectors(PackedVectors::of_doubles(
+                    element,
+                    found.iter().map(|g| g.variance.as_deref()),
+                )),
+                Values::Vectors(PackedVectors::of_doubles(element, deviations.iter().map(Option::as_deref))),
                 vectors(|g| &g.minimum),
                 vectors(|g| &g.maximum),
                 integers(|g| Some(g.vectors)),
                 integers(|g| Some(g.left_out)),
-                Values::Binary(found.iter().map(|g| Some(g.state.clone())).collect()),
+                Values::Binary(found.into_iter().map(|g| Some(g.state)).collect()),
             ],
             picked: None,
         })

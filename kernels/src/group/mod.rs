@@ -125,6 +125,11 @@ impl<'a> By<'a> {
         By { compute: Some(compute), ..self }
     }
 
+    /// The same with a limit, in bytes, on memory.
+    pub(crate) fn memory_limit(self, limit: u64) -> By<'a> {
+        By { limit, ..self }
+    }
+
     /// What a call asks for.
     fn of(call: &'a Call<'_>) -> Result<By<'a>, Error> {
         let doubles = call.params.word(RESULT_ELEMENT.name) == "f64";

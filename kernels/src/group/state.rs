@@ -19,6 +19,11 @@ use crate::parallel;
 pub(super) const MAGIC: &[u8; 4] = b"HVG\x01";
 /// Bytes before the components.
 const HEADER: usize = 24;
+/// A count is a number of rows, which results have as a signed integer of 64 bits.
+const MOST: u64 = i64::MAX as u64;
+/// Least bytes of a component, and those of one that has been read: two sums of digits and two extremes.
+const LEAST_BYTES: usize = 20;
+pub(super) const READ_BYTES: u64 = 2 * 8 * DIGITS as u64 + 16;
 
 /// A group's exact sums of numbers and squares, and their extremes.
 #[derive(Clone, Debug)]
@@ -62,6 +67,14 @@ impl State {
         out
     }
 
+    /// The dimensions that these bytes speak of, as far as there are bytes for them.
+    pub(super) fn dimensions(bytes: &[u8]) -> usize {
+        let n = bytes.get(MAGIC.len()..).and_then(|rest| rest.first_chunk());
+        let most = bytes.len().saturating_sub(HEADER + size_of::<u32>()) / LEAST_BYTES;
+        // Where there are not, the state is refused before it is read.
+        n.map(|n| u32::from_le_bytes(*n) as usize).filter(|n| *n <= most).unwrap_or(0)
+    }
+
     /// The state in these bytes; what is wrong with them otherwise.
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<State, String> {
         let (body, crc) = bytes.split_last_chunk::<4>().ok_or_else(|| format!("{} bytes", bytes.len()))?;
@@ -80,8 +93,12 @@ impl State {
         let n = u32::from_le_bytes(reader.take().ok_or_else(ends)?) as usize;
         let count = u64::from_le_bytes(reader.take().ok_or_else(ends)?);
         let left_out = u64::from_le_bytes(reader.take().ok_or_else(ends)?);
-        // A component takes 20 bytes or more.
-        if reader.0.len() < 20 * n {
+        for (number, of) in [(count, "vectors"), (left_out, "rows left out")] {
+            if number > MOST {
+                return Err(format!("a state of {number} {of}"));
+            }
+        }
+        if reader.0.len() < LEAST_BYTES.saturating_mul(n) {
             return Err(ends());
         }
         let mut state = State::of(n, count, left_out);
@@ -119,12 +136,17 @@ impl State {
         }
     }
 
-    /// Both together; they have the same dimensions, or one has no vectors.
-    pub(super) fn merged(mut self, other: State) -> State {
-        let (count, left_out) = (self.count + other.count, self.left_out + other.left_out);
+    /// Both together; they have the same dimensions, or one has no vectors. What is wrong with their counts otherwise.
+    pub(super) fn merged(mut self, other: State) -> Result<State, String> {
+        let sum = |a: u64, b: u64, of: &str| {
+            let sum = a.checked_add(b).filter(|sum| *sum <= MOST);
+            sum.ok_or_else(|| format!("a state of {b} {of}, beside others of {a}"))
+        };
+        let count = sum(self.count, other.count, "vectors")?;
+        let left_out = sum(self.left_out, other.left_out, "rows left out")?;
         if self.count == 0 || other.count == 0 {
             let some = if self.count == 0 { other } else { self };
-            return State { count, left_out, ..some };
+            return Ok(State { count, left_out, ..some });
         }
         for (own, other) in [(&mut self.sums, &other.sums), (&mut self.squares, &other.squares)] {
             for (own, other) in own.chunks_mut(DIGITS).zip(other.chunks(DIGITS)) {
@@ -133,7 +155,7 @@ impl State {
         }
         self.least.iter_mut().zip(&other.least).for_each(|(own, v)| *own = own.min(*v));
         self.greatest.iter_mut().zip(&other.greatest).for_each(|(own, v)| *own = own.max(*v));
-        State { count, left_out, ..self }
+        Ok(State { count, left_out, ..self })
     }
 }
 

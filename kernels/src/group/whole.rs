@@ -2,10 +2,9 @@
 
 use super::aggregate::{LARGE, Source, is_finite};
 use super::sums::Row;
-use crate::column::vectors::{PackedVectors, narrow};
 use crate::error::Error;
 use crate::memory::check_memory;
-use crate::number::element::{Element, Width};
+use crate::number::element::Width;
 use crate::parallel;
 
 /// A group's vectors that count, all of `n` dimensions and finite.
@@ -92,22 +91,4 @@ pub(super) fn whole<T: Send>(
 /// Rows left out of each group.
 pub(super) fn left_out<T>(source: &Source<'_>, made: &[(Option<T>, i64)]) -> Vec<i64> {
     made.iter().enumerate().map(|(g, (_, count))| source.groups.places(g).len() as i64 - count).collect()
-}
-
-/// Doubles as packed vectors of that element type.
-pub(super) fn pack<'a>(element: Element, rows: impl Iterator<Item = Option<&'a [f64]>>) -> PackedVectors {
-    let mut out = PackedVectors { element, ..PackedVectors::default() };
-    for row in rows {
-        let before = out.bytes.len();
-        for v in row.into_iter().flatten() {
-            match element {
-                Element::F64 => out.bytes.extend(v.to_le_bytes()),
-                Element::F32 => out.bytes.extend((*v as f32).to_le_bytes()),
-                _ => out.bytes.extend(narrow(element, &(*v as f32).to_le_bytes())),
-            }
-        }
-        // No vector is longer than those of the input, or than a state allows.
-        out.lengths.push(row.map_or(-1, |_| (out.bytes.len() - before) as i32));
-    }
-    out
 }

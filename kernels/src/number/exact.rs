@@ -40,7 +40,7 @@ pub(crate) fn add(digits: &mut [i64], value: f64) {
     add_shifted(digits, value < 0.0, m.into(), p);
 }
 
-/// Adds a product of two finite numbers whose magnitudes are below 2⁵⁰⁰ to a sum, exactly; what lies below 2⁻¹⁰⁷⁴ is cut
+/// Adds a product of two finite numbers whose magnitudes are below 2⁵¹² to a sum, exactly; what lies below 2⁻¹⁰⁷⁴ is cut
 /// off.
 pub(crate) fn add_product(digits: &mut [i64], a: f64, b: f64) {
     let ((m, p), (n, q)) = (parts(a), parts(b));
@@ -50,6 +50,17 @@ pub(crate) fn add_product(digits: &mut [i64], a: f64, b: f64) {
     match usize::try_from(place) {
         Ok(place) => add_shifted(digits, negative, product, place),
         Err(_) => add_shifted(digits, negative, product.checked_shr(place.unsigned_abs()).unwrap_or(0), 0),
+    }
+}
+
+/// Adds the square of a number to a sum, exactly; what lies below 2⁻¹⁰⁷⁴ is cut off. A square of 2¹⁰²⁴ or more counts as
+/// 2¹⁰²⁴, which is rounded to infinity.
+pub(crate) fn add_square(digits: &mut [i64], value: f64) {
+    const BEYOND: f64 = f64::from_bits((1023 + 512) << 52);
+    if value.abs() < BEYOND {
+        add_product(digits, value, value);
+    } else {
+        add_shifted(digits, false, 1, (1024 - LOWEST) as usize);
     }
 }
 
@@ -223,5 +234,34 @@ mod tests {
         let mut digits = [0; DIGITS];
         add_product(&mut digits, 1e-200, 1e-200);
         assert_eq!(split(&digits), (0.0, 0.0));
+    }
+
+    #[test]
+    fn squares_are_exact_and_leave_the_range_upwards_only() {
+        let square = |value: f64| {
+            let mut digits = [0; DIGITS];
+            (0..1000).for_each(|_| add_square(&mut digits, value));
+            carry(&mut digits);
+            digits
+        };
+        let mut random = SplitMix(5);
+        for _ in 0..100 {
+            let value = random.symmetric() * 1e30;
+            let (high, low) = crate::number::range::exact_product(value, value);
+            let mut expected = [0; DIGITS];
+            (0..1000).for_each(|_| [high, low].into_iter().for_each(|part| add(&mut expected, part)));
+            carry(&mut expected);
+            assert_eq!(square(value), expected);
+        }
+        let root = 2f64.powi(511);
+        assert_eq!(rounded(&square(-root), -64), 1000.0 * 2f64.powi(1022 - 64));
+        for beyond in [2f64.powi(512), f64::MAX, f64::INFINITY] {
+            assert_eq!(rounded(&square(beyond), 0), f64::INFINITY, "{beyond:e}");
+        }
+        let mut one = [0; DIGITS];
+        add_square(&mut one, 2f64.powi(512).next_down());
+        assert_eq!(rounded(&one, 0), 2f64.powi(512).next_down() * 2f64.powi(512).next_down());
+        add_square(&mut one, 5e-324);
+        assert_eq!(rounded(&one, 0), 2f64.powi(512).next_down() * 2f64.powi(512).next_down());
     }
 }

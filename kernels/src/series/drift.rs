@@ -4,7 +4,7 @@ use crate::cluster::assign::EUCLIDEAN;
 use crate::column::vectors::{PackedVectors, Vectors};
 use crate::contract::shared::{ELEMENT, V};
 use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::group::{self, By, GROUP_KEY, LEFT_OUT, NOT_FINITE, NotFinite, VECTORS};
 use crate::pairwise::compute::Compute;
 use crate::vector::Metric;
@@ -68,7 +68,8 @@ pub fn drift(
     let by = By::new(periods).compute(compute).not_finite(not_finite).results_as(vectors.wide_element());
     let mut found = group::average(&by, vectors)?;
     let averages = found.results.remove(0);
-    let column = Vectors::packed("the averages", averages.element, &averages.bytes, &averages.lengths)?;
+    let column =
+        Vectors::packed(Place::whole("the averages"), averages.element, &averages.bytes, &averages.lengths)?;
     let (mut first, mut previous): (Option<usize>, Option<usize>) = (None, None);
     let (mut from_previous, mut from_first) = (Vec::new(), Vec::new());
     for period in 0..column.len() {
@@ -101,7 +102,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "series_drift",
     family: Family::Series,
     summary: "Averages of the vectors of each period, and how far they have moved.",
-    details: "group_key is the period, such as a day's or a month's number. The distances are those from the average of the last period before that has vectors, and from that of the first.",
+    details: "group_key is the period, such as a day's or a month's number. The distances are those from the average of the last period before that has vectors, and from that of the first; they are computed before averages are rounded to f16 or bf16.",
     inputs: &[GROUP_KEY, V],
     optional: &[],
     params: &[EUCLIDEAN, ELEMENT, NOT_FINITE],
@@ -111,7 +112,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
             name: "average",
             kind: Kind::Vector,
             unit: "1",
-            summary: "The period's average; f32 where the elements are narrower.",
+            summary: "The period's average, of the input's element type; f32 for i8.",
         },
         VECTORS,
         LEFT_OUT,
@@ -132,7 +133,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: "A NULL vector is left out and counted. A period without vectors has NULL. A NULL key is a period of its own, the first.",
     empty: "No rows give no rows.",
     nan: "An error that names the row and the component, or left out with not_finite = leave_out.",
-    accuracy: "Averages as vector_average, rounded to the vectors' width; distances between these have the bits of vector_distance. Same bits for any order of the rows, number of threads and instruction set. O(rows · dimensions).",
+    accuracy: "Averages as vector_average, rounded to the vectors' width (f32 or f64), between which distances have the bits of vector_distance; averages of f16 and bf16 are rounded once more. Same bits for any order of the rows, number of threads and instruction set. O(rows · dimensions).",
     streaming: Streaming::Whole("all rows"),
     source: "Distances between centroids; VectorDriftOverTime, which it replaces, looked at the first and the last row only.",
     elements: "",
@@ -175,13 +176,13 @@ pub(crate) static KERNEL: Kernel = Kernel {
     run: |call| {
         let (metric, not_finite) =
             (call.chosen(&EUCLIDEAN, Metric::parse)?, call.chosen(&NOT_FINITE, NotFinite::parse)?);
-        let keys = call.integers(GROUP_KEY.name);
-        let found = drift(call.compute, keys, call.vectors(0)?, metric, not_finite)?;
+        let (keys, vectors) = (call.integers(GROUP_KEY.name), call.vectors(0)?);
+        let found = drift(call.compute, keys, vectors, metric, not_finite)?;
         let counts = |v: Vec<i64>| Values::BigInt(v.into_iter().map(Some).collect());
         Ok(Output {
             columns: vec![
                 Values::BigInt(found.periods),
-                Values::Vectors(found.averages),
+                Values::Vectors(found.averages.rounded(vectors.element().of_result())),
                 counts(found.vectors),
                 counts(found.left_out),
                 Values::Float(found.from_previous),

@@ -1,7 +1,7 @@
 //! Dynamic time warping.
 
 use super::POSITION;
-use crate::cluster::assign::EUCLIDEAN;
+use crate::cluster::assign::{DISTANCE, check_distance};
 use crate::cluster::points::Points;
 use crate::column::vectors::Vectors;
 use crate::contract::shared::{ACCUMULATE, ELEMENT, V};
@@ -76,13 +76,7 @@ pub fn dtw(
             });
         }
     }
-    if metric == Metric::Dot {
-        return Err(Error::ParameterValue {
-            name: EUCLIDEAN.name.into(),
-            value: "'dot'".into(),
-            expected: "euclidean or cosine: dot is no distance".into(),
-        });
-    }
+    check_distance(metric)?;
     let (m, l) = (a.len(), b.len());
     let reach = band.unwrap_or(m.max(l));
     if m.abs_diff(l) > reach {
@@ -102,7 +96,7 @@ pub fn dtw(
         let end = (start + BLOCK).min(m);
         let columns = start.saturating_sub(reach)..(end + reach).min(l);
         let vectors: Vec<&[u8]> = (start..end).map(|i| a.row(i).unwrap_or_default()).collect();
-        let targets = Targets { compute, metric, vectors: &vectors, name: a.name() };
+        let targets = Targets { compute, metric, vectors: &vectors, name: &a.place().to_string() };
         let list: Vec<usize> = columns.clone().collect();
         targets.distances(b, &list, |at, found| {
             distances[columns.start + at].iter_mut().zip(found).for_each(|(place, d)| *place = d);
@@ -182,7 +176,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     details: "The least sum of distances over paths that pair the vectors of both series in order, each with at least one, begin with both first and end with both last.",
     inputs: &[GROUP_KEY, SIDE, POSITION, V],
     optional: &[],
-    params: &[BAND, EUCLIDEAN, ELEMENT, ACCUMULATE],
+    params: &[BAND, DISTANCE, ELEMENT, ACCUMULATE],
     outputs: &[
         GROUP_KEY,
         Column { name: "distance", kind: Kind::Float, unit: "that of the metric", summary: "The least sum." },
@@ -219,7 +213,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     },
     run: |call| {
         let groups = Groups::of(call.integers(GROUP_KEY.name))?;
-        let (compute, metric) = (rows::compute_of(call)?, call.chosen(&EUCLIDEAN, Metric::parse)?);
+        let (compute, metric) = (rows::compute_of(call)?, call.chosen(&DISTANCE, Metric::parse)?);
         let band = usize::try_from(call.params.int(BAND.name)).ok();
         let vectors = call.vectors(0)?;
         let longest = (0..groups.len()).map(|g| groups.places(g).len()).max().unwrap_or(0) as u64;

@@ -81,6 +81,8 @@ impl Task for Rows<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> PackedBytes {
         let mut part = PackedBytes::default();
+        let dimensions = self.range.clone().filter_map(|row| self.rows.dimensions(row));
+        part.bytes.reserve_exact(dimensions.map(|n| n.div_ceil(8)).sum());
         for row in self.range {
             let before = part.bytes.len();
             let there = self.rows.row(row).map(|vector| signs(self.rows.width(), vector, &mut part.bytes));
@@ -124,6 +126,10 @@ pub(crate) static KERNEL: Kernel = Kernel {
         ],
     },
     run: |call| {
+        let given = call.given_vectors(0);
+        let dimensions = (0..call.rows).filter_map(|row| given.dimensions(row));
+        // Bits of blocks of rows, and the column that they are put together to.
+        call.check_memory("the bits", dimensions.map(|n| 2 * n.div_ceil(8) as u64).sum())?;
         let rows = call.vectors(0)?;
         let parts = parallel::blocks(rows.len(), rows.bytes().len(), |range| {
             Ok(call.compute.level.run(Rows { rows, range }))

@@ -1,6 +1,6 @@
 //! Scaling to unit length.
 
-use crate::arch::Simd;
+use crate::arch::{Simd, Task};
 use crate::contract::shared::{self, ELEMENT, ID, RESULT_VECTOR, V};
 use crate::contract::{Cell, Example, Family, Kernel, RowShape, Streaming};
 use crate::number::element::Width;
@@ -57,6 +57,21 @@ impl RowOp<1> for Normalize {
             let [first, second] = scaled::inverse_powers(norm.exponent);
             rows::elementwise(width, [v], out, single, |[x]| x * first / norm.sum * second);
         }
+    }
+}
+
+/// One packed vector scaled to length 1, into `out`.
+pub(crate) struct ToUnit<'a> {
+    pub(crate) width: Width,
+    pub(crate) v: &'a [u8],
+    pub(crate) out: &'a mut [u8],
+}
+
+impl Task for ToUnit<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        Normalize.row(simd, self.width, [self.v], self.out);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::contract::shared::{self, ELEMENT, ID, V};
 use crate::contract::{Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
-use crate::vector::codes::packed_codes;
+use crate::vector::codes::{packed_codes, packed_size};
 
 pub(crate) const CODE: Column = Column {
     name: "code",
@@ -38,7 +38,14 @@ pub(crate) static KERNEL: Kernel = Kernel {
         params: &[],
         outputs: &[&[Cell::Int(1), Cell::Binary(EXAMPLE)], &[Cell::Int(2), Cell::Null]],
     },
-    run: |call| Ok(Output::same(Values::Packed(packed_codes(call.compute, call.vectors(0)?)?))),
+    run: |call| {
+        let given = call.given_vectors(0);
+        let dimensions = (0..call.rows).filter_map(|row| given.dimensions(row));
+        // Codes of blocks of rows, and the column that they are put together to.
+        let bytes: u64 = dimensions.map(|n| 2 * packed_size(n) as u64).sum();
+        call.check_memory("the codes", bytes)?;
+        Ok(Output::same(Values::Packed(packed_codes(call.compute, call.vectors(0)?)?)))
+    },
 };
 
 /// The code of (1, −½, ¼, 0).

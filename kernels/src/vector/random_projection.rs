@@ -1,7 +1,7 @@
 //! Random projections.
 
 use super::targets::Targets;
-use crate::column::vectors::{PackedVectors, Vectors, narrow};
+use crate::column::vectors::{PackedVectors, Vectors};
 use crate::contract::shared::{ELEMENT, ID, RESULT_VECTOR, V};
 use crate::contract::{Cell, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming, Values};
 use crate::error::{Error, Place};
@@ -125,14 +125,11 @@ pub fn random_projection(
             }
         })
     })?;
-    let element = vectors.element().of_result();
-    if element.size() != width.bytes() {
-        bytes = narrow(element, &bytes);
-    }
     // A row is no longer than a value of the host.
-    let length = (dimensions * element.size()) as i32;
+    let length = (dimensions * width.bytes()) as i32;
     let lengths = (0..vectors.len()).map(|row| if vectors.row(row).is_some() { length } else { -1 });
-    Ok(PackedVectors { element, bytes, lengths: lengths.collect() })
+    let found = PackedVectors { element: vectors.wide_element(), bytes, lengths: lengths.collect() };
+    Ok(found.rounded(vectors.element().of_result()))
 }
 
 /// The entries, packed, row by row.

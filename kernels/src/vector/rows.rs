@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::arch::{Simd, Task, zeros};
-use crate::column::vectors::{PackedVectors, Vectors, narrow};
+use crate::column::vectors::{PackedVectors, Vectors};
 use crate::contract::shared::ACCUMULATE;
 use crate::contract::{Call, Output, Values};
 use crate::error::Error;
@@ -203,13 +203,8 @@ pub(crate) fn run_vectors<const N: usize, O: RowOp<N>>(call: &Call<'_>, op: O) -
         }
         Ok(())
     })?;
-    let element = first.element().of_result();
-    if element.size() != width.bytes() {
-        let shrink = (width.bytes() / element.size()) as i32;
-        bytes = narrow(element, &bytes);
-        lengths.iter_mut().filter(|l| **l > 0).for_each(|l| *l /= shrink);
-    }
-    Ok(Output::same(Values::Vectors(PackedVectors { element, bytes, lengths })))
+    let found = PackedVectors { element: first.wide_element(), bytes, lengths };
+    Ok(Output::same(Values::Vectors(found.rounded(first.element().of_result()))))
 }
 
 /// Applies `f` to the elements of one or two packed vectors. The loop is compiled for its caller's level.

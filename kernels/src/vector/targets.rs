@@ -2,7 +2,7 @@
 
 use crate::arch::{Simd, Task};
 use crate::column::vectors::Vectors;
-use crate::error::Error;
+use crate::error::{Error, Place};
 use crate::pairwise::compute::Compute;
 use crate::pairwise::lane_major::Packed;
 use crate::pairwise::precision::{Accumulate, with_precision};
@@ -27,6 +27,7 @@ pub(crate) struct Targets<'a> {
     pub(crate) compute: Compute,
     pub(crate) metric: Metric,
     pub(crate) vectors: &'a [&'a [u8]],
+    /// One of them, as errors speak of it.
     pub(crate) name: &'a str,
 }
 
@@ -123,7 +124,7 @@ impl<F: FnMut(usize, &[f64], usize)> Task for Scan<'_, F> {
                     let bytes = self.rows.row(*row).unwrap_or_default();
                     if bytes.len() != vectors[0].len() {
                         let n = vectors[0].len() / width.bytes();
-                        return Err(self.rows.mismatch(*row, name.into(), n));
+                        return Err(self.rows.mismatch(*row, Place::whole(name), n));
                     }
                     panel.push((*row, bytes));
                 }

@@ -221,7 +221,10 @@ fn empty_clusters_take_the_farthest_row() {
     // Equal rows leave a cluster without any.
     let same = Vectors::matrix(&[1.0, 1.0, 1.0, 1.0], 1).unwrap();
     let error = KMeans::new(2).fit(&same).unwrap_err();
-    assert_eq!(error.to_string(), "column matrix: 1 vectors; expected 2 different ones, as clusters says");
+    assert_eq!(
+        error.to_string(),
+        "column matrix: 1 different vector among 4; expected 2 or more, as clusters says"
+    );
 }
 
 #[test]
@@ -399,7 +402,7 @@ fn local_outlier_factors_are_the_published_ones() {
         cluster::local_outlier_factor(compute(), &Vectors::matrix(&rows, 1).unwrap(), None, 2, Metric::Dot);
     assert_eq!(
         dot.unwrap_err().to_string(),
-        "parameter metric is 'dot'; expected euclidean or cosine: dot is no distance"
+        "parameter metric is 'dot'; expected one of cosine, euclidean, manhattan: dot is no distance"
     );
 }
 
@@ -466,7 +469,7 @@ fn singular_covariances_are_named_with_the_remedy() {
     );
     let one = Vectors::matrix(&[1.0, 2.0], 2).unwrap();
     let error = cluster::mahalanobis(compute(), &one, 0.5, Divisor::Sample).unwrap_err().to_string();
-    assert_eq!(error, "column matrix: 1 vectors; expected 2 or more, to see how they vary");
+    assert_eq!(error, "column matrix: 1 vector; expected 2 or more, to see how they vary");
 }
 
 #[test]
@@ -508,7 +511,7 @@ fn isolation_forests_find_what_lies_apart() {
     assert!(scores.iter().all(|s| (s.unwrap() - 0.5).abs() < 1e-12), "{scores:?}");
     let one = Vectors::matrix(&[1.0, 2.0], 2).unwrap();
     let error = IsolationForest::default().scores(&one, None).unwrap_err();
-    assert_eq!(error.to_string(), "column matrix: 1 vectors; expected 2 or more, to tell one from others");
+    assert_eq!(error.to_string(), "column matrix: 1 vector; expected 2 or more, to tell one from others");
 }
 
 #[test]

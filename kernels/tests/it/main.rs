@@ -29,6 +29,7 @@ mod projection;
 mod properties;
 mod quant;
 mod recall;
+mod refusals;
 mod registry;
 mod series;
 mod sieve;

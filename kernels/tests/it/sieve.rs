@@ -498,7 +498,7 @@ fn memory_is_refused_before_it_is_taken() {
     for kernel in ["spatial_hybrid_search", "spatial_multi_resolution_search", "spatial_recall"] {
         let error = with_limit(kernel, &params, 2_000_000).unwrap_err();
         assert_eq!(error.code(), 12, "{kernel}: {error}");
-        assert!(error.to_string().starts_with("the queries' coordinates needs "), "{kernel}: {error}");
+        assert!(error.to_string().starts_with("the queries' coordinates would take "), "{kernel}: {error}");
     }
     let found = with_limit("spatial_hybrid_search", &params, 50_000_000).unwrap();
     assert_eq!(found.picked, Some(vec![0; 3000]));

@@ -44,7 +44,7 @@ fn claimed_rows_are_refused_before_memory_is_taken() {
     for rows in [1 << 36, 1 << 57, u64::MAX] {
         let refused = session.check_rows(&settings, rows).unwrap_err().to_string();
         let limit = hart_kernels::default_memory_limit();
-        assert!(refused.starts_with(&format!("a chunk of {rows} rows needs")), "{refused}");
+        assert!(refused.starts_with(&format!("a chunk of {rows} rows would take")), "{refused}");
         assert!(refused.ends_with(&format!("the limit is {limit} bytes")), "{refused}");
     }
 }
@@ -68,7 +68,7 @@ fn what_a_parameter_sizes_is_refused_without_a_limit_of_the_host() {
     let settings = Settings::read("", |_| None).unwrap();
     if settings.memory_limit() < 40 << 30 {
         let refused = session.execute(&settings, &Pool::default(), 5, &data).unwrap_err().to_string();
-        assert!(refused.starts_with("the basis needs 42949672960 bytes"), "{refused}");
+        assert!(refused.starts_with("the basis would take 42949672960 bytes"), "{refused}");
     }
     let settings = Settings::read("max_memory_mb=40000", |_| None).unwrap();
     assert!(session.execute(&settings, &Pool::default(), 5, &data).is_err());
@@ -102,7 +102,7 @@ fn carried_columns_of_rows_found_are_within_the_limit() {
         session.execute(&settings, &Pool::default(), rows, &data).map_err(|e| e.to_string())
     };
     let refused = run(20).unwrap_err();
-    assert!(refused.starts_with("what is copied of the rows found needs"), "{refused}");
+    assert!(refused.starts_with("what is copied of the rows found would take"), "{refused}");
     assert!(run(100).is_ok());
 }
 

@@ -44,19 +44,12 @@ fn run(call: &Call<'_>) -> Result<Output, Error> {
     let take = |bytes| call.check_memory("the principal axes", bytes);
 
     let compute = call.compute.accumulate(Accumulate::F64);
-    let order = || {
-        let mut order: Vec<usize> = (0..vectors.len()).collect();
-        if let Some(ids) = call.keys() {
-            order.sort_by_key(|row| (ids[*row].is_none(), ids[*row]));
-        }
-        order
-    };
     let basis = match kind {
         BasisKind::ClrV1 => Basis::clr_v1(),
         BasisKind::Random => Basis::random(dimension, axes, call.params.int(SEED.name) as u64)?,
         BasisKind::Pca => Basis::pca_within(compute, vectors, axes, limit, &take)?,
-        BasisKind::Landmarks => Basis::landmarks_in(vectors, &order())?,
-        BasisKind::Trilateration => Basis::trilateration_in(compute, vectors, &order())?,
+        BasisKind::Landmarks => Basis::landmarks_in(vectors, &call.by_id())?,
+        BasisKind::Trilateration => Basis::trilateration_in(compute, vectors, &call.by_id())?,
     };
     let mut measuring = Measuring::new(compute, basis, params::pad_of(call));
     // Landmarks and anchors define the axes; they do not describe the data's variance.

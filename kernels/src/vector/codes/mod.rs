@@ -43,7 +43,7 @@ pub(crate) mod search;
 
 pub(crate) use few::Few;
 pub use quantize::quantize;
-pub(crate) use quantize::{packed_codes, quantize_with};
+pub(crate) use quantize::{packed_codes, packed_size, quantize_with};
 pub use search::Bounded;
 use search::Source;
 

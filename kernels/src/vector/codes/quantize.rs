@@ -70,10 +70,17 @@ fn check_dimensions(rows: &Vectors<'_>, dimensions: usize) -> Result<(), Error> 
     })
 }
 
+/// Bytes of a vector's code as it travels.
+pub(crate) fn packed_size(dimensions: usize) -> usize {
+    layout::HEADER + dimensions
+}
+
 /// The codes of vectors of any dimensions as they travel, back to back.
 pub(crate) fn packed_codes(compute: Compute, rows: &Vectors<'_>) -> Result<PackedBytes, Error> {
     let parts = parallel::blocks(rows.len(), rows.bytes().len(), |range| {
         let mut part = PackedBytes::default();
+        let dimensions = range.clone().filter_map(|row| rows.dimensions(row));
+        part.bytes.reserve_exact(dimensions.map(packed_size).sum());
         for row in range {
             let Some(vector) = rows.row(row) else {
                 part.lengths.push(-1);

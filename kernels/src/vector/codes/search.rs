@@ -514,8 +514,17 @@ impl Refine<'_> {
     }
 }
 
-/// The rows, from block `first` of [`LANES`] rows on, whose codes do not prove that they lie beyond a distance, for each of some
-/// queries that are as long as the coded vectors; on the thread of the caller.
+/// Blocks of [`LANES`] rows that [`within`] looks at before it hands over what they leave.
+const WITHIN: usize = 16;
+
+/// Bytes that [`within`] takes for so many queries among so many rows.
+pub(crate) fn within_bytes(queries: usize, rows: usize) -> u64 {
+    (queries * rows.next_power_of_two().min(WITHIN * LANES) * size_of::<Bounded>()) as u64
+}
+
+/// Calls `take` with each of some queries, by its place, and each row, from block `first` of [`LANES`] rows on, whose code
+/// does not prove that it lies beyond a distance from the query; the queries are as long as the coded vectors. On the
+/// thread of the caller.
 pub(crate) fn within(
     compute: Compute,
     codes: &Codes,
@@ -523,7 +532,8 @@ pub(crate) fn within(
     queries: &Vectors<'_>,
     distance: f64,
     metric: Metric,
-) -> Vec<Vec<Bounded>> {
+    mut take: impl FnMut(usize, Bounded),
+) {
     let query = |i| Query::new(compute, codes, queries, queries.row(i).unwrap_or_default());
     let coded: Vec<Query> = (0..queries.len()).filter_map(query).collect();
     debug_assert_eq!(coded.len(), queries.len());
@@ -532,16 +542,20 @@ pub(crate) fn within(
     let plan = Plan { codes, bounds: &bounds, wanted, share: None };
     let mut found: Vec<Found> = coded.iter().map(|query| plan.found(query)).collect();
     let tiles = tiles(&coded, codes.dimensions.div_ceil(4));
-    let range = first..codes.lanes.len();
-    compute.level.run(Sift {
-        plan: &plan,
-        queries: &coded,
-        tiles: &tiles,
-        range,
-        found: &mut found,
-        seen: 0,
-    });
-    found.into_iter().map(|found| found.rows).collect()
+    let end = codes.lanes.len();
+    for start in (first..end).step_by(WITHIN) {
+        compute.level.run(Sift {
+            plan: &plan,
+            queries: &coded,
+            tiles: &tiles,
+            range: start..end.min(start + WITHIN),
+            found: &mut found,
+            seen: 0,
+        });
+        for (query, found) in found.iter_mut().enumerate() {
+            found.rows.drain(..).for_each(|row| take(query, row));
+        }
+    }
 }
 
 /// The rows whose codes do not exclude them from the wanted ones, with their bounds, for each query by rising lower
@@ -564,7 +578,7 @@ pub(crate) fn candidates(
             });
         }
         if vector.len() != codes.dimensions * codes.element.width().bytes() {
-            return Err(queries.mismatch(0, Place::whole("the codes"), codes.dimensions));
+            return Err(queries.mismatch(0, Place::whole("a code"), codes.dimensions));
         }
     }
     let coded: Option<Vec<Query>> =

@@ -391,7 +391,7 @@ fn the_limit_of_memory_holds_for_every_command() {
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(
             output.status.code() == Some(1)
-                && stderr.contains("column v needs")
+                && stderr.contains("column v would take")
                 && stderr.contains("limit is 1048576"),
             "{stderr}"
         );
@@ -404,7 +404,7 @@ fn the_limit_of_memory_holds_for_every_command() {
     let partitions = ["run", "system_echo", "--in-process", "--input", &several, "--partition-by", "g"];
     let echo = ["run", "system_echo", "--in-process", "--rows-per-read", "70000", "--input", &several];
     for (arguments, what) in
-        [(&partitions[..], "the rows of --partition-by needs"), (&echo, "column g needs")]
+        [(&partitions[..], "the rows of --partition-by would take"), (&echo, "column g would take")]
     {
         let output = command(arguments).env("HART_MAX_MEMORY_MB", "1").output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();

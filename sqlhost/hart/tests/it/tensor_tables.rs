@@ -352,7 +352,7 @@ fn memory_is_asked_for_first() {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
-        stderr.contains("tensor big: its factorization needs ")
+        stderr.contains("tensor big: its factorization would take ")
             && stderr.contains("the limit is 2097152 bytes"),
         "{stderr}"
     );
@@ -384,7 +384,7 @@ fn memory_that_the_system_refuses() {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
-        stderr.contains("tensor huge: its factorization needs ")
+        stderr.contains("tensor huge: its factorization would take ")
             && stderr.contains("the system refused them"),
         "{stderr}"
     );
