@@ -35,6 +35,11 @@ pub(crate) fn invoke(
         .zip(&types)
         .map(|(column, type_name)| Offered { name: &column.field.name, type_name, partition: false })
         .collect();
+    if kernel.takes_nothing() && !offered.is_empty() {
+        let found = labels.iter().zip(&types).map(|(label, type_name)| format!("{label} {type_name}"));
+        let found = found.collect::<Vec<_>>().join(", ");
+        return Err(Error::Columns { expected: format!("none: {} takes no rows", kernel.name), found }.into());
+    }
     let declared = registry::bind(kernel, &offered)?;
     let origins = registry::origins(kernel, &declared, &offered);
     for (column, &position) in kernel.columns().zip(&declared) {

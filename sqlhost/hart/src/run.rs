@@ -105,6 +105,7 @@ pub fn run(options: RunOptions) -> Result<()> {
         let batch = options.engine.run(request, |execute| batch_of(kernel, &execute(0, &[])?, None))?;
         return deliver(std::iter::once(Ok(batch)), &options, target.as_ref());
     };
+    ensure!(!kernel.takes_nothing(), "{input}: {} takes no rows; leave the input out", kernel.name);
     let reader = input.open()?;
     let schema = reader.schema().clone();
     let sources = sources(kernel, &input, &schema, &options).with_context(|| input.to_string())?;
