@@ -35,6 +35,11 @@ pub(crate) fn invoke(
         .zip(&types)
         .map(|(column, type_name)| Offered { name: &column.field.name, type_name, partition: false })
         .collect();
+    if kernel.takes_nothing() && !offered.is_empty() {
+        let found = labels.iter().zip(&types).map(|(label, type_name)| format!("{label} {type_name}"));
+        let found = found.collect::<Vec<_>>().join(", ");
+        return Err(Error::Columns { expected: format!("none: {} takes no rows", kernel.name), found }.into());
+    }
     let declared = registry::bind(kernel, &offered)?;
     let origins = registry::origins(kernel, &declared, &offered);
     for (column, &position) in kernel.columns().zip(&declared) {
@@ -232,13 +237,20 @@ fn results(
     let picked = output.picked.as_deref();
     let mut computed = output.columns.into_iter();
     let mut made = Vec::with_capacity(origins.len());
+    let own = |name: &str| kernel.outputs.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+    let others = columns.iter().map(|column| column.field.name.clone());
+    let taken: Vec<String> = kernel.outputs.iter().map(|column| column.name.into()).chain(others).collect();
     for (n, origin) in origins.iter().enumerate() {
         let declared = kernel.outputs.get(n);
         made.push(match origin {
             Origin::Input(position) => {
                 let mut copied = take(&columns[*position], picked, limit)?;
-                if let Some(column) = declared {
-                    copied.field.name = column.name.into();
+                match declared {
+                    Some(column) => copied.field.name = column.name.into(),
+                    None if own(&copied.field.name) => {
+                        copied.field.name = registry::free_name(&copied.field.name, &taken);
+                    }
+                    None => {}
                 }
                 copied
             }

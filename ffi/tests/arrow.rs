@@ -182,6 +182,15 @@ fn bits_beyond_what_the_interface_can_count_are_refused() {
 }
 
 #[test]
+fn columns_with_the_names_of_results_get_other_names() {
+    let ids = || Arc::new(Int64Array::from_iter_values(0..ROWS as i64)) as ArrayRef;
+    let v = Arc::new(vectors()) as ArrayRef;
+    let given = batch(vec![("id", ids()), ("v", v), ("Norm", ids()), ("input_Norm", ids())]);
+    let result = invoke("vector_norm", given, &[]).unwrap();
+    assert_eq!(result.column_names(), ["id", "norm", "input_input_Norm", "input_Norm"]);
+}
+
+#[test]
 fn bytes_under_a_null_do_no_harm() {
     // Offsets 0, 4, 5, 9: the NULL in the middle has one byte, behind which no vector starts at an element.
     let values = [1u8, 0x3c, 2, 0x3c, 99, 3, 0x3c, 4, 0x3c];

@@ -29,7 +29,7 @@ impl Binding {
     /// [`Error::Columns`] that lists what was expected and found; [`Error::ColumnType`].
     pub fn new(
         kernel: &Kernel,
-        element: Element,
+        params: &Params,
         vectors: ResultVectors,
         fields: &[Field],
     ) -> Result<Binding, Error> {
@@ -77,7 +77,7 @@ impl Binding {
                 (Origin::Input(position), _) => carried(&fields[*position], *position),
                 (Origin::Computed, column) => {
                     let column = column.expect("only declared columns are computed");
-                    let (ctype, size) = computed(column.kind, element, vectors, vector);
+                    let (ctype, size) = computed(kernel, column.kind, params, vectors, vector);
                     ResultField { name: String::new(), ctype, size, digits: 0 }
                 }
             };
@@ -135,8 +135,17 @@ impl Binding {
     }
 }
 
+/// The parameter that says how many dimensions result vectors have.
+const DIMENSIONS: &str = "dimensions";
+
 /// The type and size of a computed column; `vector` is the input's column of vectors.
-fn computed(kind: Kind, element: Element, vectors: ResultVectors, vector: Option<&Field>) -> (CType, u64) {
+fn computed(
+    kernel: &Kernel,
+    kind: Kind,
+    params: &Params,
+    vectors: ResultVectors,
+    vector: Option<&Field>,
+) -> (CType, u64) {
     match kind {
         Kind::Float => (CType::Double, 8),
         Kind::Int => (CType::Int, 4),
@@ -150,8 +159,13 @@ fn computed(kind: Kind, element: Element, vectors: ResultVectors, vector: Option
             (ResultVectors::Json, _) => (CType::Char, LARGE_OBJECT),
             (_, Some(field)) if field.ctype == CType::Binary => {
                 // Taken from the schema, never from a first chunk, because later values may be longer.
-                let growth = element.of_result().size() / element.size();
-                (CType::Binary, text_size(text_size(field.size).saturating_mul(growth as u64)))
+                // Where the caller asks for dimensions, the result has these; else it has the input's.
+                let elements = if kernel.params.iter().any(|param| param.name == DIMENSIONS) {
+                    params.int(DIMENSIONS) as u64
+                } else {
+                    text_size(field.size).div_ceil(params.element().size() as u64)
+                };
+                (CType::Binary, text_size(elements.saturating_mul(params.result_element().size() as u64)))
             }
             (ResultVectors::Packed, _) => (CType::Binary, LARGE_OBJECT),
             (ResultVectors::AsInput, _) => (CType::Char, LARGE_OBJECT),

@@ -50,7 +50,7 @@ fn report(function: &str, key: Key, fault: &Fault) {
         Fault::Kernel(Error::Memory { limit, .. })
             if HOST.settings().is_ok_and(|settings| settings.memory_limit() == *limit) =>
         {
-            "; max_memory_mb sets it"
+            "; max_memory_mb or HART_MAX_MEMORY_MB sets it"
         }
         _ => "",
     };

@@ -289,7 +289,7 @@ impl Session {
         }
         let vectors = ResultVectors::take(&mut given)?;
         let params = Params::bind(self.kernel, &given)?;
-        let mut binding = Binding::new(self.kernel, params.element(), vectors, &fields)?;
+        let mut binding = Binding::new(self.kernel, &params, vectors, &fields)?;
         let unlimited =
             |result: &&mut ResultField| result.ctype.fixed_size().is_none() && result.size > LONGEST_IN_ROW;
         for result in binding.results.iter_mut().filter(unlimited) {

@@ -250,7 +250,7 @@ fn misuse_is_refused_and_nothing_is_lost() {
         refused.starts_with(&format!("hart: vector_norm: a chunk of {claimed} rows would take")),
         "{refused}"
     );
-    assert!(refused.contains("; max_memory_mb sets it [hart error 12]"), "{refused}");
+    assert!(refused.contains("; max_memory_mb or HART_MAX_MEMORY_MB sets it [hart error 12]"), "{refused}");
 
     // Libraries.
     let (mut error, mut error_length) = (null_mut(), 5);

@@ -28,11 +28,13 @@ use crate::raw::{self, Span};
 /// and for vectors large_list, large_binary or large_utf8, as the first vector column was a list, packed or JSON. NULLs and
 /// offsets are understood; what a kernel reads must have no NULL inside a list, and no dictionary. A NaN in a result is the canonical one.
 ///
-/// Columns that are carried along have any type, and keep name, type, flags and metadata.
+/// Columns that are carried along have any type, and keep name, type, flags and metadata; the name gets the prefix `input_` where
+/// the result has a column of that name.
 ///
 /// The result is a batch of the same kind, for the caller to release: `hart_arrow_release` does, or its own callbacks. After a failure
 /// both structures are released already; but nothing is written where one of them is NULL or misaligned, or they overlap what is read, or
-/// each other: so set both to zeros before the call. Where the kernel takes no columns, `input_schema` and `input` may be NULL.
+/// each other: so set both to zeros before the call. Where the kernel takes no columns, `input_schema` and `input` may be NULL; if it does
+/// not return those that it gets, any column is an error.
 ///
 /// `params`: `param_count` parameters; those that are not given have the defaults of the kernel. `options`: NULL for the default.
 ///

@@ -193,7 +193,8 @@ pub unsafe extern "C" fn hart_vector_top_k_f16(
 /// Makes an index of rows for repeated searches. It keeps a copy of the ids and, unless `options` say otherwise, of the rows.
 ///
 /// `rows`: row_count · dimensions singles, row-major; dimensions ≥ 1. `ids`: row_count numbers, or NULL for the positions.
-/// `options`: NULL for the default. `index` is NULL after a failure. Searches may run in many threads at once. Every index is released
+/// `options`: NULL for the default. `index` is NULL after a failure, but as it was
+/// where a pointer or a length is refused: so set it to NULL before the call. Searches may run in many threads at once. Every index is released
 /// with `hart_index_release`.
 ///
 /// # Safety
@@ -269,7 +270,7 @@ pub unsafe extern "C" fn hart_index_top_k_f32(
     written: *mut usize,
 ) -> i32 {
     let all = std::ptr::null();
-    // SAFETY: as this function's; NULL leaves no row out.
+    // SAFETY: the caller guarantees what `# Safety` says; a `left_out` of NULL is not read.
     unsafe {
         hart_index_top_k_filtered_f32(
             index,

@@ -222,6 +222,10 @@ static void arrow(void)
     OK(hart_arrow_release(&schema, &array));
     FAILS(hart_invoke("vector_norm", &input.schema, NULL, NULL, 0, NULL, &schema, &array), HART_STATUS_NULL_POINTER, "input");
     FAILS(hart_invoke("vector_norm", NULL, NULL, NULL, 0, NULL, &schema, &array), HART_STATUS_COLUMNS, "found none");
+    FAILS(hart_invoke("system_info", &input.schema, &input.array, NULL, 0, NULL, &schema, &array), HART_STATUS_COLUMNS,
+          "none: system_info takes no rows");
+    FAILS(hart_invoke("vector_johnson_lindenstrauss", &input.schema, &input.array, NULL, 0, NULL, &schema, &array),
+          HART_STATUS_COLUMNS, "none: vector_johnson_lindenstrauss takes no rows");
     FAILS(hart_invoke("vector_norm", &input.schema, &input.array, NULL, 0, NULL, &input.schema, &array),
           HART_STATUS_OVERLAP, "output_schema overlaps input_schema");
     input.array.release = NULL;

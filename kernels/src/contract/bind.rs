@@ -71,6 +71,23 @@ pub enum Origin {
     Input(usize),
 }
 
+/// The name of a column that is carried along, beside columns of those names: its own, or with the prefix `input_` where
+/// that is taken, without regard to case.
+///
+/// # Examples
+///
+/// ```
+/// use hart_kernels::registry::free_name;
+/// assert_eq!(free_name("Cluster", &["id".into(), "cluster".into()]), "input_Cluster");
+/// ```
+pub fn free_name(name: &str, taken: &[String]) -> String {
+    let mut name = name.to_owned();
+    while taken.iter().any(|other| other.to_lowercase() == name.to_lowercase()) {
+        name.insert_str(0, "input_");
+    }
+    name
+}
+
 /// Where the result's columns come from: the declared ones, of which the id is copied from the input, and after them the
 /// input columns that no declared one takes, which are carried along. Rows that come from no input row still belong to a
 /// partition, so they carry the columns of the partition only.

@@ -65,8 +65,13 @@ impl Kernel {
         self.inputs.iter().chain(self.optional)
     }
 
+    /// Whether the kernel neither declares columns nor returns those that it gets: rows mean nothing to it.
+    pub fn takes_nothing(&self) -> bool {
+        self.inputs.is_empty() && self.rows == RowShape::Made
+    }
+
     /// [`Kernel::signature`] of the input, with what may be left out in brackets.
-    pub(crate) fn expected(&self) -> String {
+    pub fn expected(&self) -> String {
         let optional = self.optional.iter().map(|c| format!(" [, {} {}]", c.name, c.kind.name()));
         Kernel::signature(self.inputs) + &optional.collect::<String>()
     }

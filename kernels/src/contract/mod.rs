@@ -8,7 +8,7 @@ mod params;
 mod result_vectors;
 pub(crate) mod shared;
 
-pub use bind::{Offered, Origin, bind, label, origins};
+pub use bind::{Offered, Origin, bind, free_name, label, origins};
 pub use call::{Call, Input, Output, PackedBytes, Values};
 pub use kernel::{
     ANY_NAME, Cell, Column, Example, Family, Kernel, Kind, POINT_BYTES, Param, ParamKind, RowShape, Streaming,

@@ -136,6 +136,16 @@ impl Params {
         Element::parse(name).unwrap_or_else(|| panic!("element is declared with `{name}`, which is none"))
     }
 
+    /// The element type of result vectors, as far as it does not depend on those that come.
+    ///
+    /// # Panics
+    ///
+    /// As [`Params::element`].
+    pub fn result_element(&self) -> Element {
+        let Some(Value::Text(word)) = self.get("result_element") else { return self.element().of_result() };
+        self.element().of_result_as(Some(word))
+    }
+
     /// A declared vector: packed elements, or the text of a JSON array.
     ///
     /// # Errors

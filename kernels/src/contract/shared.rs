@@ -10,12 +10,15 @@ pub(crate) const fn number(name: &'static str, unit: &'static str, summary: &'st
     Column { name, kind: Kind::Float, unit, summary }
 }
 
+/// How a kernel that takes no rows treats them in SQL Server, which may send some all the same.
+pub(crate) const NO_ROWS: &str = "Takes no rows. Where sp_execute_external_script sends some, it answers once for each chunk and does not look at them.";
+
 /// Rows that a search leaves out.
 pub(crate) const LEFT_OUT: Column = Column {
     name: "left_out",
     kind: Kind::Float,
     unit: "1",
-    summary: "Leaves the row out where it is true, or a number other than 0.",
+    summary: "Leaves the row out where it is true, or a number other than 0; NULL keeps the row, NaN leaves it out.",
 };
 
 pub(crate) const A: Column = Column { name: "a", kind: Kind::Vector, unit: "1", summary: "First vector." };

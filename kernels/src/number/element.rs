@@ -56,6 +56,12 @@ impl Element {
     pub const fn of_result(self) -> Element {
         if matches!(self, Element::I8) { Element::F32 } else { self }
     }
+
+    /// The same where a caller may ask for a type by the parameter `result_element`: `asked` is what it says. A word
+    /// that names no type, such as `input`, asks for none.
+    pub fn of_result_as(self, asked: Option<&str>) -> Element {
+        asked.and_then(|word| Element::parse(word.trim())).unwrap_or(self.of_result())
+    }
 }
 
 /// Precision of vectors in memory.

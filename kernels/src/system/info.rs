@@ -1,5 +1,6 @@
 //! Reports what is running.
 
+use crate::contract::shared::NO_ROWS;
 use crate::contract::{Call, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values};
 use crate::error::Error;
 
@@ -21,7 +22,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "system_info",
     family: Family::System,
     summary: "Version, processor level and threads of the running library.",
-    details: "One row for each property. The input is not looked at.",
+    details: "One row for each property.",
     inputs: &[],
     optional: &[],
     params: &[],
@@ -34,7 +35,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "Needs no input.",
     nan: "No numbers.",
     accuracy: "Exact.",
-    streaming: Streaming::Parts("Once for each chunk."),
+    streaming: Streaming::Parts(NO_ROWS),
     source: "This library.",
     elements: "",
     sql: "",

@@ -1,5 +1,6 @@
 //! How many dimensions keep distances.
 
+use crate::contract::shared::NO_ROWS;
 use crate::contract::{
     Cell, Column, Example, Family, Kernel, Kind, Output, Param, ParamKind, RowShape, Streaming, Values,
 };
@@ -8,6 +9,9 @@ use crate::error::Error;
 /// The least dimension k for which a random projection of `rows` vectors exists that keeps all squared distances within a factor of
 /// 1 ± `distortion`: ⌈4·ln(rows) / (ε²/2 − ε³/3)⌉ (Dasgupta and Gupta 2003). With it, a single projection keeps all of them with a
 /// probability of at least 1/rows.
+///
+/// The number holds for [`Entries::Dense`](crate::vector::Entries) and `Achlioptas`. `Li` keeps only distances of vectors whose
+/// difference has its length in many components: of one-hot vectors it changes many distances by more.
 ///
 /// # Errors
 ///
@@ -38,7 +42,9 @@ pub fn johnson_lindenstrauss(rows: u64, distortion: f64) -> Result<u64, Error> {
     if !(1e-6..1.0).contains(&distortion) {
         return Err(wrong(DISTORTION.name, format!("{distortion:?}"), "from 1e-6 to less than 1"));
     }
-    let least = 4.0 * logarithm(rows) / (distortion * distortion / 2.0 - distortion.powi(3) / 3.0);
+    // Not powi, whose rounding is not specified.
+    let cube = distortion * distortion * distortion;
+    let least = 4.0 * logarithm(rows) / (distortion * distortion / 2.0 - cube / 3.0);
     // At most 4e14.
     Ok((least.ceil() as u64).max(1))
 }
@@ -79,7 +85,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "vector_johnson_lindenstrauss",
     family: Family::Vector,
     summary: "How many dimensions a random projection needs to keep the distances of so many vectors.",
-    details: "⌈4·ln(rows) / (ε²/2 − ε³/3)⌉: for vector_random_projection. It does not depend on the vectors' dimensions, and may be more than they have; then nothing is gained. It is a bound for any vectors: real ones often need a tenth of it.",
+    details: "⌈4·ln(rows) / (ε²/2 − ε³/3)⌉: for vector_random_projection. It does not depend on the vectors' dimensions, and may be more than they have; then nothing is gained. It is a bound for any vectors with entries dense or achlioptas: real ones often need a tenth of it. With entries li it holds only for vectors whose differences have their length in many components, not for sparse ones such as one-hot vectors.",
     inputs: &[],
     optional: &[],
     params: &[ROWS, DISTORTION],
@@ -94,7 +100,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "Needs no input.",
     nan: "Has no input.",
     accuracy: "Exact but for a logarithm with an error of some 2⁻⁵⁰; the same on every machine.",
-    streaming: Streaming::Parts("Once for each chunk."),
+    streaming: Streaming::Parts(NO_ROWS),
     source: "Dasgupta and Gupta 2003, \"An elementary proof of a theorem of Johnson and Lindenstrauss\", theorem 2.1.",
     elements: "",
     sql: "",

@@ -37,7 +37,7 @@ pub struct Components {
     pub rows: u64,
 }
 
-/// How far from principal axes may be, as a share of the largest variance.
+/// ‖C·a − λ·a‖ at which an axis has converged, as a share of the largest variance.
 const SETTLED: f64 = 1e-10;
 /// Components at most.
 const MOST: i64 = 1024;
@@ -57,12 +57,13 @@ const MOST: i64 = 1024;
 ///
 /// # Accuracy
 ///
-/// Subspace iteration on the covariance matrix of the centred rows or, with fewer rows than dimensions, on the products of the
-/// rows, in double precision over a power of two, until ‖C·a − λ·a‖ ≤ 1e-10·λ₁ for every axis: variances are off by at most that,
+/// The mean is that of exact sums. Subspace iteration on the covariance matrix of the centred rows or, with fewer rows than
+/// dimensions, on the products of the rows, in double precision over a power of two, until ‖C·a − λ·a‖ ≤ 1e-10·λ₁ for every axis: variances are off by at most that,
 /// and usually by its square; an axis by 1e-10·λ₁ over the distance of its variance from the next one. Where a subspace does not
-/// converge it is widened, at last to the whole smaller side. Random directions beyond the wanted ones make it unlikely that a
-/// larger variance is missed, but no residual proves it. Sums are in the order of `order`, or of the input; same bits for any
-/// threads and levels.
+/// converge it is widened, at last to the whole smaller side; where it is a quarter of that at least, all eigenvectors are
+/// computed at once, by Jacobi rotations or a tridiagonal form. Random directions beyond the wanted ones make it unlikely that a
+/// larger variance is missed, but no residual proves it. Sums of products are in the order of `order`, or of the
+/// input; same bits for any threads and levels.
 ///
 /// # Complexity
 ///
@@ -115,15 +116,15 @@ fn within(
     let compute = compute.accumulate(Accumulate::F64);
     let found = Search { compute, tolerance: SETTLED, take }.axes(vectors, &list, components)?;
     let (rows, rest) = (list.len() as f64, list.len() as f64 - 1.0);
-    let component = |(axis, variance): (Vec<f64>, f64)| Component {
+    let component = |((axis, variance), share): ((Vec<f64>, f64), f64)| Component {
         axis,
         variance: variance * rows / rest,
-        share: variance / found.total,
+        share,
         singular_value: (variance * rows).sqrt(),
     };
     Ok(Components {
         mean: found.mean,
-        components: found.axes.into_iter().zip(found.variances).map(component).collect(),
+        components: found.axes.into_iter().zip(found.variances).zip(found.shares).map(component).collect(),
         rows: list.len() as u64,
     })
 }
@@ -179,7 +180,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     nulls: "A row whose vector is NULL is left out. A NULL id comes last.",
     empty: "No more vectors than components are an error.",
     nan: "A vector that is not finite is an error that names its row.",
-    accuracy: "Double precision: ‖C·a − λ·a‖ ≤ 1e-10·λ₁ for every axis before it is rounded to the element type, by subspace iteration on the centred rows. That axes of larger variance have not been missed is made likely by random directions beyond the wanted ones. Sums are by rising id: same bits for any order of rows with distinct integer ids, number of threads and instruction set.",
+    accuracy: "Double precision: ‖C·a − λ·a‖ ≤ 1e-10·λ₁ for every axis before it is rounded to the element type, by subspace iteration on the centred rows, or all axes at once. Rows are centred by the mean of exact sums, so that what varies little far from 0 keeps its digits. That axes of larger variance have not been missed is made likely by random directions beyond the wanted ones. Sums are by rising id: same bits for any order of rows with distinct integer ids, number of threads and instruction set.",
     streaming: Streaming::Whole("all rows"),
     source: "Pearson 1901, \"On lines and planes of closest fit to systems of points in space\"; Golub and Van Loan 2013, Matrix Computations, section 8.2.4.",
     elements: "",

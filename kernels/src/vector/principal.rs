@@ -1,9 +1,10 @@
 //! Principal axes of a sample.
 
-use crate::column::vectors::{Vectors, decode};
+use super::centred::{Centred, centred};
+use super::symmetric::eigen;
+use crate::column::vectors::Vectors;
 use crate::error::{Error, Place};
 use crate::number::random::SplitMix;
-use crate::number::range;
 use crate::pairwise::compute::Compute;
 use crate::pairwise::products::products;
 use crate::vector::orthonormal::{self, orthonormalized};
@@ -12,8 +13,11 @@ use crate::vector::orthonormal::{self, orthonormalized};
 const SPARE: usize = 16;
 /// Iterations between two convergence checks.
 const STEPS: usize = 5;
-/// Checks before more directions are taken, twice as many each time; with all dimensions the axes are exact at once.
+/// Checks, at most, before more directions are taken, twice as many each time.
 const ROUNDS: usize = 12;
+/// A block of at least this part of all directions there are is made all of them: one decomposition of the whole matrix
+/// takes less time than many steps with a large part of it.
+const PART: usize = 4;
 /// Variances below this share of the largest are held to the tolerance of this share.
 const SMALLEST: f64 = 1e-12;
 
@@ -26,8 +30,8 @@ pub(crate) struct Principal {
     pub(crate) axes: Vec<Vec<f64>>,
     /// The variance along each, divided by the number of rows.
     pub(crate) variances: Vec<f64>,
-    /// The sum of the variances along all axes that there are.
-    pub(crate) total: f64,
+    /// The share of each in the sum of the variances along all axes that there are; NaN where nothing varies.
+    pub(crate) shares: Vec<f64>,
     pub(crate) mean: Vec<f64>,
 }
 
@@ -64,80 +68,28 @@ impl Search<'_> {
         wanted: usize,
     ) -> Result<Principal, Error> {
         let (taken, dimension) = (picked.len(), sample.dimensions(picked[0]).unwrap_or(0));
-        // The sample, and the products of its smaller side in parts and as a whole.
-        let side = dimension.min(taken) as u64;
-        (self.take)((8 * dimension as u64).saturating_mul(taken as u64).saturating_add(side * side * 16))?;
-        let by_row = taken < dimension;
-        let Centred { numbers, mean, unit } = centred(sample, picked, dimension, by_row)?;
-        let total = numbers.iter().map(|v| v * v).sum::<f64>() / taken as f64;
         let Search { compute, tolerance, take } = *self;
+        // The sample, its exact sums, and the products of its smaller side in parts and as a whole.
+        let side = dimension.min(taken) as u64;
+        let numbers = (8 * dimension as u64).saturating_mul(taken as u64);
+        take(numbers.saturating_add(side * side * 16).saturating_add(super::centred::bytes(dimension)))?;
+        let by_row = taken < dimension;
+        let Centred { numbers, mean, unit } = centred(compute.level, sample, picked, dimension, by_row)?;
+        let total = numbers.iter().map(|v| v * v).sum::<f64>() / taken as f64;
         let problem = Problem { compute, tolerance, place: sample.place(), take };
         let found = if by_row {
             by_rows(&problem, &numbers, dimension, wanted)?
         } else {
             by_columns(&problem, numbers, dimension, wanted)?
         };
+        let values: Vec<f64> = found.values.into_iter().map(|v| v.max(0.0)).collect();
         Ok(Principal {
-            variances: found.values.into_iter().map(|v| v.max(0.0) * unit * unit).collect(),
+            variances: values.iter().map(|v| v * unit * unit).collect(),
+            shares: values.iter().map(|v| v / total).collect(),
             axes: found.axes,
-            total: total * unit * unit,
             mean,
         })
     }
-}
-
-/// See [`centred`].
-struct Centred {
-    numbers: Vec<f64>,
-    /// In the unit of the vectors.
-    mean: Vec<f64>,
-    /// The power of two by which the numbers were divided.
-    unit: f64,
-}
-
-/// The picked rows minus their mean, row-major or column-major, over a power of two that scales the largest number to
-/// between 1 and 2, so that no square leaves the range of doubles and no axis depends on the unit of the vectors.
-fn centred(sample: &Vectors<'_>, picked: &[usize], dimension: usize, by_row: bool) -> Result<Centred, Error> {
-    let count = picked.len();
-    let mut out = vec![0.0; dimension * count];
-    for (i, row) in picked.iter().enumerate() {
-        if sample.dimensions(*row) != Some(dimension) {
-            return Err(sample.mismatch(*row, Place::Whole(format!("row {}", picked[0] + 1)), dimension));
-        }
-        let values = decode(sample.wide_element(), sample.row(*row).unwrap_or_default());
-        if !values.iter().all(|v| v.is_finite()) {
-            return Err(Error::Value {
-                place: sample.place().clone(),
-                row: *row as u64 + 1,
-                found: "a number that is not finite".into(),
-                expected: "a vector of finite numbers".into(),
-            });
-        }
-        for (j, v) in values.into_iter().enumerate() {
-            out[if by_row { i * dimension + j } else { j * count + i }] = v;
-        }
-    }
-    let unit = range::unit(out.iter().copied());
-    out.iter_mut().for_each(|v| *v /= unit);
-    // Centred before multiplying: for vectors far from the origin a difference of products would be rounding errors
-    // alone.
-    let mut mean = vec![0.0; dimension];
-    if by_row {
-        for row in out.chunks(dimension) {
-            mean.iter_mut().zip(row).for_each(|(sum, v)| *sum += v);
-        }
-        mean.iter_mut().for_each(|sum| *sum /= count as f64);
-        for row in out.chunks_mut(dimension) {
-            row.iter_mut().zip(&mean).for_each(|(v, mean)| *v -= mean);
-        }
-    } else {
-        for (column, mean) in out.chunks_mut(count).zip(&mut mean) {
-            *mean = column.iter().sum::<f64>() / count as f64;
-            column.iter_mut().for_each(|v| *v -= *mean);
-        }
-    }
-    mean.iter_mut().for_each(|v| *v *= unit);
-    Ok(Centred { numbers: out, mean, unit })
 }
 
 /// The axes where there are no fewer rows than dimensions, from the covariance matrix.
@@ -224,7 +176,7 @@ impl Problem<'_> {
 
     /// The first eigenvectors, by descending eigenvalue, of a symmetric matrix of `n` rows that is given by its product
     /// with rows: subspace iteration with Rayleigh–Ritz steps (Golub and Van Loan 2013, "Matrix Computations", section
-    /// 8.2.4), from fixed random directions if none are given.
+    /// 8.2.4), from fixed random directions if none are given; or, where many are wanted, all eigenvectors at once.
     fn principal_axes(
         &self,
         n: usize,
@@ -238,20 +190,30 @@ impl Problem<'_> {
         let mut steps = if axes.is_empty() { STEPS } else { 0 };
         let mut random = SplitMix(0x5eed);
         loop {
+            let whole = most == n && block >= n.div_ceil(PART);
+            block = if whole { n } else { block };
             // A matrix, eight blocks of rows (axes and images, before and after a rotation, and copies for
             // multiplication), and two small matrices.
             let (rows, width) = (block as u64, n as u64);
             (self.take)(8 * (width * most as u64 + rows * (8 * width + 2 * rows)))?;
+            if whole {
+                return all_axes(n, wanted, times);
+            }
             axes.extend((axes.len()..block).map(|_| random.row(n)));
             axes = orthonormalized(axes, &mut random);
             let (mut values, mut off) = (Vec::new(), f64::INFINITY);
-            for _ in 0..ROUNDS {
+            for round in 1..=ROUNDS {
                 for _ in 0..std::mem::replace(&mut steps, STEPS) {
                     axes = orthonormalized(times(&axes)?, &mut random);
                 }
+                let before = off;
                 (axes, values, off) = turned(&axes, &times(&axes)?, wanted, strict);
                 if off <= self.tolerance {
                     return Ok(Found { axes, values, off });
+                }
+                // At the rate of the last round the rest may not do: then they would be in vain.
+                if (round..ROUNDS).fold(off, |left, _| left * (off / before)) > self.tolerance {
+                    break;
                 }
             }
             if block == most {
@@ -279,6 +241,21 @@ impl Problem<'_> {
     }
 }
 
+/// The first eigenvectors of a symmetric matrix of `n` rows that is given by its product with rows, from all of them.
+fn all_axes(
+    n: usize,
+    wanted: usize,
+    times: impl Fn(&[Vec<f64>]) -> Result<Vec<Vec<f64>>, Error>,
+) -> Result<Found, Error> {
+    let unit = |i: usize| (0..n).map(|j| f64::from(u8::from(i == j))).collect();
+    let units: Vec<Vec<f64>> = (0..n).map(unit).collect();
+    let (mut values, mut axes) = eigen(times(&units)?);
+    axes.truncate(wanted + SPARE);
+    values.truncate(wanted + SPARE);
+    let off = farthest(&axes, &times(&axes[..wanted])?, &values, wanted, false);
+    Ok(Found { axes, values, off })
+}
+
 /// The axes, rotated within their span so that the matrix with these images of them is diagonal, by descending
 /// eigenvalue; these eigenvalues; and the largest ‖C·a − λ·a‖ of the first `wanted` as a share of the largest eigenvalue, 0 for a zero
 /// matrix. `strict`: as a share of the geometric mean of that and the axis's own.
@@ -289,10 +266,16 @@ fn turned(
     strict: bool,
 ) -> (Vec<Vec<f64>>, Vec<f64>, f64) {
     let n = axes[0].len();
-    let mut small: Vec<Vec<f64>> =
+    let small: Vec<Vec<f64>> =
         axes.iter().map(|a| images.iter().map(|i| orthonormal::dot(a, i)).collect()).collect();
-    let (values, vectors) = jacobi(&mut small);
+    let (values, vectors) = eigen(small);
     let (axes, images) = (combine(&vectors, &axes.concat(), n), combine(&vectors, &images.concat(), n));
+    let off = farthest(&axes, &images, &values, wanted, strict);
+    (axes, values, off)
+}
+
+/// The largest ‖C·a − λ·a‖ of the first `wanted` axes with these images and eigenvalues: see [`turned`].
+fn farthest(axes: &[Vec<f64>], images: &[Vec<f64>], values: &[f64], wanted: usize, strict: bool) -> f64 {
     let off = |k: usize| -> f64 {
         let rest: Vec<f64> = images[k].iter().zip(&axes[k]).map(|(i, a)| i - values[k] * a).collect();
         let length = orthonormal::dot(&rest, &rest).sqrt();
@@ -301,8 +284,7 @@ fn turned(
         length / share
     };
     let largest = (0..wanted).map(off).fold(0.0, f64::max);
-    let off = if largest == 0.0 { 0.0 } else { largest / values[0].abs() };
-    (axes, values, off)
+    if largest == 0.0 { 0.0 } else { largest / values[0].abs() }
 }
 
 /// Flips the axis so that its largest component, the first among equals, is positive.
@@ -325,66 +307,9 @@ fn combine(weights: &[Vec<f64>], rows: &[f64], n: usize) -> Vec<Vec<f64>> {
     weights.iter().map(one).collect()
 }
 
-/// Eigenvalues, descending, and eigenvectors of a small symmetric matrix by cyclic Jacobi rotations (Golub and Van Loan
-/// 2013, section 8.5.3).
-fn jacobi(a: &mut [Vec<f64>]) -> (Vec<f64>, Vec<Vec<f64>>) {
-    let n = a.len();
-    let mut vectors: Vec<Vec<f64>> =
-        (0..n).map(|i| (0..n).map(|j| f64::from(u8::from(i == j))).collect()).collect();
-    let scale: f64 = a.iter().flatten().map(|v| v * v).sum();
-    for _ in 0..50 {
-        let off: f64 = (0..n).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| a[i][j].powi(2)).sum();
-        if off <= scale * 1e-30 {
-            break;
-        }
-        for p in 0..n {
-            for q in p + 1..n {
-                rotate(a, &mut vectors, p, q);
-            }
-        }
-    }
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|i, j| a[*j][*j].total_cmp(&a[*i][*i]));
-    let values = order.iter().map(|i| a[*i][*i]).collect();
-    (values, order.iter().map(|i| vectors[*i].clone()).collect())
-}
-
-/// One rotation that makes `a[p][q]` zero; the rows of `vectors` rotate too.
-fn rotate(a: &mut [Vec<f64>], vectors: &mut [Vec<f64>], p: usize, q: usize) {
-    if a[p][q] == 0.0 {
-        return;
-    }
-    let theta = (a[q][q] - a[p][p]) / (2.0 * a[p][q]);
-    let t = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
-    let c = 1.0 / (t * t + 1.0).sqrt();
-    let s = t * c;
-    for row in a.iter_mut() {
-        let (x, y) = (row[p], row[q]);
-        (row[p], row[q]) = (c * x - s * y, s * x + c * y);
-    }
-    for rows in [&mut *a, vectors] {
-        let (low, high) = rows.split_at_mut(q);
-        for (x, y) in low[p].iter_mut().zip(high[0].iter_mut()) {
-            (*x, *y) = (c * *x - s * *y, s * *x + c * *y);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn eigenvectors_of_a_known_matrix() {
-        // 2·I + J of three rows: eigenvalues 5, 2, 2; the first eigenvector is (1, 1, 1)/√3.
-        let mut a = vec![vec![3.0, 1.0, 1.0], vec![1.0, 3.0, 1.0], vec![1.0, 1.0, 3.0]];
-        let (values, vectors) = jacobi(&mut a);
-        for (value, expected) in values.iter().zip([5.0, 2.0, 2.0]) {
-            assert!((value - expected).abs() < 1e-14, "{values:?}");
-        }
-        let third = 1.0 / 3f64.sqrt();
-        assert!(vectors[0].iter().all(|v| (v.abs() - third).abs() < 1e-14), "{vectors:?}");
-    }
 
     fn axes_of(matrix: &[f64], n: usize, wanted: usize) -> Vec<Vec<f64>> {
         let place = "v".into();
@@ -405,10 +330,8 @@ mod tests {
         assert!(axes.iter().all(|a| (orthonormal::dot(a, a) - 1.0).abs() < 1e-12));
     }
 
-    #[test]
-    fn axes_that_hardly_differ_settle_all_the_same() {
-        // Eigenvalues 1, 0.9999, 0.9998, … along fixed random axes: a narrow subspace would need thousands of steps.
-        let n = 60;
+    /// A matrix with eigenvalues 1, 0.9999, 0.9998, … along fixed random axes, and those.
+    fn hardly_different(n: usize) -> (Vec<f64>, Vec<Vec<f64>>) {
         let mut random = SplitMix(1);
         let frame = orthonormalized((0..n).map(|_| random.row(n)).collect(), &mut random);
         let mut matrix = vec![0.0; n * n];
@@ -417,6 +340,36 @@ mod tests {
                 *out += (1.0 - 1e-4 * k as f64) * axis[place / n] * axis[place % n];
             }
         }
+        (matrix, frame)
+    }
+
+    #[test]
+    fn steps_that_do_not_converge_are_not_taken() {
+        let (place, compute) = ("v".into(), Compute::new());
+        // So many of them that all are computed at once; and few, for which a narrow subspace would need thousands of
+        // steps, as its first ones show.
+        for (n, wanted, most) in [(90, 10, 2), (90, 80, 2), (150, 3, 30)] {
+            let (matrix, frame) = hardly_different(n);
+            let problem = Problem { compute, tolerance: 1e-9, place: &place, take: &|_| Ok(()) };
+            let count = std::cell::Cell::new(0);
+            let start = Start { axes: Vec::new(), most: n, strict: false };
+            let found = problem.principal_axes(n, wanted, start, |axes| {
+                count.set(count.get() + 1);
+                problem.products(&axes.concat(), &matrix, n)
+            });
+            let found = found.unwrap();
+            assert!(count.get() <= most, "{n}, {wanted}: {} products", count.get());
+            for (axis, expected) in found.axes.iter().zip(&frame).take(wanted) {
+                let along = orthonormal::dot(axis, expected).abs();
+                assert!(along > 1.0 - 1e-9, "{n}, {wanted}: {along}");
+            }
+        }
+    }
+
+    #[test]
+    fn axes_that_hardly_differ_settle_all_the_same() {
+        let n = 60;
+        let (matrix, frame) = hardly_different(n);
         let axes = axes_of(&matrix, n, 3);
         for (axis, wanted) in axes.iter().zip(&frame) {
             let along = orthonormal::dot(axis, wanted).abs();

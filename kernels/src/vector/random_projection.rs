@@ -1,10 +1,12 @@
 //! Random projections.
 
+use std::collections::BTreeMap;
+
 use super::targets::Targets;
 use crate::column::vectors::{PackedVectors, Vectors};
 use crate::contract::shared::{ELEMENT, ID, RESULT_VECTOR, V};
 use crate::contract::{Cell, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming, Values};
-use crate::error::{Error, Place};
+use crate::error::Error;
 use crate::memory::room;
 use crate::number::element::Width;
 use crate::number::random::SplitMix;
@@ -20,7 +22,8 @@ pub enum Entries {
     /// A third (Achlioptas 2003).
     #[default]
     Achlioptas,
-    /// One in √n of n dimensions (Li, Hastie and Church 2006).
+    /// One in √n of n dimensions (Li, Hastie and Church 2006). A row of the matrix sees few components, so only differences
+    /// of vectors that have their length in many components keep it: for sparse vectors, one-hot ones say, take the others.
     Li,
 }
 
@@ -48,18 +51,19 @@ impl Entries {
 
 /// Random projections to `dimensions` numbers, which keep distances: √(s/k)·R·x with a matrix R of k rows whose entries are
 /// independent: 1 and −1 with the probability 1/(2s) each, else 0. Any vectors' squared distances have their true value as
-/// expectation; how many dimensions keep them all, [`crate::vector::johnson_lindenstrauss`] says.
+/// expectation; how many dimensions keep them all, [`crate::vector::johnson_lindenstrauss`] says for [`Entries::Dense`] and
+/// [`Entries::Achlioptas`].
 ///
 /// Entries are drawn row by row from SplitMix64 from the seed: u in \[0, 1) gives 1 below 1/(2s), −1 below 1/s.
 ///
 /// # Shapes
 ///
-/// m vectors of n dimensions, of k dimensions in the result; NULL for NULL.
+/// m vectors of n dimensions, of k dimensions in the result; NULL for NULL. Vectors of other dimensions have a matrix of their
+/// own, as if they were alone: their projections cannot be compared.
 ///
 /// # Errors
 ///
-/// [`Error::Dimensions`] where a row is not as long as the first; [`Error::ParameterValue`] for no dimensions;
-/// [`Error::Memory`].
+/// [`Error::ParameterValue`] for no dimensions; [`Error::Memory`].
 ///
 /// # Accuracy
 ///
@@ -94,42 +98,74 @@ pub fn random_projection(
             expected: "an integer ≥ 1".into(),
         });
     }
-    let list: Vec<usize> = (0..vectors.len()).filter(|row| vectors.row(*row).is_some()).collect();
-    let n = list.first().and_then(|row| vectors.dimensions(*row)).unwrap_or(0);
-    if let Some(row) = list.iter().find(|row| vectors.dimensions(**row) != Some(n)) {
-        return Err(vectors.mismatch(*row, Place::Whole(format!("row {}", list[0] + 1)), n));
+    let mut alike: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for row in 0..vectors.len() {
+        if let Some(n) = vectors.dimensions(row) {
+            alike.entry(n).or_default().push(row);
+        }
     }
-    let (width, scarcity) = (vectors.width(), entries.scarcity(n));
-    let matrix = matrix(width, dimensions, n, scarcity, seed)?;
-    let rows: Vec<&[u8]> =
-        (0..dimensions).map(|k| &matrix[k * n * width.bytes()..][..n * width.bytes()]).collect();
-    let scale = (scarcity / dimensions as f64).sqrt();
-    let mut bytes =
-        crate::arch::zeros("the projections", list.len().saturating_mul(dimensions * width.bytes()))?;
-    let targets = Targets { compute, metric: Metric::Dot, vectors: &rows, name: "the matrix" };
-    let work = vectors.bytes().len().saturating_mul(dimensions.div_ceil(8));
-    parallel::rows_into(list.len(), work, &mut bytes, |range, out: &mut [u8]| {
-        targets.distances(vectors, &list[range], |at, distances| {
-            let out = &mut out[at * dimensions * width.bytes()..][..dimensions * width.bytes()];
-            match width {
-                Width::F32 => {
-                    for (out, distance) in out.as_chunks_mut().0.iter_mut().zip(distances) {
-                        *out = (((0.0 - distance) * scale) as f32).to_le_bytes();
-                    }
-                }
-                Width::F64 => {
-                    for (out, distance) in out.as_chunks_mut().0.iter_mut().zip(distances) {
-                        *out = ((0.0 - distance) * scale).to_le_bytes();
-                    }
-                }
+    let projection = Projection { compute, dimensions, entries, seed };
+    let width = vectors.width();
+    let size = dimensions * width.bytes();
+    let all = |rows: usize| crate::arch::zeros("the projections", rows.saturating_mul(size));
+    let mut bytes = all(alike.values().map(Vec::len).sum())?;
+    if let (1, Some((n, list))) = (alike.len(), alike.first_key_value()) {
+        projection.project(vectors, *n, list, &mut bytes)?;
+    } else {
+        let mut places = vec![0; vectors.len()];
+        let there = (0..vectors.len()).filter(|row| vectors.row(*row).is_some());
+        there.enumerate().for_each(|(place, row)| places[row] = place);
+        for (n, list) in &alike {
+            let mut own = all(list.len())?;
+            projection.project(vectors, *n, list, &mut own)?;
+            for (row, own) in list.iter().zip(own.chunks_exact(size)) {
+                bytes[places[*row] * size..][..size].copy_from_slice(own);
             }
-        })
-    })?;
+        }
+    }
     // A row is no longer than a value of the host.
     let length = (dimensions * width.bytes()) as i32;
     let lengths = (0..vectors.len()).map(|row| if vectors.row(row).is_some() { length } else { -1 });
     let found = PackedVectors { element: vectors.wide_element(), bytes, lengths: lengths.collect() };
     Ok(found.rounded(vectors.element().of_result()))
+}
+
+struct Projection {
+    compute: Compute,
+    dimensions: usize,
+    entries: Entries,
+    seed: u64,
+}
+
+impl Projection {
+    /// Projects the listed rows, all of which have `n` dimensions.
+    fn project(&self, vectors: &Vectors<'_>, n: usize, list: &[usize], out: &mut [u8]) -> Result<(), Error> {
+        let Projection { compute, dimensions, entries, seed } = *self;
+        let (width, scarcity) = (vectors.width(), entries.scarcity(n));
+        let matrix = matrix(width, dimensions, n, scarcity, seed)?;
+        let rows: Vec<&[u8]> =
+            (0..dimensions).map(|k| &matrix[k * n * width.bytes()..][..n * width.bytes()]).collect();
+        let scale = (scarcity / dimensions as f64).sqrt();
+        let targets = Targets { compute, metric: Metric::Dot, vectors: &rows, name: "the matrix" };
+        let work = (list.len() * n * width.bytes()).saturating_mul(dimensions.div_ceil(8));
+        parallel::rows_into(list.len(), work, out, |range, out: &mut [u8]| {
+            targets.distances(vectors, &list[range], |at, distances| {
+                let out = &mut out[at * dimensions * width.bytes()..][..dimensions * width.bytes()];
+                match width {
+                    Width::F32 => {
+                        for (out, distance) in out.as_chunks_mut().0.iter_mut().zip(distances) {
+                            *out = (((0.0 - distance) * scale) as f32).to_le_bytes();
+                        }
+                    }
+                    Width::F64 => {
+                        for (out, distance) in out.as_chunks_mut().0.iter_mut().zip(distances) {
+                            *out = ((0.0 - distance) * scale).to_le_bytes();
+                        }
+                    }
+                }
+            })
+        })
+    }
 }
 
 /// The entries, packed, row by row.
@@ -155,13 +191,13 @@ const DIMENSIONS: Param = Param {
     name: "dimensions",
     kind: ParamKind::Int { min: 1, max: 65_536 },
     default: None,
-    summary: "Dimensions of the result (k); vector_johnson_lindenstrauss says how many keep all distances.",
+    summary: "Dimensions of the result (k); vector_johnson_lindenstrauss says how many keep all distances, with dense and achlioptas.",
 };
 const ENTRIES: Param = Param {
     name: "entries",
     kind: ParamKind::Choice(Entries::NAMES),
     default: Some("achlioptas"),
-    summary: "Entries that are not 0: all with dense, a third with achlioptas, one in √n of n dimensions with li.",
+    summary: "Entries that are not 0: all with dense, a third with achlioptas, one in √n of n dimensions with li, which keeps only distances of vectors whose differences have their length in many components.",
 };
 const SEED: Param = Param {
     name: "seed",
@@ -174,7 +210,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     name: "vector_random_projection",
     family: Family::Vector,
     summary: "Random projections to fewer dimensions, which keep distances.",
-    details: "√(s/k)·R·x with a matrix R of k rows whose entries are independent: 1 and −1 with the probability 1/(2s) each, else 0; s is 1 with dense, 3 with achlioptas and √n with li. They are drawn row by row from SplitMix64 from the seed: u in [0, 1) gives 1 where s·u is below 1/2, −1 where it is below 1. The expectation of a squared distance is its true value. Vectors that are to be compared need the same seed, entries and dimensions.",
+    details: "√(s/k)·R·x with a matrix R of k rows whose entries are independent: 1 and −1 with the probability 1/(2s) each, else 0; s is 1 with dense, 3 with achlioptas and √n with li. They are drawn row by row from SplitMix64 from the seed: u in [0, 1) gives 1 where s·u is below 1/2, −1 where it is below 1. The expectation of a squared distance is its true value. Vectors that are to be compared need the same seed, entries and dimensions: rows of other dimensions are projected too, by a matrix of their own, which is the same in every chunk.",
     inputs: &[ID, V],
     optional: &[],
     params: &[DIMENSIONS, ENTRIES, SEED, ELEMENT],
@@ -196,9 +232,12 @@ pub(crate) static KERNEL: Kernel = Kernel {
     run: |call| {
         let dimensions = call.params.int(DIMENSIONS.name) as usize;
         let vectors = call.vectors(0)?;
-        let n = (0..call.rows).find_map(|row| vectors.dimensions(row)).unwrap_or(0);
+        let all = || (0..call.rows).filter_map(|row| vectors.dimensions(row));
+        let (least, n) = (all().min().unwrap_or(0), all().max().unwrap_or(0));
         let bytes = vectors.width().bytes() as u64;
-        let results = (call.rows as u64).saturating_mul(dimensions as u64 * 2 * bytes);
+        // Projections of vectors that are not all alike are computed apart.
+        let copies = if least == n { 2 } else { 3 };
+        let results = (call.rows as u64).saturating_mul(dimensions as u64 * copies * bytes);
         call.check_memory("the projections", results.saturating_add((n * dimensions) as u64 * bytes))?;
         let entries = call.chosen(&ENTRIES, Entries::parse)?;
         let seed = call.params.int(SEED.name) as u64;

@@ -56,8 +56,8 @@ impl Targets<'_> {
                             found.second = distance;
                         }
                     }
-                    if found.distance.is_infinite() {
-                        // All are infinite or NaN.
+                    if found.distance == f64::INFINITY {
+                        // None is smaller: all are +∞ or NaN.
                         let one = distances.chunks_exact(PANEL).position(|d| !d[panel].is_nan()).unwrap_or(0);
                         found.index = one as u32;
                         found.distance = distances[one * PANEL + panel];

@@ -280,6 +280,44 @@ fn assignments_have_the_bits_of_distances() {
     }
 }
 
+#[test]
+fn a_distance_of_minus_infinity_is_the_least() {
+    for element in [Element::F32, Element::F64, Element::F16, Element::Bf16] {
+        for count in [1, 2, 9, 70] {
+            for place in [0, count / 2, count - 1] {
+                let rows = [Some(vec![f64::INFINITY, 1.0]), Some(vec![1.0, 1.0]), Some(vec![f64::NAN, 1.0])];
+                let rows = Column::new(element, &rows, 1);
+                let one = |i: usize| Some(vec![if i == place { 1.0 } else { -1.0 }, 0.0]);
+                let few = Column::new(element, &(0..count).map(one).collect::<Vec<_>>(), 0);
+                let found =
+                    cluster::assign(compute(), &rows.vectors("v"), &few.vectors("c"), Metric::Dot).unwrap();
+                let found: Vec<_> = found.into_iter().flatten().collect();
+                for (found, least) in found.iter().zip([f64::NEG_INFINITY, -1.0]) {
+                    assert_eq!(
+                        (found.cluster, found.distance),
+                        (place as u32, least),
+                        "{element:?}, {count}"
+                    );
+                }
+                assert_eq!(found[0].second, f64::INFINITY);
+                // Nothing is smaller than another: the first.
+                assert!(found[2].cluster == 0 && found[2].distance.is_nan());
+            }
+        }
+    }
+    // Products beyond the range of doubles.
+    let row = Column::new(Element::F64, &[Some(vec![1e200]), Some(vec![-1e200])], 0);
+    let few = Column::new(Element::F64, &[Some(vec![-1.0]), Some(vec![1e200]), Some(vec![2e200])], 0);
+    let found = cluster::assign(compute(), &row.vectors("v"), &few.vectors("c"), Metric::Dot).unwrap();
+    let found: Vec<_> = found.into_iter().flatten().map(|a| (a.cluster, a.distance, a.second)).collect();
+    assert_eq!(found[0], (1, f64::NEG_INFINITY, f64::NEG_INFINITY));
+    assert_eq!(found[1], (0, -1e200, f64::INFINITY));
+    // Where all are +∞, the first that is not NaN.
+    let few = Column::new(Element::F64, &[Some(vec![f64::NAN]), Some(vec![1e200])], 0);
+    let found = cluster::assign(compute(), &row.vectors("v"), &few.vectors("c"), Metric::Dot).unwrap();
+    assert_eq!(found[1].as_ref().map(|a| (a.cluster, a.distance)), Some((1, f64::INFINITY)));
+}
+
 /// DBSCAN as it is written: rows in order, a queue for each cluster.
 fn plain_dbscan(rows: &[Vec<f32>], radius: f64, minimum: usize, metric: Metric) -> Vec<i64> {
     let near = |i: usize| -> Vec<usize> {

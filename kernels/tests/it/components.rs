@@ -103,6 +103,76 @@ fn bad_input_of_components_is_named() {
     assert_eq!(found.columns[3], Values::Float(vec![None, None]));
 }
 
+#[test]
+fn principal_components_far_from_the_origin_keep_their_digits() {
+    // Numbers a few last places apart: as the same differences beside 0, but for the unit.
+    for (m, n, base) in
+        [(3, 5, 1000.0), (2000, 2, 1000.0), (1000, 3, 1.7e9), (700, 70, 1.0), (60, 70, -1e300)]
+    {
+        let unit = f64::EPSILON * 2f64.powi(f64::abs(base).log2().floor() as i32);
+        let spread = |j: usize| if j == 0 { 400 } else { 40 };
+        let small: Vec<f64> = (0..m * n)
+            .map(|i| f64::from(hash(7, i as u32) % spread(i % n)) + if i % n == 1 { 0.0 } else { 5.0 })
+            .collect();
+        let far: Vec<f64> = small.iter().map(|v| base + v * unit).collect();
+        let pca = |numbers: &[f64]| {
+            let vectors =
+                Vectors::packed_matrix("v", Element::F64, bytemuck::cast_slice(numbers), n).unwrap();
+            vector::pca(compute(), &vectors, None, 2).unwrap()
+        };
+        let (near, far) = (pca(&small), pca(&far));
+        let first = near.components[0].variance;
+        for (near, far) in near.components.iter().zip(&far.components) {
+            if unit < 1e100 {
+                assert!(
+                    (far.variance / unit / unit - near.variance).abs() < 1e-9 * first,
+                    "{m}, {n}, {base}"
+                );
+            }
+            assert!((far.share - near.share).abs() < 1e-9 && (dot(&far.axis, &near.axis) - 1.0).abs() < 1e-9);
+        }
+        assert!((far.mean[0] - base - near.mean[0] * unit).abs() <= unit, "{m}, {n}, {base}");
+    }
+}
+
+#[test]
+fn equal_rows_do_not_vary() {
+    for value in [0.1, 1e300, f64::MAX, 1.7e-310, -0.7] {
+        for (m, n) in [(10, 3), (3, 10), (100, 80)] {
+            let column = Column::new(Element::F64, &vec![Some(vec![value; n]); m], 0);
+            let params = [("components", Value::Int(2)), ("element", text("f64"))];
+            let found = call("vector_pca", compute(), &[column.vectors("v")], &params).unwrap();
+            assert_eq!(found.columns[2], Values::Float(vec![None, Some(0.0), Some(0.0)]), "{value:e}, {m}");
+            assert_eq!(found.columns[3], Values::Float(vec![None, None, None]), "{value:e}, {m}");
+            let Values::Vectors(axes) = &found.columns[1] else { panic!() };
+            assert_eq!(axes.row(0), Some(vec![value; n]), "{m}, {n}");
+        }
+    }
+}
+
+#[test]
+fn many_components_are_eigenvectors_too() {
+    // Noise: no variance stands out.
+    for (m, n, wanted) in [(150, 90, 80), (90, 150, 80), (400, 100, 30)] {
+        let rows: Vec<f32> = (0..m).flat_map(|i| uniform(i + 1, n)).collect();
+        let vectors = Vectors::matrix(&rows, n).unwrap();
+        let found = vector::pca(compute(), &vectors, None, wanted).unwrap();
+        let keys = vec![None; m as usize];
+        let covariance = group::covariance(&By::new(&keys), &vectors, Divisor::Sample).unwrap().remove(0);
+        let first = found.components[0].variance;
+        for (i, one) in found.components.iter().enumerate() {
+            let off = covariance.matrix.chunks(n).zip(&one.axis).map(|(row, a)| {
+                let off = dot(row, &one.axis) - one.variance * a;
+                off * off
+            });
+            assert!(off.sum::<f64>().sqrt() < 2e-10 * first, "{m}, {n}: component {i}");
+            for other in &found.components[..i] {
+                assert!(dot(&one.axis, &other.axis).abs() < 1e-12 && one.variance <= other.variance);
+            }
+        }
+    }
+}
+
 /// SplitMix64, uniform in [0, 1).
 fn draws(seed: u64) -> impl Iterator<Item = f64> {
     let mut state = seed;
@@ -208,11 +278,35 @@ fn projections_do_not_depend_on_chunks_threads_or_levels() {
 }
 
 #[test]
+fn rows_of_other_dimensions_are_projected_as_if_alone() {
+    for element in [Element::F32, Element::F64, Element::F16] {
+        let row = |i: u32| {
+            let n = [5, 9, 0, 5, 1][i as usize % 5];
+            (i % 7 != 3).then(|| uniform(i, n).into_iter().map(f64::from).collect::<Vec<f64>>())
+        };
+        let rows: Vec<_> = (0..40).map(row).collect();
+        let run = |rows: &[Option<Vec<f64>>]| {
+            let column = Column::new(element, rows, 1);
+            let params =
+                [("dimensions", Value::Int(6)), ("entries", text("li")), ("element", text(element.name()))];
+            let output =
+                call("vector_random_projection", compute(), &[column.vectors("v")], &params).unwrap();
+            let Values::Vectors(found) = &output.columns[0] else { panic!() };
+            (0..rows.len()).map(|i| found.row(i)).collect::<Vec<_>>()
+        };
+        let whole = run(&rows);
+        let parts: Vec<_> = rows.chunks(1).flat_map(run).collect();
+        assert_eq!(whole, parts);
+        assert!(whole.iter().zip(&rows).all(|(found, row)| found.is_some() == row.is_some()));
+    }
+}
+
+#[test]
 fn bad_input_of_projections_is_named() {
-    let rows = Column::new(Element::F32, &[None, Some(vec![1.0]), Some(vec![1.0, 2.0])], 0);
+    let none_wanted = Vectors::matrix(&[1.0; 4], 2).unwrap();
+    let error = vector::random_projection(compute(), &none_wanted, 0, Entries::Dense, 1).unwrap_err();
+    assert_eq!(error.to_string(), "parameter dimensions is 0; expected an integer ≥ 1");
     let params = [("dimensions", Value::Int(2))];
-    let error = call("vector_random_projection", compute(), &[rows.vectors("v")], &params).unwrap_err();
-    assert_eq!(error.to_string(), "column v, row 3: 2 dimensions, but row 2 has 1");
     let none = call(
         "vector_random_projection",
         compute(),

@@ -14,12 +14,12 @@ use arrow_select::concat::concat;
 use arrow_select::interleave::interleave;
 use arrow_select::take::take;
 use hart_kernels::Element;
-use hart_kernels::registry::{Kernel, Kind, RowShape};
+use hart_kernels::registry::{Kernel, Kind, RowShape, free_name};
 use hart_sqlhost::columns::{CType, Field as HostField};
 use hart_sqlhost::local::{Chunk, HostColumn};
 
 use crate::data::{guarded, types};
-use crate::feed::{Column, VectorShape, append, arrow_column, empty_column, host_field};
+use crate::feed::{Column, VectorShape, append, arrow_column, empty_column, host_field, is_bytes};
 use crate::memory;
 
 /// The origin of a column that a kernel gets.
@@ -36,7 +36,7 @@ struct Sent {
     label: String,
     origin: Origin,
     ctype: CType,
-    vectors: bool,
+    kind: Option<Kind>,
 }
 
 /// A kernel with its columns.
@@ -74,12 +74,12 @@ impl Call {
             let mut from = *origin;
             if kind == Some(Kind::Id) {
                 id = Some(*origin);
-                // A kernel uses only the order of ids, and only if it picks rows.
+                // A kernel uses only the order of ids.
                 let ordered = |place: usize| types::is_integer(schema.field(place).data_type());
                 let kept = match (shape, from) {
                     (RowShape::Made, _) => true,
-                    (RowShape::Picked, Origin::Column(place)) => ordered(place),
-                    _ => false,
+                    (_, Origin::Column(place)) => ordered(place),
+                    (_, Origin::RowNumber) => false,
                 };
                 if !kept {
                     from = Origin::RowNumber;
@@ -93,8 +93,16 @@ impl Call {
                 }
                 Origin::RowNumber => host_field(label, &DataType::Int64, false)?,
             };
-            let vectors = kind == Some(Kind::Vector);
-            sent.push(Sent { label: label.clone(), origin: from, ctype: field.ctype, vectors });
+            if let (Origin::Column(place), true) = (from, kind.is_some_and(is_bytes)) {
+                let given = types::plain_type(schema.field(place).data_type());
+                let other = types::item_type(given).filter(|item| **item != DataType::UInt8);
+                ensure!(
+                    other.is_none(),
+                    "{}: column {label} has type {given}; expected binary, or lists of uint8",
+                    kernel.name
+                );
+            }
+            sent.push(Sent { label: label.clone(), origin: from, ctype: field.ctype, kind });
             fields.push(field);
         }
         // Further columns are unnamed, so that none is taken for a declared column.
@@ -172,12 +180,13 @@ impl Call {
         out: &mut [HostColumn],
     ) -> Result<()> {
         let mut all = beside + memory::of_host(out);
-        let mut add = |name: &str, vectors: bool, column: &ArrayRef, out: &mut HostColumn| -> Result<()> {
-            let own = memory::of_host(std::slice::from_ref(out));
-            append(&Column { name, vectors, before, beside: all - own }, column, out)?;
-            all += memory::of_host(std::slice::from_ref(out)) - own;
-            Ok(())
-        };
+        let mut add =
+            |name: &str, kind: Option<Kind>, column: &ArrayRef, out: &mut HostColumn| -> Result<()> {
+                let own = memory::of_host(std::slice::from_ref(out));
+                append(&Column { name, kind, before, beside: all - own }, column, out)?;
+                all += memory::of_host(std::slice::from_ref(out)) - own;
+                Ok(())
+            };
         let rows = batch.num_rows();
         let place = out.first().map_or(0, |column| column.indicators.len());
         let integers = |from: usize, step: usize| -> ArrayRef {
@@ -190,16 +199,16 @@ impl Call {
                 Origin::Column(place) => batch.column(place),
                 Origin::RowNumber => &numbers,
             };
-            add(&sent.label, sent.vectors, column, out)?;
+            add(&sent.label, sent.kind, column, out)?;
         }
         let mut more = out.iter_mut().skip(self.sent.len());
         if self.partitioned
             && let Some(out) = more.next()
         {
-            add("", false, &integers(group, 0), out)?;
+            add("", None, &integers(group, 0), out)?;
         }
         if let Some(out) = more.next() {
-            add("", false, &integers(place, 1), out)?;
+            add("", None, &integers(place, 1), out)?;
         }
         Ok(())
     }
@@ -286,15 +295,6 @@ pub fn declared_columns(kernel: &Kernel, element: Element) -> Vec<(String, DataT
         (column.name.to_string(), data_type)
     });
     declared.collect()
-}
-
-/// The name of a passed-through column in results: its own, or with the prefix `input_` if that is taken.
-pub fn free_name(name: &str, taken: &[String]) -> String {
-    let mut name = name.to_owned();
-    while taken.iter().any(|other| other.to_lowercase() == name.to_lowercase()) {
-        name.insert_str(0, "input_");
-    }
-    name
 }
 
 /// A chunk's rows, as far as results need them.

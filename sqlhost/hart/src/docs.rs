@@ -199,8 +199,9 @@ fn index(families: &[Family]) -> String {
          A kernel is called by its name, as the `@script` of `sp_execute_external_script`, by `hart run`, or through the \
          registry of the crate `hart-kernels`. Texts name parameters as all callers know them; in T-SQL the names begin with `@`.\n\n\
          **Columns** are bound by name, without regard to case, where all declared names are there; else by position where \
-         the counts match (partition columns do not count). Columns that are left over come back unchanged beside the \
-         result, so a search can return titles with its hits.\n\n\
+         the counts match (partition columns do not count). sp_execute_external_script and hart_invoke return columns that are \
+         left over unchanged beside the result, so a search can return titles with its hits; `hart run` returns those of `--carry`, \
+         and T-SQL wrappers none.\n\n\
          **Vectors** are varbinary (packed little-endian elements, `@element` says of which type) or text (a JSON array, which is \
          how a VECTOR column travels: `CAST(v AS varchar(max))`). n is the dimension. A packed result may hold NaN, in which of its bit \
          patterns is not specified. Sums of products \

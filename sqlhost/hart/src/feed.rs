@@ -9,6 +9,7 @@ use arrow_array::types::*;
 use arrow_array::*;
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field, TimeUnit};
+use hart_kernels::registry::Kind;
 use hart_kernels::{Element, decode};
 use hart_sqlhost::columns::{CType, Field as HostField, LARGE_OBJECT, ResultColumn, ResultField};
 use hart_sqlhost::local::HostColumn;
@@ -34,6 +35,11 @@ pub fn vector_element(data_type: &DataType) -> Option<Element> {
 pub fn is_of_floats(data_type: &DataType) -> bool {
     use DataType::{Float16, Float32, Float64, Int8};
     matches!(types::item_type(types::plain_type(data_type)), Some(Float16 | Float32 | Float64 | Int8))
+}
+
+/// Whether the kernel reads the column's bytes.
+pub fn is_bytes(kind: Kind) -> bool {
+    matches!(kind, Kind::Binary | Kind::Point)
 }
 
 /// The declaration of a column of that type to the kernel.
@@ -73,8 +79,9 @@ pub fn empty_column(ctype: CType) -> HostColumn {
 pub struct Column<'a> {
     /// The column's name in errors.
     pub name: &'a str,
-    /// Whether texts are vectors, which other programs may write in forms other than JSON.
-    pub vectors: bool,
+    /// What the kernel takes it for, if it declares the column. Texts that are vectors may have forms other than JSON, and
+    /// lists of bytes may be binary.
+    pub kind: Option<Kind>,
     /// Rows before these.
     pub before: usize,
     /// Bytes that the same call has read of other columns.
@@ -83,7 +90,7 @@ pub struct Column<'a> {
 
 /// Appends a column's values.
 pub fn append(column: &Column<'_>, array: &ArrayRef, out: &mut HostColumn) -> Result<()> {
-    let Column { name, vectors, before, beside } = *column;
+    let Column { name, kind, before, beside } = *column;
     let array = types::plain(array).with_context(|| format!("column {name}"))?;
     let slot = out.ctype.fixed_size();
     let expected = array.len() * slot.unwrap_or_else(|| width(array.data_type()));
@@ -99,7 +106,7 @@ pub fn append(column: &Column<'_>, array: &ArrayRef, out: &mut HostColumn) -> Re
             continue;
         }
         let place = || format!("column {name}, row {}", before + i + 1);
-        append_value(&array, i, vectors, &mut out.bytes).with_context(place)?;
+        append_value(&array, i, kind, &mut out.bytes).with_context(place)?;
         let length = i32::try_from(out.bytes.len() - start).context("a value of more than 2 GB");
         out.indicators.push(length.with_context(place)?);
     }
@@ -114,7 +121,7 @@ fn width(data_type: &DataType) -> usize {
     }
 }
 
-fn append_value(array: &ArrayRef, i: usize, vectors: bool, out: &mut Vec<u8>) -> Result<()> {
+fn append_value(array: &ArrayRef, i: usize, kind: Option<Kind>, out: &mut Vec<u8>) -> Result<()> {
     macro_rules! number {
         ($of:ty, $wide:ty) => {
             out.extend(<$wide>::from(array.as_primitive::<$of>().value(i)).to_le_bytes())
@@ -153,10 +160,16 @@ fn append_value(array: &ArrayRef, i: usize, vectors: bool, out: &mut Vec<u8>) ->
         }
         text if types::is_text(text) => {
             let text = cell::text(array, i)?;
-            out.extend(if vectors { json_of(&text) } else { Cow::Borrowed(&text[..]) }.as_bytes());
+            let json = kind == Some(Kind::Vector);
+            out.extend(if json { json_of(&text) } else { Cow::Borrowed(&text[..]) }.as_bytes());
         }
         _ => match (cell::bytes(array, i), cell::list(array, i)) {
             (Some(bytes), _) => out.extend_from_slice(bytes),
+            (_, Some(items)) if kind.is_some_and(is_bytes) => {
+                ensure!(items.null_count() == 0, "the list has a NULL");
+                let bytes = items.as_primitive_opt::<UInt8Type>().context("a list that is not of uint8")?;
+                out.extend_from_slice(bytes.values());
+            }
             (_, Some(items)) => append_elements(&items, out)?,
             _ => bail!("type {}", array.data_type()),
         },
@@ -383,7 +396,14 @@ fn text_of(ctype: CType, bytes: &[u8]) -> Result<String> {
 fn vector_column(column: &ResultColumn, shape: VectorShape, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
     let VectorShape { element, dimensions } = shape;
     let size = element.size();
+    let odd = column.indicators.iter().position(|l| *l > 0 && *l as usize % size != 0);
+    if let Some(row) = odd {
+        bail!("result row {}: {} bytes are no vector of {}", row + 1, column.indicators[row], element.name());
+    }
     let bytes = column.data.bytes();
+    // Some kernels give vectors of other dimensions than those of the input.
+    let same = |n: &i32| column.indicators.iter().all(|l| *l < 0 || *l as usize == *n as usize * size);
+    let dimensions = dimensions.filter(same);
     let padded;
     let bytes = match dimensions {
         // A list of fixed size takes space for NULL too.

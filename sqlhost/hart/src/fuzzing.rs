@@ -26,7 +26,12 @@ pub fn read(path: &Path) -> Result<usize> {
             }
             if let Ok(declared) = host_field(field.name(), field.data_type(), false) {
                 let mut out = empty_column(declared.ctype);
-                let from = Column { name: field.name(), vectors: true, before: rows, beside: 0 };
+                let from = Column {
+                    name: field.name(),
+                    kind: Some(hart_kernels::registry::Kind::Vector),
+                    before: rows,
+                    beside: 0,
+                };
                 append(&from, column, &mut out)?;
                 assert_eq!(out.indicators.len(), batch.num_rows());
             }

@@ -36,7 +36,9 @@ pub fn grow<T>(items: &mut Vec<T>, more: usize, beside: u64, column: &str) -> Re
 /// Checks the bytes of an input against the limit.
 pub fn check(bytes: u64, what: impl FnOnce() -> String) -> Result<()> {
     match limit()?.filter(|limit| bytes > *limit) {
-        Some(limit) => bail!(Error::Memory { what: what(), bytes, limit }),
+        Some(limit) => {
+            bail!("{}; HART_MAX_MEMORY_MB sets it", Error::Memory { what: what(), bytes, limit })
+        }
         None => Ok(()),
     }
 }

@@ -17,7 +17,7 @@ use hart_sqlhost::session::{ROWS_IN, ROWS_OUT};
 
 use crate::best::Best;
 use crate::call::{Call, Origin, Plan, Rows, check_carried, declared_columns, nothing, too_large};
-use crate::data::{self, Format, Wanted, guarded, types};
+use crate::data::{self, Format, Wanted, cell, guarded, types};
 use crate::engine::{EngineOptions, Request};
 use crate::feed::{VectorShape, arrow_column, vector_element};
 use crate::id;
@@ -105,6 +105,7 @@ pub fn run(options: RunOptions) -> Result<()> {
         let batch = options.engine.run(request, |execute| batch_of(kernel, &execute(0, &[])?, None))?;
         return deliver(std::iter::once(Ok(batch)), &options, target.as_ref());
     };
+    ensure!(!kernel.takes_nothing(), "{input}: {} takes no rows; leave the input out", kernel.name);
     let reader = input.open()?;
     let schema = reader.schema().clone();
     let sources = sources(kernel, &input, &schema, &options).with_context(|| input.to_string())?;
@@ -130,7 +131,7 @@ pub fn run(options: RunOptions) -> Result<()> {
             carried: &places.carried,
             hidden: &[],
             vectors: VectorShape {
-                element: element.unwrap_or_default().of_result(),
+                element: result_element(kernel, element, &options.param),
                 dimensions: places.dimensions,
             },
         },
@@ -172,7 +173,9 @@ pub fn run(options: RunOptions) -> Result<()> {
                 let batch = batch?;
                 let before = done;
                 done += batch.num_rows();
-                Ok(run(batch, before, group, bytes)?.0)
+                let value = cell::text(batch.column(place), 0).unwrap_or_else(|_| "NULL".into());
+                let result = run(batch, before, group, bytes);
+                Ok(result.with_context(|| format!("{} = {value}", schema.field(place).name()))?.0)
             });
             return deliver(results, &options, target);
         }
@@ -422,7 +425,7 @@ fn left_out(schema: &SchemaRef, name: &str) -> Option<String> {
 fn sources(kernel: &Kernel, input: &Input, schema: &SchemaRef, options: &RunOptions) -> Result<Sources> {
     for (declared, _) in &options.bind {
         let known = kernel.columns().any(|c| c.name.eq_ignore_ascii_case(declared));
-        ensure!(known, "--bind {declared}: {} takes {}", kernel.name, Kernel::signature(kernel.inputs));
+        ensure!(known, "--bind {declared}: {} takes {}", kernel.name, kernel.expected());
     }
     let partition = options.partition_by.as_ref().map(|name| column(schema, name)).transpose()?;
     let mut carried = Vec::new();
@@ -467,6 +470,12 @@ fn sources(kernel: &Kernel, input: &Input, schema: &SchemaRef, options: &RunOpti
         && options.carry.is_empty()
         && schema.fields().len() == kernel.inputs.len()
     {
+        for (place, declared) in kernel.inputs.iter().enumerate().filter(|_| missing.len() < found.len()) {
+            let name = schema.field(place).name();
+            if !name.eq_ignore_ascii_case(declared.name) {
+                eprintln!("hart: {}: {} is column {name}, by its position", kernel.name, declared.name);
+            }
+        }
         return Ok(Sources { declared: all(false), carried, partition });
     }
     if let [only] = missing[..]
@@ -497,8 +506,13 @@ fn sources(kernel: &Kernel, input: &Input, schema: &SchemaRef, options: &RunOpti
             let bound = options.bind.iter().find(|(name, _)| optional.name.eq_ignore_ascii_case(name));
             let there = match bound {
                 Some((_, name)) => Some(column(schema, name)?),
-                None => data::find(schema, optional.name).ok(),
+                None => data::find(schema, optional.name).ok().filter(|place| partition != Some(*place)),
             };
+            ensure!(
+                there.is_none() || there != partition,
+                "--bind {}: the rows are partitioned by this column",
+                optional.name
+            );
             declared.extend(there.map(|place| (optional.name.to_owned(), Origin::Column(place))));
         }
         return Ok(Sources { declared, carried, partition });
@@ -508,7 +522,7 @@ fn sources(kernel: &Kernel, input: &Input, schema: &SchemaRef, options: &RunOpti
     bail!(
         "{} takes {}; no column for {} (use --bind {}=COLUMN); found {}",
         kernel.name,
-        Kernel::signature(kernel.inputs),
+        kernel.expected(),
         missing.join(", "),
         missing.first().unwrap_or(&""),
         found.join(", ")
@@ -534,7 +548,8 @@ fn element(
             if out.is_some_and(|other| other != own) {
                 let other = out.map_or("", Element::name);
                 bail!(
-                    "column {} holds {} elements, not {other}; all vectors must have one type",
+                    "{}: column {} holds {} elements, not {other}; all vectors must have one type, which the column tells without --param element",
+                    kernel.name,
                     field.name(),
                     own.name()
                 );
@@ -543,6 +558,14 @@ fn element(
         }
     }
     Ok(out)
+}
+
+/// Element type of the result's vectors.
+fn result_element(kernel: &Kernel, input: Option<Element>, given: &[(String, String)]) -> Element {
+    const NAME: &str = "result_element";
+    let said = given.iter().find(|(name, _)| name.trim_start_matches('@').eq_ignore_ascii_case(NAME));
+    let default = kernel.params.iter().find(|p| p.name == NAME).and_then(|p| p.default);
+    input.unwrap_or_default().of_result_as(said.map(|(_, word)| word.as_str()).or(default))
 }
 
 /// A parameter with a value.

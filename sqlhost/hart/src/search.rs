@@ -84,12 +84,18 @@ pub fn search(options: SearchOptions) -> Result<()> {
         }
         rows => rows,
     };
+    let mut declared = vec![("id".to_owned(), id), ("v".to_owned(), Origin::Column(0))];
+    for optional in kernel.optional {
+        if let Ok(column) = data::find(&schema, optional.name) {
+            declared.push((optional.name.to_owned(), Origin::Column(wanted.len())));
+            wanted.push(Wanted::Typed(column));
+        }
+    }
     let carried: Vec<usize> = (wanted.len()..wanted.len() + plan.texts.len()).collect();
     wanted.extend(plan.texts.iter().map(|&column| Wanted::AsIs(column)));
     let reader = input.open()?;
     let bar = crate::progress::of_rows(reader.rows());
     let rows = reader.only(&wanted)?;
-    let declared = [("id".to_owned(), id), ("v".to_owned(), Origin::Column(0))];
     let call = Call::new(
         kernel,
         rows.schema(),
@@ -254,7 +260,12 @@ fn find_start(
                     ensure!(!cell::is_null(&vector, 0), "row {row}, where {name} = {value}, has no vector");
                     let mut out = empty_column(ctype);
                     append(
-                        &Column { name: vectors_name, vectors: true, before: row - 1, beside: 0 },
+                        &Column {
+                            name: vectors_name,
+                            kind: Some(registry::Kind::Vector),
+                            before: row - 1,
+                            beside: 0,
+                        },
                         &vector,
                         &mut out,
                     )?;

@@ -182,8 +182,10 @@ class Search(unittest.TestCase):
             with hart.Index(ROWS, copy=copy) as index:
                 np.testing.assert_array_equal(index.top_k(ROWS[:5], 4), expected)
             index.close()
-            with self.assertRaisesRegex(hart.HartError, "index"):
+            with self.assertRaisesRegex(ValueError, "the index is closed"):
                 index.top_k(ROWS[:5], 4)
+            with self.assertRaisesRegex(TypeError, "pickle its rows and ids"):
+                pickle.dumps(index)
 
     def test_an_index_with_codes_gives_the_same(self):
         for metric in ("cosine", "euclidean", "dot", "manhattan"):
@@ -203,6 +205,8 @@ class Search(unittest.TestCase):
                     index.top_k(ROWS[0], 4, left_out=left_out[1:])
                 with self.assertRaisesRegex(TypeError, "left_out: expected bool, found int64"):
                     index.top_k(ROWS[0], 4, left_out=kept)
+                with self.assertRaisesRegex(ValueError, "left_out: expected no masked elements"):
+                    index.top_k(ROWS[0], 4, left_out=np.ma.masked_array(left_out, left_out))
 
     def test_a_borrowing_index_reads_the_rows_where_they_lie(self):
         for copy, flags in ((False, _native.HART_INDEX_BORROW_ROWS), (True, 0)):
@@ -353,6 +357,14 @@ class Kernels(unittest.TestCase):
         self.assertEqual(list(out.values()), [[1, 2, 3], [5.0, None, 1.0], ["a", "b", None]])
         with self.assertRaisesRegex(hart.HartError, "qery"):
             hart.invoke("vector_top_k", batch, qery=[1.0])
+
+    def test_a_carried_column_does_not_hide_a_result(self):
+        import pyarrow as pa
+
+        v = pa.array([[3.0, 4.0], [0.0, 1.0]], pa.list_(pa.float32()))
+        batch = pa.record_batch({"id": pa.array([1, 2]), "v": v, "norm": pa.array([7, 7])})
+        found = hart.invoke("vector_norm", batch, result="numpy")
+        self.assertEqual([found["norm"].tolist(), found["input_norm"].tolist()], [[5.0, 1.0], [7, 7]])
 
     def test_kernels_without_columns_need_no_batch(self):
         self.assertGreater(hart.invoke("system_info").num_rows, 0)

@@ -1,5 +1,6 @@
 //! Describes a basis.
 
+use crate::contract::shared::NO_ROWS;
 use crate::contract::{
     Call, Cell, Column, Example, Family, Kernel, Kind, Output, RowShape, Streaming, Values,
 };
@@ -101,7 +102,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     empty: "Needs no input.",
     nan: "A basis with a number that is not finite is an error, as is one whose checksum fails.",
     accuracy: "Exact: what is stored.",
-    streaming: Streaming::Parts("Once for each chunk."),
+    streaming: Streaming::Parts(NO_ROWS),
     source: "The bytes of spatial_fit.",
     elements: "",
     sql: "",

@@ -2,7 +2,8 @@
 //!
 //! With D the squared distance of two codes, and R and W their residuals, the true distance δ differs from √D by at most
 //! R + W. An estimate is D in single precision, s²·Q + t²·P − 2·s·t·I: it differs from D by less than 2⁻¹⁹ of
-//! s²·Q + t²·P, for |2·s·t·I| is no more, and each of the few roundings takes 2⁻²⁴ of a number of that size.
+//! s²·Q + t²·P, because |2·s·t·I| never exceeds that sum, and each of the few roundings takes 2⁻²⁴ of a number of that
+//! size.
 
 use super::bound::{Bounds, Side};
 use super::search::{Query, TILE, Tile, tiles};

@@ -51,7 +51,8 @@ pub(super) struct Filter {
     least: f32,
 }
 
-/// A single near the number, never infinite: a limit beyond all numbers excludes nothing that is not beyond it too.
+/// A single near the number, never +∞: a limit beyond all numbers excludes nothing that is not beyond it too. −∞ excludes
+/// nothing.
 fn finite(value: f64) -> f32 {
     (value as f32).min(f32::MAX)
 }

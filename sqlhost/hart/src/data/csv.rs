@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::sync::Arc;
 
 use anyhow::Result;
-use arrow_array::builder::{BinaryBuilder, Float64Builder, Int64Builder, StringBuilder};
+use arrow_array::builder::{BinaryBuilder, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::ArrowError;
@@ -164,6 +164,8 @@ enum Kind {
     /// Whole numbers in canonical form: no plus sign, no leading zeros.
     Integer,
     Number,
+    /// true and false, in any case.
+    Truth,
     /// Hexadecimal bytes after 0x.
     Hex,
     Text,
@@ -175,6 +177,8 @@ impl Kind {
             Kind::Integer
         } else if text.trim().parse::<f64>().is_ok() {
             Kind::Number
+        } else if truth(text).is_some() {
+            Kind::Truth
         } else if cell::unhex(text).is_some() {
             Kind::Hex
         } else {
@@ -196,10 +200,17 @@ impl Kind {
         match self {
             Kind::Integer => DataType::Int64,
             Kind::Number => DataType::Float64,
+            Kind::Truth => DataType::Boolean,
             Kind::Hex => DataType::Binary,
             Kind::Empty | Kind::Text => DataType::Utf8,
         }
     }
+}
+
+fn truth(text: &str) -> Option<bool> {
+    let word = text.trim();
+    let is = |one: &str| word.eq_ignore_ascii_case(one);
+    if is("true") { Some(true) } else { is("false").then_some(false) }
 }
 
 /// The whole number of which this text is the canonical form.
@@ -260,6 +271,7 @@ pub(super) fn typed(column: &ArrayRef, field: &Field, before: u64) -> Result<Arr
         DataType::Float64 => {
             parsed!(Float64Builder::new(), |text: &str| text.trim().parse::<f64>().ok(), "number")
         }
+        DataType::Boolean => parsed!(BooleanBuilder::new(), truth, "true or false"),
         DataType::Binary => parsed!(BinaryBuilder::new(), cell::unhex, "bytes in hexadecimal after 0x"),
         _ => Ok(column.clone()),
     }

@@ -192,11 +192,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Server<S> {
         tracing::debug!(stopped = stopped.is_ok(), usable = self.usable, "attention");
         // The callers report the state that this leaves behind.
         let end = match stopped {
-            Ok(()) if self.usable => "it was told to stop, and did",
-            Ok(()) => "it was told to stop, and did; the connection is closed",
+            Ok(()) if self.usable => "it was told to stop, and no longer runs",
+            Ok(()) => "it was told to stop, and no longer runs; the connection is closed",
             Err(_) => "it has not confirmed that it stopped, and the connection is closed",
         };
-        anyhow!("{address} did not finish a statement within {waited} s: {end}; --timeout waits longer")
+        anyhow!("{address} did not answer within {waited} s: {end}; --timeout waits longer")
     }
 
     fn explain(&self, error: Error) -> anyhow::Error {

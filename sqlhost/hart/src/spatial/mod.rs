@@ -188,7 +188,16 @@ impl<'a> Source<'a> {
         let field = self.schema.field(self.column);
         let appended = match types::is_text(field.data_type()) {
             true => append_texts(field.name(), array, before, out),
-            false => append(&Column { name: field.name(), vectors: true, before, beside: 0 }, array, out),
+            false => append(
+                &Column {
+                    name: field.name(),
+                    kind: Some(hart_kernels::registry::Kind::Vector),
+                    before,
+                    beside: 0,
+                },
+                array,
+                out,
+            ),
         };
         appended.with_context(|| self.path.display().to_string())
     }

@@ -10,13 +10,12 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::{Field, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use clap::Args;
-use hart_kernels::registry;
+use hart_kernels::registry::{self, free_name};
 use hart_sqlhost::columns::CType;
 
 use super::basis::{Choice, FitOptions, choice};
 use super::colours::Coloured;
 use super::{Source, colours, numbers, word};
-use crate::call::free_name;
 use crate::data::{self, Format, ReadOptions, Wanted};
 use crate::engine::EngineOptions;
 use crate::plot::{self, ASPECT, COLOURS, Marks, Plot};

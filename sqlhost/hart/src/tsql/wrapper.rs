@@ -323,9 +323,11 @@ fn header(kernel: &Kernel) -> String {
             let text = format!("{}{}: {}", input_types(c.kind), unit(c.unit), c.summary);
             comment(&mut out, &format!("  {} ", c.name), &text);
         }
+        // The columns of a table type are fixed.
+        let only = if table_type(kernel).is_some() { format!("; only in @{SOURCE}") } else { String::new() };
         for c in kernel.optional {
-            let text =
-                format!("(may be missing) bit, {}{}: {}", input_types(c.kind), unit(c.unit), c.summary);
+            let types = input_types(c.kind);
+            let text = format!("(may be missing{only}) bit, {types}{}: {}", unit(c.unit), c.summary);
             comment(&mut out, &format!("  {} ", c.name), &text);
         }
         let _ = writeln!(

@@ -290,6 +290,9 @@ fn what_is_wrong_is_said_in_one_line() {
     let cut = folder.file("cut.parquet", &whole[..whole.len() / 2]);
     fails(1, &["run", "vector_norm", "--input", &cut], &["cut.parquet", "Parquet"]);
     fails(1, &["run", "vector_norm"], &["vector_norm needs --input"]);
+    for kernel in ["system_info", "vector_johnson_lindenstrauss", "spatial_basis"] {
+        fails(1, &["run", kernel, "--input", DATA], &[kernel, "takes no rows; leave the input out"]);
+    }
     fails(1, &["run", "vector_norm", "--input", &folder.text("none.csv")], &["none.csv"]);
     fails(
         1,

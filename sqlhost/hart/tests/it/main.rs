@@ -6,6 +6,7 @@ mod host;
 #[cfg(unix)]
 mod tds;
 
+mod agreement;
 mod cli;
 mod docs;
 mod file_kinds;

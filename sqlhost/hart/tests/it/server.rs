@@ -291,7 +291,7 @@ fn a_server_that_stalls_is_left() {
     let output = world.deploy(&["--timeout", "1"]);
     fails(
         &output,
-        &["step language failed and nothing", "within 1 s", "told to stop, and did;", "--timeout"],
+        &["step language failed and nothing", "within 1 s", "told to stop, and no longer runs;", "--timeout"],
     );
     assert!(output.stdout.is_empty());
     // The server is told to stop, and what it had done in the transaction is undone on the same connection.

@@ -322,7 +322,7 @@ fn a_load_that_fails() {
     std::thread::scope(|threads| {
         let (load, wide, one, long) = (&load, &wide, &one, &long);
         type Values<'a> = &'a (dyn Fn() -> Vec<Cell> + Sync);
-        const STOPPED: &str = "it was told to stop, and did";
+        const STOPPED: &str = "it was told to stop, and no longer runs";
         const CLOSED: &str = "the connection is closed";
         let stalls: [(&str, Answer, Values<'_>, &[&str]); 6] = [
             ("INSERT BULK", Answer::Stall, one, &[STOPPED, CLOSED]),

@@ -151,6 +151,10 @@ fn source_and_source_rows_are_told_apart() {
         for number in ["THROW 59908,", "THROW 59909,"] {
             assert_eq!(text.contains(number), takes_rows, "{}: {number}", kernel.name);
         }
+        // A table type has the kernel's columns, and no other.
+        let (missing, only) = ("(may be missing", "(may be missing; only in @source)");
+        assert_eq!(text.contains(missing), !kernel.optional.is_empty(), "{}", kernel.name);
+        assert_eq!(text.contains(only), takes_rows && !kernel.optional.is_empty(), "{}", kernel.name);
     }
 }
 

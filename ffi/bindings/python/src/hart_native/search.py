@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from typing import Any, Optional
+from typing import Any, NoReturn, Optional
 
 import numpy as np
 import numpy.typing as npt
@@ -29,9 +29,12 @@ def _flags(left_out: Any, rows: int) -> tuple[Optional[npt.NDArray[np.bool_]], i
     """The flags, and how many rows they leave."""
     if left_out is None:
         return None, rows
+    if np.ma.is_masked(left_out):
+        raise ValueError("left_out: expected no masked elements; fill them, True to leave their rows out")
     flags = np.ascontiguousarray(left_out)
-    if flags.dtype != np.bool_:
+    if flags.dtype != np.bool_ and flags.size:
         raise TypeError(f"left_out: expected bool, found {flags.dtype}")
+    flags = flags.astype(np.bool_, copy=False)
     if flags.shape != (rows,):
         raise ValueError(f"left_out: expected {rows} flags, one for each row, found the shape {flags.shape}")
     return flags, rows - int(np.count_nonzero(flags))
@@ -172,6 +175,8 @@ class Index:
         ndarray of `HIT`, (min(k, m),) or (q, min(k, m))
             As the function `top_k` finds them. With `left_out`, m is the number of the rows that are left.
         """
+        if not self._handle:
+            raise ValueError("the index is closed")
         constant = _arrays.metric(metric)
         k = _arrays.integer("k", k, ctypes.c_size_t, least=1)
         # Another thread may close the index while the library searches: what it borrowed must outlive this call.
@@ -187,6 +192,9 @@ class Index:
         hits = _search(call, left, queries, k)
         del borrowed
         return hits
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an Index lies in the library's memory and cannot be pickled; pickle its rows and ids")
 
     def close(self) -> None:
         """Releases the memory. A second call does nothing."""
