@@ -3,7 +3,8 @@ GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SeriesDrift: Averages of the vectors of each period, and how far they have moved.
 -- group_key is the period, such as a day's or a month's number. The distances are those from the average of the last
--- period before that has vectors, and from that of the first.
+-- period before that has vectors, and from that of the first; they are computed before averages are rounded to f16 or
+-- bf16.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorGroups), with these columns and no
 --        others. They are bound by name, or, where not all of these names are there, by position:
@@ -28,7 +29,7 @@ GO
 -- Result:
 --   group_key bigint: The row's group. Rows of a group need not follow each other; NULL is a group. Any other type
 --             becomes such a number by DENSE_RANK() OVER (ORDER BY ...).
---   average varbinary(max) or varchar(max): The period's average; f32 where the elements are narrower.
+--   average varbinary(max) or varchar(max): The period's average, of the input's element type; f32 for i8.
 --   vectors bigint: Vectors that count in the group.
 --   left_out bigint: Rows of the group that are left out: NULL ones, and with not_finite = leave_out those with NaN or
 --            infinity.
@@ -39,9 +40,9 @@ GO
 --       the first.
 -- Empty: No rows give no rows.
 -- NaN and infinity: An error that names the row and the component, or left out with not_finite = leave_out.
--- Accuracy: Averages as vector_average, rounded to the vectors' width; distances between these have the bits of
---           vector_distance. Same bits for any order of the rows, number of threads and instruction set. O(rows *
---           dimensions).
+-- Accuracy: Averages as vector_average, rounded to the vectors' width (f32 or f64), between which distances have the
+--           bits of vector_distance; averages of f16 and bf16 are rounded once more. Same bits for any order of the
+--           rows, number of threads and instruction set. O(rows * dimensions).
 -- Chunks: Needs all rows in one call.
 -- In T-SQL: FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

@@ -18,8 +18,8 @@ GO
 -- Parameters:
 --   @band (an integer from -1 to 2147483647) Half the width of the Sakoe-Chiba band: only pairs of rows i and j with |i
 --         - j| <= band count; -1: all.
---   @metric (one of cosine, euclidean, dot, manhattan) cosine = 1 - similarity, euclidean = unsquared, dot = negated
---           dot product, manhattan = sum of absolute differences.
+--   @metric (one of cosine, euclidean, manhattan) cosine = 1 - similarity, euclidean = unsquared, manhattan = sum of
+--           absolute differences.
 --   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
 --            ones. f16, bf16 and i8 are converted exactly to f32.
 --   @accumulate (one of f32, f64) Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.

@@ -1,13 +1,13 @@
 SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
 GO
 -- Generated from the registry by `hart sql`; do not edit.
--- hart.VectorHdbscan: Density-based clusters and noise at any density: HDBSCAN, in any metric.
+-- hart.VectorHdbscan: Density-based clusters and noise at any density: HDBSCAN.
 -- A row's core distance is that of its `samples`-th nearest row, itself included; two rows are as far apart as the
 -- greatest of their distance and both core distances. As lambda, one over that distance, rises, the rows fall apart: a
--- part with fewer than `minimum` rows leaves its cluster, two parts with more are new clusters. Of nested clusters
--- those are taken whose excess of mass, the sum over rows of lambda at which they leave less lambda at which the
--- cluster began, is greatest together; the cluster of all rows never is. The rest is noise, cluster 0. Clusters are
--- numbered from 1 by their rows' least ids.
+-- part with fewer than `minimum` rows leaves its cluster; if both parts have at least that many, they are new clusters.
+-- Of nested clusters those are taken whose excess of mass, the sum over rows of lambda at which they leave less lambda
+-- at which the cluster began, is greatest together; the cluster of all rows never is. The rest is noise, cluster 0.
+-- Clusters are numbered from 1 by their rows' least ids.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -19,8 +19,8 @@ GO
 --   @minimum (an integer from 2 to 2147483647) Least number of rows of a cluster.
 --   @samples (an integer from 0 to 1000000) Rows, itself included, within a row's core distance: the more, the smoother
 --            the density; 0: as many as `minimum`.
---   @metric (one of cosine, euclidean, dot, manhattan) cosine = 1 - similarity, euclidean = unsquared, dot = negated
---           dot product, manhattan = sum of absolute differences.
+--   @metric (one of cosine, euclidean, manhattan) cosine = 1 - similarity, euclidean = unsquared, manhattan = sum of
+--           absolute differences.
 --   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
 --            ones. f16, bf16 and i8 are converted exactly to f32.
 --   @accumulate (one of f32, f64) Precision of the sum's 32 lanes. f64 elements are always accumulated in f64.
@@ -37,7 +37,8 @@ GO
 --   core_distance float [that of the metric]: Distance of the `samples`-th nearest row, itself included.
 --
 -- NULL: A NULL vector gives NULL and is nobody's neighbour. A NULL id comes last.
--- Empty: No rows give no rows. Other numbers of vectors below `samples` are an error; so is an empty vector.
+-- Empty: No rows give no rows. Other numbers of vectors below `samples` (with 0: `minimum`) are an error; so is an
+--        empty vector.
 -- NaN and infinity: A vector that is not finite is an error that names its row.
 -- Accuracy: Distances have the bits of vector_distance; sums of lambda are in double precision. Where distances are
 --           equal, the rows' ids decide which is the shorter. The same for any order of rows with distinct integer ids,

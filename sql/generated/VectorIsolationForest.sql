@@ -33,7 +33,7 @@ GO
 -- NaN and infinity: A vector that is not finite is an error that names its row.
 -- Accuracy: Double precision. Rows are drawn by rising id with SplitMix64 from `seed`: same bits for any order of rows
 --           with distinct integer ids, number of threads and instruction set. Another seed gives other scores, of 100
---           trees by some hundredths. O(trees * (sample + rows) * log sample).
+--           trees by some hundredths. O(trees * (sample * dimensions + (sample + rows) * log sample)).
 -- Chunks: Needs all rows in one call.
 -- In T-SQL: FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

@@ -4,8 +4,10 @@ GO
 -- hart.VectorKmeans: k-means: centroids of clusters, by k-means++ and Lloyd's algorithm.
 -- A result row for each cluster. Rows go to the nearest centroid by Euclidean distance, of equal ones to the first, and
 -- centroids to the average of their rows, until no row moves. A centroid that loses all rows moves to the row farthest
--- from its own. vector_assign with these centroids gives the rows' clusters, the same that the search ended with. With
--- spherical = yes distances are those of the vectors scaled to length 1: their squares are twice the cosine distance.
+-- from its own. vector_assign with these centroids gives the rows' clusters, the same that the search ended with.
+-- Centroids of f16 and bf16 are the averages rounded to them; clusters, inertia and members are those of the averages
+-- before, so that vector_assign may take a row about as near to two of them to the other. With spherical = yes
+-- distances are those of the vectors scaled to length 1: their squares are twice the cosine distance.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -31,8 +33,8 @@ GO
 --
 -- Result:
 --   cluster int [number from 1]: The cluster.
---   centroid varbinary(max) or varchar(max) [the vectors' unit]: The average of its rows; f32 where the elements are
---            narrower.
+--   centroid varbinary(max) or varchar(max) [the vectors' unit]: The average of its rows, of the input's element type;
+--            f32 for i8.
 --   members bigint [rows]: Rows nearest to it.
 --   inertia float [the vectors' unit squared]: Sum of their squared distances from it.
 --   iterations int: Steps made.
@@ -41,7 +43,8 @@ GO
 -- NULL: A row whose vector is NULL is left out. A NULL id comes last.
 -- Empty: Fewer vectors than clusters are an error, and fewer different ones too.
 -- NaN and infinity: A vector that is not finite is an error that names its row.
--- Accuracy: Distances have the bits of vector_distance, centroids those of vector_average in the vectors' width.
+-- Accuracy: Distances have the bits of vector_distance, centroids those of vector_average in the vectors' width (f32 or
+--           f64), rounded once more for f16 and bf16; inertia is the exact sum of the distances' squares, rounded once.
 --           Hamerly's bounds and codes of 8 bits a component spare distances, with all rounding errors allowed for: the
 --           result is that without them. The start is drawn by rising id: same bits for any order of rows with distinct
 --           integer ids, number of threads and instruction set. O(rows * dimensions * clusters) for the start and each

@@ -14,8 +14,8 @@ GO
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:
---   @metric (one of cosine, euclidean, dot, manhattan) cosine = 1 - similarity, euclidean = unsquared, dot = negated
---           dot product, manhattan = sum of absolute differences.
+--   @metric (one of cosine, euclidean, manhattan) cosine = 1 - similarity, euclidean = unsquared, manhattan = sum of
+--           absolute differences.
 --   @noise (an integer from -2147483648 to 2147483647) Rows with this label, or a smaller one, belong to no cluster: 0
 --          for the clusters of the kernels here, which count from 1; -1 for those that count from 0.
 --   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON
@@ -36,7 +36,9 @@ GO
 --
 -- NULL: A NULL vector or a NULL cluster gives NULL and counts for nobody. A NULL id comes last.
 -- Empty: No rows give no rows. A single cluster and an empty vector are an error.
--- NaN and infinity: A vector that is not finite is an error that names its row.
+-- NaN and infinity: A vector that is not finite is an error that names its row. Where distances or their sums leave the
+--                   range of doubles, the means are infinite; where one is, the silhouette is NaN, and the mean of all
+--                   rows too.
 -- Accuracy: Distances have the bits of vector_distance, and are added in double precision by rising id: same bits for
 --           any order of rows with distinct integer ids, number of threads and instruction set. O(rows^2 * dimensions).
 -- Chunks: Needs all rows in one call.
