@@ -29,7 +29,8 @@ GO
 -- Empty: Needs no input.
 -- NaN and infinity: A basis with a number that is not finite is an error, as is one whose checksum fails.
 -- Accuracy: Exact: what is stored.
--- Chunks: Once for each chunk.
+-- Chunks: Takes no rows. Where sp_execute_external_script sends some, it answers once for each chunk and does not look
+--         at them.
 -- In T-SQL: FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages

@@ -2,7 +2,7 @@ SET QUOTED_IDENTIFIER, ANSI_NULLS ON;
 GO
 -- Generated from the registry by `hart sql`; do not edit.
 -- hart.SystemInfo: Version, processor level and threads of the running library.
--- One row for each property. The input is not looked at.
+-- One row for each property.
 --
 -- Parameters:
 --   @rows_json (OUTPUT) Given a text, for example '', the rows come in it as a JSON array of objects and there is no
@@ -16,7 +16,8 @@ GO
 -- Empty: Needs no input.
 -- NaN and infinity: No numbers.
 -- Accuracy: Exact.
--- Chunks: Once for each chunk.
+-- Chunks: Takes no rows. Where sp_execute_external_script sends some, it answers once for each chunk and does not look
+--         at them.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

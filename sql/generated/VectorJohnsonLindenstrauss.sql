@@ -4,8 +4,9 @@ GO
 -- hart.VectorJohnsonLindenstrauss: How many dimensions a random projection needs to keep the distances of so many
 --                                  vectors.
 -- ceiling(4*ln(rows) / (epsilon^2/2 - epsilon^3/3)): for vector_random_projection. It does not depend on the vectors'
--- dimensions, and may be more than they have; then nothing is gained. It is a bound for any vectors: real ones often
--- need a tenth of it.
+-- dimensions, and may be more than they have; then nothing is gained. It is a bound for any vectors with entries dense
+-- or achlioptas: real ones often need a tenth of it. With entries li it holds only for vectors whose differences have
+-- their length in many components, not for sparse ones such as one-hot vectors.
 --
 -- Parameters:
 --   @rows (an integer >= 1) Number of vectors whose distances are to be kept.
@@ -20,7 +21,8 @@ GO
 -- Empty: Needs no input.
 -- NaN and infinity: Has no input.
 -- Accuracy: Exact but for a logarithm with an error of some 2^-50; the same on every machine.
--- Chunks: Once for each chunk.
+-- Chunks: Takes no rows. Where sp_execute_external_script sends some, it answers once for each chunk and does not look
+--         at them.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n
 --         and the server passes on its line, else 59900 with that line, which begins with "hart:", among the messages
 --         before it.

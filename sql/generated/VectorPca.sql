@@ -38,9 +38,10 @@ GO
 -- Empty: No more vectors than components are an error.
 -- NaN and infinity: A vector that is not finite is an error that names its row.
 -- Accuracy: Double precision: ||C*a - lambda*a|| <= 1e-10*lambda_1 for every axis before it is rounded to the element
---           type, by subspace iteration on the centred rows. That axes of larger variance have not been missed is made
---           likely by random directions beyond the wanted ones. Sums are by rising id: same bits for any order of rows
---           with distinct integer ids, number of threads and instruction set.
+--           type, by subspace iteration on the centred rows, or all axes at once. Rows are centred by the mean of exact
+--           sums, so that what varies little far from 0 keeps its digits. That axes of larger variance have not been
+--           missed is made likely by random directions beyond the wanted ones. Sums are by rising id: same bits for any
+--           order of rows with distinct integer ids, number of threads and instruction set.
 -- Chunks: Needs all rows in one call.
 -- In T-SQL: FLOAT holds neither NaN nor infinity: such a result arrives as NULL.
 -- Errors: 59901 to 59999 for the call (docs/TROUBLESHOOTING.md); 59000 + n where the kernel refuses with its error n

@@ -5,7 +5,8 @@ GO
 -- sqrt(s/k)*R*x with a matrix R of k rows whose entries are independent: 1 and -1 with the probability 1/(2s) each,
 -- else 0; s is 1 with dense, 3 with achlioptas and sqrt n with li. They are drawn row by row from SplitMix64 from the
 -- seed: u in [0, 1) gives 1 where s*u is below 1/2, -1 where it is below 1. The expectation of a squared distance is
--- its true value. Vectors that are to be compared need the same seed, entries and dimensions.
+-- its true value. Vectors that are to be compared need the same seed, entries and dimensions: rows of other dimensions
+-- are projected too, by a matrix of their own, which is the same in every chunk.
 --
 -- Input: a SELECT in @source, or one or more rows in @source_rows (hart.VectorRows), with these columns and no others.
 --        They are bound by name, or, where not all of these names are there, by position:
@@ -15,9 +16,10 @@ GO
 --
 -- Parameters:
 --   @dimensions (an integer from 1 to 65536) Dimensions of the result (k); vector_johnson_lindenstrauss says how many
---               keep all distances.
+--               keep all distances, with dense and achlioptas.
 --   @entries (one of dense, achlioptas, li) Entries that are not 0: all with dense, a third with achlioptas, one in
---            sqrt n of n dimensions with li.
+--            sqrt n of n dimensions with li, which keeps only distances of vectors whose differences have their length
+--            in many components.
 --   @seed (an integer >= 0) Seed of SplitMix64, from which the matrix is drawn: the same for vectors that are to be
 --         compared.
 --   @element (one of f32, f64, f16, bf16, i8) Element type of packed vectors, and with f64 also the precision of JSON

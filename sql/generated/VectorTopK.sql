@@ -9,8 +9,8 @@ GO
 --        They are bound by name, or, where not all of these names are there, by position:
 --   id bigint: The caller's key; returned unchanged.
 --   v varbinary (packed), varchar or nvarchar (JSON), or VECTOR: The vector.
---   left_out (may be missing) bit, float, real, numeric or an integer type: Leaves the row out where it is true, or a
---            number other than 0.
+--   left_out (may be missing; only in @source) bit, float, real, numeric or an integer type: Leaves the row out where
+--            it is true, or a number other than 0; NULL keeps the row, NaN leaves it out.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:

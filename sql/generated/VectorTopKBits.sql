@@ -12,7 +12,7 @@ GO
 --   id bigint: The caller's key; returned unchanged.
 --   bits varbinary: The vector, eight bits a byte.
 --   left_out (may be missing) bit, float, real, numeric or an integer type: Leaves the row out where it is true, or a
---            number other than 0.
+--            number other than 0; NULL keeps the row, NaN leaves it out.
 --   With @by_part = 1 also part bigint: the kernel runs once for each of its values, which comes back with the rows.
 --
 -- Parameters:

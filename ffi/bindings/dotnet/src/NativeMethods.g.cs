@@ -998,7 +998,8 @@ namespace Hart.Native
         ///
         ///  The result is a batch of the same kind, for the caller to release: `hart_arrow_release` does, or its own callbacks. After a failure
         ///  both structures are released already; but nothing is written where one of them is NULL or misaligned, or they overlap what is read, or
-        ///  each other: so set both to zeros before the call. Where the kernel takes no columns, `input_schema` and `input` may be NULL.
+        ///  each other: so set both to zeros before the call. Where the kernel takes no columns, `input_schema` and `input` may be NULL; if it does
+        ///  not return those that it gets, any column is an error.
         ///
         ///  `params`: `param_count` parameters; those that are not given have the defaults of the kernel. `options`: NULL for the default.
         ///
