@@ -834,7 +834,8 @@ namespace Hart.Native
         ///  Makes an index of rows for repeated searches. It keeps a copy of the ids and, unless `options` say otherwise, of the rows.
         ///
         ///  `rows`: row_count · dimensions singles, row-major; dimensions ≥ 1. `ids`: row_count numbers, or NULL for the positions.
-        ///  `options`: NULL for the default. `index` is NULL after a failure. Searches may run in many threads at once. Every index is released
+        ///  `options`: NULL for the default. `index` is NULL after a failure, but as it was
+        ///  where a pointer or a length is refused: so set it to NULL before the call. Searches may run in many threads at once. Every index is released
         ///  with `hart_index_release`.
         ///
         ///  # Safety
@@ -994,7 +995,8 @@ namespace Hart.Native
         ///  and for vectors large_list, large_binary or large_utf8, as the first vector column was a list, packed or JSON. NULLs and
         ///  offsets are understood; what a kernel reads must have no NULL inside a list, and no dictionary. A NaN in a result is the canonical one.
         ///
-        ///  Columns that are carried along have any type, and keep name, type, flags and metadata.
+        ///  Columns that are carried along have any type, and keep name, type, flags and metadata; the name gets the prefix `input_` where
+        ///  the result has a column of that name.
         ///
         ///  The result is a batch of the same kind, for the caller to release: `hart_arrow_release` does, or its own callbacks. After a failure
         ///  both structures are released already; but nothing is written where one of them is NULL or misaligned, or they overlap what is read, or
