@@ -1,10 +1,8 @@
 //! Rows less their mean.
 
-use crate::arch::{Level, Simd, Task};
 use crate::column::vectors::{Vectors, decode};
 use crate::error::{Error, Place};
-use crate::group::sums::{Plain, Row, STRIP, Sums, Term, Unfit};
-use crate::number::element::Width;
+use crate::number::exact::{self, DIGITS};
 use crate::number::range;
 
 /// See [`centred`].
@@ -14,11 +12,6 @@ pub(super) struct Centred {
     pub(super) mean: Vec<f64>,
     /// The power of two by which the numbers were divided.
     pub(super) unit: f64,
-}
-
-/// Bytes that [`centred`] takes beside its result.
-pub(super) fn bytes(dimension: usize) -> u64 {
-    Sums::<Plain<3>>::bytes(dimension).saturating_add(8 * 8 * dimension as u64)
 }
 
 /// The picked rows minus their mean, row-major or column-major, over a power of two that scales the largest difference
@@ -31,33 +24,38 @@ pub(super) fn bytes(dimension: usize) -> u64 {
 ///
 /// [`Error::Dimensions`]; [`Error::Value`] for a number that is not finite; the first row that has one of them.
 pub(super) fn centred(
-    level: Level,
     sample: &Vectors<'_>,
     picked: &[usize],
     dimension: usize,
     by_row: bool,
 ) -> Result<Centred, Error> {
     let count = picked.len();
-    let mut mean = match sample.width() {
-        Width::F32 => mean_of::<Plain<2>>(level, sample, picked, dimension)?,
-        Width::F64 => mean_of::<Plain<3>>(level, sample, picked, dimension)?,
-    };
     let mut out = vec![0.0; dimension * count];
-    let mut bounds = vec![[f64::INFINITY, f64::NEG_INFINITY]; dimension];
     for (i, row) in picked.iter().enumerate() {
+        if sample.dimensions(*row) != Some(dimension) {
+            return Err(sample.mismatch(*row, Place::Whole(format!("row {}", picked[0] + 1)), dimension));
+        }
         let values = decode(sample.wide_element(), sample.row(*row).unwrap_or_default());
-        for (j, (v, [low, high])) in values.into_iter().zip(&mut bounds).enumerate() {
-            (*low, *high) = (low.min(v), high.max(v));
+        if !values.iter().all(|v| v.is_finite()) {
+            return Err(Error::Value {
+                place: sample.place().clone(),
+                row: *row as u64 + 1,
+                found: "a number that is not finite".into(),
+                expected: "a vector of finite numbers".into(),
+            });
+        }
+        for (j, v) in values.into_iter().enumerate() {
             out[if by_row { i * dimension + j } else { j * count + i }] = v;
         }
     }
     // Each component in a unit of its own at first, in which no difference leaves the range of doubles.
-    let mut centres: Vec<(f64, f64)> = Vec::with_capacity(dimension);
-    for (mean, [low, high]) in mean.iter_mut().zip(&bounds) {
-        let unit = range::unit([*low, *high].into_iter());
-        // A quotient of equal numbers' sum may be rounded.
-        *mean = if low == high { *low } else { *mean };
-        centres.push((unit, *mean / unit));
+    let (mut mean, mut centres) = (Vec::with_capacity(dimension), Vec::with_capacity(dimension));
+    for j in 0..dimension {
+        let (first, step) = if by_row { (j, dimension) } else { (j * count, 1) };
+        let (average, largest) = average(out[first..].iter().step_by(step).take(count).copied());
+        let unit = range::unit(std::iter::once(largest));
+        mean.push(average);
+        centres.push((unit, average / unit));
     }
     let mut rests = vec![0.0; dimension];
     each(&mut out, dimension, by_row, |j, v| {
@@ -105,51 +103,26 @@ fn each(numbers: &mut [f64], dimension: usize, by_row: bool, mut change: impl Fn
     }
 }
 
-/// The exact sums of the picked rows, rounded, over their number.
-fn mean_of<T: Term>(
-    level: Level,
-    sample: &Vectors<'_>,
-    picked: &[usize],
-    dimension: usize,
-) -> Result<Vec<f64>, Error> {
-    let (mut sums, width) = (Sums::<T>::new(dimension), sample.width());
-    let mut strip: Vec<Row<'_>> = Vec::with_capacity(STRIP);
-    for list in picked.chunks(STRIP) {
-        strip.clear();
-        let odd = list.iter().find(|row| sample.dimensions(**row) != Some(dimension));
-        let fit = list.iter().take_while(|row| Some(*row) != odd);
-        strip.extend(fit.map(|row| (sample.row(*row).unwrap_or_default(), 1.0)));
-        level.run(Add { sums: &mut sums, width, rows: &strip }).map_err(|Unfit(at)| Error::Value {
-            place: sample.place().clone(),
-            row: list[at] as u64 + 1,
-            found: "a number that is not finite".into(),
-            expected: "a vector of finite numbers".into(),
-        })?;
-        if let Some(row) = odd {
-            return Err(sample.mismatch(*row, Place::Whole(format!("row {}", picked[0] + 1)), dimension));
+/// The exact sum of finite numbers, rounded, over their number, or their value where all are equal; and the largest
+/// magnitude.
+fn average(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (mut digits, mut count) = ([0; DIGITS], 0u64);
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for v in values {
+        exact::add(&mut digits, v);
+        (low, high, count) = (low.min(v), high.max(v), count + 1);
+        if count.is_multiple_of(u64::from(exact::TERMS)) {
+            exact::carry(&mut digits);
         }
     }
-    let (count, mut out) = (picked.len() as f64, vec![0.0; dimension]);
-    sums.read(|j, (sum, _)| out[j] = sum / count);
-    for (j, out) in out.iter_mut().enumerate().filter(|(_, v)| v.is_infinite()) {
-        *out = sums.scaled(j) / count * (1u128 << 64) as f64;
-    }
-    Ok(out)
-}
-
-/// A strip of rows added to sums.
-struct Add<'a, T> {
-    sums: &'a mut Sums<T>,
-    width: Width,
-    rows: &'a [Row<'a>],
-}
-
-impl<T: Term> Task for Add<'_, T> {
-    type Output = Result<(), Unfit>;
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> Self::Output {
-        self.sums.add(simd, self.width, self.rows, &[])
-    }
+    exact::carry(&mut digits);
+    let (sum, count) = (exact::rounded(&digits, 0), count as f64);
+    let average = match sum.is_infinite() {
+        _ if low == high => low,
+        true => exact::rounded(&digits, -64) / count * (1u128 << 64) as f64,
+        false => sum / count,
+    };
+    (average, high.max(-low))
 }
 
 #[cfg(test)]
@@ -161,7 +134,7 @@ mod tests {
         let bytes: Vec<u8> = rows.iter().flatten().flat_map(|v| v.to_le_bytes()).collect();
         let vectors = Vectors::packed_matrix("v", Element::F64, &bytes, 2).unwrap();
         let picked: Vec<usize> = (0..rows.len()).collect();
-        [true, false].map(|by_row| centred(Level::scalar(), &vectors, &picked, 2, by_row).unwrap())
+        [true, false].map(|by_row| centred(&vectors, &picked, 2, by_row).unwrap())
     }
 
     #[test]

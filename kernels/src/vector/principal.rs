@@ -69,12 +69,11 @@ impl Search<'_> {
     ) -> Result<Principal, Error> {
         let (taken, dimension) = (picked.len(), sample.dimensions(picked[0]).unwrap_or(0));
         let Search { compute, tolerance, take } = *self;
-        // The sample, its exact sums, and the products of its smaller side in parts and as a whole.
+        // The sample, and the products of its smaller side in parts and as a whole.
         let side = dimension.min(taken) as u64;
-        let numbers = (8 * dimension as u64).saturating_mul(taken as u64);
-        take(numbers.saturating_add(side * side * 16).saturating_add(super::centred::bytes(dimension)))?;
+        take((8 * dimension as u64).saturating_mul(taken as u64).saturating_add(side * side * 16))?;
         let by_row = taken < dimension;
-        let Centred { numbers, mean, unit } = centred(compute.level, sample, picked, dimension, by_row)?;
+        let Centred { numbers, mean, unit } = centred(sample, picked, dimension, by_row)?;
         let total = numbers.iter().map(|v| v * v).sum::<f64>() / taken as f64;
         let problem = Problem { compute, tolerance, place: sample.place(), take };
         let found = if by_row {
