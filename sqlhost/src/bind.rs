@@ -158,13 +158,12 @@ fn computed(
         Kind::Vector => match (vectors, vector) {
             (ResultVectors::Json, _) => (CType::Char, LARGE_OBJECT),
             (_, Some(field)) if field.ctype == CType::Binary => {
+                // The input's column says nothing of vectors whose dimensions the caller chooses.
+                if kernel.params.iter().any(|param| param.name == DIMENSIONS) {
+                    return (CType::Binary, LARGE_OBJECT);
+                }
                 // Taken from the schema, never from a first chunk, because later values may be longer.
-                // Where the caller asks for dimensions, the result has these; else it has the input's.
-                let elements = if kernel.params.iter().any(|param| param.name == DIMENSIONS) {
-                    params.int(DIMENSIONS) as u64
-                } else {
-                    text_size(field.size).div_ceil(params.element().size() as u64)
-                };
+                let elements = text_size(field.size).div_ceil(params.element().size() as u64);
                 (CType::Binary, text_size(elements.saturating_mul(params.result_element().size() as u64)))
             }
             (ResultVectors::Packed, _) => (CType::Binary, LARGE_OBJECT),

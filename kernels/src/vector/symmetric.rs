@@ -205,12 +205,10 @@ mod tests {
             // A graded matrix, and blocks that are 0 in one of three.
             let mut a = vec![vec![0.0; n]; n];
             let grade = |i: usize| f64::powi(slope, i.min(20) as i32);
-            for i in 0..n {
-                for j in 0..=i {
-                    let v = if (i + j) % 3 == 0 { 0.0 } else { random.symmetric() * grade(i) * grade(j) };
-                    (a[i][j], a[j][i]) = (v, v);
-                }
-                a[i][i] += 1e-9;
+            for (i, j) in (0..n).flat_map(|i| (0..=i).map(move |j| (i, j))) {
+                let v = if (i + j) % 3 == 0 { 0.0 } else { random.symmetric() * grade(i) * grade(j) };
+                let more = if i == j { 1e-9 } else { 0.0 };
+                (a[i][j], a[j][i]) = (v + more, v + more);
             }
             for (values, vectors) in [jacobi(&mut a.clone()), tridiagonal(a.clone())] {
                 let largest = values.iter().fold(0.0f64, |m, v| m.max(v.abs()));

@@ -396,7 +396,7 @@ fn text_of(ctype: CType, bytes: &[u8]) -> Result<String> {
 fn vector_column(column: &ResultColumn, shape: VectorShape, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
     let VectorShape { element, dimensions } = shape;
     let size = element.size();
-    let odd = column.indicators.iter().position(|l| *l > 0 && *l as usize % size != 0);
+    let odd = column.indicators.iter().position(|l| *l > 0 && !(*l as usize).is_multiple_of(size));
     if let Some(row) = odd {
         bail!("result row {}: {} bytes are no vector of {}", row + 1, column.indicators[row], element.name());
     }
