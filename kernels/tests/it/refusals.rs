@@ -185,7 +185,7 @@ fn centroids_and_averages_are_of_the_inputs_element_type() {
         let of_result = element.of_result();
         let own = ("element", text(element.name()));
         let params = [("clusters", Value::Int(2)), own.clone()];
-        let output = call("vector_kmeans", compute(), &[vectors.clone()], &params).unwrap();
+        let output = call("vector_kmeans", compute(), std::slice::from_ref(&vectors), &params).unwrap();
         let Values::Vectors(centroids) = &output.columns[1] else { panic!("{output:?}") };
         let exact = KMeans::new(2).fit(&vectors).unwrap();
         let rounded = |packed: &hart_kernels::PackedVectors, i| pack(of_result, &packed.row(i).unwrap());
@@ -199,7 +199,7 @@ fn centroids_and_averages_are_of_the_inputs_element_type() {
                 ("centroid_count", Value::Int(2)),
                 own.clone(),
             ];
-            let output = call("vector_assign", compute(), &[vectors.clone()], &params).unwrap();
+            let output = call("vector_assign", compute(), std::slice::from_ref(&vectors), &params).unwrap();
             let labels = exact.labels.iter().map(|label| label.map(|label| label as i32 + 1)).collect();
             assert_eq!(output.columns[0], Values::Int(labels), "{}", element.name());
         }
