@@ -27,7 +27,8 @@ def made(vectors, count, dimensions, noise, random):
     """As many vectors of unit length as wanted: embeddings again and again, each with noise of its own. More dimensions are an orthonormal map."""
     rows = vectors[np.arange(count) % len(vectors)]
     if dimensions != rows.shape[1]:
-        basis, _ = np.linalg.qr(random.standard_normal((dimensions, rows.shape[1])))
+        # The same map for rows and queries.
+        basis, _ = np.linalg.qr(np.random.default_rng(dimensions).standard_normal((dimensions, rows.shape[1])))
         rows = rows @ basis.T.astype(np.float32)
     rows = rows + random.standard_normal(rows.shape, np.float32) * np.float32(noise / np.sqrt(dimensions))
     return np.ascontiguousarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
