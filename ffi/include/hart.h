@@ -1023,9 +1023,8 @@ int32_t hart_vector_top_k_f16(const uint16_t *rows,
  * Makes an index of rows for repeated searches. It keeps a copy of the ids and, unless `options` say otherwise, of the rows.
  *
  * `rows`: row_count · dimensions singles, row-major; dimensions ≥ 1. `ids`: row_count numbers, or NULL for the positions.
- * `options`: NULL for the default. `index` is NULL after a failure, but as it was
- * where a pointer or a length is refused: so set it to NULL before the call. Searches may run in many threads at once. Every index is released
- * with `hart_index_release`.
+ * `options`: NULL for the default. `index` is NULL after a failure, but as it was where a pointer or a length is refused: so set it to
+ * NULL before the call. Searches may run in many threads at once. Every index is released with `hart_index_release`.
  *
  * Requires:
  *

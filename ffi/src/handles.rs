@@ -38,21 +38,16 @@ impl Rows {
     }
 }
 
-/// A copy of a slice, or a failure if there is not enough memory.
-pub(crate) fn copy<T: Copy>(what: &'static str, values: &[T]) -> Result<Vec<T>, Failure> {
+/// The values in memory of their own, or a failure if there is not enough of it.
+pub(crate) fn collected<T>(
+    what: &'static str,
+    values: impl ExactSizeIterator<Item = T>,
+) -> Result<Vec<T>, Failure> {
     let mut out = Vec::new();
     out.try_reserve_exact(values.len())
-        .map_err(|_| Failure::OutOfMemory { what, bytes: size_of_val(values) })?;
-    out.extend_from_slice(values);
+        .map_err(|_| Failure::OutOfMemory { what, bytes: values.len().saturating_mul(size_of::<T>()) })?;
+    out.extend(values);
     Ok(out)
-}
-
-/// One flag for each byte: whether it is other than 0.
-pub(crate) fn flags(what: &'static str, bytes: &[u8]) -> Result<Vec<bool>, Failure> {
-    let mut flags = Vec::new();
-    flags.try_reserve_exact(bytes.len()).map_err(|_| Failure::OutOfMemory { what, bytes: bytes.len() })?;
-    flags.extend(bytes.iter().map(|byte| *byte != 0));
-    Ok(flags)
 }
 
 /// An index behind a lock that searches share and the release takes exclusively: once taken out, no search uses it.

@@ -4,15 +4,8 @@
 #[path = "it/common/mod.rs"]
 mod common;
 
-use common::compute;
+use common::{compute, peak};
 use hart_kernels::{Metric, Vectors, cluster};
-
-/// The largest peak of memory of this process so far, in MiB.
-fn peak() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
-}
 
 #[test]
 fn memory_does_not_grow_with_pairs_of_neighbours() {

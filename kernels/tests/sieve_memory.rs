@@ -4,16 +4,9 @@
 #[path = "it/common/mod.rs"]
 mod common;
 
-use common::{compute, uniform};
+use common::{compute, peak, uniform};
 use hart_kernels::spatial::{Basis, Sieve};
 use hart_kernels::{Metric, TopK, Vectors};
-
-/// The largest peak of memory of this process so far, in MiB.
-fn peak() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
-}
 
 #[test]
 fn memory_does_not_grow_with_queries_times_rows() {

@@ -158,13 +158,14 @@ fn computed(
         Kind::Vector => match (vectors, vector) {
             (ResultVectors::Json, _) => (CType::Char, LARGE_OBJECT),
             (_, Some(field)) if field.ctype == CType::Binary => {
-                // The input's column says nothing of vectors whose dimensions the caller chooses.
+                // The schema says nothing of vectors whose dimensions the caller chooses.
                 if kernel.params.iter().any(|param| param.name == DIMENSIONS) {
-                    return (CType::Binary, LARGE_OBJECT);
+                    (CType::Binary, LARGE_OBJECT)
+                } else {
+                    // Taken from the schema, never from a first chunk, because later values may be longer.
+                    let elements = text_size(field.size).div_ceil(params.element().size() as u64);
+                    (CType::Binary, text_size(elements.saturating_mul(params.result_element().size() as u64)))
                 }
-                // Taken from the schema, never from a first chunk, because later values may be longer.
-                let elements = text_size(field.size).div_ceil(params.element().size() as u64);
-                (CType::Binary, text_size(elements.saturating_mul(params.result_element().size() as u64)))
             }
             (ResultVectors::Packed, _) => (CType::Binary, LARGE_OBJECT),
             (ResultVectors::AsInput, _) => (CType::Char, LARGE_OBJECT),

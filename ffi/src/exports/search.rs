@@ -193,9 +193,8 @@ pub unsafe extern "C" fn hart_vector_top_k_f16(
 /// Makes an index of rows for repeated searches. It keeps a copy of the ids and, unless `options` say otherwise, of the rows.
 ///
 /// `rows`: row_count · dimensions singles, row-major; dimensions ≥ 1. `ids`: row_count numbers, or NULL for the positions.
-/// `options`: NULL for the default. `index` is NULL after a failure, but as it was
-/// where a pointer or a length is refused: so set it to NULL before the call. Searches may run in many threads at once. Every index is released
-/// with `hart_index_release`.
+/// `options`: NULL for the default. `index` is NULL after a failure, but as it was where a pointer or a length is refused: so set it to
+/// NULL before the call. Searches may run in many threads at once. Every index is released with `hart_index_release`.
 ///
 /// # Safety
 ///
@@ -238,9 +237,13 @@ pub unsafe extern "C" fn hart_index_create_f32(
                 }
                 .into());
             }
-            let ids = if ids.is_null() { None } else { Some(handles::copy("ids", given.slice())?) };
+            let ids = if ids.is_null() {
+                None
+            } else {
+                Some(handles::collected("ids", given.slice().iter().copied())?)
+            };
             let rows = if flags & HART_INDEX_BORROW_ROWS == 0 {
-                Rows::Owned(handles::copy("the index", rows.slice())?)
+                Rows::Owned(handles::collected("the index", rows.slice().iter().copied())?)
             } else {
                 Rows::Borrowed(rows.slice())
             };
@@ -333,8 +336,9 @@ pub unsafe extern "C" fn hart_index_top_k_filtered_f32(
         // SAFETY: the caller guarantees as many elements as it says, and that nobody writes what is read or touches
         // what is written during the call.
         unsafe {
-            let flags =
-                if left_out.is_null() { None } else { Some(handles::flags("left_out", bytes.slice())?) };
+            let flags = (!left_out.is_null())
+                .then(|| handles::collected("left_out", bytes.slice().iter().map(|byte| *byte != 0)))
+                .transpose()?;
             let left =
                 flags.as_ref().map_or(index.row_count, |flags| flags.iter().filter(|out| !**out).count());
             request.run(left, |search, hits| index.search(search, flags.as_deref(), hits))

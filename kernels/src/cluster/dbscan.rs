@@ -120,7 +120,10 @@ pub fn dbscan(
     };
     pairs.each(&border, Those { later: false, pass: &core }, || (), |(), i, j| lower(i, j), |(), ()| ())?;
     for (i, cluster) in border.iter().zip(of_border) {
-        clusters[*i] = Some(cluster.into_inner()).filter(|cluster| *cluster != u32::MAX).unwrap_or(0);
+        clusters[*i] = match cluster.into_inner() {
+            u32::MAX => 0,
+            least => least,
+        };
     }
     let mut out = vec![None; vectors.len()];
     for (i, row) in list.iter().enumerate() {

@@ -374,10 +374,7 @@ impl<'a> Vectors<'a> {
 
     /// The element type of [`Vectors::bytes`].
     pub(crate) fn wide_element(&self) -> Element {
-        match self.width() {
-            Width::F32 => Element::F32,
-            Width::F64 => Element::F64,
-        }
+        self.width().element()
     }
 
     /// All bytes, in the width in which kernels compute.
@@ -521,8 +518,7 @@ impl PackedVectors {
         rows: impl Iterator<Item = Option<&'a [f64]>> + Clone,
     ) -> PackedVectors {
         let width = element.width();
-        let wide = if width == Width::F64 { Element::F64 } else { Element::F32 };
-        let mut out = PackedVectors { element: wide, ..PackedVectors::default() };
+        let mut out = PackedVectors { element: width.element(), ..PackedVectors::default() };
         out.bytes.reserve_exact(rows.clone().flatten().map(|row| row.len() * width.bytes()).sum());
         for row in rows {
             match width {

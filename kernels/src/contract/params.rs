@@ -142,8 +142,11 @@ impl Params {
     ///
     /// As [`Params::element`].
     pub fn result_element(&self) -> Element {
-        let Some(Value::Text(word)) = self.get("result_element") else { return self.element().of_result() };
-        self.element().of_result_as(Some(word))
+        let asked = match self.get("result_element") {
+            Some(Value::Text(word)) => Some(word.as_str()),
+            _ => None,
+        };
+        self.element().of_result_as(asked)
     }
 
     /// A declared vector: packed elements, or the text of a JSON array.
@@ -169,7 +172,7 @@ impl Params {
             }
             Some(Value::Text(text)) => {
                 // JSON text has no element type; narrow elements occur in packed columns only.
-                let element = if self.element() == Element::F64 { Element::F64 } else { Element::F32 };
+                let element = self.element().width().element();
                 Vectors::from_json(place, element, text.as_bytes(), &[length(text.len())?])
             }
             _ => panic!("{name} is not declared as a vector"),

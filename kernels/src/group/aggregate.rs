@@ -350,6 +350,5 @@ fn packed(
         }
         bytes.truncate(to);
     }
-    let wide = if size == Width::F64.bytes() { Element::F64 } else { Element::F32 };
-    PackedVectors { element: wide, bytes, lengths: lengths.to_vec() }.rounded(element)
+    PackedVectors { element: element.width().element(), bytes, lengths: lengths.to_vec() }.rounded(element)
 }

@@ -74,6 +74,14 @@ pub enum Width {
 }
 
 impl Width {
+    /// The element type of numbers in that precision.
+    pub const fn element(self) -> Element {
+        match self {
+            Width::F32 => Element::F32,
+            Width::F64 => Element::F64,
+        }
+    }
+
     /// Bytes of one element.
     pub const fn bytes(self) -> usize {
         match self {

@@ -1,7 +1,7 @@
 //! Principal axes of a sample.
 
 use super::centred::{Centred, centred};
-use super::symmetric::eigen;
+use super::symmetric::{eigen, identity};
 use crate::column::vectors::Vectors;
 use crate::error::{Error, Place};
 use crate::number::random::SplitMix;
@@ -246,9 +246,7 @@ fn all_axes(
     wanted: usize,
     times: impl Fn(&[Vec<f64>]) -> Result<Vec<Vec<f64>>, Error>,
 ) -> Result<Found, Error> {
-    let unit = |i: usize| (0..n).map(|j| f64::from(u8::from(i == j))).collect();
-    let units: Vec<Vec<f64>> = (0..n).map(unit).collect();
-    let (mut values, mut axes) = eigen(times(&units)?);
+    let (mut values, mut axes) = eigen(times(&identity(n))?);
     axes.truncate(wanted + SPARE);
     values.truncate(wanted + SPARE);
     let off = farthest(&axes, &times(&axes[..wanted])?, &values, wanted, false);

@@ -12,6 +12,11 @@ const STEPS: usize = 60;
 /// A square that is nothing in a matrix whose largest number is between 1 and 2.
 const NOTHING: f64 = 1e-200;
 
+/// The matrix of `n` rows that changes none.
+pub(super) fn identity(n: usize) -> Vec<Vec<f64>> {
+    (0..n).map(|i| (0..n).map(|j| f64::from(u8::from(i == j))).collect()).collect()
+}
+
 /// Eigenvalues, descending, and eigenvectors of a symmetric matrix.
 pub(super) fn eigen(mut a: Vec<Vec<f64>>) -> (Vec<f64>, Vec<Vec<f64>>) {
     let (values, mut vectors) = if a.len() <= FEW { jacobi(&mut a) } else { tridiagonal(a) };
@@ -24,8 +29,7 @@ pub(super) fn eigen(mut a: Vec<Vec<f64>>) -> (Vec<f64>, Vec<Vec<f64>>) {
 /// Eigenvalues and eigenvectors by cyclic Jacobi rotations (Golub and Van Loan 2013, section 8.5.3).
 fn jacobi(a: &mut [Vec<f64>]) -> (Vec<f64>, Vec<Vec<f64>>) {
     let n = a.len();
-    let mut vectors: Vec<Vec<f64>> =
-        (0..n).map(|i| (0..n).map(|j| f64::from(u8::from(i == j))).collect()).collect();
+    let mut vectors = identity(n);
     let scale: f64 = a.iter().flatten().map(|v| v * v).sum();
     for _ in 0..50 {
         let off: f64 = (0..n).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| a[i][j].powi(2)).sum();
@@ -71,8 +75,7 @@ fn tridiagonal(mut a: Vec<Vec<f64>>) -> (Vec<f64>, Vec<Vec<f64>>) {
     a.iter_mut().flatten().for_each(|v| *v /= unit);
     let (mut diagonal, mut beside, reflections) = reduced(&mut a);
     // The reflections' product, transposed: its rows become the eigenvectors.
-    let mut vectors: Vec<Vec<f64>> =
-        (0..n).map(|i| (0..n).map(|j| f64::from(u8::from(i == j))).collect()).collect();
+    let mut vectors = identity(n);
     for (k, scale) in reflections.into_iter().enumerate().rev() {
         let reflection = &a[k][k + 1..];
         for row in &mut vectors[k + 1..] {

@@ -173,9 +173,12 @@ pub fn run(options: RunOptions) -> Result<()> {
                 let batch = batch?;
                 let before = done;
                 done += batch.num_rows();
-                let value = cell::text(batch.column(place), 0).unwrap_or_else(|_| "NULL".into());
-                let result = run(batch, before, group, bytes);
-                Ok(result.with_context(|| format!("{} = {value}", schema.field(place).name()))?.0)
+                let keys = batch.column(place).clone();
+                let partition = || {
+                    let key = cell::text(&keys, 0).unwrap_or_else(|_| "NULL".into());
+                    format!("{} = {key}", schema.field(place).name())
+                };
+                Ok(run(batch, before, group, bytes).with_context(partition)?.0)
             });
             return deliver(results, &options, target);
         }
@@ -230,10 +233,18 @@ const TOP_K: &str = "vector_top_k";
 
 /// The parameter @k, if it is a number; the kernel rejects anything else.
 fn rows_wanted(kernel: &Kernel, given: &[(String, String)]) -> usize {
-    let given = given.iter().find(|(name, _)| name.trim_start_matches('@').eq_ignore_ascii_case("k"));
-    let default = kernel.params.iter().find(|param| param.name == "k").and_then(|param| param.default);
-    let text = given.map(|(_, value)| &value[..]).or(default);
-    text.and_then(|text| text.parse().ok()).unwrap_or(usize::MAX)
+    given_or_default(kernel, given, "k").and_then(|text| text.parse().ok()).unwrap_or(usize::MAX)
+}
+
+/// The value given for a parameter.
+fn value<'a>(given: &'a [(String, String)], param: &str) -> Option<&'a str> {
+    let is_it = |name: &str| name.trim_start_matches('@').eq_ignore_ascii_case(param);
+    given.iter().find(|(name, _)| is_it(name)).map(|(_, value)| value.as_str())
+}
+
+fn given_or_default<'a>(kernel: &Kernel, given: &'a [(String, String)], param: &str) -> Option<&'a str> {
+    let default = || kernel.params.iter().find(|p| p.name == param).and_then(|p| p.default);
+    value(given, param).or_else(default)
 }
 
 /// The columns to read, and the positions of those in use among them.
@@ -538,9 +549,7 @@ fn element(
 ) -> Result<Option<Element>> {
     let vectors =
         kernel.inputs.iter().zip(&sources.declared).filter(|(column, _)| column.kind == Kind::Vector);
-    let given = given.iter().find(|(name, _)| name.trim_start_matches('@').eq_ignore_ascii_case("element"));
-    let given = given.and_then(|(_, word)| Element::parse(word));
-    let mut out = given;
+    let mut out = value(given, "element").and_then(Element::parse);
     for (_, (_, origin)) in vectors {
         let Origin::Column(column) = origin else { continue };
         let field = schema.field(*column);
@@ -562,10 +571,7 @@ fn element(
 
 /// Element type of the result's vectors.
 fn result_element(kernel: &Kernel, input: Option<Element>, given: &[(String, String)]) -> Element {
-    const NAME: &str = "result_element";
-    let said = given.iter().find(|(name, _)| name.trim_start_matches('@').eq_ignore_ascii_case(NAME));
-    let default = kernel.params.iter().find(|p| p.name == NAME).and_then(|p| p.default);
-    input.unwrap_or_default().of_result_as(said.map(|(_, word)| word.as_str()).or(default))
+    input.unwrap_or_default().of_result_as(given_or_default(kernel, given, "result_element"))
 }
 
 /// A parameter with a value.
@@ -609,8 +615,7 @@ fn params(kernel: &Kernel, given: &[(String, String)], element: Option<Element>)
         });
     }
     let takes_element = kernel.params.iter().any(|p| p.name == "element");
-    let said = given.iter().any(|(name, _)| name.trim_start_matches('@').eq_ignore_ascii_case("element"));
-    if let Some(element) = element.filter(|_| takes_element && !said) {
+    if let Some(element) = element.filter(|_| takes_element && value(given, "element").is_none()) {
         out.push(param("element", CType::Char, element.name().into()));
     }
     let any = kernel.params.iter().any(|p| p.name == ANY_NAME);

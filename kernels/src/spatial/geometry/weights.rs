@@ -3,7 +3,6 @@
 use crate::column::vectors::decode;
 use crate::contract::shared::{ELEMENT, ID, V};
 use crate::contract::{Cell, Example, Family, Kernel, Output, Param, ParamKind, RowShape, Streaming, Values};
-use crate::number::element::{Element, Width};
 use crate::spatial::columns::{self, RESULT_GEOMETRY, SRID, Size};
 use crate::spatial::geometry::series;
 
@@ -47,7 +46,7 @@ pub(crate) static KERNEL: Kernel = Kernel {
     },
     run: |call| {
         let v = call.vectors(0)?;
-        let element = if v.width() == Width::F64 { Element::F64 } else { Element::F32 };
+        let element = v.width().element();
         let most = call.params.int(POINTS_PER_LINE.name) as usize;
         let bytes = v.bytes().len() as u64 / element.size() as u64 * 16;
         call.check_memory("the lines", bytes * 2)?;

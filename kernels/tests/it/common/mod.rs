@@ -17,6 +17,13 @@ use hart_kernels::registry::{
 };
 use hart_kernels::{Compute, Element, Error, Level, Vectors};
 
+/// The largest peak of memory of this process so far, in MiB, on Linux.
+pub(crate) fn peak() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+}
+
 /// The layer in the one row of a kernel's result.
 pub(crate) fn layer(output: &Output) -> Vec<f32> {
     let [Values::BigInt(chunk), Values::Packed(payload)] = output.columns.as_slice() else {

@@ -16,27 +16,25 @@ from ._library import check, library
 HIT = np.dtype([("id", np.int64), ("distance", np.float64), ("row", np.uint64)])
 
 
-def _ids(ids: Any, rows: int) -> Optional[npt.NDArray[np.int64]]:
-    if ids is None:
-        return None
-    found: npt.NDArray[np.int64] = _arrays.array("ids", ids, np.int64)
+def _of_rows(name: str, given: Any, dtype: npt.DTypeLike, rows: int, what: str) -> npt.NDArray[Any]:
+    """An array with a value for each row."""
+    found = _arrays.array(name, given, dtype)
     if found.shape != (rows,):
-        raise ValueError(f"ids: expected {rows} numbers, one for each row, found the shape {found.shape}")
+        raise ValueError(f"{name}: expected {rows} {what}, one for each row, found the shape {found.shape}")
     return found
+
+
+def _ids(ids: Any, rows: int) -> Optional[npt.NDArray[np.int64]]:
+    return None if ids is None else _of_rows("ids", ids, np.int64, rows, "numbers")
 
 
 def _flags(left_out: Any, rows: int) -> tuple[Optional[npt.NDArray[np.bool_]], int]:
     """The flags, and how many rows they leave."""
     if left_out is None:
         return None, rows
-    if np.ma.is_masked(left_out):
-        raise ValueError("left_out: expected no masked elements; fill them, True to leave their rows out")
-    flags = np.ascontiguousarray(left_out)
-    if flags.dtype != np.bool_ and flags.size:
-        raise TypeError(f"left_out: expected bool, found {flags.dtype}")
-    flags = flags.astype(np.bool_, copy=False)
-    if flags.shape != (rows,):
-        raise ValueError(f"left_out: expected {rows} flags, one for each row, found the shape {flags.shape}")
+    # NumPy takes an empty list for one of floats.
+    given = left_out if np.size(left_out) else np.empty(np.shape(left_out), np.bool_)
+    flags = _of_rows("left_out", given, np.bool_, rows, "flags")
     return flags, rows - int(np.count_nonzero(flags))
 
 
